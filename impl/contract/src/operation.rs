@@ -1,0 +1,103 @@
+//! What the document says of an operation, and what a service brings to it.
+
+use std::time::Duration;
+
+use crate::Problem;
+
+/// One operation of the document. Generated as a constant; the policies in it are enforced by this crate.
+#[derive(Debug)]
+pub struct Operation {
+    /// `operationId`: the metric label and the span name.
+    pub id: &'static str,
+    /// HTTP method, upper case.
+    pub method: &'static str,
+    /// Path template.
+    pub path: &'static str,
+    /// Who may call it.
+    pub security: Security,
+    /// What it reads, if it reads a body.
+    pub body: Option<BodyRule>,
+    /// `x-deadline-ms`: the whole of authentication, reading, handling and encoding.
+    pub deadline: Duration,
+    /// Every status the document declares for it.
+    pub statuses: &'static [u16],
+    /// Whether it answers conditional requests: its 200 carries an `ETag` and it may answer 304 (RFC 9110, 13).
+    pub conditional: bool,
+}
+
+impl Operation {
+    /// The deadline of an operation whose document names none. Below the gateway's 15 s, above a statement's 4 s.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
+}
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Anybody; a token is not looked at.
+    Public,
+    /// Anybody, but a token that is sent must be good.
+    Optional,
+    /// Bearers of a token that has every one of these scopes.
+    Scopes(&'static [&'static str]),
+}
+
+/// What an operation reads.
+#[derive(Debug)]
+pub struct BodyRule {
+    /// Accepted media types, as the document writes them.
+    pub media: &'static [&'static str],
+    /// Whether an absent body is refused.
+    pub required: bool,
+    /// `x-body-limit`: bytes.
+    pub limit: usize,
+}
+
+impl BodyRule {
+    /// The limit of an operation whose document names none: 64 KiB.
+    pub const DEFAULT_LIMIT: usize = 64 * 1024;
+}
+
+/// Media types a body can be decoded from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// `application/json` (RFC 8259).
+    Json,
+    /// `application/merge-patch+json` (RFC 7396).
+    MergePatch,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `application/x-ndjson`: one JSON text a line, decoded as an array of its lines.
+    Ndjson,
+}
+
+impl Media {
+    pub(crate) fn from_essence(essence: &str) -> Option<Self> {
+        let known = [
+            ("application/json", Self::Json),
+            ("application/merge-patch+json", Self::MergePatch),
+            ("application/x-www-form-urlencoded", Self::Form),
+            ("application/x-ndjson", Self::Ndjson),
+        ];
+        known.into_iter().find(|(name, _)| essence.eq_ignore_ascii_case(name)).map(|(_, media)| media)
+    }
+}
+
+/// What every generated trait of a service builds on.
+pub trait Service: Send + Sync + 'static {
+    /// What authentication yields.
+    type Caller: Caller;
+    /// What handlers fail with.
+    type Error: Into<Problem> + From<Problem> + Send;
+
+    /// The caller a bearer token stands for.
+    ///
+    /// # Errors
+    /// 401 `invalid_token` for a token that is not, or no longer, good.
+    fn authenticate(&self, token: &str) -> impl Future<Output = Result<Self::Caller, Self::Error>> + Send;
+}
+
+/// An authenticated caller.
+pub trait Caller: Send + 'static {
+    /// Whether the caller holds a scope of the document.
+    fn has_scope(&self, scope: &str) -> bool;
+}

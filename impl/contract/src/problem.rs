@@ -1,0 +1,208 @@
+//! Problem documents (RFC 9457): the one shape of every refusal.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// A refusal or failure on its way to the client.
+///
+/// `code` is stable and meant for programs, `detail` is for people. Neither ever repeats what the client submitted.
+/// The cause, if any, is for the log and is never sent.
+#[derive(Debug)]
+pub struct Problem(Box<Parts>);
+
+// Boxed, because it is the rare end of every `Result` on the road.
+#[derive(Debug)]
+struct Parts {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    headers: HeaderMap,
+    cause: Option<Cause>,
+}
+
+/// One violation of the document, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// Which part of the request it is in.
+    #[serde(rename = "in")]
+    pub place: Place,
+    /// JSON pointer (RFC 6901) into the body as a URI fragment (`#/items/0/quantity`), or `#/name` of a parameter.
+    pub pointer: String,
+    /// Stable name of the rule that was broken, such as `too_long`.
+    pub code: &'static str,
+    /// The rule in words.
+    pub detail: String,
+}
+
+/// A part of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// A segment of the path.
+    Path,
+    /// The query string.
+    Query,
+    /// A header field.
+    Header,
+    /// The body.
+    Body,
+}
+
+/// Why a request failed; kept in the response's extensions so that it is logged once, with the request id.
+#[derive(Debug, Clone)]
+pub struct Cause(pub Arc<dyn Error + Send + Sync>);
+
+/// The id of the request being answered; placed in the request's extensions by whoever serves it.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
+impl Problem {
+    /// A problem with a stable `code` and a sentence for people.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let (errors, headers, cause) = (Vec::new(), HeaderMap::new(), None);
+        Self(Box::new(Parts { status, code, detail: detail.into(), errors, headers, cause }))
+    }
+
+    /// 400: the request cannot be understood.
+    pub fn bad_request(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 401 with the challenge RFC 6750 asks for. `code` is `missing_token` or `invalid_token`.
+    pub fn unauthorized(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let challenge = if code == "missing_token" { "Bearer" } else { r#"Bearer error="invalid_token""# };
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+
+    /// 403: the object may be seen, the action on it is not allowed.
+    pub fn forbidden(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    /// 404: missing, or another's: the two are not told apart.
+    pub fn not_found(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    /// 409: a duplicate, or a state that does not allow the change.
+    pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 412: the `If-Match` condition does not hold (RFC 9110, 13.1.1).
+    pub fn precondition_failed() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "precondition_failed",
+            "The object has changed since the version named by If-Match.",
+        )
+    }
+
+    /// 422: the request breaks the document in the listed places.
+    pub fn validation(errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation_failed",
+            "The request breaks the rules of the API document; see errors.",
+        );
+        problem.0.errors = errors;
+        problem
+    }
+
+    /// 500 with its cause for the log.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "The server failed; the request id finds the reason in its log.",
+        )
+        .with_cause(cause)
+    }
+
+    /// 501: the document promises the operation, this server does not have it yet.
+    pub fn not_implemented() -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", "This operation is not implemented yet.")
+    }
+
+    /// 503: try again after `seconds`.
+    pub fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>, seconds: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// Adds a response header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    /// Keeps the cause for the log.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.cause = Some(Cause(cause.into().into()));
+        self
+    }
+
+    /// The status it answers with.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The response, naming the request it belongs to.
+    pub fn into_response_for(self, request: Option<&RequestId>) -> Response {
+        let Parts { status, code, detail, errors, headers, cause } = *self.0;
+        let document = Document {
+            kind: format!("urn:problem:{code}"),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: &detail,
+            code,
+            request_id: request.map(|id| &*id.0),
+            errors: &errors,
+        };
+        // Only strings and integers: serializing them into memory cannot fail.
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.into_response_for(None)
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}

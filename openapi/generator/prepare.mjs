@@ -1,0 +1,86 @@
+// Makes a bundled document ready for our templates: what openapi-generator does not pass on, or not in a form that
+// templates without logic can use, is written beside it as an `x-` extension. The published document is not touched.
+//
+//   node prepare.mjs BUNDLED.json > PREPARED.json
+import { readFileSync } from 'node:fs';
+
+const document = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+
+// A default is decoded at run time by the same rule as a value that was sent, so it travels as JSON text.
+function markDefaults(node) {
+  if (Array.isArray(node)) return node.forEach(markDefaults);
+  if (node === null || typeof node !== 'object') return;
+  if ('default' in node && ('type' in node || '$ref' in node || 'allOf' in node)) {
+    node['x-default'] = JSON.stringify(JSON.stringify(node.default));
+  }
+  Object.entries(node).forEach(([name, child]) => name !== 'example' && name !== 'examples' && markDefaults(child));
+}
+
+function resolve(node) {
+  if (!node?.$ref) return node;
+  return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+}
+
+function prepareOperation(operation) {
+  // The runtime makes entity tags and 304 by itself; handlers see neither.
+  operation['x-conditional'] = '304' in operation.responses;
+  for (const [status, reference] of Object.entries(operation.responses)) {
+    if (!/^[23]/.test(status)) {
+      // Refusals travel as problems, which the runtime makes; of them generated code needs the status only.
+      operation.responses[status] = { description: 'Problem' };
+      continue;
+    }
+    const response = structuredClone(resolve(reference));
+    for (const name of Object.keys(response.headers ?? {})) {
+      if (name.toLowerCase() === 'etag') delete response.headers[name];
+    }
+    if (response.headers && Object.keys(response.headers).length === 0) delete response.headers;
+    response['x-automatic'] = status === '304';
+    response['x-plain'] = !response.headers;
+    // A template cannot compare strings.
+    const media = Object.keys(response.content ?? {})[0];
+    response['x-json'] = media === 'application/json';
+    response['x-events'] = media === 'text/event-stream';
+    response['x-stream'] = Boolean(media) && !response['x-json'] && !response['x-events'];
+    operation.responses[status] = response;
+  }
+  const security = operation.security ?? document.security ?? [];
+  operation['x-optional-auth'] = security.length > 1 && security.some((choice) => Object.keys(choice).length === 0);
+  operation['x-body'] = 'requestBody' in operation;
+  const parameters = (operation.parameters ?? []).map(resolve);
+  operation['x-params'] = parameters.length > 0;
+  for (const parameter of operation.parameters ?? []) {
+    const schema = resolve(resolve(parameter).schema);
+    if (schema && 'default' in schema) resolve(parameter)['x-default'] = JSON.stringify(JSON.stringify(schema.default));
+  }
+}
+
+markDefaults(document.components?.schemas ?? {});
+for (const item of Object.values(document.paths)) {
+  // Path-level parameters belong to each operation.
+  const shared = item.parameters ?? [];
+  delete item.parameters;
+  for (const method of METHODS) {
+    if (!(method in item)) continue;
+    const operation = item[method];
+    if (shared.length) operation.parameters = [...shared, ...(operation.parameters ?? [])];
+    prepareOperation(operation);
+  }
+}
+// What only refusals mention is not generated.
+function reach(node, found) {
+  if (node === null || typeof node !== 'object') return;
+  if (typeof node.$ref === 'string' && !found.has(node.$ref)) {
+    found.add(node.$ref);
+    reach(resolve(node), found);
+  }
+  Object.values(node).forEach((child) => reach(child, found));
+}
+const reached = new Set();
+reach(document.paths, reached);
+delete document.components?.responses;
+for (const name of Object.keys(document.components?.schemas ?? {})) {
+  if (!reached.has(`#/components/schemas/${name}`)) delete document.components.schemas[name];
+}
+process.stdout.write(JSON.stringify(document, null, 1));
