@@ -24,7 +24,8 @@ function resolve(node) {
 
 function prepareOperation(operation) {
   // The runtime makes entity tags and 304 by itself; handlers see neither.
-  operation['x-conditional'] = '304' in operation.responses;
+  const headers = Object.keys(resolve(operation.responses['200'])?.headers ?? {});
+  operation['x-etag'] = headers.some((name) => name.toLowerCase() === 'etag');
   for (const [status, reference] of Object.entries(operation.responses)) {
     if (!/^[23]/.test(status)) {
       // Refusals travel as problems, which the runtime makes; of them generated code needs the status only.

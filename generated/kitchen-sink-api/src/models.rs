@@ -24,38 +24,29 @@ pub struct Arrays {
 
 impl contract::Decode for Arrays {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_words = object.required(at, "words", |v, at| {
-            at.array(v, &contract::Items { min: 1, max: 3, ..contract::Items::ANY }, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                        &PATTERN
-                    }),
-                )
+            at.array(v, &contract::Items::ANY.min(1).max(3), |v, at| {
+                at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
             })
         });
         let f_distinct_words = object.optional(at, "distinct_words", |v, at| {
-            at.array(v, &contract::Items { max: 3, unique: true, ..contract::Items::ANY }, |v, at| {
-                at.string(v, &contract::Text { max: 4, ..contract::Text::ANY }, None)
-            })
+            at.array(v, &contract::Items::ANY.max(3).unique(), |v, at| at.string(v, &contract::Text::ANY.max(4)))
         });
         let f_distinct_numbers = object.optional(at, "distinct_numbers", |v, at| {
-            at.array(v, &contract::Items { max: 3, unique: true, ..contract::Items::ANY }, |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 })
+            at.array(v, &contract::Items::ANY.max(3).unique(), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(9))
             })
         });
         let f_distinct_things = object.optional(at, "distinct_things", |v, at| {
-            at.array(v, &contract::Items { max: 3, unique: true, ..contract::Items::ANY }, |v, at| {
+            at.array(v, &contract::Items::ANY.max(3).unique(), |v, at| {
                 <models::Thing as contract::Decode>::decode(v, at)
             })
         });
         let f_matrix = object.optional(at, "matrix", |v, at| {
-            at.array(v, &contract::Items { max: 2, ..contract::Items::ANY }, |v, at| {
-                at.array(v, &contract::Items { min: 2, max: 2, ..contract::Items::ANY }, |v, at| {
-                    at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT32 })
+            at.array(v, &contract::Items::ANY.max(2), |v, at| {
+                at.array(v, &contract::Items::ANY.min(2).max(2), |v, at| {
+                    at.integer(v, &contract::Integer::INT32.min(0).max(9))
                 })
             })
         });
@@ -80,10 +71,9 @@ pub struct Asker {
 
 impl contract::Decode for Asker {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_user_id = object.required(at, "user_id", |v, at| {
-            at.nullable(v, |v, at| at.integer(v, &contract::Integer { ..contract::Integer::INT64 }))
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_user_id =
+            object.required(at, "user_id", |v, at| at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64)));
         object.close(at);
         Some(Self { user_id: f_user_id? })
     }
@@ -108,12 +98,12 @@ pub struct Choices {
 
 impl contract::Decode for Choices {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_flag = object.required(at, "flag", |v, at| at.boolean(v));
         let f_color = object.required(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_odd = object.optional(at, "odd", |v, at| <models::Odd as contract::Decode>::decode(v, at));
         let f_palette = object.optional(at, "palette", |v, at| {
-            at.array(v, &contract::Items { max: 3, unique: true, ..contract::Items::ANY }, |v, at| {
+            at.array(v, &contract::Items::ANY.max(3).unique(), |v, at| {
                 <models::Color as contract::Decode>::decode(v, at)
             })
         });
@@ -214,16 +204,12 @@ pub struct Defaults {
 
 impl contract::Decode for Defaults {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_text = object.defaulted(at, "text", "\"hello\"", |v, at| {
-            at.string(v, &contract::Text { max: 8, ..contract::Text::ANY }, None)
-        });
-        let f_whole = object.defaulted(at, "whole", "7", |v, at| {
-            at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 })
-        });
-        let f_ratio = object.defaulted(at, "ratio", "0.5", |v, at| {
-            at.number(v, &contract::Float { min: 0_f64, max: 1_f64, ..contract::Float::ANY })
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_text = object.defaulted(at, "text", "\"hello\"", |v, at| at.string(v, &contract::Text::ANY.max(8)));
+        let f_whole =
+            object.defaulted(at, "whole", "7", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
+        let f_ratio =
+            object.defaulted(at, "ratio", "0.5", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64)));
         let f_flag = object.defaulted(at, "flag", "true", |v, at| at.boolean(v));
         let f_color =
             object.defaulted(at, "color", "\"red\"", |v, at| <models::ColorOrRed as contract::Decode>::decode(v, at));
@@ -251,22 +237,13 @@ pub struct FieldError {
 
 impl contract::Decode for FieldError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_r_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
-        let f_pointer =
-            object.required(at, "pointer", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
+        let f_pointer = object.required(at, "pointer", |v, at| at.string(v, &contract::Text::ANY));
         let f_code = object.required(at, "code", |v, at| {
-            at.string(
-                v,
-                &contract::Text { ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z][a-z0-9_]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.pattern(contract::pattern!("^[a-z][a-z0-9_]*$")))
         });
-        let f_detail =
-            object.required(at, "detail", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
+        let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
         Some(Self { r_in: f_r_in?, pointer: f_pointer?, code: f_code?, detail: f_detail? })
     }
@@ -339,36 +316,18 @@ pub struct Form {
 
 impl contract::Decode for Form {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_name = object.required(at, "name", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
-        let f_whole = object.optional(at, "whole", |v, at| {
-            at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 })
-        });
-        let f_ratio = object.optional(at, "ratio", |v, at| {
-            at.number(v, &contract::Float { min: 0_f64, max: 1_f64, ..contract::Float::ANY })
-        });
+        let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
+        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64)));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_day = object.optional(at, "day", |v, at| at.date(v));
         let f_words = object.optional(at, "words", |v, at| {
-            at.array(v, &contract::Items { max: 3, ..contract::Items::ANY }, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                        &PATTERN
-                    }),
-                )
+            at.array(v, &contract::Items::ANY.max(3), |v, at| {
+                at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
             })
         });
         object.close(at);
@@ -403,10 +362,9 @@ pub struct HeaderEcho {
 
 impl contract::Decode for HeaderEcho {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_text = object.required(at, "text", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
-        let f_whole =
-            object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer { ..contract::Integer::INT64 }));
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_text = object.required(at, "text", |v, at| at.string(v, &contract::Text::ANY));
+        let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_key = object.optional(at, "key", |v, at| at.uuid(v));
         object.close(at);
@@ -424,7 +382,7 @@ pub struct Inner {
 
 impl contract::Decode for Inner {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_thing = object.required(at, "thing", |v, at| <models::Thing as contract::Decode>::decode(v, at));
         object.close(at);
         Some(Self { thing: f_thing? })
@@ -444,16 +402,14 @@ pub struct Maps {
 
 impl contract::Decode for Maps {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_counts = object.required(at, "counts", |v, at| {
-            at.map(v, &contract::Bounds { min: 1, max: 3, ..contract::Bounds::ANY }, |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 })
+            at.map(v, &contract::Bounds::ANY.min(1).max(3), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(9))
             })
         });
         let f_things = object.optional(at, "things", |v, at| {
-            at.map(v, &contract::Bounds { max: 3, ..contract::Bounds::ANY }, |v, at| {
-                <models::Thing as contract::Decode>::decode(v, at)
-            })
+            at.map(v, &contract::Bounds::ANY.max(3), |v, at| <models::Thing as contract::Decode>::decode(v, at))
         });
         object.close(at);
         Some(Self { counts: f_counts?, things: f_things? })
@@ -473,7 +429,7 @@ pub struct Nested {
 
 impl contract::Decode for Nested {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_inner = object.required(at, "inner", |v, at| <models::Inner as contract::Decode>::decode(v, at));
         let f_tree = object.optional(at, "tree", |v, at| <models::TreeNode as contract::Decode>::decode(v, at));
         object.close(at);
@@ -560,28 +516,20 @@ pub struct Nullables {
 
 impl contract::Decode for Nullables {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_rv_string = object
-            .required(at, "rv_string", |v, at| at.string(v, &contract::Text { max: 8, ..contract::Text::ANY }, None));
-        let f_rn_string = object.required(at, "rn_string", |v, at| {
-            at.nullable(v, |v, at| at.string(v, &contract::Text { max: 8, ..contract::Text::ANY }, None))
-        });
-        let f_ov_string = object
-            .optional(at, "ov_string", |v, at| at.string(v, &contract::Text { max: 8, ..contract::Text::ANY }, None));
-        let f_on_string = object.optional(at, "on_string", |v, at| {
-            at.nullable(v, |v, at| at.string(v, &contract::Text { max: 8, ..contract::Text::ANY }, None))
-        });
-        let f_rv_int = object.required(at, "rv_int", |v, at| {
-            at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 })
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_rv_string = object.required(at, "rv_string", |v, at| at.string(v, &contract::Text::ANY.max(8)));
+        let f_rn_string =
+            object.required(at, "rn_string", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(8))));
+        let f_ov_string = object.optional(at, "ov_string", |v, at| at.string(v, &contract::Text::ANY.max(8)));
+        let f_on_string =
+            object.optional(at, "on_string", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(8))));
+        let f_rv_int = object.required(at, "rv_int", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
         let f_rn_int = object.required(at, "rn_int", |v, at| {
-            at.nullable(v, |v, at| at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 }))
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)))
         });
-        let f_ov_int = object.optional(at, "ov_int", |v, at| {
-            at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 })
-        });
+        let f_ov_int = object.optional(at, "ov_int", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
         let f_on_int = object.optional(at, "on_int", |v, at| {
-            at.nullable(v, |v, at| at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 }))
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)))
         });
         let f_rv_time = object.required(at, "rv_time", |v, at| at.date_time(v, false));
         let f_rn_time = object.required(at, "rn_time", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
@@ -604,54 +552,26 @@ impl contract::Decode for Nullables {
             at.nullable(v, |v, at| <models::Thing as contract::Decode>::decode(v, at))
         });
         let f_rv_array = object.required(at, "rv_array", |v, at| {
-            at.array(v, &contract::Items { max: 3, ..contract::Items::ANY }, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                        &PATTERN
-                    }),
-                )
+            at.array(v, &contract::Items::ANY.max(3), |v, at| {
+                at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
             })
         });
         let f_rn_array = object.required(at, "rn_array", |v, at| {
             at.nullable(v, |v, at| {
-                at.array(v, &contract::Items { max: 3, ..contract::Items::ANY }, |v, at| {
-                    at.string(
-                        v,
-                        &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                        Some({
-                            static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                            &PATTERN
-                        }),
-                    )
+                at.array(v, &contract::Items::ANY.max(3), |v, at| {
+                    at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
                 })
             })
         });
         let f_ov_array = object.optional(at, "ov_array", |v, at| {
-            at.array(v, &contract::Items { max: 3, ..contract::Items::ANY }, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                        &PATTERN
-                    }),
-                )
+            at.array(v, &contract::Items::ANY.max(3), |v, at| {
+                at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
             })
         });
         let f_on_array = object.optional(at, "on_array", |v, at| {
             at.nullable(v, |v, at| {
-                at.array(v, &contract::Items { max: 3, ..contract::Items::ANY }, |v, at| {
-                    at.string(
-                        v,
-                        &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                        Some({
-                            static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                            &PATTERN
-                        }),
-                    )
+                at.array(v, &contract::Items::ANY.max(3), |v, at| {
+                    at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
                 })
             })
         });
@@ -722,46 +642,28 @@ pub struct Numbers {
 
 impl contract::Decode for Numbers {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_int32 = object.required(at, "int32", |v, at| {
-            at.integer(v, &contract::Integer { min: -2147483648, max: 2147483647, ..contract::Integer::INT32 })
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_int32 = object
+            .required(at, "int32", |v, at| at.integer(v, &contract::Integer::INT32.min(-2147483648).max(2147483647)));
         let f_int64 = object.required(at, "int64", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer { min: -9007199254740991, max: 9007199254740991, ..contract::Integer::INT64 },
-            )
+            at.integer(v, &contract::Integer::INT64.min(-9007199254740991).max(9007199254740991))
         });
-        let f_one_to_ten = object.optional(at, "one_to_ten", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 10, ..contract::Integer::INT64 })
-        });
-        let f_between = object.optional(at, "between", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer { min: 0, max: 10, above_min: true, below_max: true, ..contract::Integer::INT64 },
-            )
-        });
-        let f_by_five = object.optional(at, "by_five", |v, at| {
-            at.integer(v, &contract::Integer { min: -100, max: 100, step: 5, ..contract::Integer::INT64 })
-        });
-        let f_double = object.optional(at, "double", |v, at| {
-            at.number(v, &contract::Float { min: -1.0E+300_f64, max: 1.0E+300_f64, ..contract::Float::ANY })
-        });
-        let f_float = object.optional(at, "float", |v, at| {
-            at.number(v, &contract::Float { min: -1000000_f64, max: 1000000_f64, ..contract::Float::ANY })
-        });
-        let f_half_to_one = object.optional(at, "half_to_one", |v, at| {
-            at.number(v, &contract::Float { min: 0.5_f64, max: 1_f64, ..contract::Float::ANY })
-        });
-        let f_open_unit = object.optional(at, "open_unit", |v, at| {
-            at.number(
-                v,
-                &contract::Float { min: 0_f64, max: 1_f64, above_min: true, below_max: true, ..contract::Float::ANY },
-            )
-        });
-        let f_by_quarter = object.optional(at, "by_quarter", |v, at| {
-            at.number(v, &contract::Float { min: 0_f64, max: 10_f64, ..contract::Float::ANY })
-        });
+        let f_one_to_ten =
+            object.optional(at, "one_to_ten", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(10)));
+        let f_between =
+            object.optional(at, "between", |v, at| at.integer(v, &contract::Integer::INT64.above(0).below(10)));
+        let f_by_five =
+            object.optional(at, "by_five", |v, at| at.integer(v, &contract::Integer::INT64.min(-100).max(100).step(5)));
+        let f_double = object
+            .optional(at, "double", |v, at| at.number(v, &contract::Float::ANY.min(-1.0E+300_f64).max(1.0E+300_f64)));
+        let f_float = object
+            .optional(at, "float", |v, at| at.number(v, &contract::Float::ANY.min(-1000000_f64).max(1000000_f64)));
+        let f_half_to_one =
+            object.optional(at, "half_to_one", |v, at| at.number(v, &contract::Float::ANY.min(0.5_f64).max(1_f64)));
+        let f_open_unit =
+            object.optional(at, "open_unit", |v, at| at.number(v, &contract::Float::ANY.above(0_f64).below(1_f64)));
+        let f_by_quarter =
+            object.optional(at, "by_quarter", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(10_f64)));
         object.close(at);
         Some(Self {
             int32: f_int32?,
@@ -849,16 +751,9 @@ pub struct Open {
 
 impl contract::Decode for Open {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { min: 2, max: 4, ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY.min(2).max(4))?;
         let f_name = object.required(at, "name", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
         let additional_properties = object.rest(at);
         Some(Self { name: f_name?, additional_properties: additional_properties? })
@@ -887,10 +782,9 @@ pub struct PathEcho {
 
 impl contract::Decode for PathEcho {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_whole =
-            object.required(at, "whole", |v, at| at.integer(v, &contract::Integer { ..contract::Integer::INT32 }));
-        let f_code = object.required(at, "code", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_whole = object.required(at, "whole", |v, at| at.integer(v, &contract::Integer::INT32));
+        let f_code = object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY));
         let f_key = object.required(at, "key", |v, at| at.uuid(v));
         let f_color = object.required(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_day = object.required(at, "day", |v, at| at.date(v));
@@ -921,29 +815,20 @@ pub struct QueryArraysEcho {
 
 impl contract::Decode for QueryArraysEcho {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_texts = object.required(at, "texts", |v, at| {
-            at.array(v, &contract::Items { ..contract::Items::ANY }, |v, at| {
-                at.string(v, &contract::Text { ..contract::Text::ANY }, None)
-            })
+            at.array(v, &contract::Items::ANY, |v, at| at.string(v, &contract::Text::ANY))
         });
         let f_numbers = object.required(at, "numbers", |v, at| {
-            at.array(v, &contract::Items { ..contract::Items::ANY }, |v, at| {
-                at.integer(v, &contract::Integer { ..contract::Integer::INT64 })
-            })
+            at.array(v, &contract::Items::ANY, |v, at| at.integer(v, &contract::Integer::INT64))
         });
         let f_listed = object.required(at, "listed", |v, at| {
-            at.array(v, &contract::Items { ..contract::Items::ANY }, |v, at| {
-                at.integer(v, &contract::Integer { ..contract::Integer::INT32 })
-            })
+            at.array(v, &contract::Items::ANY, |v, at| at.integer(v, &contract::Integer::INT32))
         });
         let f_colors = object.required(at, "colors", |v, at| {
-            at.array(v, &contract::Items { ..contract::Items::ANY }, |v, at| {
-                <models::Color as contract::Decode>::decode(v, at)
-            })
+            at.array(v, &contract::Items::ANY, |v, at| <models::Color as contract::Decode>::decode(v, at))
         });
-        let f_keys = object
-            .required(at, "keys", |v, at| at.array(v, &contract::Items { ..contract::Items::ANY }, |v, at| at.uuid(v)));
+        let f_keys = object.required(at, "keys", |v, at| at.array(v, &contract::Items::ANY, |v, at| at.uuid(v)));
         object.close(at);
         Some(Self { texts: f_texts?, numbers: f_numbers?, listed: f_listed?, colors: f_colors?, keys: f_keys? })
     }
@@ -995,25 +880,20 @@ pub struct QueryEcho {
 
 impl contract::Decode for QueryEcho {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_needed =
-            object.required(at, "needed", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
-        let f_text = object.optional(at, "text", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
-        let f_whole =
-            object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer { ..contract::Integer::INT64 }));
-        let f_small =
-            object.optional(at, "small", |v, at| at.integer(v, &contract::Integer { ..contract::Integer::INT32 }));
-        let f_even =
-            object.optional(at, "even", |v, at| at.integer(v, &contract::Integer { ..contract::Integer::INT64 }));
-        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float { ..contract::Float::ANY }));
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_needed = object.required(at, "needed", |v, at| at.string(v, &contract::Text::ANY));
+        let f_text = object.optional(at, "text", |v, at| at.string(v, &contract::Text::ANY));
+        let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_small = object.optional(at, "small", |v, at| at.integer(v, &contract::Integer::INT32));
+        let f_even = object.optional(at, "even", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float::ANY));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_at = object.optional(at, "at", |v, at| at.date_time(v, false));
         let f_local = object.optional(at, "local", |v, at| at.date_time(v, false));
         let f_day = object.optional(at, "day", |v, at| at.date(v));
         let f_key = object.optional(at, "key", |v, at| at.uuid(v));
-        let f_email =
-            object.optional(at, "email", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
+        let f_email = object.optional(at, "email", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
         Some(Self {
             needed: f_needed?,
@@ -1046,13 +926,10 @@ pub struct RowError {
 
 impl contract::Decode for RowError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_index = object
-            .required(at, "index", |v, at| at.integer(v, &contract::Integer { min: 0, ..contract::Integer::INT64 }));
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_index = object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_r_errors = object.required(at, "errors", |v, at| {
-            at.array(v, &contract::Items { ..contract::Items::ANY }, |v, at| {
-                <models::FieldError as contract::Decode>::decode(v, at)
-            })
+            at.array(v, &contract::Items::ANY, |v, at| <models::FieldError as contract::Decode>::decode(v, at))
         });
         object.close(at);
         Some(Self { index: f_index?, r_errors: f_r_errors? })
@@ -1072,13 +949,10 @@ pub struct RowVerdict {
 
 impl contract::Decode for RowVerdict {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_accepted = object
-            .required(at, "accepted", |v, at| at.integer(v, &contract::Integer { min: 0, ..contract::Integer::INT64 }));
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_accepted = object.required(at, "accepted", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_rejected = object.required(at, "rejected", |v, at| {
-            at.array(v, &contract::Items { ..contract::Items::ANY }, |v, at| {
-                <models::RowError as contract::Decode>::decode(v, at)
-            })
+            at.array(v, &contract::Items::ANY, |v, at| <models::RowError as contract::Decode>::decode(v, at))
         });
         object.close(at);
         Some(Self { accepted: f_accepted?, rejected: f_rejected? })
@@ -1143,70 +1017,34 @@ pub struct Strings {
 
 impl contract::Decode for Strings {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_any = object
-            .required(at, "any", |v, at| at.string(v, &contract::Text { max: 1000, ..contract::Text::ANY }, None));
-        let f_at_least_two = object.optional(at, "at_least_two", |v, at| {
-            at.string(v, &contract::Text { min: 2, max: 1000, ..contract::Text::ANY }, None)
-        });
-        let f_two_to_four = object.optional(at, "two_to_four", |v, at| {
-            at.string(v, &contract::Text { min: 2, max: 4, ..contract::Text::ANY }, None)
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_any = object.required(at, "any", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
+        let f_at_least_two =
+            object.optional(at, "at_least_two", |v, at| at.string(v, &contract::Text::ANY.min(2).max(1000)));
+        let f_two_to_four =
+            object.optional(at, "two_to_four", |v, at| at.string(v, &contract::Text::ANY.min(2).max(4)));
         let f_lower = object.optional(at, "lower", |v, at| {
-            at.string(
-                v,
-                &contract::Text { max: 10, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+(-[a-z]+)*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.max(10).pattern(contract::pattern!("^[a-z]+(-[a-z]+)*$")))
         });
         let f_storable = object.optional(at, "storable", |v, at| {
-            at.string(
-                v,
-                &contract::Text { max: 10, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.max(10).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_word = object.optional(at, "word", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
         let f_instant = object.optional(at, "instant", |v, at| at.date_time(v, false));
         let f_local = object.optional(at, "local", |v, at| at.date_time(v, true));
         let f_day = object.optional(at, "day", |v, at| at.date(v));
         let f_key = object.optional(at, "key", |v, at| at.uuid(v));
-        let f_email = object.optional(at, "email", |v, at| {
-            at.string(v, &contract::Text { max: 320, format: "email", ..contract::Text::ANY }, None)
-        });
-        let f_uri = object.optional(at, "uri", |v, at| {
-            at.string(v, &contract::Text { max: 100, format: "uri", ..contract::Text::ANY }, None)
-        });
-        let f_ipv4 = object.optional(at, "ipv4", |v, at| {
-            at.string(v, &contract::Text { format: "ipv4", ..contract::Text::ANY }, None)
-        });
-        let f_ipv6 = object.optional(at, "ipv6", |v, at| {
-            at.string(v, &contract::Text { format: "ipv6", ..contract::Text::ANY }, None)
-        });
-        let f_hostname = object.optional(at, "hostname", |v, at| {
-            at.string(v, &contract::Text { max: 253, format: "hostname", ..contract::Text::ANY }, None)
-        });
-        let f_bytes = object.optional(at, "bytes", |v, at| {
-            at.string(v, &contract::Text { max: 100, format: "byte", ..contract::Text::ANY }, None)
-        });
-        let f_secret = object.optional(at, "secret", |v, at| {
-            at.string(v, &contract::Text { max: 100, format: "password", ..contract::Text::ANY }, None)
-        });
+        let f_email = object.optional(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
+        let f_uri = object.optional(at, "uri", |v, at| at.string(v, &contract::Text::ANY.max(100).format("uri")));
+        let f_ipv4 = object.optional(at, "ipv4", |v, at| at.string(v, &contract::Text::ANY.format("ipv4")));
+        let f_ipv6 = object.optional(at, "ipv6", |v, at| at.string(v, &contract::Text::ANY.format("ipv6")));
+        let f_hostname =
+            object.optional(at, "hostname", |v, at| at.string(v, &contract::Text::ANY.max(253).format("hostname")));
+        let f_bytes = object.optional(at, "bytes", |v, at| at.string(v, &contract::Text::ANY.max(100).format("byte")));
+        let f_secret =
+            object.optional(at, "secret", |v, at| at.string(v, &contract::Text::ANY.max(100).format("password")));
         object.close(at);
         Some(Self {
             any: f_any?,
@@ -1246,22 +1084,13 @@ pub struct Thing {
 
 impl contract::Decode for Thing {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_id = object.optional(at, "id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id =
+            object.optional(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_name = object.required(at, "name", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
-        let f_note = object
-            .optional(at, "note", |v, at| at.string(v, &contract::Text { max: 100, ..contract::Text::ANY }, None));
+        let f_note = object.optional(at, "note", |v, at| at.string(v, &contract::Text::ANY.max(100)));
         object.close(at);
         Some(Self { id: f_id?, name: f_name?, note: f_note? })
     }
@@ -1283,20 +1112,12 @@ pub struct ThingPatch {
 
 impl contract::Decode for ThingPatch {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { min: 1, ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY.min(1))?;
         let f_name = object.optional(at, "name", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
-        let f_note = object.optional(at, "note", |v, at| {
-            at.nullable(v, |v, at| at.string(v, &contract::Text { max: 100, ..contract::Text::ANY }, None))
-        });
+        let f_note =
+            object.optional(at, "note", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(100))));
         let f_color = object
             .optional(at, "color", |v, at| at.nullable(v, |v, at| <models::Color as contract::Decode>::decode(v, at)));
         object.close(at);
@@ -1317,21 +1138,12 @@ pub struct TreeNode {
 
 impl contract::Decode for TreeNode {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_name = object.required(at, "name", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 1, max: 8, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
         let f_children = object.optional(at, "children", |v, at| {
-            at.array(v, &contract::Items { max: 2, ..contract::Items::ANY }, |v, at| {
-                <models::TreeNode as contract::Decode>::decode(v, at)
-            })
+            at.array(v, &contract::Items::ANY.max(2), |v, at| <models::TreeNode as contract::Decode>::decode(v, at))
         });
         object.close(at);
         Some(Self { name: f_name?, children: f_children? })

@@ -12,7 +12,7 @@ pub struct DeletedStatus {
 
 impl contract::Decode for DeletedStatus {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_status = object.required(at, "status", |v, at| <models::DeletedWord as contract::Decode>::decode(v, at));
         object.close(at);
         Some(Self { status: f_status? })
@@ -70,38 +70,19 @@ pub struct LoginForm {
 
 impl contract::Decode for LoginForm {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_username = object.required(at, "username", |v, at| {
-            at.string(
-                v,
-                &contract::Text { max: 320, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.max(320).pattern(contract::pattern!("^[^\\x00]*$")))
         });
-        let f_password = object.required(at, "password", |v, at| {
-            at.string(v, &contract::Text { max: 1024, format: "password", ..contract::Text::ANY }, None)
-        });
+        let f_password =
+            object.required(at, "password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
         let f_grant_type = object.optional(at, "grant_type", |v, at| {
-            at.string(
-                v,
-                &contract::Text { max: 8, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^(password)?$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.max(8).pattern(contract::pattern!("^(password)?$")))
         });
-        let f_scope = object
-            .optional(at, "scope", |v, at| at.string(v, &contract::Text { max: 1000, ..contract::Text::ANY }, None));
-        let f_client_id = object.optional(at, "client_id", |v, at| {
-            at.string(v, &contract::Text { max: 1000, ..contract::Text::ANY }, None)
-        });
-        let f_client_secret = object.optional(at, "client_secret", |v, at| {
-            at.string(v, &contract::Text { max: 1000, format: "password", ..contract::Text::ANY }, None)
-        });
+        let f_scope = object.optional(at, "scope", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
+        let f_client_id = object.optional(at, "client_id", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
+        let f_client_secret = object
+            .optional(at, "client_secret", |v, at| at.string(v, &contract::Text::ANY.max(1000).format("password")));
         object.close(at);
         Some(Self {
             username: f_username?,
@@ -139,35 +120,19 @@ pub struct Project {
 
 impl contract::Decode for Project {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_title = object.required(at, "title", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 3, max: 100, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 10000, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_owner_id = object.required(at, "owner_id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let f_owner_id = object
+            .required(at, "owner_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
         object.close(at);
@@ -195,27 +160,13 @@ pub struct ProjectCreate {
 
 impl contract::Decode for ProjectCreate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_title = object.required(at, "title", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 3, max: 100, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 10000, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         object.close(at);
@@ -251,39 +202,21 @@ pub struct ProjectDetail {
 
 impl contract::Decode for ProjectDetail {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_title = object.required(at, "title", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 3, max: 100, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 10000, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_owner_id = object.required(at, "owner_id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let f_owner_id = object
+            .required(at, "owner_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_tasks = object.required(at, "tasks", |v, at| {
-            at.array(v, &contract::Items { max: 1000, ..contract::Items::ANY }, |v, at| {
-                <models::Task as contract::Decode>::decode(v, at)
-            })
+            at.array(v, &contract::Items::ANY.max(1000), |v, at| <models::Task as contract::Decode>::decode(v, at))
         });
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
@@ -366,27 +299,13 @@ pub struct ProjectUpdate {
 
 impl contract::Decode for ProjectUpdate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_title = object.optional(at, "title", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 3, max: 100, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 10000, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         object.close(at);
@@ -410,23 +329,13 @@ pub struct Signup {
 
 impl contract::Decode for Signup {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_email = object.required(at, "email", |v, at| {
-            at.string(v, &contract::Text { max: 320, format: "email", ..contract::Text::ANY }, None)
-        });
-        let f_password = object.required(at, "password", |v, at| {
-            at.string(v, &contract::Text { min: 6, max: 100, format: "password", ..contract::Text::ANY }, None)
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
+        let f_password = object
+            .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
         let f_full_name = object.optional(at, "full_name", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 255, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         object.close(at);
@@ -471,41 +380,23 @@ pub struct Task {
 
 impl contract::Decode for Task {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_title = object.required(at, "title", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 3, max: 100, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 10000, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         let f_status = object.required(at, "status", |v, at| <models::TaskStatus as contract::Decode>::decode(v, at));
         let f_due_date = object.required(at, "due_date", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
-        let f_project_id = object.required(at, "project_id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let f_project_id = object
+            .required(at, "project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_assignee_id = object.required(at, "assignee_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_assignee = object.required(at, "assignee", |v, at| {
             at.nullable(v, |v, at| <models::User as contract::Decode>::decode(v, at))
@@ -553,39 +444,22 @@ pub struct TaskCreate {
 
 impl contract::Decode for TaskCreate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_title = object.required(at, "title", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 3, max: 100, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 10000, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         let f_status =
             object.optional(at, "status", |v, at| <models::TaskStatusInput as contract::Decode>::decode(v, at));
         let f_due_date = object.optional(at, "due_date", |v, at| at.nullable(v, |v, at| at.date_time(v, true)));
-        let f_project_id = object.required(at, "project_id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let f_project_id = object
+            .required(at, "project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_assignee_id = object.optional(at, "assignee_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         object.close(at);
         Some(Self {
@@ -639,41 +513,23 @@ pub struct TaskDetail {
 
 impl contract::Decode for TaskDetail {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_title = object.required(at, "title", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 3, max: 100, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 10000, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         let f_status = object.required(at, "status", |v, at| <models::TaskStatus as contract::Decode>::decode(v, at));
         let f_due_date = object.required(at, "due_date", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
-        let f_project_id = object.required(at, "project_id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let f_project_id = object
+            .required(at, "project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_assignee_id = object.required(at, "assignee_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_assignee = object.required(at, "assignee", |v, at| {
             at.nullable(v, |v, at| <models::User as contract::Decode>::decode(v, at))
@@ -884,39 +740,22 @@ pub struct TaskUpdate {
 
 impl contract::Decode for TaskUpdate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_title = object.optional(at, "title", |v, at| {
-            at.string(
-                v,
-                &contract::Text { min: 3, max: 100, ..contract::Text::ANY },
-                Some({
-                    static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                    &PATTERN
-                }),
-            )
+            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 10000, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         let f_status =
             object.optional(at, "status", |v, at| <models::TaskStatusInput as contract::Decode>::decode(v, at));
         let f_due_date = object.optional(at, "due_date", |v, at| at.nullable(v, |v, at| at.date_time(v, true)));
-        let f_project_id = object.optional(at, "project_id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
+        let f_project_id = object
+            .optional(at, "project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_assignee_id = object.optional(at, "assignee_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         object.close(at);
         Some(Self {
@@ -949,15 +788,12 @@ pub struct Token {
 
 impl contract::Decode for Token {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_access_token =
-            object.required(at, "access_token", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_access_token = object.required(at, "access_token", |v, at| at.string(v, &contract::Text::ANY));
         let f_token_type =
             object.required(at, "token_type", |v, at| <models::TokenType as contract::Decode>::decode(v, at));
-        let f_expires_in =
-            object.required(at, "expires_in", |v, at| at.integer(v, &contract::Integer { ..contract::Integer::INT64 }));
-        let f_scope =
-            object.required(at, "scope", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
+        let f_expires_in = object.required(at, "expires_in", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_scope = object.required(at, "scope", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
         Some(Self {
             access_token: f_access_token?,
@@ -1022,15 +858,12 @@ pub struct User {
 
 impl contract::Decode for User {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-        });
-        let f_email =
-            object.required(at, "email", |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None));
-        let f_full_name = object.required(at, "full_name", |v, at| {
-            at.nullable(v, |v, at| at.string(v, &contract::Text { ..contract::Text::ANY }, None))
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY));
+        let f_full_name =
+            object.required(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
         let f_is_active = object.required(at, "is_active", |v, at| at.boolean(v));
         let f_is_superuser = object.required(at, "is_superuser", |v, at| at.boolean(v));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
@@ -1070,23 +903,13 @@ pub struct UserCreate {
 
 impl contract::Decode for UserCreate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_email = object.required(at, "email", |v, at| {
-            at.string(v, &contract::Text { max: 320, format: "email", ..contract::Text::ANY }, None)
-        });
-        let f_password = object.required(at, "password", |v, at| {
-            at.string(v, &contract::Text { min: 6, max: 100, format: "password", ..contract::Text::ANY }, None)
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
+        let f_password = object
+            .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
         let f_full_name = object.optional(at, "full_name", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 255, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         let f_is_active = object.defaulted(at, "is_active", "true", |v, at| at.boolean(v));
@@ -1121,28 +944,17 @@ pub struct UserSelfUpdate {
 
 impl contract::Decode for UserSelfUpdate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_email = object.optional(at, "email", |v, at| {
-            at.string(v, &contract::Text { max: 320, format: "email", ..contract::Text::ANY }, None)
-        });
-        let f_password = object.optional(at, "password", |v, at| {
-            at.string(v, &contract::Text { min: 6, max: 100, format: "password", ..contract::Text::ANY }, None)
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_email = object.optional(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
+        let f_password = object
+            .optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
         let f_full_name = object.optional(at, "full_name", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 255, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_current_password = object.optional(at, "current_password", |v, at| {
-            at.string(v, &contract::Text { max: 1024, format: "password", ..contract::Text::ANY }, None)
-        });
+        let f_current_password = object
+            .optional(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
         object.close(at);
         Some(Self {
             email: f_email?,
@@ -1228,23 +1040,13 @@ pub struct UserUpdate {
 
 impl contract::Decode for UserUpdate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds { ..contract::Bounds::ANY })?;
-        let f_email = object.optional(at, "email", |v, at| {
-            at.string(v, &contract::Text { max: 320, format: "email", ..contract::Text::ANY }, None)
-        });
-        let f_password = object.optional(at, "password", |v, at| {
-            at.string(v, &contract::Text { min: 6, max: 100, format: "password", ..contract::Text::ANY }, None)
-        });
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_email = object.optional(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
+        let f_password = object
+            .optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
         let f_full_name = object.optional(at, "full_name", |v, at| {
             at.nullable(v, |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 255, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
         let f_is_active = object.optional(at, "is_active", |v, at| at.boolean(v));

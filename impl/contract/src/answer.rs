@@ -13,7 +13,7 @@ use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::{Problem, etag};
+use crate::{Operation, Problem, etag};
 
 /// A body sent piece by piece; an error cuts the connection, so that a client sees that it is incomplete.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> + Send>>;
@@ -104,13 +104,14 @@ impl Reply {
         self
     }
 
-    /// The response; a conditional one carries its `ETag` and becomes 304 when the client has it already.
-    pub(crate) fn into_response(self, conditional: bool, request: &HeaderMap) -> Response {
+    /// The response, with its `ETag` where the document says so, and as 304 when the client has it already.
+    pub(crate) fn into_response(self, operation: &Operation, request: &HeaderMap) -> Response {
         let mut response = match self.body {
             Payload::Empty => Response::new(Body::empty()),
-            Payload::Bytes(bytes) if conditional && self.status == StatusCode::OK => {
+            Payload::Bytes(bytes) if operation.etag && self.status == StatusCode::OK => {
                 let tag = etag::tag(&bytes);
-                let known = request.get(IF_NONE_MATCH).is_some_and(|condition| etag::none_match(condition, &tag));
+                let known = operation.statuses.contains(&304)
+                    && request.get(IF_NONE_MATCH).is_some_and(|condition| etag::none_match(condition, &tag));
                 let mut response = Response::new(if known { Body::empty() } else { Body::from(bytes) });
                 *response.headers_mut() = self.headers;
                 if let Ok(tag) = HeaderValue::try_from(tag) {

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
+use crate::format;
+use crate::limits::{Bounds, Float, Integer, Items, Text};
 use crate::problem::{FieldError, Place};
 use crate::value::{Number, Value};
-use crate::{Pattern, format};
 
 /// More violations than this are not reported: the answer to garbage stays small.
 const MAX_ERRORS: usize = 32;
@@ -22,94 +23,6 @@ const MAX_NAME: usize = 64;
 pub trait Decode: Sized {
     /// The model, or nothing when at least one violation was recorded in `at`.
     fn decode(value: Value<'_>, at: &mut Decoder) -> Option<Self>;
-}
-
-/// `minLength`, `maxLength` (in code points), `pattern` and `format` of a string.
-#[derive(Debug, Clone, Copy)]
-pub struct Text {
-    /// `minLength`
-    pub min: usize,
-    /// `maxLength`
-    pub max: usize,
-    /// `format`, when it says more than the type; see [`crate::format`]
-    pub format: &'static str,
-}
-
-impl Text {
-    /// Any string.
-    pub const ANY: Self = Self { min: 0, max: usize::MAX, format: "" };
-}
-
-/// Range and `multipleOf` of an integer.
-#[derive(Debug, Clone, Copy)]
-pub struct Integer {
-    /// `minimum`
-    pub min: i64,
-    /// `maximum`
-    pub max: i64,
-    /// `exclusiveMinimum`
-    pub above_min: bool,
-    /// `exclusiveMaximum`
-    pub below_max: bool,
-    /// `multipleOf`
-    pub step: i64,
-}
-
-impl Integer {
-    /// `format: int64`
-    pub const INT64: Self = Self { min: i64::MIN, max: i64::MAX, above_min: false, below_max: false, step: 1 };
-    /// `format: int32`
-    pub const INT32: Self = Self { min: i32::MIN as i64, max: i32::MAX as i64, ..Self::INT64 };
-}
-
-/// Range and `multipleOf` of a number.
-#[derive(Debug, Clone, Copy)]
-pub struct Float {
-    /// `minimum`
-    pub min: f64,
-    /// `maximum`
-    pub max: f64,
-    /// `exclusiveMinimum`
-    pub above_min: bool,
-    /// `exclusiveMaximum`
-    pub below_max: bool,
-    /// `multipleOf`; 0 for none
-    pub step: f64,
-}
-
-impl Float {
-    /// Any finite number.
-    pub const ANY: Self = Self { min: f64::MIN, max: f64::MAX, above_min: false, below_max: false, step: 0.0 };
-}
-
-/// `minProperties` and `maxProperties` of an object or map.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// `minProperties`
-    pub min: usize,
-    /// `maxProperties`
-    pub max: usize,
-}
-
-impl Bounds {
-    /// Any number of members.
-    pub const ANY: Self = Self { min: 0, max: usize::MAX };
-}
-
-/// `minItems`, `maxItems` and `uniqueItems` of an array.
-#[derive(Debug, Clone, Copy)]
-pub struct Items {
-    /// `minItems`
-    pub min: usize,
-    /// `maxItems`
-    pub max: usize,
-    /// `uniqueItems`
-    pub unique: bool,
-}
-
-impl Items {
-    /// Any array.
-    pub const ANY: Self = Self { min: 0, max: usize::MAX, unique: false };
 }
 
 enum Step {
@@ -188,7 +101,7 @@ impl Decoder {
     }
 
     /// A string.
-    pub fn string(&mut self, value: Value<'_>, rule: &Text, pattern: Option<&Pattern>) -> Option<String> {
+    pub fn string(&mut self, value: Value<'_>, rule: &Text) -> Option<String> {
         let (Value::String(text) | Value::Text(text)) = value else { return self.wrong_type("a string", &value) };
         // Bytes bound code points from above and, divided by four, from below: count only when it matters.
         if text.len() > rule.max || text.len() < rule.min.saturating_mul(4) {
@@ -200,7 +113,7 @@ impl Decoder {
                 return self.refuse("too_long", format!("Must have at most {} characters.", rule.max));
             }
         }
-        if pattern.is_some_and(|pattern| !pattern.matches(&text)) {
+        if rule.pattern.is_some_and(|pattern| !pattern.matches(&text)) {
             return self.refuse("pattern_mismatch", "Must match the pattern of the API document.");
         }
         if !format::holds(rule.format, &text) {
@@ -269,7 +182,7 @@ impl Decoder {
 
     /// `format: uuid`
     pub fn uuid(&mut self, value: Value<'_>) -> Option<Uuid> {
-        let text = self.string(value, &Text::ANY, None)?;
+        let text = self.string(value, &Text::ANY)?;
         match Uuid::try_parse(&text) {
             // The hyphenated form only: RFC 9562, 4.
             Ok(id) if text.len() == 36 => Some(id),
@@ -279,7 +192,7 @@ impl Decoder {
 
     /// `format: date`
     pub fn date(&mut self, value: Value<'_>) -> Option<NaiveDate> {
-        let text = self.string(value, &Text::ANY, None)?;
+        let text = self.string(value, &Text::ANY)?;
         match format::date(&text) {
             Some(date) => Some(date),
             None => self.refuse("invalid_format", "Must have the format date."),
@@ -288,7 +201,7 @@ impl Decoder {
 
     /// `format: date-time`; with `x-assume-utc` a time without offset, or a date alone, is read as UTC.
     pub fn date_time(&mut self, value: Value<'_>, assume_utc: bool) -> Option<DateTime<Utc>> {
-        let text = self.string(value, &Text::ANY, None)?;
+        let text = self.string(value, &Text::ANY)?;
         match format::date_time(&text, assume_utc) {
             Some(time) => Some(time),
             None => self.refuse("invalid_format", "Must have the format date-time (RFC 3339)."),

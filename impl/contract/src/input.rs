@@ -6,7 +6,8 @@ use axum::extract::RawPathParams;
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-use crate::decode::{Decoder, Items};
+use crate::decode::Decoder;
+use crate::limits::Items;
 use crate::problem::{Place, Problem};
 use crate::value::Value;
 

@@ -11,28 +11,21 @@ mod endpoint;
 mod etag;
 mod format;
 mod input;
+mod limits;
 mod operation;
 mod pattern;
 mod problem;
 mod value;
 
 pub use answer::{Answer, ByteStream, EventStream, Reply};
-pub use decode::{Bounds, Decode, Decoder, Float, Integer, Items, Object, Text};
+pub use decode::{Decode, Decoder, Object};
 pub use endpoint::{authenticated, optional, public};
 pub use etag::{entity_tag, if_match};
 pub use input::Input;
+pub use limits::{Bounds, Float, Integer, Items, Text};
 pub use operation::{BodyRule, Caller, Operation, Security, Service};
 pub use pattern::Pattern;
 pub use problem::{Cause, FieldError, Place, Problem, RequestId};
 pub use value::{Number, Value};
 
 pub use axum::response::sse::Event;
-
-/// Crates that generated code names, so that a generated manifest needs few lines of its own.
-pub mod reexport {
-    pub use axum;
-    pub use chrono;
-    pub use serde;
-    pub use serde_json;
-    pub use uuid;
-}

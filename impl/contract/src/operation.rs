@@ -21,8 +21,8 @@ pub struct Operation {
     pub deadline: Duration,
     /// Every status the document declares for it.
     pub statuses: &'static [u16],
-    /// Whether it answers conditional requests: its 200 carries an `ETag` and it may answer 304 (RFC 9110, 13).
-    pub conditional: bool,
+    /// Whether its 200 carries an `ETag`; if it also declares 304, it answers conditional requests (RFC 9110, 13).
+    pub etag: bool,
 }
 
 impl Operation {

@@ -7,6 +7,15 @@ use regex::Regex;
 /// The pattern that only keeps NUL out, which Postgres cannot store; common enough to skip the regex engine.
 const NO_NUL: &str = r"^[^\x00]*$";
 
+/// A pattern of the document that is compiled once per place it is written in.
+#[macro_export]
+macro_rules! pattern {
+    ($source:literal) => {{
+        static PATTERN: $crate::Pattern = $crate::Pattern::new($source);
+        &PATTERN
+    }};
+}
+
 /// A pattern of the document, compiled when first used.
 #[derive(Debug)]
 pub struct Pattern {

@@ -91,7 +91,7 @@ pub static ANSWER_BINARY: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Answers::answer_binary`].
@@ -128,7 +128,7 @@ pub static ANSWER_CSV: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Answers::answer_csv`].
@@ -165,7 +165,7 @@ pub static ANSWER_EVENTS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Answers::answer_events`].
@@ -195,9 +195,8 @@ async fn handle_answer_events<S: Answers>(State(service): State<Arc<S>>, request
         service,
         request,
         |input| {
-            let p_last_event_id = input.optional_header("Last-Event-ID", |v, at| {
-                at.string(v, &contract::Text { max: 64, ..contract::Text::ANY }, None)
-            });
+            let p_last_event_id =
+                input.optional_header("Last-Event-ID", |v, at| at.string(v, &contract::Text::ANY.max(64)));
             Some((AnswerEventsParams { last_event_id: p_last_event_id? },))
         },
         async |service: Arc<S>, (params,)| service.answer_events(params).await,
@@ -214,7 +213,7 @@ pub static ANSWER_NDJSON: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Answers::answer_ndjson`].
@@ -251,7 +250,7 @@ pub static ANSWER_SEVERAL: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 202, 303, 400, 405, 408, 422, 429, 500, 501, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Answers::answer_several`].
@@ -293,9 +292,7 @@ async fn handle_answer_several<S: Answers>(State(service): State<Arc<S>>, reques
         service,
         request,
         |input| {
-            let p_status = input.query("status", |v, at| {
-                at.integer(v, &contract::Integer { min: 200, max: 418, ..contract::Integer::INT32 })
-            });
+            let p_status = input.query("status", |v, at| at.integer(v, &contract::Integer::INT32.min(200).max(418)));
             Some((AnswerSeveralParams { status: p_status? },))
         },
         async |service: Arc<S>, (params,)| service.answer_several(params).await,
@@ -312,7 +309,7 @@ pub static ANSWER_TEXT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Answers::answer_text`].
@@ -353,7 +350,7 @@ pub static CREATE_THING: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Answers::create_thing`].
@@ -398,7 +395,7 @@ pub static DELETE_THING: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Answers::delete_thing`].
@@ -428,9 +425,8 @@ async fn handle_delete_thing<S: Answers>(State(service): State<Arc<S>>, request:
         service,
         request,
         |input| {
-            let p_thing_id = input.path("thing_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
+            let p_thing_id =
+                input.path("thing_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
             Some((DeleteThingParams { thing_id: p_thing_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_thing(caller, params).await,
@@ -447,7 +443,7 @@ pub static GET_THING: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: true,
+    etag: true,
 };
 
 /// Parameters of [`Answers::get_thing`].
@@ -479,12 +475,10 @@ async fn handle_get_thing<S: Answers>(State(service): State<Arc<S>>, request: Re
         service,
         request,
         |input| {
-            let p_thing_id = input.path("thing_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_none_match = input.optional_header("If-None-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_thing_id =
+                input.path("thing_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_none_match =
+                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetThingParams { thing_id: p_thing_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, (params,)| service.get_thing(params).await,
@@ -501,7 +495,7 @@ pub static LIST_THINGS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Answers::list_things`].
@@ -552,32 +546,16 @@ async fn handle_list_things<S: Answers>(State(service): State<Arc<S>>, request: 
         service,
         request,
         |input| {
-            let p_skip = input.defaulted_query("skip", "0", |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 1000000, ..contract::Integer::INT64 })
-            });
-            let p_limit = input.defaulted_query("limit", "100", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 1000, ..contract::Integer::INT64 })
-            });
+            let p_skip = input
+                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
+            let p_limit = input
+                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
             let p_cursor = input.optional_query("cursor", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 1024, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[A-Za-z0-9_-]+$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
             let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
             let p_q = input.optional_query("q", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 200, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(200).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             Some((ListThingsParams { skip: p_skip?, limit: p_limit?, cursor: p_cursor?, count: p_count?, q: p_q? },))
         },
@@ -599,7 +577,7 @@ pub static PUT_THING: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Answers::put_thing`].
@@ -631,12 +609,9 @@ async fn handle_put_thing<S: Answers>(State(service): State<Arc<S>>, request: Re
         service,
         request,
         |input| {
-            let p_thing_id = input.path("thing_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_thing_id =
+                input.path("thing_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((PutThingParams { thing_id: p_thing_id?, if_match: p_if_match? }, body?))
         },

@@ -115,7 +115,7 @@ pub static ECHO_ARRAYS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_arrays`].
@@ -159,7 +159,7 @@ pub static ECHO_CHOICES: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_choices`].
@@ -203,7 +203,7 @@ pub static ECHO_DEFAULTS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_defaults`].
@@ -247,7 +247,7 @@ pub static ECHO_FORM: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_form`].
@@ -291,7 +291,7 @@ pub static ECHO_LIST: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_list`].
@@ -315,7 +315,7 @@ async fn handle_echo_list<S: Bodies>(State(service): State<Arc<S>>, request: Req
         request,
         |input| {
             let body = input.body(|v, at| {
-                at.array(v, &contract::Items { min: 1, max: 5, ..contract::Items::ANY }, |v, at| {
+                at.array(v, &contract::Items::ANY.min(1).max(5), |v, at| {
                     <models::Thing as contract::Decode>::decode(v, at)
                 })
             });
@@ -339,7 +339,7 @@ pub static ECHO_MAPS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_maps`].
@@ -383,7 +383,7 @@ pub static ECHO_NESTED: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_nested`].
@@ -427,7 +427,7 @@ pub static ECHO_NULLABLES: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_nullables`].
@@ -471,7 +471,7 @@ pub static ECHO_NUMBERS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_numbers`].
@@ -515,7 +515,7 @@ pub static ECHO_OPEN: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_open`].
@@ -559,7 +559,7 @@ pub static ECHO_OPTIONAL_BODY: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_optional_body`].
@@ -606,7 +606,7 @@ pub static ECHO_PATCH: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_patch`].
@@ -650,7 +650,7 @@ pub static ECHO_ROWS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_rows`].
@@ -674,7 +674,7 @@ async fn handle_echo_rows<S: Bodies>(State(service): State<Arc<S>>, request: Req
         request,
         |input| {
             let body = input.body(|v, at| {
-                at.array(v, &contract::Items { min: 1, max: 5, ..contract::Items::ANY }, |v, at| {
+                at.array(v, &contract::Items::ANY.min(1).max(5), |v, at| {
                     <models::Thing as contract::Decode>::decode(v, at)
                 })
             });
@@ -698,7 +698,7 @@ pub static ECHO_STRINGS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::echo_strings`].
@@ -742,7 +742,7 @@ pub static SORT_ROWS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 207, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Bodies::sort_rows`].
@@ -769,7 +769,7 @@ async fn handle_sort_rows<S: Bodies>(State(service): State<Arc<S>>, request: Req
         request,
         |input| {
             let body = input.body(|v, at| {
-                at.array(v, &contract::Items { min: 1, max: 5, ..contract::Items::ANY }, |v, at| {
+                at.array(v, &contract::Items::ANY.min(1).max(5), |v, at| {
                     <models::Thing as contract::Decode>::decode(v, at)
                 })
             });

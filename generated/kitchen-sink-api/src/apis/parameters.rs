@@ -50,7 +50,7 @@ pub static ECHO_HEADERS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Parameters::echo_headers`].
@@ -87,18 +87,10 @@ async fn handle_echo_headers<S: Parameters>(State(service): State<Arc<S>>, reque
         request,
         |input| {
             let p_x_text = input.header("X-Text", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 2, max: 8, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.min(2).max(8).pattern(contract::pattern!("^[a-z]+$")))
             });
-            let p_x_whole = input.optional_header("X-Whole", |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 })
-            });
+            let p_x_whole =
+                input.optional_header("X-Whole", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
             let p_x_flag = input.optional_header("X-Flag", |v, at| at.boolean(v));
             let p_x_key = input.optional_header("X-Key", |v, at| at.uuid(v));
             Some((EchoHeadersParams { x_text: p_x_text?, x_whole: p_x_whole?, x_flag: p_x_flag?, x_key: p_x_key? },))
@@ -117,7 +109,7 @@ pub static ECHO_PATH: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Parameters::echo_path`].
@@ -155,18 +147,9 @@ async fn handle_echo_path<S: Parameters>(State(service): State<Arc<S>>, request:
         service,
         request,
         |input| {
-            let p_whole = input.path("whole", |v, at| {
-                at.integer(v, &contract::Integer { min: -10, max: 10, ..contract::Integer::INT32 })
-            });
+            let p_whole = input.path("whole", |v, at| at.integer(v, &contract::Integer::INT32.min(-10).max(10)));
             let p_code = input.path("code", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 2, max: 4, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[a-z]+$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.min(2).max(4).pattern(contract::pattern!("^[a-z]+$")))
             });
             let p_key = input.path("key", |v, at| at.uuid(v));
             let p_color = input.path("color", |v, at| <models::Color as contract::Decode>::decode(v, at));
@@ -187,7 +170,7 @@ pub static ECHO_QUERY: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Parameters::echo_query`].
@@ -241,25 +224,17 @@ async fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request
         service,
         request,
         |input| {
-            let p_needed = input
-                .query("needed", |v, at| at.string(v, &contract::Text { min: 1, max: 8, ..contract::Text::ANY }, None));
-            let p_text = input
-                .optional_query("text", |v, at| at.string(v, &contract::Text { max: 8, ..contract::Text::ANY }, None));
+            let p_needed = input.query("needed", |v, at| at.string(v, &contract::Text::ANY.min(1).max(8)));
+            let p_text = input.optional_query("text", |v, at| at.string(v, &contract::Text::ANY.max(8)));
             let p_whole = input.optional_query("whole", |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer { min: -9007199254740991, max: 9007199254740991, ..contract::Integer::INT64 },
-                )
+                at.integer(v, &contract::Integer::INT64.min(-9007199254740991).max(9007199254740991))
             });
-            let p_small = input.defaulted_query("small", "10", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 100, ..contract::Integer::INT32 })
-            });
-            let p_even = input.optional_query("even", |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 100, step: 2, ..contract::Integer::INT64 })
-            });
-            let p_ratio = input.optional_query("ratio", |v, at| {
-                at.number(v, &contract::Float { min: 0_f64, max: 1_f64, ..contract::Float::ANY })
-            });
+            let p_small =
+                input.defaulted_query("small", "10", |v, at| at.integer(v, &contract::Integer::INT32.min(1).max(100)));
+            let p_even =
+                input.optional_query("even", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(100).step(2)));
+            let p_ratio =
+                input.optional_query("ratio", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64)));
             let p_flag = input.defaulted_query("flag", "false", |v, at| at.boolean(v));
             let p_color = input
                 .defaulted_query("color", "\"red\"", |v, at| <models::ColorOrRed as contract::Decode>::decode(v, at));
@@ -267,9 +242,8 @@ async fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request
             let p_local = input.optional_query("local", |v, at| at.date_time(v, true));
             let p_day = input.optional_query("day", |v, at| at.date(v));
             let p_key = input.optional_query("key", |v, at| at.uuid(v));
-            let p_email = input.optional_query("email", |v, at| {
-                at.string(v, &contract::Text { max: 320, format: "email", ..contract::Text::ANY }, None)
-            });
+            let p_email =
+                input.optional_query("email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
             Some((EchoQueryParams {
                 needed: p_needed?,
                 text: p_text?,
@@ -300,7 +274,7 @@ pub static ECHO_QUERY_ARRAYS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Parameters::echo_query_arrays`].
@@ -338,36 +312,20 @@ async fn handle_echo_query_arrays<S: Parameters>(State(service): State<Arc<S>>, 
         service,
         request,
         |input| {
-            let p_texts = input.optional_query_array(
-                "texts",
-                true,
-                &contract::Items { max: 4, ..contract::Items::ANY },
-                |v, at| at.string(v, &contract::Text { max: 4, ..contract::Text::ANY }, None),
-            );
-            let p_numbers = input.query_array(
-                "numbers",
-                true,
-                &contract::Items { min: 1, max: 4, unique: true, ..contract::Items::ANY },
-                |v, at| at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT64 }),
-            );
-            let p_listed = input.optional_query_array(
-                "listed",
-                false,
-                &contract::Items { max: 4, ..contract::Items::ANY },
-                |v, at| at.integer(v, &contract::Integer { min: 0, max: 9, ..contract::Integer::INT32 }),
-            );
-            let p_colors = input.optional_query_array(
-                "colors",
-                false,
-                &contract::Items { max: 3, ..contract::Items::ANY },
-                |v, at| <models::Color as contract::Decode>::decode(v, at),
-            );
-            let p_keys = input.optional_query_array(
-                "keys",
-                true,
-                &contract::Items { max: 3, ..contract::Items::ANY },
-                |v, at| at.uuid(v),
-            );
+            let p_texts = input.optional_query_array("texts", true, &contract::Items::ANY.max(4), |v, at| {
+                at.string(v, &contract::Text::ANY.max(4))
+            });
+            let p_numbers =
+                input.query_array("numbers", true, &contract::Items::ANY.min(1).max(4).unique(), |v, at| {
+                    at.integer(v, &contract::Integer::INT64.min(0).max(9))
+                });
+            let p_listed = input.optional_query_array("listed", false, &contract::Items::ANY.max(4), |v, at| {
+                at.integer(v, &contract::Integer::INT32.min(0).max(9))
+            });
+            let p_colors = input.optional_query_array("colors", false, &contract::Items::ANY.max(3), |v, at| {
+                <models::Color as contract::Decode>::decode(v, at)
+            });
+            let p_keys = input.optional_query_array("keys", true, &contract::Items::ANY.max(3), |v, at| at.uuid(v));
             Some((EchoQueryArraysParams {
                 texts: p_texts?,
                 numbers: p_numbers?,

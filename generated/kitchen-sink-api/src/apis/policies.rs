@@ -82,7 +82,7 @@ pub static ASK_DEADLINE: Operation = Operation {
     body: None,
     deadline: std::time::Duration::from_millis(200),
     statuses: &[204, 400, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Policies::ask_deadline`].
@@ -112,9 +112,7 @@ async fn handle_ask_deadline<S: Policies>(State(service): State<Arc<S>>, request
         service,
         request,
         |input| {
-            let p_ms = input.query("ms", |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 5000, ..contract::Integer::INT64 })
-            });
+            let p_ms = input.query("ms", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(5000)));
             Some((AskDeadlineParams { ms: p_ms? },))
         },
         async |service: Arc<S>, (params,)| service.ask_deadline(params).await,
@@ -135,7 +133,7 @@ pub static ASK_GUARDED_BODY: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Policies::ask_guarded_body`].
@@ -179,7 +177,7 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Policies::ask_idempotent`].
@@ -215,14 +213,7 @@ async fn handle_ask_idempotent<S: Policies>(State(service): State<Arc<S>>, reque
         request,
         |input| {
             let p_idempotency_key = input.header("Idempotency-Key", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 255, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[\\x21-\\x7e]+$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
             });
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((AskIdempotentParams { idempotency_key: p_idempotency_key? }, body?))
@@ -241,7 +232,7 @@ pub static ASK_OPTIONAL: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Policies::ask_optional`].
@@ -278,7 +269,7 @@ pub static ASK_PUBLIC: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Policies::ask_public`].
@@ -315,7 +306,7 @@ pub static ASK_RATE: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Policies::ask_rate`].
@@ -352,7 +343,7 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 1024 }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Policies::ask_small_body`].
@@ -392,7 +383,7 @@ pub static ASK_SUPERUSER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Policies::ask_superuser`].
@@ -429,7 +420,7 @@ pub static ASK_USER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Policies::ask_user`].

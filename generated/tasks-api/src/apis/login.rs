@@ -48,7 +48,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Login::login_access_token`].
@@ -88,7 +88,7 @@ pub static LOGOUT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Login::logout`].
@@ -129,7 +129,7 @@ pub static SIGNUP: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Login::signup`].
@@ -169,7 +169,7 @@ pub static TEST_TOKEN: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Answers of [`Login::test_token`].

@@ -75,7 +75,7 @@ pub static CREATE_PROJECT: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[201, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Projects::create_project`].
@@ -120,7 +120,7 @@ pub static DELETE_PROJECT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Projects::delete_project`].
@@ -152,12 +152,9 @@ async fn handle_delete_project<S: Projects>(State(service): State<Arc<S>>, reque
         service,
         request,
         |input| {
-            let p_project_id = input.path("project_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_project_id =
+                input.path("project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteProjectParams { project_id: p_project_id?, if_match: p_if_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_project(caller, params).await,
@@ -174,7 +171,7 @@ pub static GET_PROJECT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: true,
+    etag: true,
 };
 
 /// Parameters of [`Projects::get_project`].
@@ -206,12 +203,10 @@ async fn handle_get_project<S: Projects>(State(service): State<Arc<S>>, request:
         service,
         request,
         |input| {
-            let p_project_id = input.path("project_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_none_match = input.optional_header("If-None-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_project_id =
+                input.path("project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_none_match =
+                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetProjectParams { project_id: p_project_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_project(caller, params).await,
@@ -228,7 +223,7 @@ pub static LIST_PROJECTS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Projects::list_projects`].
@@ -281,32 +276,16 @@ async fn handle_list_projects<S: Projects>(State(service): State<Arc<S>>, reques
         service,
         request,
         |input| {
-            let p_skip = input.defaulted_query("skip", "0", |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 1000000, ..contract::Integer::INT64 })
-            });
-            let p_limit = input.defaulted_query("limit", "100", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 1000, ..contract::Integer::INT64 })
-            });
+            let p_skip = input
+                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
+            let p_limit = input
+                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
             let p_cursor = input.optional_query("cursor", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 1024, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[A-Za-z0-9_-]+$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
             let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
             let p_q = input.optional_query("q", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 200, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(200).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             let p_sort = input.optional_query("sort", |v, at| <models::ProjectSort as contract::Decode>::decode(v, at));
             Some((ListProjectsParams {
@@ -336,7 +315,7 @@ pub static PATCH_PROJECT: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Projects::patch_project`].
@@ -368,12 +347,9 @@ async fn handle_patch_project<S: Projects>(State(service): State<Arc<S>>, reques
         service,
         request,
         |input| {
-            let p_project_id = input.path("project_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_project_id =
+                input.path("project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::ProjectUpdate as contract::Decode>::decode(v, at));
             Some((PatchProjectParams { project_id: p_project_id?, if_match: p_if_match? }, body?))
         },
@@ -391,7 +367,7 @@ pub static PUT_PROJECT: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Projects::put_project`].
@@ -423,12 +399,9 @@ async fn handle_put_project<S: Projects>(State(service): State<Arc<S>>, request:
         service,
         request,
         |input| {
-            let p_project_id = input.path("project_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_project_id =
+                input.path("project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::ProjectUpdate as contract::Decode>::decode(v, at));
             Some((PutProjectParams { project_id: p_project_id?, if_match: p_if_match? }, body?))
         },

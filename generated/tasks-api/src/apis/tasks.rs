@@ -91,7 +91,7 @@ pub static ASSIGN_TASK: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Tasks::assign_task`].
@@ -123,12 +123,10 @@ async fn handle_assign_task<S: Tasks>(State(service): State<Arc<S>>, request: Re
         service,
         request,
         |input| {
-            let p_task_id = input.path("task_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_user_id = input.path("user_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
+            let p_task_id =
+                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_user_id =
+                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
             Some((AssignTaskParams { task_id: p_task_id?, user_id: p_user_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.assign_task(caller, params).await,
@@ -145,7 +143,7 @@ pub static CREATE_TASK: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[201, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Tasks::create_task`].
@@ -190,7 +188,7 @@ pub static DELETE_TASK: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Tasks::delete_task`].
@@ -222,12 +220,9 @@ async fn handle_delete_task<S: Tasks>(State(service): State<Arc<S>>, request: Re
         service,
         request,
         |input| {
-            let p_task_id = input.path("task_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_task_id =
+                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteTaskParams { task_id: p_task_id?, if_match: p_if_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_task(caller, params).await,
@@ -244,7 +239,7 @@ pub static GET_TASK: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: true,
+    etag: true,
 };
 
 /// Parameters of [`Tasks::get_task`].
@@ -276,12 +271,10 @@ async fn handle_get_task<S: Tasks>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_task_id = input.path("task_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_none_match = input.optional_header("If-None-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_task_id =
+                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_none_match =
+                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetTaskParams { task_id: p_task_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_task(caller, params).await,
@@ -298,7 +291,7 @@ pub static LIST_TASKS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Tasks::list_tasks`].
@@ -361,45 +354,26 @@ async fn handle_list_tasks<S: Tasks>(State(service): State<Arc<S>>, request: Req
         service,
         request,
         |input| {
-            let p_skip = input.defaulted_query("skip", "0", |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 1000000, ..contract::Integer::INT64 })
-            });
-            let p_limit = input.defaulted_query("limit", "100", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 1000, ..contract::Integer::INT64 })
-            });
+            let p_skip = input
+                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
+            let p_limit = input
+                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
             let p_cursor = input.optional_query("cursor", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 1024, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[A-Za-z0-9_-]+$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
             let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
             let p_q = input.optional_query("q", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 200, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(200).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             let p_sort = input.optional_query("sort", |v, at| <models::TaskSort as contract::Decode>::decode(v, at));
-            let p_status = input.optional_query_array(
-                "status",
-                true,
-                &contract::Items { max: 6, ..contract::Items::ANY },
-                |v, at| <models::TaskStatusInput as contract::Decode>::decode(v, at),
-            );
+            let p_status = input.optional_query_array("status", true, &contract::Items::ANY.max(6), |v, at| {
+                <models::TaskStatusInput as contract::Decode>::decode(v, at)
+            });
             let p_project_id = input.optional_query("project_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_assignee_id = input.optional_query("assignee_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_due_after = input.optional_query("due_after", |v, at| at.date_time(v, true));
             let p_due_before = input.optional_query("due_before", |v, at| at.date_time(v, true));
@@ -435,7 +409,7 @@ pub static PATCH_TASK: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Tasks::patch_task`].
@@ -467,12 +441,9 @@ async fn handle_patch_task<S: Tasks>(State(service): State<Arc<S>>, request: Req
         service,
         request,
         |input| {
-            let p_task_id = input.path("task_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_task_id =
+                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::TaskUpdate as contract::Decode>::decode(v, at));
             Some((PatchTaskParams { task_id: p_task_id?, if_match: p_if_match? }, body?))
         },
@@ -490,7 +461,7 @@ pub static PUT_TASK: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Tasks::put_task`].
@@ -522,12 +493,9 @@ async fn handle_put_task<S: Tasks>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_task_id = input.path("task_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_task_id =
+                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::TaskUpdate as contract::Decode>::decode(v, at));
             Some((PutTaskParams { task_id: p_task_id?, if_match: p_if_match? }, body?))
         },
@@ -545,7 +513,7 @@ pub static SET_TASK_STATUS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Tasks::set_task_status`].
@@ -577,9 +545,8 @@ async fn handle_set_task_status<S: Tasks>(State(service): State<Arc<S>>, request
         service,
         request,
         |input| {
-            let p_task_id = input.path("task_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
+            let p_task_id =
+                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
             let p_status = input.path("status", |v, at| <models::TaskStatusInput as contract::Decode>::decode(v, at));
             Some((SetTaskStatusParams { task_id: p_task_id?, status: p_status? },))
         },

@@ -105,7 +105,7 @@ pub static CREATE_USER: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Answers of [`Users::create_user`].
@@ -150,7 +150,7 @@ pub static DELETE_USER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Users::delete_user`].
@@ -182,12 +182,9 @@ async fn handle_delete_user<S: Users>(State(service): State<Arc<S>>, request: Re
         service,
         request,
         |input| {
-            let p_user_id = input.path("user_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_user_id =
+                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteUserParams { user_id: p_user_id?, if_match: p_if_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_user(caller, params).await,
@@ -204,7 +201,7 @@ pub static GET_ME: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 304, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    conditional: true,
+    etag: true,
 };
 
 /// Parameters of [`Users::get_me`].
@@ -234,9 +231,8 @@ async fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request
         service,
         request,
         |input| {
-            let p_if_none_match = input.optional_header("If-None-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_if_none_match =
+                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetMeParams { if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_me(caller, params).await,
@@ -253,7 +249,7 @@ pub static GET_USER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: true,
+    etag: true,
 };
 
 /// Parameters of [`Users::get_user`].
@@ -285,12 +281,10 @@ async fn handle_get_user<S: Users>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_user_id = input.path("user_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_none_match = input.optional_header("If-None-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_user_id =
+                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_none_match =
+                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetUserParams { user_id: p_user_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_user(caller, params).await,
@@ -307,7 +301,7 @@ pub static LIST_USERS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: false,
 };
 
 /// Parameters of [`Users::list_users`].
@@ -360,32 +354,16 @@ async fn handle_list_users<S: Users>(State(service): State<Arc<S>>, request: Req
         service,
         request,
         |input| {
-            let p_skip = input.defaulted_query("skip", "0", |v, at| {
-                at.integer(v, &contract::Integer { min: 0, max: 1000000, ..contract::Integer::INT64 })
-            });
-            let p_limit = input.defaulted_query("limit", "100", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 1000, ..contract::Integer::INT64 })
-            });
+            let p_skip = input
+                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
+            let p_limit = input
+                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
             let p_cursor = input.optional_query("cursor", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { min: 1, max: 1024, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[A-Za-z0-9_-]+$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
             let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
             let p_q = input.optional_query("q", |v, at| {
-                at.string(
-                    v,
-                    &contract::Text { max: 200, ..contract::Text::ANY },
-                    Some({
-                        static PATTERN: contract::Pattern = contract::Pattern::new("^[^\\x00]*$");
-                        &PATTERN
-                    }),
-                )
+                at.string(v, &contract::Text::ANY.max(200).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             let p_sort = input.optional_query("sort", |v, at| <models::UserSort as contract::Decode>::decode(v, at));
             Some((ListUsersParams {
@@ -415,7 +393,7 @@ pub static PATCH_ME: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Users::patch_me`].
@@ -445,9 +423,7 @@ async fn handle_patch_me<S: Users>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::UserSelfUpdate as contract::Decode>::decode(v, at));
             Some((PatchMeParams { if_match: p_if_match? }, body?))
         },
@@ -469,7 +445,7 @@ pub static PATCH_USER: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Users::patch_user`].
@@ -501,12 +477,9 @@ async fn handle_patch_user<S: Users>(State(service): State<Arc<S>>, request: Req
         service,
         request,
         |input| {
-            let p_user_id = input.path("user_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_user_id =
+                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::UserUpdate as contract::Decode>::decode(v, at));
             Some((PatchUserParams { user_id: p_user_id?, if_match: p_if_match? }, body?))
         },
@@ -528,7 +501,7 @@ pub static PUT_ME: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Users::put_me`].
@@ -558,9 +531,7 @@ async fn handle_put_me<S: Users>(State(service): State<Arc<S>>, request: Request
         service,
         request,
         |input| {
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::UserSelfUpdate as contract::Decode>::decode(v, at));
             Some((PutMeParams { if_match: p_if_match? }, body?))
         },
@@ -582,7 +553,7 @@ pub static PUT_USER: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
-    conditional: false,
+    etag: true,
 };
 
 /// Parameters of [`Users::put_user`].
@@ -614,12 +585,9 @@ async fn handle_put_user<S: Users>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_user_id = input.path("user_id", |v, at| {
-                at.integer(v, &contract::Integer { min: 1, max: 9007199254740991, ..contract::Integer::INT64 })
-            });
-            let p_if_match = input.optional_header("If-Match", |v, at| {
-                at.string(v, &contract::Text { max: 1024, ..contract::Text::ANY }, None)
-            });
+            let p_user_id =
+                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::UserUpdate as contract::Decode>::decode(v, at));
             Some((PutUserParams { user_id: p_user_id?, if_match: p_if_match? }, body?))
         },
