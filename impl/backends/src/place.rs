@@ -1,0 +1,251 @@
+//! The folder of a pair of private servers: its lock, what is remembered between runs, and where the data really lie.
+//!
+//! ```text
+//! DIR/backends.lock    held while servers run       DIR/postgres/  DIR/redis/   the data
+//! DIR/backends.state   ports and passwords          DIR/log/                    what the servers say
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read, Seek, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::Uid;
+
+use crate::identity::Identity;
+
+/// `sockaddr_un` holds about a hundred bytes; the server appends `/.s.PGSQL.PORT.lock`.
+const LONGEST_SOCKET_DIR: usize = 80;
+
+/// An opened and locked folder.
+#[derive(Debug)]
+pub(crate) struct Place {
+    dir: PathBuf,
+    data: PathBuf,
+    pub(crate) identity: Identity,
+    state: BTreeMap<String, String>,
+    _lock: Flock<File>,
+}
+
+impl Place {
+    /// Locks `dir`, making it when missing, and decides who the servers run as.
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let dir = dir.canonicalize()?;
+        let lock = lock(&dir)?;
+        let state = load_state(&dir.join("backends.state"));
+        // Without another identity that could come here, root keeps the data where everybody can.
+        let (identity, data) = match Identity::for_dir(&dir) {
+            Some(identity) => (identity, dir.clone()),
+            None => (Identity::unprivileged(), shared_dir(&dir)?),
+        };
+        Ok(Self { dir, data, identity, state, _lock: lock })
+    }
+
+    /// The folder for one server's data, owned by whoever the servers run as.
+    pub(crate) fn data_dir(&self, name: &str) -> Result<PathBuf> {
+        let path = self.data.join(name);
+        self.private_dir(&path)?;
+        Ok(path)
+    }
+
+    /// A folder for the Postgres socket whose path is short enough, which only we and the server can enter.
+    pub(crate) fn socket_dir(&self) -> Result<PathBuf> {
+        let beside = self.data.join("run");
+        if beside.as_os_str().len() <= LONGEST_SOCKET_DIR {
+            self.private_dir(&beside)?;
+            return Ok(beside);
+        }
+        let short = shared_dir(&self.dir)?.join("run");
+        self.private_dir(&short)?;
+        Ok(short)
+    }
+
+    /// Makes `path` with mode 700 and gives it, with all it holds, to the servers' identity.
+    fn private_dir(&self, path: &Path) -> Result<()> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other.with_context(|| format!("cannot make {}", path.display()))?,
+        }
+        if Uid::effective().is_root() {
+            let (uid, gid) = self.identity.owner().unwrap_or((0, 0));
+            if path.symlink_metadata()?.uid() != uid {
+                give(path, uid, gid).with_context(|| format!("cannot change the owner of {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The log of one server, appended to, and where it ended before now.
+    pub(crate) fn log(&self, name: &str) -> Result<Log> {
+        let dir = self.dir.join("log");
+        fs::create_dir_all(&dir)?;
+        let path = dir.join(format!("{name}.log"));
+        // One run's worth of history is enough.
+        if path.metadata().is_ok_and(|metadata| metadata.len() > 10 << 20) {
+            fs::rename(&path, dir.join(format!("{name}.log.1")))?;
+        }
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        Ok(Log { start: file.metadata()?.len(), file, path })
+    }
+
+    /// The port of one server: the one it had before if that is still free, so that URLs stay true over restarts.
+    pub(crate) fn port(&mut self, name: &str) -> Result<u16> {
+        let key = format!("{name}_port");
+        let before = self.state.get(&key).and_then(|port| port.parse().ok());
+        let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|socket| socket.local_addr());
+        let port = match before.map(free) {
+            Some(Ok(address)) => address.port(),
+            _ => free(0).context("no free port on 127.0.0.1")?.port(),
+        };
+        self.remember(key, port.to_string())?;
+        Ok(port)
+    }
+
+    /// Forgets the port of one server: somebody else took it between our look and its start.
+    pub(crate) fn forget_port(&mut self, name: &str) {
+        self.state.remove(&format!("{name}_port"));
+    }
+
+    /// The password of one server, made up once.
+    pub(crate) fn password(&mut self, name: &str) -> Result<String> {
+        let key = format!("{name}_password");
+        if let Some(password) = self.state.get(&key) {
+            return Ok(password.clone());
+        }
+        let password = random_hex()?;
+        self.remember(key, password.clone())?;
+        Ok(password)
+    }
+
+    fn remember(&mut self, key: String, value: String) -> Result<()> {
+        self.state.insert(key, value);
+        let text: String = self.state.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        write_private(&self.dir.join("backends.state"), &text)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A folder that only stood in for a long path is empty now; one with data stays.
+        let short = shared_path(&self.dir);
+        let _ = fs::remove_dir(short.join("run"));
+        let _ = fs::remove_dir(short);
+    }
+}
+
+/// A server's log and where this run's part of it begins.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: File,
+    path: PathBuf,
+    start: u64,
+}
+
+impl Log {
+    /// A handle for the server to write to.
+    pub(crate) fn writer(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// What this run wrote.
+    pub(crate) fn text(&self) -> String {
+        let mut bytes = Vec::new();
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(io::SeekFrom::Start(self.start))?;
+            file.read_to_end(&mut bytes)
+        });
+        read.map_or_else(|error| error.to_string(), |_| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The last lines this run wrote, for an error message.
+    pub(crate) fn tail(&self) -> String {
+        let text = self.text();
+        let lines: Vec<_> = text.lines().collect();
+        let last = &lines[lines.len().saturating_sub(8)..];
+        format!("{}\n(from {})", last.join("\n"), self.path.display())
+    }
+}
+
+/// Replaces a file by one only its owner can read, in one step.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    let fresh = path.with_added_extension("new");
+    let write = || {
+        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(&fresh, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// 192 random bits, spelled so that they need no quoting anywhere.
+pub fn random_hex() -> Result<String> {
+    let mut bytes = [0; 24];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The path of the folder that stands for `dir` where every account can reach it.
+fn shared_path(dir: &Path) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    (dir, Uid::effective().as_raw()).hash(&mut hasher);
+    Path::new("/var/tmp").join(format!("backends-{:016x}", hasher.finish()))
+}
+
+/// Makes that folder, ours alone to change.
+pub(crate) fn shared_dir(dir: &Path) -> Result<PathBuf> {
+    let path = shared_path(dir);
+    match DirBuilder::new().mode(0o711).create(&path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other.with_context(|| format!("cannot make {}", path.display()))?,
+    }
+    // Anybody may make folders in /var/tmp, also one of this name.
+    let found = path.symlink_metadata()?;
+    if !found.is_dir() || found.uid() != Uid::effective().as_raw() || found.permissions().mode() & 0o022 != 0 {
+        bail!("{} is not a folder of ours; remove it", path.display());
+    }
+    Ok(path)
+}
+
+/// Opens a file to lock, making it when missing.
+pub(crate) fn lockable(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
+    file.with_context(|| format!("cannot open {}", path.display()))
+}
+
+fn lock(dir: &Path) -> Result<Flock<File>> {
+    match Flock::lock(lockable(&dir.join("backends.lock"))?, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => {
+            lock.set_len(0)?;
+            write!(&mut *lock, "{}", std::process::id())?;
+            Ok(lock)
+        }
+        Err((mut file, _)) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            bail!("process {holder} already runs the servers of {}; stop it, or use another --dir", dir.display());
+        }
+    }
+}
+
+fn load_state(path: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    if path.symlink_metadata()?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), uid, gid)?;
+        }
+    }
+    lchown(path, Some(uid), Some(gid))
+}

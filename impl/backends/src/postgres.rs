@@ -1,0 +1,208 @@
+//! A private Postgres: made once, started on a loopback port and a socket, usable by an application role with a password.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::Pid;
+
+use crate::daemon::Daemon;
+use crate::find::{PostgresBinaries, Search};
+use crate::identity::Identity;
+use crate::place::Place;
+use crate::process::{self, Signal};
+
+/// Fast, then immediate shutdown.
+const STOP: [(Signal, Duration); 2] =
+    [(Signal::SIGINT, Duration::from_secs(10)), (Signal::SIGQUIT, Duration::from_secs(3))];
+/// Crash recovery after a hard stop is what may take long.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// For two cores and a database that fits into memory. Durability is left as Postgres has it.
+const SETTINGS: [&str; 10] = [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_permissions=0700",
+    "max_connections=100",
+    "shared_buffers=128MB",
+    "effective_cache_size=1GB",
+    "random_page_cost=1.1",
+    "jit=off",
+    "idle_in_transaction_session_timeout=30s",
+    "timezone=UTC",
+    "log_line_prefix=%m [%p] %q%u@%d ",
+];
+
+/// The role applications log in as. It owns its databases and may make more, nothing beyond.
+const ROLE: &str = "app";
+
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    binaries: PostgresBinaries,
+    identity: Identity,
+    data: PathBuf,
+    sockets: PathBuf,
+    password: String,
+    durable: bool,
+    port: u16,
+    daemon: Daemon,
+}
+
+impl Postgres {
+    /// Makes the database cluster when there is none, and starts it; [`Postgres::wait`] tells when it serves.
+    pub(crate) fn start(place: &mut Place, search: &Search<'_>, durable: bool) -> Result<Self> {
+        let data = place.data_dir("postgres")?;
+        let written_by =
+            fs::read_to_string(data.join("PG_VERSION")).ok().and_then(|version| version.trim().parse().ok());
+        let binaries = search.postgres(written_by)?;
+        if written_by.is_none() {
+            make_cluster(&binaries, place.identity, &data, durable)?;
+        }
+        end_orphan(&data)?;
+        let (sockets, password) = (place.socket_dir()?, place.password("postgres")?);
+        let (port, log) = (place.port("postgres")?, place.log("postgres")?);
+        let command = server(&binaries, place.identity, &data, &sockets, port, durable);
+        let daemon = Daemon::spawn("postgres", log, &STOP, command)?;
+        Ok(Self { binaries, identity: place.identity, data, sockets, password, durable, port, daemon })
+    }
+
+    /// Waits until it serves, and sees to the application's role. `Ok(false)`: the port was taken by somebody else meanwhile.
+    pub(crate) fn wait(&mut self, database: &str) -> Result<bool> {
+        // The eighth line of the lock file is the server's word on its state; pg_ctl reads the same. The first is its process
+        // id, by which a left-over is told apart; a namespace changes user ids only.
+        let ready = |pid: u32| {
+            lock_file(&self.data).is_some_and(|lines| {
+                lines.first() == Some(&pid.to_string()) && lines.get(7).is_some_and(|status| status.trim() == "ready")
+            })
+        };
+        if !self.daemon.until(START_DEADLINE, ready)? {
+            return Ok(false);
+        }
+        self.prepare(database)?;
+        Ok(true)
+    }
+
+    /// Makes the role, sets its password and makes its database, whatever of that is missing.
+    fn prepare(&self, database: &str) -> Result<()> {
+        let sql = format!(
+            "SELECT 'CREATE ROLE {ROLE}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') \\gexec\n\
+             ALTER ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}';\n\
+             SELECT 'CREATE DATABASE \"{database}\" OWNER {ROLE}'\n\
+             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n",
+            password = self.password,
+        );
+        let mut psql = self.identity.command(self.binaries.bin.join("psql"));
+        // The socket trusts whoever can enter its folder: us and the server.
+        psql.args([
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+            "-p",
+            &self.port.to_string(),
+            "-h",
+        ]);
+        psql.arg(&self.sockets).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = process::spawn(psql).context("cannot run psql")?;
+        // Through stdin, because arguments can be read by everybody.
+        child.stdin.take().context("psql has a stdin")?.write_all(sql.as_bytes())?;
+        let output = child.wait_with_output()?;
+        if !output.status.success() {
+            bail!("cannot set up the role {ROLE}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgresql://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    /// Starts it again if it is gone, without waiting.
+    pub(crate) fn revive(&mut self) -> Result<bool> {
+        if !self.daemon.is_gone()? {
+            return Ok(false);
+        }
+        end_orphan(&self.data)?;
+        let command = server(&self.binaries, self.identity, &self.data, &self.sockets, self.port, self.durable);
+        self.daemon.respawn(command)?;
+        Ok(true)
+    }
+}
+
+fn server(
+    binaries: &PostgresBinaries,
+    identity: Identity,
+    data: &Path,
+    sockets: &Path,
+    port: u16,
+    durable: bool,
+) -> Command {
+    let mut command = identity.command(binaries.bin.join("postgres"));
+    command.arg("-D").arg(data).args(["-p", &port.to_string(), "-k"]).arg(sockets);
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    if !durable {
+        command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
+    }
+    command
+}
+
+/// Runs initdb. It removes what it made when it fails, and we what a killed one left.
+fn make_cluster(binaries: &PostgresBinaries, identity: Identity, data: &Path, durable: bool) -> Result<()> {
+    for entry in fs::read_dir(data)? {
+        let path = entry?.path();
+        if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+    }
+    let mut initdb = identity.command(binaries.bin.join("initdb"));
+    initdb.arg("-D").arg(data).args(["-U", "postgres", "--encoding=UTF8", "--no-instructions"]);
+    initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
+    // Sorted by code point everywhere, but upper and lower case known beyond ASCII.
+    initdb.args(match (binaries.major, cfg!(target_os = "macos")) {
+        (17.., _) => ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"].as_slice(),
+        (_, false) => &["--locale=C", "--lc-ctype=C.UTF-8"],
+        (_, true) => &["--locale=C", "--lc-ctype=en_US.UTF-8"],
+    });
+    if !durable {
+        initdb.arg("--no-sync");
+    }
+    process::die_with_us(&mut initdb, Signal::SIGTERM);
+    initdb.stdout(Stdio::null()).stderr(Stdio::piped());
+    let output = process::spawn(initdb).and_then(Child::wait_with_output).context("cannot run initdb")?;
+    if !output.status.success() {
+        bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+/// Ends a server that outlived the run that started it, and clears away a lock file whose process is gone or somebody else:
+/// we hold the folder's lock, so nobody may be using these data.
+pub(crate) fn end_orphan(data: &Path) -> Result<()> {
+    let Some(pid) = lock_file(data).and_then(|lines| lines.first()?.trim().parse().ok()) else {
+        return Ok(());
+    };
+    let pid = Pid::from_raw(pid);
+    if process::command_line(pid).is_some_and(|line| line.contains(&*data.to_string_lossy())) {
+        process::stop_stranger(pid, &STOP);
+    }
+    let lock = data.join("postmaster.pid");
+    if lock.exists() {
+        fs::remove_file(lock)?;
+    }
+    Ok(())
+}
+
+fn lock_file(data: &Path) -> Option<Vec<String>> {
+    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    Some(text.lines().map(str::to_owned).collect())
+}

