@@ -1,0 +1,286 @@
+//! A pool of Postgres connections that knows when a connection is clean.
+//!
+//! sqlx's own pool asks the server after every use whether a connection is still good (one more round trip for each
+//! request), and takes back connections that are inside an open transaction when `begin` was cancelled. Here a
+//! connection comes back only after its last statement was seen to end; one that was cancelled in the middle is
+//! cleaned up in the background or closed, and one that has rested is tested before it is used.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::error::breaks_connection;
+
+/// How long a request waits for a connection, opening one included.
+const WAIT: Duration = Duration::from_secs(1);
+/// Requests that may wait for each connection; with more the wait could not succeed in time.
+const WAITING_PER_CONNECTION: usize = 64;
+/// A connection that rested longer is tested before use: the server may have restarted meanwhile.
+const RESTED: Duration = Duration::from_secs(1);
+/// A test that takes longer has failed.
+const TEST: Duration = Duration::from_millis(500);
+/// A cancelled read is given this long to end before its connection is closed; above the statement timeout.
+const RECOVERY: Duration = Duration::from_secs(5);
+/// Connections are closed at this age, so that server-side memory and stale plans do not pile up.
+const MAX_AGE: Duration = Duration::from_secs(30 * 60);
+/// Connections that nobody needed for this long are closed.
+const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
+
+/// What becomes of a connection whose use was cancelled between two messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterCancel {
+    /// Wait for the statement to end, then use it again: it was a read.
+    Recover,
+    /// Close it; the server rolls back what it was doing.
+    Close,
+}
+
+/// A bounded set of connections to one database with the same options.
+#[derive(Clone)]
+pub(crate) struct Connections(Arc<Shared>);
+
+struct Shared {
+    options: PgConnectOptions,
+    after_cancel: AfterCancel,
+    size: u32,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    idle: Mutex<Vec<Idle>>,
+    /// Raised when a connection is found broken: its siblings have most likely met the same fate.
+    generation: AtomicU64,
+}
+
+struct Idle {
+    connection: PgConnection,
+    born: Instant,
+    generation: u64,
+    since: Instant,
+}
+
+/// What a pool is doing, for gauges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// Most connections it opens.
+    pub size: u32,
+    /// Connections in use.
+    pub busy: u32,
+    /// Open connections not in use.
+    pub idle: u32,
+    /// Requests waiting for one.
+    pub waiting: usize,
+}
+
+impl Connections {
+    pub(crate) fn new(options: PgConnectOptions, size: u32, after_cancel: AfterCancel) -> Self {
+        Self(Arc::new(Shared {
+            options,
+            after_cancel,
+            size,
+            permits: Arc::new(Semaphore::new(size as usize)),
+            waiting: AtomicUsize::new(0),
+            idle: Mutex::new(Vec::with_capacity(size as usize)),
+            generation: AtomicU64::new(0),
+        }))
+    }
+
+    /// A connection, opened when none is free and there may be one more.
+    ///
+    /// # Errors
+    /// `PoolTimedOut` when none came free in time or too many wait already; what connecting failed with.
+    pub(crate) async fn lease(&self) -> sqlx::Result<Lease> {
+        let permit = match Arc::clone(&self.0.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.queue().await?,
+        };
+        while let Some(idle) = self.0.pop() {
+            let mut lease = Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit);
+            if idle.since.elapsed() < RESTED {
+                return Ok(lease);
+            }
+            if matches!(timeout(TEST, lease.connection().ping()).await, Ok(Ok(()))) {
+                lease.state = State::Clean;
+                return Ok(lease);
+            }
+            lease.state = State::Broken;
+            let Some(kept) = lease.take_permit() else { return Err(sqlx::Error::PoolTimedOut) };
+            return self.open(kept).await;
+        }
+        self.open(permit).await
+    }
+
+    async fn queue(&self) -> sqlx::Result<OwnedSemaphorePermit> {
+        let waiting = Count::enter(&self.0.waiting);
+        if waiting.others >= self.0.size as usize * WAITING_PER_CONNECTION {
+            return Err(sqlx::Error::PoolTimedOut);
+        }
+        match timeout(WAIT, Arc::clone(&self.0.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(sqlx::Error::PoolClosed),
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        }
+    }
+
+    async fn open(&self, permit: OwnedSemaphorePermit) -> sqlx::Result<Lease> {
+        let generation = self.0.generation.load(Ordering::Acquire);
+        match timeout(WAIT, PgConnection::connect_with(&self.0.options)).await {
+            Ok(connection) => Ok(Lease::new(connection?, Instant::now(), generation, &self.0, permit)),
+            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    pub(crate) fn state(&self) -> PoolState {
+        let free = u32::try_from(self.0.permits.available_permits()).unwrap_or(u32::MAX);
+        PoolState {
+            size: self.0.size,
+            busy: self.0.size.saturating_sub(free),
+            idle: u32::try_from(self.0.lock().len()).unwrap_or(u32::MAX),
+            waiting: self.0.waiting.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Lets nobody in any more, waits for those who are in, and says good-bye to the server.
+    pub(crate) async fn close(&self) {
+        let everybody = self.0.permits.acquire_many(self.0.size).await;
+        self.0.permits.close();
+        drop(everybody);
+        let idle = std::mem::take(&mut *self.0.lock());
+        for idle in idle {
+            let _ = timeout(TEST, idle.connection.close()).await;
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection that was used last: the rest may grow old and be closed.
+    fn pop(&self) -> Option<Idle> {
+        let generation = self.generation.load(Ordering::Acquire);
+        let mut idle = self.lock();
+        loop {
+            let last = idle.pop()?;
+            if last.generation == generation && last.born.elapsed() < MAX_AGE {
+                return Some(last);
+            }
+        }
+    }
+
+    fn push(&self, idle: Idle) {
+        let mut all = self.lock();
+        if all.first().is_some_and(|oldest| oldest.since.elapsed() > MAX_IDLE) {
+            all.remove(0);
+        }
+        all.push(idle);
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Its last statement was seen to end.
+    Clean,
+    /// In use, or abandoned in use.
+    Unknown,
+    /// Must not be used again.
+    Broken,
+}
+
+/// A connection on loan. Dropped while its state is unknown, it does not go back as it is.
+pub(crate) struct Lease {
+    connection: Option<PgConnection>,
+    born: Instant,
+    generation: u64,
+    state: State,
+    shared: Arc<Shared>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Lease {
+    fn new(
+        connection: PgConnection,
+        born: Instant,
+        generation: u64,
+        shared: &Arc<Shared>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let shared = Arc::clone(shared);
+        Self { connection: Some(connection), born, generation, state: State::Clean, shared, permit: Some(permit) }
+    }
+
+    /// The connection. Until [`Lease::settle`] is called its state is unknown.
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        self.state = State::Unknown;
+        self.connection.as_mut().expect("a lease holds its connection until it is dropped")
+    }
+
+    /// The connection, only looked at.
+    pub(crate) fn peek(&self) -> &PgConnection {
+        self.connection.as_ref().expect("a lease holds its connection until it is dropped")
+    }
+
+    /// Tells how the last statement ended: the connection is clean again unless the failure broke it.
+    pub(crate) fn settle<T>(&mut self, result: &sqlx::Result<T>) {
+        self.state = match result {
+            Err(error) if breaks_connection(error) => State::Broken,
+            _ => State::Clean,
+        };
+    }
+
+    fn take_permit(mut self) -> Option<OwnedSemaphorePermit> {
+        self.permit.take()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        let (born, generation) = (self.born, self.generation);
+        match self.state {
+            State::Clean => self.shared.push(Idle { connection, born, generation, since: Instant::now() }),
+            State::Broken => {
+                // Only the first of a generation speaks for it, so that connections opened since stay.
+                let _ = self.shared.generation.compare_exchange(
+                    generation,
+                    generation + 1,
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                );
+            }
+            State::Unknown if self.shared.after_cancel == AfterCancel::Close => {}
+            State::Unknown => {
+                let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+                let (shared, permit) = (Arc::clone(&self.shared), self.permit.take());
+                runtime.spawn(async move {
+                    if matches!(timeout(RECOVERY, connection.ping()).await, Ok(Ok(()))) {
+                        shared.push(Idle { connection, born, generation, since: Instant::now() });
+                    }
+                    drop(permit);
+                });
+            }
+        }
+    }
+}
+
+/// Counts those inside a scope, also when it is left by cancellation.
+struct Count<'a> {
+    counter: &'a AtomicUsize,
+    others: usize,
+}
+
+impl<'a> Count<'a> {
+    fn enter(counter: &'a AtomicUsize) -> Self {
+        Self { counter, others: counter.fetch_add(1, Ordering::AcqRel) }
+    }
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        self.counter.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,349 @@
+//! Postgres, the truth: one way to read and one way to write.
+//!
+//! Reads are single statements outside transactions on connections that cannot write. A write runs from BEGIN to
+//! COMMIT in a task of its own, which the request only awaits: a client that disconnects or a deadline that passes
+//! cancels the request, never the transaction. (A cancelled `begin` once handed on a connection inside an open
+//! transaction, and later writes on it were acknowledged and lost.)
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use contract::Problem;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, TryStreamExt};
+use futures_util::TryFutureExt;
+use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{Connection, Describe, Either, Execute, Executor, PgConnection, Postgres, SqlStr};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::connections::{AfterCancel, Connections, Lease, PoolState};
+use crate::error::{Error, Result};
+use crate::settings::{DatabaseSettings, InvalidSettings};
+
+/// A statement is cancelled by the server after this long.
+const STATEMENT: &str = "4s";
+/// The client gives up on a read a little later: then the server does not answer at all.
+const READ: Duration = Duration::from_millis(4_500);
+/// From BEGIN to COMMIT, repetitions included; then the connection is closed and the server rolls back.
+const TRANSACTION: Duration = Duration::from_secs(9);
+/// A transaction that lost a deadlock or a serialization race is done again this often.
+const REPETITIONS: u32 = 3;
+
+/// Postgres. Clones share the connections.
+#[derive(Clone)]
+pub struct Database {
+    reads: Reads,
+    writes: Connections,
+    transactions: TaskTracker,
+}
+
+impl Database {
+    /// Prepares both pools; connections are opened when they are needed, so that a service starts while Postgres is
+    /// away. `role` becomes part of `application_name` and so is seen in `pg_stat_activity`.
+    ///
+    /// # Errors
+    /// When the settings hold no valid connection URL.
+    pub fn new(settings: &DatabaseSettings, role: &str) -> Result<Self, InvalidSettings> {
+        let options = settings.connect_options()?;
+        let reads = options.clone().application_name(&format!("{role}-reads")).options([
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", STATEMENT),
+            ("lock_timeout", "2s"),
+        ]);
+        let writes = options.application_name(&format!("{role}-writes")).options([
+            ("statement_timeout", STATEMENT),
+            ("lock_timeout", "2s"),
+            ("idle_in_transaction_session_timeout", "5s"),
+        ]);
+        Ok(Self {
+            reads: Reads(Connections::new(reads, settings.database_read_pool, AfterCancel::Recover)),
+            writes: Connections::new(writes, settings.database_write_pool, AfterCancel::Close),
+            transactions: TaskTracker::new(),
+        })
+    }
+
+    /// Where single reading statements are run: `sqlx::query(..).fetch_one(db.reads())`.
+    pub fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
+    /// Runs `work` in a transaction and commits it if it succeeds.
+    ///
+    /// ```ignore
+    /// let project = db.write(move |mut tx| async move { insert_project(&mut tx, owner, &body).await }).await?;
+    /// ```
+    /// `work` is cloned and run again, at most three times, when it lost a deadlock or a serialization race, so it
+    /// must do nothing but talk to the database.
+    ///
+    /// # Errors
+    /// What `work` failed with; then nothing was written. 500 when it panicked. A failure of the commit itself may
+    /// be ambiguous: the server may have committed before the connection broke.
+    pub async fn write<T, F, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+        W: FnOnce(Transaction) -> F + Clone + Send + 'static,
+    {
+        // Waiting for a connection may be cancelled without harm, so it stays outside the task.
+        let lease = self.writes.lease().await?;
+        self.detached(transaction(lease, work)).await
+    }
+
+    /// Runs `work`, which must be exactly one statement, without BEGIN and COMMIT around it: a third of the round
+    /// trips. As uncancellable as [`Database::write`].
+    ///
+    /// # Errors
+    /// As [`Database::write`]; nothing is repeated.
+    pub async fn write_once<T, F, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+        W: FnOnce(Transaction) -> F + Send + 'static,
+    {
+        let lease = self.writes.lease().await?;
+        self.detached(async move {
+            let (result, mut lease) = run(lease, work).await?;
+            // Whatever the failure was made into, the connection itself tells whether it is still good.
+            let sound = if result.is_ok() { Ok(()) } else { lease.connection().ping().await };
+            lease.settle(&sound);
+            result
+        })
+        .await
+    }
+
+    async fn detached<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        let task = self.transactions.spawn(timeout(TRANSACTION, work));
+        match task.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Problem::unavailable("database_busy", "The transaction took too long.", 1).into()),
+            Err(panic) => Err(Error::internal(panic)),
+        }
+    }
+
+    /// Whether Postgres answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(self.reads()).await?;
+        Ok(())
+    }
+
+    /// Waits until Postgres answers.
+    ///
+    /// # Errors
+    /// The last failure, when it does not in time.
+    pub async fn wait(&self, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.ping().await {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Lets running transactions end and closes every connection; nothing can be read or written afterwards.
+    pub async fn close(&self) {
+        self.transactions.close();
+        self.transactions.wait().await;
+        tokio::join!(self.reads.0.close(), self.writes.close());
+    }
+
+    /// What the pools `reads` and `writes` are doing.
+    pub fn pools(&self) -> [(&'static str, PoolState); 2] {
+        [("reads", self.reads.0.state()), ("writes", self.writes.state())]
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Database").field("pools", &self.pools()).finish_non_exhaustive()
+    }
+}
+
+async fn transaction<T, F, W>(mut lease: Lease, work: W) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+    W: FnOnce(Transaction) -> F + Clone,
+{
+    let mut repetition = 0;
+    loop {
+        let result;
+        (result, lease) = attempt(lease, work.clone()).await?;
+        match result {
+            Err(error) if error.is_transient() && repetition < REPETITIONS => {
+                repetition += 1;
+                tracing::debug!(%error, repetition, "transaction repeated");
+                // Up to 10, 20, 40 ms: long enough for the winner to commit, short against the request's deadline.
+                tokio::time::sleep(Duration::from_millis(rand::random_range(1..=5_u64 << repetition))).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// One run from BEGIN to COMMIT or ROLLBACK. An outer error means that the connection is lost.
+async fn attempt<T, F, W>(mut lease: Lease, work: W) -> Result<(Result<T>, Lease)>
+where
+    F: Future<Output = Result<T>>,
+    W: FnOnce(Transaction) -> F,
+{
+    // From here the lease counts as unknown, and would be closed if this were cancelled.
+    let begun = lease.connection().execute("BEGIN").await;
+    if begun.is_err() {
+        lease.settle(&begun);
+    }
+    begun?;
+    let (result, mut lease) = run(lease, work).await?;
+    let result = match result {
+        // COMMIT of a transaction in which a statement failed rolls back without an error, whatever `work` made of
+        // that failure. SELECT fails in such a transaction, and COMMIT is not run then.
+        Ok(value) => match lease.connection().execute("SELECT; COMMIT").await {
+            Ok(done) => {
+                lease.settle(&Ok(done));
+                return Ok((Ok(value), lease));
+            }
+            Err(error) => Err(error.into()),
+        },
+        Err(error) => Err(error),
+    };
+    let ended = lease.connection().execute("ROLLBACK").await;
+    lease.settle(&ended);
+    Ok((result, lease))
+}
+
+/// Hands the connection to `work` and takes it back, its state unknown.
+async fn run<T, F, W>(lease: Lease, work: W) -> Result<(Result<T>, Lease)>
+where
+    F: Future<Output = Result<T>>,
+    W: FnOnce(Transaction) -> F,
+{
+    let (sender, mut home) = oneshot::channel();
+    let result = work(Transaction { lease: Some(lease), home: Some(sender) }).await;
+    let lease = home.try_recv().map_err(|_| Error::internal("a transaction outlived the work it was lent to"))?;
+    Ok((result, lease))
+}
+
+/// The connection inside a transaction; queries take it as `&mut PgConnection`.
+///
+/// [`Database::write`] began the transaction and will end it: do not use sqlx's own `begin` on it.
+pub struct Transaction {
+    lease: Option<Lease>,
+    home: Option<oneshot::Sender<Lease>>,
+}
+
+impl Deref for Transaction {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        self.lease.as_ref().expect(HELD).peek()
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        self.lease.as_mut().expect(HELD).connection()
+    }
+}
+
+const HELD: &str = "a transaction holds its connection until it is dropped";
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let (Some(lease), Some(home)) = (self.lease.take(), self.home.take()) {
+            // Nobody at home: the lease comes back as an error and is dropped, which closes the connection.
+            let _ = home.send(lease);
+        }
+    }
+}
+
+impl fmt::Debug for Transaction {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("Transaction")
+    }
+}
+
+/// Connections that can only read; `&Reads` is a sqlx `Executor`. Rows are read completely before the first is
+/// handed out, so a slow consumer never holds a connection.
+#[derive(Clone)]
+pub struct Reads(Connections);
+
+impl fmt::Debug for Reads {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_tuple("Reads").field(&self.0.state()).finish()
+    }
+}
+
+impl<'c> Executor<'c> for &'c Reads {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let rows = async move {
+            let mut lease = self.0.lease().await?;
+            let result = match timeout(READ, lease.connection().fetch_many(query).try_collect::<Vec<_>>()).await {
+                Ok(result) => result,
+                Err(_) => Err(silent()),
+            };
+            lease.settle(&result);
+            result
+        };
+        Box::pin(rows.map_ok(|rows| stream::iter(rows.into_iter().map(Ok))).try_flatten_stream())
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        Box::pin(async move {
+            let mut lease = self.0.lease().await?;
+            let result = match timeout(READ, lease.connection().fetch_optional(query)).await {
+                Ok(result) => result,
+                Err(_) => Err(silent()),
+            };
+            lease.settle(&result);
+            result
+        })
+    }
+
+    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, sqlx::Result<PgStatement>>
+    where
+        'c: 'e,
+    {
+        Box::pin(async move {
+            let mut lease = self.0.lease().await?;
+            let result = lease.connection().prepare_with(sql, parameters).await;
+            lease.settle(&result);
+            result
+        })
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<Describe<Postgres>>>
+    where
+        'c: 'e,
+    {
+        Box::pin(async move {
+            let mut lease = self.0.lease().await?;
+            let result = lease.connection().describe(sql).await;
+            lease.settle(&result);
+            result
+        })
+    }
+}
+
+/// The server did not answer, not even that it cancelled the statement.
+fn silent() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+}

@@ -1,0 +1,114 @@
+//! The one error of services: a refusal that is ready to be sent, or a failure of the database that is turned into one.
+
+use std::borrow::Cow;
+
+use contract::{FieldError, Place, Problem};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
+/// What handlers and queries fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A refusal.
+    #[error("{}", .0.code())]
+    Problem(Box<Problem>),
+    /// A failure of the database; which answer it becomes is told by [`Problem::from`].
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// The result of handlers and queries.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+impl Error {
+    /// A 500 with its cause for the log.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Problem::internal(cause).into()
+    }
+
+    /// The SQLSTATE of a failed statement.
+    pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Database(error) => error.as_database_error().and_then(sqlx::error::DatabaseError::code),
+            Self::Problem(_) => None,
+        }
+    }
+
+    /// Whether doing the same transaction again can succeed: a serialization failure or a deadlock.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self.sqlstate().as_deref(), Some("40001" | "40P01"))
+    }
+}
+
+/// Turns the violation of a named constraint into an answer.
+pub trait OnConstraint<T> {
+    /// Answers with `problem` when the failure is a violation of the constraint `name`; anything else stays as it is.
+    ///
+    /// # Errors
+    /// The problem, or the failure itself.
+    fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> OnConstraint<T> for Result<T, E> {
+    fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T> {
+        self.map_err(|error| match error.into() {
+            Error::Database(sqlx::Error::Database(violation)) if violation.constraint() == Some(name) => problem().into(),
+            error => error,
+        })
+    }
+}
+
+/// Whether the connection a statement failed on must not be used again.
+pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error
+            .try_downcast_ref::<PgDatabaseError>()
+            .is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Problem(problem) => *problem,
+            Error::Database(error) => from_database(error),
+        }
+    }
+}
+
+fn from_database(error: sqlx::Error) -> Problem {
+    let busy = "The database has more to do than it can; try again.";
+    let away = "The database cannot be reached; try again.";
+    let problem = match &error {
+        sqlx::Error::PoolTimedOut => Problem::unavailable("database_busy", busy, 1),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            Problem::unavailable("database_unavailable", away, 2)
+        }
+        sqlx::Error::Database(failure) => match failure.code().as_deref() {
+            // Statement and lock timeouts, too many connections, and conflicts that retries did not get past.
+            Some("57014" | "55P03" | "53300" | "40001" | "40P01") => Problem::unavailable("database_busy", busy, 1),
+            // Being shut down, crashed or starting up; class 08 is connection trouble.
+            Some("57P01" | "57P02" | "57P03") => Problem::unavailable("database_unavailable", away, 2),
+            Some(code) if code.starts_with("08") => Problem::unavailable("database_unavailable", away, 2),
+            // Text that Postgres cannot hold is the client's: U+0000.
+            Some("22021" | "22P05") => {
+                return Problem::validation(vec![FieldError {
+                    place: Place::Body,
+                    pointer: "#".to_owned(),
+                    code: "invalid_text",
+                    detail: "Text must not contain U+0000.".to_owned(),
+                }]);
+            }
+            _ => return Problem::internal(error),
+        },
+        _ => return Problem::internal(error),
+    };
+    problem.with_cause(error)
+}

@@ -1,0 +1,10 @@
+//! What two or more services need: settings, Postgres and Redis, identity, serving, telemetry, cursors.
+
+mod connections;
+mod database;
+mod error;
+pub mod settings;
+
+pub use connections::PoolState;
+pub use database::{Database, Reads, Transaction};
+pub use error::{Error, OnConstraint, Result};
