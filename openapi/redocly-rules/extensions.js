@@ -1,0 +1,73 @@
+// Vendor extensions are policies that generated code enforces; a misspelt one would be silently without effect.
+const integer = (low, high) => (value) =>
+  Number.isInteger(value) && value >= low && value <= high ? undefined : `is an integer from ${low} to ${high}`;
+const oneOf = (...words) => (value) => (words.includes(value) ? undefined : `is ${words.join(' or ')}`);
+const only = (wanted) => (value) => (value === wanted ? undefined : `is ${wanted} or absent`);
+
+function rateLimit(value) {
+  const keys = ['amount', 'by', 'class', 'window-seconds'];
+  if (typeof value !== 'object' || value === null || String(Object.keys(value).sort()) !== String(keys)) {
+    return `has exactly ${keys.join(', ')}`;
+  }
+  if (!/^[a-z][a-z0-9-]*$/.test(value.class)) return 'has a `class` in kebab-case';
+  if (integer(1, 1000000)(value.amount)) return 'has an `amount` from 1 to 1000000';
+  if (integer(1, 86400)(value['window-seconds'])) return 'has `window-seconds` from 1 to 86400';
+  if (!['user', 'address'].includes(value.by)) return 'is counted `by` user or address';
+  return undefined;
+}
+
+function bodyLimit(value, operation) {
+  return operation.requestBody ? integer(1, 16777216)(value) : 'belongs to an operation with a body';
+}
+
+function rowErrors(value, operation, ctx) {
+  const body = operation.requestBody && ctx.resolve(operation.requestBody).node;
+  const types = Object.values(body?.content ?? {}).map((media) => media.schema?.type);
+  if (!types.length || types.some((type) => type !== 'array')) return 'belongs to an operation whose body is an array';
+  return oneOf('collect')(value);
+}
+
+function assumeUtc(value, schema) {
+  return schema.format === 'date-time' ? only(true)(value) : 'belongs to `format: date-time`';
+}
+
+function variantNames(value, schema) {
+  if (!schema.enum) return 'belongs to an enum';
+  const fits =
+    Array.isArray(value) &&
+    value.length === schema.enum.length &&
+    new Set(value).size === value.length &&
+    value.every((name) => /^[A-Z][A-Za-z0-9]*$/.test(name));
+  return fits ? undefined : 'has a distinct CamelCase name for each value of the enum';
+}
+
+function optionalAuth(value, operation) {
+  return operation.security?.length === 2 ? only(true)(value) : 'belongs to `security: [{}, {oauth2: [user]}]`';
+}
+
+const KNOWN = {
+  Root: { 'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table') },
+  Operation: {
+    'x-body-limit': bodyLimit,
+    // The gateway gives up after 15 s.
+    'x-deadline-ms': integer(1, 14999),
+    'x-idempotency': oneOf('required', 'optional'),
+    'x-optional-auth': optionalAuth,
+    'x-rate-limit': rateLimit,
+    'x-row-errors': rowErrors,
+  },
+  Schema: { 'x-assume-utc': assumeUtc, 'x-enum-varnames': variantNames },
+};
+// Keys of these are names, not keywords.
+const NAMES = ['SchemaProperties', 'NamedSchemas'];
+
+function checkExtensions(node, ctx) {
+  if (typeof node !== 'object' || node === null || Array.isArray(node) || NAMES.includes(ctx.type.name)) return;
+  for (const key of Object.keys(node).filter((name) => name.startsWith('x-'))) {
+    const check = KNOWN[ctx.type.name]?.[key];
+    const fault = check ? check(node[key], node, ctx) : `is not an extension that anything enforces on a ${ctx.type.name}`;
+    if (fault) ctx.report({ message: `\`${key}\` ${fault}.`, location: ctx.location.child([key]).key() });
+  }
+}
+
+module.exports = { 'known-extensions': () => ({ any: { enter: checkExtensions } }) };

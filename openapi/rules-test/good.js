@@ -1,0 +1,102 @@
+// A small document that breaks no rule. Each case of cases.js spoils one thing in a copy of it.
+const refusals = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'MethodNotAllowed',
+  408: 'RequestTimeout',
+  412: 'PreconditionFailed',
+  413: 'PayloadTooLarge',
+  415: 'UnsupportedMediaType',
+  422: 'ValidationFailed',
+  429: 'TooManyRequests',
+  500: 'InternalError',
+  503: 'ServiceUnavailable',
+  504: 'GatewayTimeout',
+};
+const ref = (kind, name) => ({ $ref: `#/components/${kind}/${name}` });
+const refuse = (...codes) =>
+  Object.fromEntries([400, 405, 408, 429, 500, 503, 504, ...codes].map((code) => [code, ref('responses', refusals[code])]));
+const thing = { 'application/json': { schema: ref('schemas', 'Thing') } };
+
+module.exports = () => structuredClone({
+  openapi: '3.0.3',
+  info: { title: 'Good', version: '1.0.0' },
+  security: [{ oauth2: ['user'] }],
+  paths: {
+    '/things': {
+      get: {
+        operationId: 'list_things',
+        tags: ['things'],
+        security: [],
+        parameters: [
+          { name: 'colors', in: 'query', explode: true, schema: { type: 'array', maxItems: 2, items: ref('schemas', 'Color') } },
+          { name: 'X-Flag', in: 'header', schema: { type: 'boolean' } },
+        ],
+        responses: {
+          ...refuse(422),
+          200: { description: 'Ok', content: { 'application/json': { schema: { type: 'array', items: ref('schemas', 'Thing') } } } },
+        },
+      },
+      post: {
+        operationId: 'create_thing',
+        tags: ['things'],
+        requestBody: { required: true, content: thing },
+        responses: { ...refuse(401, 403, 413, 415, 422), 201: { description: 'Created', content: thing } },
+      },
+    },
+    '/things/{thing_id}': {
+      parameters: [
+        { name: 'thing_id', in: 'path', required: true, schema: { type: 'integer', format: 'int64', minimum: 1, maximum: 9 } },
+      ],
+      put: {
+        operationId: 'put_thing',
+        tags: ['things'],
+        security: [{}, { oauth2: ['user'] }],
+        'x-optional-auth': true,
+        parameters: [{ name: 'If-Match', in: 'header', schema: { type: 'string', maxLength: 9 } }],
+        requestBody: {
+          required: true,
+          content: { 'application/merge-patch+json': { schema: ref('schemas', 'Thing') }, ...thing },
+        },
+        responses: { ...refuse(401, 403, 404, 412, 413, 415, 422), 204: { description: 'NoContent' } },
+      },
+    },
+    '/rows': {
+      post: {
+        operationId: 'add_rows',
+        tags: ['things'],
+        security: [],
+        'x-body-limit': 1024,
+        'x-deadline-ms': 1000,
+        'x-rate-limit': { class: 'rows', amount: 1, 'window-seconds': 1, by: 'user' },
+        'x-row-errors': 'collect',
+        requestBody: {
+          required: true,
+          content: { 'application/x-ndjson': { schema: { type: 'array', maxItems: 2, items: ref('schemas', 'Thing') } } },
+        },
+        responses: { ...refuse(413, 415, 422), 200: { description: 'Ok', content: { 'text/csv': { schema: { type: 'string' } } } } },
+      },
+    },
+  },
+  components: {
+    responses: Object.fromEntries(Object.values(refusals).map((name) => [name, { description: 'Refused.' }])),
+    schemas: {
+      Color: { type: 'string', enum: ['red', 'green'] },
+      Counts: { type: 'object', maxProperties: 2, additionalProperties: { type: 'integer', format: 'int32', minimum: 0, maximum: 9 } },
+      Thing: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name'],
+        properties: {
+          name: { type: 'string', maxLength: 9, pattern: '^[a-z]+$' },
+          size: { type: 'integer', format: 'int32', minimum: 0, maximum: 9 },
+          when: { type: 'string', format: 'date-time', nullable: true, 'x-assume-utc': true },
+          color: { type: 'string', nullable: true, allOf: [ref('schemas', 'Color')] },
+          counts: ref('schemas', 'Counts'),
+        },
+      },
+    },
+  },
+});
