@@ -42,7 +42,9 @@ function checkParameter(parameter, ctx) {
   for (const key of Object.keys(parameter)) {
     if (!PARAMETER_KEYS.includes(key) && !key.startsWith('x-')) refuse(key, `\`${key}\` is not enforced on a parameter.`);
   }
-  if (parameter.style && parameter.style !== STYLES[place]) refuse('style', `\`style: ${parameter.style}\` is not read; in ${place} it is \`${STYLES[place]}\`.`);
+  if (parameter.style && parameter.style !== STYLES[place]) {
+    refuse('style', `\`style: ${parameter.style}\` is not read; in ${place} it is \`${STYLES[place]}\`.`);
+  }
   if (place !== 'query' && 'explode' in parameter) refuse('explode', '`explode` is for arrays in the query.');
   if (place === 'header' ? !/^[A-Z][A-Za-z0-9]*(-[A-Z][A-Za-z0-9]*)*$/.test(name) : !snake(name)) {
     refuse('name', `\`${name}\` is not written as names in ${place} are.`);
@@ -129,7 +131,8 @@ function checkSuccess(code, { node, from }, ctx, refuse) {
   for (const [name, header] of Object.entries(node.headers ?? {})) {
     const found = follow(ctx, header, from);
     const { node: schema } = follow(ctx, found.node?.schema, found.from);
-    if (!SCALARS.includes(schema?.type) || schema.nullable || !found.node.description) refuse(`Header \`${name}\` has a description and a scalar schema that is not null.`);
+    const fits = SCALARS.includes(schema?.type) && !schema.nullable && found.node.description;
+    if (!fits) refuse(`Header \`${name}\` has a description and a scalar schema that is not null.`);
   }
 }
 
@@ -138,8 +141,8 @@ function accessOf(operation, rootSecurity) {
   const security = operation.security ?? rootSecurity;
   if (!Array.isArray(security)) return { fault: 'Neither the operation nor the document says `security`.' };
   if (security.length === 0) return { kind: 'public' };
-  const wrong = security.find((entry) => Object.keys(entry).some((scheme) => scheme !== 'oauth2' || !['user', 'superuser'].includes(String(entry[scheme]))));
-  if (wrong) return { fault: '`security` names the scheme `oauth2` and one scope, `user` or `superuser`.' };
+  const isOurs = ([scheme, scopes]) => scheme === 'oauth2' && ['user', 'superuser'].includes(String(scopes));
+  if (!security.every((entry) => Object.entries(entry).every(isOurs))) return { fault: '`security` names the scheme `oauth2` and one scope, `user` or `superuser`.' };
   const text = JSON.stringify(security);
   if (security.length === 1 && security[0].oauth2) return { kind: 'signed' };
   if (text !== '[{},{"oauth2":["user"]}]') return { fault: 'An optional token is written `security: [{}, {oauth2: [user]}]`.' };
@@ -195,7 +198,8 @@ function checkStatuses(operation, parameters, access, ctx, refuse) {
   const lookedUp = has('cursor') || parameters.some((one) => one.in === 'path' && one.name.endsWith('_id'));
   if (lookedUp && !listed.includes('404')) refuse('It looks something up: it can answer 404.');
   if (keyed !== has('Idempotency-Key')) refuse('`x-idempotency` and the header parameter `Idempotency-Key` go together.');
-  if (keyed && parameters.some((one) => one.name === 'Idempotency-Key' && Boolean(one.required) !== (operation['x-idempotency'] === 'required'))) {
+  const key = parameters.find((one) => one.name === 'Idempotency-Key');
+  if (keyed && key && Boolean(key.required) !== (operation['x-idempotency'] === 'required')) {
     refuse('`x-idempotency` and the `required` of `Idempotency-Key` say different things.');
   }
   if (keyed && !listed.includes('409')) refuse('With `x-idempotency` it can answer 409.');
