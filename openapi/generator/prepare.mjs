@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs';
 
 const document = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+// Entity tags, 304 and links to the next page need no handler.
+const MADE_BY_RUNTIME = ['etag', 'link'];
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
 // A default is decoded at run time by the same rule as a value that was sent, so it travels as JSON text.
@@ -23,7 +25,6 @@ function resolve(node) {
 }
 
 function prepareOperation(operation) {
-  // The runtime makes entity tags and 304 by itself; handlers see neither.
   const headers = Object.keys(resolve(operation.responses['200'])?.headers ?? {});
   operation['x-etag'] = headers.some((name) => name.toLowerCase() === 'etag');
   for (const [status, reference] of Object.entries(operation.responses)) {
@@ -34,7 +35,7 @@ function prepareOperation(operation) {
     }
     const response = structuredClone(resolve(reference));
     for (const name of Object.keys(response.headers ?? {})) {
-      if (name.toLowerCase() === 'etag') delete response.headers[name];
+      if (MADE_BY_RUNTIME.includes(name.toLowerCase())) delete response.headers[name];
     }
     if (response.headers && Object.keys(response.headers).length === 0) delete response.headers;
     response['x-automatic'] = status === '304';

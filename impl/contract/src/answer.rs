@@ -9,7 +9,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -105,13 +106,14 @@ impl Reply {
     }
 
     /// The response, with its `ETag` where the document says so, and as 304 when the client has it already.
-    pub(crate) fn into_response(self, operation: &Operation, request: &HeaderMap) -> Response {
+    pub(crate) fn into_response(mut self, operation: &Operation, request: &Parts) -> Response {
+        self.link_next_page(request.uri.query());
         let mut response = match self.body {
             Payload::Empty => Response::new(Body::empty()),
             Payload::Bytes(bytes) if operation.etag && self.status == StatusCode::OK => {
                 let tag = etag::tag(&bytes);
                 let known = operation.statuses.contains(&304)
-                    && request.get(IF_NONE_MATCH).is_some_and(|condition| etag::none_match(condition, &tag));
+                    && request.headers.get(IF_NONE_MATCH).is_some_and(|condition| etag::none_match(condition, &tag));
                 let mut response = Response::new(if known { Body::empty() } else { Body::from(bytes) });
                 *response.headers_mut() = self.headers;
                 if let Ok(tag) = HeaderValue::try_from(tag) {
@@ -132,5 +134,23 @@ impl Reply {
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.headers);
         response
+    }
+
+    /// A list that names its next cursor also links the next page (RFC 8288): the same query, from there on.
+    fn link_next_page(&mut self, query: Option<&str>) {
+        let Some(cursor) = self.headers.get("x-next-cursor").and_then(|cursor| cursor.to_str().ok()) else { return };
+        let mut link = String::from("<?");
+        for pair in query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()) {
+            if !["cursor", "skip"].contains(&pair.split('=').next().unwrap_or("")) {
+                link.push_str(pair);
+                link.push('&');
+            }
+        }
+        link.push_str("cursor=");
+        link.push_str(cursor);
+        link.push_str(r#">; rel="next""#);
+        if let Ok(link) = HeaderValue::try_from(link) {
+            self.headers.insert(LINK, link);
+        }
     }
 }

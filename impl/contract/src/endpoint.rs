@@ -100,7 +100,7 @@ where
         let caller = authenticate(&parts).await?;
         let input = receive(operation, &mut parts, body, decode).await?;
         let reply = call(caller, input).await.map_err(Into::into)?.into_reply()?;
-        Ok(reply.into_response(operation, &parts.headers))
+        Ok(reply.into_response(operation, &parts))
     };
     // A panic costs its own request and no other; the deadline covers everything up to the first byte of the answer.
     let result = match tokio::time::timeout(operation.deadline, AssertUnwindSafe(road).catch_unwind()).await {

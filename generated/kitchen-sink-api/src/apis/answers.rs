@@ -519,8 +519,6 @@ pub enum ListThingsResponse {
     Ok {
         /// The body.
         body: Vec<models::Thing>,
-        /// `Link`
-        link: Option<String>,
         /// `X-Total-Count`
         x_total_count: Option<i64>,
         /// `X-Next-Cursor`
@@ -531,8 +529,7 @@ pub enum ListThingsResponse {
 impl contract::Answer for ListThingsResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Ok { body, link, x_total_count, x_next_cursor } => Reply::new(200)
-                .optional_header("link", link)?
+            Self::Ok { body, x_total_count, x_next_cursor } => Reply::new(200)
                 .optional_header("x-total-count", x_total_count)?
                 .optional_header("x-next-cursor", x_next_cursor)?
                 .json(&body),

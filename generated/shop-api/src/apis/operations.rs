@@ -249,8 +249,6 @@ pub enum ListDeadLettersResponse {
     Ok {
         /// The body.
         body: Vec<models::DeadLetter>,
-        /// `Link`
-        link: Option<String>,
         /// `X-Total-Count`
         x_total_count: Option<i64>,
         /// `X-Next-Cursor`
@@ -261,8 +259,7 @@ pub enum ListDeadLettersResponse {
 impl contract::Answer for ListDeadLettersResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Ok { body, link, x_total_count, x_next_cursor } => Reply::new(200)
-                .optional_header("link", link)?
+            Self::Ok { body, x_total_count, x_next_cursor } => Reply::new(200)
                 .optional_header("x-total-count", x_total_count)?
                 .optional_header("x-next-cursor", x_next_cursor)?
                 .json(&body),
@@ -332,8 +329,6 @@ pub enum ListStockEntriesResponse {
     Ok {
         /// The body.
         body: Vec<models::StockEntry>,
-        /// `Link`
-        link: Option<String>,
         /// `X-Next-Cursor`
         x_next_cursor: Option<String>,
     },
@@ -342,10 +337,9 @@ pub enum ListStockEntriesResponse {
 impl contract::Answer for ListStockEntriesResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Ok { body, link, x_next_cursor } => Reply::new(200)
-                .optional_header("link", link)?
-                .optional_header("x-next-cursor", x_next_cursor)?
-                .json(&body),
+            Self::Ok { body, x_next_cursor } => {
+                Reply::new(200).optional_header("x-next-cursor", x_next_cursor)?.json(&body)
+            }
         }
     }
 }

@@ -323,8 +323,6 @@ pub enum ListProductsResponse {
     Ok {
         /// The body.
         body: Vec<models::Product>,
-        /// `Link`
-        link: Option<String>,
         /// `X-Total-Count`
         x_total_count: Option<i64>,
         /// `X-Next-Cursor`
@@ -335,8 +333,7 @@ pub enum ListProductsResponse {
 impl contract::Answer for ListProductsResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Ok { body, link, x_total_count, x_next_cursor } => Reply::new(200)
-                .optional_header("link", link)?
+            Self::Ok { body, x_total_count, x_next_cursor } => Reply::new(200)
                 .optional_header("x-total-count", x_total_count)?
                 .optional_header("x-next-cursor", x_next_cursor)?
                 .json(&body),

@@ -327,8 +327,6 @@ pub enum ListTasksResponse {
     Ok {
         /// The body.
         body: Vec<models::Task>,
-        /// `Link`
-        link: Option<String>,
         /// `X-Total-Count`
         x_total_count: Option<i64>,
         /// `X-Next-Cursor`
@@ -339,8 +337,7 @@ pub enum ListTasksResponse {
 impl contract::Answer for ListTasksResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Ok { body, link, x_total_count, x_next_cursor } => Reply::new(200)
-                .optional_header("link", link)?
+            Self::Ok { body, x_total_count, x_next_cursor } => Reply::new(200)
                 .optional_header("x-total-count", x_total_count)?
                 .optional_header("x-next-cursor", x_next_cursor)?
                 .json(&body),
