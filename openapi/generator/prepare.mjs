@@ -50,6 +50,9 @@ function prepareOperation(operation) {
   const security = operation.security ?? document.security ?? [];
   operation['x-optional-auth'] = security.length > 1 && security.some((choice) => Object.keys(choice).length === 0);
   operation['x-body'] = 'requestBody' in operation;
+  if (operation['x-row-errors'] === 'collect') {
+    operation.requestBody = { ...resolve(operation.requestBody), 'x-rows': true };
+  }
   const parameters = (operation.parameters ?? []).map(resolve);
   operation['x-params'] = parameters.length > 0;
   for (const parameter of operation.parameters ?? []) {

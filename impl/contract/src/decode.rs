@@ -25,6 +25,15 @@ pub trait Decode: Sized {
     fn decode(value: Value<'_>, at: &mut Decoder) -> Option<Self>;
 }
 
+/// The rows of a body, good and bad.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows<T> {
+    /// Good rows, each with its index in the body.
+    pub accepted: Vec<(usize, T)>,
+    /// What is wrong with the others; pointers begin with the row's index.
+    pub refused: Vec<FieldError>,
+}
+
 enum Step {
     Name(&'static str),
     Member(String),
@@ -251,6 +260,33 @@ impl Decoder {
             decoded.extend(self.within(Step::Index(index), |at| item(value, at)));
         }
         (decoded.len() == wanted).then_some(decoded)
+    }
+
+    /// An array whose items stand for themselves (`x-row-errors: collect`): a bad one does not refuse its neighbours,
+    /// unless there is no good one.
+    pub fn rows<'v, T>(
+        &mut self,
+        value: Value<'v>,
+        rule: &Items,
+        mut item: impl FnMut(Value<'v>, &mut Self) -> Option<T>,
+    ) -> Option<Rows<T>> {
+        let before = self.errors.len();
+        let mut rows = Rows { accepted: Vec::new(), refused: Vec::new() };
+        let mut index = 0;
+        self.array(value, rule, |value, at| {
+            let kept = at.errors.len();
+            match item(value, at) {
+                Some(row) if at.errors.len() == kept => rows.accepted.push((index, row)),
+                _ => rows.refused.extend(at.errors.drain(kept..)),
+            }
+            index += 1;
+            Some(())
+        })?;
+        if rows.accepted.is_empty() {
+            // Nothing to keep: then it is the whole body that is refused.
+            self.errors.extend(rows.refused.drain(..).take(MAX_ERRORS));
+        }
+        (self.errors.len() == before).then_some(rows)
     }
 
     /// An object whose member names are not known beforehand (`additionalProperties: {...}`).

@@ -18,7 +18,7 @@ mod problem;
 mod value;
 
 pub use answer::{Answer, ByteStream, EventStream, Reply};
-pub use decode::{Decode, Decoder, Object};
+pub use decode::{Decode, Decoder, Object, Rows};
 pub use endpoint::{authenticated, optional, public};
 pub use etag::{entity_tag, if_match};
 pub use input::Input;

@@ -44,7 +44,7 @@ pub trait Ingest: contract::Service {
     fn record_page_views(
         &self,
         caller: Option<Self::Caller>,
-        body: Vec<models::PageViewCreate>,
+        body: contract::Rows<models::PageViewCreate>,
     ) -> impl Future<Output = Result<RecordPageViewsResponse, Self::Error>> + Send {
         let _ = (caller, body);
         std::future::ready(Err(Problem::not_implemented().into()))
@@ -241,7 +241,7 @@ async fn handle_record_page_views<S: Ingest>(State(service): State<Arc<S>>, requ
         request,
         |input| {
             let body = input.body(|v, at| {
-                at.array(v, &contract::Items::ANY.min(1).max(1000), |v, at| {
+                at.rows(v, &contract::Items::ANY.min(1).max(1000), |v, at| {
                     <models::PageViewCreate as contract::Decode>::decode(v, at)
                 })
             });

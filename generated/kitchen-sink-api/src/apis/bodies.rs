@@ -78,8 +78,10 @@ pub trait Bodies: contract::Service {
     ) -> impl Future<Output = Result<EchoStringsResponse, Self::Error>> + Send;
 
     /// `POST /sink/rows/each`: Rows, judged one by one
-    fn sort_rows(&self, body: Vec<models::Thing>)
-    -> impl Future<Output = Result<SortRowsResponse, Self::Error>> + Send;
+    fn sort_rows(
+        &self,
+        body: contract::Rows<models::Thing>,
+    ) -> impl Future<Output = Result<SortRowsResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
@@ -769,7 +771,7 @@ async fn handle_sort_rows<S: Bodies>(State(service): State<Arc<S>>, request: Req
         request,
         |input| {
             let body = input.body(|v, at| {
-                at.array(v, &contract::Items::ANY.min(1).max(5), |v, at| {
+                at.rows(v, &contract::Items::ANY.min(1).max(5), |v, at| {
                     <models::Thing as contract::Decode>::decode(v, at)
                 })
             });

@@ -1,0 +1,158 @@
+//! One request through the generated router, and what may be said of its answer.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::Body;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::sink::Sink;
+
+static ROUTER: LazyLock<Router> = LazyLock::new(|| kitchen_sink_api::router(Arc::new(Sink)));
+
+/// A request being put together.
+pub struct Ask {
+    request: Request<Body>,
+    sent: Vec<String>,
+}
+
+pub fn get(target: &str) -> Ask {
+    ask("GET", target)
+}
+
+pub fn post(target: &str) -> Ask {
+    ask("POST", target)
+}
+
+pub fn ask(method: &str, target: &str) -> Ask {
+    let request = Request::builder().method(method).uri(target).body(Body::empty()).expect("a request");
+    let mut sent = Vec::new();
+    remember(&target.split(['?', '&', '=', '/', ',']).map(Into::into).collect(), &mut sent);
+    Ask { request, sent }
+}
+
+impl Ask {
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        let value_bytes = http::HeaderValue::from_bytes(value.as_bytes()).expect("a header value");
+        self.request.headers_mut().append(name, value_bytes);
+        self
+    }
+
+    pub fn token(self, token: &str) -> Self {
+        self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
+    }
+
+    /// A JSON body, announced by its length.
+    pub fn json(mut self, body: &Value) -> Self {
+        remember(body, &mut self.sent);
+        self.body("application/json", body.to_string())
+    }
+
+    /// A body of any type, announced by its length.
+    pub fn body(mut self, media: &str, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        remember(&Value::String(String::from_utf8_lossy(&body).into_owned()), &mut self.sent);
+        self.request.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+        *self.request.body_mut() = Body::from(body);
+        self.header(CONTENT_TYPE.as_str(), media)
+    }
+
+    /// A body whose length is not known beforehand.
+    pub fn chunks(mut self, media: &str, body: Body) -> Self {
+        *self.request.body_mut() = body;
+        self.header(CONTENT_TYPE.as_str(), media).header("transfer-encoding", "chunked")
+    }
+
+    pub async fn send(self) -> Got {
+        let response = ROUTER.clone().oneshot(self.request).await.expect("infallible");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes().to_vec();
+        Got { status: parts.status, headers: parts.headers, body, sent: self.sent }
+    }
+}
+
+/// Strings that would be recognised in an answer.
+fn remember(value: &Value, sent: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.len() >= 5 => sent.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| remember(item, sent)),
+        Value::Object(members) => members.values().for_each(|member| remember(member, sent)),
+        _ => (),
+    }
+}
+
+/// An answer.
+pub struct Got {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    sent: Vec<String>,
+}
+
+impl Got {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn head(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    #[track_caller]
+    pub fn accepted(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        assert_eq!(self.head("content-type"), "application/json");
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// A problem document with this status and code that repeats nothing of the request.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.head("content-type"), "application/problem+json");
+        let problem: Value = serde_json::from_slice(&self.body).expect("a problem document");
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["type"], format!("urn:problem:{code}"));
+        assert_eq!(problem["status"], status);
+        assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()));
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.ends_with('.')));
+        for sent in &self.sent {
+            assert!(!self.text().contains(sent.as_str()), "the answer repeats {sent:?}: {}", self.text());
+        }
+        problem
+    }
+
+    /// A validation problem that says `code` of exactly one place.
+    #[track_caller]
+    pub fn violates(&self, place: &str, pointer: &str, code: &str) {
+        let problem = self.refused(422, "validation_failed");
+        let errors = problem["errors"].as_array().expect("errors");
+        let [error] = errors.as_slice() else { panic!("not one error: {problem}") };
+        assert_eq!(
+            (error["in"].as_str(), error["pointer"].as_str(), error["code"].as_str()),
+            (Some(place), Some(pointer), Some(code)),
+            "{problem}"
+        );
+    }
+
+    /// Whether some error of a validation problem names this place.
+    pub fn points_at(&self, place: &str, pointer: &str) -> bool {
+        let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let errors = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().any(|error| error["in"] == place && error["pointer"] == pointer)
+    }
+}
+
+/// `base` with one member set.
+pub fn with(base: &Value, member: &str, value: Value) -> Value {
+    let mut whole = base.clone();
+    whole[member] = value;
+    whole
+}

@@ -1,0 +1,269 @@
+//! A service that fills every trait of the kitchen sink and answers with what it was given.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use contract::{ByteStream, Caller, Event, Problem, Service};
+use futures_util::stream;
+use http::StatusCode;
+use kitchen_sink_api::apis::{answers, bodies, parameters, policies};
+use kitchen_sink_api::models;
+
+/// The service; it keeps nothing.
+pub struct Sink;
+
+/// Whom a token stands for.
+pub struct Who {
+    id: i64,
+    scopes: &'static [&'static str],
+}
+
+impl Caller for Who {
+    fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+impl Service for Sink {
+    type Caller = Who;
+    type Error = Problem;
+
+    async fn authenticate(&self, token: &str) -> Result<Who, Problem> {
+        match token {
+            "of-user" => Ok(Who { id: 1, scopes: &["user"] }),
+            "of-superuser" => Ok(Who { id: 2, scopes: &["user", "superuser"] }),
+            "of-nobody" => Ok(Who { id: 3, scopes: &[] }),
+            "store-is-down" => Err(Problem::unavailable("store_unavailable", "Try again.", 1)),
+            _ => Err(Problem::unauthorized("invalid_token", "The token is not valid.")),
+        }
+    }
+}
+
+macro_rules! echo {
+    ($($operation:ident($body:ty) -> $answer:ident;)*) => {
+        $(async fn $operation(&self, body: $body) -> Result<bodies::$answer, Problem> {
+            Ok(bodies::$answer::Ok(body))
+        })*
+    };
+}
+
+impl bodies::Bodies for Sink {
+    echo! {
+        echo_arrays(models::Arrays) -> EchoArraysResponse;
+        echo_choices(models::Choices) -> EchoChoicesResponse;
+        echo_defaults(models::Defaults) -> EchoDefaultsResponse;
+        echo_form(models::Form) -> EchoFormResponse;
+        echo_list(Vec<models::Thing>) -> EchoListResponse;
+        echo_maps(models::Maps) -> EchoMapsResponse;
+        echo_nested(models::Nested) -> EchoNestedResponse;
+        echo_nullables(models::Nullables) -> EchoNullablesResponse;
+        echo_numbers(models::Numbers) -> EchoNumbersResponse;
+        echo_open(models::Open) -> EchoOpenResponse;
+        echo_patch(models::ThingPatch) -> EchoPatchResponse;
+        echo_rows(Vec<models::Thing>) -> EchoRowsResponse;
+        echo_strings(models::Strings) -> EchoStringsResponse;
+    }
+
+    async fn echo_optional_body(&self, body: Option<models::Thing>) -> Result<bodies::EchoOptionalBodyResponse, Problem> {
+        Ok(body.map_or(bodies::EchoOptionalBodyResponse::NoContent, bodies::EchoOptionalBodyResponse::Ok))
+    }
+
+    async fn sort_rows(&self, body: Vec<models::Thing>) -> Result<bodies::SortRowsResponse, Problem> {
+        let accepted = body.len() as i64;
+        Ok(bodies::SortRowsResponse::Ok(models::RowVerdict { accepted, rejected: Vec::new() }))
+    }
+}
+
+impl parameters::Parameters for Sink {
+    async fn echo_path(&self, params: parameters::EchoPathParams) -> Result<parameters::EchoPathResponse, Problem> {
+        let parameters::EchoPathParams { whole, code, key, color, day } = params;
+        Ok(parameters::EchoPathResponse::Ok(models::PathEcho { whole, code, key, color, day }))
+    }
+
+    async fn echo_query(&self, params: parameters::EchoQueryParams) -> Result<parameters::EchoQueryResponse, Problem> {
+        let color = match params.color {
+            models::ColorOrRed::Red => models::Color::Red,
+            models::ColorOrRed::Green => models::Color::Green,
+            models::ColorOrRed::Blue => models::Color::Blue,
+        };
+        Ok(parameters::EchoQueryResponse::Ok(models::QueryEcho {
+            needed: params.needed,
+            text: params.text,
+            whole: params.whole,
+            small: Some(params.small),
+            even: params.even,
+            ratio: params.ratio,
+            flag: Some(params.flag),
+            color: Some(color),
+            at: params.at,
+            local: params.local,
+            day: params.day,
+            key: params.key,
+            email: params.email,
+        }))
+    }
+
+    async fn echo_query_arrays(
+        &self,
+        params: parameters::EchoQueryArraysParams,
+    ) -> Result<parameters::EchoQueryArraysResponse, Problem> {
+        Ok(parameters::EchoQueryArraysResponse::Ok(models::QueryArraysEcho {
+            texts: params.texts.unwrap_or_default(),
+            numbers: params.numbers,
+            listed: params.listed.unwrap_or_default(),
+            colors: params.colors.unwrap_or_default(),
+            keys: params.keys.unwrap_or_default(),
+        }))
+    }
+
+    async fn echo_headers(
+        &self,
+        params: parameters::EchoHeadersParams,
+    ) -> Result<parameters::EchoHeadersResponse, Problem> {
+        let parameters::EchoHeadersParams { x_text: text, x_whole: whole, x_flag: flag, x_key: key } = params;
+        Ok(parameters::EchoHeadersResponse::Ok(models::HeaderEcho { text, whole, flag, key }))
+    }
+}
+
+/// The thing every id stands for.
+pub fn thing(id: i64) -> models::Thing {
+    models::Thing { id: Some(id), name: "spoon".into(), note: None }
+}
+
+fn pieces(pieces: &[&'static str]) -> ByteStream {
+    let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+    Box::pin(stream::iter(pieces))
+}
+
+impl answers::Answers for Sink {
+    async fn answer_binary(&self) -> Result<answers::AnswerBinaryResponse, Problem> {
+        Ok(answers::AnswerBinaryResponse::Ok(Box::pin(stream::iter([Ok(Bytes::from_static(&[0, 255, 10]))]))))
+    }
+
+    async fn answer_csv(&self) -> Result<answers::AnswerCsvResponse, Problem> {
+        Ok(answers::AnswerCsvResponse::Ok(pieces(&["id,name\n", "1,spoon\n"])))
+    }
+
+    async fn answer_events(
+        &self,
+        params: answers::AnswerEventsParams,
+    ) -> Result<answers::AnswerEventsResponse, Problem> {
+        let after: u32 = params.last_event_id.and_then(|id| id.parse().ok()).unwrap_or(0);
+        let events = (after + 1..after + 3).map(|id| Ok(Event::default().id(id.to_string()).event("thing").data("{}")));
+        Ok(answers::AnswerEventsResponse::Ok(Box::pin(stream::iter(events.collect::<Vec<_>>()))))
+    }
+
+    async fn answer_ndjson(&self) -> Result<answers::AnswerNdjsonResponse, Problem> {
+        Ok(answers::AnswerNdjsonResponse::Ok(pieces(&["{\"name\":\"spoon\"}\n", "{\"name\":\"fork\"}\n"])))
+    }
+
+    async fn answer_text(&self) -> Result<answers::AnswerTextResponse, Problem> {
+        Ok(answers::AnswerTextResponse::Ok(pieces(&["hello"])))
+    }
+
+    async fn answer_several(
+        &self,
+        params: answers::AnswerSeveralParams,
+    ) -> Result<answers::AnswerSeveralResponse, Problem> {
+        let echo = models::HeaderEcho { text: "queued".into(), whole: None, flag: None, key: None };
+        Ok(match params.status {
+            200 => answers::AnswerSeveralResponse::Ok(thing(1)),
+            202 => answers::AnswerSeveralResponse::Accepted { body: echo, x_position: 3, x_urgent: None },
+            203 => answers::AnswerSeveralResponse::Accepted { body: echo, x_position: 0, x_urgent: Some(true) },
+            418 => return Err(Problem::not_implemented()),
+            status => {
+                let status = StatusCode::from_u16(status as u16).map_err(Problem::internal)?;
+                return Err(Problem::new(status, "not_declared", "A status the document does not know."));
+            }
+        })
+    }
+
+    async fn create_thing(&self, _: Who, body: models::Thing) -> Result<answers::CreateThingResponse, Problem> {
+        match body.name.as_str() {
+            "taken" => Err(Problem::conflict("name_taken", "There is one of that name.")),
+            "panic" => panic!("the secret of the handler"),
+            "lies" => Err(Problem::internal("the secret of the handler")),
+            _ => Ok(answers::CreateThingResponse::Created { body, location: "/sink/things/1".into() }),
+        }
+    }
+
+    async fn delete_thing(
+        &self,
+        _: Who,
+        params: answers::DeleteThingParams,
+    ) -> Result<answers::DeleteThingResponse, Problem> {
+        match params.thing_id {
+            404 => Err(Problem::not_found("thing_not_found", "There is no such thing.")),
+            _ => Ok(answers::DeleteThingResponse::NoContent),
+        }
+    }
+
+    async fn get_thing(&self, params: answers::GetThingParams) -> Result<answers::GetThingResponse, Problem> {
+        Ok(answers::GetThingResponse::Ok(thing(params.thing_id)))
+    }
+
+    async fn list_things(&self, params: answers::ListThingsParams) -> Result<answers::ListThingsResponse, Problem> {
+        let body = (params.skip..params.skip + params.limit.min(3)).map(|id| thing(id + 1)).collect();
+        let x_next_cursor = (params.limit < 3).then(|| "bmV4dA".to_owned());
+        Ok(answers::ListThingsResponse::Ok { body, x_total_count: params.count.then_some(3), x_next_cursor })
+    }
+
+    async fn put_thing(
+        &self,
+        _: Who,
+        params: answers::PutThingParams,
+        body: models::Thing,
+    ) -> Result<answers::PutThingResponse, Problem> {
+        contract::if_match(params.if_match.as_deref(), &thing(params.thing_id))?;
+        Ok(answers::PutThingResponse::Ok(body))
+    }
+}
+
+impl policies::Policies for Sink {
+    async fn ask_deadline(&self, params: policies::AskDeadlineParams) -> Result<policies::AskDeadlineResponse, Problem> {
+        tokio::time::sleep(Duration::from_millis(params.ms.unsigned_abs())).await;
+        Ok(policies::AskDeadlineResponse::NoContent)
+    }
+
+    async fn ask_guarded_body(
+        &self,
+        _: Who,
+        body: models::Thing,
+    ) -> Result<policies::AskGuardedBodyResponse, Problem> {
+        Ok(policies::AskGuardedBodyResponse::Ok(body))
+    }
+
+    async fn ask_idempotent(
+        &self,
+        _: Who,
+        params: policies::AskIdempotentParams,
+        body: models::Thing,
+    ) -> Result<policies::AskIdempotentResponse, Problem> {
+        let location = format!("/sink/things/{}", params.idempotency_key);
+        Ok(policies::AskIdempotentResponse::Created { body, location })
+    }
+
+    async fn ask_optional(&self, caller: Option<Who>) -> Result<policies::AskOptionalResponse, Problem> {
+        Ok(policies::AskOptionalResponse::Ok(models::Asker { user_id: caller.map(|who| who.id) }))
+    }
+
+    async fn ask_public(&self) -> Result<policies::AskPublicResponse, Problem> {
+        Ok(policies::AskPublicResponse::Ok(models::Asker { user_id: None }))
+    }
+
+    async fn ask_rate(&self, _: Who) -> Result<policies::AskRateResponse, Problem> {
+        Ok(policies::AskRateResponse::NoContent)
+    }
+
+    async fn ask_small_body(&self, body: models::Open) -> Result<policies::AskSmallBodyResponse, Problem> {
+        Ok(policies::AskSmallBodyResponse::Ok(body))
+    }
+
+    async fn ask_superuser(&self, caller: Who) -> Result<policies::AskSuperuserResponse, Problem> {
+        Ok(policies::AskSuperuserResponse::Ok(models::Asker { user_id: Some(caller.id) }))
+    }
+
+    async fn ask_user(&self, caller: Who) -> Result<policies::AskUserResponse, Problem> {
+        Ok(policies::AskUserResponse::Ok(models::Asker { user_id: Some(caller.id) }))
+    }
+}
