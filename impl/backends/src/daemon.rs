@@ -1,12 +1,13 @@
 //! What the two servers have in common: a child process with a log, awaited, revived and stopped.
 
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::place::Log;
+use crate::log::Log;
 use crate::process::{self, Signal};
 
 /// A running server program.
@@ -32,7 +33,12 @@ impl Daemon {
     }
 
     /// Waits until `ready` says so. `Ok(false)`: the port was taken by somebody else since we looked.
-    pub(crate) fn until(&mut self, patience: Duration, ready: impl Fn(u32) -> bool) -> Result<bool> {
+    pub(crate) fn until(
+        &mut self,
+        patience: Duration,
+        interrupted: &AtomicBool,
+        ready: impl Fn(u32) -> bool,
+    ) -> Result<bool> {
         let deadline = Instant::now() + patience;
         while !ready(self.child.id()) {
             if self.child.try_wait()?.is_some() {
@@ -40,6 +46,9 @@ impl Daemon {
                     return Ok(false);
                 }
                 bail!("{} did not start:\n{}", self.name, self.log.tail());
+            }
+            if interrupted.load(Ordering::Relaxed) {
+                bail!("interrupted while {} was starting", self.name);
             }
             if Instant::now() > deadline {
                 bail!("{} did not get ready in {patience:?}:\n{}", self.name, self.log.tail());

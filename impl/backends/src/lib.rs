@@ -6,6 +6,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -13,6 +15,7 @@ use anyhow::{Result, bail};
 mod daemon;
 mod find;
 mod identity;
+mod log;
 mod packages;
 mod place;
 mod postgres;
@@ -21,6 +24,7 @@ mod redis;
 mod wheels;
 
 pub use find::Source;
+pub use log::Log;
 pub use place::{random_hex, write_private};
 
 use daemon::Daemon;
@@ -51,6 +55,8 @@ pub struct Options {
     pub fresh: bool,
     /// Whether Postgres waits for the disk. Off is for data that nobody will miss.
     pub durable: bool,
+    /// Becoming true ends the wait for a server that starts.
+    pub interrupted: Arc<AtomicBool>,
     /// Told what takes long.
     pub notice: fn(&str),
 }
@@ -67,6 +73,7 @@ impl Options {
             database: "app".to_owned(),
             fresh: false,
             durable: true,
+            interrupted: Arc::default(),
             notice: |_| {},
         }
     }
@@ -104,14 +111,14 @@ impl Backends {
         if options.postgres {
             postgres = Some(until_port_free(&mut place, "postgres", |place| {
                 let mut server = Postgres::start(place, &search, options.durable)?;
-                Ok(server.wait(&options.database)?.then_some(server))
+                Ok(server.wait(&options.database, &options.interrupted)?.then_some(server))
             })?);
         }
         let mut redis = None;
         if options.redis {
             redis = Some(until_port_free(&mut place, "redis", |place| {
                 let mut server = Redis::start(place, &search)?;
-                Ok(server.wait()?.then_some(server))
+                Ok(server.wait(&options.interrupted)?.then_some(server))
             })?);
         }
         let database = options.database.clone();

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::Uid;
 
 use crate::identity::Identity;
+use crate::log::Log;
 
 /// `sockaddr_un` holds about a hundred bytes; the server appends `/.s.PGSQL.PORT.lock`.
 const LONGEST_SOCKET_DIR: usize = 80;
@@ -81,17 +82,9 @@ impl Place {
         Ok(())
     }
 
-    /// The log of one server, appended to, and where it ended before now.
+    /// The log of one server.
     pub(crate) fn log(&self, name: &str) -> Result<Log> {
-        let dir = self.dir.join("log");
-        fs::create_dir_all(&dir)?;
-        let path = dir.join(format!("{name}.log"));
-        // One run's worth of history is enough.
-        if path.metadata().is_ok_and(|metadata| metadata.len() > 10 << 20) {
-            fs::rename(&path, dir.join(format!("{name}.log.1")))?;
-        }
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        Ok(Log { start: file.metadata()?.len(), file, path })
+        Log::open(&self.dir.join("log"), name)
     }
 
     /// The port of one server: the one it had before if that is still free, so that URLs stay true over restarts.
@@ -136,39 +129,6 @@ impl Drop for Place {
         let short = shared_path(&self.dir);
         let _ = fs::remove_dir(short.join("run"));
         let _ = fs::remove_dir(short);
-    }
-}
-
-/// A server's log and where this run's part of it begins.
-#[derive(Debug)]
-pub(crate) struct Log {
-    file: File,
-    path: PathBuf,
-    start: u64,
-}
-
-impl Log {
-    /// A handle for the server to write to.
-    pub(crate) fn writer(&self) -> io::Result<File> {
-        self.file.try_clone()
-    }
-
-    /// What this run wrote.
-    pub(crate) fn text(&self) -> String {
-        let mut bytes = Vec::new();
-        let read = File::open(&self.path).and_then(|mut file| {
-            file.seek(io::SeekFrom::Start(self.start))?;
-            file.read_to_end(&mut bytes)
-        });
-        read.map_or_else(|error| error.to_string(), |_| String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    /// The last lines this run wrote, for an error message.
-    pub(crate) fn tail(&self) -> String {
-        let text = self.text();
-        let lines: Vec<_> = text.lines().collect();
-        let last = &lines[lines.len().saturating_sub(8)..];
-        format!("{}\n(from {})", last.join("\n"), self.path.display())
     }
 }
 

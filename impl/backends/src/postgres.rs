@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -69,7 +70,7 @@ impl Postgres {
     }
 
     /// Waits until it serves, and sees to the application's role. `Ok(false)`: the port was taken by somebody else meanwhile.
-    pub(crate) fn wait(&mut self, database: &str) -> Result<bool> {
+    pub(crate) fn wait(&mut self, database: &str, interrupted: &AtomicBool) -> Result<bool> {
         // The eighth line of the lock file is the server's word on its state; pg_ctl reads the same. The first is its process
         // id, by which a left-over is told apart; a namespace changes user ids only.
         let ready = |pid: u32| {
@@ -77,7 +78,7 @@ impl Postgres {
                 lines.first() == Some(&pid.to_string()) && lines.get(7).is_some_and(|status| status.trim() == "ready")
             })
         };
-        if !self.daemon.until(START_DEADLINE, ready)? {
+        if !self.daemon.until(START_DEADLINE, interrupted, ready)? {
             return Ok(false);
         }
         self.prepare(database)?;

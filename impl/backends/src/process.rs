@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -65,24 +65,43 @@ pub fn spawn(command: Command) -> io::Result<Child> {
     spawned.recv().map_err(gone)?
 }
 
-/// Sends each signal in turn and waits as long as its deadline says, then kills. Returns once the child is gone.
-pub fn stop(child: &mut Child, steps: &[(Signal, Duration)]) -> io::Result<ExitStatus> {
+/// Sends each signal in turn, waiting after it as long as its patience lasts, and then kills. Returns once the child is gone.
+pub fn stop(child: &mut Child, steps: &[(Signal, Duration)]) -> io::Result<()> {
+    stop_all(&mut [child], steps)
+}
+
+/// The same for several at once, who share each patience.
+pub fn stop_all(children: &mut [&mut Child], steps: &[(Signal, Duration)]) -> io::Result<()> {
     for (signal, patience) in steps {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
+        if !signal_running(children, *signal)? {
+            return Ok(());
         }
-        // It may be gone by now; the wait below tells.
-        let _ = kill(pid(child), *signal);
         let deadline = Instant::now() + *patience;
         while Instant::now() < deadline {
-            if let Some(status) = child.try_wait()? {
-                return Ok(status);
-            }
             thread::sleep(POLL);
+            if !signal_running(children, None)? {
+                return Ok(());
+            }
         }
     }
-    child.kill()?;
-    child.wait()
+    for child in children {
+        child.kill()?;
+        child.wait()?;
+    }
+    Ok(())
+}
+
+/// Signals those that still run, and tells whether there were any.
+fn signal_running(children: &mut [&mut Child], signal: impl Into<Option<Signal>> + Copy) -> io::Result<bool> {
+    let mut any = false;
+    for child in children {
+        if child.try_wait()?.is_none() {
+            any = true;
+            // A child is not reaped before try_wait says so, so the id cannot be somebody else's.
+            kill(pid(child), signal)?;
+        }
+    }
+    Ok(any)
 }
 
 /// Stops a process that may not be our child, the same way.

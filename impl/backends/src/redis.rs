@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -45,8 +46,8 @@ impl Redis {
     }
 
     /// Waits until it answers. `Ok(false)`: the port was taken by somebody else meanwhile.
-    pub(crate) fn wait(&mut self) -> Result<bool> {
-        self.daemon.until(START_DEADLINE, |_| answers(self.port, &self.password))
+    pub(crate) fn wait(&mut self, interrupted: &AtomicBool) -> Result<bool> {
+        self.daemon.until(START_DEADLINE, interrupted, |_| answers(self.port, &self.password))
     }
 
     pub(crate) fn daemon(&mut self) -> &mut Daemon {

