@@ -5,16 +5,17 @@
 //! connection comes back only after its last statement was seen to end; one that was cancelled in the middle is
 //! cleaned up in the background or closed, and one that has rested is tested before it is used.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::error::breaks_connection;
+use crate::gate::{Gate, Refused};
 
 /// How long a request waits for a connection, opening one included.
 const WAIT: Duration = Duration::from_secs(1);
@@ -47,9 +48,7 @@ pub(crate) struct Connections(Arc<Shared>);
 struct Shared {
     options: PgConnectOptions,
     after_cancel: AfterCancel,
-    size: u32,
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    gate: Gate,
     idle: Mutex<Vec<Idle>>,
     /// Raised when a connection is found broken: its siblings have most likely met the same fate.
     generation: AtomicU64,
@@ -66,11 +65,11 @@ struct Idle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolState {
     /// Most connections it opens.
-    pub size: u32,
+    pub size: usize,
     /// Connections in use.
-    pub busy: u32,
+    pub busy: usize,
     /// Open connections not in use.
-    pub idle: u32,
+    pub idle: usize,
     /// Requests waiting for one.
     pub waiting: usize,
 }
@@ -80,9 +79,7 @@ impl Connections {
         Self(Arc::new(Shared {
             options,
             after_cancel,
-            size,
-            permits: Arc::new(Semaphore::new(size as usize)),
-            waiting: AtomicUsize::new(0),
+            gate: Gate::new(size as usize, size as usize * WAITING_PER_CONNECTION, WAIT),
             idle: Mutex::new(Vec::with_capacity(size as usize)),
             generation: AtomicU64::new(0),
         }))
@@ -93,10 +90,10 @@ impl Connections {
     /// # Errors
     /// `PoolTimedOut` when none came free in time or too many wait already; what connecting failed with.
     pub(crate) async fn lease(&self) -> sqlx::Result<Lease> {
-        let permit = match Arc::clone(&self.0.permits).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.queue().await?,
-        };
+        let permit = self.0.gate.enter().await.map_err(|refused| match refused {
+            Refused::Full => sqlx::Error::PoolTimedOut,
+            Refused::Closed => sqlx::Error::PoolClosed,
+        })?;
         while let Some(idle) = self.0.pop() {
             let mut lease = Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit);
             if idle.since.elapsed() < RESTED {
@@ -113,18 +110,6 @@ impl Connections {
         self.open(permit).await
     }
 
-    async fn queue(&self) -> sqlx::Result<OwnedSemaphorePermit> {
-        let waiting = Count::enter(&self.0.waiting);
-        if waiting.others >= self.0.size as usize * WAITING_PER_CONNECTION {
-            return Err(sqlx::Error::PoolTimedOut);
-        }
-        match timeout(WAIT, Arc::clone(&self.0.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(sqlx::Error::PoolClosed),
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
-        }
-    }
-
     async fn open(&self, permit: OwnedSemaphorePermit) -> sqlx::Result<Lease> {
         let generation = self.0.generation.load(Ordering::Acquire);
         match timeout(WAIT, PgConnection::connect_with(&self.0.options)).await {
@@ -134,20 +119,13 @@ impl Connections {
     }
 
     pub(crate) fn state(&self) -> PoolState {
-        let free = u32::try_from(self.0.permits.available_permits()).unwrap_or(u32::MAX);
-        PoolState {
-            size: self.0.size,
-            busy: self.0.size.saturating_sub(free),
-            idle: u32::try_from(self.0.lock().len()).unwrap_or(u32::MAX),
-            waiting: self.0.waiting.load(Ordering::Relaxed),
-        }
+        let (size, busy, waiting) = self.0.gate.state();
+        PoolState { size, busy, idle: self.0.lock().len(), waiting }
     }
 
     /// Lets nobody in any more, waits for those who are in, and says good-bye to the server.
     pub(crate) async fn close(&self) {
-        let everybody = self.0.permits.acquire_many(self.0.size).await;
-        self.0.permits.close();
-        drop(everybody);
+        self.0.gate.close().await;
         let idle = std::mem::take(&mut *self.0.lock());
         for idle in idle {
             let _ = timeout(TEST, idle.connection.close()).await;
@@ -264,23 +242,5 @@ impl Drop for Lease {
                 });
             }
         }
-    }
-}
-
-/// Counts those inside a scope, also when it is left by cancellation.
-struct Count<'a> {
-    counter: &'a AtomicUsize,
-    others: usize,
-}
-
-impl<'a> Count<'a> {
-    fn enter(counter: &'a AtomicUsize) -> Self {
-        Self { counter, others: counter.fetch_add(1, Ordering::AcqRel) }
-    }
-}
-
-impl Drop for Count<'_> {
-    fn drop(&mut self) {
-        self.counter.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -10,9 +10,9 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use contract::Problem;
+use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, TryStreamExt};
-use futures_util::TryFutureExt;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Connection, Describe, Either, Execute, Executor, PgConnection, Postgres, SqlStr};
 use tokio::sync::oneshot;
@@ -282,10 +282,7 @@ impl fmt::Debug for Reads {
 impl<'c> Executor<'c> for &'c Reads {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(
-        self,
-        query: E,
-    ) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,

@@ -57,7 +57,9 @@ pub trait OnConstraint<T> {
 impl<T, E: Into<Error>> OnConstraint<T> for Result<T, E> {
     fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T> {
         self.map_err(|error| match error.into() {
-            Error::Database(sqlx::Error::Database(violation)) if violation.constraint() == Some(name) => problem().into(),
+            Error::Database(sqlx::Error::Database(violation)) if violation.constraint() == Some(name) => {
+                problem().into()
+            }
             error => error,
         })
     }

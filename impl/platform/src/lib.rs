@@ -3,6 +3,8 @@
 mod connections;
 mod database;
 mod error;
+mod gate;
+pub mod identity;
 pub mod settings;
 
 pub use connections::PoolState;

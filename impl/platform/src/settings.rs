@@ -138,17 +138,21 @@ impl FromStr for Origins {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let listed: Vec<String> = if text.starts_with('[') {
-            serde_json::from_str(text).map_err(|error| InvalidSettings(format!("not a JSON list of strings: {error}")))?
+            serde_json::from_str(text)
+                .map_err(|error| InvalidSettings(format!("not a JSON list of strings: {error}")))?
         } else {
             text.split(',').map(str::to_owned).collect()
         };
-        let origins = listed.iter().map(|origin| origin.trim().trim_end_matches('/')).filter(|origin| !origin.is_empty());
+        let origins =
+            listed.iter().map(|origin| origin.trim().trim_end_matches('/')).filter(|origin| !origin.is_empty());
         origins
             .map(|origin| {
                 let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
                 match host {
                     _ if origin == "*" => Ok(origin.to_owned()),
-                    Some(host) if !host.is_empty() && !host.contains(['/', '*', ' ']) => Ok(origin.to_ascii_lowercase()),
+                    Some(host) if !host.is_empty() && !host.contains(['/', '*', ' ']) => {
+                        Ok(origin.to_ascii_lowercase())
+                    }
                     _ => Err(InvalidSettings(format!("{origin:?} is not an origin such as https://shop.example"))),
                 }
             })
@@ -224,9 +228,7 @@ impl DatabaseSettings {
         if !url.expose_secret().starts_with("postgres") {
             return Err(InvalidSettings("DATABASE_URL must begin with postgresql://".into()));
         }
-        url.expose_secret()
-            .parse()
-            .map_err(|_| InvalidSettings("DATABASE_URL is not a valid connection URL".into()))
+        url.expose_secret().parse().map_err(|_| InvalidSettings("DATABASE_URL is not a valid connection URL".into()))
     }
 }
 

@@ -1,0 +1,263 @@
+//! Signing up, logging in, and telling whom a token belongs to.
+
+use std::sync::Arc;
+
+use contract::{Caller, Problem};
+use serde::Serialize;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::passwords::{Passwords, Verdict};
+use super::sessions::Sessions;
+use super::tokens::{Tokens, refused};
+use super::users::{self, NewUser, User};
+use crate::database::Database;
+use crate::error::Result;
+use crate::settings::{AuthSettings, DatabaseSettings, InvalidSettings};
+
+/// An authenticated caller. Its rights are those of the user now, not those at login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Principal {
+    user: i64,
+    is_superuser: bool,
+    token: Uuid,
+    /// Seconds since 1970.
+    expires: u64,
+}
+
+impl Principal {
+    /// Key of the user.
+    pub fn user_id(&self) -> i64 {
+        self.user
+    }
+
+    /// Whether the user may do everything.
+    pub fn is_superuser(&self) -> bool {
+        self.is_superuser
+    }
+
+    /// Id (`jti`) of the token.
+    pub fn token_id(&self) -> Uuid {
+        self.token
+    }
+}
+
+impl Caller for Principal {
+    fn has_scope(&self, scope: &str) -> bool {
+        match scope {
+            "user" => true,
+            "superuser" => self.is_superuser,
+            _ => false,
+        }
+    }
+}
+
+/// The answer to a login (RFC 6749, 5.1).
+#[derive(Debug, Clone, Serialize)]
+pub struct AccessToken {
+    /// The token.
+    pub access_token: String,
+    /// Always `bearer`.
+    pub token_type: &'static str,
+    /// Its life in seconds.
+    pub expires_in: i64,
+    /// The scopes granted, separated by spaces.
+    pub scope: &'static str,
+}
+
+/// The accounts of all services. Clones share everything.
+#[derive(Clone)]
+pub struct Accounts {
+    db: Database,
+    tokens: Arc<Tokens>,
+    passwords: Passwords,
+    sessions: Arc<Sessions>,
+    password_min_length: usize,
+}
+
+impl Accounts {
+    /// Starts listening for changes of users in the background; ends when the last clone is dropped. Must be called
+    /// inside a runtime.
+    ///
+    /// # Errors
+    /// When the settings hold no valid connection URL or argon2 parameters.
+    pub fn start(
+        db: Database,
+        database: &DatabaseSettings,
+        settings: &AuthSettings,
+        role: &str,
+    ) -> Result<Self, InvalidSettings> {
+        let sessions = Arc::new(Sessions::default());
+        let options = database.connect_options()?.application_name(&format!("{role}-sessions"));
+        tokio::spawn(Arc::clone(&sessions).listen(options));
+        Ok(Self {
+            db,
+            tokens: Arc::new(Tokens::new(settings)),
+            passwords: Passwords::new(settings)?,
+            sessions,
+            password_min_length: settings.password_min_length as usize,
+        })
+    }
+
+    /// Whom an access token belongs to, one statement at most.
+    ///
+    /// # Errors
+    /// 401 `invalid_token` when the token is bad or revoked, its user deleted or deactivated, or the password changed
+    /// since.
+    pub async fn authenticate(&self, token: &str) -> Result<Principal> {
+        const SQL: &str = "
+            SELECT u.is_superuser FROM users u
+            WHERE u.id = $1 AND u.is_active AND u.session_epoch = $2
+              AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = $3)";
+        let claims = self.tokens.verify(token)?;
+        if let Some(known) = self.sessions.get(&claims.jti) {
+            return Ok(known);
+        }
+        let user: i64 = claims.sub.parse().map_err(|_| refused("its subject is not a user id"))?;
+        let ticket = self.sessions.ticket();
+        let is_superuser = sqlx::query_scalar(SQL)
+            .bind(user)
+            .bind(claims.epoch)
+            .bind(claims.jti)
+            .fetch_optional(self.db.reads())
+            .await?
+            .ok_or_else(|| refused("its user is gone or its session has ended"))?;
+        let principal = Principal { user, is_superuser, token: claims.jti, expires: claims.exp };
+        self.sessions.remember(principal, ticket);
+        Ok(principal)
+    }
+
+    /// Exchanges e-mail and password for a token. The case of the e-mail does not matter; should accounts differ by
+    /// case only, the exact spelling wins.
+    ///
+    /// # Errors
+    /// 400 `invalid_grant`, the same and as slow for an unknown e-mail, a wrong password and an inactive account
+    /// (RFC 6749, 5.2). 503 `busy` when too many log in at once.
+    pub async fn login(&self, email: &str, password: String) -> Result<AccessToken> {
+        const SQL: &str = "
+            SELECT id, hashed_password, is_active, is_superuser, session_epoch
+            FROM users WHERE lower(email) = lower($1)
+            ORDER BY email = $1 DESC, id LIMIT 1";
+        let found: Option<Credentials> = sqlx::query_as(SQL).bind(email).fetch_optional(self.db.reads()).await?;
+        let stored = found.as_ref().map(|user| user.hashed_password.clone());
+        let verdict = self.passwords.verify(password, stored).await?;
+        let user = match (found, verdict) {
+            (Some(user), Verdict::Right) if user.is_active => user,
+            (Some(user), Verdict::Outdated(hash)) if user.is_active => {
+                self.replace_hash(user.id, user.hashed_password.clone(), hash).await;
+                user
+            }
+            _ => return Err(Problem::bad_request("invalid_grant", "The e-mail or the password is wrong.").into()),
+        };
+        let scope = if user.is_superuser { "user superuser" } else { "user" };
+        Ok(AccessToken {
+            access_token: self.tokens.issue(user.id, user.session_epoch, scope)?,
+            token_type: "bearer",
+            expires_in: self.tokens.life().as_secs().cast_signed(),
+            scope,
+        })
+    }
+
+    /// Replaces the hash of an older kind that was just verified, unless the password was changed meanwhile.
+    async fn replace_hash(&self, user: i64, old: String, new: String) {
+        const SQL: &str = "UPDATE users SET hashed_password = $3 WHERE id = $1 AND hashed_password = $2";
+        let replaced = self.db.write_once(move |mut tx| async move {
+            Ok(sqlx::query(SQL).bind(user).bind(old).bind(new).execute(&mut *tx).await?)
+        });
+        // The login is good whether or not this works; the next one tries again.
+        if let Err(error) = replaced.await {
+            tracing::warn!(user, %error, "a password hash of an older kind could not be replaced");
+        }
+    }
+
+    /// Opens an account for anybody who asks: active, never a superuser.
+    ///
+    /// # Errors
+    /// 409 `email_taken`; 422 when the password is shorter than the settings demand; 503 `busy`.
+    pub async fn sign_up(&self, email: String, password: String, full_name: Option<String>) -> Result<User> {
+        let hashed_password = self.hash_password(password).await?;
+        let user = NewUser { email, hashed_password, full_name, is_active: true, is_superuser: false };
+        self.db.write(move |mut tx| async move { users::insert(&mut tx, &user).await }).await
+    }
+
+    /// The hash to store for a new password.
+    ///
+    /// # Errors
+    /// 422 when it is shorter than the settings demand; 503 `busy`.
+    pub async fn hash_password(&self, password: String) -> Result<String> {
+        if password.chars().count() < self.password_min_length {
+            return Err(too_short(self.password_min_length).into());
+        }
+        self.passwords.hash(password).await
+    }
+
+    /// Whether this is the caller's password.
+    ///
+    /// # Errors
+    /// 503 `busy` when too many passwords are being checked.
+    pub async fn is_password(&self, caller: &Principal, password: String) -> Result<bool> {
+        const SQL: &str = "SELECT hashed_password FROM users WHERE id = $1";
+        let stored = sqlx::query_scalar(SQL).bind(caller.user).fetch_optional(self.db.reads()).await?;
+        Ok(self.passwords.verify(password, stored).await? != Verdict::Wrong)
+    }
+
+    /// The caller's own account, as it is now.
+    ///
+    /// # Errors
+    /// 401 when it was deleted since the caller was authenticated.
+    pub async fn current_user(&self, caller: &Principal) -> Result<User> {
+        let user = users::find(self.db.reads(), caller.user_id()).await?;
+        Ok(user.ok_or_else(|| refused("its user is gone"))?)
+    }
+
+    /// Revokes the caller's token everywhere.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn logout(&self, caller: &Principal) -> Result<()> {
+        // Sweeps what has expired on its own; the notification leaves with the commit of this one statement.
+        const SQL: &str = "
+            WITH swept AS (
+                DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'
+            ), revoked AS (
+                INSERT INTO revoked_tokens (jti, user_id, expires_at)
+                SELECT $1, id, to_timestamp($3) FROM users WHERE id = $2
+                ON CONFLICT (jti) DO NOTHING
+            )
+            SELECT pg_notify('token_revoked', $1::text)";
+        let Principal { user, token, expires, .. } = *caller;
+        #[expect(clippy::cast_precision_loss, reason = "seconds of this age of the universe are exact in a double")]
+        let expires = expires as f64;
+        self.db
+            .write_once(move |mut tx| async move {
+                Ok(sqlx::query(SQL).bind(token).bind(user).bind(expires).execute(&mut *tx).await?)
+            })
+            .await?;
+        self.sessions.forget_token(&token);
+        Ok(())
+    }
+
+    /// Forgets what this process remembers of a user; to be called after a transaction that changed one. Other
+    /// processes are told by the database, and so is this one, a moment later.
+    pub fn user_changed(&self, user: i64) {
+        self.sessions.forget_user(user);
+    }
+}
+
+#[derive(FromRow)]
+struct Credentials {
+    id: i64,
+    hashed_password: String,
+    is_active: bool,
+    is_superuser: bool,
+    session_epoch: i64,
+}
+
+fn too_short(least: usize) -> Problem {
+    Problem::validation(vec![contract::FieldError {
+        place: contract::Place::Body,
+        pointer: "#/password".to_owned(),
+        code: "too_short",
+        detail: format!("Must have at least {least} characters."),
+    }])
+}

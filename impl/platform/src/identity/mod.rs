@@ -1,0 +1,13 @@
+//! Who may come in: one user base, one signing key; a token of one service is good in all.
+
+mod accounts;
+mod endpoints;
+mod passwords;
+mod sessions;
+mod tokens;
+pub mod users;
+
+pub use accounts::{AccessToken, Accounts, Principal};
+pub use passwords::{Passwords, Verdict};
+pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens};
+pub use users::{NewUser, User, UserChange};
