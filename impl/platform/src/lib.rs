@@ -1,6 +1,7 @@
 //! What two or more services need: settings, Postgres and Redis, identity, serving, telemetry, cursors.
 
 mod connections;
+pub mod cursor;
 mod database;
 mod error;
 mod gate;

@@ -9,7 +9,7 @@ macro_rules! login_endpoints {
             async fn login_access_token(
                 &self,
                 body: $api::models::LoginForm,
-            ) -> $crate::error::Result<$api::apis::login::LoginAccessTokenResponse> {
+            ) -> $crate::Result<$api::apis::login::LoginAccessTokenResponse> {
                 let token = self.accounts.login(&body.username, body.password).await?;
                 Ok($api::apis::login::LoginAccessTokenResponse::Ok($api::models::Token {
                     access_token: token.access_token,
@@ -22,7 +22,7 @@ macro_rules! login_endpoints {
             async fn signup(
                 &self,
                 body: $api::models::Signup,
-            ) -> $crate::error::Result<$api::apis::login::SignupResponse> {
+            ) -> $crate::Result<$api::apis::login::SignupResponse> {
                 let user = self.accounts.sign_up(body.email, body.password, body.full_name.flatten()).await?;
                 Ok($api::apis::login::SignupResponse::Ok($crate::user_model!($api, user)))
             }
@@ -30,7 +30,7 @@ macro_rules! login_endpoints {
             async fn logout(
                 &self,
                 caller: $crate::identity::Principal,
-            ) -> $crate::error::Result<$api::apis::login::LogoutResponse> {
+            ) -> $crate::Result<$api::apis::login::LogoutResponse> {
                 self.accounts.logout(&caller).await?;
                 Ok($api::apis::login::LogoutResponse::NoContent)
             }

@@ -1,0 +1,60 @@
+//! Opaque cursors of keyset pages: where a page ended, in the order it was sorted by.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contract::Problem;
+use serde::{Deserialize, Serialize};
+
+/// A place between two rows of a sorted list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The name of the order; a place makes sense in its own order only.
+    #[serde(rename = "s")]
+    pub sort: String,
+    /// The sort key of the last row as text, if the order has one besides the id and the row has it.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The id of the last row.
+    #[serde(rename = "i")]
+    pub id: i64,
+}
+
+impl Cursor {
+    /// As it travels: base64url without padding.
+    pub fn encode(&self) -> String {
+        // Strings and integers only: writing them into memory cannot fail.
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Reads what [`Cursor::encode`] wrote.
+    ///
+    /// # Errors
+    /// 404 `cursor_not_found` for anything else.
+    pub fn decode(text: &str) -> Result<Self, Problem> {
+        let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| not_found())?;
+        serde_json::from_slice(&json).map_err(|_| not_found())
+    }
+}
+
+/// The answer to a cursor that names no place in the list.
+pub fn not_found() -> Problem {
+    Problem::not_found("cursor_not_found", "The cursor names no page of this list.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survives_the_journey() {
+        let cursor = Cursor { sort: "-title".into(), key: Some("Ünï \"quoted\"".into()), id: i64::MAX };
+        assert_eq!(Cursor::decode(&cursor.encode()).ok(), Some(cursor));
+    }
+
+    #[test]
+    fn garbage_is_not_found() {
+        for garbage in ["", "x", "AAAA", "bnVsbA", "e30"] {
+            assert_eq!(Cursor::decode(garbage).map_err(|problem| problem.code()), Err("cursor_not_found"), "{garbage}");
+        }
+    }
+}

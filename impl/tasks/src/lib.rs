@@ -1,0 +1,44 @@
+//! The tasks service: users, their projects, and the tasks in them.
+//!
+//! A request takes two hand-written steps: handler, query. The handler tells the story; the query knows the SQL, and
+//! takes the caller as an argument, so that what belongs to others cannot be found.
+
+mod login;
+mod page;
+mod project_queries;
+mod projection;
+mod projects;
+mod task_queries;
+mod tasks;
+mod user_queries;
+mod users;
+
+use contract::Service;
+use platform::Database;
+use platform::Error;
+use platform::identity::{Accounts, Principal};
+
+pub use tasks_api::{DOCUMENT, OPERATIONS, router};
+
+/// The service: what its handlers work with.
+#[derive(Clone)]
+pub struct TasksService {
+    database: Database,
+    accounts: Accounts,
+}
+
+impl TasksService {
+    /// A service on a database and the accounts in it.
+    pub fn new(database: Database, accounts: Accounts) -> Self {
+        Self { database, accounts }
+    }
+}
+
+impl Service for TasksService {
+    type Caller = Principal;
+    type Error = Error;
+
+    async fn authenticate(&self, token: &str) -> Result<Principal, Error> {
+        self.accounts.authenticate(token).await
+    }
+}

@@ -1,0 +1,120 @@
+//! Pages of a list: an order that is total, and a cursor that names a place in it.
+
+use chrono::{DateTime, Utc};
+use contract::Problem;
+use platform::Result;
+use platform::cursor::Cursor;
+use sqlx::{Postgres, QueryBuilder};
+
+/// What a list is sorted by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order {
+    /// As the document writes it; part of every cursor, since a place makes sense in its own order only.
+    pub(crate) name: &'static str,
+    /// The SQL expression of the key.
+    pub(crate) key: &'static str,
+    /// The type of the key.
+    pub(crate) kind: Kind,
+    /// Largest first.
+    pub(crate) descending: bool,
+}
+
+/// Types a key can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The id alone.
+    Id,
+    /// Text, never null.
+    Text,
+    /// A time; rows without one come last in both directions.
+    Time,
+}
+
+/// The key of a row, as the cursor carries it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Key {
+    Id,
+    Text(String),
+    Time(Option<DateTime<Utc>>),
+}
+
+/// Which part of a list is asked for.
+pub(crate) struct Page<'a> {
+    pub(crate) order: Order,
+    pub(crate) cursor: Option<&'a str>,
+    pub(crate) skip: i64,
+    pub(crate) limit: i64,
+}
+
+impl Page<'_> {
+    /// Appends the cursor's condition (the query must have a WHERE), the order and the limits. One row more than the
+    /// limit is asked for: it tells whether there is a next page.
+    ///
+    /// # Errors
+    /// 404 `cursor_not_found` for a cursor that is not of this order.
+    pub(crate) fn finish(&self, sql: &mut QueryBuilder<Postgres>, id: &str) -> Result<()> {
+        let Order { key, kind, descending, .. } = self.order;
+        let (than, direction) = if descending { ("<", " DESC") } else { (">", "") };
+        if let Some((place, last)) = self.place()? {
+            match place {
+                Key::Id => sql.push(format_args!(" AND {id} {than} ")).push_bind(last),
+                Key::Text(text) => {
+                    sql.push(format_args!(" AND ({key}, {id}) {than} (")).push_bind(text).push(", ").push_bind(last);
+                    sql.push(")")
+                }
+                Key::Time(None) => sql.push(format_args!(" AND {key} IS NULL AND {id} {than} ")).push_bind(last),
+                Key::Time(Some(time)) => {
+                    sql.push(format_args!(" AND (({key}, {id}) {than} (")).push_bind(time).push(", ").push_bind(last);
+                    sql.push(format_args!(") OR {key} IS NULL)"))
+                }
+            };
+        }
+        sql.push(" ORDER BY ");
+        if kind != Kind::Id {
+            sql.push(format_args!("{key}{direction} NULLS LAST, "));
+        }
+        sql.push(format_args!("{id}{direction} LIMIT ")).push_bind(self.limit + 1);
+        if self.skip > 0 {
+            sql.push(" OFFSET ").push_bind(self.skip);
+        }
+        Ok(())
+    }
+
+    /// Cuts the row that was asked for too much; if it was there, names the place after the last one that stays.
+    pub(crate) fn cut<T>(&self, rows: &mut Vec<T>, place: impl Fn(&T) -> (Key, i64)) -> Option<String> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        if rows.len() <= limit {
+            return None;
+        }
+        rows.truncate(limit);
+        let (key, id) = place(rows.last()?);
+        let key = match key {
+            Key::Id | Key::Time(None) => None,
+            Key::Text(text) => Some(text),
+            Key::Time(Some(time)) => Some(time.to_rfc3339()),
+        };
+        Some(Cursor { sort: self.order.name.to_owned(), key, id }.encode())
+    }
+
+    fn place(&self) -> Result<Option<(Key, i64)>, Problem> {
+        let Some(cursor) = self.cursor else { return Ok(None) };
+        let Cursor { sort, key, id } = Cursor::decode(cursor)?;
+        let place = match (self.order.kind, key) {
+            _ if sort != self.order.name => None,
+            (Kind::Id, None) => Some(Key::Id),
+            (Kind::Text, Some(text)) if !text.contains('\0') => Some(Key::Text(text)),
+            (Kind::Time, None) => Some(Key::Time(None)),
+            (Kind::Time, Some(text)) => {
+                DateTime::parse_from_rfc3339(&text).ok().map(|time| Key::Time(Some(time.to_utc())))
+            }
+            _ => None,
+        };
+        place.map(|place| Some((place, id))).ok_or_else(platform::cursor::not_found)
+    }
+}
+
+/// `text` as a LIKE pattern that finds it anywhere.
+pub(crate) fn containing(text: &str) -> String {
+    let escaped = text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    format!("%{escaped}%")
+}

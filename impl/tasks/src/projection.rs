@@ -1,0 +1,163 @@
+//! How a row becomes a resource, once for each resource.
+//!
+//! Columns are read by position: the lists of columns and the functions that read them stand together here.
+
+use sqlx::postgres::{PgRow, Postgres};
+use sqlx::{Decode, Result, Row, Type, ValueRef};
+use tasks_api::models::{Project, Task, TaskDetail, TaskStatus, User};
+
+/// Columns of a user `u`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.email, u.full_name, u.is_active, u.is_superuser, u.created_at, coalesce(u.updated_at, u.created_at)"
+    };
+}
+
+/// Columns of a project `p`.
+macro_rules! project_columns {
+    () => {
+        "p.id, p.title, p.description, p.owner_id, p.created_at, coalesce(p.updated_at, p.created_at)"
+    };
+}
+
+/// Columns of a task `t` and its assignee, a user `u`.
+macro_rules! task_columns {
+    () => {
+        concat!(
+            "t.id, t.title, t.description, t.status, t.due_date, t.project_id, t.assignee_id, t.created_at, \
+             coalesce(t.updated_at, t.created_at), ",
+            $crate::projection::user_columns!()
+        )
+    };
+}
+
+/// A task `t`, its assignee `u` and its project `p`, from the rows or the WITH query `t`.
+macro_rules! task_detail {
+    () => {
+        concat!(
+            "SELECT ",
+            $crate::projection::task_columns!(),
+            ", ",
+            $crate::projection::project_columns!(),
+            " FROM t JOIN projects p ON p.id = t.project_id LEFT JOIN users u ON u.id = t.assignee_id"
+        )
+    };
+}
+
+pub(crate) use {project_columns, task_columns, task_detail, user_columns};
+
+/// How many columns a user and a task (with its assignee) have.
+const USER_COLUMNS: usize = 7;
+const TASK_COLUMNS: usize = 9 + USER_COLUMNS;
+
+/// Reads the columns of a row from left to right.
+struct Columns<'r> {
+    row: &'r PgRow,
+    next: usize,
+}
+
+impl<'r> Columns<'r> {
+    fn of(row: &'r PgRow) -> Self {
+        Self { row, next: 0 }
+    }
+
+    fn take<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T> {
+        let value = self.row.try_get(self.next);
+        self.next += 1;
+        value
+    }
+
+    fn user(&mut self) -> Result<User> {
+        Ok(User {
+            id: self.take()?,
+            email: self.take()?,
+            full_name: self.take()?,
+            is_active: self.take()?,
+            is_superuser: self.take()?,
+            created_at: self.take()?,
+            updated_at: self.take()?,
+        })
+    }
+
+    /// A user of an outer join.
+    fn optional_user(&mut self) -> Result<Option<User>> {
+        if self.row.try_get_raw(self.next)?.is_null() {
+            self.next += USER_COLUMNS;
+            return Ok(None);
+        }
+        self.user().map(Some)
+    }
+
+    fn project(&mut self) -> Result<Project> {
+        Ok(Project {
+            id: self.take()?,
+            title: self.take()?,
+            description: self.take()?,
+            owner_id: self.take()?,
+            created_at: self.take()?,
+            updated_at: self.take()?,
+        })
+    }
+
+    fn task(&mut self) -> Result<Task> {
+        Ok(Task {
+            id: self.take()?,
+            title: self.take()?,
+            description: self.take()?,
+            status: status(self.take()?)?,
+            due_date: self.take()?,
+            project_id: self.take()?,
+            assignee_id: self.take()?,
+            created_at: self.take()?,
+            updated_at: self.take()?,
+            assignee: self.optional_user()?,
+        })
+    }
+}
+
+/// A row of `user_columns!`.
+pub(crate) fn user(row: &PgRow) -> Result<User> {
+    Columns::of(row).user()
+}
+
+/// A row of `project_columns!`.
+pub(crate) fn project(row: &PgRow) -> Result<Project> {
+    Columns::of(row).project()
+}
+
+/// A row of `task_columns!`.
+pub(crate) fn task(row: &PgRow) -> Result<Task> {
+    Columns::of(row).task()
+}
+
+/// The project of a row of `task_columns!` and `project_columns!`, whether or not there is a task.
+pub(crate) fn project_after_task(row: &PgRow) -> Result<Project> {
+    Columns { row, next: TASK_COLUMNS }.project()
+}
+
+/// A row of `task_columns!` and `project_columns!`.
+pub(crate) fn detail(row: &PgRow) -> Result<TaskDetail> {
+    let mut columns = Columns::of(row);
+    let task = columns.task()?;
+    Ok(TaskDetail {
+        id: task.id,
+        title: task.title,
+        description: task.description,
+        status: task.status,
+        due_date: task.due_date,
+        project_id: task.project_id,
+        project: columns.project()?,
+        assignee_id: task.assignee_id,
+        assignee: task.assignee,
+        created_at: task.created_at,
+        updated_at: task.updated_at,
+    })
+}
+
+fn status(name: &str) -> Result<TaskStatus> {
+    TaskStatus::ALL
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, status)| *status)
+        .ok_or_else(|| sqlx::Error::Decode("a task has a status the document does not know".into()))
+}

@@ -1,0 +1,71 @@
+//! The SQL of users as others than themselves see them; identity itself is the platform's.
+
+use platform::Result;
+use sqlx::postgres::{PgConnection, PgExecutor};
+use sqlx::{Postgres, QueryBuilder};
+use tasks_api::apis::users::ListUsersParams;
+use tasks_api::models::{User, UserSort};
+
+use crate::page::{Key, Kind, Order, Page, containing};
+use crate::projection::{self, user_columns};
+
+/// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends.
+pub(crate) async fn is_last_superuser(db: &mut PgConnection, id: i64) -> Result<bool> {
+    const SQL: &str = "SELECT id FROM users WHERE is_superuser AND is_active ORDER BY id FOR UPDATE";
+    let superusers: Vec<i64> = sqlx::query_scalar(SQL).fetch_all(db).await?;
+    Ok(superusers == [id])
+}
+
+/// Deletes a user that was locked, and with it what the user owns.
+pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<()> {
+    sqlx::query("DELETE FROM users WHERE id = $1").bind(id).execute(db).await?;
+    Ok(())
+}
+
+/// A page of all users, and the cursor of the next one.
+pub(crate) async fn list(db: impl PgExecutor<'_>, params: &ListUsersParams) -> Result<(Vec<User>, Option<String>)> {
+    const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE TRUE");
+    let sort = params.sort.unwrap_or(UserSort::Id);
+    let page = Page { order: order(sort), cursor: params.cursor.as_deref(), skip: params.skip, limit: params.limit };
+    let mut sql = QueryBuilder::new(SQL);
+    filter(&mut sql, params);
+    page.finish(&mut sql, "u.id")?;
+    let rows = sql.build().fetch_all(db).await?;
+    let mut users = rows.iter().map(projection::user).collect::<sqlx::Result<Vec<_>>>()?;
+    let next = page.cut(&mut users, |user| (key(sort, user), user.id));
+    Ok((users, next))
+}
+
+/// How many users the whole list has.
+pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListUsersParams) -> Result<i64> {
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM users u WHERE TRUE");
+    filter(&mut sql, params);
+    Ok(sql.build_query_scalar().fetch_one(db).await?)
+}
+
+fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListUsersParams) {
+    if let Some(text) = params.q.as_deref().filter(|text| !text.is_empty()) {
+        sql.push(" AND (u.email ILIKE ").push_bind(containing(text));
+        sql.push(" OR u.full_name ILIKE ").push_bind(containing(text)).push(")");
+    }
+}
+
+fn order(sort: UserSort) -> Order {
+    let (key, kind, descending) = match sort {
+        UserSort::Id => ("u.id", Kind::Id, false),
+        UserSort::IdDesc => ("u.id", Kind::Id, true),
+        UserSort::CreatedAt => ("u.created_at", Kind::Time, false),
+        UserSort::CreatedAtDesc => ("u.created_at", Kind::Time, true),
+        UserSort::Email => ("u.email", Kind::Text, false),
+        UserSort::EmailDesc => ("u.email", Kind::Text, true),
+    };
+    Order { name: sort.as_str(), key, kind, descending }
+}
+
+fn key(sort: UserSort, user: &User) -> Key {
+    match sort {
+        UserSort::Id | UserSort::IdDesc => Key::Id,
+        UserSort::CreatedAt | UserSort::CreatedAtDesc => Key::Time(Some(user.created_at)),
+        UserSort::Email | UserSort::EmailDesc => Key::Text(user.email.clone()),
+    }
+}
