@@ -94,7 +94,7 @@ impl Connections {
             Refused::Full => sqlx::Error::PoolTimedOut,
             Refused::Closed => sqlx::Error::PoolClosed,
         })?;
-        while let Some(idle) = self.0.pop() {
+        if let Some(idle) = self.0.pop() {
             let mut lease = Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit);
             if idle.since.elapsed() < RESTED {
                 return Ok(lease);

@@ -6,6 +6,7 @@ mod database;
 mod error;
 mod gate;
 pub mod identity;
+pub mod migrate;
 pub mod settings;
 
 pub use connections::PoolState;

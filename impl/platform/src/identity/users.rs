@@ -47,7 +47,6 @@ pub struct UserChange {
     /// Log-in name.
     pub email: Option<String>,
     /// Name for people; `Some(None)` removes it.
-    #[expect(clippy::option_option, reason = "absent and removed are two things")]
     pub full_name: Option<Option<String>>,
     /// From [`Passwords::hash`](super::Passwords::hash); ends every session of the user.
     pub hashed_password: Option<String>,

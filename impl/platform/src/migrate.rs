@@ -1,0 +1,103 @@
+//! Migrations: refinery over one connection of its own, under a lock, so that any number of processes may start at once.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+use tokio_postgres::{Client, NoTls};
+
+use crate::error::{Error, Result};
+use crate::settings::DatabaseSettings;
+
+mod embedded {
+    refinery::embed_migrations!("../../migrations");
+}
+
+/// Accounts and rows to try the system with.
+const DEMO: &str = include_str!("../../../migrations/demo.sql");
+/// Closes the demo accounts of a database that has become a production one.
+const DEMO_LOCK: &str = include_str!("../../../migrations/demo_lock.sql");
+
+/// The key of the advisory lock: any number, the same for all versions.
+const LOCK: &str = "SELECT pg_advisory_lock(7305423198540021)";
+/// Who comes second waits this long for the first.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '120s'";
+/// The whole, waiting included.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// What a migration run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    /// Names of the migrations that were applied now, in order.
+    pub applied: Vec<String>,
+    /// Whether the demo data was put in.
+    pub demo: bool,
+}
+
+/// Brings the database to the version of this binary. Outside production an empty database gets the demo data; in
+/// production the demo accounts are closed.
+///
+/// # Errors
+/// When the database cannot be reached, another run holds the lock too long, or a migration fails; a failed migration
+/// leaves nothing behind.
+pub async fn migrate(settings: &DatabaseSettings, production: bool) -> Result<Migrated> {
+    timeout(DEADLINE, run(settings, production)).await.map_err(|_| Error::internal("the migrations took too long"))?
+}
+
+async fn run(settings: &DatabaseSettings, production: bool) -> Result<Migrated> {
+    let (mut client, connection) =
+        tokio_postgres::connect(settings.url().expose_secret(), NoTls).await.map_err(Error::internal)?;
+    // Ends when the client is dropped; its failures are the client's.
+    let driver = tokio::spawn(connection);
+    let result = locked(&mut client, production).await;
+    drop(client);
+    let _ = driver.await;
+    result
+}
+
+async fn locked(client: &mut Client, production: bool) -> Result<Migrated> {
+    client.batch_execute(LOCK_TIMEOUT).await.map_err(Error::internal)?;
+    client.batch_execute(LOCK).await.map_err(Error::internal)?;
+    // The lock ends with the connection. A migration itself must not wait for a busy table for ever.
+    client.batch_execute("SET lock_timeout = '30s'").await.map_err(Error::internal)?;
+    let report = embedded::migrations::runner().run_async(client).await.map_err(Error::internal)?;
+    let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
+    let demo = if production {
+        client.batch_execute(DEMO_LOCK).await.map_err(Error::internal)?;
+        false
+    } else {
+        insert_demo(client).await?
+    };
+    Ok(Migrated { applied, demo })
+}
+
+async fn insert_demo(client: &mut Client) -> Result<bool> {
+    let transaction = client.transaction().await.map_err(Error::internal)?;
+    let users = transaction.query_one("SELECT EXISTS (SELECT FROM users)", &[]).await.map_err(Error::internal)?;
+    if users.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    transaction.batch_execute(DEMO).await.map_err(Error::internal)?;
+    transaction.commit().await.map_err(Error::internal)?;
+    Ok(true)
+}
+
+/// The version of the newest migration this binary knows.
+pub fn newest() -> i64 {
+    embedded::migrations::runner().get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
+}
+
+/// Whether the database has every migration this binary knows. A newer database is fine: migrations only expand.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_current(db: &crate::Database) -> Result<bool> {
+    const SQL: &str = "SELECT max(version)::bigint FROM refinery_schema_history";
+    let applied = sqlx::query_scalar::<_, Option<i64>>(SQL).fetch_one(db.reads()).await;
+    match applied {
+        Ok(version) => Ok(version.is_some_and(|version| version >= newest())),
+        // undefined_table: nothing was ever applied.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
