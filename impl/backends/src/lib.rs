@@ -98,6 +98,13 @@ impl Backends {
             bail!("a database name of letters, digits and _ is needed");
         }
         let mut place = Place::open(&options.dir)?;
+        if let Some(data) = place.elsewhere() {
+            (options.notice)(&format!(
+                "the data are in {}, since only root can enter {}",
+                data.display(),
+                options.dir.display()
+            ));
+        }
         if options.fresh {
             wipe(&place)?;
         }

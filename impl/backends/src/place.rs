@@ -40,12 +40,24 @@ impl Place {
         let dir = dir.canonicalize()?;
         let lock = lock(&dir)?;
         let state = load_state(&dir.join("backends.state"));
-        // Without another identity that could come here, root keeps the data where everybody can.
-        let (identity, data) = match Identity::for_dir(&dir) {
-            Some(identity) => (identity, dir.clone()),
-            None => (Identity::unprivileged(), shared_dir(&dir)?),
-        };
-        Ok(Self { dir, data, identity, state, _lock: lock })
+        // Data that had to go elsewhere once stay there, whatever would be possible now.
+        let elsewhere = Uid::effective().is_root() && shared_path(&dir).join("postgres").exists();
+        let here = Identity::for_dir(&dir).filter(|_| !elsewhere);
+        let mut place = Self { data: dir.clone(), dir, identity: Identity::unprivileged(), state, _lock: lock };
+        match here {
+            Some(identity) => place.identity = identity,
+            // Nobody but root gets in here, and root may not run the servers.
+            None => {
+                place.data = shared_dir(&place.dir)?;
+                place.remember("data".to_owned(), place.data.display().to_string())?;
+            }
+        }
+        Ok(place)
+    }
+
+    /// Where the data lie, when that is not the folder itself.
+    pub(crate) fn elsewhere(&self) -> Option<&Path> {
+        (self.data != self.dir).then_some(&*self.data)
     }
 
     /// The folder for one server's data, owned by whoever the servers run as.

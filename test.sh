@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Checks everything, or only the pieces named:
+#
+#   lint      the documents, and the rules they are held to
+#   codegen   what is generated is what the documents say
+#   fmt       formatting
+#   clippy    lints, warnings denied
+#   tests     unit and integration tests, on a Postgres and a Redis of their own
+#   contract  served operations against their documents (schemathesis)
+#   browser   the documentation page in a headless Chromium
+#
+#   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases
+#
+# A piece that fails does not keep the next from running. Logs are kept in .local/test/.
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
+
+PIECES="lint codegen fmt clippy tests contract browser"
+LOGS=.local/test
+SERVER=${CARGO_TARGET_DIR:-target}/debug/server
+
+usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
+
+piece_lint() { ./codegen.sh lint && openapi/rules-test/run; }
+piece_codegen() { ./codegen.sh --check; }
+piece_fmt() { cargo fmt --all --check; }
+piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
+piece_tests() {
+    # Everything is built before the servers start, so that they do not wait for it.
+    cargo build --locked -p server || return
+    local run=(cargo test --workspace --locked --no-fail-fast) doc=(:)
+    if cargo nextest --version >/dev/null 2>&1; then
+        run=(cargo nextest run --workspace --locked --no-fail-fast)
+        doc=(cargo test --workspace --locked --no-fail-fast --doc)
+        cargo nextest run --workspace --locked --no-run || return
+    fi
+    "$SERVER" with-backends --no-fsync -- "${run[@]}"
+    local outcome=$?
+    "${doc[@]}" && return $outcome
+}
+piece_contract() { cargo build --locked -p server && tests/contract/run "$@"; }
+piece_browser() { cargo build --locked -p server && tests/browser/run; }
+
+# Prints "PASSED FAILED" as the runners in a log count them; one check for a piece that does not count.
+counts() { # LOG OUTCOME
+    sed $'s/\033\\[[0-9;]*m//g' "$1" | awk -v outcome="$2" '
+        function number(word,    text) { # the number before a word
+            text = $0
+            if (!match(text, "[0-9]+ " word)) return 0
+            return substr(text, RSTART, RLENGTH) + 0
+        }
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^counts: / {
+            passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
+        }
+        END {
+            if (!counted && outcome == 0) passed = 1
+            if (outcome != 0 && failed == 0) failed = 1
+            print passed + 0, failed + 0
+        }'
+}
+
+long="" wanted=""
+for argument in "$@"; do
+    case " $PIECES " in
+        *" $argument "*) wanted="$wanted $argument" ;;
+        *) case $argument in
+            --long) long=--long ;;
+            --help | -h) usage; exit ;;
+            *) usage >&2; printf '\nno such piece: %s\n' "$argument" >&2; exit 2 ;;
+        esac ;;
+    esac
+done
+
+mkdir -p "$LOGS"
+trap 'exit 130' INT
+trap 'exit 143' TERM
+summary="" passed=0 failed=0
+for piece in ${wanted:-$PIECES}; do
+    printf '%-9s ' "$piece"
+    begun=$SECONDS
+    log=$LOGS/$piece.log
+    # shellcheck disable=SC2086  # no argument when it is empty
+    "piece_$piece" $long >"$log" 2>&1
+    outcome=$?
+    read -r good bad <<<"$(counts "$log" $outcome)"
+    passed=$((passed + good)) failed=$((failed + bad))
+    verdict=ok
+    [ $outcome -eq 0 ] && [ "$bad" -eq 0 ] || verdict=FAILED
+    printf '%-6s %4d s\n' $verdict $((SECONDS - begun))
+    [ $verdict = ok ] || { tail -n 40 "$log" | sed 's/^/    /'; printf '    (all of it: %s)\n' "$log"; }
+    summary=$summary$(printf '%-9s %-6s %5d passed %4d failed %5d s' "$piece" $verdict "$good" "$bad" $((SECONDS - begun)))$'\n'
+done
+
+printf '\n%s\n%d passed, %d failed\n' "$summary" "$passed" "$failed"
+[ "$failed" -eq 0 ]
