@@ -101,3 +101,10 @@ pub async fn is_current(db: &crate::Database) -> Result<bool> {
         Err(error) => Err(error.into()),
     }
 }
+
+/// The text of every migration and of the demo data.
+pub fn texts() -> Vec<String> {
+    let migrations = embedded::migrations::runner();
+    let texts = migrations.get_migrations().iter().filter_map(|migration| migration.sql().map(str::to_owned));
+    texts.chain([DEMO.to_owned()]).collect()
+}

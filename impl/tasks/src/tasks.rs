@@ -75,10 +75,9 @@ impl Tasks for TasksService {
 
     async fn assign_task(&self, caller: Principal, params: AssignTaskParams) -> Result<AssignTaskResponse> {
         let AssignTaskParams { task_id, user_id } = params;
-        let assigner = caller.clone();
         let assigned = self
             .database
-            .write_once(move |mut tx| async move { task_queries::assign(&mut tx, &assigner, task_id, user_id).await })
+            .write_once(move |mut tx| async move { task_queries::assign(&mut tx, &caller, task_id, user_id).await })
             .await;
         match references_exist(assigned)? {
             Some(task) => Ok(AssignTaskResponse::Ok(task)),

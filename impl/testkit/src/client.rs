@@ -1,0 +1,160 @@
+//! A small HTTP client for tests: JSON in, JSON out, and what a problem document must look like.
+
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
+
+/// Speaks to one service, as somebody or as nobody.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// A response that was read completely.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Status code.
+    pub status: StatusCode,
+    /// Header fields.
+    pub headers: HeaderMap,
+    /// The body as it was sent.
+    pub text: String,
+    /// The body, if it is JSON.
+    pub json: Value,
+}
+
+impl Client {
+    /// Speaks to a base URL such as `http://127.0.0.1:8000`, as nobody.
+    ///
+    /// # Panics
+    /// When no HTTP client can be made.
+    pub fn new(base: impl Into<String>) -> Self {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("an HTTP client can be made");
+        Self { http, base: base.into(), token: None }
+    }
+
+    /// The same client with a bearer token.
+    #[must_use]
+    pub fn with_token(&self, token: impl Into<String>) -> Self {
+        Self { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// Logs in and speaks as that user. `path` is the login operation's.
+    ///
+    /// # Panics
+    /// When the login fails.
+    pub async fn login(&self, path: &str, email: &str, password: &str) -> Self {
+        let answer = self.form(path, &[("username", email), ("password", password)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "login of {email}: {}", answer.text);
+        self.with_token(answer.json["access_token"].as_str().expect("a token"))
+    }
+
+    /// The token it speaks with.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// GET
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// DELETE
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// POST of JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// POST without a body.
+    pub async fn post_empty(&self, path: &str) -> Answer {
+        self.send(self.request(Method::POST, path)).await
+    }
+
+    /// PUT of JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// PATCH with a merge patch (RFC 7396).
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("content-type", "application/merge-patch+json");
+        self.send(request.body(body.to_string())).await
+    }
+
+    /// POST of a form.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(self.request(Method::POST, path).form(fields)).await
+    }
+
+    /// A request to be completed by hand; see [`Client::send`].
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request and reads the answer.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.expect("the service answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.expect("the answer is complete");
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, text, json }
+    }
+}
+
+impl Answer {
+    /// Expects a status, and hands the JSON on.
+    ///
+    /// # Panics
+    /// When it is another one.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.json
+    }
+
+    /// Expects a problem document (RFC 9457) with a status and code.
+    ///
+    /// # Panics
+    /// When it is anything else.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        assert_eq!(self.json["status"], status, "{}", self.text);
+        assert_eq!(self.json["code"], code, "{}", self.text);
+        assert!(self.json["title"].is_string() && self.json["type"].is_string(), "{}", self.text);
+        self
+    }
+
+    /// Expects a validation problem that points at a place.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn expect_invalid(self, pointer: &str) -> Self {
+        let answer = self.expect_problem(422, "validation_failed");
+        let pointers: Vec<_> = answer.json["errors"].as_array().into_iter().flatten().map(|e| &e["pointer"]).collect();
+        assert!(pointers.iter().any(|found| *found == pointer), "{pointer} is not among {pointers:?}");
+        answer
+    }
+
+    /// A header field as text, empty when absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+}

@@ -1,0 +1,169 @@
+//! A database of its own for every test: a copy of one that was migrated once, dropped when the test ends.
+
+use std::time::Duration;
+
+use clap::{Args as _, FromArgMatches as _};
+use platform::migrate;
+use platform::settings::DatabaseSettings;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use uuid::Uuid;
+
+/// Keeps tests of all processes from making the template at the same time.
+const LOCK: &str = "SELECT pg_advisory_lock(7305423198540022)";
+
+/// A fresh, migrated database with the demo data in it.
+pub struct TestDatabase {
+    name: String,
+    url: String,
+    admin: PgConnectOptions,
+}
+
+impl TestDatabase {
+    /// A new database on the server `DATABASE_URL` names.
+    ///
+    /// # Panics
+    /// When there is no such server: these tests need a real Postgres.
+    pub async fn new() -> Self {
+        Self::copy_of(Some(&template().await)).await
+    }
+
+    /// A new database with nothing in it, not even tables.
+    ///
+    /// # Panics
+    /// As [`TestDatabase::new`].
+    pub async fn empty() -> Self {
+        Self::copy_of(None).await
+    }
+
+    async fn copy_of(template: Option<&str>) -> Self {
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let from = template.unwrap_or("template0");
+        let mut admin = connect().await;
+        admin
+            .execute(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {from}")))
+            .await
+            .expect("a database can be created");
+        Self { url: url_of(&name), name, admin: server() }
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Settings that name it, everything else as it is by default.
+    pub fn settings(&self) -> DatabaseSettings {
+        settings(&self.url)
+    }
+
+    /// A connection to it, for statements a service would not make.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.expect("the test's database answers")
+    }
+
+    /// Runs statements, separated by semicolons.
+    ///
+    /// # Panics
+    /// When one fails.
+    pub async fn execute(&self, sql: &str) {
+        self.connect().await.execute(AssertSqlSafe(sql.to_owned())).await.expect("the statement runs");
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (name, admin) = (self.name.clone(), self.admin.clone());
+        // A test's runtime may be gone already; a thread has one of its own.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(async {
+                let mut connection = admin.connect().await.ok()?;
+                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                connection.execute(AssertSqlSafe(sql)).await.ok()
+            })
+        });
+        let _ = dropped.join();
+    }
+}
+
+/// The name of the migrated database that others are copies of; made by whoever comes first.
+async fn template() -> String {
+    static TEMPLATE: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
+    TEMPLATE
+        .get_or_init(|| async {
+            let name = format!("test_template_{}_{:x}", migrate::newest(), fingerprint());
+            let mut admin = connect().await;
+            admin.execute(LOCK).await.expect("the lock is free in the end");
+            let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+                .bind(&name)
+                .fetch_one(&mut admin)
+                .await
+                .expect("the server answers");
+            if !known {
+                // Under another name until it is whole: a test run that is killed leaves no half-made template.
+                let draft = format!("draft_{}", Uuid::now_v7().simple());
+                run(&mut admin, format!("CREATE DATABASE {draft} TEMPLATE template0")).await;
+                migrate::migrate(&settings(&url_of(&draft)), false).await.expect("the migrations apply");
+                run(&mut admin, format!("ALTER DATABASE {draft} RENAME TO {name}")).await;
+            }
+            name
+        })
+        .await
+        .clone()
+}
+
+/// Tells templates of different migrations apart, also when only their text differs.
+fn fingerprint() -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    migrate::texts().hash(&mut hasher);
+    hasher.finish()
+}
+
+async fn run(admin: &mut PgConnection, sql: String) {
+    // The connection that migrated may need a moment to be gone.
+    for _ in 0..50 {
+        match admin.execute(AssertSqlSafe(sql.clone())).await {
+            Ok(_) => return,
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55006") => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => panic!("{sql}: {error}"),
+        }
+    }
+    panic!("{sql}: the database stays in use");
+}
+
+async fn connect() -> PgConnection {
+    server().connect().await.expect("the Postgres that DATABASE_URL names answers")
+}
+
+fn server() -> PgConnectOptions {
+    server_url().parse().expect("DATABASE_URL is a Postgres URL")
+}
+
+fn server_url() -> String {
+    std::env::var("TEST_DATABASE_URL")
+        .or_else(|_| std::env::var("DATABASE_URL"))
+        .expect("DATABASE_URL must name a Postgres to test with; `./test.sh unit` starts one")
+}
+
+/// The server's URL with another database in it.
+fn url_of(database: &str) -> String {
+    let url = server_url();
+    let (rest, query) = url.split_once('?').map_or((url.as_str(), None), |(rest, query)| (rest, Some(query)));
+    let authority = rest.find("//").map_or(0, |at| at + 2);
+    let end = rest[authority..].find('/').map_or(rest.len(), |at| authority + at);
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{}/{database}{query}", &rest[..end])
+}
+
+fn settings(url: &str) -> DatabaseSettings {
+    let command = DatabaseSettings::augment_args(clap::Command::new("test"));
+    let matches = command.get_matches_from(["test", "--database-url", url]);
+    DatabaseSettings::from_arg_matches(&matches).expect("a URL is all the settings need")
+}
