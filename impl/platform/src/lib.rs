@@ -1,14 +1,23 @@
 //! What two or more services need: settings, Postgres and Redis, identity, serving, telemetry, cursors.
+//!
+//! A role of the server reads its [`settings`], starts [`telemetry`], prepares a [`Database`], a [`Cache`] and
+//! [`identity::Accounts`], builds its generated router around them and hands it to [`http::serve`] as an
+//! [`http::App`].
 
+mod access_log;
+mod cache;
 mod connections;
 pub mod cursor;
 mod database;
 mod error;
 mod gate;
+pub mod http;
 pub mod identity;
 pub mod migrate;
 pub mod settings;
+pub mod telemetry;
 
+pub use cache::{Cache, CacheError};
 pub use connections::PoolState;
 pub use database::{Database, Reads, Transaction};
 pub use error::{Error, OnConstraint, Result};

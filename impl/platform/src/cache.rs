@@ -1,0 +1,86 @@
+//! Redis: the doorbell, the cache and the limiter, never the truth. Whoever uses it must work without it.
+
+use std::fmt;
+use std::time::Duration;
+
+use deadpool_redis::redis::{self, AsyncConnectionConfig, RedisError};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
+
+use crate::settings::{InvalidSettings, RedisSettings};
+
+/// How long a request waits for a free connection.
+const WAIT: Duration = Duration::from_millis(250);
+/// How long opening or testing a connection may take.
+const CONNECT: Duration = Duration::from_millis(500);
+/// How long an answer may take. Blocking commands need a connection of their own with a longer one.
+const RESPONSE: Duration = Duration::from_millis(500);
+
+/// A pool of Redis connections, opened when they are needed. Clones share them.
+#[derive(Clone)]
+pub struct Cache {
+    pool: Pool,
+    prefix: std::sync::Arc<str>,
+}
+
+impl Cache {
+    /// Prepares the pool; `None` when no URL is set. Every key should begin with `prefix`, see [`Cache::key`].
+    ///
+    /// # Errors
+    /// When the URL is not one of Redis.
+    pub fn new(settings: &RedisSettings, prefix: &str) -> Result<Option<Self>, InvalidSettings> {
+        let Some(url) = settings.url() else { return Ok(None) };
+        let invalid = |_| InvalidSettings("REDIS_URL is not a valid connection URL".into());
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(RESPONSE));
+        let manager = Manager::new_with_config(url, config).map_err(invalid)?;
+        let pool = Pool::builder(manager)
+            .max_size(settings.redis_pool as usize)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(CONNECT))
+            .recycle_timeout(Some(CONNECT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| InvalidSettings(format!("the Redis pool cannot be built: {error}")))?;
+        Ok(Some(Self { pool, prefix: prefix.into() }))
+    }
+
+    /// A connection, within a second or not at all.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached in time.
+    pub async fn connection(&self) -> Result<Connection, PoolError> {
+        self.pool.get().await
+    }
+
+    /// The full name of a key.
+    pub fn key(&self, name: impl fmt::Display) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ping(&self) -> Result<(), CacheError> {
+        let mut connection = self.connection().await?;
+        redis::cmd("PING").query_async::<()>(&mut connection).await?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Cache").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}
+
+/// Redis did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// No connection.
+    #[error("no connection to Redis: {0}")]
+    Pool(#[from] PoolError),
+    /// A command failed.
+    #[error("Redis: {0}")]
+    Redis(#[from] RedisError),
+}

@@ -1,0 +1,337 @@
+//! What every request passes on its way to the generated router and back.
+//!
+//! One function rather than a stack of layers: the order can be read, and nothing is boxed on the way.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use contract::{Operation, Problem, RequestId};
+use futures_util::FutureExt;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use serde::Serialize;
+use tower::Service;
+use uuid::Uuid;
+
+use super::body::{Reading, Timely};
+use super::connection::{headers_too_large, target_too_long};
+use super::cors::{Cors, given_request_id};
+use super::docs::{self, Docs};
+use super::metrics::Metrics;
+use super::readiness::{Checks, Readiness};
+use crate::access_log::{self, Entry};
+use crate::gate::Gate;
+use crate::settings::HttpSettings;
+
+/// Bytes of header fields a request may have.
+const MAX_HEADERS: usize = 32 * 1024;
+/// Bytes of path and query a request may have.
+const MAX_TARGET: usize = 8 * 1024;
+/// How long a request waits for its turn before it is shed.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// What distinguishes one service from another.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// Its name, in `/health` and the log.
+    pub service: String,
+    /// Its version, in `/health`.
+    pub version: String,
+    /// Its OpenAPI document, as JSON.
+    pub document: &'static str,
+}
+
+/// A service ready to be served. Clones are one.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    service: String,
+    health: Bytes,
+    router: Router,
+    docs: Docs,
+    cors: Cors,
+    gate: Gate,
+    checks: Checks,
+    metrics: Metrics,
+}
+
+#[derive(Serialize)]
+struct Health<'a> {
+    status: &'a str,
+    service: &'a str,
+    version: &'a str,
+}
+
+impl App {
+    /// Surrounds a generated router with what every service has.
+    pub fn new(description: Description, router: Router, settings: &HttpSettings, needs: Readiness) -> Self {
+        let metrics = Metrics::new();
+        if let Some(database) = &needs.database {
+            metrics.watch_database(database.clone());
+        }
+        let size = settings.http_concurrency as usize;
+        let Description { service, version, document } = description;
+        let health = Health { status: "ok", service: &service, version: &version };
+        Self(Arc::new(Inner {
+            // Two strings and a constant: serializing them into memory cannot fail.
+            health: serde_json::to_vec(&health).unwrap_or_default().into(),
+            docs: Docs::new(document, &service),
+            service,
+            router,
+            cors: Cors::new(&settings.backend_cors_origins),
+            gate: Gate::new(size, size, PATIENCE),
+            checks: Checks::new(needs),
+            metrics,
+        }))
+    }
+
+    /// Its name.
+    pub fn service(&self) -> &str {
+        &self.0.service
+    }
+
+    /// Its measurements.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Announces the end: not ready any more, and connections are asked to close.
+    pub fn drain(&self) {
+        self.0.checks.drain();
+    }
+
+    /// Answers a request; a failure of any kind is an answer, too.
+    pub async fn handle<B>(&self, mut request: Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let started = Instant::now();
+        let in_flight = self.0.metrics.request();
+        let id = given_request_id(request.headers()).unwrap_or_else(new_request_id);
+        request.extensions_mut().insert(id.clone());
+        let (method, target) = (request.method().clone(), request.uri().clone());
+        let origin = request.headers().get(ORIGIN).cloned();
+        let preflight = Cors::is_preflight(&method, request.headers());
+
+        // A panic of a handler was caught on the road; this is for what surrounds it.
+        let road = AssertUnwindSafe(self.0.route(request, preflight)).catch_unwind();
+        let (label, answer) = match road.await {
+            Ok((label, answer)) => (label, answer),
+            Err(_) => ("panic", Err(Problem::internal("a panic outside of any operation"))),
+        };
+        let mut response = answer.unwrap_or_else(|problem| problem.into_response_for(Some(&id)));
+        let operation = response.extensions().get::<&'static Operation>().copied();
+        if operation.is_none() {
+            response = explain(response, &id);
+        }
+        self.finish(&mut response, operation, &id);
+        self.0.cors.allow(origin.as_ref(), preflight, response.headers_mut());
+
+        let elapsed = started.elapsed();
+        let label = operation.map_or(label, |operation| operation.id);
+        in_flight.answered();
+        self.0.metrics.answered(label, response.status().as_u16(), elapsed);
+        access_log::write(&Entry {
+            service: &self.0.service,
+            operation: label,
+            method: &method,
+            path: target.path(),
+            id: &id.0,
+            elapsed,
+            response: &response,
+        });
+        response
+    }
+
+    fn finish(&self, response: &mut Response, operation: Option<&'static Operation>, id: &RequestId) {
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&id.0) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
+        // What a conditional operation answers may be kept if it is asked for again each time; the rest may not.
+        headers.entry(CACHE_CONTROL).or_insert_with(|| {
+            let revalidated = operation.is_some_and(|operation| operation.etag);
+            HeaderValue::from_static(if revalidated { "private, no-cache" } else { "no-store" })
+        });
+        if self.0.checks.is_draining() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+}
+
+impl Inner {
+    /// The answer, and its name in the metrics unless an operation gives it one.
+    async fn route<B>(&self, mut request: Request<B>, preflight: bool) -> (&'static str, Result<Response, Problem>)
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if let Err(problem) = refuse(request.method(), request.uri(), request.headers()) {
+            return ("refused", Err(problem));
+        }
+        if preflight {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            return ("preflight", Ok(response));
+        }
+        let slashed = trim_slash(request.uri_mut());
+        if let Some(answered) = self.own(&request, slashed).await {
+            return answered;
+        }
+        let Ok(place) = self.gate.enter().await else {
+            self.metrics.shed();
+            let overloaded =
+                Problem::unavailable("overloaded", "The service has more to do than it can; try again.", 1);
+            return ("shed", Err(overloaded));
+        };
+        // The router is shared; calling it only needs a handle of its own.
+        let mut router = self.router.clone();
+        if request.body().is_end_stream() {
+            let Ok(response) = router.call(request.map(|_| Body::empty())).await;
+            drop(place);
+            return ("unmatched", Ok(response));
+        }
+        let reading = Reading::new(place);
+        let Ok(response) = router.call(request.map(|body| Timely::new(body, Arc::clone(&reading)))).await;
+        if reading.was_late() {
+            let operation = response.extensions().get::<&'static Operation>().copied();
+            return (operation.map_or("unmatched", |operation| operation.id), Err(late()));
+        }
+        ("unmatched", Ok(response))
+    }
+
+    /// What every service answers beside its operations. Never shed: it tells of the overload.
+    async fn own<B>(&self, request: &Request<B>, slashed: bool) -> Option<(&'static str, Result<Response, Problem>)> {
+        let path = request.uri().path();
+        let (label, file) = match path {
+            "/" => ("root", ""),
+            "/health" => ("health", ""),
+            "/health/ready" => ("ready", ""),
+            "/metrics" => ("metrics", ""),
+            "/openapi.json" => ("openapi", ""),
+            "/docs" => ("docs", ""),
+            _ => ("docs", path.strip_prefix("/docs/")?),
+        };
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let allow = HeaderValue::from_static("GET, HEAD");
+            return Some((label, Err(method_not_allowed().with_header(ALLOW, allow))));
+        }
+        let answer = match label {
+            "root" => Ok(Docs::redirect()),
+            "health" => Ok(json(StatusCode::OK, self.health.clone())),
+            "ready" => {
+                let (status, report) = self.checks.report().await;
+                serde_json::to_vec(&report).map(|body| json(status, body)).map_err(Problem::internal)
+            }
+            "metrics" => self.measurements(request.headers()),
+            "openapi" => Ok(self.docs.document(request.headers())),
+            _ if file.is_empty() => Ok(self.docs.page(slashed)),
+            _ => self.docs.file(file).ok_or_else(docs::missing),
+        };
+        Some((label, answer))
+    }
+
+    fn measurements(&self, headers: &HeaderMap) -> Result<Response, Problem> {
+        let text = self.metrics.encode().map_err(Problem::internal)?;
+        let open = headers
+            .get(http::header::ACCEPT)
+            .is_some_and(|accept| accept.as_bytes().windows(11).any(|part| part == b"openmetrics"));
+        let kind = if open {
+            "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        } else {
+            "text/plain; version=0.0.4; charset=utf-8"
+        };
+        let mut response = Response::new(Body::from(text));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        Ok(response)
+    }
+}
+
+fn new_request_id() -> RequestId {
+    let mut text = Uuid::encode_buffer();
+    RequestId((&*Uuid::now_v7().hyphenated().encode_lower(&mut text)).into())
+}
+
+/// What no operation would take.
+fn refuse(method: &Method, target: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    if *method == Method::CONNECT {
+        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "method_not_implemented", "This server is no proxy."));
+    }
+    if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+        return Err(target_too_long());
+    }
+    // Names and values; 32 for what surrounds them.
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size > MAX_HEADERS {
+        return Err(headers_too_large());
+    }
+    Ok(())
+}
+
+/// Takes the last slash off a path, so that every path answers with and without; whether there was one.
+fn trim_slash(target: &mut Uri) -> bool {
+    let path = target.path();
+    let Some(trimmed) = path.strip_suffix('/').filter(|rest| !rest.is_empty() && !rest.ends_with('/')) else {
+        return false;
+    };
+    let trimmed = match target.query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    // What remains of a valid target is one; were it not, the path would simply match nothing.
+    match Uri::try_from(trimmed) {
+        Ok(trimmed) => {
+            *target = trimmed;
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// Replaces the router's own bare answers.
+fn explain(response: Response, id: &RequestId) -> Response {
+    let known = response.headers().contains_key(CONTENT_TYPE);
+    match response.status() {
+        StatusCode::NOT_FOUND if !known => docs::missing().into_response_for(Some(id)),
+        StatusCode::METHOD_NOT_ALLOWED if !known => {
+            let allow = response.headers().get(ALLOW).cloned();
+            let problem = method_not_allowed();
+            match allow {
+                Some(allow) => problem.with_header(ALLOW, allow),
+                None => problem,
+            }
+            .into_response_for(Some(id))
+        }
+        _ => response,
+    }
+}
+
+fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not take this method; see Allow.")
+}
+
+fn late() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.")
+        .with_header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,176 @@
+//! The socket under hyper: cut when the client does not take what it asked for, and never a bare error.
+//!
+//! hyper bounds the time for a request's head and for an idle connection, but a client may read its answer one byte a
+//! minute; and what hyper itself answers to requests it cannot parse is not a problem document.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use contract::{Problem, RequestId};
+use futures_util::FutureExt;
+use http::StatusCode;
+use http_body_util::BodyExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+use uuid::Uuid;
+
+/// A client whose socket is full must take this many bytes in [`STALL`]: about 5 KB/s.
+const LEAST: usize = 32 * 1024;
+/// See [`LEAST`].
+const STALL: Duration = Duration::from_secs(6);
+
+/// A connection that a stalled reader cannot hold.
+pub(crate) struct Watched {
+    socket: TcpStream,
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether the clock of `stalled` runs.
+    counting: bool,
+    /// Bytes taken since it runs.
+    taken: usize,
+    /// What is sent instead of an error of hyper's own.
+    instead: Option<Bytes>,
+}
+
+impl Watched {
+    pub(crate) fn new(socket: TcpStream) -> Self {
+        Self { socket, stalled: None, counting: false, taken: 0, instead: None }
+    }
+
+    /// Called with what a write of `offered` bytes came to.
+    fn watch(
+        &mut self,
+        cx: &mut Context<'_>,
+        wrote: Poll<io::Result<usize>>,
+        offered: usize,
+    ) -> Poll<io::Result<usize>> {
+        match wrote {
+            Poll::Ready(Ok(count)) => {
+                self.taken += count;
+                if count == offered || self.taken >= LEAST {
+                    self.counting = false;
+                }
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                let deadline = Instant::now() + STALL;
+                let clock = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+                if !self.counting {
+                    clock.as_mut().reset(deadline);
+                    self.counting = true;
+                    self.taken = 0;
+                }
+                if clock.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        wrote
+    }
+
+    /// Sends the whole of `instead`, then reports the original as written.
+    fn replace(&mut self, cx: &mut Context<'_>, original: usize) -> Poll<io::Result<usize>> {
+        while let Some(rest) = self.instead.as_mut() {
+            let length = rest.len();
+            let wrote = Pin::new(&mut self.socket).poll_write(cx, rest);
+            let count = ready!(self.watch(cx, wrote, length))?;
+            if let Some(rest) = self.instead.as_mut() {
+                rest.advance(count);
+                if rest.is_empty() || count == 0 {
+                    self.instead = None;
+                }
+            }
+        }
+        Poll::Ready(Ok(original))
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.instead.is_none() {
+            self.instead = bare_error(bytes);
+        }
+        if self.instead.is_some() {
+            return self.replace(cx, bytes.len());
+        }
+        let wrote = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.watch(cx, wrote, bytes.len())
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let [only] = slices {
+            return self.poll_write(cx, only);
+        }
+        let offered = slices.iter().map(|slice| slice.len()).sum();
+        let wrote = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.watch(cx, wrote, offered)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+/// The problem document for an answer that hyper made itself: every answer of ours names its request.
+fn bare_error(bytes: &[u8]) -> Option<Bytes> {
+    const MARK: &[u8] = b"x-request-id: ";
+    let status = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
+    if status[0] != b'4' || !bytes.ends_with(b"\r\n\r\n") || bytes.windows(MARK.len()).any(|part| part == MARK) {
+        return None;
+    }
+    let problem = match status {
+        b"431" => headers_too_large(),
+        b"414" => target_too_long(),
+        _ => Problem::bad_request("malformed_request", "This is not an HTTP/1.1 request."),
+    };
+    let status = problem.status();
+    let id = Uuid::now_v7().to_string();
+    let response = problem.into_response_for(Some(&RequestId(id.as_str().into())));
+    // A body in memory is there at once.
+    let body = response.into_body().collect().now_or_never()?.ok()?.to_bytes();
+    let mut answer = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\
+         x-request-id: {id}\r\nx-content-type-options: nosniff\r\n\r\n",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or("Error"),
+        body.len(),
+    )
+    .into_bytes();
+    answer.extend_from_slice(&body);
+    Some(answer.into())
+}
+
+/// 431: more header fields than any client of ours sends.
+pub(crate) fn headers_too_large() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "headers_too_large",
+        "The header fields are too many or too long.",
+    )
+}
+
+/// 414: a longer target than any operation takes.
+pub(crate) fn target_too_long() -> Problem {
+    Problem::new(StatusCode::URI_TOO_LONG, "target_too_long", "The request target is too long.")
+}

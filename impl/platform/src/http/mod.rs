@@ -1,0 +1,15 @@
+//! Serving: what surrounds the generated router of a service, and the sockets under it.
+
+mod app;
+mod body;
+mod connection;
+mod cors;
+mod docs;
+mod metrics;
+mod readiness;
+mod serve;
+
+pub use app::{App, Description};
+pub use metrics::Metrics;
+pub use readiness::Readiness;
+pub use serve::{HEAD_TIMEOUT, listen, serve, shutdown_signal};

@@ -1,0 +1,185 @@
+//! Accepting connections and saying good-bye to them.
+//!
+//! An accept loop of its own, because axum's lets every slow or idle connection stay for ever and waits for idle ones
+//! on shutdown. Every connection here is bounded in time by the head of its next request, its body and its reader.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::app::App;
+use super::connection::Watched;
+use crate::settings::HttpSettings;
+
+/// Time for the head of a request, and so also the life of an idle connection. A gateway must let go of its idle
+/// connections earlier.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer heads are refused by hyper; shorter ones above [`App`]'s own limit are refused by us, in our words.
+const MAX_HEAD: usize = 128 * 1024;
+/// What is in flight at shutdown may take this long; the deadline of an operation is shorter.
+const FAREWELL: Duration = Duration::from_secs(12);
+/// Connections the kernel may hold while none can be accepted.
+const BACKLOG: u32 = 4_096;
+/// File descriptors kept for everything that is not a connection of a client.
+const RESERVED_FILES: u64 = 256;
+
+/// Listens on an address; port 0 takes a free one.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A token that is cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
+///
+/// # Errors
+/// When the handlers cannot be installed.
+pub fn shutdown_signal() -> io::Result<CancellationToken> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let token = CancellationToken::new();
+    let cancel = token.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        cancel.cancel();
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        std::process::exit(130);
+    });
+    Ok(token)
+}
+
+/// Serves each app on its listener until `shutdown` is cancelled, then lets what is in flight finish.
+///
+/// First readiness turns 503 and answers carry `Connection: close`, then listening ends, idle connections are closed
+/// and the others may finish; what is left after 12 s is cut.
+pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, shutdown: CancellationToken) {
+    let limit = connection_limit(settings.http_max_connections as usize);
+    let server = Arc::new(Server {
+        places: Arc::new(Semaphore::new(limit)),
+        connections: TaskTracker::new(),
+        farewell: CancellationToken::new(),
+        cut: CancellationToken::new(),
+    });
+    let listening = CancellationToken::new();
+    let apps: Vec<App> = services.iter().map(|(_, app)| app.clone()).collect();
+    let accepting = TaskTracker::new();
+    for (listener, app) in services {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(service = app.service(), %address, "listening");
+        }
+        accepting.spawn(Arc::clone(&server).accept(listener, app, listening.clone()));
+    }
+    accepting.close();
+    shutdown.cancelled().await;
+
+    tracing::info!("shutting down");
+    apps.iter().for_each(App::drain);
+    sleep(Duration::from_millis(settings.shutdown_drain_ms)).await;
+    listening.cancel();
+    accepting.wait().await;
+    server.farewell.cancel();
+    server.connections.close();
+    if timeout(FAREWELL, server.connections.wait()).await.is_err() {
+        tracing::warn!(open = server.connections.len(), "connections cut at shutdown");
+        server.cut.cancel();
+        server.connections.wait().await;
+    }
+}
+
+struct Server {
+    places: Arc<Semaphore>,
+    connections: TaskTracker,
+    /// Connections finish what they are doing and close.
+    farewell: CancellationToken,
+    /// Connections close.
+    cut: CancellationToken,
+}
+
+impl Server {
+    async fn accept(self: Arc<Self>, listener: TcpListener, app: App, listening: CancellationToken) {
+        loop {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = listening.cancelled() => break,
+            };
+            match accepted {
+                Ok((socket, _)) => self.welcome(socket, place, &app),
+                // Gone before we came to it.
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    // Out of file descriptors or memory: connections must close before another can be accepted.
+                    tracing::warn!(%error, "cannot accept connections");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        // The kernel has greeted these clients already; closing the socket would reset them.
+        while let Ok(Ok((socket, _))) = timeout(Duration::ZERO, listener.accept()).await {
+            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { break };
+            self.welcome(socket, place, &app);
+        }
+    }
+
+    fn welcome(self: &Arc<Self>, socket: TcpStream, place: OwnedSemaphorePermit, app: &App) {
+        let (server, app) = (Arc::clone(self), app.clone());
+        self.connections.spawn(async move {
+            let _place = place;
+            let _open = app.metrics().connection();
+            // Answers are written whole, so waiting for more to send only costs time.
+            let _ = socket.set_nodelay(true);
+            let service = service_fn(move |request| {
+                let app = app.clone();
+                async move { Ok::<_, std::convert::Infallible>(app.handle(request).await) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_header_size(MAX_HEAD)
+                .serve_connection(TokioIo::new(Watched::new(socket)), service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = server.farewell.cancelled() => connection.as_mut().graceful_shutdown(),
+            }
+            tokio::select! {
+                _ = connection.as_mut() => {}
+                () = server.cut.cancelled() => {}
+            }
+        });
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Raises the limit of open files as far as it goes and keeps the connections below it.
+fn connection_limit(wanted: usize) -> usize {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
+    let needed = wanted as u64 + RESERVED_FILES;
+    let open = if soft >= needed || setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard).is_err() {
+        soft
+    } else {
+        needed.min(hard)
+    };
+    let room = open.saturating_sub(RESERVED_FILES).max(open / 2);
+    usize::try_from(room).unwrap_or(wanted).min(wanted)
+}
