@@ -9,14 +9,18 @@ const document = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const MADE_BY_RUNTIME = ['etag', 'link'];
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
-// A default is decoded at run time by the same rule as a value that was sent, so it travels as JSON text.
-function markDefaults(node) {
-  if (Array.isArray(node)) return node.forEach(markDefaults);
+// A default is decoded at run time by the same rule as a value that was sent, so it travels as JSON text. A number
+// below 1 is false to a template, so it travels as text, too.
+function markSchema(schema, target = schema) {
+  if ('default' in schema) target['x-default'] = JSON.stringify(JSON.stringify(schema.default));
+  if ('multipleOf' in schema) target['x-multiple-of'] = String(schema.multipleOf);
+}
+
+function markSchemas(node) {
+  if (Array.isArray(node)) return node.forEach(markSchemas);
   if (node === null || typeof node !== 'object') return;
-  if ('default' in node && ('type' in node || '$ref' in node || 'allOf' in node)) {
-    node['x-default'] = JSON.stringify(JSON.stringify(node.default));
-  }
-  Object.entries(node).forEach(([name, child]) => name !== 'example' && name !== 'examples' && markDefaults(child));
+  if ('type' in node || '$ref' in node || 'allOf' in node) markSchema(node);
+  Object.entries(node).forEach(([name, child]) => name !== 'example' && name !== 'examples' && markSchemas(child));
 }
 
 function resolve(node) {
@@ -38,7 +42,7 @@ function prepareOperation(operation) {
       if (MADE_BY_RUNTIME.includes(name.toLowerCase())) delete response.headers[name];
     }
     if (response.headers && Object.keys(response.headers).length === 0) delete response.headers;
-    response['x-automatic'] = status === '304';
+    response['x-answer'] = status !== '304';
     response['x-plain'] = !response.headers;
     // A template cannot compare strings.
     const media = Object.keys(response.content ?? {})[0];
@@ -57,11 +61,11 @@ function prepareOperation(operation) {
   operation['x-params'] = parameters.length > 0;
   for (const parameter of operation.parameters ?? []) {
     const schema = resolve(resolve(parameter).schema);
-    if (schema && 'default' in schema) resolve(parameter)['x-default'] = JSON.stringify(JSON.stringify(schema.default));
+    if (schema) markSchema(schema, resolve(parameter));
   }
 }
 
-markDefaults(document.components?.schemas ?? {});
+markSchemas(document.components?.schemas ?? {});
 for (const item of Object.values(document.paths)) {
   // Path-level parameters belong to each operation.
   const shared = item.parameters ?? [];

@@ -662,8 +662,9 @@ impl contract::Decode for Numbers {
             object.optional(at, "half_to_one", |v, at| at.number(v, &contract::Float::ANY.min(0.5_f64).max(1_f64)));
         let f_open_unit =
             object.optional(at, "open_unit", |v, at| at.number(v, &contract::Float::ANY.above(0_f64).below(1_f64)));
-        let f_by_quarter =
-            object.optional(at, "by_quarter", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(10_f64)));
+        let f_by_quarter = object.optional(at, "by_quarter", |v, at| {
+            at.number(v, &contract::Float::ANY.min(0_f64).max(10_f64).step(0.25_f64))
+        });
         object.close(at);
         Some(Self {
             int32: f_int32?,

@@ -59,10 +59,15 @@ pub(crate) fn parse(raw: &Raw) -> Result<Value<'_>, Problem> {
                 .map_err(|_| Problem::bad_request("invalid_encoding", "The form must be valid UTF-8."))?;
             let mut members: Vec<(Cow<'_, str>, Value<'_>)> = Vec::new();
             for (name, value) in pairs(text)? {
-                if members.iter().any(|(known, _)| *known == name) {
-                    return Err(malformed("The form names a field twice.".to_owned()));
+                let value = Value::Text(value);
+                match members.iter_mut().find(|(known, _)| *known == name) {
+                    None => members.push((name, value)),
+                    Some((_, Value::Repeated(values))) => values.push(value),
+                    Some((_, first)) => {
+                        let before = std::mem::replace(first, Value::Null);
+                        *first = Value::Repeated(vec![before, value]);
+                    }
                 }
-                members.push((name, Value::Text(value)));
             }
             Ok(Value::Object(members))
         }

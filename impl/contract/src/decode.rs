@@ -4,19 +4,21 @@
 //! client learns of all its mistakes at once. Parameters and form fields pass through the same rules as bodies.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::format;
 use crate::limits::{Bounds, Float, Integer, Items, Text};
+use crate::object::Object;
 use crate::problem::{FieldError, Place};
+use crate::unique::all_different;
 use crate::value::{Number, Value};
 
 /// More violations than this are not reported: the answer to garbage stays small.
 const MAX_ERRORS: usize = 32;
-/// Longer member names are not repeated in a pointer.
+/// Member names longer than this are not repeated: a pointer ends above them.
 const MAX_NAME: usize = 64;
 
 /// A model that can be decoded; implemented by generated code.
@@ -34,7 +36,7 @@ pub struct Rows<T> {
     pub refused: Vec<FieldError>,
 }
 
-enum Step {
+pub(crate) enum Step {
     Name(&'static str),
     Member(String),
     Index(usize),
@@ -69,7 +71,7 @@ impl Decoder {
         self.within(Step::Name(name), rule)
     }
 
-    fn within<T>(&mut self, step: Step, rule: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn within<T>(&mut self, step: Step, rule: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step);
         let result = rule(self);
         self.path.pop();
@@ -90,23 +92,23 @@ impl Decoder {
         use std::fmt::Write as _;
         let mut pointer = String::from("#");
         for step in &self.path {
-            pointer.push('/');
-            match step {
-                Step::Index(index) => {
-                    let _ = write!(pointer, "{index}");
-                }
-                Step::Name(name) => pointer.push_str(&escape(name)),
-                Step::Member(name) => pointer.push_str(&escape(name)),
-            }
+            let _ = match step {
+                Step::Index(index) => write!(pointer, "/{index}"),
+                Step::Name(name) => write!(pointer, "/{}", escape(name)),
+                Step::Member(name) if name.len() <= MAX_NAME => write!(pointer, "/{}", escape(name)),
+                // What is below is told as if it were here.
+                Step::Member(_) => break,
+            };
         }
         pointer
     }
 
     fn wrong_type<T>(&mut self, wanted: &str, found: &Value<'_>) -> Option<T> {
-        if matches!(found, Value::Null) {
-            return self.refuse("null_not_allowed", format!("Must be {wanted}, not null."));
+        match found {
+            Value::Null => self.refuse("null_not_allowed", format!("Must be {wanted}, not null.")),
+            Value::Repeated(_) => self.refuse("duplicate", "Must be given once."),
+            _ => self.refuse("wrong_type", format!("Must be {wanted}.")),
         }
-        self.refuse("wrong_type", format!("Must be {wanted}."))
     }
 
     /// A string.
@@ -133,28 +135,29 @@ impl Decoder {
 
     /// An integer, `i32` or `i64`.
     pub fn integer<T: TryFrom<i64>>(&mut self, value: Value<'_>, rule: &Integer) -> Option<T> {
-        let number = match value {
-            Value::Number(Number::Integer(number)) => Some(number),
-            Value::Number(Number::Unsigned(_)) => return self.refuse("too_large", above(rule)),
-            Value::Number(Number::Float(number)) => integral(number),
-            Value::Text(ref text) if !text.starts_with('+') => text.parse().ok(),
+        // Wider than any rule, so that what does not fit 64 bits breaks a limit and not the type.
+        let number = match &value {
+            Value::Number(Number::Integer(number)) => Some(i128::from(*number)),
+            Value::Number(Number::Unsigned(number)) => Some(i128::from(*number)),
+            Value::Number(Number::Float(number)) => integral(*number),
+            Value::Text(text) => format::integer(text),
             _ => None,
         };
         let Some(number) = number else { return self.wrong_type("an integer", &value) };
-        if number < rule.min || (rule.above_min && number == rule.min) {
+        if number < i128::from(rule.min) || (rule.above_min && number == i128::from(rule.min)) {
             let than = if rule.above_min { "greater than" } else { "at least" };
             return self.refuse("too_small", format!("Must be {than} {}.", rule.min));
         }
-        if number > rule.max || (rule.below_max && number == rule.max) {
-            return self.refuse("too_large", above(rule));
-        }
+        let fits =
+            i64::try_from(number).ok().filter(|number| *number < rule.max || (*number == rule.max && !rule.below_max));
+        let Some((number, fitting)) = fits.and_then(|number| Some((number, T::try_from(number).ok()?))) else {
+            let than = if rule.below_max { "less than" } else { "at most" };
+            return self.refuse("too_large", format!("Must be {than} {}.", rule.max));
+        };
         if number % rule.step != 0 {
             return self.refuse("not_a_multiple", format!("Must be a multiple of {}.", rule.step));
         }
-        match T::try_from(number) {
-            Ok(number) => Some(number),
-            Err(_) => self.refuse("too_large", above(rule)),
-        }
+        Some(fitting)
     }
 
     /// A number.
@@ -244,7 +247,11 @@ impl Decoder {
         rule: &Items,
         mut item: impl FnMut(Value<'v>, &mut Self) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let Value::Array(items) = value else { return self.wrong_type("an array", &value) };
+        let items = match value {
+            Value::Array(items) | Value::Repeated(items) => items,
+            Value::Text(_) => vec![value],
+            _ => return self.wrong_type("an array", &value),
+        };
         if items.len() < rule.min {
             return self.refuse("too_few_items", format!("Must have at least {} items.", rule.min));
         }
@@ -315,7 +322,9 @@ impl Decoder {
             Value::Number(Number::Unsigned(number)) => number.into(),
             Value::Number(Number::Float(number)) => number.into(),
             Value::String(text) | Value::Text(text) => text.into_owned().into(),
-            Value::Array(items) => items.into_iter().filter_map(|item| self.any(item)).collect(),
+            Value::Array(items) | Value::Repeated(items) => {
+                items.into_iter().filter_map(|item| self.any(item)).collect()
+            }
             Value::Object(members) => members
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.into_owned(), self.any(value)?)))
@@ -337,84 +346,15 @@ impl Decoder {
     }
 }
 
-/// The members of an object that no rule has taken yet.
-pub struct Object<'v> {
-    members: Vec<(Cow<'v, str>, Value<'v>)>,
-}
-
-impl<'v> Object<'v> {
-    fn take(&mut self, name: &str) -> Option<Value<'v>> {
-        let index = self.members.iter().position(|(known, _)| known == name)?;
-        Some(self.members.swap_remove(index).1)
-    }
-
-    /// A member that must be there.
-    pub fn required<T>(
-        &mut self,
-        at: &mut Decoder,
-        name: &'static str,
-        rule: impl FnOnce(Value<'v>, &mut Decoder) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.take(name);
-        at.named(name, |at| match value {
-            Some(value) => rule(value, at),
-            None => at.refuse("required", "Is required."),
-        })
-    }
-
-    /// A member that may be absent.
-    pub fn optional<T>(
-        &mut self,
-        at: &mut Decoder,
-        name: &'static str,
-        rule: impl FnOnce(Value<'v>, &mut Decoder) -> Option<T>,
-    ) -> Option<Option<T>> {
-        match self.take(name) {
-            Some(value) => at.named(name, |at| rule(value, at)).map(Some),
-            None => Some(None),
-        }
-    }
-
-    /// A member that has a value of the document's (JSON text) when absent.
-    pub fn defaulted<T>(
-        &mut self,
-        at: &mut Decoder,
-        name: &'static str,
-        default: &'static str,
-        rule: impl FnOnce(Value<'v>, &mut Decoder) -> Option<T>,
-    ) -> Option<T> {
-        let value = self.take(name).or_else(|| Value::from_json(default.as_bytes()).ok())?;
-        at.named(name, |at| rule(value, at))
-    }
-
-    /// Refuses what no rule has taken: documents describe their objects wholly.
-    pub fn close(self, at: &mut Decoder) {
-        for (name, _) in self.members {
-            if name.len() <= MAX_NAME {
-                at.within(Step::Member(name.into_owned()), |at| {
-                    at.refuse::<()>("unknown_member", "Is not known here.")
-                });
-            } else {
-                at.refuse::<()>("unknown_member", "Has a member that is not known here.");
-            }
-        }
-    }
-
-    /// What no rule has taken, for objects with `additionalProperties: true`.
-    pub fn rest(self, at: &mut Decoder) -> Option<serde_json::Map<String, serde_json::Value>> {
-        self.members.into_iter().map(|(name, value)| Some((name.into_owned(), at.any(value)?))).collect()
-    }
-}
-
-fn above(rule: &Integer) -> String {
-    let than = if rule.below_max { "less than" } else { "at most" };
-    format!("Must be {than} {}.", rule.max)
-}
-
-/// JSON Schema counts 1.0 as an integer.
-fn integral(number: f64) -> Option<i64> {
+/// JSON Schema counts 1.0 as an integer. At and beyond the ends of 64 bits a double may stand for another integer.
+fn integral(number: f64) -> Option<i128> {
     const EDGE: f64 = 9_223_372_036_854_775_808.0;
-    (number.fract() == 0.0 && (-EDGE..EDGE).contains(&number)).then_some(number as i64)
+    match number {
+        _ if number.fract() != 0.0 => None,
+        _ if number <= -EDGE => Some(i128::MIN),
+        _ if number >= EDGE => Some(i128::MAX),
+        _ => Some(number as i128),
+    }
 }
 
 /// Whether a quotient is whole, within the error of a division of doubles.
@@ -431,59 +371,4 @@ fn escape(name: &str) -> Cow<'_, str> {
     let pointer = name.replace('~', "~0").replace('/', "~1");
     let escaped = percent_encoding::utf8_percent_encode(&pointer, format::FRAGMENT).to_string();
     Cow::Owned(escaped)
-}
-
-fn all_different(items: &[Value<'_>]) -> bool {
-    // Quadratic up to a point; beyond it items are compared by a canonical text.
-    if items.len() <= 32 {
-        return items.iter().enumerate().all(|(index, item)| !items[..index].iter().any(|other| same(item, other)));
-    }
-    let mut seen = HashSet::with_capacity(items.len());
-    items.iter().all(|item| {
-        let mut text = String::new();
-        canonical(item, &mut text);
-        seen.insert(text)
-    })
-}
-
-/// Equality of JSON Schema: member order does not count, numbers compare by value.
-fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter().all(|(name, value)| b.iter().any(|(other, there)| name == other && same(value, there)))
-        }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        _ => a == b,
-    }
-}
-
-fn canonical(value: &Value<'_>, to: &mut String) {
-    use std::fmt::Write as _;
-    let _ = match value {
-        Value::Number(Number::Float(number)) if integral(*number).is_some() => {
-            write!(to, "{}", integral(*number).unwrap_or_default())
-        }
-        Value::Number(Number::Integer(number)) => write!(to, "{number}"),
-        Value::Array(items) => {
-            to.push('[');
-            for item in items {
-                canonical(item, to);
-                to.push(',');
-            }
-            write!(to, "]")
-        }
-        Value::Object(members) => {
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by(|a, b| a.0.cmp(&b.0));
-            to.push('{');
-            for (name, item) in sorted {
-                let _ = write!(to, "{name:?}:");
-                canonical(item, to);
-                to.push(',');
-            }
-            write!(to, "}}")
-        }
-        other => write!(to, "{other:?}"),
-    };
 }

@@ -2,12 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
@@ -31,17 +32,7 @@ where
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let Security::Scopes(scopes) = operation.security else {
-        return finish(
-            operation,
-            None,
-            Err(Problem::internal("a public operation was generated as an authenticated one")),
-        );
-    };
-    let authenticate = async |parts: &Parts| {
-        let caller = service.authenticate(bearer(parts)?).await.map_err(Into::into)?;
-        if scopes.iter().all(|scope| caller.has_scope(scope)) { Ok(caller) } else { Err(insufficient(scopes)) }
-    };
+    let authenticate = async |parts: &Parts| admit(operation, &*service, parts).await;
     serve(operation, request, authenticate, decode, |caller, input| call(Arc::clone(&service), caller, input)).await
 }
 
@@ -59,7 +50,7 @@ where
     F: Future<Output = Result<R, S::Error>> + Send,
 {
     let authenticate = async |parts: &Parts| match parts.headers.contains_key(AUTHORIZATION) {
-        true => service.authenticate(bearer(parts)?).await.map(Some).map_err(Into::into),
+        true => admit(operation, &*service, parts).await.map(Some),
         false => Ok(None),
     };
     serve(operation, request, authenticate, decode, |caller, input| call(Arc::clone(&service), caller, input)).await
@@ -82,6 +73,15 @@ where
     serve(operation, request, authenticate, decode, |(), input| call(Arc::clone(&service), input)).await
 }
 
+/// The caller, if the token is good and carries what the document demands.
+async fn admit<S: Service>(operation: &Operation, service: &S, parts: &Parts) -> Result<S::Caller, Problem> {
+    let (Security::Scopes(scopes) | Security::Optional(scopes)) = operation.security else {
+        return Err(Problem::internal("a public operation was generated as an authenticated one"));
+    };
+    let caller = service.authenticate(bearer(parts)?).await.map_err(Into::into)?;
+    if scopes.iter().all(|scope| caller.has_scope(scope)) { Ok(caller) } else { Err(insufficient(scopes)) }
+}
+
 async fn serve<C, I, R, E, F>(
     operation: &'static Operation,
     request: Request,
@@ -96,9 +96,10 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let id = parts.extensions.get::<RequestId>().cloned();
+    let waiting_for_body = AtomicBool::new(false);
     let road = async {
         let caller = authenticate(&parts).await?;
-        let input = receive(operation, &mut parts, body, decode).await?;
+        let input = receive(operation, &mut parts, body, decode, &waiting_for_body).await?;
         let reply = call(caller, input).await.map_err(Into::into)?.into_reply()?;
         Ok(reply.into_response(operation, &parts))
     };
@@ -106,12 +107,8 @@ where
     let result = match tokio::time::timeout(operation.deadline, AssertUnwindSafe(road).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", message(&*panic)))),
-        Err(_) => Err(Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "deadline_exceeded",
-            "The operation did not finish within its deadline.",
-        )
-        .with_header(http::header::RETRY_AFTER, HeaderValue::from_static("1"))),
+        Err(_) if waiting_for_body.load(Ordering::Relaxed) => Err(late_body()),
+        Err(_) => Err(late_answer()),
     };
     finish(operation, id.as_ref(), result)
 }
@@ -121,14 +118,17 @@ async fn receive<I>(
     parts: &mut Parts,
     body: Body,
     decode: fn(&mut Input<'_>) -> Option<I>,
+    waiting_for_body: &AtomicBool,
 ) -> Result<I, Problem> {
     let path = RawPathParams::from_request_parts(parts, &())
         .await
         .map_err(|_| Problem::bad_request("invalid_encoding", "The path must be valid UTF-8."))?;
+    waiting_for_body.store(true, Ordering::Relaxed);
     let raw = match &operation.body {
         Some(rule) => body::read(rule, &parts.headers, body).await?,
         None => None,
     };
+    waiting_for_body.store(false, Ordering::Relaxed);
     let mut input = Input {
         path: &path,
         query: pairs(parts.uri.query().unwrap_or(""))?,
@@ -169,6 +169,17 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
         .filter(|_| values.next().is_none())
         .map(|(_, token)| token.trim())
         .ok_or_else(|| Problem::unauthorized("invalid_token", "The Authorization header holds no bearer token."))
+}
+
+fn late_body() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request did not arrive within its deadline.")
+        .with_header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+fn late_answer() -> Problem {
+    let detail = "The operation did not finish within its deadline.";
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", detail)
+        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 fn insufficient(scopes: &[&str]) -> Problem {

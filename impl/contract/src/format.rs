@@ -68,15 +68,19 @@ fn uri(text: &str) -> bool {
 
 /// RFC 3339 full-date.
 pub(crate) fn date(text: &str) -> Option<NaiveDate> {
-    // chrono would also take a sign before the year.
-    let digits = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    digits.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
+    is_like(text, "0000-00-00").then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
 }
 
 /// RFC 3339 date-time; `assume_utc` also takes one without offset and a date alone.
 pub(crate) fn date_time(text: &str, assume_utc: bool) -> Option<DateTime<Utc>> {
     let strict = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
     let lenient = || {
+        if text.len() > 10
+            && !is_like(text.get(..16)?, "0000-00-00T00:00")
+            && !is_like(text.get(..16)?, "0000-00-00 00:00")
+        {
+            return None;
+        }
         ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
             .into_iter()
             .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
@@ -87,6 +91,25 @@ pub(crate) fn date_time(text: &str, assume_utc: bool) -> Option<DateTime<Utc>> {
         .or_else(|| if assume_utc { lenient() } else { None })
         // An offset can push a time out of the years RFC 3339 can write.
         .filter(|time| (0..=9999).contains(&time.year()))
+}
+
+/// Whether digits stand where the model has 0, and its other characters where it has them. chrono takes more: signs
+/// before a year, single digits.
+fn is_like(text: &str, model: &str) -> bool {
+    let fits = |(byte, wanted): (u8, u8)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
+    text.len() == model.len() && text.bytes().zip(model.bytes()).all(fits)
+}
+
+/// An integer as JSON writes it, without fraction and exponent. One spelling for each, so that equal ones look equal.
+pub(crate) fn integer(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let canonical = match digits.as_bytes() {
+        [b'0'] => digits.len() == text.len(),
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let beyond = if text.starts_with('-') { i128::MIN } else { i128::MAX };
+    canonical.then(|| text.parse().unwrap_or(beyond))
 }
 
 /// The lexical form of RFC 8259, 6; Rust's own parser also takes `inf`, `nan`, `+1` and `.5`.
@@ -132,6 +155,17 @@ mod tests {
             assert!(date_time(bad, true).is_none(), "{bad}");
         }
         assert!(date("2024-02-29").is_some() && date("2025-02-29").is_none() && date("2025-2-01").is_none());
+    }
+
+    #[test]
+    fn integers() {
+        let max = i128::from(i64::MAX);
+        assert_eq!(integer("9223372036854775808"), Some(max + 1));
+        assert_eq!((integer("-10"), integer("0")), (Some(-10), Some(0)));
+        assert_eq!(integer(&"9".repeat(99)), Some(i128::MAX));
+        for bad in ["", "-", "-0", "00", "01", "-01", "+1", " 1", "1 ", "1.0", "1e1", "0x1", "1_0", "\u{661}"] {
+            assert_eq!(integer(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -77,21 +77,19 @@ impl<'r> Input<'r> {
         items: &Items,
         rule: Rule<'r, T>,
     ) -> Option<Option<Vec<T>>> {
-        let values = self.query.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone());
-        let values: Vec<Value<'r>> = if explode {
-            values.map(Value::Text).collect()
-        } else {
-            values
-                .flat_map(|value| {
-                    value.split(',').map(|item| Value::Text(Cow::Owned(item.to_owned()))).collect::<Vec<_>>()
-                })
-                .collect()
-        };
+        let mut values: Vec<Value<'r>> =
+            self.query.iter().filter(|(known, _)| known == name).map(|(_, value)| Value::Text(value.clone())).collect();
         if values.is_empty() {
             return Some(None);
         }
+        if !explode && let [Value::Text(list)] = values.as_slice() {
+            values = list.split(',').map(|item| Value::Text(Cow::Owned(item.to_owned()))).collect();
+        } else if !explode {
+            self.at.enter(Place::Query);
+            return self.at.named(name, |at| at.refuse("duplicate", "Must be given once."));
+        }
         self.at.enter(Place::Query);
-        self.at.named(name, |at| at.array(Value::Array(values), items, rule)).map(Some)
+        self.at.named(name, |at| at.array(Value::Repeated(values), items, rule)).map(Some)
     }
 
     /// As [`Input::optional_query_array`], but it must be there.

@@ -35,8 +35,8 @@ impl Operation {
 pub enum Security {
     /// Anybody; a token is not looked at.
     Public,
-    /// Anybody, but a token that is sent must be good.
-    Optional,
+    /// Anybody, but a token that is sent must be good and have every one of these scopes.
+    Optional(&'static [&'static str]),
     /// Bearers of a token that has every one of these scopes.
     Scopes(&'static [&'static str]),
 }

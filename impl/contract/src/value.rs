@@ -26,6 +26,8 @@ pub enum Value<'a> {
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
     /// A parameter or form field: a string, or the lexical form of a number or boolean.
     Text(Cow<'a, str>),
+    /// A parameter or form field that was given more than once: each time a `Text`.
+    Repeated(Vec<Value<'a>>),
 }
 
 /// A JSON number, kept exact where it is an integer of 64 bits.
@@ -50,13 +52,26 @@ impl Number {
     }
 }
 
+impl Number {
+    /// An integer as such, however it was written.
+    pub(crate) fn exact(self) -> Self {
+        const EDGE: f64 = 9_223_372_036_854_775_808.0;
+        match self {
+            Self::Float(n) if n.fract() == 0.0 && (-EDGE..EDGE).contains(&n) => Self::Integer(n as i64),
+            Self::Float(n) if n.fract() == 0.0 && (EDGE..2.0 * EDGE).contains(&n) => Self::Unsigned(n as u64),
+            other => other,
+        }
+    }
+}
+
 /// JSON Schema compares numbers by value: 1 and 1.0 are the same.
 impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
+        match (self.exact(), other.exact()) {
             (Self::Integer(a), Self::Integer(b)) => a == b,
             (Self::Unsigned(a), Self::Unsigned(b)) => a == b,
-            _ => self.as_f64() == other.as_f64(),
+            (Self::Float(a), Self::Float(b)) => a == b,
+            _ => false,
         }
     }
 }
@@ -67,7 +82,7 @@ impl<'a> Value<'a> {
     /// # Errors
     /// What is wrong and where, by line and column, without repeating any of it.
     pub fn from_json(text: &'a [u8]) -> Result<Self, String> {
-        serde_json::from_slice(text).map_err(|error| describe(&error))
+        serde_json::from_slice(text).map_err(|error| describe(&error, 0))
     }
 
     /// Parses one JSON text a line; blank lines are skipped.
@@ -78,16 +93,13 @@ impl<'a> Value<'a> {
         text.split(|byte| *byte == b'\n')
             .enumerate()
             .filter(|(_, line)| !line.trim_ascii().is_empty())
-            .map(|(index, line)| {
-                serde_json::from_slice(line)
-                    .map_err(|error| format!("{} (line {} of the body)", describe(&error), index + 1))
-            })
+            .map(|(index, line)| serde_json::from_slice(line).map_err(|error| describe(&error, index)))
             .collect::<Result<_, _>>()
             .map(Self::Array)
     }
 }
 
-fn describe(error: &serde_json::Error) -> String {
+fn describe(error: &serde_json::Error, lines_before: usize) -> String {
     let what = if error.is_eof() {
         "ends too early"
     } else if error.is_data() {
@@ -95,7 +107,7 @@ fn describe(error: &serde_json::Error) -> String {
     } else {
         "is not valid JSON"
     };
-    format!("The body {what} at line {} column {}.", error.line(), error.column())
+    format!("The body {what} at line {} column {}.", lines_before + error.line(), error.column())
 }
 
 /// Objects of more members than this look duplicates up in a set.
@@ -239,6 +251,6 @@ mod tests {
     #[test]
     fn ndjson_counts_its_lines() {
         assert_eq!(Value::from_ndjson(b"1\n\n2\n").map(|v| matches!(v, Value::Array(a) if a.len() == 2)), Ok(true));
-        assert!(Value::from_ndjson(b"1\n{").expect_err("broken").contains("line 2 of the body"));
+        assert!(Value::from_ndjson(b"1\n{").expect_err("broken").contains("line 2"));
     }
 }

@@ -162,7 +162,7 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
     id: "record_page_view",
     method: "POST",
     path: "/api/p3/page-views",
-    security: Security::Optional,
+    security: Security::Optional(&["user"]),
     body: Some(contract::BodyRule {
         media: &["application/json"],
         required: true,
@@ -206,7 +206,7 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
     id: "record_page_views",
     method: "POST",
     path: "/api/p3/page-views/batch",
-    security: Security::Optional,
+    security: Security::Optional(&["user"]),
     body: Some(contract::BodyRule {
         media: &["application/json", "application/x-ndjson"],
         required: true,

@@ -273,6 +273,11 @@ pub enum AnswerSeveralResponse {
         /// `X-Urgent`
         x_urgent: Option<bool>,
     },
+    /// 303
+    SeeOther {
+        /// `Location`
+        location: String,
+    },
 }
 
 impl contract::Answer for AnswerSeveralResponse {
@@ -282,6 +287,7 @@ impl contract::Answer for AnswerSeveralResponse {
             Self::Accepted { body, x_position, x_urgent } => {
                 Reply::new(202).header("x-position", x_position)?.optional_header("x-urgent", x_urgent)?.json(&body)
             }
+            Self::SeeOther { location } => Ok(Reply::new(303).header("location", location)?),
         }
     }
 }

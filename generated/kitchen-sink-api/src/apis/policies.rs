@@ -228,7 +228,7 @@ pub static ASK_OPTIONAL: Operation = Operation {
     id: "ask_optional",
     method: "GET",
     path: "/sink/policies/optional",
-    security: Security::Optional,
+    security: Security::Optional(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],

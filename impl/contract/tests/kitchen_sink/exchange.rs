@@ -31,7 +31,10 @@ pub fn post(target: &str) -> Ask {
 pub fn ask(method: &str, target: &str) -> Ask {
     let request = Request::builder().method(method).uri(target).body(Body::empty()).expect("a request");
     let mut sent = Vec::new();
-    remember(&target.split(['?', '&', '=', '/', ',']).map(Into::into).collect(), &mut sent);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let values = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.1));
+    let segments = path.strip_prefix("/sink/path/").unwrap_or("").split('/');
+    remember(&segments.chain(values).map(Value::from).collect(), &mut sent);
     Ask { request, sent }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use contract::{ByteStream, Caller, Event, Problem, Service};
+use contract::{ByteStream, Caller, Event, FieldError, Problem, Rows, Service};
 use futures_util::stream;
 use http::StatusCode;
 use kitchen_sink_api::apis::{answers, bodies, parameters, policies};
@@ -64,13 +64,30 @@ impl bodies::Bodies for Sink {
         echo_strings(models::Strings) -> EchoStringsResponse;
     }
 
-    async fn echo_optional_body(&self, body: Option<models::Thing>) -> Result<bodies::EchoOptionalBodyResponse, Problem> {
+    async fn echo_optional_body(
+        &self,
+        body: Option<models::Thing>,
+    ) -> Result<bodies::EchoOptionalBodyResponse, Problem> {
         Ok(body.map_or(bodies::EchoOptionalBodyResponse::NoContent, bodies::EchoOptionalBodyResponse::Ok))
     }
 
-    async fn sort_rows(&self, body: Vec<models::Thing>) -> Result<bodies::SortRowsResponse, Problem> {
-        let accepted = body.len() as i64;
-        Ok(bodies::SortRowsResponse::Ok(models::RowVerdict { accepted, rejected: Vec::new() }))
+    async fn sort_rows(&self, body: Rows<models::Thing>) -> Result<bodies::SortRowsResponse, Problem> {
+        let accepted = body.accepted.len() as i64;
+        let rejected: Vec<_> = body.refused.into_iter().map(row_error).collect();
+        let verdict = models::RowVerdict { accepted, rejected };
+        Ok(match verdict.rejected.is_empty() {
+            true => bodies::SortRowsResponse::Ok(verdict),
+            false => bodies::SortRowsResponse::MultiStatus(verdict),
+        })
+    }
+}
+
+fn row_error(error: FieldError) -> models::RowError {
+    let index = error.pointer.split('/').nth(1).and_then(|index| index.parse().ok()).unwrap_or(-1);
+    let (pointer, code, detail) = (error.pointer, error.code.to_owned(), error.detail);
+    models::RowError {
+        index,
+        r_errors: vec![models::FieldError { r_in: models::FieldLocation::Body, pointer, code, detail }],
     }
 }
 
@@ -170,6 +187,7 @@ impl answers::Answers for Sink {
             200 => answers::AnswerSeveralResponse::Ok(thing(1)),
             202 => answers::AnswerSeveralResponse::Accepted { body: echo, x_position: 3, x_urgent: None },
             203 => answers::AnswerSeveralResponse::Accepted { body: echo, x_position: 0, x_urgent: Some(true) },
+            303 => answers::AnswerSeveralResponse::SeeOther { location: "/sink/things/1".into() },
             418 => return Err(Problem::not_implemented()),
             status => {
                 let status = StatusCode::from_u16(status as u16).map_err(Problem::internal)?;
@@ -180,7 +198,7 @@ impl answers::Answers for Sink {
 
     async fn create_thing(&self, _: Who, body: models::Thing) -> Result<answers::CreateThingResponse, Problem> {
         match body.name.as_str() {
-            "taken" => Err(Problem::conflict("name_taken", "There is one of that name.")),
+            "taken" => Err(Problem::conflict("duplicate_name", "There is one of that name.")),
             "panic" => panic!("the secret of the handler"),
             "lies" => Err(Problem::internal("the secret of the handler")),
             _ => Ok(answers::CreateThingResponse::Created { body, location: "/sink/things/1".into() }),
@@ -220,16 +238,15 @@ impl answers::Answers for Sink {
 }
 
 impl policies::Policies for Sink {
-    async fn ask_deadline(&self, params: policies::AskDeadlineParams) -> Result<policies::AskDeadlineResponse, Problem> {
+    async fn ask_deadline(
+        &self,
+        params: policies::AskDeadlineParams,
+    ) -> Result<policies::AskDeadlineResponse, Problem> {
         tokio::time::sleep(Duration::from_millis(params.ms.unsigned_abs())).await;
         Ok(policies::AskDeadlineResponse::NoContent)
     }
 
-    async fn ask_guarded_body(
-        &self,
-        _: Who,
-        body: models::Thing,
-    ) -> Result<policies::AskGuardedBodyResponse, Problem> {
+    async fn ask_guarded_body(&self, _: Who, body: models::Thing) -> Result<policies::AskGuardedBodyResponse, Problem> {
         Ok(policies::AskGuardedBodyResponse::Ok(body))
     }
 
