@@ -186,19 +186,22 @@ fn make_cluster(binaries: &PostgresBinaries, identity: Identity, data: &Path, du
     Ok(())
 }
 
-/// Ends a server that outlived the run that started it, and clears away a lock file whose process is gone or somebody else:
-/// we hold the folder's lock, so nobody may be using these data.
+/// Ends a server that outlived the run that started it: we hold the folder's lock, so nobody may be using these data.
+///
+/// A lock file left by one that is gone stays: the server needs what it says of the shared memory, to refuse to start beside
+/// children of the old one. Only when its process id has become somebody else's would that keep it from starting for ever.
 pub(crate) fn end_orphan(data: &Path) -> Result<()> {
-    let Some(pid) = lock_file(data).and_then(|lines| lines.first()?.trim().parse().ok()) else {
+    let Some((pid, rest)) = lock_file(data).and_then(|lines| {
+        let (first, rest) = lines.split_first()?;
+        Some((Pid::from_raw(first.trim().parse().ok()?), rest.join("\n")))
+    }) else {
         return Ok(());
     };
-    let pid = Pid::from_raw(pid);
-    if process::command_line(pid).is_some_and(|line| line.contains(&*data.to_string_lossy())) {
-        process::stop_stranger(pid, &STOP);
-    }
-    let lock = data.join("postmaster.pid");
-    if lock.exists() {
-        fs::remove_file(lock)?;
+    match process::command_line(pid) {
+        None => {}
+        Some(line) if line.contains(&*data.to_string_lossy()) => process::stop_stranger(pid, &STOP),
+        // The highest number is nobody's process id.
+        Some(_) => fs::write(data.join("postmaster.pid"), format!("{}\n{rest}\n", i32::MAX))?,
     }
     Ok(())
 }

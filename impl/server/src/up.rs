@@ -1,7 +1,6 @@
 //! `up`: everything on this machine with one command. Private servers, migrations, one process per role of this same binary,
 //! watched until Ctrl-C.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -14,13 +13,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use backends::process::{self, Signal};
-use backends::{Backends, Log, Options, Source, random_hex, write_private};
+use backends::{Backends, Log, Options, Source, write_private};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::console::say;
+use environment::{Env, given_database};
 use role::Role;
 
+mod database;
+mod environment;
 mod port;
 mod role;
 
@@ -32,9 +34,6 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 const MIGRATE_DEADLINE: Duration = Duration::from_secs(600);
 /// From the request to stop until the roles are killed; a role's own deadline is shorter.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
-
-/// Environment variables for the children.
-type Env = BTreeMap<&'static str, String>;
 
 /// Where to serve, and on what.
 #[derive(Debug, Args)]
@@ -112,7 +111,12 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let mut backends = start_backends(args, stop)?;
     // Other programs wait for it to appear: it must not speak of an earlier run.
     remove(&env_file)?;
-    let env = environment(args, backends.as_ref())?;
+    let env = environment::make(args, backends.as_ref())?;
+    if backends.as_ref().is_none_or(|backends| backends.database_url().is_none())
+        && let Some(name) = database::make_if_missing(&env["DATABASE_URL"])?
+    {
+        say(&format!("Made the database {name}"));
+    }
     migrate(&logs, &env, stop)?;
     let mut roles = Vec::new();
     for (name, port, _) in args.roles() {
@@ -121,7 +125,7 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
         roles.push(Role::start(name, args.bind, port, env, &logs)?);
     }
     wait_until_ready(&mut roles, stop)?;
-    write_private(&env_file, &exports(args, &env))?;
+    write_private(&env_file, &environment::exports(args, &env))?;
     greet(args, begun.elapsed());
 
     while !stop.load(Ordering::Relaxed) {
@@ -149,13 +153,9 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn given(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty())
-}
-
 /// Starts whichever of the two servers no URL was given for.
 fn start_backends(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<Option<Backends>> {
-    let postgres = !given("DATABASE_URL") && !given("POSTGRES_SERVER");
+    let postgres = given_database().is_none();
     // An empty REDIS_URL says that there is none to be used.
     let redis = std::env::var_os("REDIS_URL").is_none();
     let what = match (postgres, redis) {
@@ -177,33 +177,6 @@ fn start_backends(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<Option<Backen
         ..Options::new(dir, &args.wheels)
     };
     Ok(Some(Backends::start(&options)?))
-}
-
-/// What every role is told beside what we were told ourselves.
-fn environment(args: &UpArgs, backends: Option<&Backends>) -> Result<Env> {
-    // Only the clients themselves know of these processes, so there is nobody to wait for before stopping.
-    let mut env = Env::from([("BIND_ADDRESS", args.bind.to_string()), ("SHUTDOWN_DRAIN_MS", "0".to_owned())]);
-    env.extend(backends.and_then(Backends::database_url).map(|url| ("DATABASE_URL", url)));
-    env.extend(backends.and_then(Backends::redis_url).map(|url| ("REDIS_URL", url)));
-    if !given("SECRET_KEY") {
-        env.insert("SECRET_KEY", secret(&args.dir.join("secret"))?);
-    }
-    if args.production {
-        env.insert("ENVIRONMENT", "production".to_owned());
-    }
-    Ok(env)
-}
-
-/// The signing key, made once and kept: tokens outlive a restart.
-fn secret(path: &Path) -> Result<String> {
-    match fs::read_to_string(path) {
-        Ok(secret) if !secret.trim().is_empty() => Ok(secret.trim().to_owned()),
-        _ => {
-            let secret = random_hex()?;
-            write_private(path, &secret)?;
-            Ok(secret)
-        }
-    }
 }
 
 /// Runs `migrate` of this same binary.
@@ -242,16 +215,6 @@ fn wait_until_ready(roles: &mut [Role], stop: &AtomicBool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The file other programs source: where everything is, and the key that signs tokens.
-fn exports(args: &UpArgs, env: &Env) -> String {
-    let inherited = ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"].map(|name| (name.to_owned(), std::env::var(name).ok()));
-    let told = env.iter().map(|(name, value)| ((*name).to_owned(), Some(value.clone())));
-    let urls = args.roles().map(|(role, port, _)| (format!("{}_URL", role.to_uppercase()), Some(args.url(port))));
-    let all: BTreeMap<_, _> = inherited.into_iter().chain(told).chain(urls).collect();
-    let wanted = all.into_iter().filter(|(name, _)| name.ends_with("_URL") || name == "SECRET_KEY");
-    wanted.filter_map(|(name, value)| Some(format!("export {name}='{}'\n", value?.replace('\'', r"'\''")))).collect()
 }
 
 fn greet(args: &UpArgs, took: Duration) {

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 use backends::Log;
 use backends::process::{self, Signal};
 
-use super::{Env, port};
+use super::environment::Env;
+use super::port;
 use crate::console::say;
 
 /// The pause after a first death; doubled with each further one.

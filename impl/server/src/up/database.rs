@@ -1,0 +1,41 @@
+//! The database of a Postgres that is not ours: made when only it is missing.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls};
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Makes the database `url` names if the server has none of that name; the name if it was made.
+#[tokio::main(flavor = "current_thread")]
+pub(crate) async fn make_if_missing(url: &str) -> Result<Option<String>> {
+    let config: Config = url.parse().context("DATABASE_URL")?;
+    timeout(PATIENCE, make(config))
+        .await
+        .context("the database does not answer")?
+        .context("the database cannot be used")
+}
+
+async fn make(mut config: Config) -> Result<Option<String>, tokio_postgres::Error> {
+    match connect(&config).await {
+        Ok(_) => Ok(None),
+        Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
+            let name = config.get_dbname().unwrap_or_default().to_owned();
+            let client = connect(config.dbname("postgres")).await?;
+            // Statements of this kind take no parameters.
+            client.batch_execute(&format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""))).await?;
+            Ok(Some(name))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = config.connect(NoTls).await?;
+    // Its failures are the client's.
+    tokio::spawn(connection);
+    Ok(client)
+}

@@ -1,0 +1,67 @@
+//! What the roles are told through their environment, and other programs through a file.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use backends::{Backends, random_hex, write_private};
+use clap::{Args, FromArgMatches};
+use platform::settings::DatabaseSettings;
+use secrecy::ExposeSecret;
+
+use super::UpArgs;
+
+/// Environment variables, beside those we were given ourselves.
+pub(crate) type Env = BTreeMap<&'static str, String>;
+
+/// What every role is told beside what we were told ourselves.
+pub(crate) fn make(args: &UpArgs, backends: Option<&Backends>) -> Result<Env> {
+    // Only the clients themselves know of these processes, so there is nobody to wait for before stopping.
+    let mut env = Env::from([("BIND_ADDRESS", args.bind.to_string()), ("SHUTDOWN_DRAIN_MS", "0".to_owned())]);
+    let database = backends.and_then(Backends::database_url).or_else(given_database);
+    env.insert("DATABASE_URL", database.context("there is a database, ours or a given one")?);
+    let redis = backends.and_then(Backends::redis_url).or_else(|| given("REDIS_URL"));
+    env.extend(redis.map(|url| ("REDIS_URL", url)));
+    let key = given("SECRET_KEY").map_or_else(|| secret(&args.dir.join("secret")), Ok)?;
+    env.insert("SECRET_KEY", key);
+    if args.production {
+        env.insert("ENVIRONMENT", "production".to_owned());
+    }
+    Ok(env)
+}
+
+/// The signing key, made once and kept: tokens outlive a restart.
+fn secret(path: &Path) -> Result<String> {
+    match fs::read_to_string(path) {
+        Ok(secret) if !secret.trim().is_empty() => Ok(secret.trim().to_owned()),
+        _ => {
+            let secret = random_hex()?;
+            write_private(path, &secret)?;
+            Ok(secret)
+        }
+    }
+}
+
+/// A variable that was set to something.
+fn given(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The URL of the database to use, when the environment names one, by a URL or by its parts.
+pub(crate) fn given_database() -> Option<String> {
+    given("DATABASE_URL").or_else(|| given("POSTGRES_SERVER"))?;
+    let matches = DatabaseSettings::augment_args(clap::Command::new("up")).get_matches_from(["up"]);
+    let settings = DatabaseSettings::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Some(settings.url().expose_secret().to_owned())
+}
+
+/// The file other programs source: where everything is, and the key that signs tokens.
+pub(crate) fn exports(args: &UpArgs, env: &Env) -> String {
+    let stores = ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"].into_iter();
+    let stores = stores.filter_map(|name| Some((name.to_owned(), env.get(name)?.clone())));
+    let services =
+        args.roles().into_iter().map(|(role, port, _)| (format!("{}_URL", role.to_uppercase()), args.url(port)));
+    let line = |(name, value): (String, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
+    stores.chain(services).map(line).collect()
+}
