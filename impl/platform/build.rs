@@ -1,5 +1,5 @@
-//! Migrations are embedded when this crate is compiled; a new file must compile it again.
+//! The migrations are compiled in: a new one must rebuild this crate.
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../migrations");
+    println!("cargo:rerun-if-changed=../../migrations");
 }

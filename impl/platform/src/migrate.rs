@@ -1,116 +1,130 @@
-//! Bringing a database to the schema this program was built for.
-//!
-//! Any number of processes may start together: an advisory lock lets one of them migrate while the others wait, and
-//! they find the work done.
+//! Migrations: refinery over one connection of its own, under a lock, so that any number of processes may start at once.
 
 use std::time::Duration;
 
 use refinery::Runner;
 use secrecy::ExposeSecret;
-use tokio_postgres::NoTls;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, NoTls};
 
-use crate::database::Database;
 use crate::error::{Error, Result};
-use crate::settings::{DatabaseSettings, Environment, InvalidSettings};
+use crate::settings::{DatabaseSettings, Environment};
 
 mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
+/// Accounts and rows to try the system with.
 const DEMO: &str = include_str!("../../../migrations/demo.sql");
+/// Closes the demo accounts of a database that has become a production one.
 const DEMO_LOCK: &str = include_str!("../../../migrations/demo_lock.sql");
 
-/// The lock's key: any number that nothing else in these databases uses.
-const LOCK: i64 = 0x6d69_6772_6174_6521;
-/// How long to wait for another process that migrates, and for locks of its own on tables in use.
-const PATIENCE: &str = "60s";
+/// The key of the advisory lock: any number, the same for all versions.
+const LOCK: &str = "SELECT pg_advisory_lock(7305423198540021)";
+/// Who comes second waits this long for the first.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '120s'";
+/// A server that is away is away.
 const CONNECT: Duration = Duration::from_secs(5);
+/// The whole, waiting included.
+const DEADLINE: Duration = Duration::from_secs(600);
 
-/// Why a database could not be migrated. Nothing in it repeats the password.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrateError {
-    /// No valid connection URL.
-    #[error(transparent)]
-    Settings(#[from] InvalidSettings),
-    /// Postgres cannot be reached or refused a statement; another process may hold the lock for too long.
-    #[error("migrating: {0}")]
-    Database(#[from] tokio_postgres::Error),
-    /// A migration failed, or one that was applied has been changed since.
-    #[error("migrating: {0}")]
-    Migration(#[from] refinery::Error),
-}
-
-/// What [`run`] did.
+/// What a migration run did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
-    /// Names of the migrations that were applied.
+    /// Names of the migrations that were applied now, in order.
     pub applied: Vec<String>,
-    /// Whether demo data was put into an empty database.
+    /// Whether the demo data was put in.
     pub demo: bool,
-    /// Demo accounts that were closed because this is production.
+    /// Demo accounts that were closed.
     pub closed: u64,
 }
 
-/// Applies what is missing. Outside production an empty database gets demo data; in production demo accounts that
-/// still have their published passwords are closed.
+/// Brings the database to the version of this binary. Outside production an empty database gets the demo data; in
+/// production the demo accounts are closed.
 ///
 /// # Errors
-/// See [`MigrateError`]; what was applied before stays applied.
-pub async fn run(settings: &DatabaseSettings, environment: Environment) -> Result<Migrated, MigrateError> {
-    let (mut client, connection) = connect_config(settings)?.connect(NoTls).await?;
-    // Ends when the client is dropped, which also gives the lock back.
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "the migrating connection ended");
-        }
-    });
-    client.batch_execute(&format!("SET lock_timeout = '{PATIENCE}'; SET client_min_messages = warning")).await?;
-    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
-
-    let report = runner().run_async(&mut client).await?;
-    let applied: Vec<String> = report.applied_migrations().iter().map(ToString::to_string).collect();
-    let mut migrated = Migrated { applied, demo: false, closed: 0 };
-    if environment.is_production() {
-        migrated.closed = client.execute(DEMO_LOCK, &[]).await?;
-    } else if client.query_one("SELECT NOT EXISTS (SELECT FROM users)", &[]).await?.get(0) {
-        let demo = client.transaction().await?;
-        demo.batch_execute(DEMO).await?;
-        demo.commit().await?;
-        migrated.demo = true;
-    }
-    Ok(migrated)
+/// When the database cannot be reached, another run holds the lock too long, or a migration fails; a failed migration
+/// leaves nothing behind.
+pub async fn run(settings: &DatabaseSettings, environment: Environment) -> Result<Migrated> {
+    let migrated = timeout(DEADLINE, connected(settings, environment.is_production())).await;
+    migrated.map_err(|_| Error::internal("the migrations took too long"))?
 }
 
-/// Whether every migration this program knows is applied; a database that is ahead of it is fine.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn is_complete(db: &Database) -> Result<bool> {
-    const SQL: &str = "SELECT coalesce(max(version), 0)::bigint FROM refinery_schema_history";
-    let applied: i64 = match sqlx::query_scalar(SQL).fetch_one(db.reads()).await.map_err(Error::from) {
-        Ok(version) => version,
-        // No such table: nothing was ever applied.
-        Err(error) if error.sqlstate().as_deref() == Some("42P01") => return Ok(false),
-        Err(error) => return Err(error),
+async fn connected(settings: &DatabaseSettings, production: bool) -> Result<Migrated> {
+    let (mut client, connection) = config(settings)?.connect(NoTls).await.map_err(Error::internal)?;
+    // Ends when the client is dropped; its failures are the client's.
+    let driver = tokio::spawn(connection);
+    let result = locked(&mut client, production).await;
+    drop(client);
+    let _ = driver.await;
+    result
+}
+
+fn config(settings: &DatabaseSettings) -> Result<Config> {
+    let url = settings.url();
+    let url = url.expose_secret();
+    // sqlx takes parameters that this driver does not know. What is wrong with a URL is not repeated: it has a password.
+    let plain = url.split('?').next().unwrap_or(url);
+    let parsed = url.parse().or_else(|_| plain.parse());
+    let mut config: Config = parsed.map_err(|_| Error::internal("DATABASE_URL is not a valid connection URL"))?;
+    config.application_name("migrate").connect_timeout(CONNECT);
+    Ok(config)
+}
+
+async fn locked(client: &mut Client, production: bool) -> Result<Migrated> {
+    client.batch_execute(LOCK_TIMEOUT).await.map_err(Error::internal)?;
+    client.batch_execute(LOCK).await.map_err(Error::internal)?;
+    // The lock ends with the connection. A migration itself must not wait for a busy table for ever.
+    client.batch_execute("SET lock_timeout = '30s'").await.map_err(Error::internal)?;
+    let report = runner().run_async(client).await.map_err(Error::internal)?;
+    let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
+    let (demo, closed) = if production {
+        (false, client.execute(DEMO_LOCK, &[]).await.map_err(Error::internal)?)
+    } else {
+        (insert_demo(client).await?, 0)
     };
-    let known = runner().get_migrations().iter().map(|migration| i64::from(migration.version())).max();
-    Ok(known.is_none_or(|known| applied >= known))
+    Ok(Migrated { applied, demo, closed })
 }
 
-/// A program that is a release behind must still start on a database that is ahead.
+async fn insert_demo(client: &mut Client) -> Result<bool> {
+    let transaction = client.transaction().await.map_err(Error::internal)?;
+    let users = transaction.query_one("SELECT EXISTS (SELECT FROM users)", &[]).await.map_err(Error::internal)?;
+    if users.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    transaction.batch_execute(DEMO).await.map_err(Error::internal)?;
+    transaction.commit().await.map_err(Error::internal)?;
+    Ok(true)
+}
+
+/// The version of the newest migration this binary knows.
+pub fn newest() -> i64 {
+    runner().get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
+}
+
+/// Whether the database has every migration this binary knows. A newer database is fine: migrations only expand.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_current(db: &crate::Database) -> Result<bool> {
+    const SQL: &str = "SELECT max(version)::bigint FROM refinery_schema_history";
+    let applied = sqlx::query_scalar::<_, Option<i64>>(SQL).fetch_one(db.reads()).await;
+    match applied {
+        Ok(version) => Ok(version.is_some_and(|version| version >= newest())),
+        // undefined_table: nothing was ever applied.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A program that is a release behind must still start on a database that is ahead of it.
 fn runner() -> Runner {
     embedded::migrations::runner().set_abort_missing(false)
 }
 
-fn connect_config(settings: &DatabaseSettings) -> Result<tokio_postgres::Config, InvalidSettings> {
-    let url = settings.url();
-    let url = url.expose_secret();
-    // sqlx takes parameters that this driver does not know.
-    let plain = url.split('?').next().unwrap_or(url);
-    let mut config: tokio_postgres::Config = url
-        .parse()
-        .or_else(|_| plain.parse())
-        .map_err(|_| InvalidSettings("DATABASE_URL is not a valid connection URL".into()))?;
-    config.application_name("migrate").connect_timeout(CONNECT);
-    Ok(config)
+/// The text of every migration and of the demo data.
+pub fn texts() -> Vec<String> {
+    let migrations = runner();
+    let texts = migrations.get_migrations().iter().filter_map(|migration| migration.sql().map(str::to_owned));
+    texts.chain([DEMO.to_owned()]).collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args as _, FromArgMatches as _};
 use platform::migrate;
-use platform::settings::DatabaseSettings;
+use platform::settings::{DatabaseSettings, Environment};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use uuid::Uuid;
@@ -107,7 +107,7 @@ async fn template() -> String {
                 // Under another name until it is whole: a test run that is killed leaves no half-made template.
                 let draft = format!("draft_{}", Uuid::now_v7().simple());
                 run(&mut admin, format!("CREATE DATABASE {draft} TEMPLATE template0")).await;
-                migrate::migrate(&settings(&url_of(&draft)), false).await.expect("the migrations apply");
+                migrate::run(&settings(&url_of(&draft)), Environment::Development).await.expect("the migrations apply");
                 run(&mut admin, format!("ALTER DATABASE {draft} RENAME TO {name}")).await;
             }
             name

@@ -1,8 +1,7 @@
 //! Whether this replica should get requests. Liveness is another question: a process that cannot reach Postgres is
 //! alive, and restarting it would help nobody.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -29,8 +28,7 @@ pub struct Readiness {
 pub(crate) struct Checks {
     pub(crate) needs: Readiness,
     migrated: AtomicBool,
-    draining: Arc<AtomicBool>,
-    _asked: AtomicU64,
+    draining: AtomicBool,
 }
 
 #[derive(Serialize)]
@@ -80,7 +78,7 @@ impl Checks {
             if self.migrated.load(Ordering::Relaxed) {
                 return database.ping().await.map(|()| true);
             }
-            migrate::is_complete(database).await
+            migrate::is_current(database).await
         };
         match tokio::time::timeout(PATIENCE, check).await {
             Ok(Ok(complete)) => {
