@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::roles::Role;
+
 mod console;
+mod roles;
+mod signals;
 mod up;
 mod with_backends;
 
@@ -18,21 +22,42 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve users, projects and tasks
+    Tasks(roles::RoleArgs),
+    /// Serve products and orders
+    Shop(roles::RoleArgs),
+    /// Serve page views
+    Analytics(roles::RoleArgs),
+    /// Serve everything in one process
+    All(roles::AllArgs),
+    /// Bring the database's schema up to date
+    Migrate(roles::MigrateArgs),
     /// Run everything here, with a Postgres and a Redis of its own unless told which to use
     Up(up::UpArgs),
     /// Run a command with a Postgres and a Redis of its own: DATABASE_URL and REDIS_URL tell it where
     WithBackends(with_backends::WithBackendsArgs),
 }
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
-    // Nothing but this thread runs yet. A missing file is fine.
-    let _ = dotenvy::dotenv();
-    let outcome = match Cli::parse().command {
-        Command::Up(args) => up::run(&args),
-        Command::WithBackends(args) => with_backends::run(&args),
-    };
-    outcome.unwrap_or_else(|error| {
+    run().unwrap_or_else(|error| {
         console::say(&format!("error: {error:#}"));
         ExitCode::FAILURE
     })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    // First of all, since clap reads the environment and nothing but this thread runs yet.
+    platform::settings::load_dotenv()?;
+    match Cli::parse().command {
+        Command::Tasks(args) => roles::run(Role::Tasks, &args),
+        Command::Shop(args) => roles::run(Role::Shop, &args),
+        Command::Analytics(args) => roles::run(Role::Analytics, &args),
+        Command::All(args) => roles::run_all(&args),
+        Command::Migrate(args) => roles::run_migrate(&args),
+        Command::Up(args) => up::run(&args),
+        Command::WithBackends(args) => with_backends::run(&args),
+    }
 }

@@ -15,9 +15,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use backends::process::{self, Signal};
 use backends::{Backends, Log, Options, Source, write_private};
 use clap::Args;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::console::say;
+use crate::signals::stop_flag;
 use environment::{Env, given_database};
 use role::Role;
 
@@ -91,7 +91,7 @@ impl UpArgs {
 
 /// Runs until a signal, or until something that cannot be mended.
 pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
-    let stop = stop_on_signals()?;
+    let stop = stop_flag()?;
     match serve(args, &stop) {
         // What fails while everything is being stopped failed because of that.
         Err(error) if !stop.load(Ordering::Relaxed) => Err(error),
@@ -142,15 +142,6 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     remove(&env_file)?;
     role::stop(&mut roles, STOP_DEADLINE)?;
     backends.map_or(Ok(()), Backends::stop)
-}
-
-/// Further signals change nothing: everything that follows the first has a deadline.
-fn stop_on_signals() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
 }
 
 /// Starts whichever of the two servers no URL was given for.

@@ -6,8 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +18,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::console::say;
+use crate::signals::stop_flag;
 
 /// What to run, and where the data go.
 #[derive(Debug, Args)]
@@ -48,10 +47,7 @@ pub(crate) struct WithBackendsArgs {
 pub(crate) fn run(args: &WithBackendsArgs) -> Result<ExitCode> {
     // From here on a signal is ours to pass on, not the end of us.
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
-    let interrupted = Arc::<AtomicBool>::default();
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))?;
-    }
+    let interrupted = stop_flag()?;
     // Dropped last, after the servers have stopped.
     let temporary = match args.dir {
         Some(_) => None,
@@ -64,6 +60,8 @@ pub(crate) fn run(args: &WithBackendsArgs) -> Result<ExitCode> {
     let backends = Backends::start(&Options {
         source: args.backends,
         fresh: args.fresh,
+        // Tests in parallel, each with pools of its own.
+        connections: 400,
         durable: !args.no_fsync,
         interrupted,
         notice: say,

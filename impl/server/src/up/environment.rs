@@ -25,6 +25,9 @@ pub(crate) fn make(args: &UpArgs, backends: Option<&Backends>) -> Result<Env> {
     env.extend(redis.map(|url| ("REDIS_URL", url)));
     let key = given("SECRET_KEY").map_or_else(|| secret(&args.dir.join("secret")), Ok)?;
     env.insert("SECRET_KEY", key);
+    if given("LOG_FORMAT").is_none() && !args.production() {
+        env.insert("LOG_FORMAT", "text".to_owned());
+    }
     if args.production {
         env.insert("ENVIRONMENT", "production".to_owned());
     }

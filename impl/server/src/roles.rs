@@ -1,0 +1,151 @@
+//! The roles that serve: each reads its settings, puts its service together and serves it until told to stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use platform::http::{self, App, Description, Readiness};
+use platform::identity::Accounts;
+use platform::settings::Settings;
+use platform::{Cache, Database, migrate, telemetry};
+use tokio::net::TcpListener;
+
+/// A service of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Users, projects, tasks
+    Tasks,
+    /// Products and orders
+    Shop,
+    /// Page views
+    Analytics,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 3] = [Self::Tasks, Self::Shop, Self::Analytics];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tasks => "tasks",
+            Self::Shop => "shop",
+            Self::Analytics => "analytics",
+        }
+    }
+
+    /// The port deployed clients expect it on.
+    pub(crate) fn port(self) -> u16 {
+        match self {
+            Self::Tasks => 8000,
+            Self::Shop => 8001,
+            Self::Analytics => 8002,
+        }
+    }
+
+    fn document(self) -> &'static str {
+        match self {
+            Self::Tasks => tasks::DOCUMENT,
+            Self::Shop => shop::DOCUMENT,
+            Self::Analytics => analytics::DOCUMENT,
+        }
+    }
+}
+
+/// One role on one port.
+#[derive(Debug, Args)]
+pub(crate) struct RoleArgs {
+    /// Port to listen on; the role's own when absent
+    #[arg(long, env = "PORT")]
+    port: Option<u16>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Every role in one process, each on its own port.
+#[derive(Debug, Args)]
+pub(crate) struct AllArgs {
+    /// Port of the tasks service
+    #[arg(long, env = "TASKS_PORT", default_value_t = Role::Tasks.port())]
+    tasks_port: u16,
+    /// Port of the shop service
+    #[arg(long, env = "SHOP_PORT", default_value_t = Role::Shop.port())]
+    shop_port: u16,
+    /// Port of the analytics service
+    #[arg(long, env = "ANALYTICS_PORT", default_value_t = Role::Analytics.port())]
+    analytics_port: u16,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Serves one role.
+pub(crate) fn run(role: Role, args: &RoleArgs) -> Result<ExitCode> {
+    serve(&args.settings, role.name(), &[(role, args.port.unwrap_or(role.port()))])
+}
+
+/// Serves every role.
+pub(crate) fn run_all(args: &AllArgs) -> Result<ExitCode> {
+    let ports = [args.tasks_port, args.shop_port, args.analytics_port];
+    serve(&args.settings, "all", &Role::ALL.into_iter().zip(ports).collect::<Vec<_>>())
+}
+
+fn serve(settings: &Settings, process: &str, roles: &[(Role, u16)]) -> Result<ExitCode> {
+    settings.validate()?;
+    telemetry::start(&settings.app, &settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before anything that takes time, so that a signal during the start is not lost.
+        let shutdown = http::shutdown_signal()?;
+        let database = Database::new(&settings.database, process)?;
+        let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, process)?;
+        let services = roles
+            .iter()
+            .map(|(role, port)| {
+                let address = SocketAddr::new(settings.http.bind_address, *port);
+                let listener = http::listen(address).with_context(|| format!("cannot listen on {address}"))?;
+                Ok((listener, app(*role, settings, &database, &accounts)?))
+            })
+            .collect::<Result<Vec<(TcpListener, App)>>>()?;
+        http::serve(services, &settings.http, shutdown).await;
+        database.close().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn app(role: Role, settings: &Settings, database: &Database, accounts: &Accounts) -> Result<App> {
+    let (database, accounts) = (database.clone(), accounts.clone());
+    let cache = Cache::new(&settings.redis, &format!("{}:", role.name()))?;
+    let needs = Readiness { database: Some(database.clone()), cache };
+    let router = match role {
+        Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts))),
+        Role::Shop => shop::router(Arc::new(shop::ShopService::new(accounts))),
+        Role::Analytics => analytics::router(Arc::new(analytics::AnalyticsService::new(accounts))),
+    };
+    let description = Description {
+        service: settings.app.app_name.clone().unwrap_or_else(|| role.name().to_owned()),
+        version: settings.app.app_version.clone().unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),
+        document: role.document(),
+    };
+    Ok(App::new(description, router, &settings.http, needs))
+}
+
+/// What bringing the schema up to date needs.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    settings: platform::settings::AppSettings,
+    #[command(flatten)]
+    database: platform::settings::DatabaseSettings,
+    #[command(flatten)]
+    log: platform::settings::LogSettings,
+}
+
+/// Brings the database's schema up to date.
+pub(crate) fn run_migrate(args: &MigrateArgs) -> Result<ExitCode> {
+    telemetry::start(&args.settings, &args.log)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let migrated = runtime.block_on(migrate::run(&args.database, args.settings.environment))?;
+    let migrate::Migrated { applied, demo, closed } = migrated;
+    tracing::info!(?applied, demo, closed, "migrated");
+    Ok(ExitCode::SUCCESS)
+}
