@@ -53,6 +53,8 @@ pub struct Options {
     pub database: String,
     /// Throw away the data of earlier runs first.
     pub fresh: bool,
+    /// How many connections Postgres accepts.
+    pub connections: u32,
     /// Whether Postgres waits for the disk. Off is for data that nobody will miss.
     pub durable: bool,
     /// Becoming true ends the wait for a server that starts.
@@ -72,6 +74,7 @@ impl Options {
             redis: true,
             database: "app".to_owned(),
             fresh: false,
+            connections: 100,
             durable: true,
             interrupted: Arc::default(),
             notice: |_| {},
@@ -117,7 +120,7 @@ impl Backends {
         let mut postgres = None;
         if options.postgres {
             postgres = Some(until_port_free(&mut place, "postgres", |place| {
-                let mut server = Postgres::start(place, &search, options.durable)?;
+                let mut server = Postgres::start(place, &search, options)?;
                 Ok(server.wait(&options.database, &options.interrupted)?.then_some(server))
             })?);
         }
@@ -158,24 +161,18 @@ impl Backends {
         if now < self.next_revival {
             return Ok(Vec::new());
         }
-        let mut revived = Vec::new();
-        if let Some(server) = &mut self.postgres
-            && server.revive()?
-        {
-            revived.push("postgres");
+        let postgres = self.postgres.as_mut().map_or(Ok(false), Postgres::revive);
+        let redis = self.redis.as_mut().map_or(Ok(false), Redis::revive);
+        if matches!((&postgres, &redis), (Ok(false), Ok(false))) {
+            if now > self.next_revival + LONGEST_PAUSE {
+                self.pause = FIRST_PAUSE;
+            }
+            return Ok(Vec::new());
         }
-        if let Some(server) = &mut self.redis
-            && server.revive()?
-        {
-            revived.push("redis");
-        }
-        if !revived.is_empty() {
-            self.next_revival = now + self.pause;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        } else if now > self.next_revival + LONGEST_PAUSE {
-            self.pause = FIRST_PAUSE;
-        }
-        Ok(revived)
+        self.next_revival = now + self.pause;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        let revived = [(postgres?, "postgres"), (redis?, "redis")];
+        Ok(revived.into_iter().filter_map(|(revived, name)| revived.then_some(name)).collect())
     }
 
     /// Stops the servers, each within its deadline.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 
+use crate::Options;
 use crate::daemon::Daemon;
 use crate::find::{PostgresBinaries, Search};
 use crate::identity::Identity;
@@ -23,10 +24,9 @@ const STOP: [(Signal, Duration); 2] =
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
 /// For two cores and a database that fits into memory. Durability is left as Postgres has it.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 9] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_permissions=0700",
-    "max_connections=100",
     "shared_buffers=128MB",
     "effective_cache_size=1GB",
     "random_page_cost=1.1",
@@ -41,32 +41,45 @@ const ROLE: &str = "app";
 
 #[derive(Debug)]
 pub(crate) struct Postgres {
+    launch: Launch,
+    password: String,
+    daemon: Daemon,
+}
+
+/// How to start the server, and to start it again.
+#[derive(Debug)]
+struct Launch {
     binaries: PostgresBinaries,
     identity: Identity,
     data: PathBuf,
     sockets: PathBuf,
-    password: String,
-    durable: bool,
     port: u16,
-    daemon: Daemon,
+    connections: u32,
+    durable: bool,
 }
 
 impl Postgres {
     /// Makes the database cluster when there is none, and starts it; [`Postgres::wait`] tells when it serves.
-    pub(crate) fn start(place: &mut Place, search: &Search<'_>, durable: bool) -> Result<Self> {
+    pub(crate) fn start(place: &mut Place, search: &Search<'_>, options: &Options) -> Result<Self> {
         let data = place.data_dir("postgres")?;
         let written_by =
             fs::read_to_string(data.join("PG_VERSION")).ok().and_then(|version| version.trim().parse().ok());
-        let binaries = search.postgres(written_by)?;
+        let launch = Launch {
+            binaries: search.postgres(written_by)?,
+            identity: place.identity,
+            data,
+            sockets: place.socket_dir()?,
+            port: place.port("postgres")?,
+            connections: options.connections,
+            durable: options.durable,
+        };
         if written_by.is_none() {
-            make_cluster(&binaries, place.identity, &data, durable)?;
+            make_cluster(&launch)?;
         }
-        end_orphan(&data)?;
-        let (sockets, password) = (place.socket_dir()?, place.password("postgres")?);
-        let (port, log) = (place.port("postgres")?, place.log("postgres")?);
-        let command = server(&binaries, place.identity, &data, &sockets, port, durable);
-        let daemon = Daemon::spawn("postgres", log, &STOP, command)?;
-        Ok(Self { binaries, identity: place.identity, data, sockets, password, durable, port, daemon })
+        end_orphan(&launch.data)?;
+        let (password, log) = (place.password("postgres")?, place.log("postgres")?);
+        let daemon = Daemon::spawn("postgres", log, &STOP, launch.command())?;
+        Ok(Self { launch, password, daemon })
     }
 
     /// Waits until it serves, and sees to the application's role. `Ok(false)`: the port was taken by somebody else meanwhile.
@@ -74,7 +87,7 @@ impl Postgres {
         // The eighth line of the lock file is the server's word on its state; pg_ctl reads the same. The first is its process
         // id, by which a left-over is told apart; a namespace changes user ids only.
         let ready = |pid: u32| {
-            lock_file(&self.data).is_some_and(|lines| {
+            lock_file(&self.launch.data).is_some_and(|lines| {
                 lines.first() == Some(&pid.to_string()) && lines.get(7).is_some_and(|status| status.trim() == "ready")
             })
         };
@@ -94,7 +107,7 @@ impl Postgres {
              WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n",
             password = self.password,
         );
-        let mut psql = self.identity.command(self.binaries.bin.join("psql"));
+        let mut psql = self.launch.identity.command(self.launch.binaries.bin.join("psql"));
         // The socket trusts whoever can enter its folder: us and the server.
         psql.args([
             "-X",
@@ -106,10 +119,10 @@ impl Postgres {
             "-d",
             "postgres",
             "-p",
-            &self.port.to_string(),
+            &self.launch.port.to_string(),
             "-h",
         ]);
-        psql.arg(&self.sockets).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        psql.arg(&self.launch.sockets).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = process::spawn(psql).context("cannot run psql")?;
         // Through stdin, because arguments can be read by everybody.
         child.stdin.take().context("psql has a stdin")?.write_all(sql.as_bytes())?;
@@ -125,7 +138,7 @@ impl Postgres {
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgresql://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+        format!("postgresql://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.launch.port)
     }
 
     /// Starts it again if it is gone, without waiting.
@@ -133,48 +146,43 @@ impl Postgres {
         if !self.daemon.is_gone()? {
             return Ok(false);
         }
-        end_orphan(&self.data)?;
-        let command = server(&self.binaries, self.identity, &self.data, &self.sockets, self.port, self.durable);
-        self.daemon.respawn(command)?;
+        end_orphan(&self.launch.data)?;
+        self.daemon.respawn(self.launch.command())?;
         Ok(true)
     }
 }
 
-fn server(
-    binaries: &PostgresBinaries,
-    identity: Identity,
-    data: &Path,
-    sockets: &Path,
-    port: u16,
-    durable: bool,
-) -> Command {
-    let mut command = identity.command(binaries.bin.join("postgres"));
-    command.arg("-D").arg(data).args(["-p", &port.to_string(), "-k"]).arg(sockets);
-    for setting in SETTINGS {
-        command.args(["-c", setting]);
+impl Launch {
+    fn command(&self) -> Command {
+        let mut command = self.identity.command(self.binaries.bin.join("postgres"));
+        command.arg("-D").arg(&self.data).args(["-p", &self.port.to_string(), "-k"]).arg(&self.sockets);
+        command.args(["-N", &self.connections.to_string()]);
+        for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        if !self.durable {
+            command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
+        }
+        command
     }
-    if !durable {
-        command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
-    }
-    command
 }
 
 /// Runs initdb. It removes what it made when it fails, and we what a killed one left.
-fn make_cluster(binaries: &PostgresBinaries, identity: Identity, data: &Path, durable: bool) -> Result<()> {
-    for entry in fs::read_dir(data)? {
+fn make_cluster(launch: &Launch) -> Result<()> {
+    for entry in fs::read_dir(&launch.data)? {
         let path = entry?.path();
         if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
     }
-    let mut initdb = identity.command(binaries.bin.join("initdb"));
-    initdb.arg("-D").arg(data).args(["-U", "postgres", "--encoding=UTF8", "--no-instructions"]);
+    let mut initdb = launch.identity.command(launch.binaries.bin.join("initdb"));
+    initdb.arg("-D").arg(&launch.data).args(["-U", "postgres", "--encoding=UTF8", "--no-instructions"]);
     initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
     // Sorted by code point everywhere, but upper and lower case known beyond ASCII.
-    initdb.args(match (binaries.major, cfg!(target_os = "macos")) {
+    initdb.args(match (launch.binaries.major, cfg!(target_os = "macos")) {
         (17.., _) => ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"].as_slice(),
         (_, false) => &["--locale=C", "--lc-ctype=C.UTF-8"],
         (_, true) => &["--locale=C", "--lc-ctype=en_US.UTF-8"],
     });
-    if !durable {
+    if !launch.durable {
         initdb.arg("--no-sync");
     }
     process::die_with_us(&mut initdb, Signal::SIGTERM);
