@@ -3,10 +3,14 @@
 mod absence;
 mod answers;
 mod bodies;
+mod broken;
 mod collections;
+mod document;
 mod exchange;
 mod numbers;
 mod parameters;
 mod policies;
+mod properties;
 mod sink;
 mod strings;
+mod valid;
