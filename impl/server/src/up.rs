@@ -108,6 +108,7 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let logs = args.dir.join("log");
     let env_file = args.dir.join("env");
 
+    fs::create_dir_all(&args.dir).with_context(|| format!("cannot make {}", args.dir.display()))?;
     let mut backends = start_backends(args, stop)?;
     // Other programs wait for it to appear: it must not speak of an earlier run.
     remove(&env_file)?;
