@@ -153,6 +153,13 @@ impl Answer {
         answer
     }
 
+    /// The problem document without the one thing in it that differs each time.
+    pub fn without_request_id(&self) -> Value {
+        let mut problem = self.json.clone();
+        problem.as_object_mut().map(|members| members.remove("request_id"));
+        problem
+    }
+
     /// A header field as text, empty when absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")

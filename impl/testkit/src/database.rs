@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use clap::{Args as _, FromArgMatches as _};
 use platform::migrate;
 use platform::settings::{DatabaseSettings, Environment};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use uuid::Uuid;
+
+use crate::settings::read;
 
 /// Keeps tests of all processes from making the template at the same time.
 const LOCK: &str = "SELECT pg_advisory_lock(7305423198540022)";
@@ -149,7 +150,7 @@ fn server() -> PgConnectOptions {
 fn server_url() -> String {
     std::env::var("TEST_DATABASE_URL")
         .or_else(|_| std::env::var("DATABASE_URL"))
-        .expect("DATABASE_URL must name a Postgres to test with; `./test.sh unit` starts one")
+        .expect("DATABASE_URL must name a Postgres to test with; `./test.sh tests` starts one")
 }
 
 /// The server's URL with another database in it.
@@ -163,7 +164,5 @@ fn url_of(database: &str) -> String {
 }
 
 fn settings(url: &str) -> DatabaseSettings {
-    let command = DatabaseSettings::augment_args(clap::Command::new("test"));
-    let matches = command.get_matches_from(["test", "--database-url", url]);
-    DatabaseSettings::from_arg_matches(&matches).expect("a URL is all the settings need")
+    read(&["--database-url", url])
 }

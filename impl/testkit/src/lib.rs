@@ -2,6 +2,11 @@
 
 mod client;
 mod database;
+pub mod raw;
+mod server;
+mod settings;
 
 pub use client::{Answer, Client};
 pub use database::TestDatabase;
+pub use server::TestServer;
+pub use settings::read as settings;

@@ -1,0 +1,253 @@
+//! What is acknowledged is there, what is refused is not, and the pools stay sound whatever happens to their users.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use contract::Problem;
+use platform::{Database, Error, OnConstraint};
+use sqlx::Executor as _;
+use testkit::TestDatabase;
+use tokio::time::timeout;
+
+struct Fixture {
+    db: Database,
+    // Dropped last: the connections are gone by then.
+    test: TestDatabase,
+}
+
+impl Fixture {
+    async fn new(flags: &[&str]) -> Self {
+        let test = TestDatabase::empty().await;
+        test.execute(
+            "CREATE TABLE notes (id bigint PRIMARY KEY, text text NOT NULL CONSTRAINT notes_text_check CHECK (text <> ''))",
+        )
+        .await;
+        let settings = testkit::settings(&[&["--database-url", test.url()], flags].concat());
+        Self { db: Database::new(&settings, "test").expect("settings"), test }
+    }
+
+    async fn insert(&self, id: i64) -> Result<(), Error> {
+        self.db
+            .write(move |mut tx| async move {
+                sqlx::query("INSERT INTO notes VALUES ($1, 'x')").bind(id).execute(&mut *tx).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn count(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM notes").fetch_one(self.db.reads()).await.expect("count")
+    }
+}
+
+/// The regression of a lost write: requests are cancelled at every moment of a transaction, also of one that waits
+/// for a connection, and what was acknowledged to the others must be there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_write_is_lost_to_cancellation() {
+    let fixture = Arc::new(Fixture::new(&["--database-write-pool", "3"]).await);
+    let mut cancelled = tokio::task::JoinSet::new();
+    for id in 10_000..10_400_i64 {
+        let fixture = Arc::clone(&fixture);
+        // 0 to 3 ms: before, during and after BEGIN, the statement and COMMIT.
+        cancelled.spawn(async move {
+            let _ = timeout(Duration::from_micros((id as u64 % 30) * 100), fixture.insert(id)).await;
+        });
+    }
+    let mut acknowledged = Vec::new();
+    for id in 0..200_i64 {
+        if fixture.insert(id).await.is_ok() {
+            acknowledged.push(id);
+        }
+    }
+    cancelled.join_all().await;
+    assert!(acknowledged.len() >= 190, "most writes succeed: {}", acknowledged.len());
+    let mut other = fixture.test.connect().await;
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM notes WHERE id = ANY($1)")
+        .bind(&acknowledged)
+        .fetch_one(&mut other)
+        .await
+        .expect("count");
+    assert_eq!(usize::try_from(kept).expect("small"), acknowledged.len());
+    let idle_in_transaction: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+    )
+    .fetch_one(&mut other)
+    .await
+    .expect("count");
+    assert_eq!(idle_in_transaction, 0);
+}
+
+#[tokio::test]
+async fn a_cancelled_request_does_not_cancel_its_transaction() {
+    let fixture = Fixture::new(&[]).await;
+    // A connection is open already, so that the transaction has begun when it is cancelled.
+    fixture.insert(0).await.expect("write");
+    let slow = fixture.db.write(|mut tx| async move {
+        tx.execute("INSERT INTO notes VALUES (1, 'x')").await?;
+        tx.execute("SELECT pg_sleep(0.3)").await?;
+        Ok(())
+    });
+    assert!(timeout(Duration::from_millis(100), slow).await.is_err());
+    fixture.db.close().await;
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM notes")
+        .fetch_one(&mut fixture.test.connect().await)
+        .await
+        .expect("count");
+    assert_eq!(kept, 2);
+}
+
+#[tokio::test]
+async fn a_failed_transaction_leaves_nothing_behind() {
+    let fixture = Fixture::new(&["--database-write-pool", "1"]).await;
+    let refused: Result<(), Error> = fixture
+        .db
+        .write(|mut tx| async move {
+            tx.execute("INSERT INTO notes VALUES (1, 'x')").await?;
+            Err(Problem::conflict("changed_my_mind", "No.").into())
+        })
+        .await;
+    assert_eq!(Problem::from(refused.expect_err("refused")).code(), "changed_my_mind");
+    // A failure that the work swallows must not turn COMMIT into a silent ROLLBACK that looks like success.
+    let swallowed = fixture
+        .db
+        .write(|mut tx| async move {
+            tx.execute("INSERT INTO notes VALUES (2, 'x')").await?;
+            let _ = tx.execute("SELECT 1 / 0").await;
+            Ok(())
+        })
+        .await;
+    assert!(swallowed.is_err());
+    let panicked: Result<(), Error> = fixture.db.write(|_| async { panic!("on purpose") }).await;
+    assert_eq!(Problem::from(panicked.expect_err("a panic is a failure")).status(), 500);
+    // The one connection is still of use, and outside any transaction.
+    fixture.insert(3).await.expect("the pool is sound");
+    assert_eq!(fixture.count().await, 1);
+}
+
+#[tokio::test]
+async fn reads_cannot_write() {
+    let fixture = Fixture::new(&[]).await;
+    let error = fixture.db.reads().execute("INSERT INTO notes VALUES (1, 'x')").await.expect_err("read only");
+    assert_eq!(Error::from(error).sqlstate().as_deref(), Some("25006"));
+}
+
+#[tokio::test]
+async fn violations_are_told_by_constraint() {
+    let fixture = Fixture::new(&[]).await;
+    let insert = |text: &'static str| {
+        fixture.db.write_once(move |mut tx| async move {
+            sqlx::query("INSERT INTO notes VALUES (1, $1)")
+                .bind(text)
+                .execute(&mut *tx)
+                .await
+                .on_constraint("notes_pkey", || Problem::conflict("note_exists", "There is one."))
+        })
+    };
+    insert("x").await.expect("the first");
+    assert_eq!(Problem::from(insert("x").await.expect_err("twice")).code(), "note_exists");
+    assert_eq!(Problem::from(insert("").await.expect_err("empty")).status(), 500, "a constraint nobody speaks for");
+    let nul = Problem::from(insert("a\0b").await.expect_err("U+0000"));
+    assert_eq!((nul.status().as_u16(), nul.code()), (422, "validation_failed"));
+}
+
+#[tokio::test]
+async fn a_deadlock_is_tried_again() {
+    let fixture = Arc::new(Fixture::new(&[]).await);
+    fixture.insert(1).await.expect("row");
+    fixture.insert(2).await.expect("row");
+    let runs = Arc::new(AtomicU32::new(0));
+    let crossing = |first: i64, second: i64| {
+        let (fixture, runs) = (Arc::clone(&fixture), Arc::clone(&runs));
+        async move {
+            let work = move |mut tx: platform::Transaction| async move {
+                runs.fetch_add(1, Ordering::Relaxed);
+                for id in [first, second] {
+                    sqlx::query("UPDATE notes SET text = text || 'y' WHERE id = $1").bind(id).execute(&mut *tx).await?;
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Ok(())
+            };
+            fixture.db.write(work).await
+        }
+    };
+    let (one, other) = tokio::join!(crossing(1, 2), crossing(2, 1));
+    one.expect("succeeds");
+    other.expect("succeeds in the end");
+    assert!(runs.load(Ordering::Relaxed) >= 3, "there was a deadlock");
+    let texts: Vec<String> =
+        sqlx::query_scalar("SELECT text FROM notes").fetch_all(fixture.db.reads()).await.expect("texts");
+    assert_eq!(texts, ["xyy", "xyy"]);
+}
+
+#[tokio::test]
+async fn an_exhausted_pool_refuses_soon_and_recovers_at_once() {
+    let fixture = Arc::new(Fixture::new(&["--database-read-pool", "2", "--database-write-pool", "2"]).await);
+    let holders: Vec<_> = (0..2)
+        .map(|_| {
+            let fixture = Arc::clone(&fixture);
+            tokio::spawn(async move { fixture.db.reads().execute("SELECT pg_sleep(2.5)").await.map(|_| ()) })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let asked = Instant::now();
+    let busy = Problem::from(fixture.db.ping().await.expect_err("nothing is free"));
+    assert_eq!((busy.status().as_u16(), busy.code()), (503, "database_busy"));
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    fixture.insert(1).await.expect("writes have connections of their own");
+    for holder in holders {
+        holder.await.expect("no panic").expect("within the statement timeout");
+    }
+    let asked = Instant::now();
+    fixture.db.ping().await.expect("free again");
+    assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn statements_end_in_time() {
+    let fixture = Fixture::new(&[]).await;
+    let asked = Instant::now();
+    let error = fixture.db.reads().execute("SELECT pg_sleep(30)").await.expect_err("too slow");
+    assert_eq!(Problem::from(Error::from(error)).code(), "database_busy");
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn an_abandoned_read_gives_its_connection_back() {
+    let fixture = Fixture::new(&["--database-read-pool", "1"]).await;
+    for _ in 0..5 {
+        let slow = fixture.db.reads().execute("SELECT pg_sleep(0.2)");
+        assert!(timeout(Duration::from_millis(50), slow).await.is_err());
+        let one: i32 = sqlx::query_scalar("SELECT 1").fetch_one(fixture.db.reads()).await.expect("the next read");
+        assert_eq!(one, 1);
+    }
+}
+
+#[tokio::test]
+async fn connections_the_server_closed_are_replaced() {
+    let fixture = Fixture::new(&[]).await;
+    fixture.insert(1).await.expect("write");
+    assert_eq!(fixture.count().await, 1);
+    fixture
+        .test
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await;
+    // What has rested is tested before use, so nobody notices.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    fixture.insert(2).await.expect("write");
+    assert_eq!(fixture.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_unavailable() {
+    let settings = testkit::settings(&["--database-url", "postgresql://nobody:secret@127.0.0.1:1/none"]);
+    let db = Database::new(&settings, "test").expect("starts without a server");
+    let asked = Instant::now();
+    let problem = Problem::from(db.ping().await.expect_err("nobody there"));
+    assert_eq!((problem.status().as_u16(), problem.code()), (503, "database_unavailable"));
+    assert!(db.wait(Duration::from_millis(300)).await.is_err());
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+}

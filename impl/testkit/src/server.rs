@@ -1,0 +1,80 @@
+//! A service on a real port of this machine, behind everything that surrounds it in production.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use platform::http::{App, Description, Readiness, listen, serve};
+use platform::settings::HttpSettings;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::raw;
+use crate::settings::read;
+use crate::{Answer, Client};
+
+/// Serves until it is dropped.
+pub struct TestServer {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+impl TestServer {
+    /// Serves a generated router on a free port, with default HTTP settings but for the flags given.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub fn start(description: Description, router: Router, needs: Readiness, flags: &[&str]) -> Self {
+        let mut all = vec!["--shutdown-drain-ms", "0"];
+        all.extend(flags);
+        let settings: HttpSettings = read(&all);
+        let app = App::new(description, router, &settings, needs);
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a port is free");
+        let address = listener.local_addr().expect("a listener has an address");
+        let shutdown = CancellationToken::new();
+        let end = shutdown.clone();
+        let served = tokio::spawn(async move { serve(vec![(listener, app)], &settings, end).await });
+        Self { address, shutdown, served }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A client of it, as nobody.
+    pub fn client(&self) -> Client {
+        Client::new(format!("http://{}", self.address))
+    }
+
+    /// Tells it to stop, without waiting until it has.
+    pub fn ask_to_stop(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Stops it; how long that took.
+    ///
+    /// # Panics
+    /// When serving panicked.
+    pub async fn stop(mut self) -> Duration {
+        let asked = Instant::now();
+        self.shutdown.cancel();
+        (&mut self.served).await.expect("serving ends well");
+        asked.elapsed()
+    }
+
+    /// Sends bytes as they are and reads the answer: for what no HTTP client would send.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
+        raw::exchange(self.address, request.as_ref()).await
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
