@@ -99,6 +99,10 @@ function checkValues(schema, refuse) {
   if (schema.exclusiveMinimum !== undefined && schema.minimum === undefined) refuse('exclusiveMinimum', '`exclusiveMinimum` needs `minimum`.');
   if (schema.exclusiveMaximum !== undefined && schema.maximum === undefined) refuse('exclusiveMaximum', '`exclusiveMaximum` needs `maximum`.');
   if (schema.multipleOf <= 0) refuse('multipleOf', '`multipleOf` is positive.');
+  // To the templates 0 is as good as absent.
+  for (const key of ['maxLength', 'maxItems', 'maxProperties']) {
+    if (schema[key] === 0) refuse(key, `\`${key}\` is positive.`);
+  }
   const kinds = { string: 'string', boolean: 'boolean' };
   if ('default' in schema && kinds[schema.type] && typeof schema.default !== kinds[schema.type]) {
     refuse('default', `\`default\` is not a ${schema.type}.`);

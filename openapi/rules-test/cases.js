@@ -53,6 +53,7 @@ const keywords = [
   ['`maximum` is no int32', (doc) => { size(doc).maximum = 3000000000; }],
   ['`minimum` is greater', (doc) => { size(doc).minimum = 10; }],
   ['`multipleOf` is positive', (doc) => { size(doc).multipleOf = 0; }],
+  ['`maxLength` is positive', property({ type: 'string', maxLength: 0 })],
   ['needs `minimum`', property({ type: 'number', format: 'double', maximum: 1, exclusiveMinimum: true })],
   ['`default` is not a string', property({ ...scalar, default: 1 })],
   ['none of the enum', (doc) => { color(doc).default = 'blue'; }],
