@@ -1,0 +1,124 @@
+//! A service with one operation for each thing the surroundings must cope with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use contract::{Answer, BodyRule, Caller, Operation, Problem, Reply, Security, Service};
+use platform::Error;
+
+/// The document it says it follows.
+pub const DOCUMENT: &str = r#"{
+  "openapi": "3.0.3",
+  "servers": [{"url": "/"}],
+  "paths": {"/api/quick": {"get": {"operationId": "quick"}}},
+  "components": {"securitySchemes": {"oauth2": {"flows": {"password": {"tokenUrl": "/api/login"}}}}}
+}"#;
+
+struct Demo;
+
+/// Nobody logs in here.
+struct Nobody;
+
+impl Caller for Nobody {
+    fn has_scope(&self, _: &str) -> bool {
+        false
+    }
+}
+
+impl Service for Demo {
+    type Caller = Nobody;
+    type Error = Error;
+
+    async fn authenticate(&self, _: &str) -> Result<Nobody, Error> {
+        Err(Problem::unauthorized("invalid_token", "Nobody logs in here.").into())
+    }
+}
+
+struct Sized(usize);
+
+impl Answer for Sized {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        Ok(Reply::new(200).bytes("text/plain", "x".repeat(self.0)))
+    }
+}
+
+const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
+    Operation {
+        id,
+        method: "GET",
+        path: "",
+        security: Security::Public,
+        body,
+        deadline: Operation::DEFAULT_DEADLINE,
+        statuses: &[200, 400, 408, 413, 415, 422, 500, 503],
+        etag: false,
+    }
+}
+
+static QUICK: Operation = operation("quick", None);
+static FAILING: Operation = operation("failing", None);
+static PANICKING: Operation = operation("panicking", None);
+static SLOW: Operation = operation("slow", None);
+static LARGE: Operation = operation("large", None);
+static ECHO: Operation =
+    operation("echo", Some(BodyRule { media: &["application/json"], required: true, limit: 1_000_000 }));
+
+async fn outside() -> Response {
+    panic!("outside of any operation")
+}
+
+/// Its router, as a generated crate would make it.
+pub fn router() -> axum::Router {
+    type Demonstrated = State<Arc<Demo>>;
+    async fn sized(operation: &'static Operation, demo: Arc<Demo>, request: Request, size: usize) -> Response {
+        contract::public(operation, demo, request, |_| Some(()), async |_, ()| Ok::<_, Error>(Sized(size))).await
+    }
+    axum::Router::new()
+        .route("/api/quick", get(|State(demo): Demonstrated, request: Request| sized(&QUICK, demo, request, 5)))
+        .route(
+            "/api/large",
+            get(|State(demo): Demonstrated, request: Request| sized(&LARGE, demo, request, 64 * 1024 * 1024)),
+        )
+        .route(
+            "/api/slow",
+            get(|State(demo): Demonstrated, request: Request| {
+                contract::public(&SLOW, demo, request, |_| Some(()), async |_, ()| {
+                    tokio::time::sleep(Duration::from_millis(800)).await;
+                    Ok::<_, Error>(Sized(1))
+                })
+            }),
+        )
+        .route(
+            "/api/failing",
+            get(|State(demo): Demonstrated, request: Request| {
+                contract::public(&FAILING, demo, request, |_| Some(()), async |_, ()| {
+                    Err::<Sized, _>(Error::internal("the secret reason"))
+                })
+            }),
+        )
+        .route(
+            "/api/panicking",
+            get(|State(demo): Demonstrated, request: Request| {
+                contract::public(&PANICKING, demo, request, |_| Some(()), async |_, ()| -> Result<Sized, Error> {
+                    panic!("on purpose")
+                })
+            }),
+        )
+        .route("/api/outside", get(outside))
+        .route(
+            "/api/echo",
+            post(|State(demo): Demonstrated, request: Request| {
+                contract::public(
+                    &ECHO,
+                    demo,
+                    request,
+                    |input| input.body(|value, at| at.string(value, &contract::Text::ANY)),
+                    async |_, text: String| Ok::<_, Error>(Sized(text.len())),
+                )
+            }),
+        )
+        .with_state(Arc::new(Demo))
+}

@@ -1,0 +1,247 @@
+//! What surrounds every router: refusals, ids, CORS, documentation, measurements.
+
+mod demo;
+
+use http::Method;
+use platform::http::{Description, Readiness};
+use serde_json::{Value, json};
+use testkit::{Answer, TestServer};
+
+fn start(flags: &[&str]) -> TestServer {
+    let description = Description { service: "demo".into(), version: "1.2.3".into(), document: demo::DOCUMENT };
+    TestServer::start(description, demo::router(), Readiness::default(), flags)
+}
+
+async fn ask(server: &TestServer, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let client = server.client();
+    let request = headers.iter().fold(client.request(method, path), |request, (name, value)| request.header(*name, *value));
+    client.send(request).await
+}
+
+#[tokio::test]
+async fn health_tells_who_is_alive() {
+    let server = start(&[]);
+    let health = server.client().get("/health").await;
+    assert_eq!(health.header("content-type"), "application/json");
+    assert_eq!(health.expect(200), json!({"status": "ok", "service": "demo", "version": "1.2.3"}));
+    assert_eq!(server.client().get("/health/ready").await.expect(200)["status"], "ok");
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems() {
+    let server = start(&[]);
+    let client = server.client();
+    client.get("/api/nothing").await.expect_problem(404, "not_found");
+    client.get("/").await.expect(307);
+    for path in ["//", "/api//quick", "//api/quick", "/api/quick//", "/api/../quick", "/docs/../metrics", "/%2e%2e/x"] {
+        server.raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await.expect_problem(404, "not_found");
+    }
+    let refused = client.post_empty("/api/quick").await.expect_problem(405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), "GET,HEAD");
+    let refused = client.delete("/health").await.expect_problem(405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), "GET, HEAD");
+    for method in ["TRACE", "FOO", "OPTIONS"] {
+        let method = Method::from_bytes(method.as_bytes()).expect("a token");
+        let refused = ask(&server, method, "/api/quick", &[]).await.expect_problem(405, "method_not_allowed");
+        assert_eq!(refused.header("allow"), "GET,HEAD");
+    }
+}
+
+#[tokio::test]
+async fn odd_targets_get_an_answer() {
+    let server = start(&[]);
+    let send = |head: &str| {
+        let request = format!("{head}\r\nconnection: close\r\n\r\n");
+        let server = &server;
+        async move { server.raw(request).await }
+    };
+    send("GET http://elsewhere.example/api/quick HTTP/1.1\r\nhost: elsewhere.example").await.expect(200);
+    send("GET /api/quick HTTP/1.0").await.expect(200);
+    send("CONNECT elsewhere.example:443 HTTP/1.1\r\nhost: x").await.expect_problem(501, "method_not_implemented");
+    send("OPTIONS * HTTP/1.1\r\nhost: x").await.expect_problem(404, "not_found");
+    send(&format!("GET /{} HTTP/1.1\r\nhost: x", "a".repeat(9_000))).await.expect_problem(414, "target_too_long");
+    send("GET /\u{0} HTTP/1.1\r\nhost: x").await.expect_problem(400, "malformed_request");
+    send("GARBAGE").await.expect_problem(400, "malformed_request");
+    send("GET /api/quick HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6")
+        .await
+        .expect_problem(400, "malformed_request");
+}
+
+#[tokio::test]
+async fn large_headers_are_refused() {
+    let server = start(&[]);
+    let with = |field: String| format!("GET /api/quick HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{field}\r\n\r\n");
+    server.raw(with(format!("x: {}", "a".repeat(8_000)))).await.expect(200);
+    server.raw(with(format!("x: {}", "a".repeat(64 * 1024)))).await.expect_problem(431, "headers_too_large");
+    let many: Vec<String> = (0..200).map(|n| format!("x{n}: 1")).collect();
+    server.raw(with(many.join("\r\n"))).await.expect_problem(431, "headers_too_large");
+}
+
+#[tokio::test]
+async fn every_path_answers_with_and_without_a_slash() {
+    let server = start(&[]);
+    for path in ["/api/quick/", "/health/", "/health/ready/", "/metrics/", "/openapi.json/", "/docs/", "/api/quick/?x=1"] {
+        server.client().get(path).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn failures_are_problems_without_their_cause() {
+    let server = start(&[]);
+    for path in ["/api/failing", "/api/panicking", "/api/outside"] {
+        let failed = server.client().get(path).await.expect_problem(500, "internal_error");
+        assert_eq!(failed.json["request_id"], failed.header("x-request-id"));
+        assert!(!failed.text.contains("secret") && !failed.text.contains("purpose"), "{}", failed.text);
+    }
+    server.client().get("/api/quick").await.expect(200);
+}
+
+#[tokio::test]
+async fn requests_have_ids() {
+    let server = start(&[]);
+    let given = ask(&server, Method::GET, "/api/nothing", &[("x-request-id", "mine-1_A")]).await;
+    assert_eq!((given.header("x-request-id"), given.json["request_id"].as_str()), ("mine-1_A", Some("mine-1_A")));
+    let long = "a".repeat(65);
+    for insane in ["", "a b", "a\"b", "<script>", &long] {
+        let made = ask(&server, Method::GET, "/api/quick", &[("x-request-id", insane)]).await;
+        assert_eq!(made.header("x-request-id").len(), 36, "{insane:?}");
+    }
+}
+
+#[tokio::test]
+async fn answers_carry_security_headers() {
+    let server = start(&[]);
+    for path in ["/api/quick", "/api/nothing", "/health", "/docs"] {
+        let answer = server.client().get(path).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(answer.header("content-security-policy").contains("default-src 'none'"), "{path}");
+        assert!(!answer.header("cache-control").is_empty(), "{path}");
+        assert!(answer.headers.get("server").is_none(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn listed_origins_may_call() {
+    let server = start(&["--backend-cors-origins", r#"["https://app.example", "http://localhost:3000/"]"#]);
+    for origin in ["https://app.example", "http://localhost:3000"] {
+        let answer = ask(&server, Method::GET, "/api/quick", &[("origin", origin)]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), origin);
+        assert_eq!(answer.header("access-control-allow-credentials"), "true");
+        assert!(answer.header("access-control-expose-headers").contains("x-request-id"));
+        assert_eq!(answer.header("vary"), "origin");
+        let preflight = [("origin", origin), ("access-control-request-method", "PATCH")];
+        let answer = ask(&server, Method::OPTIONS, "/api/quick", &preflight).await;
+        assert_eq!(answer.status.as_u16(), 204);
+        assert!(answer.header("access-control-allow-methods").contains("PATCH"));
+        assert!(answer.header("access-control-allow-headers").contains("authorization"));
+        let refused = ask(&server, Method::GET, "/api/nothing", &[("origin", origin)]).await;
+        assert_eq!(refused.header("access-control-allow-origin"), origin, "a page may read refusals, too");
+    }
+    for origin in ["https://evil.example", "https://app.example.evil.example", "null", "http://app.example"] {
+        for (method, headers) in [
+            (Method::GET, vec![("origin", origin)]),
+            (Method::OPTIONS, vec![("origin", origin), ("access-control-request-method", "GET")]),
+        ] {
+            let answer = ask(&server, method, "/api/quick", &headers).await;
+            assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("access-control")), "{origin}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn any_origin_goes_without_credentials() {
+    let server = start(&["--backend-cors-origins", "*"]);
+    let answer = ask(&server, Method::GET, "/api/quick", &[("origin", "https://anybody.example")]).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+}
+
+#[tokio::test]
+async fn operations_are_measured_by_their_ids() {
+    let server = start(&[]);
+    let client = server.client();
+    for _ in 0..3 {
+        client.get("/api/quick/").await.expect(200);
+    }
+    client.get("/api/failing").await.expect(500);
+    client.get("/api/nothing").await.expect(404);
+    client.get("/health").await.expect(200);
+    let metrics = client.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in [
+        r#"http_requests_total{operation="quick",status="200"} 3"#,
+        r#"http_requests_total{operation="failing",status="500"} 1"#,
+        r#"http_requests_total{operation="unmatched",status="404"} 1"#,
+        r#"http_requests_total{operation="health",status="200"} 1"#,
+        r#"http_request_duration_seconds_count{operation="quick"} 3"#,
+        "http_requests_in_flight 1",
+        "http_connections_open 1",
+    ] {
+        assert!(metrics.text.lines().any(|found| found == line), "{line} is not in\n{}", metrics.text);
+    }
+    let resident = metrics.text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    assert!(resident.and_then(|bytes| bytes.parse::<u64>().ok()).is_some_and(|bytes| bytes > 1_000_000));
+}
+
+#[tokio::test]
+async fn documentation_is_relative_to_where_it_is() {
+    let server = start(&[]);
+    let client = server.client();
+    let root = client.get("/").await;
+    assert_eq!((root.status.as_u16(), root.header("location")), (307, "./docs"));
+    for (path, base) in [("/docs", "./docs/"), ("/docs/", "./")] {
+        let page = client.get(path).await;
+        assert!(page.text.contains(&format!(r#"<base href="{base}">"#)), "{}", page.text);
+        assert!(!page.text.contains("href=\"/") && !page.text.contains("src=\"/"), "{}", page.text);
+    }
+    for (file, kind) in [("swagger-ui-bundle.js", "javascript"), ("swagger-ui.css", "css"), ("start.js", "javascript")] {
+        let answer = client.get(&format!("/docs/{file}")).await;
+        assert!(answer.header("content-type").contains(kind), "{file}: {}", answer.header("content-type"));
+        answer.expect(200);
+    }
+    client.get("/docs/nothing.js").await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_document_names_the_server_as_it_was_reached() {
+    let server = start(&[]);
+    let plain = server.client().get("/openapi.json").await.expect(200);
+    assert_eq!(plain["servers"][0]["url"], "/");
+    let headers = [("x-forwarded-prefix", "/p1")];
+    let behind = ask(&server, Method::GET, "/openapi.json", &headers).await.expect(200);
+    assert_eq!(behind["servers"][0]["url"], "/p1");
+    let token: &Value = &behind["components"]["securitySchemes"]["oauth2"]["flows"]["password"]["tokenUrl"];
+    assert_eq!(token, "/p1/api/login");
+    let evil = ask(&server, Method::GET, "/openapi.json", &[("x-forwarded-prefix", "//evil.example")]).await.expect(200);
+    assert_eq!(evil["servers"][0]["url"], "/");
+}
+
+#[tokio::test]
+async fn bodies_are_read_and_bounded() {
+    let server = start(&[]);
+    let client = server.client();
+    assert_eq!(client.post("/api/echo", &json!("four")).await.text, "xxxx");
+    client.post("/api/echo", &json!(5)).await.expect_invalid("#");
+    client.post("/api/echo", &json!("x".repeat(1_100_000))).await.expect_problem(413, "body_too_large");
+}
+
+#[tokio::test]
+async fn overload_is_shed_and_health_is_not() {
+    let server = start(&["--http-concurrency", "2"]);
+    let client = server.client();
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let client = client.clone();
+        asked.spawn(async move { client.get("/api/slow").await });
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    client.get("/health").await.expect(200);
+    client.get("/metrics").await.expect(200);
+    let answers = asked.join_all().await;
+    let served = answers.iter().filter(|answer| answer.status.as_u16() == 200).count();
+    assert_eq!(served, 2, "two at once, and nobody waits 800 ms");
+    for shed in answers.into_iter().filter(|answer| answer.status.as_u16() != 200) {
+        assert_eq!(shed.expect_problem(503, "overloaded").header("retry-after"), "1");
+    }
+    client.get("/api/quick").await.expect(200);
+}
