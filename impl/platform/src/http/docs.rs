@@ -39,8 +39,26 @@ const PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-const START: &str = r##"window.ui = SwaggerUIBundle({
-  url: new URL("../openapi.json", document.baseURI).href,
+const START: &str = r##"const url = new URL("../openapi.json", document.baseURI);
+const prefix = url.pathname.replace("/openapi.json", "");
+
+// A gateway that strips a prefix silently leaves the document at "/"; the page knows better, from its own address.
+function below(document) {
+  if (prefix && document.servers[0].url === "/") {
+    document.servers[0].url = prefix;
+    for (const { flows = {} } of Object.values(document.components.securitySchemes ?? {})) {
+      for (const flow of Object.values(flows)) flow.tokenUrl = prefix + flow.tokenUrl;
+    }
+  }
+  return document;
+}
+
+window.ui = SwaggerUIBundle({
+  url: url.href,
+  responseInterceptor: (response) => {
+    if (response.url === url.href) response.text = JSON.stringify(below(JSON.parse(response.text)));
+    return response;
+  },
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayOperationId: true,
