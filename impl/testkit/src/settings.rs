@@ -2,12 +2,12 @@
 
 use clap::{Args, FromArgMatches};
 
-/// A group of settings: the flags given, everything else as it is by default or in the environment.
+/// A group of settings: the flags given, the last wins, everything else as it is by default or in the environment.
 ///
 /// # Panics
 /// When a flag is unknown or its value is refused.
 pub fn read<T: Args + FromArgMatches>(flags: &[&str]) -> T {
-    let command = T::augment_args(clap::Command::new("test"));
+    let command = T::augment_args(clap::Command::new("test").args_override_self(true));
     let matches = command.try_get_matches_from(std::iter::once(&"test").chain(flags));
     matches.and_then(|matches| T::from_arg_matches(&matches)).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// From the head of a request to the end of its body; below the deadline of an operation.
-const WHOLE: Duration = Duration::from_secs(8);
+const WHOLE: Duration = Duration::from_secs(7);
 
 /// What the road outside learns of a body that is read inside.
 #[derive(Default)]
@@ -41,13 +41,14 @@ impl Reading {
 /// A body that fails when it takes too long.
 pub(crate) struct Timely<B> {
     body: B,
+    deadline: Instant,
     clock: Option<Pin<Box<Sleep>>>,
     reading: Arc<Reading>,
 }
 
 impl<B> Timely<B> {
     pub(crate) fn new(body: B, reading: Arc<Reading>) -> Self {
-        Self { body, clock: None, reading }
+        Self { body, deadline: Instant::now() + WHOLE, clock: None, reading }
     }
 }
 
@@ -64,7 +65,8 @@ where
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
             Poll::Pending => {
                 self.reading.leave();
-                let clock = self.clock.get_or_insert_with(|| Box::pin(sleep(WHOLE)));
+                let deadline = self.deadline;
+                let clock = self.clock.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
                 if clock.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }

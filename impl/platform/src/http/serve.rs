@@ -32,6 +32,8 @@ const MAX_HEAD: usize = 128 * 1024;
 const FAREWELL: Duration = Duration::from_secs(12);
 /// Connections the kernel may hold while none can be accepted.
 const BACKLOG: u32 = 4_096;
+/// Bytes the kernel holds for a client that has not read them; Linux doubles it.
+const SEND_BUFFER: u32 = 128 * 1024;
 /// File descriptors kept for everything that is not a connection of a client.
 const RESERVED_FILES: u64 = 256;
 
@@ -42,6 +44,8 @@ const RESERVED_FILES: u64 = 256;
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    // Inherited by every connection. Left to itself the kernel keeps megabytes for each client that does not read.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

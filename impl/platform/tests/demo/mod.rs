@@ -1,11 +1,12 @@
 //! A service with one operation for each thing the surroundings must cope with.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use bytes::Bytes;
 use contract::{Answer, BodyRule, Caller, Operation, Problem, Reply, Security, Service};
 use platform::Error;
 
@@ -39,9 +40,12 @@ impl Service for Demo {
 
 struct Sized(usize);
 
+/// Made once, so that many large answers cost no memory.
+static LETTERS: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 64 * 1024 * 1024].into());
+
 impl Answer for Sized {
     fn into_reply(self) -> Result<Reply, Problem> {
-        Ok(Reply::new(200).bytes("text/plain", "x".repeat(self.0)))
+        Ok(Reply::new(200).bytes("text/plain", LETTERS.slice(..self.0)))
     }
 }
 

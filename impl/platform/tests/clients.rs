@@ -1,0 +1,159 @@
+//! Clients that send or read too slowly are cut, and nobody else notices; a shutdown lets everybody finish.
+
+mod demo;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use platform::http::{Description, Readiness};
+use testkit::{Client, TestServer, raw};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// Of each kind of client.
+const EACH: usize = 250;
+/// Whoever is slow must be gone by then.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn start(flags: &[&str]) -> TestServer {
+    let description = Description { service: "demo".into(), version: "1.2.3".into(), document: demo::DOCUMENT };
+    TestServer::start(description, demo::router(), Readiness::default(), flags)
+}
+
+/// A connection that begins with `first`, then sends a byte each half second and reads nothing until `reading`.
+/// How long the server bears it.
+async fn slow(address: SocketAddr, first: &'static str, reading: bool) -> Duration {
+    let mut socket = TcpStream::connect(address).await.expect("the service listens");
+    socket.write_all(first.as_bytes()).await.expect("sent");
+    let begun = Instant::now();
+    let mut bytes = [0; 512];
+    loop {
+        if reading {
+            // Takes half a kilobyte twice a second of the many megabytes it asked for.
+            sleep(Duration::from_millis(500)).await;
+            if !matches!(socket.read(&mut bytes).await, Ok(count) if count > 0) {
+                return begun.elapsed();
+            }
+            // What the kernel holds for us can still be read after the server has given up; writing tells.
+            if socket.write_all(b"x").await.is_err() {
+                return begun.elapsed();
+            }
+        } else {
+            match timeout(Duration::from_millis(500), socket.read(&mut bytes)).await {
+                Ok(Ok(0) | Err(_)) => return begun.elapsed(),
+                Ok(Ok(_)) => {}
+                Err(_) => {
+                    if !first.is_empty() && socket.write_all(b"x").await.is_err() {
+                        return begun.elapsed();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Asks all the time until told to stop; how often, and how long the slowest answer took.
+async fn probe(client: Client) -> (usize, Duration) {
+    let (mut asked, mut slowest) = (0, Duration::ZERO);
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        let begun = Instant::now();
+        client.get("/api/quick").await.expect(200);
+        client.get("/health").await.expect(200);
+        slowest = slowest.max(begun.elapsed());
+        asked += 2;
+        sleep(Duration::from_millis(10)).await;
+    }
+    (asked, slowest)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_clients_are_cut_while_others_are_served() {
+    // Fewer places than slow senders: waiting for a body must not hold one.
+    let server = start(&["--http-concurrency", "64"]);
+    let address = server.address();
+    let kinds = [
+        ("sending nothing", "", false),
+        ("sending a head", "GET /api/quick HTTP/1.1\r\nhost: x\r\nx-slow: ", false),
+        (
+            "sending a body",
+            "POST /api/echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n\"",
+            false,
+        ),
+        ("reading", "GET /api/large HTTP/1.1\r\nhost: x\r\n\r\n", true),
+    ];
+    let mut clients = JoinSet::new();
+    for _ in 0..EACH {
+        for (kind, first, reading) in kinds {
+            clients.spawn(async move { (kind, timeout(PATIENCE * 2, slow(address, first, reading)).await) });
+        }
+    }
+    let probing = tokio::spawn(probe(server.client()));
+    while let Some(cut) = clients.join_next().await {
+        let (kind, after) = cut.expect("no panic");
+        assert!(matches!(after, Ok(after) if after < PATIENCE), "{kind}: {after:?}");
+    }
+    let (asked, slowest) = probing.await.expect("every probe is answered");
+    assert!(asked > 100 && slowest < Duration::from_secs(2), "{asked} probes, the slowest took {slowest:?}");
+    let metrics = server.client().get("/metrics").await;
+    assert!(metrics.text.contains("http_connections_open 1\n"), "{}", metrics.text);
+}
+
+#[tokio::test]
+async fn a_late_body_is_answered() {
+    let server = start(&[]);
+    let mut socket = TcpStream::connect(server.address()).await.expect("the service listens");
+    let head = "POST /api/echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n\"";
+    socket.write_all(head.as_bytes()).await.expect("sent");
+    let late = raw::read(&mut socket).await.expect_problem(408, "request_timeout");
+    assert_eq!(late.header("connection"), "close");
+}
+
+#[tokio::test]
+async fn idle_connections_live_a_little() {
+    let server = start(&[]);
+    let mut socket = TcpStream::connect(server.address()).await.expect("the service listens");
+    for _ in 0..3 {
+        socket.write_all(b"GET /api/quick HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+        raw::read(&mut socket).await.expect(200);
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn shutdown_lets_requests_finish_and_closes_the_rest() {
+    let server = start(&["--shutdown-drain-ms", "300"]);
+    let client = server.client();
+    let mut idle = TcpStream::connect(server.address()).await.expect("the service listens");
+    idle.write_all(b"GET /api/quick HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    raw::read(&mut idle).await.expect(200);
+    let in_flight = tokio::spawn({
+        let client = client.clone();
+        async move { client.get("/api/slow").await }
+    });
+    sleep(Duration::from_millis(100)).await;
+    server.ask_to_stop();
+    sleep(Duration::from_millis(50)).await;
+    // Announced, but still serving.
+    assert_eq!(client.get("/health/ready").await.expect(503)["status"], "draining");
+    let last = client.get("/api/quick").await;
+    assert_eq!((last.status.as_u16(), last.header("connection")), (200, "close"));
+    let address = server.address();
+    let took = server.stop().await;
+    in_flight.await.expect("no panic").expect(200);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(idle.read(&mut [0; 8]).await.expect("closed in good order"), 0);
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_does_not_hold_up_the_shutdown() {
+    let server = start(&[]);
+    let mut socket = TcpStream::connect(server.address()).await.expect("the service listens");
+    socket.write_all(b"GET /api/large HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
+    sleep(Duration::from_millis(300)).await;
+    let took = server.stop().await;
+    assert!(took < Duration::from_secs(14), "{took:?}");
+}
