@@ -25,7 +25,7 @@ mod wheels;
 
 pub use find::Source;
 pub use log::Log;
-pub use place::{random_hex, write_private};
+pub use place::{is_private, random_hex, write_private};
 
 use daemon::Daemon;
 use find::Search;

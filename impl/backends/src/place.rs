@@ -205,6 +205,12 @@ fn lock(dir: &Path) -> Result<Flock<File>> {
     }
 }
 
+/// Whether `url` names a server that is private to `dir`, running or not: nobody else has its password.
+pub fn is_private(dir: &Path, url: &str) -> bool {
+    let state = load_state(&dir.join("backends.state"));
+    state.iter().any(|(key, value)| key.ends_with("_password") && url.contains(value.as_str()))
+}
+
 fn load_state(path: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines()

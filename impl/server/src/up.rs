@@ -18,7 +18,7 @@ use clap::Args;
 
 use crate::console::say;
 use crate::signals::stop_flag;
-use environment::{Env, given_database};
+use environment::{Env, Given};
 use role::Role;
 
 mod database;
@@ -26,6 +26,8 @@ mod environment;
 mod port;
 mod role;
 
+/// The folder, below the one for everything, of production's data.
+const PRODUCTION: &str = "production";
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// From the start of a role to its first healthy answer.
@@ -83,6 +85,11 @@ impl UpArgs {
         self.production || ["production", "prod", "staging"].contains(&environment.as_str())
     }
 
+    /// Where the private servers keep their data: what development left behind has no place in production.
+    fn data_dir(&self) -> PathBuf {
+        if self.production() { self.dir.join(PRODUCTION) } else { self.dir.clone() }
+    }
+
     /// For programs; the address, since `localhost` may mean another family first.
     fn url(&self, port: u16) -> String {
         format!("http://{}", SocketAddr::new(port::reachable(self.bind), port))
@@ -109,12 +116,14 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let env_file = args.dir.join("env");
 
     fs::create_dir_all(&args.dir).with_context(|| format!("cannot make {}", args.dir.display()))?;
-    let mut backends = start_backends(args, stop)?;
+    let given = Given::read(&args.dir);
+    let given_database = given.database.clone();
+    let mut backends = start_backends(args, &given, stop)?;
     // Other programs wait for it to appear: it must not speak of an earlier run.
     remove(&env_file)?;
-    let env = environment::make(args, backends.as_ref())?;
-    if backends.as_ref().is_none_or(|backends| backends.database_url().is_none())
-        && let Some(name) = database::make_if_missing(&env["DATABASE_URL"])?
+    let env = environment::make(args, given, backends.as_ref())?;
+    if let Some(url) = given_database
+        && let Some(name) = database::make_if_missing(&url)?
     {
         say(&format!("Made the database {name}"));
     }
@@ -146,18 +155,15 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
 }
 
 /// Starts whichever of the two servers no URL was given for.
-fn start_backends(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<Option<Backends>> {
-    let postgres = given_database().is_none();
-    // An empty REDIS_URL says that there is none to be used.
-    let redis = std::env::var_os("REDIS_URL").is_none();
+fn start_backends(args: &UpArgs, given: &Given, stop: &Arc<AtomicBool>) -> Result<Option<Backends>> {
+    let (postgres, redis) = (given.database.is_none(), given.redis.is_none());
     let what = match (postgres, redis) {
         (false, false) => return Ok(None),
         (true, false) => "Postgres",
         (false, true) => "Redis",
         (true, true) => "Postgres and Redis",
     };
-    // What development left behind has no place in production.
-    let dir = if args.production() { args.dir.join("production") } else { args.dir.clone() };
+    let dir = args.data_dir();
     say(&format!("Starting {what} in {}", dir.display()));
     let options = Options {
         source: args.backends,

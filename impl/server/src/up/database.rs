@@ -15,8 +15,8 @@ pub(crate) async fn make_if_missing(url: &str) -> Result<Option<String>> {
     let config: Config = url.parse().context("DATABASE_URL")?;
     timeout(PATIENCE, make(config))
         .await
-        .context("the database does not answer")?
-        .context("the database cannot be used")
+        .context("the given database does not answer")?
+        .context("the given database cannot be used")
 }
 
 async fn make(mut config: Config) -> Result<Option<String>, tokio_postgres::Error> {

@@ -10,19 +10,50 @@ use clap::{Args, FromArgMatches};
 use platform::settings::DatabaseSettings;
 use secrecy::ExposeSecret;
 
-use super::UpArgs;
+use super::{PRODUCTION, UpArgs};
 
 /// Environment variables, beside those we were given ourselves.
 pub(crate) type Env = BTreeMap<&'static str, String>;
 
+/// The servers our own environment names, which are then used instead of private ones.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// By a URL or by its parts.
+    pub(crate) database: Option<String>,
+    /// Empty when it says that no Redis is to be used.
+    pub(crate) redis: Option<String>,
+}
+
+impl Given {
+    /// Leaves out the private servers below `dir`: whoever sourced the file of an earlier run names those, and they are not
+    /// there until we start them.
+    pub(crate) fn read(dir: &Path) -> Self {
+        let folders = [dir.to_owned(), dir.join(PRODUCTION)];
+        let others = |url: &String| !folders.iter().any(|folder| backends::is_private(folder, url));
+        Self { database: database().filter(&others), redis: std::env::var("REDIS_URL").ok().filter(others) }
+    }
+}
+
+fn database() -> Option<String> {
+    given("DATABASE_URL").or_else(|| given("POSTGRES_SERVER"))?;
+    let matches = DatabaseSettings::augment_args(clap::Command::new("up")).get_matches_from(["up"]);
+    let settings = DatabaseSettings::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Some(settings.url().expose_secret().to_owned())
+}
+
+/// A variable that was set to something.
+fn given(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// What every role is told beside what we were told ourselves.
-pub(crate) fn make(args: &UpArgs, backends: Option<&Backends>) -> Result<Env> {
+pub(crate) fn make(args: &UpArgs, given_servers: Given, backends: Option<&Backends>) -> Result<Env> {
     // Only the clients themselves know of these processes, so there is nobody to wait for before stopping.
     let mut env = Env::from([("BIND_ADDRESS", args.bind.to_string()), ("SHUTDOWN_DRAIN_MS", "0".to_owned())]);
-    let database = backends.and_then(Backends::database_url).or_else(given_database);
+    let database = given_servers.database.or_else(|| backends.and_then(Backends::database_url));
     env.insert("DATABASE_URL", database.context("there is a database, ours or a given one")?);
-    let redis = backends.and_then(Backends::redis_url).or_else(|| given("REDIS_URL"));
-    env.extend(redis.map(|url| ("REDIS_URL", url)));
+    let redis = given_servers.redis.or_else(|| backends.and_then(Backends::redis_url));
+    env.insert("REDIS_URL", redis.unwrap_or_default());
     let key = given("SECRET_KEY").map_or_else(|| secret(&args.dir.join("secret")), Ok)?;
     env.insert("SECRET_KEY", key);
     if given("LOG_FORMAT").is_none() && !args.production() {
@@ -44,19 +75,6 @@ fn secret(path: &Path) -> Result<String> {
             Ok(secret)
         }
     }
-}
-
-/// A variable that was set to something.
-fn given(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The URL of the database to use, when the environment names one, by a URL or by its parts.
-pub(crate) fn given_database() -> Option<String> {
-    given("DATABASE_URL").or_else(|| given("POSTGRES_SERVER"))?;
-    let matches = DatabaseSettings::augment_args(clap::Command::new("up")).get_matches_from(["up"]);
-    let settings = DatabaseSettings::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    Some(settings.url().expose_secret().to_owned())
 }
 
 /// The file other programs source: where everything is, and the key that signs tokens.

@@ -1,0 +1,171 @@
+//! `server up`: the whole system, started, hurt, stopped and started again.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+/// A run of `server up` on ports of its own.
+struct Up {
+    process: Child,
+    env: HashMap<String, String>,
+}
+
+impl Up {
+    fn start(dir: &Path, ports: &[u16; 3], flags: &[&str], given: &HashMap<String, String>) -> Self {
+        let process = command(dir, ports, flags).envs(given).spawn().unwrap();
+        let file = dir.join("env");
+        let mut up = Self { process, env: HashMap::new() };
+        eventually("it is ready", || {
+            assert!(up.process.try_wait().unwrap().is_none(), "it ended instead of starting");
+            file.exists()
+        });
+        let lines = fs::read_to_string(file).unwrap();
+        let pair = |line: &str| {
+            let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
+            (name.to_owned(), value.trim_matches('\'').to_owned())
+        };
+        up.env = lines.lines().map(pair).collect();
+        up
+    }
+
+    /// Status and body of a request to the tasks service.
+    fn ask(&self, request: &str) -> (u16, String) {
+        let address = self.env["TASKS_URL"].strip_prefix("http://").unwrap();
+        let ask = || {
+            let mut socket = TcpStream::connect(address)?;
+            socket.write_all(request.as_bytes())?;
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).map(|_| answer)
+        };
+        let answer = ask().unwrap_or_default();
+        let status = answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(0);
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    fn log_in(&self, user: &str, password: &str) -> u16 {
+        let form = format!("username={user}&password={password}");
+        let head = "POST /api/v1/auth/login/access-token HTTP/1.1\r\nHost: here\r\nConnection: close\r\n";
+        let (kind, length) = ("Content-Type: application/x-www-form-urlencoded", form.len());
+        self.ask(&format!("{head}{kind}\r\nContent-Length: {length}\r\n\r\n{form}")).0
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ask("GET /health/ready HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").0 == 200
+    }
+
+    /// Everything it started that runs.
+    fn children(&self) -> Vec<(Pid, String)> {
+        children(self.process.id())
+    }
+
+    fn stop(mut self, signal: Signal) {
+        let children = self.children();
+        assert!(children.len() >= 5, "two servers and three roles, not {children:?}");
+        kill(pid(self.process.id()), signal).unwrap();
+        assert!(self.process.wait().unwrap().success());
+        let left: Vec<_> = children.iter().filter(|(child, _)| command_line(*child).is_some()).collect();
+        assert!(left.is_empty(), "left behind: {left:?}");
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Only a failed test comes here with a process.
+        let _ = kill(pid(self.process.id()), Signal::SIGTERM);
+        let _ = self.process.wait();
+    }
+}
+
+fn command(dir: &Path, ports: &[u16; 3], flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    // The servers of the test run are not for this one.
+    for name in ["DATABASE_URL", "REDIS_URL", "POSTGRES_SERVER", "SECRET_KEY", "ENVIRONMENT"] {
+        command.env_remove(name);
+    }
+    command.args(["up", "--wheels"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"));
+    command.arg("--dir").arg(dir).args(flags).current_dir(dir).stderr(Stdio::piped());
+    for (flag, port) in ["--tasks-port", "--shop-port", "--analytics-port"].into_iter().zip(ports) {
+        command.args([flag, &port.to_string()]);
+    }
+    command
+}
+
+/// A folder, and ports that nobody has now.
+fn somewhere() -> (TempDir, [u16; 3]) {
+    let held = [0; 3].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    (TempDir::new().unwrap(), held.map(|socket| socket.local_addr().unwrap().port()))
+}
+
+fn pid(id: u32) -> Pid {
+    Pid::from_raw(id.try_into().unwrap())
+}
+
+fn children(parent: u32) -> Vec<(Pid, String)> {
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    let rows =
+        table.lines().map(|line| line.split_whitespace().map(|id| id.parse::<u32>().unwrap()).collect::<Vec<_>>());
+    let ours = rows.filter(|row| row[1] == parent).map(|row| pid(row[0]));
+    ours.filter_map(|child| Some((child, command_line(child)?))).collect()
+}
+
+fn command_line(process: Pid) -> Option<String> {
+    let output = Command::new("ps").args(["-o", "stat=,command=", "-p", &process.to_string()]).output().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    (!line.trim().is_empty() && !line.starts_with('Z')).then_some(line)
+}
+
+fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !happened() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn serves_mends_what_dies_stops_and_starts_again() {
+    let (dir, ports) = somewhere();
+    let first = Up::start(dir.path(), &ports, &[], &HashMap::new());
+    assert_eq!((first.log_in("admin@example.com", "admin"), first.log_in("user@example.com", "wrong")), (200, 400));
+
+    let tasks = first.children().into_iter().find(|(_, line)| line.contains("server tasks")).unwrap().0;
+    kill(tasks, Signal::SIGKILL).unwrap();
+    eventually("tasks serves again", || first.is_ready());
+    let postgres = fs::read_to_string(dir.path().join("postgres/postmaster.pid")).unwrap();
+    kill(pid(postgres.lines().next().unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
+    eventually("Postgres and tasks serve again", || {
+        first.is_ready() && first.log_in("admin@example.com", "admin") == 200
+    });
+    let env = first.env.clone();
+    first.stop(Signal::SIGINT);
+    assert!(!dir.path().join("env").exists(), "nobody may think it still runs");
+
+    // As in a shell that sourced the first run's file.
+    let second = Up::start(dir.path(), &ports, &[], &env);
+    assert_eq!(second.env, env);
+    second.stop(Signal::SIGTERM);
+
+    let production = Up::start(dir.path(), &ports, &["--production"], &HashMap::new());
+    assert_eq!(production.log_in("admin@example.com", "admin"), 400);
+    production.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn a_taken_port_is_told_before_anything_starts() {
+    let (dir, ports) = somewhere();
+    let _taken = TcpListener::bind(("127.0.0.1", ports[1])).unwrap();
+    let output = command(dir.path(), &ports, &[]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(said.contains(&ports[1].to_string()) && said.contains("--shop-port"), "{said}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was made");
+}
