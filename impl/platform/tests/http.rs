@@ -14,7 +14,8 @@ fn start(flags: &[&str]) -> TestServer {
 
 async fn ask(server: &TestServer, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
     let client = server.client();
-    let request = headers.iter().fold(client.request(method, path), |request, (name, value)| request.header(*name, *value));
+    let request =
+        headers.iter().fold(client.request(method, path), |request, (name, value)| request.header(*name, *value));
     client.send(request).await
 }
 
@@ -34,7 +35,10 @@ async fn unknown_paths_and_methods_are_problems() {
     client.get("/api/nothing").await.expect_problem(404, "not_found");
     client.get("/").await.expect(307);
     for path in ["//", "/api//quick", "//api/quick", "/api/quick//", "/api/../quick", "/docs/../metrics", "/%2e%2e/x"] {
-        server.raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await.expect_problem(404, "not_found");
+        server
+            .raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+            .await
+            .expect_problem(404, "not_found");
     }
     let refused = client.post_empty("/api/quick").await.expect_problem(405, "method_not_allowed");
     assert_eq!(refused.header("allow"), "GET,HEAD");
@@ -80,7 +84,9 @@ async fn large_headers_are_refused() {
 #[tokio::test]
 async fn every_path_answers_with_and_without_a_slash() {
     let server = start(&[]);
-    for path in ["/api/quick/", "/health/", "/health/ready/", "/metrics/", "/openapi.json/", "/docs/", "/api/quick/?x=1"] {
+    for path in
+        ["/api/quick/", "/health/", "/health/ready/", "/metrics/", "/openapi.json/", "/docs/", "/api/quick/?x=1"]
+    {
         server.client().get(path).await.expect(200);
     }
 }
@@ -194,7 +200,8 @@ async fn documentation_is_relative_to_where_it_is() {
         assert!(page.text.contains(&format!(r#"<base href="{base}">"#)), "{}", page.text);
         assert!(!page.text.contains("href=\"/") && !page.text.contains("src=\"/"), "{}", page.text);
     }
-    for (file, kind) in [("swagger-ui-bundle.js", "javascript"), ("swagger-ui.css", "css"), ("start.js", "javascript")] {
+    for (file, kind) in [("swagger-ui-bundle.js", "javascript"), ("swagger-ui.css", "css"), ("start.js", "javascript")]
+    {
         let answer = client.get(&format!("/docs/{file}")).await;
         assert!(answer.header("content-type").contains(kind), "{file}: {}", answer.header("content-type"));
         answer.expect(200);
@@ -212,7 +219,8 @@ async fn the_document_names_the_server_as_it_was_reached() {
     assert_eq!(behind["servers"][0]["url"], "/p1");
     let token: &Value = &behind["components"]["securitySchemes"]["oauth2"]["flows"]["password"]["tokenUrl"];
     assert_eq!(token, "/p1/api/login");
-    let evil = ask(&server, Method::GET, "/openapi.json", &[("x-forwarded-prefix", "//evil.example")]).await.expect(200);
+    let evil =
+        ask(&server, Method::GET, "/openapi.json", &[("x-forwarded-prefix", "//evil.example")]).await.expect(200);
     assert_eq!(evil["servers"][0]["url"], "/");
 }
 

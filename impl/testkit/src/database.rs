@@ -1,6 +1,6 @@
 //! A database of its own for every test: a copy of one that was migrated once, dropped when the test ends.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use platform::migrate;
 use platform::settings::{DatabaseSettings, Environment};
@@ -12,6 +12,9 @@ use crate::settings::read;
 
 /// Keeps tests of all processes from making the template at the same time.
 const LOCK: &str = "SELECT pg_advisory_lock(7305423198540022)";
+
+/// No test takes this long.
+const LEFT_BEHIND: Duration = Duration::from_secs(600);
 
 /// A fresh, migrated database with the demo data in it.
 pub struct TestDatabase {
@@ -81,13 +84,32 @@ impl Drop for TestDatabase {
         // A test's runtime may be gone already; a thread has one of its own.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            runtime.block_on(async {
-                let mut connection = admin.connect().await.ok()?;
-                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                connection.execute(AssertSqlSafe(sql)).await.ok()
-            })
+            runtime.block_on(async { drop_database(&mut admin.connect().await.ok()?, &name).await.ok() })
         });
         let _ = dropped.join();
+    }
+}
+
+/// Drops a database, soon or not at all: a connection that the test was just opening when its runtime stopped would
+/// hold this up for a minute. What stays is swept by a later run.
+async fn drop_database(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    admin.execute("SET statement_timeout = '2s'").await?;
+    admin.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await?;
+    Ok(())
+}
+
+/// Drops what test runs that were killed have left: databases that were made more than ten minutes ago.
+async fn sweep() {
+    const LEFT: &str = "SELECT datname FROM pg_database WHERE datname ~ '^(test|draft)_[0-9a-f]{32}$'";
+    let mut admin = connect().await;
+    let names: Vec<String> = sqlx::query_scalar(LEFT).fetch_all(&mut admin).await.unwrap_or_default();
+    for name in names {
+        let made = name.split('_').nth(1).and_then(|id| Uuid::parse_str(id).ok()).and_then(|id| id.get_timestamp());
+        let Some((seconds, _)) = made.map(|made| made.to_unix()) else { continue };
+        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        if age.is_ok_and(|age| age > LEFT_BEHIND) {
+            let _ = drop_database(&mut admin, &name).await;
+        }
     }
 }
 
@@ -99,6 +121,7 @@ async fn template() -> String {
             let name = format!("test_template_{}_{:x}", migrate::newest(), fingerprint());
             let mut admin = connect().await;
             admin.execute(LOCK).await.expect("the lock is free in the end");
+            sweep().await;
             let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
                 .bind(&name)
                 .fetch_one(&mut admin)

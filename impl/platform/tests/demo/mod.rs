@@ -89,26 +89,40 @@ pub fn router() -> axum::Router {
         .route(
             "/api/slow",
             get(|State(demo): Demonstrated, request: Request| {
-                contract::public(&SLOW, demo, request, |_| Some(()), async |_, ()| {
-                    tokio::time::sleep(Duration::from_millis(800)).await;
-                    Ok::<_, Error>(Sized(1))
-                })
+                contract::public(
+                    &SLOW,
+                    demo,
+                    request,
+                    |_| Some(()),
+                    async |_, ()| {
+                        tokio::time::sleep(Duration::from_millis(800)).await;
+                        Ok::<_, Error>(Sized(1))
+                    },
+                )
             }),
         )
         .route(
             "/api/failing",
             get(|State(demo): Demonstrated, request: Request| {
-                contract::public(&FAILING, demo, request, |_| Some(()), async |_, ()| {
-                    Err::<Sized, _>(Error::internal("the secret reason"))
-                })
+                contract::public(
+                    &FAILING,
+                    demo,
+                    request,
+                    |_| Some(()),
+                    async |_, ()| Err::<Sized, _>(Error::internal("the secret reason")),
+                )
             }),
         )
         .route(
             "/api/panicking",
             get(|State(demo): Demonstrated, request: Request| {
-                contract::public(&PANICKING, demo, request, |_| Some(()), async |_, ()| -> Result<Sized, Error> {
-                    panic!("on purpose")
-                })
+                contract::public(
+                    &PANICKING,
+                    demo,
+                    request,
+                    |_| Some(()),
+                    async |_, ()| -> Result<Sized, Error> { panic!("on purpose") },
+                )
             }),
         )
         .route("/api/outside", get(outside))

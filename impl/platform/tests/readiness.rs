@@ -1,0 +1,61 @@
+//! Ready means: Postgres answers and has the schema. Redis is missed, not needed.
+
+mod demo;
+
+use platform::http::{Description, Readiness};
+use platform::{Cache, Database};
+use testkit::{TestDatabase, TestServer};
+
+fn start(database: Option<Database>, cache: Option<Cache>) -> TestServer {
+    let description = Description { service: "demo".into(), version: "1.2.3".into(), document: demo::DOCUMENT };
+    TestServer::start(description, demo::router(), Readiness { database, cache }, &[])
+}
+
+fn absent_redis() -> Option<Cache> {
+    Cache::new(&testkit::settings(&["--redis-url", "redis://127.0.0.1:1/0"]), "test:").expect("a URL")
+}
+
+#[tokio::test]
+async fn a_migrated_database_is_enough() {
+    let test = TestDatabase::new().await;
+    let db = Database::new(&test.settings(), "test").expect("settings");
+    let server = start(Some(db), absent_redis());
+    let report = server.client().get("/health/ready").await.expect(200);
+    assert_eq!(
+        report,
+        serde_json::json!({"status": "degraded", "database": "ok", "migrations": "ok", "redis": "unavailable"})
+    );
+    let metrics = server.client().get("/metrics").await.text;
+    assert!(metrics.contains(r#"database_connections{pool="reads",state="size"} 6"#), "{metrics}");
+    assert!(metrics.contains(r#"database_connections{pool="writes",state="idle"} 0"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn an_empty_database_is_not() {
+    let test = TestDatabase::empty().await;
+    let db = Database::new(&test.settings(), "test").expect("settings");
+    let server = start(Some(db), None);
+    let report = server.client().get("/health/ready").await.expect(503);
+    assert_eq!(report, serde_json::json!({"status": "unavailable", "database": "ok", "migrations": "pending"}));
+    platform::migrate::run(&test.settings(), platform::settings::Environment::Development).await.expect("migrates");
+    assert_eq!(server.client().get("/health/ready").await.expect(200)["status"], "ok");
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_not_death() {
+    let away = testkit::settings(&["--database-url", "postgresql://nobody@127.0.0.1:1/none"]);
+    let server = start(Some(Database::new(&away, "test").expect("settings")), None);
+    assert_eq!(server.client().get("/health/ready").await.expect(503)["database"], "unavailable");
+    server.client().get("/health").await.expect(200);
+}
+
+#[tokio::test]
+async fn redis_keys_carry_their_prefix() {
+    let cache = absent_redis().expect("a URL was given");
+    assert_eq!(cache.key("top-paths"), "test:top-paths");
+    let asked = std::time::Instant::now();
+    assert!(cache.ping().await.is_err());
+    assert!(asked.elapsed() < std::time::Duration::from_secs(1));
+    assert!(Cache::new(&testkit::settings(&["--redis-url", ""]), "").expect("none is fine").is_none());
+    assert!(Cache::new(&testkit::settings(&["--redis-url", "http://x"]), "").is_err());
+}

@@ -1,0 +1,185 @@
+//! What the environment may say, and what is never said aloud.
+
+use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
+use platform::settings::{Algorithm, DatabaseSettings, Environment, Origins, Settings};
+use secrecy::ExposeSecret as _;
+
+#[derive(clap::Parser)]
+struct Program {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Flags only: the environment belongs to all tests of a process.
+fn parse(flags: &[&str]) -> Result<Settings, String> {
+    let command = Settings::augment_args(clap::Command::new("test")).mut_args(|arg| arg.env(None::<&str>));
+    let matches = command
+        .try_get_matches_from(std::iter::once("test").chain(flags.iter().copied()))
+        .map_err(|error| error.to_string())?;
+    Settings::from_arg_matches(&matches).map_err(|error| error.to_string())
+}
+
+fn database(flags: &[&str]) -> DatabaseSettings {
+    parse(flags).expect("good flags").database
+}
+
+#[test]
+fn every_documented_name_is_read() {
+    let command = Program::command();
+    let names: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+    for name in [
+        "DATABASE_URL",
+        "POSTGRES_SERVER",
+        "POSTGRES_USER",
+        "POSTGRES_PASSWORD",
+        "POSTGRES_DB",
+        "POSTGRES_PORT",
+        "REDIS_URL",
+        "SECRET_KEY",
+        "ALGORITHM",
+        "ACCESS_TOKEN_EXPIRE_MINUTES",
+        "BACKEND_CORS_ORIGINS",
+        "APP_NAME",
+        "APP_VERSION",
+        "DEBUG",
+        "ENVIRONMENT",
+        "PASSWORD_MIN_LENGTH",
+        "LOG_FORMAT",
+    ] {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    assert!(command.get_arguments().all(|arg| arg.get_help().is_some()), "--help explains every one");
+}
+
+#[test]
+fn defaults_are_those_of_the_older_service() {
+    let settings = parse(&[]).expect("everything has a default");
+    assert_eq!(settings.auth.access_token_expire_minutes, 30);
+    assert_eq!(settings.auth.algorithm, Algorithm::Hs256);
+    assert_eq!(settings.auth.password_min_length, 6);
+    assert_eq!(settings.app.environment, Environment::Development);
+    settings.validate().expect("good in development");
+}
+
+#[test]
+fn secrets_are_never_printed() {
+    let flags = [
+        "--secret-key",
+        "topsecret-key",
+        "--database-url",
+        "postgresql://user:topsecret-db@host/db",
+        "--redis-url",
+        "redis://:topsecret-redis@host/0",
+        "--postgres-password",
+        "topsecret-password",
+    ];
+    let printed = format!("{:?}", parse(&flags).expect("good flags"));
+    assert!(!printed.contains("topsecret"), "{printed}");
+    let command = Settings::augment_args(clap::Command::new("test"));
+    for secret in ["secret_key", "database_url", "redis_url", "postgres_password"] {
+        let argument = command.get_arguments().find(|arg| arg.get_id() == secret).expect("it exists");
+        assert!(argument.is_hide_env_values_set(), "--help would show {secret}");
+    }
+}
+
+#[test]
+fn production_needs_a_key_of_its_own() {
+    let validate = |key: Option<&str>| {
+        let mut flags = vec!["--environment", "production"];
+        flags.extend(key.iter().flat_map(|key| ["--secret-key", key]));
+        parse(&flags).expect("good flags").validate()
+    };
+    let example = "your-secret-key-change-in-production-please";
+    for bad in [
+        None,
+        Some(""),
+        Some("tiny"),
+        Some(example),
+        Some("changeme-changeme-changeme-changeme"),
+        Some(&*"a".repeat(64)),
+    ] {
+        let refused = validate(bad).expect_err("weak").to_string();
+        assert!(
+            refused.contains("SECRET_KEY") && !bad.is_some_and(|key| !key.is_empty() && refused.contains(key)),
+            "{refused}"
+        );
+    }
+    validate(Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")).expect("a good one");
+    assert!(parse(&["--environment", "prod"]).expect("an alias").validate().is_err());
+}
+
+#[test]
+fn only_symmetric_algorithms_are_taken() {
+    for good in ["HS256", "HS384", "HS512"] {
+        parse(&["--algorithm", good]).expect(good);
+    }
+    for bad in ["none", "RS256", "ES256", "hs256x", ""] {
+        parse(&["--algorithm", bad]).expect_err(bad);
+    }
+}
+
+#[test]
+fn origins_are_a_json_list_or_comma_separated() {
+    let parse = |text: &str| text.parse::<Origins>().map(|origins| origins.0);
+    let both = ["https://a.example", "http://localhost:3000"];
+    assert_eq!(parse(r#"["https://a.example", "http://localhost:3000/"]"#).expect("JSON"), both);
+    assert_eq!(parse(" https://A.example , http://localhost:3000 ").expect("commas"), both);
+    assert_eq!(parse("*").expect("any"), ["*"]);
+    assert!(parse("").expect("none").is_empty() && parse("[]").expect("none").is_empty());
+    for bad in [
+        "localhost:3000",
+        "https://",
+        "https://a.example/path",
+        "[1]",
+        "[\"https://a.example\"",
+        "https://*.example",
+        "null",
+    ] {
+        assert!(parse(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_database_url_is_taken_or_put_together() {
+    let url = |flags: &[&str]| database(flags).url().expose_secret().to_owned();
+    assert_eq!(
+        url(&["--database-url", "postgresql+asyncpg://u:p@host:5433/db?sslmode=disable"]),
+        "postgresql://u:p@host:5433/db?sslmode=disable"
+    );
+    let parts = [
+        "--postgres-server",
+        "db",
+        "--postgres-user",
+        "an n",
+        "--postgres-password",
+        "p@ss:w/rd",
+        "--postgres-db",
+        "d b",
+    ];
+    assert_eq!(url(&parts), "postgresql://an%20n:p%40ss%3Aw%2Frd@db:5432/d%20b");
+    let options = database(&parts).connect_options().expect("valid");
+    assert_eq!((options.get_username(), options.get_host(), options.get_database()), ("an n", "db", Some("d b")));
+    let socket =
+        database(&["--postgres-server", "/var/run/pg", "--postgres-port", "5433"]).connect_options().expect("valid");
+    assert_eq!(socket.get_socket().and_then(|path| path.to_str()), Some("/var/run/pg"));
+    database(&["--postgres-server", "::1"]).connect_options().expect("IPv6 is fine");
+    for bad in ["mysql://u:topsecret@h/db", "u:topsecret@h", "postgresql://u:topsecret@h:port/db"] {
+        let error = database(&["--database-url", bad]).connect_options().expect_err(bad).to_string();
+        assert!(!error.contains("topsecret"), "{error}");
+    }
+}
+
+#[test]
+fn switches_are_written_in_many_ways() {
+    for (text, on) in
+        [("true", true), ("True", true), ("1", true), ("yes", true), ("false", false), ("0", false), ("off", false)]
+    {
+        assert_eq!(parse(&[&format!("--debug={text}")]).expect(text).app.debug, on, "{text}");
+    }
+    parse(&["--log-format", "TEXT"]).expect("any case");
+    parse(&["--access-token-expire-minutes", "0"]).expect_err("a token must live");
+    parse(&["--argon2-memory-kib", "8", "--argon2-parallelism", "4"])
+        .expect("each is fine")
+        .validate()
+        .expect_err("not both");
+}
