@@ -108,31 +108,33 @@ impl Reply {
     /// The response, with its `ETag` where the document says so, and as 304 when the client has it already.
     pub(crate) fn into_response(mut self, operation: &Operation, request: &Parts) -> Response {
         self.link_next_page(request.uri.query());
+        let mut known = false;
         let mut response = match self.body {
             Payload::Empty => Response::new(Body::empty()),
             Payload::Bytes(bytes) if operation.etag && self.status == StatusCode::OK => {
                 let tag = etag::tag(&bytes);
-                let known = operation.statuses.contains(&304)
+                known = operation.statuses.contains(&304)
                     && request.headers.get(IF_NONE_MATCH).is_some_and(|condition| etag::none_match(condition, &tag));
-                let mut response = Response::new(if known { Body::empty() } else { Body::from(bytes) });
-                *response.headers_mut() = self.headers;
                 if let Ok(tag) = HeaderValue::try_from(tag) {
-                    response.headers_mut().insert(ETAG, tag);
+                    self.headers.insert(ETAG, tag);
                 }
-                if known {
-                    response.headers_mut().remove(CONTENT_TYPE);
-                    *response.status_mut() = StatusCode::NOT_MODIFIED;
-                }
-                return response;
+                Response::new(if known { Body::empty() } else { Body::from(bytes) })
             }
             Payload::Bytes(bytes) => Response::new(Body::from(bytes)),
             Payload::Stream(body) => Response::new(body),
             Payload::Events(events) => {
-                Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(10))).into_response()
+                let alive = KeepAlive::new().interval(Duration::from_secs(10));
+                let (parts, body) = Sse::new(events).keep_alive(alive).into_response().into_parts();
+                self.headers.extend(parts.headers);
+                Response::new(body)
             }
         };
+        if known {
+            self.headers.remove(CONTENT_TYPE);
+            self.status = StatusCode::NOT_MODIFIED;
+        }
         *response.status_mut() = self.status;
-        response.headers_mut().extend(self.headers);
+        *response.headers_mut() = self.headers;
         response
     }
 

@@ -20,57 +20,59 @@ use crate::operation::{Caller, Operation, Security, Service};
 use crate::problem::{Place, Problem, RequestId};
 
 /// Serves an operation that demands a token.
-pub async fn authenticated<S, I, R, F>(
+pub fn authenticated<S, I, R, F>(
     operation: &'static Operation,
     service: Arc<S>,
     request: Request,
     decode: fn(&mut Input<'_>) -> Option<I>,
     call: impl FnOnce(Arc<S>, S::Caller, I) -> F,
-) -> Response
+) -> impl Future<Output = Response>
 where
     S: Service,
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let authenticate = async |parts: &Parts| admit(operation, &*service, parts).await;
-    serve(operation, request, authenticate, decode, |caller, input| call(Arc::clone(&service), caller, input)).await
+    let door = Arc::clone(&service);
+    let authenticate = async move |parts: &Parts| admit(operation, &*door, parts).await;
+    serve(operation, request, authenticate, decode, |caller, input| call(service, caller, input))
 }
 
 /// Serves an operation that takes a token but does not demand one.
-pub async fn optional<S, I, R, F>(
+pub fn optional<S, I, R, F>(
     operation: &'static Operation,
     service: Arc<S>,
     request: Request,
     decode: fn(&mut Input<'_>) -> Option<I>,
     call: impl FnOnce(Arc<S>, Option<S::Caller>, I) -> F,
-) -> Response
+) -> impl Future<Output = Response>
 where
     S: Service,
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let authenticate = async |parts: &Parts| match parts.headers.contains_key(AUTHORIZATION) {
-        true => admit(operation, &*service, parts).await.map(Some),
+    let door = Arc::clone(&service);
+    let authenticate = async move |parts: &Parts| match parts.headers.contains_key(AUTHORIZATION) {
+        true => admit(operation, &*door, parts).await.map(Some),
         false => Ok(None),
     };
-    serve(operation, request, authenticate, decode, |caller, input| call(Arc::clone(&service), caller, input)).await
+    serve(operation, request, authenticate, decode, |caller, input| call(service, caller, input))
 }
 
 /// Serves an operation that is open to anybody.
-pub async fn public<S, I, R, F>(
+pub fn public<S, I, R, F>(
     operation: &'static Operation,
     service: Arc<S>,
     request: Request,
     decode: fn(&mut Input<'_>) -> Option<I>,
     call: impl FnOnce(Arc<S>, I) -> F,
-) -> Response
+) -> impl Future<Output = Response>
 where
     S: Service,
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
     let authenticate = async |_: &Parts| Ok(());
-    serve(operation, request, authenticate, decode, |(), input| call(Arc::clone(&service), input)).await
+    serve(operation, request, authenticate, decode, |(), input| call(service, input))
 }
 
 /// The caller, if the token is good and carries what the document demands.
@@ -97,12 +99,13 @@ where
     let (mut parts, body) = request.into_parts();
     let id = parts.extensions.get::<RequestId>().cloned();
     let waiting_for_body = AtomicBool::new(false);
-    let road = async {
+    // Pinned where it stands: it is some kilobytes, and what wraps it would move it.
+    let road = std::pin::pin!(async {
         let caller = authenticate(&parts).await?;
         let input = receive(operation, &mut parts, body, decode, &waiting_for_body).await?;
         let reply = call(caller, input).await.map_err(Into::into)?.into_reply()?;
         Ok(reply.into_response(operation, &parts))
-    };
+    });
     // A panic costs its own request and no other; the deadline covers everything up to the first byte of the answer.
     let result = match tokio::time::timeout(operation.deadline, AssertUnwindSafe(road).catch_unwind()).await {
         Ok(Ok(result)) => result,

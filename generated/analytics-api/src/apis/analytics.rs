@@ -128,7 +128,10 @@ impl contract::Answer for ExportPageViewsResponse {
     }
 }
 
-async fn handle_export_page_views<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_export_page_views<S: Analytics>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &EXPORT_PAGE_VIEWS,
         service,
@@ -155,7 +158,6 @@ async fn handle_export_page_views<S: Analytics>(State(service): State<Arc<S>>, r
         },
         async |service: Arc<S>, caller, (params,)| service.export_page_views(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/p3/analytics/breakdown/{dimension}`
@@ -199,7 +201,10 @@ impl contract::Answer for GetBreakdownResponse {
     }
 }
 
-async fn handle_get_breakdown<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_breakdown<S: Analytics>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &GET_BREAKDOWN,
         service,
@@ -223,7 +228,6 @@ async fn handle_get_breakdown<S: Analytics>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, (params,)| service.get_breakdown(params).await,
     )
-    .await
 }
 
 /// `GET /api/p3/analytics/time-series`
@@ -267,7 +271,10 @@ impl contract::Answer for GetTimeSeriesResponse {
     }
 }
 
-async fn handle_get_time_series<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_time_series<S: Analytics>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &GET_TIME_SERIES,
         service,
@@ -293,7 +300,6 @@ async fn handle_get_time_series<S: Analytics>(State(service): State<Arc<S>>, req
         },
         async |service: Arc<S>, (params,)| service.get_time_series(params).await,
     )
-    .await
 }
 
 /// `GET /api/p3/analytics/top-paths/optimized`
@@ -333,7 +339,10 @@ impl contract::Answer for GetTopPathsResponse {
     }
 }
 
-async fn handle_get_top_paths<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_top_paths<S: Analytics>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &GET_TOP_PATHS,
         service,
@@ -347,7 +356,6 @@ async fn handle_get_top_paths<S: Analytics>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, (params,)| service.get_top_paths(params).await,
     )
-    .await
 }
 
 /// `GET /api/p3/analytics/top-paths/slow`
@@ -387,7 +395,10 @@ impl contract::Answer for GetTopPathsSlowResponse {
     }
 }
 
-async fn handle_get_top_paths_slow<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_top_paths_slow<S: Analytics>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &GET_TOP_PATHS_SLOW,
         service,
@@ -401,7 +412,6 @@ async fn handle_get_top_paths_slow<S: Analytics>(State(service): State<Arc<S>>, 
         },
         async |service: Arc<S>, (params,)| service.get_top_paths_slow(params).await,
     )
-    .await
 }
 
 /// `GET /api/p3/analytics/uniques`
@@ -441,7 +451,7 @@ impl contract::Answer for GetUniquesResponse {
     }
 }
 
-async fn handle_get_uniques<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_uniques<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &GET_UNIQUES,
         service,
@@ -456,7 +466,6 @@ async fn handle_get_uniques<S: Analytics>(State(service): State<Arc<S>>, request
         },
         async |service: Arc<S>, (params,)| service.get_uniques(params).await,
     )
-    .await
 }
 
 /// `GET /api/p3/analytics/live`
@@ -492,7 +501,7 @@ impl contract::Answer for StreamLiveResponse {
     }
 }
 
-async fn handle_stream_live<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_stream_live<S: Analytics>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &STREAM_LIVE,
         service,
@@ -504,5 +513,4 @@ async fn handle_stream_live<S: Analytics>(State(service): State<Arc<S>>, request
         },
         async |service: Arc<S>, (params,)| service.stream_live(params).await,
     )
-    .await
 }

@@ -93,7 +93,7 @@ impl contract::Answer for EraseUserResponse {
     }
 }
 
-async fn handle_erase_user<S: Ingest>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_erase_user<S: Ingest>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &ERASE_USER,
         service,
@@ -105,7 +105,6 @@ async fn handle_erase_user<S: Ingest>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, caller, (params,)| service.erase_user(caller, params).await,
     )
-    .await
 }
 
 /// `DELETE /api/p3/visitors/{visitor}/page-views`
@@ -141,7 +140,7 @@ impl contract::Answer for EraseVisitorResponse {
     }
 }
 
-async fn handle_erase_visitor<S: Ingest>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_erase_visitor<S: Ingest>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &ERASE_VISITOR,
         service,
@@ -154,7 +153,6 @@ async fn handle_erase_visitor<S: Ingest>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, caller, (params,)| service.erase_visitor(caller, params).await,
     )
-    .await
 }
 
 /// `POST /api/p3/page-views`
@@ -187,7 +185,10 @@ impl contract::Answer for RecordPageViewResponse {
     }
 }
 
-async fn handle_record_page_view<S: Ingest>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_record_page_view<S: Ingest>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::optional(
         &RECORD_PAGE_VIEW,
         service,
@@ -198,7 +199,6 @@ async fn handle_record_page_view<S: Ingest>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, caller, (body,)| service.record_page_view(caller, body).await,
     )
-    .await
 }
 
 /// `POST /api/p3/page-views/batch`
@@ -234,7 +234,10 @@ impl contract::Answer for RecordPageViewsResponse {
     }
 }
 
-async fn handle_record_page_views<S: Ingest>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_record_page_views<S: Ingest>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::optional(
         &RECORD_PAGE_VIEWS,
         service,
@@ -249,5 +252,4 @@ async fn handle_record_page_views<S: Ingest>(State(service): State<Arc<S>>, requ
         },
         async |service: Arc<S>, caller, (body,)| service.record_page_views(caller, body).await,
     )
-    .await
 }

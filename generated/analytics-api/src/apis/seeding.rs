@@ -71,7 +71,7 @@ impl contract::Answer for GetSeedJobResponse {
     }
 }
 
-async fn handle_get_seed_job<S: Seeding>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_seed_job<S: Seeding>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::optional(
         &GET_SEED_JOB,
         service,
@@ -83,7 +83,6 @@ async fn handle_get_seed_job<S: Seeding>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, caller, (params,)| service.get_seed_job(caller, params).await,
     )
-    .await
 }
 
 /// `POST /api/p3/analytics/seed`
@@ -129,7 +128,7 @@ impl contract::Answer for SeedResponse {
     }
 }
 
-async fn handle_seed<S: Seeding>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_seed<S: Seeding>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::optional(
         &SEED,
         service,
@@ -144,5 +143,4 @@ async fn handle_seed<S: Seeding>(State(service): State<Arc<S>>, request: Request
         },
         async |service: Arc<S>, caller, (params,)| service.seed(caller, params).await,
     )
-    .await
 }

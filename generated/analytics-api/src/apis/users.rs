@@ -48,7 +48,7 @@ impl contract::Answer for GetMeResponse {
     }
 }
 
-async fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_ME,
         service,
@@ -56,5 +56,4 @@ async fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.get_me(caller).await,
     )
-    .await
 }

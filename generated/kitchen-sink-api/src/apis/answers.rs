@@ -108,7 +108,7 @@ impl contract::Answer for AnswerBinaryResponse {
     }
 }
 
-async fn handle_answer_binary<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_answer_binary<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ANSWER_BINARY,
         service,
@@ -116,7 +116,6 @@ async fn handle_answer_binary<S: Answers>(State(service): State<Arc<S>>, request
         |_input| Some(()),
         async |service: Arc<S>, ()| service.answer_binary().await,
     )
-    .await
 }
 
 /// `GET /sink/answers/csv`
@@ -145,7 +144,7 @@ impl contract::Answer for AnswerCsvResponse {
     }
 }
 
-async fn handle_answer_csv<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_answer_csv<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ANSWER_CSV,
         service,
@@ -153,7 +152,6 @@ async fn handle_answer_csv<S: Answers>(State(service): State<Arc<S>>, request: R
         |_input| Some(()),
         async |service: Arc<S>, ()| service.answer_csv().await,
     )
-    .await
 }
 
 /// `GET /sink/answers/events`
@@ -189,7 +187,7 @@ impl contract::Answer for AnswerEventsResponse {
     }
 }
 
-async fn handle_answer_events<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_answer_events<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ANSWER_EVENTS,
         service,
@@ -201,7 +199,6 @@ async fn handle_answer_events<S: Answers>(State(service): State<Arc<S>>, request
         },
         async |service: Arc<S>, (params,)| service.answer_events(params).await,
     )
-    .await
 }
 
 /// `GET /sink/answers/ndjson`
@@ -230,7 +227,7 @@ impl contract::Answer for AnswerNdjsonResponse {
     }
 }
 
-async fn handle_answer_ndjson<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_answer_ndjson<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ANSWER_NDJSON,
         service,
@@ -238,7 +235,6 @@ async fn handle_answer_ndjson<S: Answers>(State(service): State<Arc<S>>, request
         |_input| Some(()),
         async |service: Arc<S>, ()| service.answer_ndjson().await,
     )
-    .await
 }
 
 /// `GET /sink/answers/several`
@@ -292,7 +288,10 @@ impl contract::Answer for AnswerSeveralResponse {
     }
 }
 
-async fn handle_answer_several<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_answer_several<S: Answers>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &ANSWER_SEVERAL,
         service,
@@ -303,7 +302,6 @@ async fn handle_answer_several<S: Answers>(State(service): State<Arc<S>>, reques
         },
         async |service: Arc<S>, (params,)| service.answer_several(params).await,
     )
-    .await
 }
 
 /// `GET /sink/answers/text`
@@ -332,7 +330,7 @@ impl contract::Answer for AnswerTextResponse {
     }
 }
 
-async fn handle_answer_text<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_answer_text<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ANSWER_TEXT,
         service,
@@ -340,7 +338,6 @@ async fn handle_answer_text<S: Answers>(State(service): State<Arc<S>>, request: 
         |_input| Some(()),
         async |service: Arc<S>, ()| service.answer_text().await,
     )
-    .await
 }
 
 /// `POST /sink/things`
@@ -378,7 +375,7 @@ impl contract::Answer for CreateThingResponse {
     }
 }
 
-async fn handle_create_thing<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_create_thing<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &CREATE_THING,
         service,
@@ -389,7 +386,6 @@ async fn handle_create_thing<S: Answers>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, caller, (body,)| service.create_thing(caller, body).await,
     )
-    .await
 }
 
 /// `DELETE /sink/things/{thing_id}`
@@ -425,7 +421,7 @@ impl contract::Answer for DeleteThingResponse {
     }
 }
 
-async fn handle_delete_thing<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_delete_thing<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &DELETE_THING,
         service,
@@ -437,7 +433,6 @@ async fn handle_delete_thing<S: Answers>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, caller, (params,)| service.delete_thing(caller, params).await,
     )
-    .await
 }
 
 /// `GET /sink/things/{thing_id}`
@@ -475,7 +470,7 @@ impl contract::Answer for GetThingResponse {
     }
 }
 
-async fn handle_get_thing<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_thing<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &GET_THING,
         service,
@@ -489,7 +484,6 @@ async fn handle_get_thing<S: Answers>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, (params,)| service.get_thing(params).await,
     )
-    .await
 }
 
 /// `GET /sink/things`
@@ -543,7 +537,7 @@ impl contract::Answer for ListThingsResponse {
     }
 }
 
-async fn handle_list_things<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_list_things<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &LIST_THINGS,
         service,
@@ -564,7 +558,6 @@ async fn handle_list_things<S: Answers>(State(service): State<Arc<S>>, request: 
         },
         async |service: Arc<S>, (params,)| service.list_things(params).await,
     )
-    .await
 }
 
 /// `PUT /sink/things/{thing_id}`
@@ -606,7 +599,7 @@ impl contract::Answer for PutThingResponse {
     }
 }
 
-async fn handle_put_thing<S: Answers>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_put_thing<S: Answers>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PUT_THING,
         service,
@@ -620,5 +613,4 @@ async fn handle_put_thing<S: Answers>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, caller, (params, body)| service.put_thing(caller, params, body).await,
     )
-    .await
 }

@@ -134,7 +134,7 @@ impl contract::Answer for EchoArraysResponse {
     }
 }
 
-async fn handle_echo_arrays<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_arrays<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_ARRAYS,
         service,
@@ -145,7 +145,6 @@ async fn handle_echo_arrays<S: Bodies>(State(service): State<Arc<S>>, request: R
         },
         async |service: Arc<S>, (body,)| service.echo_arrays(body).await,
     )
-    .await
 }
 
 /// `POST /sink/choices`
@@ -178,7 +177,7 @@ impl contract::Answer for EchoChoicesResponse {
     }
 }
 
-async fn handle_echo_choices<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_choices<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_CHOICES,
         service,
@@ -189,7 +188,6 @@ async fn handle_echo_choices<S: Bodies>(State(service): State<Arc<S>>, request: 
         },
         async |service: Arc<S>, (body,)| service.echo_choices(body).await,
     )
-    .await
 }
 
 /// `POST /sink/defaults`
@@ -222,7 +220,7 @@ impl contract::Answer for EchoDefaultsResponse {
     }
 }
 
-async fn handle_echo_defaults<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_defaults<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_DEFAULTS,
         service,
@@ -233,7 +231,6 @@ async fn handle_echo_defaults<S: Bodies>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, (body,)| service.echo_defaults(body).await,
     )
-    .await
 }
 
 /// `POST /sink/form`
@@ -266,7 +263,7 @@ impl contract::Answer for EchoFormResponse {
     }
 }
 
-async fn handle_echo_form<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_form<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_FORM,
         service,
@@ -277,7 +274,6 @@ async fn handle_echo_form<S: Bodies>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, (body,)| service.echo_form(body).await,
     )
-    .await
 }
 
 /// `POST /sink/list`
@@ -310,7 +306,7 @@ impl contract::Answer for EchoListResponse {
     }
 }
 
-async fn handle_echo_list<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_list<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_LIST,
         service,
@@ -325,7 +321,6 @@ async fn handle_echo_list<S: Bodies>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, (body,)| service.echo_list(body).await,
     )
-    .await
 }
 
 /// `POST /sink/maps`
@@ -358,7 +353,7 @@ impl contract::Answer for EchoMapsResponse {
     }
 }
 
-async fn handle_echo_maps<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_maps<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_MAPS,
         service,
@@ -369,7 +364,6 @@ async fn handle_echo_maps<S: Bodies>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, (body,)| service.echo_maps(body).await,
     )
-    .await
 }
 
 /// `POST /sink/nested`
@@ -402,7 +396,7 @@ impl contract::Answer for EchoNestedResponse {
     }
 }
 
-async fn handle_echo_nested<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_nested<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_NESTED,
         service,
@@ -413,7 +407,6 @@ async fn handle_echo_nested<S: Bodies>(State(service): State<Arc<S>>, request: R
         },
         async |service: Arc<S>, (body,)| service.echo_nested(body).await,
     )
-    .await
 }
 
 /// `POST /sink/nullables`
@@ -446,7 +439,7 @@ impl contract::Answer for EchoNullablesResponse {
     }
 }
 
-async fn handle_echo_nullables<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_nullables<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_NULLABLES,
         service,
@@ -457,7 +450,6 @@ async fn handle_echo_nullables<S: Bodies>(State(service): State<Arc<S>>, request
         },
         async |service: Arc<S>, (body,)| service.echo_nullables(body).await,
     )
-    .await
 }
 
 /// `POST /sink/numbers`
@@ -490,7 +482,7 @@ impl contract::Answer for EchoNumbersResponse {
     }
 }
 
-async fn handle_echo_numbers<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_numbers<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_NUMBERS,
         service,
@@ -501,7 +493,6 @@ async fn handle_echo_numbers<S: Bodies>(State(service): State<Arc<S>>, request: 
         },
         async |service: Arc<S>, (body,)| service.echo_numbers(body).await,
     )
-    .await
 }
 
 /// `POST /sink/open`
@@ -534,7 +525,7 @@ impl contract::Answer for EchoOpenResponse {
     }
 }
 
-async fn handle_echo_open<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_open<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_OPEN,
         service,
@@ -545,7 +536,6 @@ async fn handle_echo_open<S: Bodies>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, (body,)| service.echo_open(body).await,
     )
-    .await
 }
 
 /// `POST /sink/optional-body`
@@ -581,7 +571,10 @@ impl contract::Answer for EchoOptionalBodyResponse {
     }
 }
 
-async fn handle_echo_optional_body<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_optional_body<S: Bodies>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_OPTIONAL_BODY,
         service,
@@ -592,7 +585,6 @@ async fn handle_echo_optional_body<S: Bodies>(State(service): State<Arc<S>>, req
         },
         async |service: Arc<S>, (body,)| service.echo_optional_body(body).await,
     )
-    .await
 }
 
 /// `PATCH /sink/patch`
@@ -625,7 +617,7 @@ impl contract::Answer for EchoPatchResponse {
     }
 }
 
-async fn handle_echo_patch<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_patch<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_PATCH,
         service,
@@ -636,7 +628,6 @@ async fn handle_echo_patch<S: Bodies>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, (body,)| service.echo_patch(body).await,
     )
-    .await
 }
 
 /// `POST /sink/rows`
@@ -669,7 +660,7 @@ impl contract::Answer for EchoRowsResponse {
     }
 }
 
-async fn handle_echo_rows<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_rows<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_ROWS,
         service,
@@ -684,7 +675,6 @@ async fn handle_echo_rows<S: Bodies>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, (body,)| service.echo_rows(body).await,
     )
-    .await
 }
 
 /// `POST /sink/strings`
@@ -717,7 +707,7 @@ impl contract::Answer for EchoStringsResponse {
     }
 }
 
-async fn handle_echo_strings<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_strings<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_STRINGS,
         service,
@@ -728,7 +718,6 @@ async fn handle_echo_strings<S: Bodies>(State(service): State<Arc<S>>, request: 
         },
         async |service: Arc<S>, (body,)| service.echo_strings(body).await,
     )
-    .await
 }
 
 /// `POST /sink/rows/each`
@@ -764,7 +753,7 @@ impl contract::Answer for SortRowsResponse {
     }
 }
 
-async fn handle_sort_rows<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_sort_rows<S: Bodies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &SORT_ROWS,
         service,
@@ -779,5 +768,4 @@ async fn handle_sort_rows<S: Bodies>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, (body,)| service.sort_rows(body).await,
     )
-    .await
 }

@@ -80,7 +80,10 @@ impl contract::Answer for EchoHeadersResponse {
     }
 }
 
-async fn handle_echo_headers<S: Parameters>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_headers<S: Parameters>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_HEADERS,
         service,
@@ -97,7 +100,6 @@ async fn handle_echo_headers<S: Parameters>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, (params,)| service.echo_headers(params).await,
     )
-    .await
 }
 
 /// `GET /sink/path/{whole}/{code}/{key}/{color}/{day}`
@@ -141,7 +143,7 @@ impl contract::Answer for EchoPathResponse {
     }
 }
 
-async fn handle_echo_path<S: Parameters>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_path<S: Parameters>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_PATH,
         service,
@@ -158,7 +160,6 @@ async fn handle_echo_path<S: Parameters>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, (params,)| service.echo_path(params).await,
     )
-    .await
 }
 
 /// `GET /sink/query`
@@ -218,7 +219,7 @@ impl contract::Answer for EchoQueryResponse {
     }
 }
 
-async fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_QUERY,
         service,
@@ -262,7 +263,6 @@ async fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request
         },
         async |service: Arc<S>, (params,)| service.echo_query(params).await,
     )
-    .await
 }
 
 /// `GET /sink/query-arrays`
@@ -306,7 +306,10 @@ impl contract::Answer for EchoQueryArraysResponse {
     }
 }
 
-async fn handle_echo_query_arrays<S: Parameters>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_echo_query_arrays<S: Parameters>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &ECHO_QUERY_ARRAYS,
         service,
@@ -336,5 +339,4 @@ async fn handle_echo_query_arrays<S: Parameters>(State(service): State<Arc<S>>, 
         },
         async |service: Arc<S>, (params,)| service.echo_query_arrays(params).await,
     )
-    .await
 }

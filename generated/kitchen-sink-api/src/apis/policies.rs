@@ -106,7 +106,7 @@ impl contract::Answer for AskDeadlineResponse {
     }
 }
 
-async fn handle_ask_deadline<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_deadline<S: Policies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ASK_DEADLINE,
         service,
@@ -117,7 +117,6 @@ async fn handle_ask_deadline<S: Policies>(State(service): State<Arc<S>>, request
         },
         async |service: Arc<S>, (params,)| service.ask_deadline(params).await,
     )
-    .await
 }
 
 /// `POST /sink/policies/guarded-body`
@@ -150,7 +149,10 @@ impl contract::Answer for AskGuardedBodyResponse {
     }
 }
 
-async fn handle_ask_guarded_body<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_guarded_body<S: Policies>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &ASK_GUARDED_BODY,
         service,
@@ -161,7 +163,6 @@ async fn handle_ask_guarded_body<S: Policies>(State(service): State<Arc<S>>, req
         },
         async |service: Arc<S>, caller, (body,)| service.ask_guarded_body(caller, body).await,
     )
-    .await
 }
 
 /// `POST /sink/policies/idempotent`
@@ -206,7 +207,10 @@ impl contract::Answer for AskIdempotentResponse {
     }
 }
 
-async fn handle_ask_idempotent<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_idempotent<S: Policies>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &ASK_IDEMPOTENT,
         service,
@@ -220,7 +224,6 @@ async fn handle_ask_idempotent<S: Policies>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, caller, (params, body)| service.ask_idempotent(caller, params, body).await,
     )
-    .await
 }
 
 /// `GET /sink/policies/optional`
@@ -249,7 +252,7 @@ impl contract::Answer for AskOptionalResponse {
     }
 }
 
-async fn handle_ask_optional<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_optional<S: Policies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::optional(
         &ASK_OPTIONAL,
         service,
@@ -257,7 +260,6 @@ async fn handle_ask_optional<S: Policies>(State(service): State<Arc<S>>, request
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.ask_optional(caller).await,
     )
-    .await
 }
 
 /// `GET /sink/policies/public`
@@ -286,7 +288,7 @@ impl contract::Answer for AskPublicResponse {
     }
 }
 
-async fn handle_ask_public<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_public<S: Policies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &ASK_PUBLIC,
         service,
@@ -294,7 +296,6 @@ async fn handle_ask_public<S: Policies>(State(service): State<Arc<S>>, request: 
         |_input| Some(()),
         async |service: Arc<S>, ()| service.ask_public().await,
     )
-    .await
 }
 
 /// `GET /sink/policies/rate`
@@ -323,7 +324,7 @@ impl contract::Answer for AskRateResponse {
     }
 }
 
-async fn handle_ask_rate<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_rate<S: Policies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &ASK_RATE,
         service,
@@ -331,7 +332,6 @@ async fn handle_ask_rate<S: Policies>(State(service): State<Arc<S>>, request: Re
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.ask_rate(caller).await,
     )
-    .await
 }
 
 /// `POST /sink/policies/small-body`
@@ -360,7 +360,10 @@ impl contract::Answer for AskSmallBodyResponse {
     }
 }
 
-async fn handle_ask_small_body<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_small_body<S: Policies>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &ASK_SMALL_BODY,
         service,
@@ -371,7 +374,6 @@ async fn handle_ask_small_body<S: Policies>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, (body,)| service.ask_small_body(body).await,
     )
-    .await
 }
 
 /// `GET /sink/policies/superuser`
@@ -400,7 +402,10 @@ impl contract::Answer for AskSuperuserResponse {
     }
 }
 
-async fn handle_ask_superuser<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_superuser<S: Policies>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &ASK_SUPERUSER,
         service,
@@ -408,7 +413,6 @@ async fn handle_ask_superuser<S: Policies>(State(service): State<Arc<S>>, reques
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.ask_superuser(caller).await,
     )
-    .await
 }
 
 /// `GET /sink/policies/user`
@@ -437,7 +441,7 @@ impl contract::Answer for AskUserResponse {
     }
 }
 
-async fn handle_ask_user<S: Policies>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_ask_user<S: Policies>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &ASK_USER,
         service,
@@ -445,5 +449,4 @@ async fn handle_ask_user<S: Policies>(State(service): State<Arc<S>>, request: Re
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.ask_user(caller).await,
     )
-    .await
 }

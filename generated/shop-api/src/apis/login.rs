@@ -70,7 +70,10 @@ impl contract::Answer for LoginAccessTokenResponse {
     }
 }
 
-async fn handle_login_access_token<S: Login>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_login_access_token<S: Login>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &LOGIN_ACCESS_TOKEN,
         service,
@@ -81,7 +84,6 @@ async fn handle_login_access_token<S: Login>(State(service): State<Arc<S>>, requ
         },
         async |service: Arc<S>, (body,)| service.login_access_token(body).await,
     )
-    .await
 }
 
 /// `POST /api/v2/auth/logout`
@@ -110,7 +112,7 @@ impl contract::Answer for LogoutResponse {
     }
 }
 
-async fn handle_logout<S: Login>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_logout<S: Login>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &LOGOUT,
         service,
@@ -118,7 +120,6 @@ async fn handle_logout<S: Login>(State(service): State<Arc<S>>, request: Request
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.logout(caller).await,
     )
-    .await
 }
 
 /// `POST /api/v2/auth/signup`
@@ -151,7 +152,7 @@ impl contract::Answer for SignupResponse {
     }
 }
 
-async fn handle_signup<S: Login>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_signup<S: Login>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &SIGNUP,
         service,
@@ -162,5 +163,4 @@ async fn handle_signup<S: Login>(State(service): State<Arc<S>>, request: Request
         },
         async |service: Arc<S>, (body,)| service.signup(body).await,
     )
-    .await
 }

@@ -114,7 +114,10 @@ impl contract::Answer for DiscardDeadLetterResponse {
     }
 }
 
-async fn handle_discard_dead_letter<S: Operations>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_discard_dead_letter<S: Operations>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &DISCARD_DEAD_LETTER,
         service,
@@ -126,7 +129,6 @@ async fn handle_discard_dead_letter<S: Operations>(State(service): State<Arc<S>>
         },
         async |service: Arc<S>, caller, (params,)| service.discard_dead_letter(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v2/admin/dead-letters/{dead_letter_id}`
@@ -162,7 +164,10 @@ impl contract::Answer for GetDeadLetterResponse {
     }
 }
 
-async fn handle_get_dead_letter<S: Operations>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_dead_letter<S: Operations>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_DEAD_LETTER,
         service,
@@ -174,7 +179,6 @@ async fn handle_get_dead_letter<S: Operations>(State(service): State<Arc<S>>, re
         },
         async |service: Arc<S>, caller, (params,)| service.get_dead_letter(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v2/admin/queue`
@@ -203,7 +207,7 @@ impl contract::Answer for GetQueueResponse {
     }
 }
 
-async fn handle_get_queue<S: Operations>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_queue<S: Operations>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_QUEUE,
         service,
@@ -211,7 +215,6 @@ async fn handle_get_queue<S: Operations>(State(service): State<Arc<S>>, request:
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.get_queue(caller).await,
     )
-    .await
 }
 
 /// `GET /api/v2/admin/dead-letters`
@@ -267,7 +270,10 @@ impl contract::Answer for ListDeadLettersResponse {
     }
 }
 
-async fn handle_list_dead_letters<S: Operations>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_list_dead_letters<S: Operations>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &LIST_DEAD_LETTERS,
         service,
@@ -297,7 +303,6 @@ async fn handle_list_dead_letters<S: Operations>(State(service): State<Arc<S>>, 
         },
         async |service: Arc<S>, caller, (params,)| service.list_dead_letters(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v2/products/{product_id}/ledger`
@@ -344,7 +349,10 @@ impl contract::Answer for ListStockEntriesResponse {
     }
 }
 
-async fn handle_list_stock_entries<S: Operations>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_list_stock_entries<S: Operations>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &LIST_STOCK_ENTRIES,
         service,
@@ -361,7 +369,6 @@ async fn handle_list_stock_entries<S: Operations>(State(service): State<Arc<S>>,
         },
         async |service: Arc<S>, caller, (params,)| service.list_stock_entries(caller, params).await,
     )
-    .await
 }
 
 /// `POST /api/v2/admin/dead-letters/{dead_letter_id}/requeue`
@@ -397,7 +404,10 @@ impl contract::Answer for RequeueDeadLetterResponse {
     }
 }
 
-async fn handle_requeue_dead_letter<S: Operations>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_requeue_dead_letter<S: Operations>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &REQUEUE_DEAD_LETTER,
         service,
@@ -409,5 +419,4 @@ async fn handle_requeue_dead_letter<S: Operations>(State(service): State<Arc<S>>
         },
         async |service: Arc<S>, caller, (params,)| service.requeue_dead_letter(caller, params).await,
     )
-    .await
 }

@@ -136,7 +136,7 @@ impl contract::Answer for CancelOrderResponse {
     }
 }
 
-async fn handle_cancel_order<S: Orders>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_cancel_order<S: Orders>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &CANCEL_ORDER,
         service,
@@ -151,7 +151,6 @@ async fn handle_cancel_order<S: Orders>(State(service): State<Arc<S>>, request: 
         },
         async |service: Arc<S>, caller, (params,)| service.cancel_order(caller, params).await,
     )
-    .await
 }
 
 /// `POST /api/v2/orders`
@@ -201,7 +200,7 @@ impl contract::Answer for CreateOrderResponse {
     }
 }
 
-async fn handle_create_order<S: Orders>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_create_order<S: Orders>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &CREATE_ORDER,
         service,
@@ -215,7 +214,6 @@ async fn handle_create_order<S: Orders>(State(service): State<Arc<S>>, request: 
         },
         async |service: Arc<S>, caller, (params, body)| service.create_order(caller, params, body).await,
     )
-    .await
 }
 
 /// `GET /api/v2/orders/{order_id}`
@@ -253,7 +251,7 @@ impl contract::Answer for GetOrderResponse {
     }
 }
 
-async fn handle_get_order<S: Orders>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_order<S: Orders>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_ORDER,
         service,
@@ -267,7 +265,6 @@ async fn handle_get_order<S: Orders>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, caller, (params,)| service.get_order(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v2/orders/{order_id}/timeline`
@@ -303,7 +300,10 @@ impl contract::Answer for GetOrderTimelineResponse {
     }
 }
 
-async fn handle_get_order_timeline<S: Orders>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_order_timeline<S: Orders>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_ORDER_TIMELINE,
         service,
@@ -315,7 +315,6 @@ async fn handle_get_order_timeline<S: Orders>(State(service): State<Arc<S>>, req
         },
         async |service: Arc<S>, caller, (params,)| service.get_order_timeline(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v2/orders`
@@ -377,7 +376,7 @@ impl contract::Answer for ListOrdersResponse {
     }
 }
 
-async fn handle_list_orders<S: Orders>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_list_orders<S: Orders>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &LIST_ORDERS,
         service,
@@ -414,7 +413,6 @@ async fn handle_list_orders<S: Orders>(State(service): State<Arc<S>>, request: R
         },
         async |service: Arc<S>, caller, (params,)| service.list_orders(caller, params).await,
     )
-    .await
 }
 
 /// `POST /api/v2/orders/{order_id}/pay`
@@ -459,7 +457,7 @@ impl contract::Answer for PayOrderResponse {
     }
 }
 
-async fn handle_pay_order<S: Orders>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_pay_order<S: Orders>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PAY_ORDER,
         service,
@@ -474,7 +472,6 @@ async fn handle_pay_order<S: Orders>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, caller, (params,)| service.pay_order(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v2/orders/{order_id}/events`
@@ -514,7 +511,10 @@ impl contract::Answer for StreamOrderEventsResponse {
     }
 }
 
-async fn handle_stream_order_events<S: Orders>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_stream_order_events<S: Orders>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &STREAM_ORDER_EVENTS,
         service,
@@ -534,5 +534,4 @@ async fn handle_stream_order_events<S: Orders>(State(service): State<Arc<S>>, re
         },
         async |service: Arc<S>, caller, (params,)| service.stream_order_events(caller, params).await,
     )
-    .await
 }

@@ -118,7 +118,7 @@ impl contract::Answer for AdjustStockResponse {
     }
 }
 
-async fn handle_adjust_stock<S: Products>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_adjust_stock<S: Products>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &ADJUST_STOCK,
         service,
@@ -135,7 +135,6 @@ async fn handle_adjust_stock<S: Products>(State(service): State<Arc<S>>, request
         },
         async |service: Arc<S>, caller, (params,)| service.adjust_stock(caller, params).await,
     )
-    .await
 }
 
 /// `POST /api/v2/products`
@@ -169,7 +168,10 @@ impl contract::Answer for CreateProductResponse {
     }
 }
 
-async fn handle_create_product<S: Products>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_create_product<S: Products>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &CREATE_PRODUCT,
         service,
@@ -180,7 +182,6 @@ async fn handle_create_product<S: Products>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, caller, (body,)| service.create_product(caller, body).await,
     )
-    .await
 }
 
 /// `DELETE /api/v2/products/{product_id}`
@@ -218,7 +219,10 @@ impl contract::Answer for DeleteProductResponse {
     }
 }
 
-async fn handle_delete_product<S: Products>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_delete_product<S: Products>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &DELETE_PRODUCT,
         service,
@@ -231,7 +235,6 @@ async fn handle_delete_product<S: Products>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, caller, (params,)| service.delete_product(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v2/products/{product_id}`
@@ -269,7 +272,7 @@ impl contract::Answer for GetProductResponse {
     }
 }
 
-async fn handle_get_product<S: Products>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_product<S: Products>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &GET_PRODUCT,
         service,
@@ -283,7 +286,6 @@ async fn handle_get_product<S: Products>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, (params,)| service.get_product(params).await,
     )
-    .await
 }
 
 /// `GET /api/v2/products`
@@ -341,7 +343,10 @@ impl contract::Answer for ListProductsResponse {
     }
 }
 
-async fn handle_list_products<S: Products>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_list_products<S: Products>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &LIST_PRODUCTS,
         service,
@@ -372,7 +377,6 @@ async fn handle_list_products<S: Products>(State(service): State<Arc<S>>, reques
         },
         async |service: Arc<S>, (params,)| service.list_products(params).await,
     )
-    .await
 }
 
 /// `PATCH /api/v2/products/{product_id}`
@@ -414,7 +418,10 @@ impl contract::Answer for PatchProductResponse {
     }
 }
 
-async fn handle_patch_product<S: Products>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_patch_product<S: Products>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &PATCH_PRODUCT,
         service,
@@ -428,5 +435,4 @@ async fn handle_patch_product<S: Products>(State(service): State<Arc<S>>, reques
         },
         async |service: Arc<S>, caller, (params, body)| service.patch_product(caller, params, body).await,
     )
-    .await
 }

@@ -65,7 +65,10 @@ impl contract::Answer for LoginAccessTokenResponse {
     }
 }
 
-async fn handle_login_access_token<S: Login>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_login_access_token<S: Login>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::public(
         &LOGIN_ACCESS_TOKEN,
         service,
@@ -76,7 +79,6 @@ async fn handle_login_access_token<S: Login>(State(service): State<Arc<S>>, requ
         },
         async |service: Arc<S>, (body,)| service.login_access_token(body).await,
     )
-    .await
 }
 
 /// `POST /api/v1/auth/logout`
@@ -105,7 +107,7 @@ impl contract::Answer for LogoutResponse {
     }
 }
 
-async fn handle_logout<S: Login>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_logout<S: Login>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &LOGOUT,
         service,
@@ -113,7 +115,6 @@ async fn handle_logout<S: Login>(State(service): State<Arc<S>>, request: Request
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.logout(caller).await,
     )
-    .await
 }
 
 /// `POST /api/v1/auth/signup`
@@ -146,7 +147,7 @@ impl contract::Answer for SignupResponse {
     }
 }
 
-async fn handle_signup<S: Login>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_signup<S: Login>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::public(
         &SIGNUP,
         service,
@@ -157,7 +158,6 @@ async fn handle_signup<S: Login>(State(service): State<Arc<S>>, request: Request
         },
         async |service: Arc<S>, (body,)| service.signup(body).await,
     )
-    .await
 }
 
 /// `POST /api/v1/auth/login/test-token`
@@ -186,7 +186,7 @@ impl contract::Answer for TestTokenResponse {
     }
 }
 
-async fn handle_test_token<S: Login>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_test_token<S: Login>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &TEST_TOKEN,
         service,
@@ -194,5 +194,4 @@ async fn handle_test_token<S: Login>(State(service): State<Arc<S>>, request: Req
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| service.test_token(caller).await,
     )
-    .await
 }

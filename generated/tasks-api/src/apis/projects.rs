@@ -97,7 +97,10 @@ impl contract::Answer for CreateProjectResponse {
     }
 }
 
-async fn handle_create_project<S: Projects>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_create_project<S: Projects>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &CREATE_PROJECT,
         service,
@@ -108,7 +111,6 @@ async fn handle_create_project<S: Projects>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, caller, (body,)| service.create_project(caller, body).await,
     )
-    .await
 }
 
 /// `DELETE /api/v1/projects/{project_id}`
@@ -146,7 +148,10 @@ impl contract::Answer for DeleteProjectResponse {
     }
 }
 
-async fn handle_delete_project<S: Projects>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_delete_project<S: Projects>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &DELETE_PROJECT,
         service,
@@ -159,7 +164,6 @@ async fn handle_delete_project<S: Projects>(State(service): State<Arc<S>>, reque
         },
         async |service: Arc<S>, caller, (params,)| service.delete_project(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v1/projects/{project_id}`
@@ -197,7 +201,7 @@ impl contract::Answer for GetProjectResponse {
     }
 }
 
-async fn handle_get_project<S: Projects>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_project<S: Projects>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_PROJECT,
         service,
@@ -211,7 +215,6 @@ async fn handle_get_project<S: Projects>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, caller, (params,)| service.get_project(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v1/projects`
@@ -267,7 +270,10 @@ impl contract::Answer for ListProjectsResponse {
     }
 }
 
-async fn handle_list_projects<S: Projects>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_list_projects<S: Projects>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &LIST_PROJECTS,
         service,
@@ -296,7 +302,6 @@ async fn handle_list_projects<S: Projects>(State(service): State<Arc<S>>, reques
         },
         async |service: Arc<S>, caller, (params,)| service.list_projects(caller, params).await,
     )
-    .await
 }
 
 /// `PATCH /api/v1/projects/{project_id}`
@@ -338,7 +343,10 @@ impl contract::Answer for PatchProjectResponse {
     }
 }
 
-async fn handle_patch_project<S: Projects>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_patch_project<S: Projects>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
     contract::authenticated(
         &PATCH_PROJECT,
         service,
@@ -352,7 +360,6 @@ async fn handle_patch_project<S: Projects>(State(service): State<Arc<S>>, reques
         },
         async |service: Arc<S>, caller, (params, body)| service.patch_project(caller, params, body).await,
     )
-    .await
 }
 
 /// `PUT /api/v1/projects/{project_id}`
@@ -390,7 +397,7 @@ impl contract::Answer for PutProjectResponse {
     }
 }
 
-async fn handle_put_project<S: Projects>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_put_project<S: Projects>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PUT_PROJECT,
         service,
@@ -404,5 +411,4 @@ async fn handle_put_project<S: Projects>(State(service): State<Arc<S>>, request:
         },
         async |service: Arc<S>, caller, (params, body)| service.put_project(caller, params, body).await,
     )
-    .await
 }

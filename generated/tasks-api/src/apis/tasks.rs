@@ -117,7 +117,7 @@ impl contract::Answer for AssignTaskResponse {
     }
 }
 
-async fn handle_assign_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_assign_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &ASSIGN_TASK,
         service,
@@ -131,7 +131,6 @@ async fn handle_assign_task<S: Tasks>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, caller, (params,)| service.assign_task(caller, params).await,
     )
-    .await
 }
 
 /// `POST /api/v1/tasks`
@@ -165,7 +164,7 @@ impl contract::Answer for CreateTaskResponse {
     }
 }
 
-async fn handle_create_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_create_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &CREATE_TASK,
         service,
@@ -176,7 +175,6 @@ async fn handle_create_task<S: Tasks>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, caller, (body,)| service.create_task(caller, body).await,
     )
-    .await
 }
 
 /// `DELETE /api/v1/tasks/{task_id}`
@@ -214,7 +212,7 @@ impl contract::Answer for DeleteTaskResponse {
     }
 }
 
-async fn handle_delete_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_delete_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &DELETE_TASK,
         service,
@@ -227,7 +225,6 @@ async fn handle_delete_task<S: Tasks>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, caller, (params,)| service.delete_task(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v1/tasks/{task_id}`
@@ -265,7 +262,7 @@ impl contract::Answer for GetTaskResponse {
     }
 }
 
-async fn handle_get_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_TASK,
         service,
@@ -279,7 +276,6 @@ async fn handle_get_task<S: Tasks>(State(service): State<Arc<S>>, request: Reque
         },
         async |service: Arc<S>, caller, (params,)| service.get_task(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v1/tasks`
@@ -345,7 +341,7 @@ impl contract::Answer for ListTasksResponse {
     }
 }
 
-async fn handle_list_tasks<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_list_tasks<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &LIST_TASKS,
         service,
@@ -390,7 +386,6 @@ async fn handle_list_tasks<S: Tasks>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, caller, (params,)| service.list_tasks(caller, params).await,
     )
-    .await
 }
 
 /// `PATCH /api/v1/tasks/{task_id}`
@@ -432,7 +427,7 @@ impl contract::Answer for PatchTaskResponse {
     }
 }
 
-async fn handle_patch_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_patch_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PATCH_TASK,
         service,
@@ -446,7 +441,6 @@ async fn handle_patch_task<S: Tasks>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, caller, (params, body)| service.patch_task(caller, params, body).await,
     )
-    .await
 }
 
 /// `PUT /api/v1/tasks/{task_id}`
@@ -484,7 +478,7 @@ impl contract::Answer for PutTaskResponse {
     }
 }
 
-async fn handle_put_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_put_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PUT_TASK,
         service,
@@ -498,7 +492,6 @@ async fn handle_put_task<S: Tasks>(State(service): State<Arc<S>>, request: Reque
         },
         async |service: Arc<S>, caller, (params, body)| service.put_task(caller, params, body).await,
     )
-    .await
 }
 
 /// `POST /api/v1/tasks/{task_id}/status/{status}`
@@ -536,7 +529,7 @@ impl contract::Answer for SetTaskStatusResponse {
     }
 }
 
-async fn handle_set_task_status<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_set_task_status<S: Tasks>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &SET_TASK_STATUS,
         service,
@@ -549,5 +542,4 @@ async fn handle_set_task_status<S: Tasks>(State(service): State<Arc<S>>, request
         },
         async |service: Arc<S>, caller, (params,)| service.set_task_status(caller, params).await,
     )
-    .await
 }

@@ -127,7 +127,7 @@ impl contract::Answer for CreateUserResponse {
     }
 }
 
-async fn handle_create_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_create_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &CREATE_USER,
         service,
@@ -138,7 +138,6 @@ async fn handle_create_user<S: Users>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, caller, (body,)| service.create_user(caller, body).await,
     )
-    .await
 }
 
 /// `DELETE /api/v1/users/{user_id}`
@@ -176,7 +175,7 @@ impl contract::Answer for DeleteUserResponse {
     }
 }
 
-async fn handle_delete_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_delete_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &DELETE_USER,
         service,
@@ -189,7 +188,6 @@ async fn handle_delete_user<S: Users>(State(service): State<Arc<S>>, request: Re
         },
         async |service: Arc<S>, caller, (params,)| service.delete_user(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v1/users/me`
@@ -225,7 +223,7 @@ impl contract::Answer for GetMeResponse {
     }
 }
 
-async fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_ME,
         service,
@@ -237,7 +235,6 @@ async fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request
         },
         async |service: Arc<S>, caller, (params,)| service.get_me(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v1/users/{user_id}`
@@ -275,7 +272,7 @@ impl contract::Answer for GetUserResponse {
     }
 }
 
-async fn handle_get_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_get_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &GET_USER,
         service,
@@ -289,7 +286,6 @@ async fn handle_get_user<S: Users>(State(service): State<Arc<S>>, request: Reque
         },
         async |service: Arc<S>, caller, (params,)| service.get_user(caller, params).await,
     )
-    .await
 }
 
 /// `GET /api/v1/users`
@@ -345,7 +341,7 @@ impl contract::Answer for ListUsersResponse {
     }
 }
 
-async fn handle_list_users<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_list_users<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &LIST_USERS,
         service,
@@ -374,7 +370,6 @@ async fn handle_list_users<S: Users>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, caller, (params,)| service.list_users(caller, params).await,
     )
-    .await
 }
 
 /// `PATCH /api/v1/users/me`
@@ -414,7 +409,7 @@ impl contract::Answer for PatchMeResponse {
     }
 }
 
-async fn handle_patch_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_patch_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PATCH_ME,
         service,
@@ -426,7 +421,6 @@ async fn handle_patch_me<S: Users>(State(service): State<Arc<S>>, request: Reque
         },
         async |service: Arc<S>, caller, (params, body)| service.patch_me(caller, params, body).await,
     )
-    .await
 }
 
 /// `PATCH /api/v1/users/{user_id}`
@@ -468,7 +462,7 @@ impl contract::Answer for PatchUserResponse {
     }
 }
 
-async fn handle_patch_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_patch_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PATCH_USER,
         service,
@@ -482,7 +476,6 @@ async fn handle_patch_user<S: Users>(State(service): State<Arc<S>>, request: Req
         },
         async |service: Arc<S>, caller, (params, body)| service.patch_user(caller, params, body).await,
     )
-    .await
 }
 
 /// `PUT /api/v1/users/me`
@@ -522,7 +515,7 @@ impl contract::Answer for PutMeResponse {
     }
 }
 
-async fn handle_put_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_put_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PUT_ME,
         service,
@@ -534,7 +527,6 @@ async fn handle_put_me<S: Users>(State(service): State<Arc<S>>, request: Request
         },
         async |service: Arc<S>, caller, (params, body)| service.put_me(caller, params, body).await,
     )
-    .await
 }
 
 /// `PUT /api/v1/users/{user_id}`
@@ -576,7 +568,7 @@ impl contract::Answer for PutUserResponse {
     }
 }
 
-async fn handle_put_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> Response {
+fn handle_put_user<S: Users>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
     contract::authenticated(
         &PUT_USER,
         service,
@@ -590,5 +582,4 @@ async fn handle_put_user<S: Users>(State(service): State<Arc<S>>, request: Reque
         },
         async |service: Arc<S>, caller, (params, body)| service.put_user(caller, params, body).await,
     )
-    .await
 }
