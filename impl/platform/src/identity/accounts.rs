@@ -1,6 +1,7 @@
 //! Signing up, logging in, and telling whom a token belongs to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::{Caller, Problem};
 use serde::Serialize;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use super::passwords::{Passwords, Verdict};
 use super::sessions::Sessions;
-use super::tokens::{Tokens, refused};
+use super::tokens::{Tokens, refused, seconds};
 use super::users::{self, NewUser, User};
 use crate::database::Database;
 use crate::error::Result;
@@ -34,6 +35,11 @@ impl Principal {
     /// Whether the user may do everything.
     pub fn is_superuser(&self) -> bool {
         self.is_superuser
+    }
+
+    /// How long the token is still good.
+    pub(crate) fn remaining(&self) -> Duration {
+        Duration::from_secs(self.expires.saturating_sub(seconds()))
     }
 
     /// Id (`jti`) of the token.
@@ -109,10 +115,10 @@ impl Accounts {
             SELECT u.is_superuser FROM users u
             WHERE u.id = $1 AND u.is_active AND u.session_epoch = $2
               AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = $3)";
-        let claims = self.tokens.verify(token)?;
-        if let Some(known) = self.sessions.get(&claims.jti) {
+        if let Some(known) = self.sessions.get(token) {
             return Ok(known);
         }
+        let claims = self.tokens.verify(token)?;
         let user: i64 = claims.sub.parse().map_err(|_| refused("its subject is not a user id"))?;
         let ticket = self.sessions.ticket();
         let is_superuser = sqlx::query_scalar(SQL)
@@ -123,7 +129,7 @@ impl Accounts {
             .await?
             .ok_or_else(|| refused("its user is gone or its session has ended"))?;
         let principal = Principal { user, is_superuser, token: claims.jti, expires: claims.exp };
-        self.sessions.remember(principal, ticket);
+        self.sessions.remember(token, principal, ticket);
         Ok(principal)
     }
 

@@ -15,28 +15,28 @@ use super::accounts::Principal;
 
 /// The longest a revocation may go unnoticed, were every notification lost.
 const LIFE: Duration = Duration::from_secs(1);
-/// More tokens than this are not remembered; about 100 bytes each.
-const MOST: usize = 10_000;
+/// More tokens than this are not remembered; about half a kilobyte each.
+const MOST: usize = 5_000;
 /// Pause before listening again after the connection broke.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Principals by token id.
+/// Principals by the text of their tokens, so that a token that is known is not verified again either.
 #[derive(Default)]
 pub(crate) struct Sessions {
     listening: AtomicBool,
     /// Raised by every removal: what was read before it may be out of date and is not remembered.
     generation: AtomicU64,
-    known: Mutex<HashMap<Uuid, (Principal, Instant)>>,
+    known: Mutex<HashMap<Box<str>, (Principal, Instant)>>,
 }
 
 impl Sessions {
     /// Whom the token belongs to, if that was read less than a second ago.
-    pub(crate) fn get(&self, jti: &Uuid) -> Option<Principal> {
+    pub(crate) fn get(&self, token: &str) -> Option<Principal> {
         if !self.listening.load(Ordering::Acquire) {
             return None;
         }
         let known = self.lock();
-        known.get(jti).filter(|(_, until)| *until > Instant::now()).map(|(principal, _)| *principal)
+        known.get(token).filter(|(_, until)| *until > Instant::now()).map(|(principal, _)| *principal)
     }
 
     /// To be taken before the database is asked, and given to [`Sessions::remember`].
@@ -45,7 +45,7 @@ impl Sessions {
     }
 
     /// Remembers what the database said, unless something changed since it was asked.
-    pub(crate) fn remember(&self, principal: Principal, (generation, asked): (u64, Instant)) {
+    pub(crate) fn remember(&self, token: &str, principal: Principal, (generation, asked): (u64, Instant)) {
         let mut known = self.lock();
         // Checked under the lock, or a removal could slip between the check and the insertion.
         if !self.listening.load(Ordering::Acquire) || self.generation.load(Ordering::Acquire) != generation {
@@ -58,14 +58,14 @@ impl Sessions {
                 known.clear();
             }
         }
-        known.insert(principal.token_id(), (principal, asked + LIFE));
+        known.insert(token.into(), (principal, asked + LIFE.min(principal.remaining())));
     }
 
     /// Forgets one token.
     pub(crate) fn forget_token(&self, jti: &Uuid) {
         let mut known = self.lock();
         self.generation.fetch_add(1, Ordering::AcqRel);
-        known.remove(jti);
+        known.retain(|_, (principal, _)| principal.token_id() != *jti);
     }
 
     /// Forgets every token of a user.
@@ -82,7 +82,7 @@ impl Sessions {
         known.clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, (Principal, Instant)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, (Principal, Instant)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -129,6 +129,7 @@ pub(crate) fn refused(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) 
     Problem::unauthorized("invalid_token", "The token is not, or no longer, good.").with_cause(why)
 }
 
-fn seconds() -> u64 {
+/// Now, as tokens tell time.
+pub(crate) fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
