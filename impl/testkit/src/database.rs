@@ -17,6 +17,9 @@ const LOCK: &str = "SELECT pg_advisory_lock(7305423198540022)";
 const LEFT_BEHIND: Duration = Duration::from_secs(600);
 
 /// A fresh, migrated database with the demo data in it.
+///
+/// Tests that connect to it run on a multi-threaded runtime: dropping it blocks the thread of the test, and Postgres
+/// waits with a `DROP DATABASE` for every connection that is about to log in, for up to a minute.
 pub struct TestDatabase {
     name: String,
     url: String,

@@ -1,0 +1,124 @@
+//! Where every test happens: the service on a real port, behind everything that surrounds it in production, on a
+//! database of its own with the demo data in it.
+
+use std::sync::Arc;
+
+use http::Method;
+use platform::Database;
+use platform::http::{Description, Readiness};
+use platform::identity::Accounts;
+use platform::settings::AuthSettings;
+use serde_json::{Value, json};
+use tasks::TasksService;
+use testkit::{Answer, Client, TestDatabase, TestServer};
+
+pub const LOGIN: &str = "/api/v1/auth/login/access-token";
+pub const ME: &str = "/api/v1/users/me";
+pub const PASSWORD: &str = "correct horse";
+/// The key this world's tokens are signed with.
+pub const KEY: &str = "a key that belongs to the tests only, and is long enough";
+
+/// Hashing that costs nothing: few tests are about how long it takes.
+const CHEAP: [&str; 6] = ["--secret-key", KEY, "--argon2-memory-kib", "64", "--argon2-iterations", "1"];
+
+pub struct World {
+    /// Speaks to the service as nobody.
+    pub nobody: Client,
+    pub server: TestServer,
+    // Last: the service's connections should be gone when the database is dropped.
+    pub database: TestDatabase,
+}
+
+/// Somebody with an account, logged in.
+pub struct Person {
+    pub id: i64,
+    pub email: String,
+    pub client: Client,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With flags of the HTTP settings.
+    pub async fn with(flags: &[&str]) -> Self {
+        let database = TestDatabase::new().await;
+        let server = serve(&database, flags);
+        Self { nobody: server.client(), server, database }
+    }
+
+    /// An account of its own, logged in. `name` becomes `name@example.com`.
+    pub async fn person(&self, name: &str) -> Person {
+        let email = format!("{name}@example.com");
+        let account = json!({"email": email, "password": PASSWORD, "full_name": name});
+        let id = id(&self.nobody.post("/api/v1/auth/signup", &account).await.expect(200));
+        Person { id, client: self.login(&email, PASSWORD).await, email }
+    }
+
+    /// The demo superuser.
+    pub async fn admin(&self) -> Client {
+        self.login("admin@example.com", "admin").await
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Client {
+        self.nobody.login(LOGIN, email, password).await
+    }
+}
+
+impl Person {
+    pub fn token(&self) -> &str {
+        self.client.token().expect("a person is logged in")
+    }
+
+    /// A new project of this person's, as it was answered.
+    pub async fn project(&self, title: &str) -> Value {
+        self.client.post("/api/v1/projects", &json!({"title": title})).await.expect(201)
+    }
+
+    /// A new task in one of this person's projects; `fields` are added to it.
+    pub async fn task(&self, project: &Value, title: &str, fields: Value) -> Value {
+        let mut task = json!({"title": title, "project_id": project["id"]});
+        task.as_object_mut().expect("an object").extend(fields.as_object().cloned().expect("fields are an object"));
+        self.client.post("/api/v1/tasks", &task).await.expect(201)
+    }
+}
+
+/// One more process of the service, as it were, on the same database.
+pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
+    let settings = database.settings();
+    let auth: AuthSettings = testkit::settings(&CHEAP);
+    let db = Database::new(&settings, "tasks").expect("the URL is one");
+    let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
+    let needs = Readiness { database: Some(db.clone()), cache: None };
+    let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
+    TestServer::start(description, tasks::router(Arc::new(TasksService::new(db, accounts))), needs, flags)
+}
+
+pub fn id(object: &Value) -> i64 {
+    object["id"].as_i64().expect("an id")
+}
+
+/// The ids of a list, in its order.
+pub fn ids(list: &Value) -> Vec<i64> {
+    list.as_array().expect("a list").iter().map(id).collect()
+}
+
+/// Any request with an optional JSON body.
+pub async fn ask(client: &Client, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    let method: Method = method.parse().expect("a method");
+    let request = client.request(method, path);
+    client
+        .send(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+}
+
+/// `path` with a query; the values are encoded.
+pub fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {
+    let mut url = reqwest::Url::parse("http://x").expect("a URL");
+    url.query_pairs_mut().extend_pairs(pairs);
+    format!("{path}?{}", url.query().unwrap_or_default())
+}
