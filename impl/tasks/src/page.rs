@@ -1,15 +1,20 @@
 //! Pages of a list: an order that is total, and a cursor that names a place in it.
+//!
+//! A cursor is good for the list, the order and the filters it was made with: anywhere else its place would be another.
+
+use std::hash::{Hash, Hasher};
 
 use chrono::{DateTime, Utc};
 use contract::Problem;
 use platform::Result;
 use platform::cursor::Cursor;
 use sqlx::{Postgres, QueryBuilder};
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// What a list is sorted by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order {
-    /// As the document writes it; part of every cursor, since a place makes sense in its own order only.
+    /// As the document writes it.
     pub(crate) name: &'static str,
     /// The SQL expression of the key.
     pub(crate) key: &'static str,
@@ -40,6 +45,8 @@ pub(crate) enum Key {
 
 /// Which part of a list is asked for.
 pub(crate) struct Page<'a> {
+    /// See [`fingerprint`].
+    pub(crate) list: u64,
     pub(crate) order: Order,
     pub(crate) cursor: Option<&'a str>,
     pub(crate) skip: i64,
@@ -74,7 +81,7 @@ impl Page<'_> {
             sql.push(format_args!("{key}{direction} NULLS LAST, "));
         }
         sql.push(format_args!("{id}{direction} LIMIT ")).push_bind(self.limit + 1);
-        if self.skip > 0 {
+        if self.skip > 0 && self.cursor.is_none() {
             sql.push(" OFFSET ").push_bind(self.skip);
         }
         Ok(())
@@ -93,14 +100,19 @@ impl Page<'_> {
             Key::Text(text) => Some(text),
             Key::Time(Some(time)) => Some(time.to_rfc3339()),
         };
-        Some(Cursor { sort: self.order.name.to_owned(), key, id }.encode())
+        Some(Cursor { sort: self.name(), key, id }.encode())
+    }
+
+    /// What a cursor calls this list in this order.
+    fn name(&self) -> String {
+        format!("{}.{:x}", self.order.name, self.list)
     }
 
     fn place(&self) -> Result<Option<(Key, i64)>, Problem> {
         let Some(cursor) = self.cursor else { return Ok(None) };
         let Cursor { sort, key, id } = Cursor::decode(cursor)?;
         let place = match (self.order.kind, key) {
-            _ if sort != self.order.name => None,
+            _ if sort != self.name() => None,
             (Kind::Id, None) => Some(Key::Id),
             (Kind::Text, Some(text)) if !text.contains('\0') => Some(Key::Text(text)),
             (Kind::Time, None) => Some(Key::Time(None)),
@@ -111,6 +123,18 @@ impl Page<'_> {
         };
         place.map(|place| Some((place, id))).ok_or_else(platform::cursor::not_found)
     }
+}
+
+/// Tells lists apart by name and filters, in every process and on every machine alike.
+pub(crate) fn fingerprint(list: impl Hash) -> u64 {
+    let mut hasher = Xxh3Default::new();
+    list.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The text to search for, if any: an empty one is in everything.
+pub(crate) fn searched(q: Option<&str>) -> Option<&str> {
+    q.filter(|text| !text.is_empty())
 }
 
 /// `text` as a LIKE pattern that finds it anywhere.

@@ -7,7 +7,7 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use tasks_api::apis::projects::ListProjectsParams;
 use tasks_api::models::{Project, ProjectCreate, ProjectDetail, ProjectSort, ProjectUpdate, Task};
 
-use crate::page::{Key, Kind, Order, Page, containing};
+use crate::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 use crate::projection::{self, project_columns, task_columns};
 
 /// A project is shown with at most this many of its tasks; the list of tasks pages through more.
@@ -105,7 +105,13 @@ pub(crate) async fn list(
 ) -> Result<(Vec<Project>, Option<String>)> {
     const SQL: &str = concat!("SELECT ", project_columns!(), " FROM projects p WHERE TRUE");
     let sort = params.sort.unwrap_or(ProjectSort::Id);
-    let page = Page { order: order(sort), cursor: params.cursor.as_deref(), skip: params.skip, limit: params.limit };
+    let page = Page {
+        list: fingerprint(("projects", searched(params.q.as_deref()))),
+        order: order(sort),
+        cursor: params.cursor.as_deref(),
+        skip: params.skip,
+        limit: params.limit,
+    };
     let mut sql = QueryBuilder::new(SQL);
     filter(&mut sql, caller, params);
     page.finish(&mut sql, "p.id")?;
@@ -126,7 +132,7 @@ fn filter(sql: &mut QueryBuilder<Postgres>, caller: &Principal, params: &ListPro
     if !caller.is_superuser() {
         sql.push(" AND p.owner_id = ").push_bind(caller.user_id());
     }
-    if let Some(text) = params.q.as_deref().filter(|text| !text.is_empty()) {
+    if let Some(text) = searched(params.q.as_deref()) {
         sql.push(" AND (p.title ILIKE ").push_bind(containing(text));
         sql.push(" OR p.description ILIKE ").push_bind(containing(text)).push(")");
     }

@@ -7,7 +7,7 @@ use sqlx::{Postgres, QueryBuilder};
 use tasks_api::apis::tasks::ListTasksParams;
 use tasks_api::models::{Task, TaskCreate, TaskDetail, TaskSort, TaskStatus, TaskStatusInput, TaskUpdate};
 
-use crate::page::{Key, Kind, Order, Page, containing};
+use crate::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 use crate::projection::{self, task_columns, task_detail};
 
 /// Whether the caller ($2, superuser $3) may see a task `t`.
@@ -158,7 +158,22 @@ pub(crate) async fn list(
     const SQL: &str =
         concat!("SELECT ", task_columns!(), " FROM tasks t LEFT JOIN users u ON u.id = t.assignee_id WHERE TRUE");
     let sort = params.sort.unwrap_or(TaskSort::Id);
-    let page = Page { order: order(sort), cursor: params.cursor.as_deref(), skip: params.skip, limit: params.limit };
+    let ListTasksParams { project_id, assignee_id, due_after, due_before, skip, limit, .. } = *params;
+    let page = Page {
+        list: fingerprint((
+            "tasks",
+            statuses(params),
+            project_id,
+            assignee_id,
+            due_after,
+            due_before,
+            searched(params.q.as_deref()),
+        )),
+        order: order(sort),
+        cursor: params.cursor.as_deref(),
+        skip,
+        limit,
+    };
     let mut sql = QueryBuilder::new(SQL);
     filter(&mut sql, caller, params);
     page.finish(&mut sql, "t.id")?;
@@ -194,8 +209,7 @@ fn filter(sql: &mut QueryBuilder<Postgres>, caller: &Principal, params: &ListTas
             sql.push_bind(me).push(" UNION SELECT v.id FROM tasks v WHERE v.assignee_id = ").push_bind(me).push(")");
         }
     }
-    if let Some(statuses) = &params.status {
-        let statuses: Vec<&str> = statuses.iter().map(|input| status(*input).as_str()).collect();
+    if let Some(statuses) = statuses(params) {
         sql.push(" AND t.status = ANY(").push_bind(statuses).push(")");
     }
     if let Some(assignee) = params.assignee_id {
@@ -207,10 +221,19 @@ fn filter(sql: &mut QueryBuilder<Postgres>, caller: &Principal, params: &ListTas
     if let Some(before) = params.due_before {
         sql.push(" AND t.due_date < ").push_bind(before);
     }
-    if let Some(text) = params.q.as_deref().filter(|text| !text.is_empty()) {
+    if let Some(text) = searched(params.q.as_deref()) {
         sql.push(" AND (t.title ILIKE ").push_bind(containing(text));
         sql.push(" OR t.description ILIKE ").push_bind(containing(text)).push(")");
     }
+}
+
+/// The states asked for, each once, in one order and spelling.
+fn statuses(params: &ListTasksParams) -> Option<Vec<&'static str>> {
+    let inputs = params.status.as_ref()?;
+    let mut statuses: Vec<_> = inputs.iter().map(|input| status(*input).as_str()).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    Some(statuses)
 }
 
 fn order(sort: TaskSort) -> Order {

@@ -6,7 +6,7 @@ use sqlx::{Postgres, QueryBuilder};
 use tasks_api::apis::users::ListUsersParams;
 use tasks_api::models::{User, UserSort};
 
-use crate::page::{Key, Kind, Order, Page, containing};
+use crate::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 use crate::projection::{self, user_columns};
 
 /// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends.
@@ -26,7 +26,13 @@ pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<()> {
 pub(crate) async fn list(db: impl PgExecutor<'_>, params: &ListUsersParams) -> Result<(Vec<User>, Option<String>)> {
     const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE TRUE");
     let sort = params.sort.unwrap_or(UserSort::Id);
-    let page = Page { order: order(sort), cursor: params.cursor.as_deref(), skip: params.skip, limit: params.limit };
+    let page = Page {
+        list: fingerprint(("users", searched(params.q.as_deref()))),
+        order: order(sort),
+        cursor: params.cursor.as_deref(),
+        skip: params.skip,
+        limit: params.limit,
+    };
     let mut sql = QueryBuilder::new(SQL);
     filter(&mut sql, params);
     page.finish(&mut sql, "u.id")?;
@@ -44,7 +50,7 @@ pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListUsersParams) -> 
 }
 
 fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListUsersParams) {
-    if let Some(text) = params.q.as_deref().filter(|text| !text.is_empty()) {
+    if let Some(text) = searched(params.q.as_deref()) {
         sql.push(" AND (u.email ILIKE ").push_bind(containing(text));
         sql.push(" OR u.full_name ILIKE ").push_bind(containing(text)).push(")");
     }

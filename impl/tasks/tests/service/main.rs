@@ -1,6 +1,7 @@
 //! What the tasks service does, asked over HTTP: every test starts it on a port and a database of its own.
 
 mod conditional;
+mod cursors;
 mod defects;
 mod filters;
 mod listing;
