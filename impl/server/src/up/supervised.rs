@@ -22,7 +22,7 @@ const STEADY: Duration = Duration::from_secs(30);
 
 /// A role's process and how to make another.
 #[derive(Debug)]
-pub(crate) struct Role {
+pub(crate) struct Supervised {
     name: &'static str,
     bind: IpAddr,
     port: u16,
@@ -39,7 +39,7 @@ enum State {
     Dead { until: Instant },
 }
 
-impl Role {
+impl Supervised {
     pub(crate) fn start(name: &'static str, bind: IpAddr, port: u16, env: Env, logs: &Path) -> Result<Self> {
         // Asked for once: a binary that is rebuilt meanwhile changes what the answer is.
         let (program, log) = (std::env::current_exe()?, Log::open(logs, name)?);
@@ -98,7 +98,7 @@ impl Role {
     }
 }
 
-impl Drop for Role {
+impl Drop for Supervised {
     fn drop(&mut self) {
         // Only on the way out of a failure; nobody is left to tell.
         let _ = stop(std::slice::from_mut(self), Duration::from_secs(5));
@@ -106,8 +106,8 @@ impl Drop for Role {
 }
 
 /// Asks all at once and waits for all until one deadline, then kills.
-pub(crate) fn stop(roles: &mut [Role], patience: Duration) -> Result<()> {
-    let mut children: Vec<_> = roles.iter_mut().filter_map(Role::child).collect();
+pub(crate) fn stop(roles: &mut [Supervised], patience: Duration) -> Result<()> {
+    let mut children: Vec<_> = roles.iter_mut().filter_map(Supervised::child).collect();
     process::stop_all(&mut children, &[(Signal::SIGTERM, patience)]).context("cannot stop the roles")
 }
 
