@@ -47,8 +47,8 @@ pub async fn read(socket: &mut TcpStream) -> Answer {
     }
 }
 
-/// The answer, if it is all there.
-fn parse(bytes: &[u8], ended: bool) -> Option<Answer> {
+/// The answer, if it is all there; when the connection has ended, what there is of it.
+pub fn parse(bytes: &[u8], ended: bool) -> Option<Answer> {
     let end = bytes.windows(4).position(|part| part == b"\r\n\r\n")?;
     let head = lossy(&bytes[..end]);
     let mut lines = head.split("\r\n");

@@ -3,12 +3,7 @@
 use contract::Security;
 use serde_json::{Value, json};
 
-use crate::world::{ME, PASSWORD, World, ask, id, ids};
-
-/// A path of the document with something in place of its parameters.
-fn concrete(path: &str) -> String {
-    path.replace("{user_id}", "1").replace("{project_id}", "1").replace("{task_id}", "1").replace("{status}", "Done")
-}
+use crate::world::{ME, PASSWORD, World, ask, concrete, id, ids};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn superuser_operations_refuse_a_users_token_before_they_look_at_anything() {

@@ -1,0 +1,195 @@
+//! Logging in, with every kind of hash a deployed database may hold, and what a refused login tells: nothing.
+
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use testkit::Answer;
+
+use crate::world::{LOGIN, ME, PASSWORD, World};
+
+/// bcrypt of `U*U`, from the test vectors of its reference implementation.
+const BCRYPT: &str = "05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
+impl World {
+    /// As provisioning scripts do it.
+    async fn provision(&self, email: &str, hashed_password: &str, active: bool) {
+        const SQL: &str = "INSERT INTO users (email, hashed_password, full_name, is_active, is_superuser)
+            VALUES ($1, $2, 'Provisioned', $3, false)
+            ON CONFLICT (email) DO UPDATE SET hashed_password = EXCLUDED.hashed_password,
+                is_active = EXCLUDED.is_active, is_superuser = EXCLUDED.is_superuser";
+        let mut db = self.database.connect().await;
+        sqlx::query(SQL).bind(email).bind(hashed_password).bind(active).execute(&mut db).await.expect("provisioned");
+    }
+
+    async fn stored(&self, email: &str) -> String {
+        let sql = AssertSqlSafe(format!("SELECT hashed_password FROM users WHERE email = '{email}'"));
+        sqlx::query_scalar(sql).fetch_one(&mut self.database.connect().await).await.expect("a user")
+    }
+
+    pub async fn try_login(&self, email: &str, password: &str) -> Answer {
+        self.nobody.form(LOGIN, &[("username", email), ("password", password)]).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provisioned_bcrypt_hash_logs_in_and_becomes_argon2id() {
+    let world = World::new().await;
+    for kind in ["$2a$", "$2b$", "$2y$"] {
+        let email = "robot@test.local";
+        let hash = format!("{kind}{BCRYPT}");
+        world.provision(email, &hash, true).await;
+        world.try_login(email, "U*V").await.expect_problem(400, "invalid_grant");
+        assert_eq!(world.stored(email).await, hash, "a wrong password replaces nothing");
+
+        let first = world.login(email, "U*U").await;
+        let replaced = world.stored(email).await;
+        assert!(replaced.starts_with("$argon2id$"), "{replaced}");
+        // The session that brought the new hash goes on, and the new hash is no less good.
+        first.get(ME).await.expect(200);
+        world.login(email, "U*U").await.get(ME).await.expect(200);
+        assert_eq!(world.stored(email).await, replaced, "a current hash stays");
+        world.try_login(email, "U*V").await.expect_problem(400, "invalid_grant");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn provisioning_twice_changes_the_password() {
+    let world = World::new().await;
+    world.provision("robot@test.local", "$2b$12$invalid", true).await;
+    world.provision("robot@test.local", &format!("$2b${BCRYPT}"), true).await;
+    let user = world.login("robot@test.local", "U*U").await.get(ME).await.expect(200);
+    assert_eq!((&user["full_name"], &user["is_superuser"]), (&json!("Provisioned"), &json!(false)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_hash_lets_nobody_in_and_is_no_failure() {
+    let world = World::new().await;
+    for stored in [
+        "plain text",
+        "",
+        "!",
+        "$",
+        "$$$$",
+        "$2b$",
+        "$2b$12$",
+        "$2b$05$tooshort",
+        "$2b$99$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "$argon2id$",
+        "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAA",
+        "$argon2id$v=19$m=4294967295,t=4294967295,p=1$AAAAAAAAAAA$AAAAAAAAAAA",
+        "$argon2i$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAA",
+        "$5$rounds=1000$salt$hash",
+        "{SSHA}aaaa",
+        "pbkdf2_sha256$1$a$b",
+    ] {
+        world.provision("odd@test.local", stored, true).await;
+        for password in [stored, "secret", ""] {
+            world.try_login("odd@test.local", password).await.expect_problem(400, "invalid_grant");
+        }
+        assert_eq!(world.stored("odd@test.local").await, stored);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_login_does_not_tell_why() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    world.provision("retired@test.local", &format!("$2b${BCRYPT}"), false).await;
+    let refusals = [
+        ("unknown@test.local", "whatever"),
+        ("unknown", "whatever"),
+        ("", ""),
+        (&*ada.email, "wrong password"),
+        (&*ada.email, ""),
+        ("retired@test.local", "U*U"),
+        ("retired@test.local", "wrong"),
+        ("' OR ''='", "' OR ''='"),
+        ("%", PASSWORD),
+        ("ada@example.co_", PASSWORD),
+    ];
+    let mut answers = Vec::new();
+    for (email, password) in refusals {
+        let answer = world.try_login(email, password).await.expect_problem(400, "invalid_grant");
+        let mut headers: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+        headers.sort();
+        answers.push((answer.without_request_id(), headers));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+    assert!(!world.stored("retired@test.local").await.starts_with("$argon2id$"), "an inactive user's hash stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_case_of_an_email_does_not_matter_unless_two_differ_by_it() {
+    let world = World::new().await;
+    world.person("Ada.Lovelace").await;
+    for spelling in ["ada.lovelace@example.com", "ADA.LOVELACE@EXAMPLE.COM", "Ada.Lovelace@example.com"] {
+        let user = world.login(spelling, PASSWORD).await.get(ME).await.expect(200);
+        assert_eq!(user["email"], "Ada.Lovelace@example.com", "kept as it was given");
+    }
+    // Older databases hold such pairs: each has its own password, and the spelling tells them apart.
+    world.provision("Twin@test.local", &format!("$2b${BCRYPT}"), true).await;
+    let made = world.login("Twin@test.local", "U*U").await.get(ME).await.expect(200);
+    world.provision("twin@test.local", &format!("$2b${BCRYPT}"), true).await;
+    let other = world.login("twin@test.local", "U*U").await.get(ME).await.expect(200);
+    assert_ne!(made["id"], other["id"]);
+    assert_eq!(world.login("Twin@test.local", "U*U").await.get(ME).await.expect(200)["id"], made["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_count_to_their_last_character() {
+    let world = World::new().await;
+    // bcrypt would have looked at 72 bytes only.
+    for (n, password) in
+        ["a".repeat(100), "ü".repeat(100), "\u{1F600}".repeat(100), "with \u{0} in it".into(), " spaces ".into()]
+            .iter()
+            .enumerate()
+    {
+        let email = format!("long{n}@test.local");
+        let account = json!({"email": email, "password": password});
+        world.nobody.post("/api/v1/auth/signup", &account).await.expect(200);
+        let mut near = password.clone();
+        near.pop();
+        for wrong in [near.clone(), format!("{near}b"), password.trim().to_uppercase(), String::new()] {
+            if wrong != *password {
+                world.try_login(&email, &wrong).await.expect_problem(400, "invalid_grant");
+            }
+        }
+        world.login(&email, password).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_answer_says_what_a_client_needs() {
+    let world = World::new().await;
+    for (email, password, scope) in
+        [("user@example.com", "user", "user"), ("admin@example.com", "admin", "user superuser")]
+    {
+        let answer = world.try_login(email, password).await;
+        assert_eq!(answer.header("cache-control"), "no-store", "RFC 6749, 5.1");
+        let token = answer.expect(200);
+        assert_eq!(
+            (&token["token_type"], &token["expires_in"], &token["scope"]),
+            (&json!("bearer"), &json!(1800), &json!(scope))
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn login_takes_a_form_and_says_so() {
+    let world = World::new().await;
+    let json = json!({"username": "user@example.com", "password": "user"});
+    world.nobody.post(LOGIN, &json).await.expect_problem(415, "unsupported_media_type");
+    let form = async |fields: &[(&str, &str)]| world.nobody.form(LOGIN, fields).await;
+    form(&[("username", "user@example.com")]).await.expect_invalid("#/password");
+    form(&[]).await.expect_invalid("#/username");
+    let both = [("username", "user@example.com"), ("password", "user")];
+    form(&[&both[..], &[("grant_type", "refresh_token")]].concat()).await.expect_invalid("#/grant_type");
+    form(&[&both[..], &[("is_superuser", "true")]].concat()).await.expect_invalid("#/is_superuser");
+    form(&[&both[..], &[("username", "admin@example.com")]].concat()).await.expect_invalid("#/username");
+    form(&[("username", "a\u{0}b"), ("password", "user")]).await.expect_invalid("#/username");
+    form(&[("username", &"a".repeat(321)), ("password", "user")]).await.expect_invalid("#/username");
+    form(&[("username", "a"), ("password", &"p".repeat(1025))]).await.expect_invalid("#/password");
+    form(&[("username", "a"), ("password", &"p".repeat(100_000))]).await.expect_problem(413, "body_too_large");
+    assert_eq!(form(&both).await.expect(200).get("refresh_token"), None::<&Value>);
+}
