@@ -1,0 +1,138 @@
+//! The tasks service as the server runs it, but what `get_task` and `list_tasks` answer is read once and then kept in
+//! memory: routing, identity, limits, logs, decoding and encoding without storage. Settings are the server's own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, RwLock};
+
+use clap::Parser;
+use platform::http::{self, App, Description, Readiness};
+use platform::identity::{Accounts, Principal};
+use platform::settings::Settings;
+use platform::{Cache, Database, Error, Result, telemetry};
+use tasks::TasksService;
+use tasks_api::apis::{login, projects, tasks as api, users};
+use tasks_api::models;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+struct FromMemory {
+    service: TasksService,
+    tasks: RwLock<HashMap<i64, models::TaskDetail>>,
+    list: RwLock<Option<(Vec<models::Task>, Option<String>)>>,
+}
+
+macro_rules! pass_on {
+    ($($operation:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        $(async fn $operation(&self, $($argument: $kind),*) -> Result<$answer> {
+            self.service.$operation($($argument),*).await
+        })*
+    };
+}
+
+impl contract::Service for FromMemory {
+    type Caller = Principal;
+    type Error = Error;
+
+    pass_on! { authenticate(token: &str) -> Principal; }
+}
+
+impl api::Tasks for FromMemory {
+    async fn get_task(&self, caller: Principal, params: api::GetTaskParams) -> Result<api::GetTaskResponse> {
+        let id = params.task_id;
+        let known = self.tasks.read().expect("no writer panics").get(&id).cloned();
+        if let Some(task) = known {
+            return Ok(api::GetTaskResponse::Ok(task));
+        }
+        let api::GetTaskResponse::Ok(task) = self.service.get_task(caller, params).await?;
+        self.tasks.write().expect("no writer panics").insert(id, task.clone());
+        Ok(api::GetTaskResponse::Ok(task))
+    }
+
+    /// One list is measured, whoever asks and whatever for.
+    async fn list_tasks(&self, caller: Principal, params: api::ListTasksParams) -> Result<api::ListTasksResponse> {
+        let known = self.list.read().expect("no writer panics").clone();
+        if let Some((body, x_next_cursor)) = known {
+            return Ok(api::ListTasksResponse::Ok { body, x_total_count: None, x_next_cursor });
+        }
+        let api::ListTasksResponse::Ok { body, x_next_cursor, x_total_count } =
+            self.service.list_tasks(caller, params).await?;
+        *self.list.write().expect("no writer panics") = Some((body.clone(), x_next_cursor.clone()));
+        Ok(api::ListTasksResponse::Ok { body, x_total_count, x_next_cursor })
+    }
+
+    pass_on! {
+        assign_task(caller: Principal, params: api::AssignTaskParams) -> api::AssignTaskResponse;
+        create_task(caller: Principal, body: models::TaskCreate) -> api::CreateTaskResponse;
+        delete_task(caller: Principal, params: api::DeleteTaskParams) -> api::DeleteTaskResponse;
+        patch_task(caller: Principal, params: api::PatchTaskParams, body: models::TaskUpdate) -> api::PatchTaskResponse;
+        put_task(caller: Principal, params: api::PutTaskParams, body: models::TaskUpdate) -> api::PutTaskResponse;
+        set_task_status(caller: Principal, params: api::SetTaskStatusParams) -> api::SetTaskStatusResponse;
+    }
+}
+
+impl login::Login for FromMemory {
+    pass_on! {
+        login_access_token(body: models::LoginForm) -> login::LoginAccessTokenResponse;
+        logout(caller: Principal) -> login::LogoutResponse;
+        signup(body: models::Signup) -> login::SignupResponse;
+        test_token(caller: Principal) -> login::TestTokenResponse;
+    }
+}
+
+impl projects::Projects for FromMemory {
+    pass_on! {
+        create_project(caller: Principal, body: models::ProjectCreate) -> projects::CreateProjectResponse;
+        delete_project(caller: Principal, params: projects::DeleteProjectParams) -> projects::DeleteProjectResponse;
+        get_project(caller: Principal, params: projects::GetProjectParams) -> projects::GetProjectResponse;
+        list_projects(caller: Principal, params: projects::ListProjectsParams) -> projects::ListProjectsResponse;
+        patch_project(caller: Principal, params: projects::PatchProjectParams, body: models::ProjectUpdate)
+            -> projects::PatchProjectResponse;
+        put_project(caller: Principal, params: projects::PutProjectParams, body: models::ProjectUpdate)
+            -> projects::PutProjectResponse;
+    }
+}
+
+impl users::Users for FromMemory {
+    pass_on! {
+        create_user(caller: Principal, body: models::UserCreate) -> users::CreateUserResponse;
+        delete_user(caller: Principal, params: users::DeleteUserParams) -> users::DeleteUserResponse;
+        get_me(caller: Principal, params: users::GetMeParams) -> users::GetMeResponse;
+        get_user(caller: Principal, params: users::GetUserParams) -> users::GetUserResponse;
+        list_users(caller: Principal, params: users::ListUsersParams) -> users::ListUsersResponse;
+        patch_me(caller: Principal, params: users::PatchMeParams, body: models::UserSelfUpdate)
+            -> users::PatchMeResponse;
+        patch_user(caller: Principal, params: users::PatchUserParams, body: models::UserUpdate)
+            -> users::PatchUserResponse;
+        put_me(caller: Principal, params: users::PutMeParams, body: models::UserSelfUpdate) -> users::PutMeResponse;
+        put_user(caller: Principal, params: users::PutUserParams, body: models::UserUpdate) -> users::PutUserResponse;
+    }
+}
+
+#[derive(Parser)]
+struct Arguments {
+    /// Port to listen on
+    #[arg(long, env = "PORT")]
+    port: u16,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[tokio::main]
+async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let Arguments { port, settings } = Arguments::parse();
+    telemetry::start(&settings.app, &settings.log)?;
+    let shutdown = http::shutdown_signal()?;
+    let database = Database::new(&settings.database, "from-memory")?;
+    let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, "from-memory")?;
+    let service = TasksService::new(database.clone(), accounts);
+    let service = FromMemory { service, tasks: RwLock::default(), list: RwLock::default() };
+    let needs = Readiness { database: Some(database), cache: Cache::new(&settings.redis, "from-memory:")? };
+    let (name, version) = ("tasks".to_owned(), "0".to_owned());
+    let description = Description { service: name, version, document: tasks::DOCUMENT };
+    let app = App::new(description, tasks::router(Arc::new(service)), &settings.http, needs);
+    let listener = http::listen(SocketAddr::new(settings.http.bind_address, port))?;
+    http::serve(vec![(listener, app)], &settings.http, shutdown).await;
+    Ok(())
+}
