@@ -39,8 +39,8 @@ piece_tests() {
     local outcome=$?
     "${doc[@]}" && return $outcome
 }
-piece_contract() { cargo build --locked -p server && tests/contract/run "$@"; }
-piece_browser() { cargo build --locked -p server && tests/browser/run; }
+piece_contract() { cargo build --locked -p server && openapi/contract-tests/run "$@"; }
+piece_browser() { cargo build --locked -p server && openapi/browser-tests/run; }
 
 # Prints "PASSED FAILED" as the runners in a log count them; one check for a piece that does not count.
 counts() { # LOG OUTCOME
@@ -50,7 +50,7 @@ counts() { # LOG OUTCOME
             if (!match(text, "[0-9]+ " word)) return 0
             return substr(text, RSTART, RLENGTH) + 0
         }
-        /^ *Summary \[.*tests? run:/ || /^test result: / || /^counts: / {
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser): / {
             passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
         }
         END {
