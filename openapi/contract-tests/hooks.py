@@ -107,6 +107,12 @@ def before_load_schema(context, raw_schema):
     schemes["oauth2"] = {"type": "http", "scheme": "bearer"}
 
 
+@schemathesis.serializer("application/x-ndjson")
+def one_row_a_line(context, value):
+    rows = value if isinstance(value, list) else [value]
+    return "\n".join(json.dumps(row) for row in rows).encode()
+
+
 def operation_id(case):
     return case.operation.definition.raw["operationId"]
 
