@@ -36,27 +36,39 @@ impl Fixture {
             .await
     }
 
+    async fn insert_once(&self, id: i64) -> Result<(), Error> {
+        let insert = sqlx::query("INSERT INTO notes VALUES ($1, 'x')").bind(id);
+        self.db
+            .write_once(move |mut tx| async move { insert.execute(&mut *tx).await.map(drop).map_err(Error::from) })
+            .await
+    }
+
     async fn count(&self) -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM notes").fetch_one(self.db.reads()).await.expect("count")
     }
 }
 
-/// The regression of a lost write: requests are cancelled at every moment of a transaction, also of one that waits
-/// for a connection, and what was acknowledged to the others must be there.
+/// The regression of a lost write: transactions are cancelled at every moment, and would otherwise be refused and
+/// rolled back. Single statements that follow on the same connections are acknowledged, so they must be there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_write_is_lost_to_cancellation() {
     let fixture = Arc::new(Fixture::new(&["--database-write-pool", "3"]).await);
     let mut cancelled = tokio::task::JoinSet::new();
-    for id in 10_000..10_400_i64 {
-        let fixture = Arc::clone(&fixture);
-        // 0 to 3 ms: before, during and after BEGIN, the statement and COMMIT.
-        cancelled.spawn(async move {
-            let _ = timeout(Duration::from_micros((id as u64 % 30) * 100), fixture.insert(id)).await;
-        });
-    }
     let mut acknowledged = Vec::new();
     for id in 0..200_i64 {
-        if fixture.insert(id).await.is_ok() {
+        for other in 1..=3 {
+            let fixture = Arc::clone(&fixture);
+            let other = id * 10 + other + 10_000;
+            cancelled.spawn(async move {
+                let refused = fixture.db.write(move |mut tx| async move {
+                    sqlx::query("INSERT INTO notes VALUES ($1, 'x')").bind(other).execute(&mut *tx).await?;
+                    Err::<(), _>(Problem::conflict("changed_my_mind", "No.").into())
+                });
+                // 0 to 6 ms: before, during and after BEGIN, the statement and ROLLBACK.
+                let _ = timeout(Duration::from_micros((other as u64 % 61) * 100), refused).await;
+            });
+        }
+        if fixture.insert_once(id).await.is_ok() {
             acknowledged.push(id);
         }
     }
