@@ -10,25 +10,22 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use contract::Problem;
-use futures_util::TryFutureExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, TryStreamExt};
-use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Connection, Describe, Either, Execute, Executor, PgConnection, Postgres, SqlStr};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::connections::{AfterCancel, Connections, Lease, PoolState};
 use crate::error::{Error, Result};
+use crate::reads::Reads;
 use crate::settings::{DatabaseSettings, InvalidSettings};
 
 /// A statement is cancelled by the server after this long.
 const STATEMENT: &str = "4s";
-/// The client gives up on a read a little later: then the server does not answer at all.
-const READ: Duration = Duration::from_millis(4_500);
 /// From BEGIN to COMMIT, repetitions included; then the connection is closed and the server rolls back.
 const TRANSACTION: Duration = Duration::from_secs(9);
+/// Closing waits this long; longer than a transaction may take.
+const FAREWELL: Duration = Duration::from_secs(10);
 /// A transaction that lost a deadlock or a serialization race is done again this often.
 const REPETITIONS: u32 = 3;
 
@@ -147,11 +144,17 @@ impl Database {
         }
     }
 
-    /// Lets running transactions end and closes every connection; nothing can be read or written afterwards.
+    /// Lets running transactions end and closes every connection, within ten seconds; nothing can be read or written
+    /// afterwards.
     pub async fn close(&self) {
-        self.transactions.close();
-        self.transactions.wait().await;
-        tokio::join!(self.reads.0.close(), self.writes.close());
+        let orderly = async {
+            self.transactions.close();
+            self.transactions.wait().await;
+            tokio::join!(self.reads.0.close(), self.writes.close());
+        };
+        if timeout(FAREWELL, orderly).await.is_err() {
+            tracing::warn!(transactions = self.transactions.len(), "gave up waiting for the database");
+        }
     }
 
     /// What the pools `reads` and `writes` are doing.
@@ -266,81 +269,4 @@ impl fmt::Debug for Transaction {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str("Transaction")
     }
-}
-
-/// Connections that can only read; `&Reads` is a sqlx `Executor`. Rows are read completely before the first is
-/// handed out, so a slow consumer never holds a connection.
-#[derive(Clone)]
-pub struct Reads(Connections);
-
-impl fmt::Debug for Reads {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_tuple("Reads").field(&self.0.state()).finish()
-    }
-}
-
-impl<'c> Executor<'c> for &'c Reads {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let rows = async move {
-            let mut lease = self.0.lease().await?;
-            let result = match timeout(READ, lease.connection().fetch_many(query).try_collect::<Vec<_>>()).await {
-                Ok(result) => result,
-                Err(_) => Err(silent()),
-            };
-            lease.settle(&result);
-            result
-        };
-        Box::pin(rows.map_ok(|rows| stream::iter(rows.into_iter().map(Ok))).try_flatten_stream())
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        Box::pin(async move {
-            let mut lease = self.0.lease().await?;
-            let result = match timeout(READ, lease.connection().fetch_optional(query)).await {
-                Ok(result) => result,
-                Err(_) => Err(silent()),
-            };
-            lease.settle(&result);
-            result
-        })
-    }
-
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, sqlx::Result<PgStatement>>
-    where
-        'c: 'e,
-    {
-        Box::pin(async move {
-            let mut lease = self.0.lease().await?;
-            let result = lease.connection().prepare_with(sql, parameters).await;
-            lease.settle(&result);
-            result
-        })
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<Describe<Postgres>>>
-    where
-        'c: 'e,
-    {
-        Box::pin(async move {
-            let mut lease = self.0.lease().await?;
-            let result = lease.connection().describe(sql).await;
-            lease.settle(&result);
-            result
-        })
-    }
-}
-
-/// The server did not answer, not even that it cancelled the statement.
-fn silent() -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }

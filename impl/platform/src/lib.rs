@@ -14,10 +14,12 @@ mod gate;
 pub mod http;
 pub mod identity;
 pub mod migrate;
+mod reads;
 pub mod settings;
 pub mod telemetry;
 
 pub use cache::{Cache, CacheError};
 pub use connections::PoolState;
-pub use database::{Database, Reads, Transaction};
+pub use database::{Database, Transaction};
 pub use error::{Error, OnConstraint, Result};
+pub use reads::Reads;

@@ -4,7 +4,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,25 +15,21 @@ use futures_util::FutureExt;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use serde::Serialize;
 use tower::Service;
-use uuid::Uuid;
 
 use super::body::{Reading, Timely};
-use super::connection::{headers_too_large, target_too_long};
-use super::cors::{Cors, given_request_id};
-use super::docs::{self, Docs};
+use super::cors::Cors;
+use super::docs::Docs;
 use super::metrics::Metrics;
 use super::readiness::{Checks, Readiness};
+use super::refusals::{late, method_not_allowed, not_found, overloaded};
+use super::request::{given_request_id, new_request_id, refuse, trim_slash};
 use crate::access_log::{self, Entry};
 use crate::gate::Gate;
 use crate::settings::HttpSettings;
 
-/// Bytes of header fields a request may have.
-const MAX_HEADERS: usize = 32 * 1024;
-/// Bytes of path and query a request may have.
-const MAX_TARGET: usize = 8 * 1024;
 /// How long a request waits for its turn before it is shed.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -194,9 +190,7 @@ impl Inner {
         }
         let Ok(place) = self.gate.enter().await else {
             self.metrics.shed();
-            let overloaded =
-                Problem::unavailable("overloaded", "The service has more to do than it can; try again.", 1);
-            return ("shed", Err(overloaded));
+            return ("shed", Err(overloaded()));
         };
         // The router is shared; calling it only needs a handle of its own.
         let mut router = self.router.clone();
@@ -240,7 +234,7 @@ impl Inner {
             "metrics" => self.measurements(request.headers()),
             "openapi" => Ok(self.docs.document(request.headers())),
             _ if file.is_empty() => Ok(self.docs.page(slashed)),
-            _ => self.docs.file(file).ok_or_else(docs::missing),
+            _ => self.docs.file(file).ok_or_else(not_found),
         };
         Some((label, answer))
     }
@@ -261,57 +255,11 @@ impl Inner {
     }
 }
 
-/// A UUID of version 7. Its random part comes from the thread's generator: asking the kernel for each costs more than
-/// the rest of a small request's surroundings.
-fn new_request_id() -> RequestId {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let milliseconds = u64::try_from(now.as_millis()).unwrap_or_default();
-    let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &rand::random()).into_uuid();
-    let mut text = Uuid::encode_buffer();
-    RequestId((&*id.hyphenated().encode_lower(&mut text)).into())
-}
-
-/// What no operation would take.
-fn refuse(method: &Method, target: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    if *method == Method::CONNECT {
-        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "method_not_implemented", "This server is no proxy."));
-    }
-    if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
-        return Err(target_too_long());
-    }
-    // Names and values; 32 for what surrounds them.
-    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if size > MAX_HEADERS {
-        return Err(headers_too_large());
-    }
-    Ok(())
-}
-
-/// Takes the last slash off a path, so that every path answers with and without; whether there was one.
-fn trim_slash(target: &mut Uri) -> bool {
-    let path = target.path();
-    let Some(trimmed) = path.strip_suffix('/').filter(|rest| !rest.is_empty() && !rest.ends_with('/')) else {
-        return false;
-    };
-    let trimmed = match target.query() {
-        Some(query) => format!("{trimmed}?{query}"),
-        None => trimmed.to_owned(),
-    };
-    // What remains of a valid target is one; were it not, the path would simply match nothing.
-    match Uri::try_from(trimmed) {
-        Ok(trimmed) => {
-            *target = trimmed;
-            true
-        }
-        Err(_) => false,
-    }
-}
-
 /// Replaces the router's own bare answers.
 fn explain(response: Response, id: &RequestId) -> Response {
     let known = response.headers().contains_key(CONTENT_TYPE);
     match response.status() {
-        StatusCode::NOT_FOUND if !known => docs::missing().into_response_for(Some(id)),
+        StatusCode::NOT_FOUND if !known => not_found().into_response_for(Some(id)),
         StatusCode::METHOD_NOT_ALLOWED if !known => {
             let allow = response.headers().get(ALLOW).cloned();
             let problem = method_not_allowed();
@@ -323,15 +271,6 @@ fn explain(response: Response, id: &RequestId) -> Response {
         }
         _ => response,
     }
-}
-
-fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not take this method; see Allow.")
-}
-
-fn late() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.")
-        .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn json(status: StatusCode, body: impl Into<Body>) -> Response {

@@ -9,14 +9,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use contract::{Problem, RequestId};
+use contract::RequestId;
 use futures_util::FutureExt;
-use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use uuid::Uuid;
+
+use super::refusals::{headers_too_large, malformed, target_too_long};
 
 /// A client whose socket is full must take this many bytes in [`STALL`]: about 5 KB/s.
 const LEAST: usize = 32 * 1024;
@@ -142,7 +143,7 @@ fn bare_error(bytes: &[u8]) -> Option<Bytes> {
     let problem = match status {
         b"431" => headers_too_large(),
         b"414" => target_too_long(),
-        _ => Problem::bad_request("malformed_request", "This is not an HTTP/1.1 request."),
+        _ => malformed(),
     };
     let status = problem.status();
     let id = Uuid::now_v7().to_string();
@@ -159,18 +160,4 @@ fn bare_error(bytes: &[u8]) -> Option<Bytes> {
     .into_bytes();
     answer.extend_from_slice(&body);
     Some(answer.into())
-}
-
-/// 431: more header fields than any client of ours sends.
-pub(crate) fn headers_too_large() -> Problem {
-    Problem::new(
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        "headers_too_large",
-        "The header fields are too many or too long.",
-    )
-}
-
-/// 414: a longer target than any operation takes.
-pub(crate) fn target_too_long() -> Problem {
-    Problem::new(StatusCode::URI_TOO_LONG, "target_too_long", "The request target is too long.")
 }

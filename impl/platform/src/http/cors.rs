@@ -1,6 +1,5 @@
 //! Cross-origin requests (Fetch standard, 3.2): pages of the listed origins may call, with credentials.
 
-use contract::RequestId;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
@@ -64,17 +63,4 @@ impl Cors {
     fn is_listed(&self, origin: &HeaderValue) -> bool {
         self.origins.iter().any(|listed| origin.as_bytes().eq_ignore_ascii_case(listed.as_bytes()))
     }
-}
-
-/// Long enough for any id generator, short enough for a log.
-const LONGEST_ID: usize = 64;
-
-/// The id the client gave its request, if it is a sane one: it goes into logs and answers.
-pub(crate) fn given_request_id(headers: &HeaderMap) -> Option<RequestId> {
-    let given = headers.get("x-request-id")?.as_bytes();
-    let sane = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if given.is_empty() || given.len() > LONGEST_ID || !given.iter().all(sane) {
-        return None;
-    }
-    std::str::from_utf8(given).ok().map(|given| RequestId(given.into()))
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use contract::Problem;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa_swagger_ui::Config;
@@ -165,11 +164,6 @@ fn below(document: &str, prefix: &str) -> String {
     }
     moved.push_str(&rest.replace("\"tokenUrl\": \"/", &format!("\"tokenUrl\": \"{prefix}/")));
     moved
-}
-
-/// What is asked of the pages: `None` when the path is none of theirs.
-pub(crate) fn missing() -> Problem {
-    Problem::not_found("not_found", "There is nothing here.")
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod cors;
 mod docs;
 mod metrics;
 mod readiness;
+mod refusals;
+mod request;
 mod serve;
 
 pub use app::{App, Description};

@@ -1,0 +1,50 @@
+//! The refusals that do not come from an operation.
+
+use contract::Problem;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
+
+/// 400: nothing that could be parsed.
+pub(crate) fn malformed() -> Problem {
+    Problem::bad_request("malformed_request", "This is not an HTTP/1.1 request.")
+}
+
+/// 404: no such path.
+pub(crate) fn not_found() -> Problem {
+    Problem::not_found("not_found", "There is nothing here.")
+}
+
+/// 405; whoever answers with it adds `Allow`.
+pub(crate) fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not take this method; see Allow.")
+}
+
+/// 408: the client took too long to send what it announced.
+pub(crate) fn late() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.")
+        .with_header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+/// 431: more header fields than any client of ours sends.
+pub(crate) fn headers_too_large() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "headers_too_large",
+        "The header fields are too many or too long.",
+    )
+}
+
+/// 414: a longer target than any operation takes.
+pub(crate) fn target_too_long() -> Problem {
+    Problem::new(StatusCode::URI_TOO_LONG, "target_too_long", "The request target is too long.")
+}
+
+/// 501: CONNECT.
+pub(crate) fn no_proxy() -> Problem {
+    Problem::new(StatusCode::NOT_IMPLEMENTED, "method_not_implemented", "This server is no proxy.")
+}
+
+/// 503: shed.
+pub(crate) fn overloaded() -> Problem {
+    Problem::unavailable("overloaded", "The service has more to do than it can; try again.", 1)
+}

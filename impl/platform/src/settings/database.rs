@@ -1,0 +1,81 @@
+//! Where Postgres is.
+
+use std::net::Ipv6Addr;
+
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use super::{InvalidSettings, secret};
+
+/// Where Postgres is, and how much of it to use.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Postgres")]
+pub struct DatabaseSettings {
+    /// Connection URL; wins over the POSTGRES_* parts. A `+driver` in its scheme is ignored
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    pub database_url: Option<SecretString>,
+    /// Host, or the directory of a Unix socket
+    #[arg(long, env = "POSTGRES_SERVER", default_value = "localhost")]
+    pub postgres_server: String,
+    /// Port
+    #[arg(long, env = "POSTGRES_PORT", default_value_t = 5432)]
+    pub postgres_port: u16,
+    /// Role to log in as
+    #[arg(long, env = "POSTGRES_USER", default_value = "postgres")]
+    pub postgres_user: String,
+    /// Its password
+    #[arg(long, env = "POSTGRES_PASSWORD", hide_env_values = true, value_parser = secret)]
+    pub postgres_password: Option<SecretString>,
+    /// Database name
+    #[arg(long, env = "POSTGRES_DB", default_value = "app")]
+    pub postgres_db: String,
+    /// Connections for reading, per process; more than 4-8 made a small server slower
+    #[arg(long, env = "DATABASE_READ_POOL", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub database_read_pool: u32,
+    /// Connections for writing, per process
+    #[arg(long, env = "DATABASE_WRITE_POOL", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub database_write_pool: u32,
+}
+
+impl DatabaseSettings {
+    /// The connection URL, put together from its parts when none is given.
+    pub fn url(&self) -> SecretString {
+        let given = self.database_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty());
+        if let Some(url) = given {
+            // SQLAlchemy's `postgresql+asyncpg://`.
+            let url = match url.split_once("://") {
+                Some((scheme, rest)) => format!("{}://{rest}", scheme.split('+').next().unwrap_or(scheme)),
+                None => url.to_owned(),
+            };
+            return SecretString::from(url);
+        }
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let password = self.postgres_password.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+        let host = match self.postgres_server.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) if self.postgres_server.starts_with('/') => encode(&self.postgres_server),
+            Err(_) => self.postgres_server.clone(),
+        };
+        SecretString::from(format!(
+            "postgresql://{}:{}@{host}:{}/{}",
+            encode(&self.postgres_user),
+            encode(password),
+            self.postgres_port,
+            encode(&self.postgres_db)
+        ))
+    }
+
+    /// The same for sqlx.
+    ///
+    /// # Errors
+    /// When the URL is not one. The error does not repeat it.
+    pub fn connect_options(&self) -> Result<PgConnectOptions, InvalidSettings> {
+        let url = self.url();
+        if !url.expose_secret().starts_with("postgres") {
+            return Err(InvalidSettings("DATABASE_URL must begin with postgresql://".into()));
+        }
+        url.expose_secret().parse().map_err(|_| InvalidSettings("DATABASE_URL is not a valid connection URL".into()))
+    }
+}

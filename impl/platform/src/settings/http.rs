@@ -1,0 +1,62 @@
+//! How a service listens and whom it lets in.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::InvalidSettings;
+
+/// Listening, limits and CORS.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "HTTP")]
+pub struct HttpSettings {
+    /// Address to listen on
+    #[arg(long, env = "BIND_ADDRESS", default_value = "0.0.0.0")]
+    pub bind_address: IpAddr,
+    /// Web origins whose pages may call the services: a JSON list or comma separated; `*` for any, without credentials
+    #[arg(long, env = "BACKEND_CORS_ORIGINS", default_value = "")]
+    pub backend_cors_origins: Origins,
+    /// Requests a service works on at once; more wait a moment, then get 503
+    #[arg(long, env = "HTTP_CONCURRENCY", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    pub http_concurrency: u32,
+    /// Connections a service holds open at once; more wait in the kernel's queue
+    #[arg(long, env = "HTTP_MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
+    pub http_max_connections: u32,
+    /// Milliseconds between the announcement of a shutdown (readiness 503) and the end of listening
+    #[arg(long, env = "SHUTDOWN_DRAIN_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=10_000))]
+    pub shutdown_drain_ms: u64,
+}
+
+/// Origins allowed by CORS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins(pub Vec<String>);
+
+impl FromStr for Origins {
+    type Err = InvalidSettings;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let listed: Vec<String> = if text.starts_with('[') {
+            serde_json::from_str(text)
+                .map_err(|error| InvalidSettings(format!("not a JSON list of strings: {error}")))?
+        } else {
+            text.split(',').map(str::to_owned).collect()
+        };
+        let origins =
+            listed.iter().map(|origin| origin.trim().trim_end_matches('/')).filter(|origin| !origin.is_empty());
+        origins
+            .map(|origin| {
+                let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+                match host {
+                    _ if origin == "*" => Ok(origin.to_owned()),
+                    Some(host) if !host.is_empty() && !host.contains(['/', '*', ' ']) => {
+                        Ok(origin.to_ascii_lowercase())
+                    }
+                    _ => Err(InvalidSettings(format!("{origin:?} is not an origin such as https://shop.example"))),
+                }
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}

@@ -1,0 +1,162 @@
+//! Settings: flags, the environment and `.env`, in this order of precedence; `--help` is their documentation.
+//!
+//! Each group is a clap `Args` of its own, so that a role flattens only what it uses. Values that must stay secret
+//! are wrapped: neither `Debug` nor `--help` shows them.
+
+mod auth;
+mod database;
+mod http;
+
+use std::fmt;
+
+use clap::{Args, ValueEnum};
+use secrecy::{ExposeSecret, SecretString};
+
+pub use auth::{Algorithm, AuthSettings};
+pub use database::DatabaseSettings;
+pub use http::{HttpSettings, Origins};
+
+/// Settings that contradict each other or the environment they run in.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSettings(pub(crate) String);
+
+/// Reads `.env` of the working directory or one above it into the environment; what is already set wins.
+///
+/// Call it first thing in `main`, before any thread runs. A missing file is fine.
+///
+/// # Errors
+/// When the file is there and cannot be read or parsed.
+pub fn load_dotenv() -> Result<(), InvalidSettings> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        // The error repeats the line it failed on, which may hold a secret.
+        Err(dotenvy::Error::LineParse(_, column)) => {
+            Err(InvalidSettings(format!(".env has a line that cannot be parsed (at column {column})")))
+        }
+        Err(error) => Err(InvalidSettings(format!("cannot read .env: {error}"))),
+    }
+}
+
+/// What every serving role needs.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Who and where this is.
+    #[command(flatten)]
+    pub app: AppSettings,
+    /// How it speaks HTTP.
+    #[command(flatten)]
+    pub http: HttpSettings,
+    /// Where the truth is kept.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Where the cache is.
+    #[command(flatten)]
+    pub redis: RedisSettings,
+    /// Who may come in.
+    #[command(flatten)]
+    pub auth: AuthSettings,
+    /// What it tells its operators.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+impl Settings {
+    /// Checks what clap cannot: values that are allowed only together or only in development.
+    ///
+    /// # Errors
+    /// In production, when `SECRET_KEY` is missing, shorter than 32 bytes or one from an example; argon2
+    /// parameters that do not work together.
+    pub fn validate(&self) -> Result<(), InvalidSettings> {
+        self.auth.validate(self.app.environment)
+    }
+}
+
+/// Name, version and kind of deployment.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Deployment")]
+pub struct AppSettings {
+    /// Name shown by /health and the logs instead of the role's own
+    #[arg(long, env = "APP_NAME")]
+    pub app_name: Option<String>,
+    /// Version shown by /health instead of the program's own
+    #[arg(long, env = "APP_VERSION")]
+    pub app_version: Option<String>,
+    /// Log debug events as well
+    #[arg(long, env = "DEBUG", value_parser = clap::builder::BoolishValueParser::new(), default_value = "false",
+          default_missing_value = "true", num_args = 0..=1, require_equals = true)]
+    pub debug: bool,
+    /// What kind of deployment this is: production refuses weak secrets and closes demo accounts
+    #[arg(long, env = "ENVIRONMENT", value_enum, ignore_case = true, default_value_t = Environment::Development)]
+    pub environment: Environment,
+}
+
+/// What kind of deployment this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// Demo data, a default secret, open benchmark endpoints.
+    #[value(alias = "dev", alias = "local", alias = "test")]
+    Development,
+    /// None of that.
+    #[value(alias = "prod", alias = "staging")]
+    Production,
+}
+
+impl Environment {
+    /// Whether this is [`Environment::Production`].
+    pub fn is_production(self) -> bool {
+        self == Self::Production
+    }
+}
+
+/// Where Redis is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Redis")]
+pub struct RedisSettings {
+    /// Connection URL; without one the services work uncached
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = secret)]
+    pub redis_url: Option<SecretString>,
+    /// Connections per process
+    #[arg(long, env = "REDIS_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub redis_pool: u32,
+}
+
+impl RedisSettings {
+    /// The URL, unless it is missing or empty.
+    pub fn url(&self) -> Option<&str> {
+        self.redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty())
+    }
+}
+
+/// What is logged, and in which form.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
+pub struct LogSettings {
+    /// Form of a log line
+    #[arg(long, env = "LOG_FORMAT", value_enum, ignore_case = true, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+    /// What is logged: a level, or directives such as `info,access=warn`
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    pub log_filter: String,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape clap wants")]
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(if self.is_production() { "production" } else { "development" })
+    }
+}
