@@ -111,6 +111,37 @@ async fn a_late_body_is_answered() {
     assert_eq!(late.header("connection"), "close");
 }
 
+/// Many clients send head and body one after the other. An answer that came between must not be lost to the reset that
+/// closing the connection under the body would cause.
+#[tokio::test]
+async fn a_refusal_arrives_although_the_body_was_not_read() {
+    let server = start(&[]);
+    for path in ["/api/nothing", "/api/quick", "/health", "/api/echo"] {
+        let mut socket = TcpStream::connect(server.address()).await.expect("the service listens");
+        // Too large for what would read it.
+        let size = 2_000_000;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).await.expect("sent");
+        sleep(Duration::from_millis(50)).await;
+        socket.write_all(&vec![b'x'; size]).await.expect("the connection is still there");
+        let refused = raw::read(&mut socket).await;
+        assert!([404, 405, 413].contains(&refused.status.as_u16()), "{path}: {}", refused.status);
+        socket.write_all(b"GET /api/quick HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("and may be used again");
+        raw::read(&mut socket).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_waits_to_be_asked_for_is_not_asked_for_in_vain() {
+    let server = start(&[]);
+    let mut socket = TcpStream::connect(server.address()).await.expect("the service listens");
+    let head = "POST /api/nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.expect("sent");
+    raw::read(&mut socket).await.expect_problem(404, "not_found");
+}
+
 #[tokio::test]
 async fn idle_connections_live_a_little() {
     let server = start(&[]);

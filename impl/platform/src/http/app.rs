@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use serde::Serialize;
 use tower::Service;
 
-use super::body::{Reading, Timely};
+use super::body::{Wire, watch};
 use super::cors::Cors;
 use super::docs::Docs;
 use super::metrics::Metrics;
@@ -171,11 +171,8 @@ impl App {
 
 impl Inner {
     /// The answer, and its name in the metrics unless an operation gives it one.
-    async fn route<B>(&self, mut request: Request<B>, preflight: bool) -> (&'static str, Result<Response, Problem>)
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    async fn route<B: Wire>(&self, request: Request<B>, preflight: bool) -> (&'static str, Result<Response, Problem>) {
+        let (mut request, reading) = watch(request);
         if let Err(problem) = refuse(request.method(), request.uri(), request.headers()) {
             return ("refused", Err(problem));
         }
@@ -185,7 +182,7 @@ impl Inner {
             return ("preflight", Ok(response));
         }
         let slashed = trim_slash(request.uri_mut());
-        if let Some(answered) = self.own(&request, slashed).await {
+        if let Some(answered) = self.own(request.method(), request.uri().path(), request.headers(), slashed).await {
             return answered;
         }
         let Ok(place) = self.gate.enter().await else {
@@ -194,13 +191,13 @@ impl Inner {
         };
         // The router is shared; calling it only needs a handle of its own.
         let mut router = self.router.clone();
-        if request.body().is_end_stream() {
-            let Ok(response) = router.call(request.map(|_| Body::empty())).await;
+        let Some(reading) = reading else {
+            let Ok(response) = router.call(request).await;
             drop(place);
             return ("unmatched", Ok(response));
-        }
-        let reading = Reading::new(place);
-        let Ok(response) = router.call(request.map(|body| Timely::new(body, Arc::clone(&reading)))).await;
+        };
+        reading.hold(place);
+        let Ok(response) = router.call(request).await;
         if reading.was_late() {
             let operation = response.extensions().get::<&'static Operation>().copied();
             return (operation.map_or("unmatched", |operation| operation.id), Err(late()));
@@ -209,8 +206,13 @@ impl Inner {
     }
 
     /// What every service answers beside its operations. Never shed: it tells of the overload.
-    async fn own<B>(&self, request: &Request<B>, slashed: bool) -> Option<(&'static str, Result<Response, Problem>)> {
-        let path = request.uri().path();
+    async fn own(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        slashed: bool,
+    ) -> Option<(&'static str, Result<Response, Problem>)> {
         let (label, file) = match path {
             "/" => ("root", ""),
             "/health" => ("health", ""),
@@ -220,7 +222,7 @@ impl Inner {
             "/docs" => ("docs", ""),
             _ => ("docs", path.strip_prefix("/docs/")?),
         };
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        if !matches!(*method, Method::GET | Method::HEAD) {
             let allow = HeaderValue::from_static("GET, HEAD");
             return Some((label, Err(method_not_allowed().with_header(ALLOW, allow))));
         }
@@ -231,8 +233,8 @@ impl Inner {
                 let (status, report) = self.checks.report().await;
                 serde_json::to_vec(&report).map(|body| json(status, body)).map_err(Problem::internal)
             }
-            "metrics" => self.measurements(request.headers()),
-            "openapi" => Ok(self.docs.document(request.headers())),
+            "metrics" => self.measurements(headers),
+            "openapi" => Ok(self.docs.document(headers)),
             _ if file.is_empty() => Ok(self.docs.page(slashed)),
             _ => self.docs.file(file).ok_or_else(not_found),
         };

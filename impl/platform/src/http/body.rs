@@ -1,4 +1,7 @@
 //! The body of a request, bounded in time as a whole: one byte a second is progress, but no request.
+//!
+//! A refusal often needs no body. What the client is still sending is then read and thrown away for a while, because
+//! closing the connection under it would destroy the answer on its way.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,12 +10,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
+use http::header::EXPECT;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// From the head of a request to the end of its body; below the deadline of an operation.
 const WHOLE: Duration = Duration::from_secs(7);
+
+/// How long a body that nobody wants is read on.
+const UNWANTED: Duration = Duration::from_secs(2);
 
 /// What the road outside learns of a body that is read inside.
 #[derive(Default)]
@@ -24,8 +33,8 @@ pub(crate) struct Reading {
 impl Reading {
     /// Holds the request's place among those that are worked on; it is given up when the client keeps us waiting, so
     /// that slow senders do not crowd out the others.
-    pub(crate) fn new(place: OwnedSemaphorePermit) -> Arc<Self> {
-        Arc::new(Self { late: AtomicBool::new(false), place: Mutex::new(Some(place)) })
+    pub(crate) fn hold(&self, place: OwnedSemaphorePermit) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }
 
     /// Whether the body did not arrive in time.
@@ -38,31 +47,50 @@ impl Reading {
     }
 }
 
+/// Puts a request's body, if it has one, under a clock.
+pub(crate) fn watch<B: Wire>(request: Request<B>) -> (Request<axum::body::Body>, Option<Arc<Reading>>) {
+    if request.body().is_end_stream() {
+        return (request.map(|_| axum::body::Body::empty()), None);
+    }
+    let reading = Arc::new(Reading::default());
+    let withheld = request.headers().contains_key(EXPECT);
+    let timely = |body| axum::body::Body::new(Timely::new(body, Arc::clone(&reading), withheld));
+    (request.map(timely), Some(reading))
+}
+
 /// A body that fails when it takes too long.
-pub(crate) struct Timely<B> {
-    body: B,
+struct Timely<B: Wire> {
+    body: Option<B>,
     deadline: Instant,
     clock: Option<Pin<Box<Sleep>>>,
     reading: Arc<Reading>,
+    /// The client sends it only when it is asked to (`Expect: 100-continue`), so it must not be asked in vain.
+    withheld: bool,
 }
 
-impl<B> Timely<B> {
-    pub(crate) fn new(body: B, reading: Arc<Reading>) -> Self {
-        Self { body, deadline: Instant::now() + WHOLE, clock: None, reading }
+/// What comes from a connection, or from a test.
+pub(crate) trait Wire: Body<Data = Bytes, Error: Into<Failure>> + Send + Unpin + 'static {}
+impl<B: Body<Data = Bytes, Error: Into<Failure>> + Send + Unpin + 'static> Wire for B {}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl<B: Wire> Timely<B> {
+    fn new(body: B, reading: Arc<Reading>, withheld: bool) -> Self {
+        Self { body: Some(body), deadline: Instant::now() + WHOLE, clock: None, reading, withheld }
     }
 }
 
-impl<B> Body for Timely<B>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+impl<B: Wire> Body for Timely<B> {
     type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = Failure;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        self.withheld = false;
+        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
+        let failure = match Pin::new(body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(Some(Err(error))) => Some(error.into()),
+            Poll::Ready(None) => None,
             Poll::Pending => {
                 self.reading.leave();
                 let deadline = self.deadline;
@@ -71,16 +99,28 @@ where
                     return Poll::Pending;
                 }
                 self.reading.late.store(true, Ordering::Release);
-                Poll::Ready(Some(Err("the body did not arrive in time".into())))
+                Some("the body did not arrive in time".into())
             }
-        }
+        };
+        // Nothing of it is left that could be read.
+        self.body = None;
+        Poll::Ready(failure.map(Err))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl<B: Wire> Drop for Timely<B> {
+    fn drop(&mut self) {
+        let unread = |body: &B| !self.withheld && !body.is_end_stream();
+        let Some(mut body) = self.body.take().filter(unread) else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(timeout(UNWANTED, async move { while let Some(Ok(_)) = body.frame().await {} }));
     }
 }
