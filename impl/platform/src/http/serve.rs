@@ -28,6 +28,8 @@ use crate::settings::HttpSettings;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer heads are refused by hyper; shorter ones above [`App`]'s own limit are refused by us, in our words.
 const MAX_HEAD: usize = 128 * 1024;
+/// Between the last connection and the farewell to those that are idle.
+const LAST_REQUEST: Duration = Duration::from_millis(200);
 /// What is in flight at shutdown may take this long; the deadline of an operation is shorter.
 const FAREWELL: Duration = Duration::from_secs(12);
 /// Connections the kernel may hold while none can be accepted.
@@ -96,6 +98,8 @@ pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, s
     sleep(Duration::from_millis(settings.shutdown_drain_ms)).await;
     listening.cancel();
     accepting.wait().await;
+    // Whoever connected last has a request on its way; its answer will say that the connection closes.
+    sleep(LAST_REQUEST).await;
     server.farewell.cancel();
     server.connections.close();
     if timeout(FAREWELL, server.connections.wait()).await.is_err() {
@@ -133,9 +137,13 @@ impl Server {
                 }
             }
         }
-        // The kernel has greeted these clients already; closing the socket would reset them.
-        while let Ok(Ok((socket, _))) = timeout(Duration::ZERO, listener.accept()).await {
-            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { break };
+        // The kernel has greeted these clients already; closing the socket would reset them. Asked directly, because
+        // the runtime may not have heard of them yet.
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((socket, _)) = listener.accept() {
+            let place = Arc::clone(&self.places).try_acquire_owned();
+            let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
+            let (Ok(place), Ok(socket)) = (place, socket) else { break };
             self.welcome(socket, place, &app);
         }
     }
