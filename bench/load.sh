@@ -5,14 +5,21 @@ set -euo pipefail
 ROUNDS=${BENCH_ROUNDS:-5}
 SECONDS_EACH=${BENCH_SECONDS:-2}
 CONNECTIONS=${BENCH_CONNECTIONS:-32}
+GENERATOR=${BENCH_LOAD:-$(command -v wrk >/dev/null && echo wrk || echo oha)}
 # shellcheck disable=SC2034  # for those who read this file
 BIN=${CARGO_TARGET_DIR:-target}/release
+
+if [ "$GENERATOR" = oha ] && ! command -v oha >/dev/null; then
+    PATH=$PATH:$PWD/.local/tools/bin
+    command -v oha >/dev/null || cargo install --locked --root .local/tools oha@1.16.0 >&2
+fi
 
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 work=$(mktemp -d)
-started=()
-trap 'kill "${started[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
+started="" last=""
+# shellcheck disable=SC2086  # a list of process ids
+trap 'kill $started 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -22,10 +29,11 @@ start() { # URL COMMAND...: in the background, until something answers at the UR
     local url=$1 tries=0
     shift
     "$@" >"${OUTPUT:-/dev/null}" 2>"$work/stderr" &
-    started+=($!)
+    last=$!
+    started="$started $last"
     until curl --silent --output /dev/null "$url"; do
         tries=$((tries + 1))
-        if [ "$tries" -gt 100 ] || ! kill -0 "${started[-1]}" 2>/dev/null; then
+        if [ "$tries" -gt 100 ] || ! kill -0 "$last" 2>/dev/null; then
             cat "$work/stderr" >&2
             die "does not come up: $*"
         fi
@@ -34,15 +42,15 @@ start() { # URL COMMAND...: in the background, until something answers at the UR
 }
 
 stop_last() { # The server that was started last
-    kill "${started[-1]}"
-    wait "${started[-1]}" 2>/dev/null || true
-    unset 'started[-1]'
+    kill "$last"
+    wait "$last" 2>/dev/null || true
+    started=${started% "$last"}
 }
 
 # A request is described by variables: METHOD, HEADERS (a line each), BODY; "[0-9]" in the path is a random digit.
 load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; any failed request is a failure
     local base=$1 path=$2 seconds=${3:-$SECONDS_EACH} rate p50 p99 failed
-    if command -v wrk >/dev/null; then
+    if [ "$GENERATOR" = wrk ]; then
         read -r rate p50 p99 failed < <(
             BENCH_METHOD=${METHOD:-GET} BENCH_HEADERS=${HEADERS:-} BENCH_BODY=${BODY:-} BENCH_PATH=$path \
                 wrk -t1 -c"$CONNECTIONS" -d"${seconds}s" --latency -s bench/wrk.lua "$base${path//\[0-9\]/1}" |
@@ -57,15 +65,11 @@ load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; an
 }
 
 load_by_oha() { # BASE PATH SECONDS: prints "requests/s p50 p99 failures"
-    local oha=.local/tools/bin/oha url header headers=()
-    if command -v oha >/dev/null; then oha=oha; elif [ ! -x "$oha" ]; then
-        echo "no wrk here; building oha into .local/tools" >&2
-        cargo install --quiet --locked --root .local/tools oha >&2
-    fi
+    local url header headers=()
     # As a pattern, of which only the digits are meant.
     url=$(sed 's/[][.?*+(){}|^$\\]/\\&/g; s/\\\[0-9\\\]/[0-9]/g' <<<"$1$2")
     while IFS= read -r header; do [ -z "$header" ] || headers+=(-H "$header"); done <<<"${HEADERS:-}"
-    "$oha" --no-tui --output-format json -w -z "${3}s" -c "$CONNECTIONS" -m "${METHOD:-GET}" "${headers[@]}" \
+    oha --no-tui --output-format json -w -z "${3}s" -c "$CONNECTIONS" -m "${METHOD:-GET}" ${headers[@]+"${headers[@]}"} \
         ${BODY:+-d "$BODY"} --rand-regex-url "$url" | python3 -c '
 import json, sys
 run = json.load(sys.stdin)

@@ -68,7 +68,7 @@ measure() { # NAME PATH VALUE...
 
     ours_base=http://127.0.0.1:$(free_port)
     start "$ours_base/health" "$BIN/server" tasks --port "${ours_base##*:}"
-    local server=${started[-1]}
+    local server=$last
     http_base=http://127.0.0.1:$(free_port)
     start "$http_base/health" "$BIN/tasks_from_memory" --port "${http_base##*:}"
     measured_path=$path
@@ -96,6 +96,6 @@ http() { load "$http_base" "$measured_path"; }
 # As many connections as the server's pool for reading has unless told otherwise.
 db() {
     "$(postgres_tool pgbench)" -n -M prepared -c "${DATABASE_READ_POOL:-6}" -j 2 -T "$SECONDS_EACH" -f "$work/script.sql" \
-        "${pgbench_options[@]}" "$DATABASE_URL" 2>"$work/pgbench.log" |
+        ${pgbench_options[@]+"${pgbench_options[@]}"} "$DATABASE_URL" 2>"$work/pgbench.log" |
         awk '/number of failed/ && $5 != 0 { exit 1 } /^tps/ { print $3 }' || { cat "$work/pgbench.log" >&2; die "pgbench failed"; }
 }
