@@ -19,10 +19,10 @@ use uuid::Uuid;
 
 use super::refusals::{headers_too_large, malformed, target_too_long};
 
-/// A client whose socket is full must take this many bytes in [`STALL`]: about 5 KB/s.
+/// A client whose socket is full must take this many bytes in [`STALL`]: about 6 KB/s.
 const LEAST: usize = 32 * 1024;
 /// See [`LEAST`].
-const STALL: Duration = Duration::from_secs(6);
+const STALL: Duration = Duration::from_secs(5);
 
 /// A connection that a stalled reader cannot hold.
 pub(crate) struct Watched {

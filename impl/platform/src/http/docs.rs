@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa_swagger_ui::Config;
@@ -105,7 +106,8 @@ impl Docs {
         let name = known.into_iter().find(|known| *known == name)?;
         let found = utoipa_swagger_ui::serve(name, Arc::clone(&self.config)).ok().flatten()?;
         let mut response = Response::new(match found.bytes {
-            Cow::Borrowed(bytes) => Body::from(bytes.to_vec()),
+            // Not copied: a slow reader would hold a megabyte and a half.
+            Cow::Borrowed(bytes) => Body::from(Bytes::from_static(bytes)),
             Cow::Owned(bytes) => Body::from(bytes),
         });
         let headers = response.headers_mut();
