@@ -9,9 +9,10 @@ use tasks_api::models::{User, UserSort};
 use crate::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 use crate::projection::{self, user_columns};
 
-/// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends.
+/// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends; against
+/// changes only, or nobody could be assigned or create anything who is a superuser meanwhile.
 pub(crate) async fn is_last_superuser(db: &mut PgConnection, id: i64) -> Result<bool> {
-    const SQL: &str = "SELECT id FROM users WHERE is_superuser AND is_active ORDER BY id FOR UPDATE";
+    const SQL: &str = "SELECT id FROM users WHERE is_superuser AND is_active ORDER BY id FOR NO KEY UPDATE";
     let superusers: Vec<i64> = sqlx::query_scalar(SQL).fetch_all(db).await?;
     Ok(superusers == [id])
 }

@@ -14,7 +14,7 @@ use testkit::Client;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::world::{Person, World, id};
+use crate::world::{Person, World, id, number};
 
 /// Writes without `CANCELLED_WRITES`.
 const WRITES: usize = 1_000;
@@ -23,10 +23,6 @@ const CLIENTS: usize = 16;
 /// would end it and so hide it.
 const FORGOTTEN: &str = "SELECT pid, query FROM pg_stat_activity WHERE datname = current_database()
     AND state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '2 seconds'";
-
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
 
 /// What a client knows of its write, and how to see it in the database.
 enum Known {
@@ -71,8 +67,8 @@ async fn write(
 async fn every_acknowledged_write_is_there_and_no_transaction_is_forgotten() {
     let world = World::new().await;
     let ada = world.person("ada").await;
-    let writes = setting("CANCELLED_WRITES", WRITES);
-    let mut random = StdRng::seed_from_u64(setting("CANCELLED_SEED", 1) as u64);
+    let writes = number("CANCELLED_WRITES", WRITES);
+    let mut random = StdRng::seed_from_u64(number("CANCELLED_SEED", 1) as u64);
     let (projects, tasks) = targets(&world, &ada, writes).await;
 
     let mut history: HashMap<usize, Vec<Known>> = HashMap::new();

@@ -36,6 +36,7 @@ fn one_winner(answers: &[Answer]) -> usize {
 async fn of_20_writers_one_wins_and_19_get_412() {
     let world = World::new().await;
     let ada = world.person("ada").await;
+    world.warm_up(&ada.client).await;
     let project = ada.project("Contended").await;
     let task = ada.task(&project, "Contended", json!({})).await;
     for round in 0..3 {
@@ -56,6 +57,7 @@ async fn of_20_writers_one_wins_and_19_get_412() {
 async fn writers_who_all_want_the_same_do_not_all_win() {
     let world = World::new().await;
     let ada = world.person("ada").await;
+    world.warm_up(&ada.client).await;
     let project = ada.project("Contended").await;
     let path = format!("/api/v1/tasks/{}", ada.task(&project, "Contended", json!({})).await["id"]);
     let answers = race(&ada.client, &path, |_| json!({"status": "Done"})).await;
@@ -66,6 +68,7 @@ async fn writers_who_all_want_the_same_do_not_all_win() {
 async fn deleting_and_changing_one_version_do_not_both_succeed() {
     let world = World::new().await;
     let ada = world.person("ada").await;
+    world.warm_up(&ada.client).await;
     let project = ada.project("Contended").await;
     for round in 0..10 {
         let path = format!("/api/v1/tasks/{}", ada.task(&project, "Contended", json!({})).await["id"]);
@@ -87,6 +90,7 @@ async fn deleting_and_changing_one_version_do_not_both_succeed() {
 async fn unconditional_writers_lose_no_field() {
     let world = World::new().await;
     let ada = world.person("ada").await;
+    world.warm_up(&ada.client).await;
     let project = ada.project("Fields").await;
     let path = format!("/api/v1/tasks/{}", id(&ada.task(&project, "Fields", json!({})).await));
     for round in 0..5 {

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use futures_util::future::join_all;
+use http::{Method, StatusCode};
 use platform::Database;
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
@@ -61,6 +62,18 @@ impl World {
         self.login("admin@example.com", "admin").await
     }
 
+    /// Has as many requests answered at once as the service has connections to Postgres, so that they are all open: on a
+    /// busy machine opening one may take longer than a request waits for it, and a test that counts answers would see it.
+    pub async fn warm_up(&self, client: &Client) {
+        loop {
+            let nothing = json!({});
+            let answers = join_all((0..12).map(|_| client.patch(ME, &nothing))).await;
+            if answers.iter().all(|answer| answer.status == StatusCode::OK) {
+                return;
+            }
+        }
+    }
+
     pub async fn login(&self, email: &str, password: &str) -> Client {
         self.nobody.login(LOGIN, email, password).await
     }
@@ -102,6 +115,11 @@ pub fn id(object: &Value) -> i64 {
 /// The ids of a list, in its order.
 pub fn ids(list: &Value) -> Vec<i64> {
     list.as_array().expect("a list").iter().map(id).collect()
+}
+
+/// A number of the environment, for runs that are longer or other than usual.
+pub fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
 /// Any request with an optional JSON body.
