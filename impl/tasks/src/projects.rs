@@ -11,7 +11,7 @@ use tasks_api::apis::projects::{
 };
 use tasks_api::models::{ProjectCreate, ProjectDetail, ProjectUpdate};
 
-use crate::{TasksService, project_queries};
+use crate::{TasksService, caller_is_gone, project_queries};
 
 impl Projects for TasksService {
     async fn list_projects(&self, caller: Principal, params: ListProjectsParams) -> Result<ListProjectsResponse> {
@@ -28,10 +28,7 @@ impl Projects for TasksService {
             .database
             .write_once(move |mut tx| async move { project_queries::insert(&mut tx, &caller, &body).await })
             .await
-            // The caller was deleted since the token was looked at.
-            .on_constraint("projects_owner_id_fkey", || {
-                Problem::unauthorized("invalid_token", "The token's user does not exist any more.")
-            })?;
+            .on_constraint("projects_owner_id_fkey", caller_is_gone)?;
         Ok(CreateProjectResponse::Created { location: format!("/api/v1/projects/{}", body.id), body })
     }
 

@@ -13,7 +13,7 @@ use tasks_api::apis::users::{
 };
 use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
 
-use crate::{TasksService, user_queries};
+use crate::{TasksService, caller_is_gone, user_queries};
 
 impl Users for TasksService {
     async fn list_users(&self, _: Principal, params: ListUsersParams) -> Result<ListUsersResponse> {
@@ -76,7 +76,7 @@ impl Users for TasksService {
             .database
             .write(move |mut tx| async move {
                 superuser_remains(&mut tx, user_id).await?;
-                let current = locked(&mut tx, user_id, condition.as_deref()).await?;
+                let current = locked(&mut tx, user_id, condition.as_deref(), not_found).await?;
                 user_queries::delete(&mut tx, user_id).await?;
                 Ok(current)
             })
@@ -95,13 +95,13 @@ impl TasksService {
             return Err(Problem::forbidden("wrong_password", "The current password is another one.").into());
         }
         let change = UserChange { email, full_name, ..UserChange::default() };
-        self.change(caller.user_id(), condition, password, change).await
+        self.change(caller.user_id(), condition, password, change, caller_is_gone).await
     }
 
     async fn change_user(&self, id: i64, condition: Option<String>, body: UserUpdate) -> Result<User> {
         let UserUpdate { email, password, full_name, is_active, is_superuser } = body;
         let change = UserChange { email, full_name, is_active, is_superuser, ..UserChange::default() };
-        self.change(id, condition, password, change).await
+        self.change(id, condition, password, change, not_found).await
     }
 
     async fn change(
@@ -110,6 +110,7 @@ impl TasksService {
         condition: Option<String>,
         password: Option<String>,
         mut change: UserChange,
+        missing: fn() -> Problem,
     ) -> Result<User> {
         if let Some(password) = password {
             // Slow, so before any row is locked.
@@ -121,8 +122,8 @@ impl TasksService {
                 if change.is_active == Some(false) || change.is_superuser == Some(false) {
                     superuser_remains(&mut tx, id).await?;
                 }
-                locked(&mut tx, id, condition.as_deref()).await?;
-                Ok(users::update(&mut tx, id, &change).await?.ok_or_else(not_found)?)
+                locked(&mut tx, id, condition.as_deref(), missing).await?;
+                Ok(users::update(&mut tx, id, &change).await?.ok_or_else(missing)?)
             })
             .await?;
         self.accounts.user_changed(id);
@@ -131,8 +132,8 @@ impl TasksService {
 }
 
 /// Locks a user as the caller last saw it.
-async fn locked(tx: &mut Transaction, id: i64, condition: Option<&str>) -> Result<User> {
-    let user = user_model!(tasks_api, users::lock(tx, id).await?.ok_or_else(not_found)?);
+async fn locked(tx: &mut Transaction, id: i64, condition: Option<&str>, missing: fn() -> Problem) -> Result<User> {
+    let user = user_model!(tasks_api, users::lock(tx, id).await?.ok_or_else(missing)?);
     if_match(condition, &user)?;
     Ok(user)
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use testkit::TestDatabase;
 
-use crate::world::{PASSWORD, World, id};
+use crate::world::{ME, PASSWORD, World, ask, id};
 
 /// A transaction of somebody else's that holds what a statement locks, until it is dropped.
 async fn held(database: &TestDatabase, sql: String) -> PgConnection {
@@ -73,5 +73,22 @@ async fn who_waits_too_long_is_asked_to_come_back_and_finds_nothing_done() {
     holder.close().await.expect("let go");
     for change in &changes {
         ada.client.patch(&task, change).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_is_deleted_in_the_middle_of_a_request_is_told_so() {
+    let world = World::new().await;
+    for (method, path, body, statement) in [
+        ("PUT", ME, json!({"full_name": "Late"}), "%FROM users WHERE id = $1 FOR"),
+        ("PATCH", ME, json!({"password": "too late"}), "%FROM users WHERE id = $1 FOR"),
+        ("POST", "/api/v1/projects", json!({"title": "Late"}), "INSERT INTO projects"),
+    ] {
+        let ada = world.person("ada").await;
+        let mut holder = held(&world.database, format!("DELETE FROM users WHERE id = {}", ada.id)).await;
+        let request = tokio::spawn(async move { ask(&ada.client, method, path, Some(&body)).await });
+        waiting(&world.database, statement).await;
+        holder.execute("COMMIT").await.expect("deleted");
+        request.await.expect("an answer").expect_problem(401, "invalid_token");
     }
 }

@@ -138,3 +138,16 @@ async fn the_next_link_keeps_the_query_as_it_was_sent() {
         assert_eq!(ids_of(&rows), [all[3], all[2], all[1], all[0]], "skip counts once, for the first page");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_shows_its_first_thousand_tasks_and_the_list_the_others() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let project = crate::world::id(&ada.project("Large").await);
+    let sql = "INSERT INTO tasks (title, project_id) SELECT 'task', $1 FROM generate_series(1, 1003) RETURNING id";
+    let made: Vec<i64> =
+        sqlx::query_scalar(sql).bind(project).fetch_all(&mut world.database.connect().await).await.expect("tasks");
+    let shown = ada.client.get(&format!("/api/v1/projects/{project}")).await.expect(200);
+    assert_eq!(ids(&shown["tasks"]), made[..1000]);
+    assert_eq!(ids_of(&walk(&ada.client, &format!("{TASKS}?project_id={project}"), 1000).await), made);
+}
