@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::json;
 
-use crate::world::{ME, PASSWORD, World, ask, serve};
+use crate::world::{ME, PASSWORD, World, ask, serve, until};
 
 const SIGNUP: &str = "/api/v1/auth/signup";
 
@@ -76,7 +76,7 @@ async fn a_new_password_ends_every_session() {
         for session in &sessions {
             session.get(ME).await.expect_problem(401, "invalid_token");
         }
-        while other.get(ME).await.status != StatusCode::UNAUTHORIZED {}
+        until(&other, ME, 401).await;
         world.try_login(&ada.email, current).await.expect_problem(400, "invalid_grant");
         world.login(&ada.email, password).await.get(ME).await.expect(200);
         current = password;
@@ -124,7 +124,7 @@ async fn logging_out_ends_this_session_only_and_everywhere() {
     }
     ada.client.get(ME).await.expect(200);
     ada.client.post_empty("/api/v1/auth/logout").await.expect(204);
-    while other.get(ME).await.status != StatusCode::UNAUTHORIZED {}
+    until(&other, ME, 401).await;
     second.get(ME).await.expect(200);
     world.login(&ada.email, PASSWORD).await.get(ME).await.expect(200);
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{ME, PASSWORD, World, ask, id, ids, serve};
+use crate::world::{ME, PASSWORD, World, ask, id, ids, serve, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_1_nobody_gives_himself_rights() {
@@ -137,7 +137,7 @@ async fn defect_10_tokens_of_deleted_and_deactivated_users_are_refused_at_once()
         // In the process that did it there is no moment in between; another hears of it.
         user.client.get(ME).await.expect_problem(401, "invalid_token");
         user.client.post("/api/v1/projects", &json!({"title": "Too late"})).await.expect_problem(401, "invalid_token");
-        while other.get(ME).await.status != StatusCode::UNAUTHORIZED {}
+        until(&other, ME, 401).await;
         if deactivate {
             let login = [("username", &*user.email), ("password", PASSWORD)];
             world.nobody.form(crate::world::LOGIN, &login).await.expect_problem(400, "invalid_grant");

@@ -1,9 +1,8 @@
 //! What goes with a user or a project, whether the service deletes it or somebody's SQL does.
 
-use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{ME, Person, World, id, ids};
+use crate::world::{ME, Person, World, id, ids, until};
 
 struct Scene {
     ada: Person,
@@ -36,7 +35,7 @@ async fn ada_is_gone(world: &World, scene: &Scene) {
     assert_eq!(task["project_id"], bobs["id"]);
     assert!(task["updated_at"].as_str() > lent["updated_at"].as_str(), "the change shows");
     // Who listens hears of it.
-    while ada.client.get(ME).await.status != StatusCode::UNAUTHORIZED {}
+    until(&ada.client, ME, 401).await;
     ada.client.get("/api/v1/tasks").await.expect_problem(401, "invalid_token");
     world.try_login(&ada.email, crate::world::PASSWORD).await.expect_problem(400, "invalid_grant");
     // The address is free again, and its new owner is somebody else.
@@ -71,9 +70,9 @@ async fn a_user_deactivated_or_promoted_by_sql_is_noticed() {
     let ada = world.person("ada").await;
     ada.client.get("/api/v1/users").await.expect_problem(403, "insufficient_scope");
     world.database.execute(&format!("UPDATE users SET is_superuser = true WHERE id = {}", ada.id)).await;
-    while ada.client.get("/api/v1/users").await.status != StatusCode::OK {}
+    until(&ada.client, "/api/v1/users", 200).await;
     world.database.execute(&format!("UPDATE users SET is_active = false WHERE id = {}", ada.id)).await;
-    while ada.client.get(ME).await.status != StatusCode::UNAUTHORIZED {}
+    until(&ada.client, ME, 401).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

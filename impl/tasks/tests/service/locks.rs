@@ -3,8 +3,9 @@
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use testkit::TestDatabase;
+use tokio::time::timeout;
 
-use crate::world::{ME, PASSWORD, World, ask, id};
+use crate::world::{AT_LAST, ME, PASSWORD, World, ask, id};
 
 /// A transaction of somebody else's that holds what a statement locks, until it is dropped.
 async fn held(database: &TestDatabase, sql: String) -> PgConnection {
@@ -19,7 +20,10 @@ async fn waiting(database: &TestDatabase, statement: &str) {
     let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
         AND wait_event_type = 'Lock' AND query LIKE $1 || '%')";
     let mut db = database.connect().await;
-    while !sqlx::query_scalar::<_, bool>(sql).bind(statement).fetch_one(&mut db).await.expect("an answer") {}
+    let wait = async {
+        while !sqlx::query_scalar::<_, bool>(sql).bind(statement).fetch_one(&mut db).await.expect("an answer") {}
+    };
+    timeout(AT_LAST, wait).await.unwrap_or_else(|_| panic!("{statement} never waits"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,7 +96,11 @@ async fn a_refused_login_does_not_tell_why() {
     let world = World::new().await;
     let ada = world.person("ada").await;
     world.provision("retired@test.local", &format!("$2b${BCRYPT}"), false).await;
+    // Deactivated by SQL, so that nothing but `is_active` says so.
+    let off = world.person("off").await;
+    world.database.execute(&format!("UPDATE users SET is_active = false WHERE id = {}", off.id)).await;
     let refusals = [
+        (&*off.email, PASSWORD),
         ("unknown@test.local", "whatever"),
         ("unknown", "whatever"),
         ("", ""),

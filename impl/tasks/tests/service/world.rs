@@ -2,6 +2,7 @@
 //! database of its own with the demo data in it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
@@ -12,12 +13,16 @@ use platform::settings::AuthSettings;
 use serde_json::{Value, json};
 use tasks::TasksService;
 use testkit::{Answer, Client, TestDatabase, TestServer};
+use tokio::time::timeout;
 
 pub const LOGIN: &str = "/api/v1/auth/login/access-token";
 pub const ME: &str = "/api/v1/users/me";
 pub const PASSWORD: &str = "correct horse";
 /// The key this world's tokens are signed with.
 pub const KEY: &str = "a key that belongs to the tests only, and is long enough";
+
+/// What has not happened after this long never will.
+pub const AT_LAST: Duration = Duration::from_secs(20);
 
 /// Hashing that costs nothing: few tests are about how long it takes.
 const CHEAP: [&str; 6] = ["--secret-key", KEY, "--argon2-memory-kib", "64", "--argon2-iterations", "1"];
@@ -106,6 +111,12 @@ pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
     let needs = Readiness { database: Some(db.clone()), cache: None };
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
     TestServer::start(description, tasks::router(Arc::new(TasksService::new(db, accounts))), needs, flags)
+}
+
+/// Asks until it is answered with a status: for what one process hears of from another.
+pub async fn until(client: &Client, path: &str, status: u16) {
+    let ask = async { while client.get(path).await.status.as_u16() != status {} };
+    timeout(AT_LAST, ask).await.unwrap_or_else(|_| panic!("{path} never answers {status}"));
 }
 
 pub fn id(object: &Value) -> i64 {
