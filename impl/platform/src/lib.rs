@@ -6,6 +6,7 @@
 
 mod access_log;
 mod cache;
+mod columns;
 mod connections;
 pub mod cursor;
 mod database;
@@ -14,11 +15,13 @@ mod gate;
 pub mod http;
 pub mod identity;
 pub mod migrate;
+pub mod page;
 mod reads;
 pub mod settings;
 pub mod telemetry;
 
 pub use cache::{Cache, CacheError};
+pub use columns::Columns;
 pub use connections::PoolState;
 pub use database::{Database, Transaction};
 pub use error::{Error, OnConstraint, Result};

@@ -10,6 +10,8 @@ use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::Settings;
 use platform::{Cache, Database, migrate, telemetry};
+use shop::ShopService;
+use shop::pipeline::Pipeline;
 use tokio::net::TcpListener;
 
 /// A service of the system.
@@ -115,10 +117,13 @@ fn serve(settings: &Settings, process: &str, roles: &[(Role, u16)]) -> Result<Ex
 fn app(role: Role, settings: &Settings, database: &Database, accounts: &Accounts) -> Result<App> {
     let (database, accounts) = (database.clone(), accounts.clone());
     let cache = Cache::new(&settings.redis, &format!("{}:", role.name()))?;
-    let needs = Readiness { database: Some(database.clone()), cache };
+    let needs = Readiness { database: Some(database.clone()), cache: cache.clone() };
     let router = match role {
         Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts))),
-        Role::Shop => shop::router(Arc::new(shop::ShopService::new(accounts))),
+        Role::Shop => {
+            let pipeline = Pipeline::new(database.clone(), cache);
+            shop::router(Arc::new(ShopService::new(database, accounts, pipeline)))
+        }
         Role::Analytics => analytics::router(Arc::new(analytics::AnalyticsService::new(accounts))),
     };
     let description = Description {

@@ -1,23 +1,34 @@
-//! The shop service. So far it knows its users; everything else its document promises answers 501.
+//! The shop: products, orders, and the pipeline that reserves stock for them.
+//!
+//! A request takes two hand-written steps: handler, query. An order is accepted in one transaction together with a row of
+//! the outbox; the [`pipeline`] does the rest, in the server's `worker` role.
+
+mod operations;
+mod orders;
+pub mod pipeline;
+mod products;
+mod users;
 
 use contract::Service;
 use platform::identity::{Accounts, Principal};
-use platform::{Error, Result};
-use shop_api::apis;
-use shop_api::apis::users::GetMeResponse;
+use platform::{Database, Error, Result};
+
+use crate::pipeline::Pipeline;
 
 pub use shop_api::{DOCUMENT, OPERATIONS, router};
 
 /// The service: what its handlers work with.
 #[derive(Clone)]
 pub struct ShopService {
+    database: Database,
     accounts: Accounts,
+    pipeline: Pipeline,
 }
 
 impl ShopService {
-    /// A service for the holders of accounts.
-    pub fn new(accounts: Accounts) -> Self {
-        Self { accounts }
+    /// A service on a database, the accounts in it, and the pipeline its orders go into.
+    pub fn new(database: Database, accounts: Accounts, pipeline: Pipeline) -> Self {
+        Self { database, accounts, pipeline }
     }
 }
 
@@ -29,16 +40,3 @@ impl Service for ShopService {
         self.accounts.authenticate(token).await
     }
 }
-
-platform::login_endpoints!(ShopService, shop_api {});
-
-impl apis::users::Users for ShopService {
-    async fn get_me(&self, caller: Principal) -> Result<GetMeResponse> {
-        let user = self.accounts.current_user(&caller).await?;
-        Ok(GetMeResponse::Ok(platform::user_model!(shop_api, user)))
-    }
-}
-
-impl apis::operations::Operations for ShopService {}
-impl apis::orders::Orders for ShopService {}
-impl apis::products::Products for ShopService {}

@@ -4,7 +4,6 @@
 //! takes the caller as an argument, so that what belongs to others cannot be found.
 
 mod login;
-mod page;
 mod project_queries;
 mod projection;
 mod projects;

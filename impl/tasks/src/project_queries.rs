@@ -7,8 +7,8 @@ use sqlx::{Postgres, QueryBuilder, Row};
 use tasks_api::apis::projects::ListProjectsParams;
 use tasks_api::models::{Project, ProjectCreate, ProjectDetail, ProjectSort, ProjectUpdate, Task};
 
-use crate::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 use crate::projection::{self, project_columns, task_columns};
+use platform::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 
 /// A project is shown with at most this many of its tasks; the list of tasks pages through more.
 const SHOWN_TASKS: i64 = 1000;

@@ -2,8 +2,9 @@
 //!
 //! Columns are read by position: the lists of columns and the functions that read them stand together here.
 
-use sqlx::postgres::{PgRow, Postgres};
-use sqlx::{Decode, Result, Row, Type, ValueRef};
+use platform::Columns;
+use sqlx::Result;
+use sqlx::postgres::PgRow;
 use tasks_api::models::{Project, Task, TaskDetail, TaskStatus, User};
 
 /// Columns of a user `u`.
@@ -50,23 +51,16 @@ pub(crate) use {project_columns, task_columns, task_detail, user_columns};
 const USER_COLUMNS: usize = 7;
 const TASK_COLUMNS: usize = 9 + USER_COLUMNS;
 
-/// Reads the columns of a row from left to right.
-struct Columns<'r> {
-    row: &'r PgRow,
-    next: usize,
+/// The resources that several rows have in common.
+trait Resources {
+    fn user(&mut self) -> Result<User>;
+    /// A user of an outer join.
+    fn optional_user(&mut self) -> Result<Option<User>>;
+    fn project(&mut self) -> Result<Project>;
+    fn task(&mut self) -> Result<Task>;
 }
 
-impl<'r> Columns<'r> {
-    fn of(row: &'r PgRow) -> Self {
-        Self { row, next: 0 }
-    }
-
-    fn take<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T> {
-        let value = self.row.try_get(self.next);
-        self.next += 1;
-        value
-    }
-
+impl Resources for Columns<'_> {
     fn user(&mut self) -> Result<User> {
         Ok(User {
             id: self.take()?,
@@ -79,13 +73,8 @@ impl<'r> Columns<'r> {
         })
     }
 
-    /// A user of an outer join.
     fn optional_user(&mut self) -> Result<Option<User>> {
-        if self.row.try_get_raw(self.next)?.is_null() {
-            self.next += USER_COLUMNS;
-            return Ok(None);
-        }
-        self.user().map(Some)
+        if self.skip_if_null(USER_COLUMNS)? { Ok(None) } else { self.user().map(Some) }
     }
 
     fn project(&mut self) -> Result<Project> {
@@ -132,7 +121,7 @@ pub(crate) fn task(row: &PgRow) -> Result<Task> {
 
 /// The project of a row of `task_columns!` and `project_columns!`, whether or not there is a task.
 pub(crate) fn project_after_task(row: &PgRow) -> Result<Project> {
-    Columns { row, next: TASK_COLUMNS }.project()
+    Columns::after(row, TASK_COLUMNS).project()
 }
 
 /// A row of `task_columns!` and `project_columns!`.

@@ -7,8 +7,8 @@ use sqlx::{Postgres, QueryBuilder};
 use tasks_api::apis::tasks::ListTasksParams;
 use tasks_api::models::{Task, TaskCreate, TaskDetail, TaskSort, TaskStatus, TaskStatusInput, TaskUpdate};
 
-use crate::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 use crate::projection::{self, task_columns, task_detail};
+use platform::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 
 /// Whether the caller ($2, superuser $3) may see a task `t`.
 macro_rules! visible {

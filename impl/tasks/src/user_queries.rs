@@ -6,8 +6,8 @@ use sqlx::{Postgres, QueryBuilder};
 use tasks_api::apis::users::ListUsersParams;
 use tasks_api::models::{User, UserSort};
 
-use crate::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 use crate::projection::{self, user_columns};
+use platform::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
 
 /// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends; against
 /// changes only, or nobody could be assigned or create anything who is a superuser meanwhile.

@@ -6,51 +6,64 @@ use std::hash::{Hash, Hasher};
 
 use chrono::{DateTime, Utc};
 use contract::Problem;
-use platform::Result;
-use platform::cursor::Cursor;
 use sqlx::{Postgres, QueryBuilder};
 use xxhash_rust::xxh3::Xxh3Default;
 
+use crate::cursor::{self, Cursor};
+use crate::error::Result;
+
 /// What a list is sorted by.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Order {
+pub struct Order {
     /// As the document writes it.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The SQL expression of the key.
-    pub(crate) key: &'static str,
+    pub key: &'static str,
     /// The type of the key.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// Largest first.
-    pub(crate) descending: bool,
+    pub descending: bool,
 }
 
 /// Types a key can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// The id alone.
     Id,
     /// Text, never null.
     Text,
+    /// A 64-bit integer, never null.
+    Integer,
     /// A time; rows without one come last in both directions.
     Time,
 }
 
 /// The key of a row, as the cursor carries it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Key {
+pub enum Key {
+    /// Of [`Kind::Id`].
     Id,
+    /// Of [`Kind::Text`].
     Text(String),
+    /// Of [`Kind::Integer`].
+    Integer(i64),
+    /// Of [`Kind::Time`].
     Time(Option<DateTime<Utc>>),
 }
 
 /// Which part of a list is asked for.
-pub(crate) struct Page<'a> {
+#[derive(Debug)]
+pub struct Page<'a> {
     /// See [`fingerprint`].
-    pub(crate) list: u64,
-    pub(crate) order: Order,
-    pub(crate) cursor: Option<&'a str>,
-    pub(crate) skip: i64,
-    pub(crate) limit: i64,
+    pub list: u64,
+    /// What it is sorted by.
+    pub order: Order,
+    /// Where the page before it ended.
+    pub cursor: Option<&'a str>,
+    /// Rows to leave out when there is no cursor.
+    pub skip: i64,
+    /// Most rows of a page.
+    pub limit: i64,
 }
 
 impl Page<'_> {
@@ -59,7 +72,7 @@ impl Page<'_> {
     ///
     /// # Errors
     /// 404 `cursor_not_found` for a cursor that is not of this order.
-    pub(crate) fn finish(&self, sql: &mut QueryBuilder<Postgres>, id: &str) -> Result<()> {
+    pub fn finish(&self, sql: &mut QueryBuilder<Postgres>, id: &str) -> Result<()> {
         let Order { key, kind, descending, .. } = self.order;
         let (than, direction) = if descending { ("<", " DESC") } else { (">", "") };
         if let Some((place, last)) = self.place()? {
@@ -67,6 +80,10 @@ impl Page<'_> {
                 Key::Id => sql.push(format_args!(" AND {id} {than} ")).push_bind(last),
                 Key::Text(text) => {
                     sql.push(format_args!(" AND ({key}, {id}) {than} (")).push_bind(text).push(", ").push_bind(last);
+                    sql.push(")")
+                }
+                Key::Integer(number) => {
+                    sql.push(format_args!(" AND ({key}, {id}) {than} (")).push_bind(number).push(", ").push_bind(last);
                     sql.push(")")
                 }
                 Key::Time(None) => sql.push(format_args!(" AND {key} IS NULL AND {id} {than} ")).push_bind(last),
@@ -88,7 +105,7 @@ impl Page<'_> {
     }
 
     /// Cuts the row that was asked for too much; if it was there, names the place after the last one that stays.
-    pub(crate) fn cut<T>(&self, rows: &mut Vec<T>, place: impl Fn(&T) -> (Key, i64)) -> Option<String> {
+    pub fn cut<T>(&self, rows: &mut Vec<T>, place: impl Fn(&T) -> (Key, i64)) -> Option<String> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         if rows.len() <= limit {
             return None;
@@ -98,6 +115,7 @@ impl Page<'_> {
         let key = match key {
             Key::Id | Key::Time(None) => None,
             Key::Text(text) => Some(text),
+            Key::Integer(number) => Some(number.to_string()),
             Key::Time(Some(time)) => Some(time.to_rfc3339()),
         };
         Some(Cursor { sort: self.name(), key, id }.encode())
@@ -115,30 +133,31 @@ impl Page<'_> {
             _ if sort != self.name() => None,
             (Kind::Id, None) => Some(Key::Id),
             (Kind::Text, Some(text)) if !text.contains('\0') => Some(Key::Text(text)),
+            (Kind::Integer, Some(text)) => text.parse().ok().map(Key::Integer),
             (Kind::Time, None) => Some(Key::Time(None)),
             (Kind::Time, Some(text)) => {
                 DateTime::parse_from_rfc3339(&text).ok().map(|time| Key::Time(Some(time.to_utc())))
             }
             _ => None,
         };
-        place.map(|place| Some((place, id))).ok_or_else(platform::cursor::not_found)
+        place.map(|place| Some((place, id))).ok_or_else(cursor::not_found)
     }
 }
 
 /// Tells lists apart by name and filters, in every process and on every machine alike.
-pub(crate) fn fingerprint(list: impl Hash) -> u64 {
+pub fn fingerprint(list: impl Hash) -> u64 {
     let mut hasher = Xxh3Default::new();
     list.hash(&mut hasher);
     hasher.finish()
 }
 
 /// The text to search for, if any: an empty one is in everything.
-pub(crate) fn searched(q: Option<&str>) -> Option<&str> {
+pub fn searched(q: Option<&str>) -> Option<&str> {
     q.filter(|text| !text.is_empty())
 }
 
 /// `text` as a LIKE pattern that finds it anywhere.
-pub(crate) fn containing(text: &str) -> String {
+pub fn containing(text: &str) -> String {
     let escaped = text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
     format!("%{escaped}%")
 }

@@ -1,0 +1,7 @@
+//! Handlers of operations.
+
+use shop_api::apis::operations::Operations;
+
+use crate::ShopService;
+
+impl Operations for ShopService {}
