@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 
 const document = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-// Entity tags, 304 and links to the next page need no handler.
-const MADE_BY_RUNTIME = ['etag', 'link'];
+// Entity tags, 304, links to the next page and the mark of a replayed answer need no handler.
+const MADE_BY_RUNTIME = ['etag', 'link', 'idempotent-replayed'];
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
 // A default is decoded at run time by the same rule as a value that was sent, so it travels as JSON text. A number
@@ -59,6 +59,8 @@ function prepareOperation(operation) {
   }
   const parameters = (operation.parameters ?? []).map(resolve);
   operation['x-params'] = parameters.length > 0;
+  const key = parameters.find((parameter) => parameter.name === 'Idempotency-Key');
+  if (key) key['x-idempotency-key'] = true;
   for (const parameter of operation.parameters ?? []) {
     const schema = resolve(resolve(parameter).schema);
     if (schema) markSchema(schema, resolve(parameter));

@@ -150,6 +150,19 @@ function accessOf(operation, rootSecurity) {
   return { kind: 'optional' };
 }
 
+/** What is kept under a key is whole, and says when it is sent again. */
+function checkReplays(operation, keyed, ctx, refuse) {
+  for (const [code, raw] of Object.entries(operation.responses ?? {})) {
+    if (!/^[23]/.test(code)) continue;
+    const { node } = follow(ctx, raw);
+    const marked = 'Idempotent-Replayed' in (node?.headers ?? {});
+    if (marked !== keyed) refuse('`x-idempotency` and the header `Idempotent-Replayed` of every success go together.');
+    if (keyed && Object.keys(node?.content ?? {}).some((type) => type !== 'application/json')) {
+      refuse('With `x-idempotency` a success is JSON or empty.');
+    }
+  }
+}
+
 function operationRule() {
   let rootSecurity;
   return {
@@ -203,6 +216,8 @@ function checkStatuses(operation, parameters, access, ctx, refuse) {
     refuse('`x-idempotency` and the `required` of `Idempotency-Key` say different things.');
   }
   if (keyed && !listed.includes('409')) refuse('With `x-idempotency` it can answer 409.');
+  if (keyed && access.kind !== 'signed') refuse('With `x-idempotency` it demands a token: keys belong to users.');
+  checkReplays(operation, keyed, ctx, refuse);
   if (has('If-None-Match')) {
     const ok = follow(ctx, operation.responses?.['200']).node;
     if (!ok?.headers?.ETag) refuse('With `If-None-Match` its 200 has an `ETag`.');

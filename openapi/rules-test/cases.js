@@ -176,7 +176,11 @@ const policies = [
   ['can answer 304', (doc) => { list(doc).parameters.push({ name: 'If-None-Match', in: 'header', schema: scalar }); }],
   ['can answer 404', (doc) => { delete put(doc).responses[404]; }],
   ['can answer 404', parameter({ name: 'cursor', in: 'query', schema: scalar })],
-  ['go together', (doc) => { create(doc)['x-idempotency'] = 'optional'; }],
+  ['header parameter `Idempotency-Key` go together', (doc) => { create(doc)['x-idempotency'] = 'optional'; }],
+  ['header `Idempotent-Replayed` of every success go together', (doc) => { create(doc)['x-idempotency'] = 'optional'; }],
+  ['of every success go together', (doc) => { list(doc).responses[200].headers = { 'Idempotent-Replayed': { schema: scalar } }; }],
+  ['a success is JSON or empty', (doc) => { rows(doc)['x-idempotency'] = 'optional'; }],
+  ['keys belong to users', (doc) => { rows(doc)['x-idempotency'] = 'optional'; }],
 ].map((one) => ['operation-policies', ...one]);
 
 module.exports = [...keywords, ...shapes, ...extensions, ...parameters, ...bodies, ...answers, ...policies];

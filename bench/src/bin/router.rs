@@ -19,7 +19,7 @@ async fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [which, port] = arguments.as_slice() else { panic!("router generated|by-hand PORT") };
     let router = match which.as_str() {
-        "generated" => kitchen_sink_api::router(Arc::new(sink::Sink)),
+        "generated" => kitchen_sink_api::router(Arc::new(sink::Sink::default())),
         "by-hand" => by_hand::router(),
         other => panic!("no router {other}"),
     };

@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::{Operation, Problem, etag};
+use crate::{Operation, Problem, StoredReply, etag};
 
 /// A body sent piece by piece; an error cuts the connection, so that a client sees that it is incomplete.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> + Send>>;
@@ -103,6 +103,36 @@ impl Reply {
     pub fn events(mut self, events: EventStream) -> Self {
         self.body = Payload::Events(events);
         self
+    }
+
+    /// The answer in a form that can be kept.
+    ///
+    /// # Errors
+    /// 500 for a stream or events, which are not kept, and for a header that is not UTF-8.
+    pub fn stored(&self) -> Result<StoredReply, Problem> {
+        let body = match &self.body {
+            Payload::Empty => Bytes::new(),
+            Payload::Bytes(bytes) => bytes.clone(),
+            Payload::Stream(_) | Payload::Events(_) => {
+                return Err(Problem::internal("a stream cannot be kept under an idempotency key"));
+            }
+        };
+        StoredReply::new(self.status, &self.headers, body)
+    }
+
+    /// The answer that was kept.
+    ///
+    /// # Errors
+    /// 500 when it is not what [`Reply::stored`] made.
+    pub(crate) fn from_stored(stored: StoredReply) -> Result<Self, Problem> {
+        let status = StatusCode::from_u16(stored.status).map_err(Problem::internal)?;
+        let mut headers = HeaderMap::with_capacity(stored.headers.len() + 1);
+        for (name, value) in stored.headers {
+            let name = HeaderName::try_from(name).map_err(Problem::internal)?;
+            headers.append(name, HeaderValue::try_from(value).map_err(Problem::internal)?);
+        }
+        let body = if stored.body.is_empty() { Payload::Empty } else { Payload::Bytes(stored.body) };
+        Ok(Self { status, headers, body })
     }
 
     /// The response, with its `ETag` where the document says so, and as 304 when the client has it already.

@@ -7,8 +7,10 @@ use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
 use crate::decode::Decoder;
+use crate::idempotency::{IdempotencyKey, KeyedRequest};
 use crate::limits::Items;
-use crate::problem::{Place, Problem};
+use crate::operation::Operation;
+use crate::problem::{Place, Problem, RequestId};
 use crate::value::Value;
 
 /// More pairs in a query string or form than this are refused.
@@ -16,6 +18,8 @@ const MAX_PAIRS: usize = 200;
 
 /// A request whose caller is known and whose body was read; parameters and body are taken by name.
 pub struct Input<'r> {
+    pub(crate) operation: &'static Operation,
+    pub(crate) request_id: Option<&'r RequestId>,
     pub(crate) path: &'r RawPathParams,
     pub(crate) query: Pairs<'r>,
     pub(crate) headers: &'r HeaderMap,
@@ -132,6 +136,18 @@ impl<'r> Input<'r> {
                 self.at.named(name, |at| rule(value, at))
             }
         }
+    }
+
+    /// The header `Idempotency-Key` (`x-idempotency: required`). To be taken before the body, which it remembers.
+    pub fn idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
+        let key = self.header(IdempotencyKey::HEADER, rule)?;
+        Some(IdempotencyKey::new(Some(KeyedRequest::new(self, key))))
+    }
+
+    /// As [`Input::idempotency_key`], but it may be absent (`x-idempotency: optional`).
+    pub fn optional_idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
+        let key = self.optional_header(IdempotencyKey::HEADER, rule)?;
+        Some(IdempotencyKey::new(key.map(|key| KeyedRequest::new(self, key))))
     }
 
     /// The body; it was read because the document demands it.

@@ -6,10 +6,12 @@
 
 mod answer;
 mod body;
+mod canonical;
 mod decode;
 mod endpoint;
 mod etag;
 mod format;
+mod idempotency;
 mod input;
 mod limits;
 mod object;
@@ -23,6 +25,7 @@ pub use answer::{Answer, ByteStream, EventStream, Reply};
 pub use decode::{Decode, Decoder, Rows};
 pub use endpoint::{authenticated, optional, public};
 pub use etag::{entity_tag, if_match};
+pub use idempotency::{IdempotencyKey, KeyedRequest, Once, StoredReply};
 pub use input::Input;
 pub use limits::{Bounds, Float, Integer, Items, Text};
 pub use object::Object;

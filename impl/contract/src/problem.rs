@@ -61,7 +61,7 @@ pub enum Place {
 pub struct Cause(pub Arc<dyn Error + Send + Sync>);
 
 /// The id of the request being answered; placed in the request's extensions by whoever serves it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);
 
 impl Problem {
@@ -96,6 +96,21 @@ impl Problem {
     /// 409: a duplicate, or a state that does not allow the change.
     pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 409: the first request of this idempotency key is still being worked on; try again after a second.
+    pub fn idempotency_in_flight() -> Self {
+        Self::conflict("idempotency_in_flight", "The first request with this Idempotency-Key is not answered yet.")
+            .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// 422: the idempotency key was used for another request.
+    pub fn idempotency_key_reused() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another request; take a new one for each.",
+        )
     }
 
     /// 412: the `If-Match` condition does not hold (RFC 9110, 13.1.1).
@@ -164,26 +179,36 @@ impl Problem {
 
     /// The response, naming the request it belongs to.
     pub fn into_response_for(self, request: Option<&RequestId>) -> Response {
-        let Parts { status, code, detail, errors, headers, cause } = *self.0;
+        let mut response = Response::new(Body::from(self.document(request)));
+        *response.status_mut() = self.0.status;
+        *response.headers_mut() = self.headers();
+        if let Some(cause) = self.0.cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
+    }
+
+    /// The headers of the response.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = self.0.headers.clone();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers
+    }
+
+    /// The body of the response.
+    pub(crate) fn document(&self, request: Option<&RequestId>) -> Vec<u8> {
+        let Parts { status, code, detail, errors, .. } = &*self.0;
         let document = Document {
             kind: format!("urn:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            detail: &detail,
+            detail,
             code,
             request_id: request.map(|id| &*id.0),
-            errors: &errors,
+            errors,
         };
         // Only strings and integers: serializing them into memory cannot fail.
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(cause) = cause {
-            response.extensions_mut().insert(cause);
-        }
-        response
+        serde_json::to_vec(&document).unwrap_or_default()
     }
 }
 

@@ -1,9 +1,9 @@
 //! `uniqueItems`: equality of JSON Schema, by value and whatever the order of members.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
-use crate::value::{Number, Value};
+use crate::canonical;
+use crate::value::Value;
 
 /// Whether no two items are equal.
 pub(crate) fn all_different(items: &[Value<'_>]) -> bool {
@@ -14,46 +14,16 @@ pub(crate) fn all_different(items: &[Value<'_>]) -> bool {
     }
     let mut seen = HashSet::with_capacity(items.len());
     items.iter().all(|item| {
-        let mut text = String::new();
-        canonical(item, &mut text);
-        seen.insert(text)
+        let mut bytes = Vec::new();
+        canonical::write(item, &mut bytes);
+        seen.insert(bytes)
     })
-}
-
-/// A text that is the same for equal values only.
-fn canonical(value: &Value<'_>, to: &mut String) {
-    let _ = match value {
-        Value::Number(number) => match number.exact() {
-            Number::Integer(number) => write!(to, "{number}"),
-            Number::Unsigned(number) => write!(to, "{number}"),
-            Number::Float(number) => write!(to, "{number:e}"),
-        },
-        Value::Array(items) => {
-            to.push('[');
-            for item in items {
-                canonical(item, to);
-                to.push(',');
-            }
-            write!(to, "]")
-        }
-        Value::Object(members) => {
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by(|a, b| a.0.cmp(&b.0));
-            to.push('{');
-            for (name, item) in sorted {
-                let _ = write!(to, "{name:?}:");
-                canonical(item, to);
-                to.push(',');
-            }
-            write!(to, "}}")
-        }
-        other => write!(to, "{other:?}"),
-    };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Number;
 
     fn different(json: &str) -> bool {
         let Ok(Value::Array(items)) = Value::from_json(json.as_bytes()) else { panic!("{json} is no array") };

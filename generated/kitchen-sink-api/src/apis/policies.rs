@@ -29,7 +29,14 @@ pub trait Policies: contract::Service {
         caller: Self::Caller,
         params: AskIdempotentParams,
         body: models::Thing,
-    ) -> impl Future<Output = Result<AskIdempotentResponse, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<contract::Once<AskIdempotentResponse>, Self::Error>> + Send;
+
+    /// `POST /sink/policies/idempotent/{thing_id}`: Once for each key, if there is one
+    fn ask_idempotent_change(
+        &self,
+        caller: Self::Caller,
+        params: AskIdempotentChangeParams,
+    ) -> impl Future<Output = Result<contract::Once<AskIdempotentChangeResponse>, Self::Error>> + Send;
 
     /// `GET /sink/policies/optional`: For anyone, but users are known
     fn ask_optional(
@@ -65,6 +72,7 @@ pub(crate) fn routes<S: Policies>() -> axum::Router<Arc<S>> {
         .route("/sink/policies/deadline", axum::routing::get(handle_ask_deadline::<S>))
         .route("/sink/policies/guarded-body", axum::routing::post(handle_ask_guarded_body::<S>))
         .route("/sink/policies/idempotent", axum::routing::post(handle_ask_idempotent::<S>))
+        .route("/sink/policies/idempotent/{thing_id}", axum::routing::post(handle_ask_idempotent_change::<S>))
         .route("/sink/policies/optional", axum::routing::get(handle_ask_optional::<S>))
         .route("/sink/policies/public", axum::routing::get(handle_ask_public::<S>))
         .route("/sink/policies/rate", axum::routing::get(handle_ask_rate::<S>))
@@ -185,7 +193,7 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AskIdempotentParams {
     /// A name for this request.
-    pub idempotency_key: String,
+    pub idempotency_key: contract::IdempotencyKey,
 }
 
 /// Answers of [`Policies::ask_idempotent`].
@@ -216,13 +224,77 @@ fn handle_ask_idempotent<S: Policies>(
         service,
         request,
         |input| {
-            let p_idempotency_key = input.header("Idempotency-Key", |v, at| {
+            let p_idempotency_key = input.idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
             });
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((AskIdempotentParams { idempotency_key: p_idempotency_key? }, body?))
         },
         async |service: Arc<S>, caller, (params, body)| service.ask_idempotent(caller, params, body).await,
+    )
+}
+
+/// `POST /sink/policies/idempotent/{thing_id}`
+pub static ASK_IDEMPOTENT_CHANGE: Operation = Operation {
+    id: "ask_idempotent_change",
+    method: "POST",
+    path: "/sink/policies/idempotent/{thing_id}",
+    security: Security::Scopes(&["user"]),
+    body: None,
+    deadline: Operation::DEFAULT_DEADLINE,
+    statuses: &[204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
+    etag: false,
+};
+
+/// Parameters of [`Policies::ask_idempotent_change`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskIdempotentChangeParams {
+    /// Which thing.
+    pub thing_id: i64,
+    /// Words.
+    pub words: Option<Vec<String>>,
+    /// A name for this request.
+    pub idempotency_key: contract::IdempotencyKey,
+}
+
+/// Answers of [`Policies::ask_idempotent_change`].
+pub enum AskIdempotentChangeResponse {
+    /// 204
+    NoContent,
+}
+
+impl contract::Answer for AskIdempotentChangeResponse {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::NoContent => Ok(Reply::new(204)),
+        }
+    }
+}
+
+fn handle_ask_idempotent_change<S: Policies>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
+    contract::authenticated(
+        &ASK_IDEMPOTENT_CHANGE,
+        service,
+        request,
+        |input| {
+            let p_thing_id =
+                input.path("thing_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_words = input.optional_query_array("words", true, &contract::Items::ANY.max(3), |v, at| {
+                at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
+            });
+            let p_idempotency_key = input.optional_idempotency_key(|v, at| {
+                at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
+            });
+            Some((AskIdempotentChangeParams {
+                thing_id: p_thing_id?,
+                words: p_words?,
+                idempotency_key: p_idempotency_key?,
+            },))
+        },
+        async |service: Arc<S>, caller, (params,)| service.ask_idempotent_change(caller, params).await,
     )
 }
 

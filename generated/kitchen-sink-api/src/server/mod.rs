@@ -41,6 +41,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::policies::ASK_DEADLINE,
     &apis::policies::ASK_GUARDED_BODY,
     &apis::policies::ASK_IDEMPOTENT,
+    &apis::policies::ASK_IDEMPOTENT_CHANGE,
     &apis::policies::ASK_OPTIONAL,
     &apis::policies::ASK_PUBLIC,
     &apis::policies::ASK_RATE,

@@ -15,7 +15,7 @@ pub trait Orders: contract::Service {
         &self,
         caller: Self::Caller,
         params: CancelOrderParams,
-    ) -> impl Future<Output = Result<CancelOrderResponse, Self::Error>> + Send {
+    ) -> impl Future<Output = Result<contract::Once<CancelOrderResponse>, Self::Error>> + Send {
         let _ = (caller, params);
         std::future::ready(Err(Problem::not_implemented().into()))
     }
@@ -26,7 +26,7 @@ pub trait Orders: contract::Service {
         caller: Self::Caller,
         params: CreateOrderParams,
         body: models::OrderCreate,
-    ) -> impl Future<Output = Result<CreateOrderResponse, Self::Error>> + Send {
+    ) -> impl Future<Output = Result<contract::Once<CreateOrderResponse>, Self::Error>> + Send {
         let _ = (caller, params, body);
         std::future::ready(Err(Problem::not_implemented().into()))
     }
@@ -66,7 +66,7 @@ pub trait Orders: contract::Service {
         &self,
         caller: Self::Caller,
         params: PayOrderParams,
-    ) -> impl Future<Output = Result<PayOrderResponse, Self::Error>> + Send {
+    ) -> impl Future<Output = Result<contract::Once<PayOrderResponse>, Self::Error>> + Send {
         let _ = (caller, params);
         std::future::ready(Err(Problem::not_implemented().into()))
     }
@@ -111,27 +111,20 @@ pub static CANCEL_ORDER: Operation = Operation {
 pub struct CancelOrderParams {
     /// Which order.
     pub order_id: i64,
-    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
-    pub idempotency_key: Option<String>,
+    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer, also a refusal, without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
+    pub idempotency_key: contract::IdempotencyKey,
 }
 
 /// Answers of [`Orders::cancel_order`].
 pub enum CancelOrderResponse {
     /// 200
-    Ok {
-        /// The body.
-        body: models::Order,
-        /// `Idempotent-Replayed`
-        idempotent_replayed: Option<bool>,
-    },
+    Ok(models::Order),
 }
 
 impl contract::Answer for CancelOrderResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Ok { body, idempotent_replayed } => {
-                Reply::new(200).optional_header("idempotent-replayed", idempotent_replayed)?.json(&body)
-            }
+            Self::Ok(body) => Reply::new(200).json(&body),
         }
     }
 }
@@ -144,7 +137,7 @@ fn handle_cancel_order<S: Orders>(State(service): State<Arc<S>>, request: Reques
         |input| {
             let p_order_id =
                 input.path("order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_idempotency_key = input.optional_header("Idempotency-Key", |v, at| {
+            let p_idempotency_key = input.optional_idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
             });
             Some((CancelOrderParams { order_id: p_order_id?, idempotency_key: p_idempotency_key? },))
@@ -172,8 +165,8 @@ pub static CREATE_ORDER: Operation = Operation {
 /// Parameters of [`Orders::create_order`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateOrderParams {
-    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
-    pub idempotency_key: Option<String>,
+    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer, also a refusal, without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
+    pub idempotency_key: contract::IdempotencyKey,
 }
 
 /// Answers of [`Orders::create_order`].
@@ -184,18 +177,13 @@ pub enum CreateOrderResponse {
         body: models::Order,
         /// `Location`
         location: String,
-        /// `Idempotent-Replayed`
-        idempotent_replayed: Option<bool>,
     },
 }
 
 impl contract::Answer for CreateOrderResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Created { body, location, idempotent_replayed } => Reply::new(201)
-                .header("location", location)?
-                .optional_header("idempotent-replayed", idempotent_replayed)?
-                .json(&body),
+            Self::Created { body, location } => Reply::new(201).header("location", location)?.json(&body),
         }
     }
 }
@@ -206,7 +194,7 @@ fn handle_create_order<S: Orders>(State(service): State<Arc<S>>, request: Reques
         service,
         request,
         |input| {
-            let p_idempotency_key = input.optional_header("Idempotency-Key", |v, at| {
+            let p_idempotency_key = input.optional_idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
             });
             let body = input.body(|v, at| <models::OrderCreate as contract::Decode>::decode(v, at));
@@ -432,27 +420,20 @@ pub static PAY_ORDER: Operation = Operation {
 pub struct PayOrderParams {
     /// Which order.
     pub order_id: i64,
-    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
-    pub idempotency_key: Option<String>,
+    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer, also a refusal, without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
+    pub idempotency_key: contract::IdempotencyKey,
 }
 
 /// Answers of [`Orders::pay_order`].
 pub enum PayOrderResponse {
     /// 200
-    Ok {
-        /// The body.
-        body: models::Order,
-        /// `Idempotent-Replayed`
-        idempotent_replayed: Option<bool>,
-    },
+    Ok(models::Order),
 }
 
 impl contract::Answer for PayOrderResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Ok { body, idempotent_replayed } => {
-                Reply::new(200).optional_header("idempotent-replayed", idempotent_replayed)?.json(&body)
-            }
+            Self::Ok(body) => Reply::new(200).json(&body),
         }
     }
 }
@@ -465,7 +446,7 @@ fn handle_pay_order<S: Orders>(State(service): State<Arc<S>>, request: Request) 
         |input| {
             let p_order_id =
                 input.path("order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_idempotency_key = input.optional_header("Idempotency-Key", |v, at| {
+            let p_idempotency_key = input.optional_idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
             });
             Some((PayOrderParams { order_id: p_order_id?, idempotency_key: p_idempotency_key? },))

@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 
 use crate::sink::Sink;
 
-static ROUTER: LazyLock<Router> = LazyLock::new(|| kitchen_sink_api::router(Arc::new(Sink)));
+static ROUTER: LazyLock<Router> = LazyLock::new(|| kitchen_sink_api::router(Arc::new(Sink::default())));
 
 /// A request being put together.
 pub struct Ask {

@@ -7,6 +7,7 @@ mod broken;
 mod collections;
 mod document;
 mod exchange;
+mod idempotency;
 mod numbers;
 mod parameters;
 mod policies;

@@ -135,19 +135,6 @@ async fn a_body_that_does_not_arrive_in_time_is_408() {
     assert_ne!(polls.load(Ordering::Relaxed), 0);
 }
 
-#[tokio::test]
-async fn an_idempotency_key_is_a_header_like_others() {
-    let create = |key: Option<&str>| {
-        let request = post("/sink/policies/idempotent").token("of-user").json(&json!({"name": "a"}));
-        if let Some(key) = key { request.header("idempotency-key", key) } else { request }
-    };
-    assert_eq!(create(Some("6f1c")).send().await.head("location"), "/sink/things/6f1c");
-    create(None).send().await.violates("header", "#/Idempotency-Key", "required");
-    create(Some("")).send().await.violates("header", "#/Idempotency-Key", "too_short");
-    create(Some("two words")).send().await.violates("header", "#/Idempotency-Key", "pattern_mismatch");
-    create(Some(&"x".repeat(256))).send().await.violates("header", "#/Idempotency-Key", "too_long");
-}
-
 #[test]
 fn the_policies_of_the_document_are_the_policies_of_the_router() {
     let document: Value = serde_json::from_str(kitchen_sink_api::DOCUMENT).expect("the document");

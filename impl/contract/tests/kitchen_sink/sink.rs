@@ -1,16 +1,55 @@
 //! A service that fills every trait of the kitchen sink and answers with what it was given.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use contract::{ByteStream, Caller, Event, FieldError, Problem, Rows, Service};
+use contract::{
+    Answer, ByteStream, Caller, Event, FieldError, IdempotencyKey, Once, Problem, Rows, Service, StoredReply,
+};
 use futures_util::stream;
 use http::StatusCode;
 use kitchen_sink_api::apis::{answers, bodies, parameters, policies};
 use kitchen_sink_api::models;
 
-/// The service; it keeps nothing.
-pub struct Sink;
+/// The service; all it keeps is answers by user and idempotency key, with the fingerprint of the request.
+#[derive(Default)]
+pub struct Sink {
+    kept: Mutex<HashMap<(i64, String), (u128, StoredReply)>>,
+}
+
+impl Sink {
+    /// Does `work` unless it was done; it is told how many answers are kept already.
+    fn once<R: Answer>(
+        &self,
+        caller: &Who,
+        key: IdempotencyKey,
+        work: impl FnOnce(usize) -> Result<R, Problem>,
+    ) -> Result<Once<R>, Problem> {
+        let Some(request) = key.sent() else { return work(0).map(Once::Fresh) };
+        let mut kept = self.kept.lock().map_err(|_| Problem::internal("poisoned"))?;
+        let count = kept.len();
+        let place = match kept.entry((caller.id, request.key.clone())) {
+            Entry::Occupied(known) if known.get().0 == request.fingerprint => {
+                return Ok(Once::Replayed(known.get().1.clone()));
+            }
+            Entry::Occupied(_) => return Err(Problem::idempotency_key_reused()),
+            Entry::Vacant(place) => place,
+        };
+        match work(count).and_then(Answer::into_reply) {
+            Ok(reply) => {
+                place.insert((request.fingerprint, reply.stored()?));
+                Ok(Once::Encoded(reply))
+            }
+            Err(problem) => {
+                place.insert((request.fingerprint, request.refusal(&problem)?));
+                Err(problem)
+            }
+        }
+    }
+}
 
 /// Whom a token stands for.
 pub struct Who {
@@ -252,12 +291,25 @@ impl policies::Policies for Sink {
 
     async fn ask_idempotent(
         &self,
-        _: Who,
+        caller: Who,
         params: policies::AskIdempotentParams,
         body: models::Thing,
-    ) -> Result<policies::AskIdempotentResponse, Problem> {
-        let location = format!("/sink/things/{}", params.idempotency_key);
-        Ok(policies::AskIdempotentResponse::Created { body, location })
+    ) -> Result<Once<policies::AskIdempotentResponse>, Problem> {
+        self.once(&caller, params.idempotency_key, |count| match body.name.as_str() {
+            "taken" => Err(Problem::conflict("duplicate_name", "There is one of that name.")),
+            _ => Ok(policies::AskIdempotentResponse::Created { body, location: format!("/sink/things/{count}") }),
+        })
+    }
+
+    async fn ask_idempotent_change(
+        &self,
+        caller: Who,
+        params: policies::AskIdempotentChangeParams,
+    ) -> Result<Once<policies::AskIdempotentChangeResponse>, Problem> {
+        self.once(&caller, params.idempotency_key, |_| match params.thing_id {
+            404 => Err(Problem::not_found("thing_not_found", "There is no such thing.")),
+            _ => Ok(policies::AskIdempotentChangeResponse::NoContent),
+        })
     }
 
     async fn ask_optional(&self, caller: Option<Who>) -> Result<policies::AskOptionalResponse, Problem> {

@@ -14,7 +14,8 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-request-id",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "etag, link, location, ratelimit, ratelimit-policy, retry-after, x-next-cursor, x-request-id, x-total-count",
+    "etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, x-next-cursor, x-request-id, \
+     x-total-count",
 );
 /// Seconds a browser may remember the answer to a preflight; Chromium's own limit.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");

@@ -1,0 +1,125 @@
+//! `x-idempotency`: a request that names itself by an `Idempotency-Key` is done once and answered alike each time.
+//!
+//! The document declares it; generated code hands the handler the key with a fingerprint of what is asked, and takes
+//! nothing but a [`Once`] in return. Keeping the answers is left to whoever has a store, in the transaction of the effect.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::canonical::{self, write_length, write_text};
+use crate::input::Input;
+use crate::{Answer, Problem, Reply, RequestId};
+
+/// What the client named its request, if it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdempotencyKey(Option<Box<KeyedRequest>>);
+
+impl IdempotencyKey {
+    pub(crate) const HEADER: &str = "Idempotency-Key";
+
+    pub(crate) fn new(request: Option<KeyedRequest>) -> Self {
+        Self(request.map(Box::new))
+    }
+
+    /// The request with its name; `None` when the client gave it none.
+    pub fn sent(self) -> Option<KeyedRequest> {
+        self.0.map(|request| *request)
+    }
+}
+
+/// A request that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyedRequest {
+    /// The name: 1 to 255 visible ASCII characters, unique to the caller.
+    pub key: String,
+    /// A hash of the operation, its path and query parameters and the body's values. The order of members and of
+    /// parameters of different names, white space and the spelling of numbers make no difference.
+    pub fingerprint: u128,
+    request_id: Option<RequestId>,
+}
+
+impl KeyedRequest {
+    pub(crate) fn new(input: &Input<'_>, key: String) -> Self {
+        Self { key, fingerprint: fingerprint(input), request_id: input.request_id.cloned() }
+    }
+
+    /// A refusal of this request as it is sent the first time, request id included.
+    ///
+    /// # Errors
+    /// As [`Reply::stored`].
+    pub fn refusal(&self, problem: &Problem) -> Result<StoredReply, Problem> {
+        let body = problem.document(self.request_id.as_ref());
+        StoredReply::new(problem.status(), &problem.headers(), body.into())
+    }
+}
+
+/// Not a secret: a client that finds two requests of one fingerprint has deceived itself only.
+fn fingerprint(input: &Input<'_>) -> u128 {
+    let mut bytes = Vec::with_capacity(256);
+    write_text(b's', input.operation.id, &mut bytes);
+    let path: Vec<_> = input.path.iter().collect();
+    write_length(b'p', path.len(), &mut bytes);
+    for (name, value) in path {
+        write_text(b's', name, &mut bytes);
+        write_text(b't', value, &mut bytes);
+    }
+    // Stable: values of one name are an array, and its order may matter.
+    let mut query: Vec<_> = input.query.iter().collect();
+    query.sort_by(|a, b| a.0.cmp(&b.0));
+    write_length(b'q', query.len(), &mut bytes);
+    for (name, value) in query {
+        write_text(b's', name, &mut bytes);
+        write_text(b't', value, &mut bytes);
+    }
+    write_length(b'b', usize::from(input.body.is_some()), &mut bytes);
+    if let Some(body) = &input.body {
+        canonical::write(body, &mut bytes);
+    }
+    xxh3_128(&bytes)
+}
+
+/// An answer in a form that can be kept and sent again, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReply {
+    /// The status.
+    pub status: u16,
+    /// The headers of its own, names in lower case. What is added to every answer (`X-Request-Id`, ...) is not among them.
+    pub headers: Vec<(String, String)>,
+    /// The body; may be empty.
+    pub body: Bytes,
+}
+
+impl StoredReply {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                let value = std::str::from_utf8(value.as_bytes()).map_err(Problem::internal)?;
+                Ok((name.as_str().to_owned(), value.to_owned()))
+            })
+            .collect::<Result<_, Problem>>()?;
+        Ok(Self { status: status.as_u16(), headers, body })
+    }
+}
+
+/// The answer of an operation with `x-idempotency`.
+#[must_use]
+pub enum Once<R> {
+    /// To a request without a name: it was done, and its answer is not kept.
+    Fresh(R),
+    /// To a request with a name that was done now, encoded because it was kept.
+    Encoded(Reply),
+    /// What an earlier request of this name was answered, be it a success or a refusal.
+    Replayed(StoredReply),
+}
+
+impl<R: Answer> Answer for Once<R> {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::Fresh(answer) => answer.into_reply(),
+            Self::Encoded(reply) => Ok(reply),
+            Self::Replayed(stored) => Reply::from_stored(stored)?.header("idempotent-replayed", true),
+        }
+    }
+}

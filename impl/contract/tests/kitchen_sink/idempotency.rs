@@ -1,0 +1,134 @@
+//! `x-idempotency`: what counts as the same request, and what a replay looks like.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use contract::RequestId;
+use http::Request;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::exchange::{Ask, Got, post};
+use crate::sink::Sink;
+
+const CREATE: &str = "/sink/policies/idempotent";
+
+fn create(key: &str, body: &Value) -> Ask {
+    post(CREATE).token("of-user").header("idempotency-key", key).json(body)
+}
+
+async fn created(key: &str, body: &str) -> Got {
+    let request = post(CREATE).token("of-user").header("idempotency-key", key);
+    request.body("application/json", body).send().await
+}
+
+async fn changed(key: &str, target: &str) -> Got {
+    post(&format!("{CREATE}/{target}")).token("of-user").header("idempotency-key", key).send().await
+}
+
+#[track_caller]
+fn is_replay_of(got: &Got, first: &Got) {
+    assert_eq!(first.head("idempotent-replayed"), "");
+    assert_eq!(got.head("idempotent-replayed"), "true", "{}", got.text());
+    assert_eq!((got.status, &got.body), (first.status, &first.body));
+    let mut headers = got.headers.clone();
+    headers.remove("idempotent-replayed");
+    assert_eq!(headers, first.headers);
+}
+
+#[tokio::test]
+async fn the_key_keeps_the_rules_of_the_document() {
+    let keyed = |key: &str| create(key, &json!({"name": "a"}));
+    post(CREATE).token("of-user").json(&json!({"name": "a"})).send().await.violates(
+        "header",
+        "#/Idempotency-Key",
+        "required",
+    );
+    keyed("").send().await.violates("header", "#/Idempotency-Key", "too_short");
+    keyed("two words").send().await.violates("header", "#/Idempotency-Key", "pattern_mismatch");
+    keyed(&"x".repeat(256)).send().await.violates("header", "#/Idempotency-Key", "too_long");
+    keyed("a").header("idempotency-key", "b").send().await.violates("header", "#/Idempotency-Key", "duplicate");
+    keyed(&"x".repeat(255)).send().await.accepted(201);
+    let optional = post(&format!("{CREATE}/1")).token("of-user");
+    assert_eq!(optional.send().await.status, 204);
+}
+
+#[tokio::test]
+async fn the_same_request_is_answered_the_same() {
+    let first = created("same", r#"{"name":"spoon","note":"n","id":1}"#).await;
+    first.accepted(201);
+    assert!(first.head("location").starts_with("/sink/things/"));
+    for spelling in [
+        r#"{"name":"spoon","note":"n","id":1}"#,
+        r#"{"id":1,"note":"n","name":"spoon"}"#,
+        " {\n \"id\" : 1.0,\t\"note\": \"n\" , \"name\":\"sp\\u006fon\"} ",
+        r#"{"name":"spoon","note":"n","id":1e0}"#,
+    ] {
+        is_replay_of(&created("same", spelling).await, &first);
+    }
+    // Not an answer to another user, nor to another key.
+    let body = json!({"name": "spoon", "note": "n", "id": 1});
+    let other = create("other", &body).send().await;
+    assert_eq!((other.status.as_u16(), other.head("idempotent-replayed")), (201, ""));
+    let other = post(CREATE).token("of-superuser").header("idempotency-key", "same").json(&body).send().await;
+    assert_eq!((other.status.as_u16(), other.head("idempotent-replayed")), (201, ""));
+    assert_ne!(other.head("location"), first.head("location"));
+}
+
+#[tokio::test]
+async fn another_request_of_the_same_key_is_refused() {
+    created("once", r#"{"name":"spoon"}"#).await.accepted(201);
+    for other in [r#"{"name":"spoons"}"#, r#"{"name":"spoon","note":"n"}"#, r#"{"name":"spoon","id":1}"#] {
+        created("once", other).await.refused(422, "idempotency_key_reused");
+    }
+    changed("once", "1").await.refused(422, "idempotency_key_reused");
+    // What never reached the handler is not remembered.
+    created("never", r#"{"name":1}"#).await.refused(422, "validation_failed");
+    created("never", r#"{"name":"fork"}"#).await.accepted(201);
+}
+
+#[tokio::test]
+async fn parameters_are_part_of_the_request() {
+    let first = changed("parameters", "1?words=a&words=b").await;
+    assert_eq!((first.status.as_u16(), first.head("idempotent-replayed")), (204, ""));
+    is_replay_of(&changed("parameters", "1?words=%61&words=b").await, &first);
+    for other in ["2?words=a&words=b", "1?words=b&words=a", "1?words=a", "1", "1?words=a&words=b&words=c"] {
+        changed("parameters", other).await.refused(422, "idempotency_key_reused");
+    }
+    let first = changed("pairs", "1?words=a&other=x").await;
+    is_replay_of(&changed("pairs", "1?other=x&words=a").await, &first);
+}
+
+#[tokio::test]
+async fn a_refusal_is_an_answer_too() {
+    let first = created("refused", r#"{"name":"taken"}"#).await;
+    first.refused(409, "duplicate_name");
+    let again = created("refused", r#"{"name":"taken"}"#).await;
+    again.refused(409, "duplicate_name");
+    is_replay_of(&again, &first);
+    let first = changed("missing", "404").await;
+    first.refused(404, "thing_not_found");
+    is_replay_of(&changed("missing", "404").await, &first);
+}
+
+#[tokio::test]
+async fn a_replayed_refusal_names_the_request_that_was_refused() {
+    let router = kitchen_sink_api::router(Arc::new(Sink::default()));
+    let refused = async |id: &str| {
+        let mut request = Request::post(CREATE)
+            .header("authorization", "Bearer of-user")
+            .header("content-type", "application/json")
+            .header("content-length", 16)
+            .header("idempotency-key", "a")
+            .body(Body::from(r#"{"name":"taken"}"#))
+            .expect("a request");
+        request.extensions_mut().insert(RequestId(id.into()));
+        let response = router.clone().oneshot(request).await.expect("infallible");
+        assert_eq!(response.status(), 409);
+        response.into_body().collect().await.expect("a whole body").to_bytes()
+    };
+    let first = refused("first").await;
+    assert_eq!(serde_json::from_slice::<Value>(&first).expect("JSON")["request_id"], "first");
+    assert_eq!(refused("second").await, first);
+}
