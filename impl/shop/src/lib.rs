@@ -3,10 +3,14 @@
 //! A request takes two hand-written steps: handler, query. An order is accepted in one transaction together with a row of
 //! the outbox; the [`pipeline`] does the rest, in the server's `worker` role.
 
+mod dead_letter_queries;
 mod operations;
 mod orders;
 pub mod pipeline;
+mod product_queries;
 mod products;
+mod projection;
+mod stock_queries;
 mod users;
 
 use contract::Service;
