@@ -81,7 +81,7 @@ CREATE TABLE order_events (
              CHECK (kind IN ('created', 'reserved', 'confirmed', 'paid', 'failed', 'cancelled', 'expired', 'requeued')),
     status   varchar(20) NOT NULL,
     reason   varchar(40),
-    at       timestamptz NOT NULL DEFAULT now()
+    at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Work that was accepted and is not done: a row leaves in the transaction that does what it asks for, so that it is done

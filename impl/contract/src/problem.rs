@@ -172,6 +172,11 @@ impl Problem {
         self.0.status
     }
 
+    /// Why it failed, for logs and operators.
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync)> {
+        self.0.cause.as_ref().map(|cause| &*cause.0)
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.0.code

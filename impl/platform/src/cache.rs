@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use deadpool_redis::redis::{self, AsyncConnectionConfig, RedisError};
+use deadpool_redis::redis::aio::{MultiplexedConnection, PubSub};
+use deadpool_redis::redis::{self, AsyncConnectionConfig, Client, RedisError};
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
+use tokio::time::timeout;
 
 use crate::settings::{InvalidSettings, RedisSettings};
 
@@ -18,6 +20,7 @@ const RESPONSE: Duration = Duration::from_millis(500);
 /// A pool of Redis connections, opened when they are needed. Clones share them.
 #[derive(Clone)]
 pub struct Cache {
+    client: Client,
     pool: Pool,
     prefix: std::sync::Arc<str>,
 }
@@ -32,6 +35,7 @@ impl Cache {
         let invalid = |_| InvalidSettings("REDIS_URL is not a valid connection URL".into());
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(RESPONSE));
+        let client = Client::open(url).map_err(invalid)?;
         let manager = Manager::new_with_config(url, config).map_err(invalid)?;
         let pool = Pool::builder(manager)
             .max_size(settings.redis_pool as usize)
@@ -41,7 +45,7 @@ impl Cache {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| InvalidSettings(format!("the Redis pool cannot be built: {error}")))?;
-        Ok(Some(Self { pool, prefix: prefix.into() }))
+        Ok(Some(Self { client, pool, prefix: prefix.into() }))
     }
 
     /// A connection, within a second or not at all.
@@ -50,6 +54,26 @@ impl Cache {
     /// When Redis cannot be reached in time.
     pub async fn connection(&self) -> Result<Connection, PoolError> {
         self.pool.get().await
+    }
+
+    /// A connection of one's own for commands that block for less than `patience`; a pooled one would give up on them
+    /// and hand the answer to whoever comes next.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached in time.
+    pub async fn dedicated(&self, patience: Duration) -> Result<MultiplexedConnection, RedisError> {
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(patience));
+        self.client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// A connection of one's own to listen on.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached in time.
+    pub async fn listener(&self) -> Result<PubSub, RedisError> {
+        let patience = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        timeout(CONNECT, self.client.get_async_pubsub()).await.unwrap_or_else(|_| Err(patience.into()))
     }
 
     /// The full name of a key.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use contract::{FieldError, Place, Problem};
+use http::StatusCode;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// What handlers and queries fail with.
@@ -36,6 +37,14 @@ impl Error {
         match self {
             Self::Database(error) => error.as_database_error().and_then(sqlx::error::DatabaseError::code),
             Self::Problem(_) => None,
+        }
+    }
+
+    /// Whether it is nobody's fault but the database's being away or busy: the same work can succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Problem(problem) => problem.status() == StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(error) => unavailable(error).is_some(),
         }
     }
 
@@ -86,31 +95,38 @@ impl From<Error> for Problem {
 }
 
 fn from_database(error: sqlx::Error) -> Problem {
-    let busy = "The database has more to do than it can; try again.";
-    let away = "The database cannot be reached; try again.";
-    let problem = match &error {
-        sqlx::Error::PoolTimedOut => Problem::unavailable("database_busy", busy, 1),
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            Problem::unavailable("database_unavailable", away, 2)
+    if let Some(problem) = unavailable(&error) {
+        return problem.with_cause(error);
+    }
+    match &error {
+        // Text that Postgres cannot hold is the client's: U+0000.
+        sqlx::Error::Database(failure) if matches!(failure.code().as_deref(), Some("22021" | "22P05")) => {
+            Problem::validation(vec![FieldError {
+                place: Place::Body,
+                pointer: "#".to_owned(),
+                code: "invalid_text",
+                detail: "Text must not contain U+0000.".to_owned(),
+            }])
         }
-        sqlx::Error::Database(failure) => match failure.code().as_deref() {
+        _ => Problem::internal(error),
+    }
+}
+
+/// The answer while the database is away or busy.
+fn unavailable(error: &sqlx::Error) -> Option<Problem> {
+    let busy = || Problem::unavailable("database_busy", "The database has more to do than it can; try again.", 1);
+    let away = || Problem::unavailable("database_unavailable", "The database cannot be reached; try again.", 2);
+    match error {
+        sqlx::Error::PoolTimedOut => Some(busy()),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Some(away()),
+        sqlx::Error::Database(failure) => match failure.code().as_deref()? {
             // Statement and lock timeouts, too many connections, and conflicts that retries did not get past.
-            Some("57014" | "55P03" | "53300" | "40001" | "40P01") => Problem::unavailable("database_busy", busy, 1),
+            "57014" | "55P03" | "53300" | "40001" | "40P01" => Some(busy()),
             // Being shut down, crashed or starting up; class 08 is connection trouble.
-            Some("57P01" | "57P02" | "57P03") => Problem::unavailable("database_unavailable", away, 2),
-            Some(code) if code.starts_with("08") => Problem::unavailable("database_unavailable", away, 2),
-            // Text that Postgres cannot hold is the client's: U+0000.
-            Some("22021" | "22P05") => {
-                return Problem::validation(vec![FieldError {
-                    place: Place::Body,
-                    pointer: "#".to_owned(),
-                    code: "invalid_text",
-                    detail: "Text must not contain U+0000.".to_owned(),
-                }]);
-            }
-            _ => return Problem::internal(error),
+            "57P01" | "57P02" | "57P03" => Some(away()),
+            code if code.starts_with("08") => Some(away()),
+            _ => None,
         },
-        _ => return Problem::internal(error),
-    };
-    problem.with_cause(error)
+        _ => None,
+    }
 }

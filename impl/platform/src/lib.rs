@@ -13,6 +13,7 @@ mod database;
 mod error;
 mod gate;
 pub mod http;
+pub mod idempotency;
 pub mod identity;
 pub mod migrate;
 pub mod page;

@@ -25,7 +25,9 @@ enum Command {
     /// Serve users, projects and tasks
     Tasks(roles::RoleArgs),
     /// Serve products and orders
-    Shop(roles::RoleArgs),
+    Shop(roles::ShopArgs),
+    /// Reserve stock for orders, and tell on a port of its own how that goes
+    Worker(roles::ShopArgs),
     /// Serve page views
     Analytics(roles::RoleArgs),
     /// Serve everything in one process
@@ -53,7 +55,8 @@ fn run() -> anyhow::Result<ExitCode> {
     platform::settings::load_dotenv()?;
     match Cli::parse().command {
         Command::Tasks(args) => roles::run(Role::Tasks, &args),
-        Command::Shop(args) => roles::run(Role::Shop, &args),
+        Command::Shop(args) => roles::run_shop(Role::Shop, &args),
+        Command::Worker(args) => roles::run_shop(Role::Worker, &args),
         Command::Analytics(args) => roles::run(Role::Analytics, &args),
         Command::All(args) => roles::run_all(&args),
         Command::Migrate(args) => roles::run_migrate(&args),

@@ -11,8 +11,10 @@ use platform::identity::Accounts;
 use platform::settings::Settings;
 use platform::{Cache, Database, migrate, telemetry};
 use shop::ShopService;
-use shop::pipeline::Pipeline;
+use shop::pipeline::{Pipeline, ShopSettings};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// A service of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,27 +23,31 @@ pub(crate) enum Role {
     Tasks,
     /// Products and orders
     Shop,
+    /// The reservations of orders
+    Worker,
     /// Page views
     Analytics,
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 3] = [Self::Tasks, Self::Shop, Self::Analytics];
+    pub(crate) const ALL: [Self; 4] = [Self::Tasks, Self::Shop, Self::Analytics, Self::Worker];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tasks => "tasks",
             Self::Shop => "shop",
+            Self::Worker => "worker",
             Self::Analytics => "analytics",
         }
     }
 
-    /// The port deployed clients expect it on.
+    /// The port deployed clients expect it on; a worker only tells there how it is.
     pub(crate) fn port(self) -> u16 {
         match self {
             Self::Tasks => 8000,
             Self::Shop => 8001,
             Self::Analytics => 8002,
+            Self::Worker => 8003,
         }
     }
 
@@ -49,6 +55,10 @@ impl Role {
         match self {
             Self::Tasks => tasks::DOCUMENT,
             Self::Shop => shop::DOCUMENT,
+            // It has no operations, only what every role has: health, metrics.
+            Self::Worker => {
+                r#"{"openapi":"3.0.3","info":{"title":"Worker","version":"1.0.0"},"servers":[{"url":"/"}],"paths":{}}"#
+            }
             Self::Analytics => analytics::DOCUMENT,
         }
     }
@@ -64,6 +74,15 @@ pub(crate) struct RoleArgs {
     settings: Settings,
 }
 
+/// A role of the shop on one port.
+#[derive(Debug, Args)]
+pub(crate) struct ShopArgs {
+    #[command(flatten)]
+    role: RoleArgs,
+    #[command(flatten)]
+    shop: ShopSettings,
+}
+
 /// Every role in one process, each on its own port.
 #[derive(Debug, Args)]
 pub(crate) struct AllArgs {
@@ -76,22 +95,33 @@ pub(crate) struct AllArgs {
     /// Port of the analytics service
     #[arg(long, env = "ANALYTICS_PORT", default_value_t = Role::Analytics.port())]
     analytics_port: u16,
+    /// Port of the worker
+    #[arg(long, env = "WORKER_PORT", default_value_t = Role::Worker.port())]
+    worker_port: u16,
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    shop: ShopSettings,
 }
 
-/// Serves one role.
+/// Serves a role that needs no settings of its own.
 pub(crate) fn run(role: Role, args: &RoleArgs) -> Result<ExitCode> {
-    serve(&args.settings, role.name(), &[(role, args.port.unwrap_or(role.port()))])
+    serve(&args.settings, None, role.name(), &[(role, args.port.unwrap_or(role.port()))])
+}
+
+/// Serves a role of the shop.
+pub(crate) fn run_shop(role: Role, args: &ShopArgs) -> Result<ExitCode> {
+    let port = args.role.port.unwrap_or(role.port());
+    serve(&args.role.settings, Some(&args.shop), role.name(), &[(role, port)])
 }
 
 /// Serves every role.
 pub(crate) fn run_all(args: &AllArgs) -> Result<ExitCode> {
-    let ports = [args.tasks_port, args.shop_port, args.analytics_port];
-    serve(&args.settings, "all", &Role::ALL.into_iter().zip(ports).collect::<Vec<_>>())
+    let ports = [args.tasks_port, args.shop_port, args.analytics_port, args.worker_port];
+    serve(&args.settings, Some(&args.shop), "all", &Role::ALL.into_iter().zip(ports).collect::<Vec<_>>())
 }
 
-fn serve(settings: &Settings, process: &str, roles: &[(Role, u16)]) -> Result<ExitCode> {
+fn serve(settings: &Settings, shop: Option<&ShopSettings>, process: &str, roles: &[(Role, u16)]) -> Result<ExitCode> {
     settings.validate()?;
     telemetry::start(&settings.app, &settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -100,30 +130,72 @@ fn serve(settings: &Settings, process: &str, roles: &[(Role, u16)]) -> Result<Ex
         let shutdown = http::shutdown_signal()?;
         let database = Database::new(&settings.database, process)?;
         let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, process)?;
+        let cache = Cache::new(&settings.redis, "shop:")?;
+        let pipeline = shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
         let services = roles
             .iter()
             .map(|(role, port)| {
                 let address = SocketAddr::new(settings.http.bind_address, *port);
                 let listener = http::listen(address).with_context(|| format!("cannot listen on {address}"))?;
-                Ok((listener, app(*role, settings, &database, &accounts)?))
+                Ok((listener, app(*role, settings, &database, &accounts, pipeline.as_ref())?))
             })
             .collect::<Result<Vec<(TcpListener, App)>>>()?;
+        let background = Background::start(roles, pipeline, &shutdown);
         http::serve(services, &settings.http, shutdown).await;
+        background.end().await;
         database.close().await;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn app(role: Role, settings: &Settings, database: &Database, accounts: &Accounts) -> Result<App> {
+/// What goes on beside answering requests.
+struct Background {
+    tasks: JoinSet<()>,
+    answered: CancellationToken,
+}
+
+impl Background {
+    fn start(roles: &[(Role, u16)], pipeline: Option<Pipeline>, shutdown: &CancellationToken) -> Self {
+        let (mut tasks, answered) = (JoinSet::new(), CancellationToken::new());
+        for (role, _) in roles {
+            let Some(pipeline) = pipeline.clone() else { continue };
+            match role {
+                // Until the last request is answered: what it accepts is published.
+                Role::Shop => {
+                    let end = answered.clone();
+                    tasks.spawn(async move { pipeline.serve(end).await });
+                }
+                Role::Worker => {
+                    let end = shutdown.clone();
+                    tasks.spawn(async move { pipeline.work(end).await });
+                }
+                Role::Tasks | Role::Analytics => {}
+            }
+        }
+        Self { tasks, answered }
+    }
+
+    async fn end(self) {
+        self.answered.cancel();
+        self.tasks.join_all().await;
+    }
+}
+
+fn app(
+    role: Role,
+    settings: &Settings,
+    database: &Database,
+    accounts: &Accounts,
+    pipeline: Option<&Pipeline>,
+) -> Result<App> {
     let (database, accounts) = (database.clone(), accounts.clone());
     let cache = Cache::new(&settings.redis, &format!("{}:", role.name()))?;
-    let needs = Readiness { database: Some(database.clone()), cache: cache.clone() };
+    let needs = Readiness { database: Some(database.clone()), cache };
+    let of_the_shop = || pipeline.cloned().context("a role of the shop has a pipeline");
     let router = match role {
         Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts))),
-        Role::Shop => {
-            let pipeline = Pipeline::new(database.clone(), cache);
-            shop::router(Arc::new(ShopService::new(database, accounts, pipeline)))
-        }
+        Role::Shop => shop::router(Arc::new(ShopService::new(database, accounts, of_the_shop()?))),
+        Role::Worker => axum::Router::new(),
         Role::Analytics => analytics::router(Arc::new(analytics::AnalyticsService::new(accounts))),
     };
     let description = Description {
@@ -131,7 +203,11 @@ fn app(role: Role, settings: &Settings, database: &Database, accounts: &Accounts
         version: settings.app.app_version.clone().unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),
         document: role.document(),
     };
-    Ok(App::new(description, router, &settings.http, needs))
+    let app = App::new(description, router, &settings.http, needs);
+    if matches!(role, Role::Shop | Role::Worker) {
+        of_the_shop()?.register(app.metrics());
+    }
+    Ok(app)
 }
 
 /// What bringing the schema up to date needs.

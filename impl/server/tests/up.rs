@@ -19,7 +19,7 @@ struct Up {
 }
 
 impl Up {
-    fn start(dir: &Path, ports: &[u16; 3], flags: &[&str], given: &HashMap<String, String>) -> Self {
+    fn start(dir: &Path, ports: &[u16; 4], flags: &[&str], given: &HashMap<String, String>) -> Self {
         let process = command(dir, ports, flags).envs(given).spawn().unwrap();
         let file = dir.join("env");
         let mut up = Self { process, env: HashMap::new() };
@@ -84,7 +84,7 @@ impl Drop for Up {
     }
 }
 
-fn command(dir: &Path, ports: &[u16; 3], flags: &[&str]) -> Command {
+fn command(dir: &Path, ports: &[u16; 4], flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     // The servers of the test run are not for this one.
     for name in ["DATABASE_URL", "REDIS_URL", "POSTGRES_SERVER", "SECRET_KEY", "ENVIRONMENT"] {
@@ -92,15 +92,15 @@ fn command(dir: &Path, ports: &[u16; 3], flags: &[&str]) -> Command {
     }
     command.args(["up", "--wheels"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"));
     command.arg("--dir").arg(dir).args(flags).current_dir(dir).stderr(Stdio::piped());
-    for (flag, port) in ["--tasks-port", "--shop-port", "--analytics-port"].into_iter().zip(ports) {
+    for (flag, port) in ["--tasks-port", "--shop-port", "--analytics-port", "--worker-port"].into_iter().zip(ports) {
         command.args([flag, &port.to_string()]);
     }
     command
 }
 
 /// A folder, and ports that nobody has now.
-fn somewhere() -> (TempDir, [u16; 3]) {
-    let held = [0; 3].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+fn somewhere() -> (TempDir, [u16; 4]) {
+    let held = [0; 4].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     (TempDir::new().unwrap(), held.map(|socket| socket.local_addr().unwrap().port()))
 }
 

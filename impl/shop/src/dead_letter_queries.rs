@@ -5,7 +5,7 @@ use platform::page::{Key, Kind, Order, Page, fingerprint};
 use shop_api::apis::operations::ListDeadLettersParams;
 use shop_api::models::{DeadLetter, DeadLetterState};
 use sqlx::postgres::{PgConnection, PgExecutor};
-use sqlx::{Postgres, QueryBuilder, Row};
+use sqlx::{Postgres, QueryBuilder};
 
 use crate::projection::{self, dead_letter_columns};
 
@@ -88,32 +88,4 @@ fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListDeadLettersParams) {
     if let Some(order) = params.order_id {
         sql.push(" AND d.order_id = ").push_bind(order);
     }
-}
-
-/// What waits in the database.
-pub(crate) struct Waiting {
-    /// Messages that are not in the stream yet.
-    pub(crate) unpublished: i64,
-    /// Orders without a decision.
-    pub(crate) pending_orders: i64,
-    /// The age of the oldest of them in seconds, 0 when there is none.
-    pub(crate) oldest_seconds: f64,
-    /// Dead letters without a decision.
-    pub(crate) dead_letters: i64,
-}
-
-/// What waits in the database, and since when.
-pub(crate) async fn waiting(db: impl PgExecutor<'_>) -> Result<Waiting> {
-    const SQL: &str = "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL), o.pending, o.oldest, \
-                       (SELECT count(*) FROM dead_letters WHERE state = 'waiting') \
-                       FROM (SELECT count(*) AS pending, greatest(0, coalesce(extract(epoch FROM \
-                       clock_timestamp() - min(created_at)), 0))::float8 AS oldest \
-                       FROM orders WHERE status = 'PENDING') o";
-    let row = sqlx::query(SQL).fetch_one(db).await?;
-    Ok(Waiting {
-        unpublished: row.try_get(0)?,
-        pending_orders: row.try_get(1)?,
-        oldest_seconds: row.try_get(2)?,
-        dead_letters: row.try_get(3)?,
-    })
 }

@@ -4,12 +4,16 @@
 //! the outbox; the [`pipeline`] does the rest, in the server's `worker` role.
 
 mod dead_letter_queries;
+mod live;
 mod operations;
+mod order_projection;
+mod order_queries;
 mod orders;
 pub mod pipeline;
 mod product_queries;
 mod products;
 mod projection;
+mod queue_queries;
 mod stock_queries;
 mod users;
 

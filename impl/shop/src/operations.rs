@@ -8,10 +8,10 @@ use shop_api::apis::operations::{
     ListDeadLettersParams, ListDeadLettersResponse, ListStockEntriesParams, ListStockEntriesResponse, Operations,
     RequeueDeadLetterParams, RequeueDeadLetterResponse,
 };
-use shop_api::models::{DeadLetter, DeadLetterState, QueueStatus};
+use shop_api::models::{DeadLetter, DeadLetterState};
 
 use crate::products::product_not_found;
-use crate::{ShopService, dead_letter_queries, product_queries, stock_queries};
+use crate::{ShopService, dead_letter_queries, product_queries, queue_queries, stock_queries};
 
 /// The topic of messages that ask for an order's stock to be reserved.
 const ORDER_CREATED: &str = "order.created";
@@ -79,16 +79,8 @@ impl Operations for ShopService {
     }
 
     async fn get_queue(&self, _: Principal) -> Result<GetQueueResponse> {
-        let waiting = dead_letter_queries::waiting(self.database.reads()).await?;
         let stream = self.pipeline.stream_state().await;
-        Ok(GetQueueResponse::Ok(QueueStatus {
-            unpublished: waiting.unpublished,
-            unread: stream.map(|(unread, _)| unread),
-            in_progress: stream.map(|(_, in_progress)| in_progress),
-            pending_orders: waiting.pending_orders,
-            oldest_seconds: waiting.oldest_seconds,
-            dead_letters: waiting.dead_letters,
-        }))
+        Ok(GetQueueResponse::Ok(queue_queries::status(self.database.reads(), stream).await?))
     }
 }
 

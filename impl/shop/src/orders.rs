@@ -1,7 +1,116 @@
 //! Handlers of orders.
 
-use shop_api::apis::orders::Orders;
+use contract::{Once, Problem};
+use platform::identity::Principal;
+use platform::{OnConstraint, Result};
+use shop_api::apis::orders::{
+    CancelOrderParams, CancelOrderResponse, CreateOrderParams, CreateOrderResponse, GetOrderParams, GetOrderResponse,
+    GetOrderTimelineParams, GetOrderTimelineResponse, ListOrdersParams, ListOrdersResponse, Orders, PayOrderParams,
+    PayOrderResponse, StreamOrderEventsParams, StreamOrderEventsResponse,
+};
+use shop_api::models::OrderCreate;
 
-use crate::ShopService;
+use crate::{ShopService, live, order_queries};
 
-impl Orders for ShopService {}
+/// Most events of a timeline; the document's limit.
+const TIMELINE: i64 = 1_000;
+
+impl Orders for ShopService {
+    async fn list_orders(&self, caller: Principal, params: ListOrdersParams) -> Result<ListOrdersResponse> {
+        let (body, x_next_cursor) = order_queries::list(self.database.reads(), &caller, &params).await?;
+        let x_total_count = match params.count {
+            true => Some(order_queries::count(self.database.reads(), &caller, &params).await?),
+            false => None,
+        };
+        Ok(ListOrdersResponse::Ok { body, x_total_count, x_next_cursor })
+    }
+
+    async fn create_order(
+        &self,
+        caller: Principal,
+        params: CreateOrderParams,
+        body: OrderCreate,
+    ) -> Result<Once<CreateOrderResponse>> {
+        let accepted = self
+            .database
+            .write_once_idempotent(caller.user_id(), params.idempotency_key, move |mut tx| async move {
+                let body = order_queries::insert(&mut tx, &caller, &body)
+                    .await
+                    .on_constraint("orders_user_id_fkey", caller_is_gone)?;
+                Ok(CreateOrderResponse::Created { location: format!("/api/v2/orders/{}", body.id), body })
+            })
+            .await?;
+        self.pipeline.wake();
+        Ok(accepted)
+    }
+
+    async fn get_order(&self, caller: Principal, params: GetOrderParams) -> Result<GetOrderResponse> {
+        let order = order_queries::find(self.database.reads(), &caller, params.order_id).await?;
+        Ok(GetOrderResponse::Ok(order.ok_or_else(not_found)?))
+    }
+
+    async fn pay_order(&self, caller: Principal, params: PayOrderParams) -> Result<Once<PayOrderResponse>> {
+        let id = params.order_id;
+        let paid = self
+            .database
+            .write_once_idempotent(caller.user_id(), params.idempotency_key, move |mut tx| async move {
+                match order_queries::pay(&mut tx, &caller, id).await? {
+                    Some(order) => Ok(PayOrderResponse::Ok(order)),
+                    None => Err(refusal(order_queries::find(&mut *tx, &caller, id).await?.is_some()).into()),
+                }
+            })
+            .await?;
+        self.pipeline.announce(&[id]);
+        Ok(paid)
+    }
+
+    async fn cancel_order(&self, caller: Principal, params: CancelOrderParams) -> Result<Once<CancelOrderResponse>> {
+        let id = params.order_id;
+        let cancelled = self
+            .database
+            .write_once_idempotent(caller.user_id(), params.idempotency_key, move |mut tx| async move {
+                match order_queries::cancel(&mut tx, &caller, id).await? {
+                    Some(order) => Ok(CancelOrderResponse::Ok(order)),
+                    None => Err(refusal(order_queries::find(&mut *tx, &caller, id).await?.is_some()).into()),
+                }
+            })
+            .await?;
+        self.pipeline.announce(&[id]);
+        Ok(cancelled)
+    }
+
+    async fn get_order_timeline(
+        &self,
+        caller: Principal,
+        params: GetOrderTimelineParams,
+    ) -> Result<GetOrderTimelineResponse> {
+        let timeline = order_queries::events(self.database.reads(), &caller, params.order_id, 0, TIMELINE).await?;
+        Ok(GetOrderTimelineResponse::Ok(timeline.ok_or_else(not_found)?.events))
+    }
+
+    async fn stream_order_events(
+        &self,
+        caller: Principal,
+        params: StreamOrderEventsParams,
+    ) -> Result<StreamOrderEventsResponse> {
+        let events = live::events(&self.database, self.pipeline.live(), caller, &params).await?;
+        Ok(StreamOrderEventsResponse::Ok(events.ok_or_else(not_found)?))
+    }
+}
+
+/// Why nothing was changed: the order is not there for the caller, or it is in another state.
+fn refusal(there: bool) -> Problem {
+    match there {
+        // Not 409: deployed clients look for this status.
+        true => Problem::bad_request("order_state_conflict", "The state of the order does not allow this."),
+        false => not_found(),
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("order_not_found", "There is no such order.")
+}
+
+fn caller_is_gone() -> Problem {
+    Problem::unauthorized("invalid_token", "The token's user does not exist any more.")
+}

@@ -38,7 +38,7 @@ impl Principal {
     }
 
     /// How long the token is still good.
-    pub(crate) fn remaining(&self) -> Duration {
+    pub fn remaining(&self) -> Duration {
         Duration::from_secs(self.expires.saturating_sub(seconds()))
     }
 

@@ -1,19 +1,211 @@
-//! From an accepted order to a reserved one: outbox, stream, worker.
+//! From an accepted order to a reserved one.
+//!
+//! An order is committed together with a row of the outbox, its message. A relay puts the ids of messages into a Redis
+//! stream; workers read the stream and do what a message asks for in one transaction that also deletes the message. So
+//! Postgres knows at every moment what is to be done, and Redis only tells when to look: whatever is lost there is
+//! published again, whatever comes twice is done once, and without Redis the workers ask the outbox itself.
 
-use platform::{Cache, Database};
+mod batch;
+mod decide;
+pub mod failpoints;
+mod failure;
+mod heal;
+mod metrics;
+mod relay;
+mod stream;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use clap::Args;
+use platform::{Cache, Database, idempotency};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::failpoints::Failpoints;
+use self::metrics::Metrics;
+use self::stream::Stream;
+use crate::live::Live;
+use crate::queue_queries;
+
+pub use self::worker::Worker;
+
+/// How long a message may be away before one asks whether the stream has lost it.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often lost messages, expired reservations and the state of the queue are looked for.
+const HEAL: Duration = Duration::from_secs(1);
+const EXPIRE: Duration = Duration::from_millis(500);
+const GAUGES: Duration = Duration::from_secs(5);
+/// How often what is old is forgotten.
+const TIDY: Duration = Duration::from_secs(600);
+/// A consumer that read nothing for this long is gone.
+const GONE: Duration = Duration::from_secs(600);
+
+/// How orders are treated.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Shop")]
+pub struct ShopSettings {
+    /// Seconds a reservation lasts unless it is paid
+    #[arg(long, env = "RESERVATION_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=2_592_000))]
+    pub reservation_seconds: u32,
+}
 
 /// The pipeline of a process. Clones are one.
-#[derive(Clone, Debug)]
-pub struct Pipeline {
-    #[expect(dead_code, reason = "used from the next change on")]
+#[derive(Clone)]
+pub struct Pipeline(Arc<Inner>);
+
+struct Inner {
     database: Database,
-    #[expect(dead_code, reason = "used from the next change on")]
-    cache: Option<Cache>,
+    stream: Option<Stream>,
+    live: Live,
+    reservation: Duration,
+    woken: Notify,
+    stream_is_full: AtomicBool,
+    metrics: Metrics,
+    failpoints: Arc<Failpoints>,
 }
 
 impl Pipeline {
     /// A pipeline from a database to its workers, by way of Redis where there is one.
-    pub fn new(database: Database, cache: Option<Cache>) -> Self {
-        Self { database, cache }
+    pub fn new(database: Database, cache: Option<Cache>, settings: &ShopSettings) -> Self {
+        Self(Arc::new(Inner {
+            live: Live::new(database.clone(), cache.clone()),
+            database,
+            stream: cache.map(Stream::new),
+            reservation: Duration::from_secs(settings.reservation_seconds.into()),
+            woken: Notify::new(),
+            stream_is_full: AtomicBool::new(false),
+            metrics: Metrics::new(),
+            failpoints: Arc::new(Failpoints::from_environment()),
+        }))
     }
+
+    /// Tells the relay that there is something new in the outbox.
+    pub fn wake(&self) {
+        self.0.woken.notify_one();
+    }
+
+    /// Tells everybody who watches these orders that something happened to them.
+    pub(crate) fn announce(&self, orders: &[i64]) {
+        self.0.live.announce(orders);
+    }
+
+    /// The orders people watch.
+    pub(crate) fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// Entries of the stream that nobody was given, and that are being worked on; nothing when Redis is away.
+    pub(crate) async fn stream_state(&self) -> Option<(i64, i64)> {
+        self.0.stream.as_ref()?.state().await.ok()
+    }
+
+    /// Boundaries at which tests have it fail.
+    pub fn failpoints(&self) -> &Failpoints {
+        &self.0.failpoints
+    }
+
+    /// Adds what it measures to a service's measurements.
+    pub fn register(&self, metrics: &platform::http::Metrics) {
+        self.0.metrics.register(metrics);
+    }
+
+    /// What a replica of the API does beside answering: publishes what it accepts, and hears what happens to orders. Until
+    /// it is told to stop.
+    pub async fn serve(&self, shutdown: CancellationToken) {
+        let live = self.0.live.clone().run(shutdown.clone());
+        tokio::join!(self.clone().relay(shutdown), live);
+    }
+
+    /// What a worker process does, until it is told to stop.
+    pub async fn work(&self, shutdown: CancellationToken) {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.clone().relay(shutdown.clone()));
+        tasks.spawn(Worker::new(self.clone()).run(shutdown.clone()));
+        tasks.spawn(self.0.live.clone().run(shutdown.clone()));
+        let this = self.clone();
+        tasks.spawn(every(EXPIRE, shutdown.clone(), move || {
+            let this = this.clone();
+            async move { this.expire().await.map(drop) }
+        }));
+        let this = self.clone();
+        tasks.spawn(every(HEAL, shutdown.clone(), move || {
+            let this = this.clone();
+            async move { this.look_after_stream().await }
+        }));
+        let this = self.clone();
+        tasks.spawn(every(GAUGES, shutdown.clone(), move || {
+            let this = this.clone();
+            async move { this.measure().await }
+        }));
+        let this = self.clone();
+        tasks.spawn(every(TIDY, shutdown, move || {
+            let this = this.clone();
+            async move { this.tidy().await }
+        }));
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(panic) = ended {
+                tracing::error!(error = %panic, "a task of the worker panicked");
+            }
+        }
+    }
+
+    async fn look_after_stream(&self) -> platform::Result<()> {
+        match &self.0.stream {
+            Some(stream) => self.heal(stream, GRACE).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn measure(&self) -> platform::Result<()> {
+        let queue = queue_queries::status(self.0.database.reads(), self.stream_state().await).await;
+        self.0.metrics.show_queue(queue.as_ref().ok().cloned());
+        queue.map(drop)
+    }
+
+    async fn tidy(&self) -> platform::Result<()> {
+        idempotency::forget_old(&self.0.database).await?;
+        if let Some(stream) = &self.0.stream {
+            stream.forget_consumers(GONE).await.map_err(platform::Error::internal)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Pipeline").field("stream", &self.0.stream).finish_non_exhaustive()
+    }
+}
+
+/// Does something now and then until it is told to stop. What fails is logged when it begins to, and done again.
+async fn every<F: Future<Output = platform::Result<()>>>(
+    interval: Duration,
+    shutdown: CancellationToken,
+    mut work: impl FnMut() -> F,
+) {
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(jittered(interval)) => {}
+        }
+        match work().await {
+            Ok(()) => failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "what is done now and then fails");
+                }
+            }
+        }
+    }
+}
+
+/// From half of a time to the whole of it: processes that began together do not go on together.
+fn jittered(time: Duration) -> Duration {
+    time.mul_f64(rand::random_range(0.5..=1.0))
 }

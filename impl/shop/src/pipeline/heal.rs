@@ -1,0 +1,101 @@
+//! What time does: messages the stream has lost are published again, reservations nobody paid are given back.
+
+use std::time::Duration;
+
+use platform::{CacheError, Error, Result};
+
+use super::Pipeline;
+use super::failpoints::Failpoint;
+use super::stream::Stream;
+
+/// Reservations given back by one statement.
+const EXPIRIES: i64 = 200;
+
+impl Pipeline {
+    /// Has messages published again that should be in the stream and are not: Redis was wiped or restored, or a relay died
+    /// at the wrong moment. How many.
+    ///
+    /// Entries leave the stream when they are acknowledged, so a stream that is shorter than the list of published messages
+    /// has lost some. Which ones nobody knows: all that were published at least `grace` ago go again, and those that were not
+    /// lost are done only once. After a minute a message goes again in any case.
+    ///
+    /// # Errors
+    /// When Postgres or Redis cannot be used.
+    pub(crate) async fn heal(&self, stream: &Stream, grace: Duration) -> Result<u64> {
+        const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - make_interval(secs => $1)), \
+                 count(*) FILTER (WHERE published_at < now() - interval '1 minute') \
+             FROM outbox WHERE published_at IS NOT NULL";
+        const AGAIN: &str = "UPDATE outbox SET published_at = NULL WHERE id IN \
+             (SELECT id FROM outbox WHERE published_at < now() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED)";
+        let seconds = grace.as_secs_f64();
+        let (published, old, ancient): (i64, i64, i64) =
+            sqlx::query_as(COUNT).bind(seconds).fetch_one(self.0.database.reads()).await?;
+        if old == 0 {
+            return Ok(0);
+        }
+        let length = stream.len().await.map_err(away)?;
+        let lost = usize::try_from(published).unwrap_or(0) > length;
+        if !lost && ancient == 0 {
+            return Ok(0);
+        }
+        let age = if lost { seconds } else { 60.0 };
+        let again = self
+            .0
+            .database
+            .write_once(move |mut tx| async move {
+                Ok(sqlx::query(AGAIN).bind(age).execute(&mut *tx).await?.rows_affected())
+            })
+            .await?;
+        self.0.failpoints.hit(Failpoint::LossHealed)?;
+        if again > 0 {
+            tracing::warn!(messages = again, "messages are published again");
+            self.0.metrics.republished.inc_by(again);
+            self.wake();
+        }
+        Ok(again)
+    }
+
+    /// Gives back what expired reservations hold; how many orders.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) async fn expire(&self) -> Result<usize> {
+        // Whoever is paid or called off at this moment is locked, and decides by himself.
+        const SQL: &str = "WITH due AS ( \
+                 SELECT id FROM orders WHERE status = 'RESERVED' AND expires_at <= now() ORDER BY expires_at LIMIT $1 \
+                 FOR NO KEY UPDATE SKIP LOCKED \
+             ), o AS ( \
+                 UPDATE orders SET status = 'CANCELLED', reason = 'expired', updated_at = clock_timestamp() \
+                 FROM due WHERE orders.id = due.id RETURNING orders.id \
+             ), told AS ( \
+                 INSERT INTO order_events (order_id, kind, status, reason) \
+                 SELECT id, 'expired', 'CANCELLED', 'expired' FROM o \
+             ), ids AS (SELECT array_agg(id ORDER BY id) AS ids FROM o) \
+             SELECT ids, release_stock(ids)::text FROM ids";
+        let mut expired = 0;
+        loop {
+            let failpoints = std::sync::Arc::clone(&self.0.failpoints);
+            let ids = self
+                .0
+                .database
+                .write(|mut tx| async move {
+                    let (ids, _): (Option<Vec<i64>>, Option<String>) =
+                        sqlx::query_as(SQL).bind(EXPIRIES).fetch_one(&mut *tx).await?;
+                    failpoints.hit(Failpoint::ExpiryWritten)?;
+                    Ok(ids.unwrap_or_default())
+                })
+                .await?;
+            self.0.failpoints.hit(Failpoint::ExpiryCommitted)?;
+            expired += ids.len();
+            self.announce(&ids);
+            self.0.metrics.decided("expired", ids.len() as u64);
+            if ids.len() < usize::try_from(EXPIRIES).unwrap_or(usize::MAX) {
+                return Ok(expired);
+            }
+        }
+    }
+}
+
+fn away(error: CacheError) -> Error {
+    Error::internal(error)
+}

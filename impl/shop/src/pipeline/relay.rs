@@ -1,0 +1,108 @@
+//! From the outbox to the stream.
+
+use std::time::Duration;
+
+use platform::{Database, Result};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::failpoints::Failpoint;
+use super::stream::Stream;
+use super::{Pipeline, jittered};
+
+/// Most messages of one round.
+const ROUND: i64 = 500;
+/// While the stream is longer than this, messages stay where they are safe.
+const LONGEST_STREAM: usize = 50_000;
+/// What nobody has announced is found after this long.
+const POLL: Duration = Duration::from_millis(500);
+/// Between two rounds, so that under load a round has many messages.
+const GAP: Duration = Duration::from_millis(5);
+/// After a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Pipeline {
+    /// Puts messages that are due into the stream; how many.
+    ///
+    /// They are marked as published first: one statement decides between relays, and no connection to Postgres waits for
+    /// Redis. What is marked and then lost is found by [`Pipeline::heal`].
+    ///
+    /// # Errors
+    /// When Postgres or Redis cannot be used; the messages stay due.
+    pub(crate) async fn publish(&self, stream: &Stream) -> Result<usize> {
+        let messages = claim(&self.0.database).await?;
+        self.0.failpoints.hit(Failpoint::RelayClaimed)?;
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        let appended = stream.append(&messages).await;
+        match appended {
+            Ok(length) => {
+                self.0.failpoints.hit(Failpoint::RelayPublished)?;
+                self.0.metrics.published.inc_by(messages.len() as u64);
+                self.0.stream_is_full.store(length > LONGEST_STREAM, std::sync::atomic::Ordering::Relaxed);
+                Ok(messages.len())
+            }
+            Err(error) => {
+                self.0.failpoints.hit(Failpoint::RelayRefused)?;
+                give_back(&self.0.database, messages).await?;
+                Err(platform::Error::internal(error))
+            }
+        }
+    }
+
+    /// Publishes until it is told to stop.
+    pub(crate) async fn relay(self, shutdown: CancellationToken) {
+        let Some(stream) = self.0.stream.clone() else { return };
+        let mut failing = false;
+        while !shutdown.is_cancelled() {
+            let pause = match self.publish(&stream).await {
+                Ok(_) if self.stream_is_full() => PAUSE,
+                Ok(published) => {
+                    failing = false;
+                    if published == usize::try_from(ROUND).unwrap_or(usize::MAX) { GAP } else { POLL }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, "messages wait in the outbox");
+                    }
+                    PAUSE
+                }
+            };
+            sleep(GAP).await;
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = sleep(jittered(pause)) => {}
+                () = self.0.woken.notified(), if pause == POLL => {}
+            }
+        }
+        // Whoever is told to stop leaves nothing behind that he could have announced.
+        let _ = self.publish(&stream).await;
+    }
+
+    fn stream_is_full(&self) -> bool {
+        self.0.stream_is_full.swap(false, std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+async fn claim(database: &Database) -> Result<Vec<i64>> {
+    const SQL: &str = "WITH due AS ( \
+             SELECT id FROM outbox WHERE published_at IS NULL AND available_at <= now() ORDER BY id LIMIT $1 \
+             FOR UPDATE SKIP LOCKED \
+         ), claimed AS ( \
+             UPDATE outbox o SET published_at = clock_timestamp() FROM due WHERE o.id = due.id RETURNING o.id \
+         ) SELECT id FROM claimed ORDER BY id";
+    database
+        .write_once(|mut tx| async move { Ok(sqlx::query_scalar(SQL).bind(ROUND).fetch_all(&mut *tx).await?) })
+        .await
+}
+
+async fn give_back(database: &Database, messages: Vec<i64>) -> Result<()> {
+    const SQL: &str = "UPDATE outbox SET published_at = NULL WHERE id = ANY($1)";
+    database
+        .write_once(|mut tx| async move {
+            sqlx::query(SQL).bind(messages).execute(&mut *tx).await?;
+            Ok(())
+        })
+        .await
+}

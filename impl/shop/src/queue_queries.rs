@@ -1,0 +1,25 @@
+//! What waits in the pipeline, and since when.
+
+use platform::{Columns, Result};
+use shop_api::models::QueueStatus;
+use sqlx::postgres::PgExecutor;
+
+/// The state of the pipeline. `stream` is how many entries of the stream nobody was given and how many are being worked on,
+/// if that is known.
+pub(crate) async fn status(db: impl PgExecutor<'_>, stream: Option<(i64, i64)>) -> Result<QueueStatus> {
+    const SQL: &str = "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL), o.pending, o.oldest, \
+             (SELECT count(*) FROM dead_letters WHERE state = 'waiting') \
+         FROM (SELECT count(*) AS pending, \
+                      greatest(0, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0))::float8 AS oldest \
+               FROM orders WHERE status = 'PENDING') o";
+    let row = sqlx::query(SQL).fetch_one(db).await?;
+    let mut columns = Columns::of(&row);
+    Ok(QueueStatus {
+        unpublished: columns.take()?,
+        pending_orders: columns.take()?,
+        oldest_seconds: columns.take()?,
+        dead_letters: columns.take()?,
+        unread: stream.map(|(unread, _)| unread),
+        in_progress: stream.map(|(_, in_progress)| in_progress),
+    })
+}
