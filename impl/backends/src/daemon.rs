@@ -72,6 +72,11 @@ impl Daemon {
         Ok(())
     }
 
+    /// Ends it without a word. What it had started may outlive it for a moment.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        process::stop(&mut self.child, &[]).with_context(|| format!("cannot kill {}", self.name))
+    }
+
     pub(crate) fn stop(&mut self) -> Result<()> {
         process::stop(&mut self.child, self.stop).with_context(|| format!("cannot stop {}", self.name))?;
         Ok(())

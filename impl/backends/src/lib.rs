@@ -8,9 +8,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 mod daemon;
 mod find;
@@ -25,7 +26,7 @@ mod wheels;
 
 pub use find::Source;
 pub use log::Log;
-pub use place::{is_private, random_hex, write_private};
+pub use place::{free_port, is_private, random_hex, write_private};
 
 use daemon::Daemon;
 use find::Search;
@@ -57,6 +58,8 @@ pub struct Options {
     pub connections: u32,
     /// Whether Postgres waits for the disk. Off is for data that nobody will miss.
     pub durable: bool,
+    /// Whether Redis keeps an append-only file. Without one, what it holds ends with it.
+    pub append_only: bool,
     /// Becoming true ends the wait for a server that starts.
     pub interrupted: Arc<AtomicBool>,
     /// Told what takes long.
@@ -76,10 +79,20 @@ impl Options {
             fresh: false,
             connections: 100,
             durable: true,
+            append_only: true,
             interrupted: Arc::default(),
             notice: |_| {},
         }
     }
+}
+
+/// One of the two servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The truth.
+    Postgres,
+    /// The doorbell.
+    Redis,
 }
 
 /// Running servers. They stop when this is dropped, and when the process dies.
@@ -88,6 +101,7 @@ pub struct Backends {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
     database: String,
+    interrupted: Arc<AtomicBool>,
     /// No revival before this moment, and how long the next pause is: a server that dies at once is not started in a loop.
     next_revival: Instant,
     pause: Duration,
@@ -127,12 +141,20 @@ impl Backends {
         let mut redis = None;
         if options.redis {
             redis = Some(until_port_free(&mut place, "redis", |place| {
-                let mut server = Redis::start(place, &search)?;
+                let mut server = Redis::start(place, &search, options.append_only)?;
                 Ok(server.wait(&options.interrupted)?.then_some(server))
             })?);
         }
-        let database = options.database.clone();
-        Ok(Self { postgres, redis, database, next_revival: Instant::now(), pause: FIRST_PAUSE, _place: place })
+        let (database, interrupted) = (options.database.clone(), options.interrupted.clone());
+        Ok(Self {
+            postgres,
+            redis,
+            database,
+            interrupted,
+            next_revival: Instant::now(),
+            pause: FIRST_PAUSE,
+            _place: place,
+        })
     }
 
     /// Where the Postgres is, with the application's role and password.
@@ -148,6 +170,51 @@ impl Backends {
     /// The process ids of the servers, for whoever wants to hurt them.
     pub fn pids(&mut self) -> Vec<u32> {
         self.daemons().into_iter().map(|daemon| daemon.pid()).collect()
+    }
+
+    /// Kills one server as a crash would, and returns when it is gone. Nothing brings it back but [`Backends::resume`] and
+    /// [`Backends::revive`].
+    pub fn kill(&mut self, server: Server) -> Result<()> {
+        self.daemon(server)?.kill()
+    }
+
+    /// Stops one server in an orderly way, within its deadline.
+    pub fn pause(&mut self, server: Server) -> Result<()> {
+        self.daemon(server)?.stop()
+    }
+
+    /// Starts one server that is gone, on the port it had, and waits until it serves.
+    pub fn resume(&mut self, server: Server) -> Result<()> {
+        let deadline = Instant::now() + RESUME_DEADLINE;
+        loop {
+            let serves = match server {
+                Server::Postgres => {
+                    let postgres = self.postgres.as_mut().context(NOT_STARTED)?;
+                    postgres.revive()?;
+                    postgres.wait(&self.database, &self.interrupted)
+                }
+                Server::Redis => {
+                    let redis = self.redis.as_mut().context(NOT_STARTED)?;
+                    redis.revive()?;
+                    redis.wait(&self.interrupted)
+                }
+            };
+            match serves {
+                Ok(true) => return Ok(()),
+                // Children of a killed Postgres keep the next one from starting until they have noticed its death.
+                Ok(false) | Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(100)),
+                Ok(false) => bail!("{server:?} finds its port taken"),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn daemon(&mut self, server: Server) -> Result<&mut Daemon> {
+        match server {
+            Server::Postgres => self.postgres.as_mut().map(Postgres::daemon),
+            Server::Redis => self.redis.as_mut().map(Redis::daemon),
+        }
+        .context(NOT_STARTED)
     }
 
     fn daemons(&mut self) -> Vec<&mut Daemon> {
@@ -183,6 +250,9 @@ impl Backends {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Crash recovery, and the last children of the one before.
+const RESUME_DEADLINE: Duration = Duration::from_secs(60);
+const NOT_STARTED: &str = "that server was not asked for";
 
 fn until_port_free<T>(
     place: &mut Place,

@@ -10,6 +10,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,11 @@ use crate::log::Log;
 
 /// `sockaddr_un` holds about a hundred bytes; the server appends `/.s.PGSQL.PORT.lock`.
 const LONGEST_SOCKET_DIR: usize = 80;
+
+/// Below the ports that Linux (32768) and macOS (49152) give to outgoing connections.
+const QUIET_PORTS: Range<u16> = 15_000..32_000;
+/// So many guesses all fail on no machine that has such ports left.
+const PORT_GUESSES: usize = 32;
 
 /// An opened and locked folder.
 #[derive(Debug)]
@@ -103,10 +109,9 @@ impl Place {
     pub(crate) fn port(&mut self, name: &str) -> Result<u16> {
         let key = format!("{name}_port");
         let before = self.state.get(&key).and_then(|port| port.parse().ok());
-        let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|socket| socket.local_addr());
-        let port = match before.map(free) {
-            Some(Ok(address)) => address.port(),
-            _ => free(0).context("no free port on 127.0.0.1")?.port(),
+        let port = match before.filter(|port| is_free(*port)) {
+            Some(port) => port,
+            None => free_port()?,
         };
         self.remember(key, port.to_string())?;
         Ok(port)
@@ -142,6 +147,24 @@ impl Drop for Place {
         let _ = fs::remove_dir(short.join("run"));
         let _ = fs::remove_dir(short);
     }
+}
+
+/// A free port on 127.0.0.1. One that the kernel does not give to outgoing connections where possible: while a server is
+/// down, its clients go on connecting, and one of them could be given the very port it wants back.
+pub fn free_port() -> Result<u16> {
+    let mut random = [0; 2 * PORT_GUESSES];
+    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let guesses = random.chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]]));
+    let quiet = guesses.map(|guess| QUIET_PORTS.start + guess % (QUIET_PORTS.end - QUIET_PORTS.start));
+    if let Some(port) = quiet.into_iter().find(|port| is_free(*port)) {
+        return Ok(port);
+    }
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+    Ok(socket.local_addr()?.port())
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// Replaces a file by one only its owner can read, in one step.

@@ -1,4 +1,4 @@
-//! A private Redis or Valkey: append-only file, nothing evicted, password, loopback.
+//! A private Redis or Valkey: append-only file unless told otherwise, nothing evicted, password, loopback.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -32,13 +32,13 @@ pub(crate) struct Redis {
 
 impl Redis {
     /// Starts it; [`Redis::wait`] tells when it serves.
-    pub(crate) fn start(place: &mut Place, search: &Search<'_>) -> Result<Self> {
+    pub(crate) fn start(place: &mut Place, search: &Search<'_>, append_only: bool) -> Result<Self> {
         let program = search.redis()?;
         let data = place.data_dir("redis")?;
         end_orphan(&data)?;
         let (port, password, log) = (place.port("redis")?, place.password("redis")?, place.log("redis")?);
         let identity = place.identity;
-        configure(&data, identity, port, &password)?;
+        configure(&data, identity, port, &password, append_only)?;
         let daemon = Daemon::spawn("redis", log, &STOP, server(&program, identity, &data))?;
         let redis = Self { program, identity, data, password, port, daemon };
         redis.remember()?;
@@ -94,13 +94,14 @@ fn answers(port: u16, password: &str) -> bool {
 }
 
 /// Writes the configuration, a file because arguments can be read by everybody.
-fn configure(data: &Path, identity: Identity, port: u16, password: &str) -> Result<()> {
+fn configure(data: &Path, identity: Identity, port: u16, password: &str, append_only: bool) -> Result<()> {
     let conf = data.join("redis.conf");
     let text = format!(
         "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir \"{}\"\n\
-         appendonly yes\nappendfsync everysec\nsave \"\"\n\
+         appendonly {append}\nappendfsync everysec\nsave \"\"\n\
          maxmemory 512mb\nmaxmemory-policy noeviction\n",
         data.display(),
+        append = if append_only { "yes" } else { "no" },
     );
     write_private(&conf, &text)?;
     if let Some((uid, gid)) = identity.owner() {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use backends::{Backends, Options};
+use backends::{Backends, Options, Server};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -186,4 +186,28 @@ fn folders_with_long_names_or_only_for_their_owner_do() {
     let servers = Backends::start(&options(&dir)).unwrap();
     assert_eq!(sql(&servers.database_url().unwrap(), "SELECT 'in'").unwrap(), ["in"]);
     assert!(redis(&servers.redis_url().unwrap(), "PING").contains("+PONG"));
+}
+
+#[test]
+fn one_server_is_killed_paused_and_resumed_while_the_other_stays() {
+    let dir = temp();
+    let mut servers = Backends::start(&Options { append_only: false, ..options(dir.path()) }).unwrap();
+    let (postgres, cache) = (servers.database_url().unwrap(), servers.redis_url().unwrap());
+    sql(&postgres, "CREATE TABLE kept AS SELECT 'here'::text").unwrap();
+    assert!(redis(&cache, "SET kept here").contains("+OK\r\n+OK"));
+
+    servers.kill(Server::Postgres).unwrap();
+    assert!(sql(&postgres, "SELECT * FROM kept").is_err());
+    assert!(redis(&cache, "GET kept").contains("here"), "the other one is not touched");
+    servers.resume(Server::Postgres).unwrap();
+    assert_eq!(sql(&postgres, "SELECT * FROM kept").unwrap(), ["here"]);
+    servers.pause(Server::Postgres).unwrap();
+    assert!(sql(&postgres, "SELECT * FROM kept").is_err());
+    servers.resume(Server::Postgres).unwrap();
+    assert_eq!(sql(&postgres, "SELECT * FROM kept").unwrap(), ["here"]);
+
+    servers.kill(Server::Redis).unwrap();
+    servers.resume(Server::Redis).unwrap();
+    assert!(!redis(&cache, "GET kept").contains("here"), "without an append-only file nothing is kept");
+    assert_eq!((servers.database_url(), servers.redis_url()), (Some(postgres), Some(cache)));
 }
