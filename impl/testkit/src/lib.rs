@@ -1,12 +1,16 @@
-//! For tests only: a database and a Redis prefix per test, a service on a real port, a small HTTP client.
+//! For tests only: a database and a Redis prefix per test, a service on a real port, a small HTTP client, a bad network.
 
 mod client;
 mod database;
+mod fault_proxy;
 pub mod raw;
+mod redis;
 mod server;
 mod settings;
 
 pub use client::{Answer, Client};
 pub use database::TestDatabase;
+pub use fault_proxy::{Fault, FaultProxy};
+pub use redis::TestRedis;
 pub use server::TestServer;
 pub use settings::read as settings;

@@ -1,0 +1,144 @@
+//! A bad network on demand: a TCP proxy that passes, delays, swallows or resets what goes through it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// What becomes of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// They arrive.
+    Pass,
+    /// They arrive this much later, in both directions; how many go through is not limited.
+    Delay(Duration),
+    /// Nobody answers: what is sent is held back until the fault ends, new connections are accepted and lead nowhere.
+    Blackhole,
+    /// Connections are torn down, those that are open and those that are made.
+    Reset,
+}
+
+/// A proxy in front of one server. Stops when it is dropped.
+pub struct FaultProxy {
+    address: SocketAddr,
+    url: String,
+    fault: watch::Sender<Fault>,
+    stop: CancellationToken,
+}
+
+impl FaultProxy {
+    /// Stands in front of the server that a URL such as `redis://:password@127.0.0.1:6379/0` names.
+    ///
+    /// # Panics
+    /// When the URL names no host and port, or no port is free.
+    pub async fn start(target: &str) -> Self {
+        let (before, authority, after) = authority(target).expect("a URL with a host and a port");
+        let server = lookup_host(authority).await.ok().and_then(|mut found| found.next()).expect("the host is known");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+        let address = listener.local_addr().expect("a listener has an address");
+        let (fault, seen) = watch::channel(Fault::Pass);
+        let stop = CancellationToken::new();
+        let url = format!("{before}{address}{after}");
+        tokio::spawn(stop.clone().run_until_cancelled_owned(accept(listener, server, seen, stop.clone())));
+        Self { address, url, fault, stop }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of the server as it is reached through this.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What happens from now on, also to connections that are open.
+    pub fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Cuts a URL into what is before `host:port`, that, and what is after it.
+fn authority(url: &str) -> Option<(&str, &str, &str)> {
+    let start = url.find("://")? + 3;
+    let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
+    let start = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
+    url[start..end].contains(':').then(|| (&url[..start], &url[start..end], &url[end..]))
+}
+
+async fn accept(listener: TcpListener, server: SocketAddr, fault: watch::Receiver<Fault>, stop: CancellationToken) {
+    loop {
+        let Ok((client, _)) = listener.accept().await else { continue };
+        let connection = serve(client, server, fault.clone());
+        tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
+            // Whatever ended the connection, both sides have noticed.
+            let _ = connection.await;
+        }));
+    }
+}
+
+/// One connection, from its beginning to its end or its reset.
+async fn serve(mut client: TcpStream, server: SocketAddr, mut fault: watch::Receiver<Fault>) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    if until(&mut fault, |fault| fault != Fault::Blackhole).await == Some(Fault::Reset) {
+        return client.set_zero_linger();
+    }
+    let mut upstream = TcpStream::connect(server).await?;
+    upstream.set_nodelay(true)?;
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = upstream.split();
+    let mut reset = fault.clone();
+    tokio::select! {
+        Some(_) = until(&mut reset, |fault| fault == Fault::Reset) => {}
+        both = async {
+            let up = pump(from_client, to_server, fault.clone());
+            let down = pump(from_server, to_client, fault.clone());
+            tokio::try_join!(up, down)
+        } => if both.is_ok() { return Ok(()) },
+    }
+    // Dropped like this they end in a reset. So do they when one side broke off: the other must not take that for an end.
+    client.set_zero_linger()?;
+    upstream.set_zero_linger()
+}
+
+/// The fault, once it is one of those wanted; nothing when the proxy is gone.
+async fn until(fault: &mut watch::Receiver<Fault>, wanted: impl Fn(Fault) -> bool) -> Option<Fault> {
+    fault.wait_for(|fault| wanted(*fault)).await.ok().map(|fault| *fault)
+}
+
+/// One direction. Reading and writing are apart, so that a delay holds up no more than it says.
+async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut fault: watch::Receiver<Fault>) -> io::Result<()> {
+    let (sender, mut pieces) = mpsc::channel::<(Instant, Vec<u8>)>(256);
+    let read = async move {
+        let mut piece = vec![0; 16 * 1024];
+        loop {
+            let count = from.read(&mut piece).await?;
+            if count == 0 || sender.send((Instant::now(), piece[..count].to_vec())).await.is_err() {
+                return Ok(());
+            }
+        }
+    };
+    let write = async {
+        while let Some((arrived, piece)) = pieces.recv().await {
+            if let Some(Fault::Delay(delay)) = until(&mut fault, |fault| fault != Fault::Blackhole).await {
+                sleep_until(arrived + delay).await;
+            }
+            to.write_all(&piece).await?;
+        }
+        to.shutdown().await
+    };
+    tokio::try_join!(read, write).map(drop)
+}

@@ -1,0 +1,96 @@
+//! A place of its own in Redis for every test: a prefix, whose keys are removed when the test ends.
+
+use deadpool_redis::redis::{Client, RedisResult, aio::MultiplexedConnection, cmd};
+use platform::Cache;
+use platform::settings::RedisSettings;
+use uuid::Uuid;
+
+use crate::settings::read;
+
+/// A prefix nobody else uses, on the server `REDIS_URL` names.
+pub struct TestRedis {
+    url: String,
+    prefix: String,
+}
+
+impl TestRedis {
+    /// A new prefix.
+    ///
+    /// # Panics
+    /// When `REDIS_URL` names no server: these tests need a real Redis.
+    pub fn new() -> Self {
+        let url = std::env::var("TEST_REDIS_URL").or_else(|_| std::env::var("REDIS_URL"));
+        let url = url.expect("REDIS_URL must name a Redis to test with; `./test.sh tests` starts one");
+        Self { url, prefix: format!("test_{}:", Uuid::now_v7().simple()) }
+    }
+
+    /// Where the server is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What every key of this test begins with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Settings that name the server, everything else as it is by default.
+    pub fn settings(&self) -> RedisSettings {
+        read(&["--redis-url", &self.url])
+    }
+
+    /// A pool whose keys have the prefix.
+    ///
+    /// # Panics
+    /// When the URL is not one of Redis.
+    pub fn cache(&self) -> Cache {
+        Cache::new(&self.settings(), &self.prefix).expect("the URL is one of Redis").expect("there is a URL")
+    }
+
+    /// A connection of the test's own, for commands a service would not send.
+    ///
+    /// # Panics
+    /// When Redis does not answer.
+    pub async fn connect(&self) -> MultiplexedConnection {
+        connect(&self.url).await.expect("the Redis that REDIS_URL names answers")
+    }
+}
+
+impl Default for TestRedis {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for TestRedis {
+    fn drop(&mut self) {
+        let (url, pattern) = (self.url.clone(), format!("{}*", self.prefix));
+        // A test's runtime may be gone already; a thread has one of its own.
+        let removed = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(remove(&url, &pattern)).ok()
+        });
+        let _ = removed.join();
+    }
+}
+
+async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
+    Client::open(url)?.get_multiplexed_async_connection().await
+}
+
+async fn remove(url: &str, pattern: &str) -> RedisResult<()> {
+    let mut redis = connect(url).await?;
+    let mut cursor = 0_u64;
+    loop {
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
+        let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(&mut redis).await?;
+        if !keys.is_empty() {
+            cmd("UNLINK").arg(keys).query_async::<()>(&mut redis).await?;
+        }
+        if next == 0 {
+            return Ok(());
+        }
+        cursor = next;
+    }
+}
