@@ -10,6 +10,7 @@ mod console;
 mod roles;
 mod signals;
 mod up;
+mod verify;
 mod with_backends;
 
 /// A schema-first API server: what the documents in openapi/ say, served.
@@ -34,6 +35,8 @@ enum Command {
     All(roles::AllArgs),
     /// Bring the database's schema up to date
     Migrate(roles::MigrateArgs),
+    /// Check that the data are as they must be, also while they are being used
+    Verify(verify::VerifyArgs),
     /// Run everything here, with a Postgres and a Redis of its own unless told which to use
     Up(up::UpArgs),
     /// Run a command with a Postgres and a Redis of its own: DATABASE_URL and REDIS_URL tell it where
@@ -60,6 +63,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Analytics(args) => roles::run(Role::Analytics, &args),
         Command::All(args) => roles::run_all(&args),
         Command::Migrate(args) => roles::run_migrate(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Up(args) => up::run(&args),
         Command::WithBackends(args) => with_backends::run(&args),
     }

@@ -16,6 +16,7 @@ mod projection;
 mod queue_queries;
 mod stock_queries;
 mod users;
+pub mod verify;
 
 use contract::Service;
 use platform::identity::{Accounts, Principal};

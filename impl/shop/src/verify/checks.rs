@@ -1,0 +1,195 @@
+//! What must hold of the shop's data, one query each: it yields a line for everything that is wrong.
+
+/// When a check can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At any moment, also while everything works.
+    Always,
+    /// When nothing is being done and nothing waits.
+    AtRest,
+}
+
+/// One thing that must hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// The invariant it belongs to: `O1` to `O7`.
+    pub invariant: &'static str,
+    /// What holds, in words.
+    pub name: &'static str,
+    /// When it holds.
+    pub when: When,
+    /// A table without which there is nothing to check.
+    pub(crate) table: &'static str,
+    /// One column of text, a row for each violation.
+    pub(crate) sql: &'static str,
+}
+
+const fn always(invariant: &'static str, name: &'static str, table: &'static str, sql: &'static str) -> Check {
+    Check { invariant, name, when: When::Always, table, sql }
+}
+
+const fn at_rest(invariant: &'static str, name: &'static str, table: &'static str, sql: &'static str) -> Check {
+    Check { invariant, name, when: When::AtRest, table, sql }
+}
+
+/// Every check, in the order of the invariants.
+pub const CHECKS: &[Check] = &[
+    always(
+        "O1",
+        "the stock of a product is the sum of its ledger",
+        "products",
+        "SELECT format('product %s: stock %s, ledger %s', p.id, p.stock, coalesce(e.quantity, 0))
+         FROM products p
+         LEFT JOIN (SELECT product_id, sum(quantity) AS quantity FROM stock_entries GROUP BY product_id) e
+             ON e.product_id = p.id
+         WHERE p.stock <> coalesce(e.quantity, 0) ORDER BY p.id",
+    ),
+    always(
+        "O1",
+        "what came in is in stock, held or sold",
+        "products",
+        "SELECT format('product %s: %s came in, %s in stock, %s held or sold',
+                       p.id, coalesce(e.quantity, 0), p.stock, coalesce(r.quantity, 0))
+         FROM products p
+         LEFT JOIN (SELECT product_id, sum(quantity) AS quantity FROM stock_entries
+                    WHERE kind IN ('receive', 'adjust') GROUP BY product_id) e ON e.product_id = p.id
+         LEFT JOIN (SELECT product_id, sum(quantity) AS quantity FROM reservations
+                    WHERE state IN ('held', 'committed') GROUP BY product_id) r ON r.product_id = p.id
+         WHERE coalesce(e.quantity, 0) <> p.stock + coalesce(r.quantity, 0) ORDER BY p.id",
+    ),
+    always(
+        "O1",
+        "reservations and ledger say the same",
+        "reservations",
+        "SELECT format('order %s, product %s: %s of %s, ledger %s out, %s back, %s sold', order_id, product_id,
+                       coalesce(r.state, 'no reservation'), coalesce(r.quantity, 0), coalesce(e.taken, 0),
+                       coalesce(e.returned, 0), coalesce(e.sold, 0))
+         FROM reservations r
+         FULL JOIN (SELECT order_id, product_id, -sum(quantity) FILTER (WHERE kind = 'reserve') AS taken,
+                           sum(quantity) FILTER (WHERE kind = 'release') AS returned,
+                           count(*) FILTER (WHERE kind = 'commit') AS sold
+                    FROM stock_entries WHERE order_id IS NOT NULL GROUP BY order_id, product_id) e
+             USING (order_id, product_id)
+         WHERE r.state IS NULL OR e.taken IS DISTINCT FROM r.quantity
+            OR coalesce(e.returned, 0) <> CASE r.state WHEN 'released' THEN r.quantity ELSE 0 END
+            OR (e.sold > 0) <> (r.state = 'committed')
+         ORDER BY order_id, product_id",
+    ),
+    always(
+        "O1",
+        "reservations are as the status of their order wants them",
+        "reservations",
+        // What an order held outlives the order, but is held no longer.
+        "SELECT format('order %s (%s), product %s: %s', r.order_id, coalesce(o.status, 'gone'), r.product_id, r.state)
+         FROM reservations r LEFT JOIN orders o ON o.id = r.order_id
+         WHERE NOT CASE o.status
+             WHEN 'RESERVED' THEN r.state = 'held' WHEN 'CONFIRMED' THEN r.state = 'held'
+             WHEN 'PAID' THEN r.state = 'committed'
+             WHEN 'PENDING' THEN r.state = 'released' WHEN 'FAILED' THEN r.state = 'released'
+             WHEN 'CANCELLED' THEN r.state = 'released'
+             ELSE r.state <> 'held' END
+         ORDER BY r.order_id, r.product_id",
+    ),
+    always(
+        "O1",
+        "what a reserved or paid order holds is what was ordered",
+        "reservations",
+        "WITH o AS (SELECT id FROM orders WHERE status IN ('RESERVED', 'CONFIRMED', 'PAID')),
+         lines AS (SELECT i.order_id, i.product_id, sum(i.quantity) AS quantity
+                   FROM order_items i JOIN o ON o.id = i.order_id GROUP BY i.order_id, i.product_id),
+         taken AS (SELECT r.order_id, r.product_id, r.quantity FROM reservations r JOIN o ON o.id = r.order_id)
+         SELECT format('order %s, product %s: %s ordered, %s reserved', order_id, product_id,
+                       coalesce(l.quantity, 0), coalesce(t.quantity, 0))
+         FROM lines l FULL JOIN taken t USING (order_id, product_id)
+         WHERE l.quantity IS DISTINCT FROM t.quantity ORDER BY order_id, product_id",
+    ),
+    always(
+        "O2",
+        "no stock is below zero",
+        "products",
+        "SELECT format('product %s: stock %s', id, stock) FROM products WHERE stock < 0 ORDER BY id",
+    ),
+    always(
+        "O3",
+        "no order is pending for more than 30 s",
+        "orders",
+        // Of one that was tried again, since then.
+        "SELECT format('order %s: pending since %s', o.id, e.at)
+         FROM orders o
+         CROSS JOIN LATERAL (SELECT coalesce(max(at), o.created_at) AS at FROM order_events WHERE order_id = o.id) e
+         WHERE o.status = 'PENDING' AND e.at < now() - interval '30 seconds' ORDER BY o.id",
+    ),
+    always(
+        "O3",
+        "somebody has been asked to decide each pending order",
+        "orders",
+        "SELECT format('order %s: pending, and no message about it', o.id) FROM orders o
+         WHERE o.status = 'PENDING' AND NOT EXISTS (SELECT FROM outbox m WHERE m.order_id = o.id) ORDER BY o.id",
+    ),
+    always(
+        "O3",
+        "no reservation outlives its time by more than 30 s",
+        "orders",
+        "SELECT format('order %s: %s, expired at %s', id, status, expires_at) FROM orders
+         WHERE status = 'RESERVED' AND expires_at < now() - interval '30 seconds' ORDER BY id",
+    ),
+    always(
+        "O4",
+        "an order takes, gives back and buys a product once",
+        "stock_entries",
+        "SELECT format('order %s, product %s: %s %s times', order_id, product_id, kind, count(*)) FROM stock_entries
+         WHERE order_id IS NOT NULL GROUP BY order_id, product_id, kind HAVING count(*) > 1
+         ORDER BY order_id, product_id, kind",
+    ),
+    always(
+        "O4",
+        "nothing happens to an order twice unless it is tried again",
+        "order_events",
+        "SELECT format('order %s: %s %s times', order_id, kind, count(*))
+         FROM (SELECT order_id, kind, count(*) FILTER (WHERE kind = 'requeued')
+                                      OVER (PARTITION BY order_id ORDER BY id) AS try FROM order_events) e
+         GROUP BY order_id, kind, try HAVING count(*) > 1 ORDER BY order_id, kind",
+    ),
+    always(
+        "O4",
+        "the message about an order is gone once it was acted upon",
+        "outbox",
+        "SELECT format('message %s: order %s is %s already', m.id, o.id, o.status)
+         FROM outbox m JOIN orders o ON o.id = m.order_id
+         WHERE o.status IN ('RESERVED', 'CONFIRMED', 'PAID', 'FAILED') ORDER BY m.id",
+    ),
+    always(
+        "O5",
+        "the timeline of an order is a path from its creation to its status",
+        "orders",
+        "SELECT format('order %s (%s): %s', o.id, o.status, coalesce(t.path, 'no timeline'))
+         FROM orders o LEFT JOIN (
+             SELECT order_id, string_agg(kind || ' ' || status, ', ' ORDER BY id) AS path,
+                    (array_agg(status ORDER BY id DESC))[1] AS last,
+                    bool_and(CASE WHEN before IS NULL THEN kind = 'created' AND status = 'PENDING'
+                        ELSE kind || ' ' || before || '>' || status IN
+                             ('reserved PENDING>RESERVED', 'confirmed RESERVED>CONFIRMED', 'paid RESERVED>PAID',
+                              'paid CONFIRMED>PAID', 'failed PENDING>FAILED', 'failed RESERVED>FAILED',
+                              'failed CONFIRMED>FAILED', 'cancelled PENDING>CANCELLED',
+                              'cancelled RESERVED>CANCELLED', 'cancelled CONFIRMED>CANCELLED',
+                              'expired RESERVED>CANCELLED', 'expired CONFIRMED>CANCELLED',
+                              'requeued FAILED>PENDING') END) AS allowed
+             FROM (SELECT *, lag(status) OVER (PARTITION BY order_id ORDER BY id) AS before FROM order_events) e
+             GROUP BY order_id) t ON t.order_id = o.id
+         WHERE t.last IS DISTINCT FROM o.status OR NOT t.allowed ORDER BY o.id",
+    ),
+    always(
+        "O7",
+        "dead letters have a reason and a payload",
+        "dead_letters",
+        "SELECT format('dead letter %s: reason %L, payload %L', id, reason, payload) FROM dead_letters
+         WHERE reason = '' OR payload = '' ORDER BY id",
+    ),
+    at_rest(
+        "O7",
+        "the outbox is empty",
+        "outbox",
+        "SELECT format('message %s: %s, order %s, %s attempts', id, topic, coalesce(order_id::text, '?'), attempts)
+         FROM outbox ORDER BY id",
+    ),
+];

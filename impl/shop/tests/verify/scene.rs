@@ -1,0 +1,159 @@
+//! A shop in which everything has happened that can, and what may be wrong with it.
+
+/// One product and an order in every state, each come to by a way of its own; nothing waits.
+pub const SOUND: &str = "
+    INSERT INTO products (id, sku, name, price_cents, stock) VALUES (1001, 'sound', 'Sound', 100, 1);
+    INSERT INTO stock_entries (product_id, kind, quantity) VALUES (1001, 'receive', 10), (1001, 'adjust', -1);
+    INSERT INTO orders (id, user_id, status, reason, total_cents, expires_at)
+    SELECT n, (SELECT min(id) FROM users), status, reason, 100, expires_at FROM (VALUES
+        (101, 'RESERVED', NULL, now() + interval '1 hour'), (102, 'PAID', NULL, NULL),
+        (103, 'CANCELLED', 'cancelled_by_user', NULL), (104, 'FAILED', 'insufficient_stock', NULL),
+        (105, 'CANCELLED', 'expired', now() - interval '1 hour'), (106, 'CONFIRMED', NULL, NULL)
+    ) o (n, status, reason, expires_at);
+    INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents)
+    SELECT id, 1001, 'sound', 'Sound', CASE id WHEN 104 THEN 1000 WHEN 102 THEN 3 ELSE 2 END, 100 FROM orders WHERE id > 100;
+    INSERT INTO reservations (order_id, product_id, quantity, state) VALUES
+        (101, 1001, 2, 'held'), (102, 1001, 3, 'committed'), (105, 1001, 2, 'released'), (106, 1001, 2, 'held'),
+        -- Of an order that went with its user.
+        (99, 1001, 1, 'committed');
+    INSERT INTO stock_entries (product_id, order_id, kind, quantity) VALUES
+        (1001, 101, 'reserve', -2), (1001, 102, 'reserve', -3), (1001, 102, 'commit', 0), (1001, 105, 'reserve', -2),
+        (1001, 105, 'release', 2), (1001, 106, 'reserve', -2), (1001, 99, 'reserve', -1), (1001, 99, 'commit', 0);
+    INSERT INTO order_events (order_id, kind, status) VALUES
+        (101, 'created', 'PENDING'), (101, 'reserved', 'RESERVED'),
+        (102, 'created', 'PENDING'), (102, 'reserved', 'RESERVED'), (102, 'paid', 'PAID'),
+        (103, 'created', 'PENDING'), (103, 'cancelled', 'CANCELLED'),
+        (104, 'created', 'PENDING'), (104, 'failed', 'FAILED'), (104, 'requeued', 'PENDING'), (104, 'failed', 'FAILED'),
+        (105, 'created', 'PENDING'), (105, 'reserved', 'RESERVED'), (105, 'expired', 'CANCELLED'),
+        (106, 'created', 'PENDING'), (106, 'reserved', 'RESERVED'), (106, 'confirmed', 'CONFIRMED');
+    INSERT INTO dead_letters (id, state, order_id, topic, payload, reason) OVERRIDING SYSTEM VALUE
+    VALUES (901, 'requeued', 104, 'order.created', '{\"order_id\":104}', 'too many attempts');
+    UPDATE products SET stock = 9 - 2 - 3 - 2 - 1 WHERE id = 1001;
+";
+
+/// An order that waits, and the message of another that was cancelled before anybody came to it.
+pub const UNDECIDED: &str = "
+    INSERT INTO orders (id, user_id, total_cents) SELECT 107, min(id), 100 FROM users;
+    INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents)
+    VALUES (107, 1001, 'sound', 'Sound', 1, 100);
+    INSERT INTO order_events (order_id, kind, status) VALUES (107, 'created', 'PENDING');
+    INSERT INTO outbox (id, topic, order_id, payload) OVERRIDING SYSTEM VALUE
+    VALUES (801, 'order.created', 107, '{\"order_id\":107}');
+";
+
+/// The name of a check, what it must find, and how it tells.
+pub const SPOILED: &[(&str, &str, &str)] = &[
+    (
+        "the stock of a product is the sum of its ledger",
+        "UPDATE products SET stock = 2 WHERE id = 1001",
+        "product 1001: stock 2, ledger 1",
+    ),
+    (
+        "what came in is in stock, held or sold",
+        "INSERT INTO stock_entries (product_id, kind, quantity) VALUES (1001, 'receive', 5)",
+        "product 1001: 14 came in, 1 in stock, 8 held or sold",
+    ),
+    (
+        "reservations and ledger say the same",
+        "DELETE FROM stock_entries WHERE order_id = 102 AND kind = 'commit'",
+        "order 102, product 1001: committed of 3, ledger 3 out, 0 back, 0 sold",
+    ),
+    (
+        "reservations and ledger say the same",
+        "UPDATE stock_entries SET quantity = 1 WHERE order_id = 105 AND kind = 'release'",
+        "order 105, product 1001: released of 2, ledger 2 out, 1 back, 0 sold",
+    ),
+    (
+        "reservations and ledger say the same",
+        "DELETE FROM reservations WHERE order_id = 101",
+        "order 101, product 1001: no reservation of 0, ledger 2 out, 0 back, 0 sold",
+    ),
+    (
+        "reservations and ledger say the same",
+        "INSERT INTO reservations (order_id, product_id, quantity, state) VALUES (103, 1001, 2, 'released')",
+        "order 103, product 1001: released of 2, ledger 0 out, 0 back, 0 sold",
+    ),
+    (
+        "reservations are as the status of their order wants them",
+        "UPDATE orders SET status = 'PAID' WHERE id = 101",
+        "order 101 (PAID), product 1001: held",
+    ),
+    (
+        "reservations are as the status of their order wants them",
+        "ALTER TABLE orders DISABLE TRIGGER orders_deleted; DELETE FROM orders WHERE id = 106",
+        "order 106 (gone), product 1001: held",
+    ),
+    (
+        "what a reserved or paid order holds is what was ordered",
+        "UPDATE order_items SET quantity = 7 WHERE order_id = 102",
+        "order 102, product 1001: 7 ordered, 3 reserved",
+    ),
+    (
+        "what a reserved or paid order holds is what was ordered",
+        "INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents)
+         VALUES (101, 4711, 'other', 'Other', 1, 100)",
+        "order 101, product 4711: 1 ordered, 0 reserved",
+    ),
+    (
+        "no stock is below zero",
+        "ALTER TABLE products DROP CONSTRAINT products_stock_check; UPDATE products SET stock = -1 WHERE id = 1001",
+        "product 1001: stock -1",
+    ),
+    (
+        "no order is pending for more than 30 s",
+        "UPDATE order_events SET at = '2026-01-31T09:30:00Z' WHERE order_id = 107",
+        "order 107: pending since 2026-01-31 09:30:00+00",
+    ),
+    (
+        "somebody has been asked to decide each pending order",
+        "DELETE FROM outbox",
+        "order 107: pending, and no message about it",
+    ),
+    (
+        "no reservation outlives its time by more than 30 s",
+        "UPDATE orders SET expires_at = '2026-01-31T09:30:00Z' WHERE id = 101",
+        "order 101: RESERVED, expired at 2026-01-31 09:30:00+00",
+    ),
+    (
+        "an order takes, gives back and buys a product once",
+        "DROP INDEX stock_entries_order_id_product_id_kind_key;
+         INSERT INTO stock_entries (product_id, order_id, kind, quantity) VALUES (1001, 105, 'release', 2)",
+        "order 105, product 1001: release 2 times",
+    ),
+    (
+        "nothing happens to an order twice unless it is tried again",
+        "INSERT INTO order_events (order_id, kind, status) VALUES (104, 'failed', 'FAILED')",
+        "order 104: failed 2 times",
+    ),
+    (
+        "the message about an order is gone once it was acted upon",
+        "UPDATE orders SET status = 'FAILED' WHERE id = 107",
+        "message 801: order 107 is FAILED already",
+    ),
+    (
+        "the timeline of an order is a path from its creation to its status",
+        "INSERT INTO order_events (order_id, kind, status) VALUES (105, 'paid', 'PAID'), (105, 'cancelled', 'CANCELLED')",
+        "order 105 (CANCELLED): created PENDING, reserved RESERVED, expired CANCELLED, paid PAID, cancelled CANCELLED",
+    ),
+    (
+        "the timeline of an order is a path from its creation to its status",
+        "DELETE FROM order_events WHERE order_id = 102 AND kind = 'paid'",
+        "order 102 (PAID): created PENDING, reserved RESERVED",
+    ),
+    (
+        "the timeline of an order is a path from its creation to its status",
+        "DELETE FROM order_events WHERE order_id = 101 AND kind = 'created'",
+        "order 101 (RESERVED): reserved RESERVED",
+    ),
+    (
+        "the timeline of an order is a path from its creation to its status",
+        "DELETE FROM order_events WHERE order_id = 103",
+        "order 103 (CANCELLED): no timeline",
+    ),
+    (
+        "dead letters have a reason and a payload",
+        "UPDATE dead_letters SET reason = ''",
+        "dead letter 901: reason '', payload '{\"order_id\":104}'",
+    ),
+    ("the outbox is empty", "UPDATE outbox SET attempts = 3", "message 801: order.created, order 107, 3 attempts"),
+];
