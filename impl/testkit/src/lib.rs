@@ -3,6 +3,7 @@
 mod client;
 mod database;
 mod fault_proxy;
+pub mod pages;
 pub mod raw;
 mod redis;
 mod server;

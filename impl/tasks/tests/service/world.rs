@@ -15,6 +15,8 @@ use tasks::TasksService;
 use testkit::{Answer, Client, TestDatabase, TestServer};
 use tokio::time::timeout;
 
+pub use testkit::pages::{id, ids};
+
 pub const LOGIN: &str = "/api/v1/auth/login/access-token";
 pub const ME: &str = "/api/v1/users/me";
 pub const PASSWORD: &str = "correct horse";
@@ -117,15 +119,6 @@ pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
 pub async fn until(client: &Client, path: &str, status: u16) {
     let ask = async { while client.get(path).await.status.as_u16() != status {} };
     timeout(AT_LAST, ask).await.unwrap_or_else(|_| panic!("{path} never answers {status}"));
-}
-
-pub fn id(object: &Value) -> i64 {
-    object["id"].as_i64().expect("an id")
-}
-
-/// The ids of a list, in its order.
-pub fn ids(list: &Value) -> Vec<i64> {
-    list.as_array().expect("a list").iter().map(id).collect()
 }
 
 /// A number of the environment, for runs that are longer or other than usual.
