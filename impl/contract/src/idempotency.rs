@@ -18,13 +18,15 @@ pub struct IdempotencyKey(Option<Box<KeyedRequest>>);
 impl IdempotencyKey {
     pub(crate) const HEADER: &str = "Idempotency-Key";
 
-    pub(crate) fn new(request: Option<KeyedRequest>) -> Self {
-        Self(request.map(Box::new))
-    }
-
     /// The request with its name; `None` when the client gave it none.
     pub fn sent(self) -> Option<KeyedRequest> {
         self.0.map(|request| *request)
+    }
+}
+
+impl From<Option<KeyedRequest>> for IdempotencyKey {
+    fn from(request: Option<KeyedRequest>) -> Self {
+        Self(request.map(Box::new))
     }
 }
 
@@ -36,7 +38,8 @@ pub struct KeyedRequest {
     /// A hash of the operation, its path and query parameters and the body's values. The order of members and of
     /// parameters of different names, white space and the spelling of numbers make no difference.
     pub fingerprint: u128,
-    request_id: Option<RequestId>,
+    /// The request's id, which its refusals name.
+    pub request_id: Option<RequestId>,
 }
 
 impl KeyedRequest {

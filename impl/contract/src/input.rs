@@ -141,13 +141,13 @@ impl<'r> Input<'r> {
     /// The header `Idempotency-Key` (`x-idempotency: required`). To be taken before the body, which it remembers.
     pub fn idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
         let key = self.header(IdempotencyKey::HEADER, rule)?;
-        Some(IdempotencyKey::new(Some(KeyedRequest::new(self, key))))
+        Some(IdempotencyKey::from(Some(KeyedRequest::new(self, key))))
     }
 
     /// As [`Input::idempotency_key`], but it may be absent (`x-idempotency: optional`).
     pub fn optional_idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
         let key = self.optional_header(IdempotencyKey::HEADER, rule)?;
-        Some(IdempotencyKey::new(key.map(|key| KeyedRequest::new(self, key))))
+        Some(IdempotencyKey::from(key.map(|key| KeyedRequest::new(self, key))))
     }
 
     /// The body; it was read because the document demands it.

@@ -240,6 +240,22 @@ pub struct Transaction {
     home: Option<oneshot::Sender<Lease>>,
 }
 
+impl Transaction {
+    /// Lends the connection to `work`, as the whole of the transaction, and takes it back for what is to follow.
+    ///
+    /// # Errors
+    /// 500 when `work` has kept it; the transaction is lost then.
+    pub(crate) async fn lend<T, F, W>(mut self, work: W) -> Result<(Result<T>, Self)>
+    where
+        F: Future<Output = Result<T>>,
+        W: FnOnce(Self) -> F,
+    {
+        let (result, lease) = run(self.lease.take().expect(HELD), work).await?;
+        self.lease = Some(lease);
+        Ok((result, self))
+    }
+}
+
 impl Deref for Transaction {
     type Target = PgConnection;
 

@@ -9,5 +9,6 @@ pub mod users;
 
 pub use accounts::{AccessToken, Accounts, Principal};
 pub use passwords::{Passwords, Verdict};
+pub(crate) use tokens::refused;
 pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens};
 pub use users::{NewUser, User, UserChange};
