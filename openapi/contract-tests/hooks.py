@@ -48,6 +48,9 @@ def before_call(context, case, kwargs):
         # A quarter stays as it is, to end at 404, 409 and 412. Scenarios are repeated, and must then go the same way.
         if is_stateful(case) or next(turns[operation_id(case)]) % 4:
             aim(case)
+        # Another request with a used key is refused, however well-formed: 422 idempotency_key_reused.
+        if "Idempotency-Key" in case.headers:
+            case.headers["Idempotency-Key"] = unused()
     authorize(case)
 
 

@@ -22,7 +22,7 @@ tokens = {}
 
 
 def unused():
-    """The beginning of an e-mail address that nobody has."""
+    """A text that was not used before: a key, or the beginning of an e-mail address."""
     return f"{RUN}-{next(serial)}"
 
 
