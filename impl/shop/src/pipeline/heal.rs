@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use platform::{CacheError, Error, Result};
+use platform::{Error, Result};
 
 use super::Pipeline;
 use super::failpoints::Failpoint;
-use super::stream::Stream;
 
 /// Reservations given back by one statement.
 const EXPIRIES: i64 = 200;
@@ -21,19 +20,20 @@ impl Pipeline {
     ///
     /// # Errors
     /// When Postgres or Redis cannot be used.
-    pub(crate) async fn heal(&self, stream: &Stream, grace: Duration) -> Result<u64> {
+    pub async fn heal(&self, grace: Duration) -> Result<u64> {
         const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - make_interval(secs => $1)), \
                  count(*) FILTER (WHERE published_at < now() - interval '1 minute') \
              FROM outbox WHERE published_at IS NOT NULL";
         const AGAIN: &str = "UPDATE outbox SET published_at = NULL WHERE id IN \
              (SELECT id FROM outbox WHERE published_at < now() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED)";
+        let Some(stream) = &self.0.stream else { return Ok(0) };
         let seconds = grace.as_secs_f64();
         let (published, old, ancient): (i64, i64, i64) =
             sqlx::query_as(COUNT).bind(seconds).fetch_one(self.0.database.reads()).await?;
         if old == 0 {
             return Ok(0);
         }
-        let length = stream.len().await.map_err(away)?;
+        let length = stream.len().await.map_err(Error::internal)?;
         let lost = usize::try_from(published).unwrap_or(0) > length;
         if !lost && ancient == 0 {
             return Ok(0);
@@ -59,7 +59,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the database.
-    pub(crate) async fn expire(&self) -> Result<usize> {
+    pub async fn expire(&self) -> Result<usize> {
         // Whoever is paid or called off at this moment is locked, and decides by himself.
         const SQL: &str = "WITH due AS ( \
                  SELECT id FROM orders WHERE status = 'RESERVED' AND expires_at <= now() ORDER BY expires_at LIMIT $1 \
@@ -94,8 +94,4 @@ impl Pipeline {
             }
         }
     }
-}
-
-fn away(error: CacheError) -> Error {
-    Error::internal(error)
 }

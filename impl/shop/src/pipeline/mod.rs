@@ -117,8 +117,12 @@ impl Pipeline {
     /// What a replica of the API does beside answering: publishes what it accepts, and hears what happens to orders. Until
     /// it is told to stop.
     pub async fn serve(&self, shutdown: CancellationToken) {
-        let live = self.0.live.clone().run(shutdown.clone());
-        tokio::join!(self.clone().relay(shutdown), live);
+        tokio::join!(self.clone().relay(shutdown.clone()), self.watch(shutdown));
+    }
+
+    /// The second half of [`Pipeline::serve`]: hears what happens to orders, and tells it.
+    pub async fn watch(&self, shutdown: CancellationToken) {
+        self.0.live.clone().run(shutdown).await;
     }
 
     /// What a worker process does, until it is told to stop.
@@ -135,7 +139,7 @@ impl Pipeline {
         let this = self.clone();
         tasks.spawn(every(HEAL, shutdown.clone(), move || {
             let this = this.clone();
-            async move { this.look_after_stream().await }
+            async move { this.heal(GRACE).await.map(drop) }
         }));
         let this = self.clone();
         tasks.spawn(every(GAUGES, shutdown.clone(), move || {
@@ -151,13 +155,6 @@ impl Pipeline {
             if let Err(panic) = ended {
                 tracing::error!(error = %panic, "a task of the worker panicked");
             }
-        }
-    }
-
-    async fn look_after_stream(&self) -> platform::Result<()> {
-        match &self.0.stream {
-            Some(stream) => self.heal(stream, GRACE).await.map(drop),
-            None => Ok(()),
         }
     }
 

@@ -7,7 +7,6 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::failpoints::Failpoint;
-use super::stream::Stream;
 use super::{Pipeline, jittered};
 
 /// Most messages of one round.
@@ -29,7 +28,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// When Postgres or Redis cannot be used; the messages stay due.
-    pub(crate) async fn publish(&self, stream: &Stream) -> Result<usize> {
+    pub async fn publish(&self) -> Result<usize> {
+        let Some(stream) = &self.0.stream else { return Ok(0) };
         let messages = claim(&self.0.database).await?;
         self.0.failpoints.hit(Failpoint::RelayClaimed)?;
         if messages.is_empty() {
@@ -53,10 +53,12 @@ impl Pipeline {
 
     /// Publishes until it is told to stop.
     pub(crate) async fn relay(self, shutdown: CancellationToken) {
-        let Some(stream) = self.0.stream.clone() else { return };
+        if self.0.stream.is_none() {
+            return;
+        }
         let mut failing = false;
         while !shutdown.is_cancelled() {
-            let pause = match self.publish(&stream).await {
+            let pause = match self.publish().await {
                 Ok(_) if self.stream_is_full() => PAUSE,
                 Ok(published) => {
                     failing = false;
@@ -77,7 +79,7 @@ impl Pipeline {
             }
         }
         // Whoever is told to stop leaves nothing behind that he could have announced.
-        let _ = self.publish(&stream).await;
+        let _ = self.publish().await;
     }
 
     fn stream_is_full(&self) -> bool {

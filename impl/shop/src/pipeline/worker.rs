@@ -59,9 +59,7 @@ impl Worker {
     /// # Errors
     /// When Postgres cannot be used. Redis may be away.
     pub async fn step(&mut self, abandoned: Duration) -> Result<usize> {
-        if let Some(stream) = self.pipeline.0.stream.clone() {
-            let _ = self.pipeline.publish(&stream).await;
-        }
+        let _ = self.pipeline.publish().await;
         let mut done = 0;
         if let Some(entries) = self.take_over(abandoned).await {
             done += self.handle(entries).await?;

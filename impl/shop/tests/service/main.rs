@@ -3,12 +3,17 @@
 mod conditional;
 mod dead_letters;
 mod defects;
+mod failures;
 mod filters;
 mod ledger;
+mod live;
+mod orders;
 mod pages;
 mod products;
 mod queue;
+mod races;
 mod random;
+mod reservations;
 mod rights;
 mod stock;
 mod world;

@@ -2,7 +2,10 @@
 //! its own with the demo accounts in it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use deadpool_redis::redis;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use platform::Database;
@@ -11,15 +14,22 @@ use platform::identity::Accounts;
 use platform::settings::AuthSettings;
 use serde_json::{Value, json};
 use shop::ShopService;
-use shop::pipeline::Pipeline;
+use shop::pipeline::{Pipeline, ShopSettings, Worker};
+use shop::verify::{self, Finding};
 use sqlx::AssertSqlSafe;
-use testkit::{Answer, Client, TestDatabase, TestServer};
+use testkit::{Answer, Client, TestDatabase, TestRedis, TestServer};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 pub use testkit::pages::{id, ids};
 
 pub const LOGIN: &str = "/api/v2/auth/login/access-token";
 pub const PRODUCTS: &str = "/api/v2/products";
+pub const ORDERS: &str = "/api/v2/orders";
 pub const PASSWORD: &str = "correct horse";
+
+/// What has not happened after this long never will.
+pub const AT_LAST: Duration = Duration::from_secs(30);
 
 /// Hashing that costs nothing: no test here is about it.
 const CHEAP: [&str; 6] = [
@@ -36,8 +46,12 @@ pub struct World {
     pub nobody: Client,
     /// Speaks to the shop as the demo superuser.
     pub admin: Client,
+    /// The pipeline of the shop; only tests work on it, step by step.
+    pub pipeline: Pipeline,
+    /// Where the pipeline's stream is, if it has one.
+    pub redis: Option<TestRedis>,
     /// Kept alive: it serves until it is dropped.
-    _server: TestServer,
+    _server: Server,
     // Last: the service's connections should be gone when the database is dropped.
     pub database: TestDatabase,
 }
@@ -51,11 +65,107 @@ pub struct Person {
 impl World {
     /// Without Redis.
     pub async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// With a stream.
+    pub async fn with_stream() -> Self {
+        Self::with(Some(TestRedis::new())).await
+    }
+
+    async fn with(redis: Option<TestRedis>) -> Self {
         let database = TestDatabase::new().await;
-        let server = serve(&database);
+        let server = serve(&database, redis.as_ref());
         let nobody = server.client();
         let admin = nobody.login(LOGIN, "admin@example.com", "admin").await;
-        Self { nobody, admin, _server: server, database }
+        let pipeline = server.pipeline.clone();
+        Self { nobody, admin, pipeline, redis, _server: server, database }
+    }
+
+    /// A worker of the shop, which works when it is told to.
+    pub fn worker(&self) -> Worker {
+        Worker::new(self.pipeline.clone())
+    }
+
+    /// Has a worker of its own work until nothing is left to do.
+    pub async fn drain(&self) {
+        let mut worker = self.worker();
+        let drained = async || self.number("SELECT count(*) FROM outbox").await == 0 && self.in_stream().await == 0;
+        let work = async {
+            while !drained().await {
+                worker.step(Duration::ZERO).await.expect("Postgres answers");
+            }
+        };
+        timeout(AT_LAST, work).await.expect("everything is done in the end");
+    }
+
+    /// Has a worker run as it does in its process, for a while.
+    pub async fn work_for(&self, time: Duration) {
+        let end = CancellationToken::new();
+        let pipeline = self.pipeline.clone();
+        let work = tokio::spawn({
+            let end = end.clone();
+            async move { pipeline.work(end).await }
+        });
+        tokio::time::sleep(time).await;
+        end.cancel();
+        work.await.expect("a worker ends well");
+    }
+
+    /// Has a worker run as it does in its process until something holds.
+    pub async fn work_until(&self, holds: impl AsyncFn() -> bool) {
+        let end = CancellationToken::new();
+        let pipeline = self.pipeline.clone();
+        let work = tokio::spawn({
+            let end = end.clone();
+            async move { pipeline.work(end).await }
+        });
+        let wait = async {
+            while !holds().await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(AT_LAST, wait).await.expect("it holds in the end");
+        end.cancel();
+        work.await.expect("a worker ends well");
+    }
+
+    async fn in_stream(&self) -> i64 {
+        let Some(redis) = &self.redis else { return 0 };
+        let mut connection = redis.connect().await;
+        redis::cmd("XLEN")
+            .arg(format!("{}orders", redis.prefix()))
+            .query_async(&mut connection)
+            .await
+            .expect("a length")
+    }
+
+    /// A command of somebody else's; `{stream}` stands for the name of the stream. It may fail.
+    pub async fn stream_command(&self, words: &[&str]) {
+        let redis = self.redis.as_ref().expect("a world with a stream");
+        let stream = format!("{}orders", redis.prefix());
+        let mut command = redis::Cmd::new();
+        words.iter().for_each(|word| {
+            command.arg(word.replace("{stream}", &stream));
+        });
+        let _ = command.query_async::<redis::Value>(&mut redis.connect().await).await;
+    }
+
+    /// Has the relay fail once: where the stream should be, there is something else.
+    pub async fn break_stream_once(&self) {
+        self.stream_command(&["DEL", "{stream}"]).await;
+        self.stream_command(&["SET", "{stream}", "not a stream"]).await;
+        let publish = std::panic::AssertUnwindSafe(self.pipeline.publish()).catch_unwind();
+        assert!(!matches!(publish.await, Ok(Ok(_))), "there is no stream to append to");
+        self.stream_command(&["DEL", "{stream}"]).await;
+    }
+
+    /// Everything that must hold of the shop's data holds.
+    pub async fn verify(&self) {
+        let findings = verify::make(&mut self.database.connect().await, true).await.expect("the checks are made");
+        for (check, finding) in findings {
+            assert!(!matches!(finding, Finding::Violated { .. }), "{} {}: {finding:?}", check.invariant, check.name);
+        }
     }
 
     /// An account of its own, logged in. `name` becomes `name@example.com`.
@@ -119,16 +229,56 @@ impl World {
     }
 }
 
-/// One more process of the shop, as it were, on the same database.
-pub fn serve(database: &TestDatabase) -> TestServer {
+impl Person {
+    /// Orders so many of a product; the order's id.
+    pub async fn order(&self, product: &Value, quantity: i64) -> i64 {
+        let items = json!({"items": [{"product_id": product["id"], "quantity": quantity}]});
+        id(&self.client.post(ORDERS, &items).await.expect(201))
+    }
+
+    /// The state of an order.
+    pub async fn status(&self, order: i64) -> String {
+        let order = self.client.get(&format!("{ORDERS}/{order}")).await.expect(200);
+        order["status"].as_str().expect("a state").to_owned()
+    }
+}
+
+/// A process of the shop, as it were. Nobody publishes or works in it unless told to.
+pub struct Server {
+    served: TestServer,
+    pub pipeline: Pipeline,
+    live: CancellationToken,
+}
+
+impl Server {
+    pub fn client(&self) -> Client {
+        self.served.client()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.live.cancel();
+    }
+}
+
+/// One more process of the shop on the same database.
+pub fn serve(database: &TestDatabase, redis: Option<&TestRedis>) -> Server {
     let settings = database.settings();
     let auth: AuthSettings = testkit::settings(&CHEAP);
     let db = Database::new(&settings, "shop").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "shop").expect("the settings are good");
-    let needs = Readiness { database: Some(db.clone()), cache: None };
+    let cache = redis.map(TestRedis::cache);
+    let needs = Readiness { database: Some(db.clone()), cache: cache.clone() };
     let description = Description { service: "shop".into(), version: "test".into(), document: shop::DOCUMENT };
-    let pipeline = Pipeline::new(db.clone(), None);
-    TestServer::start(description, shop::router(Arc::new(ShopService::new(db, accounts, pipeline))), needs, &[])
+    let pipeline = Pipeline::new(db.clone(), cache, &testkit::settings::<ShopSettings>(&[]));
+    let live = CancellationToken::new();
+    tokio::spawn({
+        let (pipeline, end) = (pipeline.clone(), live.clone());
+        async move { pipeline.watch(end).await }
+    });
+    let service = ShopService::new(db, accounts, pipeline.clone());
+    Server { served: TestServer::start(description, shop::router(Arc::new(service)), needs, &[]), pipeline, live }
 }
 
 /// Any request with an optional JSON body.
