@@ -63,17 +63,26 @@ impl Live {
 
     /// Sends announcements and hears those of others until it is told to stop.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
-        let mine = self.0.to_send.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(to_send) = mine else { return };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = self.send(to_send) => {}
+            () = self.send() => {}
             () = self.hear() => {}
             () = self.tick() => {}
         }
     }
 
-    async fn send(&self, mut to_send: mpsc::Receiver<i64>) {
+    /// Sends announcements until it is told to stop, where nobody watches.
+    pub(crate) async fn tell(self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = self.send() => {}
+        }
+    }
+
+    /// The first who comes sends for all.
+    async fn send(&self) {
+        let mine = self.0.to_send.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut to_send) = mine else { return std::future::pending().await };
         let mut orders = Vec::with_capacity(AT_ONCE);
         while to_send.recv_many(&mut orders, AT_ONCE).await > 0 {
             if self.publish(&orders).await.is_none() {

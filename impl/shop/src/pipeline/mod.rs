@@ -130,7 +130,7 @@ impl Pipeline {
         let mut tasks = JoinSet::new();
         tasks.spawn(self.clone().relay(shutdown.clone()));
         tasks.spawn(Worker::new(self.clone()).run(shutdown.clone()));
-        tasks.spawn(self.0.live.clone().run(shutdown.clone()));
+        tasks.spawn(self.0.live.clone().tell(shutdown.clone()));
         let this = self.clone();
         tasks.spawn(every(EXPIRE, shutdown.clone(), move || {
             let this = this.clone();
