@@ -5,6 +5,7 @@ mod dead_letters;
 mod defects;
 mod failures;
 mod filters;
+mod idempotency;
 mod ledger;
 mod live;
 mod orders;

@@ -1,0 +1,111 @@
+//! `Idempotency-Key` on the wire: a request that is sent again is answered again, byte for byte.
+
+use futures_util::future::join_all;
+use http::Method;
+use serde_json::{Value, json};
+use testkit::{Answer, Client};
+
+use crate::world::{LOGIN, World, id};
+
+const ORDERS: &str = "/api/v2/orders";
+
+async fn order(client: &Client, key: &str, body: &str) -> Answer {
+    let request = client.request(Method::POST, ORDERS).header("idempotency-key", key);
+    client.send(request.header("content-type", "application/json").body(body.to_owned())).await
+}
+
+async fn act(client: &Client, key: &str, order: i64, what: &str) -> Answer {
+    let path = format!("{ORDERS}/{order}/{what}");
+    client.send(client.request(Method::POST, &path).header("idempotency-key", key)).await
+}
+
+#[track_caller]
+fn is_replay_of(again: &Answer, first: &Answer) {
+    assert_eq!((first.header("idempotent-replayed"), again.header("idempotent-replayed")), ("", "true"));
+    assert_eq!((again.status, &again.text), (first.status, &first.text));
+    for name in ["content-type", "location", "content-length"] {
+        assert_eq!(again.header(name), first.header(name), "{name}");
+    }
+    // What belongs to the exchange and not to the answer is of its own.
+    assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
+}
+
+fn one_of(product: &Value) -> String {
+    json!({"items": [{"product_id": id(product), "quantity": 1}]}).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_is_made_once_for_each_key() {
+    let world = World::new().await;
+    let product = world.product("SPOON", 250, 10).await;
+    let (ada, eve) = (world.person("ada").await, world.person("eve").await);
+    let first = order(&ada.client, "k", &one_of(&product)).await;
+    assert_eq!(first.status, 201, "{}", first.text);
+    is_replay_of(&order(&ada.client, "k", &one_of(&product)).await, &first);
+    let respelt = format!("{{ \"items\" : [ {{\"quantity\":1.0,\n\"product_id\":{} }} ] }}", id(&product));
+    is_replay_of(&order(&ada.client, "k", &respelt).await, &first);
+    let more = json!({"items": [{"product_id": id(&product), "quantity": 2}]}).to_string();
+    order(&ada.client, "k", &more).await.expect_problem(422, "idempotency_key_reused");
+    act(&ada.client, "k", id(&first.json), "cancel").await.expect_problem(422, "idempotency_key_reused");
+    assert_eq!(world.number("SELECT count(*) FROM orders").await, 1);
+    assert_eq!(world.number("SELECT count(*) FROM outbox").await, 1, "a replay asks for no more work");
+    // Keys belong to users.
+    let other = order(&eve.client, "k", &one_of(&product)).await;
+    assert_eq!((other.status.as_u16(), other.header("idempotent-replayed")), (201, ""));
+    assert_eq!(world.number("SELECT count(*) FROM orders").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_at_once_make_one_order() {
+    let world = World::new().await;
+    let product = world.product("SPOON", 250, 10).await;
+    world.warm_up(id(&product)).await;
+    let body = one_of(&product);
+    let answers = join_all((0..100).map(|_| order(&world.admin, "k", &body))).await;
+    let (made, sent_off): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!(world.number("SELECT count(*) FROM orders").await, 1);
+    assert_eq!(made.iter().filter(|answer| answer.header("idempotent-replayed").is_empty()).count(), 1);
+    assert!(made.iter().all(|answer| answer.text == made[0].text));
+    for answer in sent_off {
+        assert_eq!(answer.header("retry-after"), "1");
+        answer.expect_problem(409, "idempotency_in_flight");
+    }
+    let again = order(&world.admin, "k", &body).await;
+    assert_eq!((again.header("idempotent-replayed"), &again.text), ("true", &made[0].text));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_is_paid_and_called_off_once_for_each_key() {
+    let world = World::new().await;
+    let product = world.product("SPOON", 250, 10).await;
+    let user = world.nobody.login(LOGIN, "user@example.com", "user").await;
+    for (what, status) in [("pay", "PAID"), ("cancel", "CANCELLED")] {
+        let number = world.stored_order("RESERVED", None, &product, 2).await;
+        let first = act(&user, what, number, what).await;
+        assert_eq!((first.status.as_u16(), first.json["status"].as_str()), (200, Some(status)), "{}", first.text);
+        is_replay_of(&act(&user, what, number, what).await, &first);
+        user.post_empty(&format!("{ORDERS}/{number}/{what}")).await.expect_problem(400, "order_state_conflict");
+        // Of another order it is another request.
+        act(&user, what, number + 1, what).await.expect_problem(422, "idempotency_key_reused");
+    }
+    assert_eq!(world.stock(id(&product)).await, 8, "what was called off came back once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_is_answered_again() {
+    let world = World::new().await;
+    let product = world.product("SPOON", 250, 10).await;
+    let missing = json!({"items": [{"product_id": 999_999, "quantity": 1}]}).to_string();
+    let first = order(&world.admin, "k", &missing).await.expect_problem(404, "product_not_found");
+    is_replay_of(&order(&world.admin, "k", &missing).await, &first);
+    assert_eq!(first.json["request_id"], first.header("x-request-id"));
+    let made = order(&world.admin, "order", &one_of(&product)).await.expect(201);
+    let first = act(&world.admin, "pay", id(&made), "pay").await.expect_problem(400, "order_state_conflict");
+    world.database.execute("UPDATE orders SET status = 'RESERVED'").await;
+    is_replay_of(&act(&world.admin, "pay", id(&made), "pay").await, &first);
+    assert_eq!(act(&world.admin, "pay again", id(&made), "pay").await.status, 422, "a key is visible ASCII");
+    assert_eq!(act(&world.admin, "pay-again", id(&made), "pay").await.status, 200);
+    // What breaks the document is no request yet: the key is free for what was meant.
+    order(&world.admin, "broken", r#"{"items":[]}"#).await.expect_invalid("#/items");
+    order(&world.admin, "broken", &one_of(&product)).await.expect(201);
+}
