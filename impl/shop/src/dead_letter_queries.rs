@@ -47,7 +47,8 @@ pub(crate) async fn reopen_order(db: &mut PgConnection, order_id: i64) -> Result
                        updated_at = greatest(now(), coalesce(updated_at, created_at) + interval '1 microsecond') \
                        WHERE id = $1 AND status = 'FAILED' AND reason IN ('processing_failed', 'product_unavailable') \
                        RETURNING id) \
-                       INSERT INTO order_events (order_id, kind, status) SELECT id, 'requeued', 'PENDING' FROM reopened";
+                       INSERT INTO order_events (order_id, kind, status) \
+                       SELECT id, 'requeued', 'PENDING' FROM reopened";
     sqlx::query(SQL).bind(order_id).execute(db).await?;
     Ok(())
 }

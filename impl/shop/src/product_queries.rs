@@ -1,4 +1,5 @@
-//! The SQL of products. Everybody may see those on the shelf; what was taken off it is seen through orders and ledger only.
+//! The SQL of products. Everybody may see those on the shelf; one that was taken off it is known to its orders and its
+//! ledger only.
 
 use platform::Result;
 use platform::page::{Key, Kind, Order, Page, containing, fingerprint, searched};

@@ -33,9 +33,11 @@ async fn what_waits_is_counted_and_dated() {
         .execute(&format!(
             "UPDATE orders SET created_at = now() - interval '1 hour' WHERE id = {old};
              INSERT INTO outbox (topic, order_id, payload, published_at) VALUES
-                 ('order.created', {old}, '', NULL), ('order.created', {new}, '', NULL), ('order.created', {new}, '', now());
+                 ('order.created', {old}, '', NULL), ('order.created', {new}, '', NULL),
+                 ('order.created', {new}, '', now());
              INSERT INTO dead_letters (topic, payload, reason, state) VALUES
-                 ('a', '', '', 'waiting'), ('b', '', '', 'waiting'), ('c', '', '', 'waiting'), ('d', '', '', 'discarded')"
+                 ('a', '', '', 'waiting'), ('b', '', '', 'waiting'), ('c', '', '', 'waiting'),
+                 ('d', '', '', 'discarded')"
         ))
         .await;
     let shown = queue(&world).await;

@@ -1,5 +1,5 @@
-//! Where every test happens: the shop on a real port, behind everything that surrounds it in production, on a database of
-//! its own with the demo accounts in it.
+//! Where every test happens: the shop on a real port, behind everything that surrounds it in production, on a database
+//! of its own with the demo accounts in it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -215,8 +215,9 @@ impl World {
         order.fetch_one(&mut self.database.connect().await).await.expect("an order")
     }
 
-    /// Has as many requests answered at once as the service has connections to Postgres, so that they are all open: on a
-    /// busy machine opening one may take longer than a request waits for it, and a test that counts answers would see it.
+    /// Has as many requests answered at once as the service has connections to Postgres, so that they are all open: on
+    /// a busy machine opening one may take longer than a request waits for it, and a test that counts answers would
+    /// see it.
     pub async fn warm_up(&self, product: i64) {
         let path = format!("{PRODUCTS}/{product}");
         loop {
