@@ -1,0 +1,129 @@
+//! One process of the server, with a port and a log of its own, to be started, killed and stopped.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use backends::process::{self, Signal};
+use reqwest::Client;
+use tokio::time::sleep;
+
+/// A debug build on a machine that is busy with the rest of the experiment.
+const START: Duration = Duration::from_secs(30);
+/// How long a process may take from SIGTERM to its end.
+pub const FAREWELL: Duration = Duration::from_secs(25);
+
+/// A role of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Shop,
+    Worker,
+}
+
+/// A process that runs, or did.
+pub struct Process {
+    role: Role,
+    port: u16,
+    environment: Vec<(String, String)>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+/// A command of this server, with nothing in its environment but what is given.
+pub fn server(environment: &[(String, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+    // No `.env` is there.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+impl Process {
+    /// A process that is yet to be started; `name` is that of its log in `dir`.
+    pub fn new(role: Role, name: &str, dir: &Path, environment: &[(String, String)]) -> Self {
+        let port = backends::free_port().expect("a port is free");
+        let (environment, log) = (environment.to_vec(), dir.join(format!("{name}.log")));
+        Self { role, port, environment, log, child: None }
+    }
+
+    /// Where it serves.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it, again if need be, on its port.
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "{} runs", self.log.display());
+        let mut command = server(&self.environment);
+        command.arg(match self.role {
+            Role::Shop => "shop",
+            Role::Worker => "worker",
+        });
+        command.env("PORT", self.port.to_string()).stdout(self.writer()).stderr(self.writer());
+        process::own_group(&mut command);
+        process::die_with_us(&mut command, Signal::SIGKILL);
+        self.child = Some(process::spawn(command).expect("the server starts"));
+    }
+
+    fn writer(&self) -> File {
+        OpenOptions::new().create(true).append(true).open(&self.log).expect("a log can be written")
+    }
+
+    /// Waits until it is ready to serve.
+    pub async fn ready(&mut self) {
+        self.answers("/health/ready", START).await;
+    }
+
+    /// Waits until it answers a path with 200.
+    pub async fn answers(&mut self, path: &str, patience: Duration) {
+        let (http, deadline) = (Client::new(), Instant::now() + patience);
+        let url = format!("{}{path}", self.url());
+        while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if let Some(child) = &mut self.child
+                && let Some(status) = child.try_wait().expect("a child can be waited for")
+            {
+                panic!("{status} instead of {path}:\n{}", self.tail());
+            }
+            assert!(Instant::now() < deadline, "{path} not within {patience:?}:\n{}", self.tail());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills it as a crash would. Harmless when it does not run.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            process::stop(&mut child, &[]).expect("a child can be killed");
+        }
+    }
+
+    /// Asks it to stop, waits until it has, and tells how it ended.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        nix::sys::signal::kill(process::pid(&child), Signal::SIGTERM).expect("it can be signalled");
+        let deadline = Instant::now() + FAREWELL;
+        loop {
+            if let Some(status) = child.try_wait().expect("a child can be waited for") {
+                return status;
+            }
+            if Instant::now() > deadline {
+                process::stop(&mut child, &[]).expect("a child can be killed");
+                panic!("not gone within {FAREWELL:?} after SIGTERM:\n{}", self.tail());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The last lines of its log.
+    pub fn tail(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        format!("{}\n(from {})", lines[lines.len().saturating_sub(12)..].join("\n"), self.log.display())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

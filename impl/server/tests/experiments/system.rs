@@ -1,0 +1,197 @@
+//! The whole system of an experiment: a Postgres and a Redis of its own, migrated, and processes of every role.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use backends::{Backends, Options, Server};
+use deadpool_redis::redis::{self, aio::MultiplexedConnection};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
+use tempfile::TempDir;
+use tokio::task::block_in_place;
+use tokio::time::sleep;
+
+use crate::process::{Process, Role, server};
+
+/// What is not done this long after the last fault is over never will be.
+pub const DRAINED: Duration = Duration::from_secs(30);
+
+/// What an experiment needs.
+pub struct Plan {
+    /// The experiment's name; its logs are below it.
+    pub name: &'static str,
+    pub shops: usize,
+    pub workers: usize,
+    /// Whether Postgres waits for the disk.
+    pub durable: bool,
+    /// Whether Redis keeps a file.
+    pub append_only: bool,
+    /// Settings of the processes.
+    pub environment: &'static [(&'static str, &'static str)],
+}
+
+impl Plan {
+    /// One process of each role, data that nobody will miss.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, shops: 1, workers: 1, durable: false, append_only: true, environment: &[] }
+    }
+}
+
+/// A running system. All of it ends when this is dropped.
+pub struct System {
+    // Processes before the servers they use.
+    pub shops: Vec<Process>,
+    pub workers: Vec<Process>,
+    /// Straight to Postgres, past whatever stands between it and the processes.
+    pub db: PgPool,
+    pub servers: Backends,
+    environment: Vec<(String, String)>,
+    logs: PathBuf,
+    dir: TempDir,
+}
+
+impl System {
+    /// Starts everything and waits until it is ready.
+    pub async fn start(plan: &Plan) -> Self {
+        let mut system = Self::prepare(plan).await;
+        system.migrate().await;
+        for process in system.shops.iter_mut().chain(&mut system.workers) {
+            process.start();
+        }
+        system.ready().await;
+        system
+    }
+
+    /// Starts Postgres, with an empty database, and Redis; no process yet.
+    pub async fn prepare(plan: &Plan) -> Self {
+        // The servers may run as somebody else, who has to get in.
+        let open = Permissions::from_mode(0o711);
+        let dir = tempfile::Builder::new().prefix("experiment-").permissions(open).tempdir().expect("a folder");
+        let options = Options {
+            durable: plan.durable,
+            append_only: plan.append_only,
+            ..Options::new(dir.path(), Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"))
+        };
+        let servers = block_in_place(|| Backends::start(&options)).expect("Postgres and Redis start");
+        let (database, redis) = (servers.database_url().expect("Postgres"), servers.redis_url().expect("Redis"));
+        let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("experiments").join(plan.name);
+        // Those of the run before.
+        let _ = std::fs::remove_dir_all(&logs);
+        std::fs::create_dir_all(&logs).expect("a folder for the logs");
+        let db = PgPoolOptions::new().max_connections(4).connect_lazy(&database).expect("a URL of Postgres");
+        let environment = environment(plan, &database, &redis);
+        let process = |role, name: &str, count: usize| {
+            (1..=count).map(|n| Process::new(role, &format!("{name}-{n}"), &logs, &environment)).collect()
+        };
+        let (shops, workers) = (process(Role::Shop, "shop", plan.shops), process(Role::Worker, "worker", plan.workers));
+        Self { shops, workers, db, servers, environment, logs, dir }
+    }
+
+    /// One more process, with other settings; to be started.
+    pub fn another(&self, role: Role, name: &str, environment: &[(&str, &str)]) -> Process {
+        let mut all = self.environment.clone();
+        all.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Process::new(role, name, &self.logs, &all)
+    }
+
+    pub async fn migrate(&self) {
+        let output = tokio::process::Command::from(server(&self.environment)).arg("migrate").output().await;
+        let output = output.expect("the migrations run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+
+    /// Waits until every process is ready.
+    pub async fn ready(&mut self) {
+        for process in self.shops.iter_mut().chain(&mut self.workers) {
+            process.ready().await;
+        }
+    }
+
+    /// A connection of the experiment's own to Postgres.
+    pub async fn connect(&self) -> PgConnection {
+        self.db.acquire().await.expect("Postgres answers").detach()
+    }
+
+    /// A connection of the experiment's own to Redis.
+    pub async fn redis(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.servers.redis_url().expect("Redis")).expect("a URL of Redis");
+        client.get_multiplexed_async_connection().await.expect("Redis answers")
+    }
+
+    /// Kills one of the two servers.
+    pub fn kill(&mut self, server: Server) {
+        block_in_place(|| self.servers.kill(server)).expect("it is killed");
+    }
+
+    /// Stops one of the two servers in an orderly way.
+    pub fn pause(&mut self, server: Server) {
+        block_in_place(|| self.servers.pause(server)).expect("it stops");
+    }
+
+    /// Starts one of the two servers again, and waits until it serves.
+    pub fn resume(&mut self, server: Server) {
+        block_in_place(|| self.servers.resume(server)).expect("it serves again");
+    }
+
+    /// Waits until everything accepted is done, and has `server verify --at-rest` look at the result: what it finds wrong
+    /// now is wrong, but for work that is not done yet. Dead letters must be as many as there was poison.
+    pub async fn comes_to_rest(&self, poison: i64) {
+        let deadline = Instant::now() + DRAINED;
+        loop {
+            let (sound, report) = self.verify().await;
+            if sound {
+                break;
+            }
+            let mut violated = report.lines().filter(|line| line.contains(" VIOLATED "));
+            let undone = violated.all(|line| line.starts_with("O3") || line.starts_with("O7"));
+            assert!(undone && Instant::now() < deadline, "{report}\n{}", self.tails());
+            sleep(Duration::from_millis(200)).await;
+        }
+        let dead: i64 = self.number("SELECT count(*) FROM dead_letters").await;
+        assert_eq!(dead, poison, "dead letters\n{}", self.tails());
+    }
+
+    async fn verify(&self) -> (bool, String) {
+        let mut command = tokio::process::Command::from(server(&self.environment));
+        let output = command.args(["verify", "--at-rest"]).output().await.expect("it runs");
+        let report = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), report.into_owned())
+    }
+
+    /// The answer to a question with one number.
+    pub async fn number(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.db).await.expect("a number")
+    }
+
+    /// How many orders are in a state.
+    pub async fn orders(&self, status: &str) -> i64 {
+        let sql = "SELECT count(*) FROM orders WHERE status = $1";
+        sqlx::query_scalar(sql).bind(status).fetch_one(&self.db).await.expect("a number")
+    }
+
+    /// What Postgres has written down.
+    pub fn postgres_log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log/postgres.log")).expect("the log of Postgres")
+    }
+
+    fn tails(&self) -> String {
+        self.shops.iter().chain(&self.workers).map(Process::tail).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+/// Verification goes straight to the servers as well, so that URLs come first and may be overridden.
+fn environment(plan: &Plan, database: &str, redis: &str) -> Vec<(String, String)> {
+    let all = [
+        ("DATABASE_URL", database),
+        ("REDIS_URL", redis),
+        ("BIND_ADDRESS", "127.0.0.1"),
+        ("SECRET_KEY", "a key that belongs to the experiments only, and is long enough"),
+        ("RUST_LOG", "info,access=warn"),
+        ("LOG_FORMAT", "text"),
+        // Nothing here is about how long a login takes.
+        ("ARGON2_MEMORY_KIB", "64"),
+        ("ARGON2_ITERATIONS", "1"),
+    ];
+    all.iter().chain(plan.environment).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
