@@ -179,6 +179,24 @@ pub const CHECKS: &[Check] = &[
          WHERE t.last IS DISTINCT FROM o.status OR NOT t.allowed ORDER BY o.id",
     ),
     always(
+        "O6",
+        "the order a key was answered with is there and its owner's",
+        "idempotency_keys",
+        "SELECT format('user %s, key %s: order %s of user %s', k.user_id, k.key, k.order_id, coalesce(o.user_id::text, '?'))
+         FROM (SELECT user_id, key, (convert_from(body, 'UTF8')::jsonb ->> 'id')::bigint AS order_id
+               FROM idempotency_keys WHERE status = 201) k
+         LEFT JOIN orders o ON o.id = k.order_id WHERE o.user_id IS DISTINCT FROM k.user_id ORDER BY k.order_id",
+    ),
+    always(
+        "O6",
+        "no two keys made one order",
+        "idempotency_keys",
+        "SELECT format('order %s: made by keys %s', order_id, string_agg(key, ', ' ORDER BY key))
+         FROM (SELECT key, convert_from(body, 'UTF8')::jsonb ->> 'id' AS order_id
+               FROM idempotency_keys WHERE status = 201) k
+         GROUP BY order_id HAVING count(*) > 1 ORDER BY order_id",
+    ),
+    always(
         "O7",
         "dead letters have a reason and a payload",
         "dead_letters",

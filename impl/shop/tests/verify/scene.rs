@@ -28,6 +28,16 @@ pub const SOUND: &str = "
         (106, 'created', 'PENDING'), (106, 'reserved', 'RESERVED'), (106, 'confirmed', 'CONFIRMED');
     INSERT INTO dead_letters (id, state, order_id, topic, payload, reason) OVERRIDING SYSTEM VALUE
     VALUES (901, 'requeued', 104, 'order.created', '{\"order_id\":104}', 'too many attempts');
+    INSERT INTO idempotency_keys (user_id, key, fingerprint, status, headers, body)
+    SELECT user_id, 'key-' || id, decode(repeat('00', 16), 'hex'), 201, ARRAY[]::text[], convert_to('{\"id\":' || id || '}', 'UTF8')
+    FROM orders WHERE id IN (101, 102)
+    UNION ALL
+    -- A refusal has no order; a payment is of an order that another key made.
+    SELECT user_id, 'refused', decode(repeat('00', 16), 'hex'), 404, ARRAY[]::text[], convert_to('not JSON', 'UTF8')
+    FROM orders WHERE id = 101
+    UNION ALL
+    SELECT user_id, 'paid', decode(repeat('00', 16), 'hex'), 200, ARRAY[]::text[], convert_to('{\"id\":102}', 'UTF8')
+    FROM orders WHERE id = 102;
     UPDATE products SET stock = 9 - 2 - 3 - 2 - 1 WHERE id = 1001;
 ";
 
@@ -149,6 +159,22 @@ pub const SPOILED: &[(&str, &str, &str)] = &[
         "the timeline of an order is a path from its creation to its status",
         "DELETE FROM order_events WHERE order_id = 103",
         "order 103 (CANCELLED): no timeline",
+    ),
+    (
+        "the order a key was answered with is there and its owner's",
+        "UPDATE orders SET user_id = 2 WHERE id = 101",
+        "user 1, key key-101: order 101 of user 2",
+    ),
+    (
+        "the order a key was answered with is there and its owner's",
+        "DELETE FROM orders WHERE id = 102",
+        "user 1, key key-102: order 102 of user ?",
+    ),
+    (
+        "no two keys made one order",
+        "INSERT INTO idempotency_keys SELECT user_id, 'other', fingerprint, status, headers, body
+         FROM idempotency_keys WHERE key = 'key-101'",
+        "order 101: made by keys key-101, other",
     ),
     (
         "dead letters have a reason and a payload",
