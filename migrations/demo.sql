@@ -14,7 +14,18 @@ INSERT INTO tasks (id, title, description, status, due_date, project_id, assigne
     (2, 'Try the contract', 'Follow the first session in the README', 'InProgress', now() + interval '7 days', 1, 2),
     (3, 'Book the train', NULL, 'ToDo', now() + interval '30 days', 2, NULL);
 
+-- Nobody needs an account for products: there may be some already.
+WITH stocked AS (
+    INSERT INTO products (id, sku, name, description, price_cents, stock) VALUES
+        (1, 'MUG-1', 'Mug', 'Holds a third of a litre', 1250, 100),
+        (2, 'PEN-1', 'Pen', NULL, 199, 1000),
+        (3, 'NOTE-1', 'Notebook', 'The last ones', 850, 2)
+    ON CONFLICT DO NOTHING RETURNING id, stock
+)
+INSERT INTO stock_entries (product_id, kind, quantity) SELECT id, 'receive', stock FROM stocked ORDER BY id;
+
 -- Explicit ids leave the sequences behind.
 SELECT setval(pg_get_serial_sequence('users', 'id'), (SELECT max(id) FROM users));
 SELECT setval(pg_get_serial_sequence('projects', 'id'), (SELECT max(id) FROM projects));
 SELECT setval(pg_get_serial_sequence('tasks', 'id'), (SELECT max(id) FROM tasks));
+SELECT setval(pg_get_serial_sequence('products', 'id'), (SELECT max(id) FROM products));

@@ -30,8 +30,12 @@ async fn eight_processes_migrate_an_empty_database_once() {
     assert_eq!(runs.iter().filter(|run| run.demo).count(), 1);
     assert!(migrate::is_current(&db).await.expect("answers"));
     assert_eq!(count(&test, "SELECT count(*) FROM users").await, 2);
+    const STOCKED: &str = "SELECT count(*) FROM products p
+        WHERE stock = (SELECT sum(quantity) FROM stock_entries WHERE product_id = p.id)";
+    assert_eq!(count(&test, STOCKED).await, 3, "what is in stock was received");
     // Explicit ids leave no trap behind.
     test.execute("INSERT INTO users (email, hashed_password) VALUES ('third@example.com', '!')").await;
+    test.execute("INSERT INTO products (sku, name, price_cents) VALUES ('fourth', 'Fourth', 1)").await;
 }
 
 #[tokio::test]
