@@ -1,6 +1,6 @@
 //! Reservations run out while they are paid or called off: each has one winner.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use rand::RngExt as _;
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::scale::{dice, size};
 use crate::shopper::{Outcome, Shopper};
-use crate::system::{Plan, System};
+use crate::system::{DRAINED, Plan, System};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn expiry_payment_and_cancelling_have_one_winner() {
@@ -43,8 +43,9 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
     });
     let told = join_all(races).await;
     // What nobody paid expires.
-    let expired = "SELECT count(*) FROM orders WHERE status = 'RESERVED'";
-    while system.number(expired).await > 0 {
+    let last = Instant::now() + DRAINED;
+    while system.orders("RESERVED").await > 0 {
+        assert!(Instant::now() < last, "reservations that do not expire");
         sleep(Duration::from_millis(100)).await;
     }
     system.comes_to_rest(0).await;
@@ -73,7 +74,9 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
 
 /// How long an order's reservation still lasts, once it has one.
 async fn time_left(system: &System, order: i64) -> Duration {
+    let deadline = Instant::now() + DRAINED;
     loop {
+        assert!(Instant::now() < deadline, "order {order} is not reserved");
         let sql = "SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 FROM orders WHERE id = $1";
         let left: Option<f64> = sqlx::query_scalar(sql).bind(order).fetch_one(&system.db).await.expect("the order");
         if let Some(left) = left {

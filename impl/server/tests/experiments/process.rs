@@ -52,6 +52,11 @@ impl Process {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Changes a setting, for when it is started next.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts it, again if need be, on its port.
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "{} runs", self.log.display());

@@ -1,12 +1,13 @@
 //! The same thing twice: one product on two lines, one request a hundred times.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 
 use crate::shopper::{Outcome, Shopper, basket};
-use crate::system::{Plan, System};
+use crate::system::{DRAINED, Plan, System};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_on_two_lines_counts_as_the_sum_and_a_key_as_one_order() {
@@ -36,8 +37,10 @@ async fn a_product_on_two_lines_counts_as_the_sum_and_a_key_as_one_order() {
 
 /// A hundred requests at once, at two processes; who came while the first was under way asks again.
 async fn one_key_is_one_order(system: &System, user: &Shopper, product: i64) {
+    let deadline = Instant::now() + DRAINED;
     let ask = async || {
         loop {
+            assert!(Instant::now() < deadline, "no answer");
             let request = user.request(Method::POST, "/orders").header("Idempotency-Key", "just-once");
             let answer = request.json(&basket(&[(product, 1)])).send().await.expect("an answer");
             let (status, replayed) = (answer.status(), answer.headers().contains_key("idempotent-replayed"));

@@ -85,13 +85,10 @@ impl Shopper {
             request = request.json(body);
         }
         let asked = Instant::now();
-        let outcome = match request.send().await {
-            Ok(response) => outcome(response).await,
-            Err(error) => Err(error),
-        };
+        let outcome = read(request.send().await).await;
         let took = asked.elapsed();
         assert!(took <= DEADLINE, "{path} took {took:?}: {outcome:?}");
-        outcome.unwrap_or(Outcome::Ambiguous)
+        outcome
     }
 
     /// Orders quantities of products, once.
@@ -117,12 +114,15 @@ impl Shopper {
     /// Has as many requests answered at once as the process has connections to Postgres, so that they are open: on a busy
     /// machine opening one may take longer than a request waits for it, and an experiment that allows no 503 would see it.
     pub async fn warm_up(&self) {
-        let nothing = basket(&[(i64::MAX, 1)]);
+        let nothing = basket(&[(999_999_999, 1)]);
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let outcomes = join_all((0..12).map(|_| self.post("/orders", None, Some(&nothing)))).await;
-            if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Refused(404, _))) {
+            let mut outcomes = join_all((0..12).map(|_| self.post("/orders", None, Some(&nothing)))).await;
+            outcomes.retain(|outcome| !matches!(outcome, Outcome::Refused(404, _)));
+            if outcomes.is_empty() {
                 return;
             }
+            assert!(Instant::now() < deadline, "{outcomes:?}");
         }
     }
 
@@ -149,7 +149,15 @@ pub fn basket(lines: &[(i64, i64)]) -> Value {
     json!({"items": items})
 }
 
-/// Reads an answer. No 5xx but a deliberate 503 or 504, and every refusal is a problem document that says its own status.
+/// What an answer says, or that there is none.
+pub async fn read(answer: reqwest::Result<Response>) -> Outcome {
+    match answer {
+        Ok(response) => outcome(response).await.unwrap_or(Outcome::Ambiguous),
+        Err(_) => Outcome::Ambiguous,
+    }
+}
+
+/// No 5xx but a deliberate 503 or 504, and every refusal is a problem document that says its own status.
 async fn outcome(response: Response) -> reqwest::Result<Outcome> {
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await?;

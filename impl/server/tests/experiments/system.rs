@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backends::{Backends, Options, Server};
 use deadpool_redis::redis::{self, aio::MultiplexedConnection};
-use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
@@ -106,11 +106,6 @@ impl System {
         for process in self.shops.iter_mut().chain(&mut self.workers) {
             process.ready().await;
         }
-    }
-
-    /// A connection of the experiment's own to Postgres.
-    pub async fn connect(&self) -> PgConnection {
-        self.db.acquire().await.expect("Postgres answers").detach()
     }
 
     /// A connection of the experiment's own to Redis.

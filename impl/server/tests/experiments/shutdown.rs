@@ -1,0 +1,71 @@
+//! Processes are asked to stop while they are used: they finish what they have begun, and end well.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rand::RngExt as _;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::scale::{dice, size};
+use crate::shopper::{History, Outcome, Shopper, basket, crowd};
+use crate::system::{Plan, System};
+
+const CONNECTIONS: usize = 16;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_in_flight_fails_when_a_process_is_asked_to_stop() {
+    let times = size(5, 50);
+    let mut dice = dice();
+    let mut system = System::start(&Plan { workers: 2, ..Plan::new("shutdown") }).await;
+    let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
+    let user = Shopper::user(&system).await;
+    user.warm_up().await;
+
+    let (stop, refused) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+    let (stopped, turned_away) = (stop.clone(), Arc::clone(&refused));
+    let shopping = tokio::spawn(crowd(CONNECTIONS, CONNECTIONS, move |_| {
+        let (user, stopped, refused) = (user.clone(), stopped.clone(), Arc::clone(&turned_away));
+        async move {
+            let mut history = Vec::new();
+            while !stopped.is_cancelled() {
+                match order(&user, product).await {
+                    Some(outcome) => history.push(outcome),
+                    // Nobody is there to connect to: that is not a request in flight.
+                    None => {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                        sleep(Duration::from_millis(20)).await;
+                    }
+                }
+            }
+            history
+        }
+    }));
+    for n in 0..times {
+        sleep(Duration::from_millis(dice.random_range(200..600))).await;
+        let shop = system.shops[0].stop().await;
+        assert!(shop.success(), "the shop ended with {shop}");
+        let worker = system.workers[n % 2].stop().await;
+        assert!(worker.success(), "the worker ended with {worker}");
+        system.shops[0].start();
+        system.workers[n % 2].start();
+        system.ready().await;
+    }
+    stop.cancel();
+    let mut history = History::default();
+    shopping.await.expect("the shopping ends well").into_iter().flatten().for_each(|outcome| history.add(outcome));
+    assert_eq!(history.ambiguous, 0, "requests in flight failed: {history:?}");
+    assert!(refused.load(Ordering::Relaxed) > 0, "nobody met a closed door: {history:?}");
+    system.comes_to_rest(0).await;
+    history.holds(&system).await;
+}
+
+/// One order; nothing when no connection could be made.
+async fn order(user: &Shopper, product: i64) -> Option<Outcome> {
+    let request = user.request(http::Method::POST, "/orders").json(&basket(&[(product, 1)]));
+    match request.send().await {
+        Err(error) if error.is_connect() => None,
+        answer => Some(crate::shopper::read(answer).await),
+    }
+}
