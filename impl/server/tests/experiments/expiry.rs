@@ -17,7 +17,8 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
     let environment = &[("RESERVATION_SECONDS", "5")];
     let plan = Plan { shops: 2, workers: 2, environment, ..Plan::new("expiry") };
     let system = System::start(&plan).await;
-    let product = Shopper::admin(&system).await.product("short-lived", i64::from(3 * pairs)).await;
+    let product =
+        Shopper::admin(&system).await.product("short-lived", i64::try_from(3 * pairs).expect("a number")).await;
     let user = Shopper::user(&system).await;
     user.warm_up().await;
 
@@ -67,7 +68,7 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
             assert_eq!(*outcome, Outcome::Refused(400, "order_state_conflict".to_owned()));
         }
     }
-    let stock = i64::from(3 * pairs) - 3 * paid;
+    let stock = i64::try_from(3 * pairs).expect("a number") - 3 * paid;
     assert_eq!(system.number("SELECT stock FROM products WHERE sku = 'short-lived'").await, stock);
 }
 

@@ -10,7 +10,6 @@ mod scale;
 mod shopper;
 mod system;
 
-mod boundaries;
 mod crashes;
 mod deadlocks;
 mod expiry;

@@ -95,12 +95,6 @@ impl Process {
         }
     }
 
-    /// Whether it was started and has not ended.
-    pub fn is_running(&mut self) -> bool {
-        let ended = |child: &mut Child| child.try_wait().expect("a child can be waited for").is_some();
-        self.child.as_mut().is_some_and(|child| !ended(child))
-    }
-
     /// Kills it as a crash would. Harmless when it does not run.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
