@@ -9,7 +9,7 @@
 #   contract  served operations against their documents (schemathesis)
 #   browser   the documentation page in a headless Chromium
 #
-#   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases
+#   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
 #
 # A piece that fails does not keep the next from running. Logs are kept in .local/test/.
 set -uo pipefail
@@ -29,9 +29,10 @@ piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked 
 piece_tests() {
     # Everything is built before the servers start, so that they do not wait for it.
     cargo build --locked -p server || return
-    local run=(cargo test --workspace --locked --no-fail-fast) doc=(:)
+    local run=(cargo test --workspace --locked --no-fail-fast) doc=(:) profile=()
+    [ "${1-}" != --long ] || { export EXPERIMENT_LONG=1; profile=(--profile long); }
     if cargo nextest --version >/dev/null 2>&1; then
-        run=(cargo nextest run --workspace --locked --no-fail-fast)
+        run=(cargo nextest run --workspace --locked --no-fail-fast "${profile[@]}")
         doc=(cargo test --workspace --locked --no-fail-fast --doc)
         cargo nextest run --workspace --locked --no-run || return
     fi

@@ -10,6 +10,7 @@ mod scale;
 mod shopper;
 mod system;
 
+mod boundaries;
 mod crashes;
 mod deadlocks;
 mod expiry;

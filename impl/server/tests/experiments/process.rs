@@ -102,6 +102,16 @@ impl Process {
         }
     }
 
+    /// Whether it has ended by itself.
+    pub fn is_gone(&mut self) -> bool {
+        let ended =
+            self.child.as_mut().is_none_or(|child| child.try_wait().expect("a child can be waited for").is_some());
+        if ended {
+            self.child = None;
+        }
+        ended
+    }
+
     /// Asks it to stop, waits until it has, and tells how it ended.
     pub async fn stop(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");

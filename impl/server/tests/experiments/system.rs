@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use backends::{Backends, Options, Server};
+use backends::{Backends, Options, Server, Source};
 use deadpool_redis::redis::{self, aio::MultiplexedConnection};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -49,7 +50,11 @@ pub struct System {
     environment: Vec<(String, String)>,
     logs: PathBuf,
     dir: TempDir,
+    // Two systems at once would be two loads.
+    _turn: MutexGuard<'static, ()>,
 }
+
+static TURN: Mutex<()> = Mutex::const_new(());
 
 impl System {
     /// Starts everything and waits until it is ready.
@@ -65,10 +70,14 @@ impl System {
 
     /// Starts Postgres, with an empty database, and Redis; no process yet.
     pub async fn prepare(plan: &Plan) -> Self {
+        let turn = TURN.lock().await;
         // The servers may run as somebody else, who has to get in.
         let open = Permissions::from_mode(0o711);
         let dir = tempfile::Builder::new().prefix("experiment-").permissions(open).tempdir().expect("a folder");
         let options = Options {
+            source: std::env::var("BACKENDS")
+                .map_or_else(|_| Ok(Source::Auto), |source| source.parse())
+                .expect("BACKENDS"),
             durable: plan.durable,
             append_only: plan.append_only,
             ..Options::new(dir.path(), Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"))
@@ -85,7 +94,7 @@ impl System {
             (1..=count).map(|n| Process::new(role, &format!("{name}-{n}"), &logs, &environment)).collect()
         };
         let (shops, workers) = (process(Role::Shop, "shop", plan.shops), process(Role::Worker, "worker", plan.workers));
-        Self { shops, workers, db, servers, environment, logs, dir }
+        Self { shops, workers, db, servers, environment, logs, dir, _turn: turn }
     }
 
     /// One more process, with other settings; to be started.
