@@ -47,7 +47,8 @@ stop_last() { # The server that was started last
     started=${started% "$last"}
 }
 
-# A request is described by variables: METHOD, HEADERS (a line each), BODY; "[0-9]" in the path is a random digit.
+# A request is described by variables: METHOD, HEADERS (a line each), BODY. "[0-9]" in the path and the body is a random
+# digit, "[key]" in a header is different in each request.
 load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; any failed request is a failure
     local base=$1 path=$2 seconds=${3:-$SECONDS_EACH} rate p50 p99 failed
     if [ "$GENERATOR" = wrk ]; then
@@ -65,12 +66,17 @@ load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; an
 }
 
 load_by_oha() { # BASE PATH SECONDS: prints "requests/s p50 p99 failures"
-    local url header headers=()
+    local url header headers=() bodies=$work/bodies
+    case ${HEADERS:-} in *'[key]'*) die "oha cannot send another key with each request: install wrk" ;; esac
+    python3 -c '
+import random, re, sys
+for _ in range(500):
+    print(re.sub(r"\[0-9\]", lambda _: random.choice("0123456789"), sys.argv[1]))' "${BODY:-}" >"$bodies"
     # As a pattern, of which only the digits are meant.
     url=$(sed 's/[][.?*+(){}|^$\\]/\\&/g; s/\\\[0-9\\\]/[0-9]/g' <<<"$1$2")
     while IFS= read -r header; do [ -z "$header" ] || headers+=(-H "$header"); done <<<"${HEADERS:-}"
     oha --no-tui --output-format json -w -z "${3}s" -c "$CONNECTIONS" -m "${METHOD:-GET}" ${headers[@]+"${headers[@]}"} \
-        ${BODY:+-d "$BODY"} --rand-regex-url "$url" | python3 -c '
+        ${BODY:+-Z "$bodies"} --rand-regex-url "$url" | python3 -c '
 import json, sys
 run = json.load(sys.stdin)
 bad = sum(n for status, n in run["statusCodeDistribution"].items() if not status.startswith("2"))
@@ -94,6 +100,10 @@ median() { # SIDE [COLUMN]
     cut -d' ' -f"${2:-1}" "$work/$1" | sort -g | awk '{ n[NR] = $1 } END { print (n[int((NR + 1) / 2)] + n[int(NR / 2) + 1]) / 2 }'
 }
 
+resident() { # PROCESS: the most memory it has had, in MB
+    awk '/^VmHWM/ { print $2 / 1024 }' "/proc/$1/status" 2>/dev/null || ps -o rss= -p "$1" | awk '{ print $1 / 1024 }'
+}
+
 calculate() { # FORMAT EXPRESSION
-    awk "BEGIN { printf \"$1\", $2 }"
+    awk "BEGIN { printf \"$1\", ($2) }"
 }

@@ -24,21 +24,31 @@ tasks_data() { # Once; the folder is kept
     [ "$(sql -c "SELECT count(*) FROM users WHERE email LIKE 'bench%'")" = 1000 ] || sql -f bench/tasks.sql
 }
 
-log_in() { # BASE E-MAIL: a token
-    curl --silent --fail --data-urlencode "username=$2" --data-urlencode password=user \
-        "$1/api/v1/auth/login/access-token" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p'
+log_in() { # BASE PREFIX E-MAIL: a token
+    curl --silent --fail --data-urlencode "username=$3" --data-urlencode password=user \
+        "$1$2/auth/login/access-token" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p'
 }
 
-statements() { # PATH: what the server sends to Postgres for this request, a line each; sets HEADERS
+ask() { # BASE PATH: the answer to the request described, all its digits 1
+    local header headers=()
+    while IFS= read -r header; do
+        [ -z "$header" ] || headers+=(--header "${header//\[key\]/asked-$RANDOM-$RANDOM-$RANDOM}")
+    done <<<"${HEADERS:-}"
+    curl --silent --fail --request "${METHOD:-GET}" ${headers[@]+"${headers[@]}"} \
+        ${BODY:+--data "${BODY//\[0-9\]/1}"} "$1${2//\[0-9\]/1}" || die "$2 is refused"
+}
+
+statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this request, a line each; adds a token to HEADERS
     local log=$work/server.log base seen
     base=http://127.0.0.1:$(free_port)
-    OUTPUT=$log LOG_FORMAT=json RUST_LOG=info,sqlx::query=debug \
-        start "$base/health" "$BIN/server" tasks --port "${base##*:}"
-    HEADERS="Authorization: Bearer $(log_in "$base" bench1001@example.com)"
+    # Without Redis, so that nothing of what goes on beside answering is among it.
+    REDIS_URL='' OUTPUT=$log LOG_FORMAT=json RUST_LOG=info,sqlx::query=debug \
+        start "$base/health" "$BIN/server" "$1" --port "${base##*:}"
+    HEADERS="Authorization: Bearer $(log_in "$base" "$2" bench1001@example.com)"$'\n'${HEADERS:-}
     # Twice, because the first one also asks who the token belongs to, which is remembered for a second.
-    curl --silent --fail --output /dev/null --header "$HEADERS" "$base$1" || die "$1 is refused"
+    ask "$base" "$3" >/dev/null
     seen=$(wc -l <"$log")
-    curl --silent --fail --output /dev/null --header "$HEADERS" "$base$1"
+    ask "$base" "$3" >/dev/null
     stop_last
     tail -n "+$((seen + 1))" "$log" | python3 -c '
 import json, sys
@@ -50,52 +60,62 @@ for line in map(json.loads, sys.stdin):
 # One operation that only reads: PATH, and the values of its statement's parameters as pgbench has them: a number, a word,
 # or an expression such as random(1,9).
 measure() { # NAME PATH VALUE...
-    local name=$1 path=$2 script=$work/script.sql n=0 value
+    local name=$1 path=$2 n=0 value
     shift 2
-    statements "${path//\[0-9\]/1}"
+    statements tasks /api/v1 "$path"
     [ "$(wc -l <"$work/statements")" = 1 ] || die "$name sends other than one statement: $(cat "$work/statements")"
     [ "$(grep -o '\$[0-9]*' "$work/statements" | sort -u | wc -l)" = $# ] || die "$name has other parameters: $(cat "$work/statements")"
-    : >"$script"
+    : >"$work/script.sql"
     pgbench_options=()
     for value in "$@"; do
         n=$((n + 1))
         case $value in
-            *\(*) echo "\\set v$n $value" >>"$script" ;;
+            *\(*) echo "\\set v$n $value" >>"$work/script.sql" ;;
             *) pgbench_options+=(-D "v$n=$value") ;;
         esac
     done
-    sed 's/\$\([0-9]\)/:v\1/g; s/$/;/' "$work/statements" >>"$script"
-
-    ours_base=http://127.0.0.1:$(free_port)
-    start "$ours_base/health" "$BIN/server" tasks --port "${ours_base##*:}"
-    local server=$last
-    http_base=http://127.0.0.1:$(free_port)
-    start "$http_base/health" "$BIN/tasks_from_memory" --port "${http_base##*:}"
-    measured_path=$path
-    same_answer "${path//\[0-9\]/1}"
-    alternate ours http db
-
-    local ours http db limit rss
-    ours=$(median ours) http=$(median http) db=$(median db)
-    limit=$(calculate %.1f "1 / (1 / $http + 1 / $db)")
-    rss=$(awk '/^VmRSS/ { print $2 / 1024 }' "/proc/$server/status" 2>/dev/null || ps -o rss= -p "$server" | awk '{ print $1 / 1024 }')
-    printf '%s ours=%.0f http=%.0f db=%.0f efficiency=%s p50_ms=%.2f p99_ms=%.2f rss_mb=%.1f\n' "$name" "$ours" "$http" "$db" \
-        "$(calculate %.3f "$ours / $limit")" "$(median ours 2)" "$(median ours 3)" "$rss"
+    sed 's/\$\([0-9]\)/:v\1/g; s/$/;/' "$work/statements" >>"$work/script.sql"
+    # As many connections as the server's pool for reading has unless told otherwise.
+    db_connections=${DATABASE_READ_POOL:-6}
+    compare "$name" tasks "$path"
 }
 
-same_answer() { # PATH: both answer the same bytes
+# The request described, on three sides; db is the script.
+compare() { # NAME ROLE PATH
+    ours_base=http://127.0.0.1:$(free_port)
+    start "$ours_base/health" "$BIN/server" "$2" --port "${ours_base##*:}"
+    local server=$last
+    http_base=http://127.0.0.1:$(free_port)
+    start "$http_base/health" "$BIN/$2_from_memory" --port "${http_base##*:}"
+    measured_path=$3
+    same_answer
+    alternate ours http db
+
+    local ours http db limit
+    ours=$(median ours) http=$(median http) db=$(median db)
+    limit=$(calculate %.1f "1 / (1 / $http + 1 / $db)")
+    printf '%s ours=%.0f http=%.0f db=%.0f efficiency=%s p50_ms=%.2f p99_ms=%.2f rss_mb=%.1f\n' "$1" "$ours" "$http" "$db" \
+        "$(calculate %.3f "$ours / $limit")" "$(median ours 2)" "$(median ours 3)" "$(resident "$server")"
+    stop_last
+    last=$server
+    stop_last
+}
+
+same_answer() { # Both answer the same bytes, ids and times apart when something is made
     local base
     for base in "$ours_base" "$http_base"; do
-        curl --silent --fail --output "$work/${base##*:}" --header "$HEADERS" "$base$1" || die "$1 is refused"
+        ask "$base" "$measured_path" >"$work/${base##*:}"
+        [ "${METHOD:-GET}" = GET ] ||
+            sed -i.as_sent -E 's/"id":[0-9]+/"id":1/g; s/"[0-9]+(-[0-9]+){2}T[0-9:.]+Z"/"time"/g' "$work/${base##*:}"
     done
-    cmp -s "$work/${ours_base##*:}" "$work/${http_base##*:}" || die "$1 has another answer from memory"
+    cmp -s "$work/${ours_base##*:}" "$work/${http_base##*:}" || die "$measured_path has another answer from memory"
 }
 
 ours() { load "$ours_base" "$measured_path"; }
 http() { load "$http_base" "$measured_path"; }
-# As many connections as the server's pool for reading has unless told otherwise.
-db() {
-    "$(postgres_tool pgbench)" -n -M prepared -c "${DATABASE_READ_POOL:-6}" -j 2 -T "$SECONDS_EACH" -f "$work/script.sql" \
-        ${pgbench_options[@]+"${pgbench_options[@]}"} "$DATABASE_URL" 2>"$work/pgbench.log" |
+db() { transactions -c "$db_connections" -j 2 -T "$SECONDS_EACH" -f "$work/script.sql" ${pgbench_options[@]+"${pgbench_options[@]}"}; }
+
+transactions() { # OPTION...: of pgbench; prints transactions/s
+    "$(postgres_tool pgbench)" -n -M prepared "$@" "$DATABASE_URL" 2>"$work/pgbench.log" |
         awk '/number of failed/ && $5 != 0 { exit 1 } /^tps/ { print $3 }' || { cat "$work/pgbench.log" >&2; die "pgbench failed"; }
 }

@@ -1,29 +1,41 @@
 -- Sends the request that the environment describes and prints what was measured as one line:
--- MEASURED requests/s p50 p99 (ms) failures. Each "[0-9]" in the path stands for a random digit.
+-- MEASURED requests/s p50 p99 (ms) failures. Each "[0-9]" in the path and the body stands for a random digit, "[key]" in a
+-- header for a value that no other request has.
 wrk.method = os.getenv("BENCH_METHOD") or "GET"
-local body = os.getenv("BENCH_BODY")
-if body ~= "" then wrk.body = body end
 for line in (os.getenv("BENCH_HEADERS") or ""):gmatch("[^\n]+") do
   local name, value = line:match("^([^:]+):%s*(.*)$")
   wrk.headers[name] = value
 end
 
-local path = os.getenv("BENCH_PATH")
-if path:find("[0-9]", 1, true) then
-  local requests = {}
-  function init()
-    math.randomseed(os.time())
-    for n = 1, 500 do
-      local chosen = path:gsub("%[0%-9%]", function() return tostring(math.random(0, 9)) end)
-      requests[n] = wrk.format(nil, chosen)
+local path, body = os.getenv("BENCH_PATH"), os.getenv("BENCH_BODY") or ""
+if body ~= "" then wrk.body = body end
+local function digits(text)
+  return (text:gsub("%[0%-9%]", function() return tostring(math.random(0, 9)) end))
+end
+
+-- Made beforehand, so that making them is not what is measured; each as what comes before the key, and after it.
+local before, after = {}, {}
+local sent, run = 0, os.time()
+function init()
+  math.randomseed(run)
+  for n = 1, 500 do
+    local text = wrk.format(nil, digits(path), nil, wrk.body and digits(wrk.body))
+    local from, to = text:find("[key]", 1, true)
+    if from then
+      before[n], after[n] = text:sub(1, from - 1) .. run .. "-", text:sub(to + 1)
+    else
+      before[n] = text
     end
   end
-  local next = 0
-  function request()
-    next = next % #requests + 1
-    return requests[next]
-  end
 end
+
+local function next()
+  sent = sent + 1
+  local n = sent % #before + 1
+  return after[n] and before[n] .. sent .. after[n] or before[n]
+end
+-- Without it wrk sends one request again and again, and asks nobody.
+if (path .. body .. (os.getenv("BENCH_HEADERS") or "")):find("%[.*%]") then request = next end
 
 function done(summary, latency, _)
   local failed = summary.errors

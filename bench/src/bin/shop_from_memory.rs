@@ -1,0 +1,138 @@
+//! The shop as the server runs it, but orders are made in memory and forgotten: routing, identity, limits, logs, decoding,
+//! fingerprints and encoding without storage. Products are read once. Settings are the server's own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{SubsecRound, Utc};
+use clap::Parser;
+use contract::{Answer, Once, Problem};
+use platform::http::{self, App, Description, Readiness};
+use platform::identity::{Accounts, Principal};
+use platform::settings::Settings;
+use platform::{Cache, Database, Error, Result, telemetry};
+use shop_api::apis::orders::{CreateOrderParams, CreateOrderResponse};
+use shop_api::apis::{login, operations, orders, products, users};
+use shop_api::models;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+struct FromMemory {
+    accounts: Accounts,
+    products: HashMap<i64, Product>,
+    /// As far as the database would have counted.
+    last_order: AtomicI64,
+}
+
+struct Product {
+    sku: String,
+    name: String,
+    price_cents: i64,
+    currency: String,
+}
+
+impl contract::Service for FromMemory {
+    type Caller = Principal;
+    type Error = Error;
+
+    async fn authenticate(&self, token: &str) -> Result<Principal> {
+        self.accounts.authenticate(token).await
+    }
+}
+
+impl orders::Orders for FromMemory {
+    async fn create_order(
+        &self,
+        caller: Principal,
+        params: CreateOrderParams,
+        body: models::OrderCreate,
+    ) -> Result<Once<CreateOrderResponse>> {
+        let body = self.order(caller.user_id(), &body)?;
+        let answer = CreateOrderResponse::Created { location: format!("/api/v2/orders/{}", body.id), body };
+        Ok(match params.idempotency_key.sent() {
+            None => Once::Fresh(answer),
+            Some(_) => Once::Encoded(answer.into_reply()?),
+        })
+    }
+}
+
+impl FromMemory {
+    fn order(&self, user_id: i64, wanted: &models::OrderCreate) -> Result<models::Order> {
+        let id = self.last_order.fetch_add(1, Ordering::Relaxed) + 1;
+        let (mut items, mut total_cents, mut currency) = (Vec::with_capacity(wanted.items.len()), 0, "");
+        for item in &wanted.items {
+            let product = self
+                .products
+                .get(&item.product_id)
+                .ok_or_else(|| Problem::not_found("product_not_found", "There is no such product."))?;
+            currency = &product.currency;
+            total_cents += item.quantity * product.price_cents;
+            items.push(models::OrderItem {
+                id,
+                product_id: item.product_id,
+                sku: product.sku.clone(),
+                name: product.name.clone(),
+                quantity: item.quantity,
+                unit_price_cents: product.price_cents,
+            });
+        }
+        let now = Utc::now().trunc_subsecs(6);
+        let (status, currency) = (models::OrderStatus::Pending, currency.to_owned());
+        let (created_at, updated_at) = (now, now);
+        Ok(models::Order {
+            id,
+            user_id,
+            status,
+            reason: None,
+            total_cents,
+            currency,
+            items,
+            expires_at: None,
+            created_at,
+            updated_at,
+        })
+    }
+}
+
+// What is not measured is answered 501.
+impl login::Login for FromMemory {}
+impl operations::Operations for FromMemory {}
+impl products::Products for FromMemory {}
+impl users::Users for FromMemory {}
+
+#[derive(Parser)]
+struct Arguments {
+    /// Port to listen on
+    #[arg(long, env = "PORT")]
+    port: u16,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[tokio::main]
+async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let Arguments { port, settings } = Arguments::parse();
+    telemetry::start(&settings.app, &settings.log)?;
+    let shutdown = http::shutdown_signal()?;
+    let database = Database::new(&settings.database, "from-memory")?;
+    let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, "from-memory")?;
+    let products = products(&database).await?;
+    let service = FromMemory { accounts, products, last_order: AtomicI64::new(100_000) };
+    let needs = Readiness { database: Some(database), cache: Cache::new(&settings.redis, "from-memory:")? };
+    let (name, version) = ("shop".to_owned(), "0".to_owned());
+    let description = Description { service: name, version, document: shop::DOCUMENT };
+    let app = App::new(description, shop::router(Arc::new(service)), &settings.http, needs);
+    let listener = http::listen(SocketAddr::new(settings.http.bind_address, port))?;
+    http::serve(vec![(listener, app)], &settings.http, shutdown).await;
+    Ok(())
+}
+
+async fn products(database: &Database) -> Result<HashMap<i64, Product>> {
+    const SQL: &str = "SELECT id, sku, name, price_cents, currency FROM products WHERE deleted_at IS NULL";
+    let rows: Vec<(i64, String, String, i64, String)> = sqlx::query_as(SQL).fetch_all(database.reads()).await?;
+    let product = |(id, sku, name, price_cents, currency)| (id, Product { sku, name, price_cents, currency });
+    Ok(rows.into_iter().map(product).collect())
+}
