@@ -1,9 +1,13 @@
 //! Orders of two products in random order, called off and paid at random, at many connections: nobody waits in a circle.
 
+use std::time::Duration;
+
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use testkit::{Fault, FaultProxy};
 
+use crate::process::Process;
 use crate::scale::{dice, size};
 use crate::shopper::{Outcome, Shopper, crowd};
 use crate::system::{Plan, System};
@@ -12,7 +16,14 @@ use crate::system::{Plan, System};
 async fn two_item_orders_in_random_order_never_deadlock() {
     let orders = size(1_000, 20_000);
     let mut dice = dice();
-    let system = System::start(&Plan { workers: 2, ..Plan::new("deadlocks") }).await;
+    let mut system = System::prepare(&Plan { workers: 4, ..Plan::new("deadlocks") }).await;
+    system.migrate().await;
+    // Postgres is far away for the workers: between two statements of theirs there is time for others to come in between.
+    let far = FaultProxy::start(&system.servers.database_url().expect("Postgres")).await;
+    far.set(Fault::Delay(Duration::from_millis(10)));
+    system.workers.iter_mut().for_each(|worker| worker.set("DATABASE_URL", far.url()));
+    system.shops.iter_mut().chain(&mut system.workers).for_each(Process::start);
+    system.ready().await;
     let admin = Shopper::admin(&system).await;
     let mut products = Vec::new();
     for n in 0..8 {

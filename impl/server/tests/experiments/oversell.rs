@@ -47,19 +47,26 @@ async fn exactly_the_stock_is_sold_while_workers_die_and_redis_and_postgres_falt
     let mut kills = 0;
     while !shopping.is_finished() || kills < 4 {
         sleep(Duration::from_millis(700)).await;
-        let worker = &mut system.workers[dice.random_range(0..2)];
-        worker.kill();
-        sleep(Duration::from_millis(300)).await;
-        worker.start();
+        let victim = dice.random_range(0..2);
+        system.workers[victim].kill();
         kills += 1;
+        if kills == 2 {
+            // Nobody reads, so that there is something to lose.
+            system.workers[1 - victim].kill();
+        }
+        sleep(Duration::from_millis(300)).await;
         match kills {
-            2 => redis_is_wiped(&system).await,
+            2 => {
+                redis_is_wiped(&system).await;
+                system.workers[1 - victim].start();
+            }
             3 => {
                 system.pause(Server::Postgres);
                 system.resume(Server::Postgres);
             }
             _ => {}
         }
+        system.workers[victim].start();
     }
     let mut history = History::default();
     for id in shopping.await.expect("the shopping ends well") {

@@ -1,14 +1,15 @@
 //! Redis is killed, wiped and stopped: orders are accepted all the same, and drained soon after.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backends::Server;
 use deadpool_redis::redis::cmd;
 use tokio::time::sleep;
 
+use crate::process::Process;
 use crate::scale::size;
 use crate::shopper::{Load, Shopper};
-use crate::system::{Plan, System};
+use crate::system::{DRAINED, Plan, System};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_are_accepted_and_drained_whatever_happens_to_redis() {
@@ -16,7 +17,9 @@ async fn orders_are_accepted_and_drained_whatever_happens_to_redis() {
     let load = start(&system).await;
     killed(&mut system).await;
     sleep(Duration::from_secs(1)).await;
+    backlog(&mut system).await;
     cmd("FLUSHALL").query_async::<()>(&mut system.redis().await).await.expect("it is wiped");
+    system.workers.iter_mut().for_each(Process::start);
     sleep(Duration::from_secs(1)).await;
     system.pause(Server::Redis);
     sleep(size(Duration::from_secs(5), Duration::from_secs(20))).await;
@@ -31,8 +34,20 @@ async fn orders_are_accepted_and_drained_when_redis_comes_back_with_nothing() {
     let load = start(&system).await;
     killed(&mut system).await;
     sleep(Duration::from_millis(500)).await;
+    backlog(&mut system).await;
     killed(&mut system).await;
+    system.workers.iter_mut().for_each(Process::start);
     all_is_accepted_and_drained(&system, load).await;
+}
+
+/// Has orders pile up in the stream: nobody reads it until the workers are started again.
+async fn backlog(system: &mut System) {
+    system.workers.iter_mut().for_each(Process::kill);
+    let (mut redis, deadline) = (system.redis().await, Instant::now() + DRAINED);
+    while cmd("XLEN").arg("shop:orders").query_async::<i64>(&mut redis).await.expect("a length") < 20 {
+        assert!(Instant::now() < deadline, "nothing is published");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn start(system: &System) -> Load {
