@@ -17,14 +17,14 @@ async fn orders_are_accepted_and_drained_whatever_happens_to_redis() {
     let load = start(&system).await;
     killed(&mut system).await;
     sleep(Duration::from_secs(1)).await;
-    backlog(&mut system).await;
-    cmd("FLUSHALL").query_async::<()>(&mut system.redis().await).await.expect("it is wiped");
-    system.workers.iter_mut().for_each(Process::start);
-    sleep(Duration::from_secs(1)).await;
     system.pause(Server::Redis);
     sleep(size(Duration::from_secs(5), Duration::from_secs(20))).await;
     system.resume(Server::Redis);
-    sleep(Duration::from_millis(500)).await;
+    sleep(Duration::from_secs(1)).await;
+    // Last, since while Redis is away the workers find in the outbox what it has lost.
+    backlog(&mut system).await;
+    cmd("FLUSHALL").query_async::<()>(&mut system.redis().await).await.expect("it is wiped");
+    system.workers.iter_mut().for_each(Process::start);
     all_is_accepted_and_drained(&system, load).await;
 }
 
