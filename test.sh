@@ -32,7 +32,7 @@ piece_tests() {
     local run=(cargo test --workspace --locked --no-fail-fast) doc=(:) profile=()
     [ "${1-}" != --long ] || { export EXPERIMENT_LONG=1; profile=(--profile long); }
     if cargo nextest --version >/dev/null 2>&1; then
-        run=(cargo nextest run --workspace --locked --no-fail-fast "${profile[@]}")
+        run=(cargo nextest run --workspace --locked --no-fail-fast ${profile[@]+"${profile[@]}"})
         doc=(cargo test --workspace --locked --no-fail-fast --doc)
         cargo nextest run --workspace --locked --no-run || return
     fi
