@@ -5,6 +5,7 @@
 shop_data() { # Each time, so that no product is ever sold out
     LOG_FORMAT=text RUST_LOG=warn "$BIN/server" migrate
     sql -f bench/shop.sql
+    no_orders
 }
 
 # Nothing of the run before: no orders and no stream.

@@ -1,5 +1,6 @@
 -- 1,000 users and 1,000 products, and what `db` does in order_reserve. Every user has the password of user@example.com, a
 -- demo account.
+SET client_min_messages = warning;
 BEGIN;
 INSERT INTO users (id, email, hashed_password, full_name)
 SELECT n, 'bench' || n || '@example.com', demo.hashed_password, 'Bench User ' || n
@@ -14,16 +15,16 @@ UPDATE products SET stock = 500000000 WHERE id BETWEEN 1000 AND 1999;
 -- Orders that wait, the Nth being asked for by the Nth message, of one product or of any.
 CREATE OR REPLACE PROCEDURE bench_fill(orders bigint, products bigint) LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE orders, order_items, order_events, outbox, reservations, stock_entries, idempotency_keys;
+    TRUNCATE orders, order_items, order_events, outbox, reservations, stock_entries, idempotency_keys RESTART IDENTITY;
     PERFORM setseed(0.5);
-    INSERT INTO orders (id, user_id, total_cents)
-    SELECT n, 1001 + n % 1000, 1000 FROM generate_series(1, orders) n;
+    INSERT INTO orders (user_id, total_cents)
+    SELECT 1001 + n % 1000, 1000 FROM generate_series(1, orders) n;
     INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents)
     SELECT n, p, 'BENCH-' || p, 'Product ' || p, 1, 1000
     FROM (SELECT n, 1000 + floor(random() * products)::bigint AS p FROM generate_series(1, orders) n) lines;
     INSERT INTO order_events (order_id, kind, status) SELECT n, 'created', 'PENDING' FROM generate_series(1, orders) n;
-    INSERT INTO outbox (id, topic, order_id, payload) OVERRIDING SYSTEM VALUE
-    SELECT n, 'order.created', n, '{"order_id":' || n || '}' FROM generate_series(1, orders) n;
+    INSERT INTO outbox (topic, order_id, payload)
+    SELECT 'order.created', n, '{"order_id":' || n || '}' FROM generate_series(1, orders) n;
 END $$;
 
 -- Reserves the stock for one batch of orders as a worker does, who finds enough of everything: the same locks in the same
@@ -61,6 +62,7 @@ BEGIN
         FROM (SELECT product_id, sum(quantity)::bigint AS quantity FROM held GROUP BY product_id) t WHERE p.id = t.product_id
     ) DELETE FROM outbox WHERE id = ANY (messages);
 END $$;
-CREATE SEQUENCE IF NOT EXISTS bench_batch;
+DROP SEQUENCE IF EXISTS bench_batch;
+CREATE SEQUENCE bench_batch;
 COMMIT;
 VACUUM ANALYZE users, products;
