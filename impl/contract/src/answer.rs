@@ -156,6 +156,8 @@ impl Reply {
                 let alive = KeepAlive::new().interval(Duration::from_secs(10));
                 let (parts, body) = Sse::new(events).keep_alive(alive).into_response().into_parts();
                 self.headers.extend(parts.headers);
+                // nginx would collect them otherwise.
+                self.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
                 Response::new(body)
             }
         };

@@ -162,8 +162,8 @@ impl Background {
             match role {
                 // Until the last request is answered: what it accepts is published.
                 Role::Shop => {
-                    let end = answered.clone();
-                    tasks.spawn(async move { pipeline.serve(end).await });
+                    let (closing, end) = (shutdown.clone(), answered.clone());
+                    tasks.spawn(async move { pipeline.serve(closing, end).await });
                 }
                 Role::Worker => {
                     let end = shutdown.clone();

@@ -183,11 +183,21 @@ pub(crate) struct Timeline {
     pub(crate) events: Vec<OrderEvent>,
 }
 
-/// The newest event of each of these orders.
-pub(crate) async fn newest_events(db: impl PgExecutor<'_>, orders: &[i64]) -> Result<Vec<(i64, i64)>> {
-    const SQL: &str = "SELECT o, newest FROM unnest($1::bigint[]) o, LATERAL \
-         (SELECT max(id) AS newest FROM order_events WHERE order_id = o) e WHERE newest IS NOT NULL";
-    Ok(sqlx::query_as(SQL).bind(orders).fetch_all(db).await?)
+/// What happened to these orders since an event of each, in the order of ids, at most `limit` events of each. Whoever
+/// gets to see them has found the order before.
+pub(crate) async fn events_since(
+    db: impl PgExecutor<'_>,
+    (orders, afters): &(Vec<i64>, Vec<i64>),
+    limit: i64,
+) -> Result<Vec<OrderEvent>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM unnest($1::bigint[], $2::bigint[]) AS w (order_id, after), LATERAL \
+         (SELECT * FROM order_events WHERE order_id = w.order_id AND id > w.after ORDER BY id LIMIT $3) e ORDER BY e.id"
+    );
+    let rows = sqlx::query(SQL).bind(orders).bind(afters).bind(limit).fetch_all(db).await?;
+    Ok(rows.iter().map(|row| order_projection::event(row, 0)).collect::<sqlx::Result<_>>()?)
 }
 
 /// `event`, if it is one of this order; otherwise the place before the first.

@@ -1,5 +1,6 @@
 //! Signing up, logging in, and telling whom a token belongs to.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +18,12 @@ use crate::error::Result;
 use crate::settings::{AuthSettings, DatabaseSettings, InvalidSettings};
 
 /// An authenticated caller. Its rights are those of the user now, not those at login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Principal {
     user: i64,
     is_superuser: bool,
+    /// The user's when the token was issued.
+    epoch: i64,
     token: Uuid,
     /// Seconds since 1970.
     expires: u64,
@@ -46,6 +49,29 @@ impl Principal {
     pub fn token_id(&self) -> Uuid {
         self.token
     }
+}
+
+/// Which of these callers would be let in again with the rights they have; for what goes on longer than a request.
+///
+/// # Errors
+/// Those of the database.
+pub async fn still_welcome(db: &Database, callers: &[Principal]) -> Result<HashSet<Principal>> {
+    const SQL: &str = "
+        SELECT c.place FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::uuid[]) WITH ORDINALITY
+            AS c (id, epoch, is_superuser, jti, place)
+        JOIN users u ON u.id = c.id AND u.is_active AND u.session_epoch = c.epoch
+            AND (u.is_superuser OR NOT c.is_superuser)
+        WHERE NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = c.jti)";
+    let places: Vec<i64> = sqlx::query_scalar(SQL)
+        .bind(callers.iter().map(|caller| caller.user).collect::<Vec<_>>())
+        .bind(callers.iter().map(|caller| caller.epoch).collect::<Vec<_>>())
+        .bind(callers.iter().map(|caller| caller.is_superuser).collect::<Vec<_>>())
+        .bind(callers.iter().map(|caller| caller.token).collect::<Vec<_>>())
+        .fetch_all(db.reads())
+        .await?;
+    // Places are counted from 1.
+    let caller = |place: i64| callers.get(usize::try_from(place).ok()?.checked_sub(1)?).copied();
+    Ok(places.into_iter().filter_map(caller).filter(|caller| !caller.remaining().is_zero()).collect())
 }
 
 impl Caller for Principal {
@@ -128,7 +154,7 @@ impl Accounts {
             .fetch_optional(self.db.reads())
             .await?
             .ok_or_else(|| refused("its user is gone or its session has ended"))?;
-        let principal = Principal { user, is_superuser, token: claims.jti, expires: claims.exp };
+        let principal = Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, expires: claims.exp };
         self.sessions.remember(token, principal, ticket);
         Ok(principal)
     }

@@ -7,7 +7,7 @@ mod sessions;
 mod tokens;
 pub mod users;
 
-pub use accounts::{AccessToken, Accounts, Principal};
+pub use accounts::{AccessToken, Accounts, Principal, still_welcome};
 pub use passwords::{Passwords, Verdict};
 pub(crate) use tokens::refused;
 pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens};

@@ -104,6 +104,11 @@ impl Pipeline {
         self.0.stream.as_ref()?.state().await.ok()
     }
 
+    /// How many watch an order in this process.
+    pub fn watchers(&self) -> usize {
+        self.0.live.watchers()
+    }
+
     /// Boundaries at which tests have it fail.
     pub fn failpoints(&self) -> &Failpoints {
         &self.0.failpoints
@@ -115,9 +120,13 @@ impl Pipeline {
     }
 
     /// What a replica of the API does beside answering: publishes what it accepts, and hears what happens to orders. Until
-    /// it is told to stop.
-    pub async fn serve(&self, shutdown: CancellationToken) {
-        tokio::join!(self.clone().relay(shutdown.clone()), self.watch(shutdown));
+    /// the last request is answered; those who watch are sent away as soon as it is `closing`.
+    pub async fn serve(&self, closing: CancellationToken, answered: CancellationToken) {
+        let close = async {
+            closing.cancelled().await;
+            self.0.live.close();
+        };
+        tokio::join!(self.clone().relay(answered.clone()), self.watch(answered), close);
     }
 
     /// The second half of [`Pipeline::serve`]: hears what happens to orders, and tells it.

@@ -5,9 +5,11 @@ use std::time::Duration;
 use http::Method;
 use serde_json::Value;
 use testkit::Client;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
-use crate::world::{ORDERS, World, serve};
+use crate::world::{LOGIN, ORDERS, PASSWORD, World, serve};
 
 /// What a stream has sent: ids, kinds and data.
 async fn read(client: &Client, path: &str, last: Option<&str>) -> Vec<(String, String, Value)> {
@@ -58,7 +60,7 @@ async fn everything_that_happens_is_told_once_and_in_order_by_every_replica() {
         assert_eq!(here, elsewhere);
         let timeline = ada.client.get(&format!("{ORDERS}/{order}/timeline")).await.expect(200);
         assert_eq!(here.iter().map(|(_, _, data)| data.clone()).collect::<Vec<_>>(), *timeline.as_array().unwrap());
-        assert!(here.iter().all(|(id, _, data)| *id == data["id"].to_string()));
+        assert!(here.iter().all(|(id, _, data)| id.parse() == Ok(data["id"].as_i64().unwrap())));
 
         // From where one was cut off, and from the end; an event of another order is none.
         assert_eq!(kinds(&read(&there, &path, Some(&here[0].0)).await), ["reserved", "paid"]);
@@ -79,4 +81,87 @@ async fn a_stream_ends_when_its_time_is_over() {
     for seconds in ["0", "301", "x"] {
         ada.client.get(&format!("{ORDERS}/{order}/events?seconds={seconds}")).await.expect_invalid("#/seconds");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_come_in_any_more_is_sent_away() {
+    let world = World::new().await;
+    let (ada, bob, cyd) = tokio::join!(world.person("ada"), world.person("bob"), world.person("cyd"));
+    let spoon = world.product("SPOON", 250, 10).await;
+    let order = ada.order(&spoon, 1).await;
+    world.number(&format!("UPDATE users SET is_superuser = true WHERE id = {} RETURNING 1::bigint", bob.id)).await;
+    let again = world.nobody.login(LOGIN, "ada@example.com", PASSWORD).await;
+    let gone = world.nobody.login(LOGIN, "cyd@example.com", PASSWORD).await;
+    let others = cyd.order(&spoon, 1).await;
+
+    let path = format!("{ORDERS}/{order}/events?seconds=300");
+    let others = format!("{ORDERS}/{others}/events?seconds=300");
+    let act = async {
+        world.until_watched(4).await;
+        assert_eq!(ada.client.post_empty("/api/v2/auth/logout").await.status, 204);
+        let changes = [
+            format!("UPDATE users SET is_superuser = false WHERE id = {} RETURNING 1::bigint", bob.id),
+            format!("DELETE FROM users WHERE id = {} RETURNING 1::bigint", cyd.id),
+        ];
+        for change in changes {
+            world.number(&change).await;
+        }
+        world.until_watched(1).await;
+        // Who sits at the same order with another token stays.
+        world.drain().await;
+        again.post_empty(&format!("{ORDERS}/{order}/pay")).await.expect(200);
+    };
+    let (revoked, demoted, deleted, good, ()) = tokio::join!(
+        read(&ada.client, &path, None),
+        read(&bob.client, &path, None),
+        read(&gone, &others, None),
+        read(&again, &path, None),
+        act
+    );
+    for stream in [revoked, demoted, deleted] {
+        assert_eq!(kinds(&stream), ["created"]);
+    }
+    assert_eq!(kinds(&good), ["created", "reserved", "paid"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_watch_all_of_them_see_everything() {
+    let world = World::with_stream().await;
+    let ada = world.person("ada").await;
+    let spoon = world.product("SPOON", 250, 10).await;
+    let order = ada.order(&spoon, 1).await;
+    let path = format!("{ORDERS}/{order}/events?seconds=120");
+    let mut watchers = JoinSet::new();
+    for crowd in 1..=10 {
+        for _ in 0..50 {
+            let (client, path) = (ada.client.clone(), path.clone());
+            watchers.spawn(async move { read(&client, &path, None).await });
+        }
+        world.until_watched(crowd * 50).await;
+    }
+    world.drain().await;
+    ada.client.post_empty(&format!("{ORDERS}/{order}/pay")).await.expect(200);
+    for stream in watchers.join_all().await {
+        assert_eq!(kinds(&stream), ["created", "reserved", "paid"]);
+    }
+    world.until_watched(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_told_to_stop_sends_everybody_to_the_others() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let spoon = world.product("SPOON", 250, 10).await;
+    let order = ada.order(&spoon, 1).await;
+    let path = format!("{ORDERS}/{order}/events?seconds=300");
+    let end = CancellationToken::new();
+    let serve = world.pipeline.serve(end.clone(), end.clone());
+    let stop = async {
+        world.until_watched(1).await;
+        end.cancel();
+    };
+    let (stream, (), ()) = tokio::join!(read(&ada.client, &path, None), serve, stop);
+    assert_eq!(kinds(&stream), ["created"]);
+    // Also who comes now is told what there is, and that is all.
+    assert_eq!(kinds(&read(&ada.client, &path, None).await), ["created"]);
 }

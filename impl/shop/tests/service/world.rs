@@ -130,6 +130,16 @@ impl World {
         work.await.expect("a worker ends well");
     }
 
+    /// Waits until so many watch an order.
+    pub async fn until_watched(&self, watchers: usize) {
+        let wait = async {
+            while self.pipeline.watchers() != watchers {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(AT_LAST, wait).await.expect("they come or go");
+    }
+
     async fn in_stream(&self) -> i64 {
         let Some(redis) = &self.redis else { return 0 };
         let mut connection = redis.connect().await;
