@@ -132,12 +132,12 @@ async fn however_many_watch_all_of_them_see_everything() {
     let order = ada.order(&spoon, 1).await;
     let path = format!("{ORDERS}/{order}/events?seconds=120");
     let mut watchers = JoinSet::new();
-    for crowd in 1..=10 {
-        for _ in 0..50 {
+    for crowd in 1..=15 {
+        for _ in 0..20 {
             let (client, path) = (ada.client.clone(), path.clone());
             watchers.spawn(async move { read(&client, &path, None).await });
         }
-        world.until_watched(crowd * 50).await;
+        world.until_watched(crowd * 20).await;
     }
     world.drain().await;
     ada.client.post_empty(&format!("{ORDERS}/{order}/pay")).await.expect(200);
