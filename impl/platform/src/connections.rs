@@ -11,14 +11,16 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
 
 use crate::error::breaks_connection;
 use crate::gate::{Gate, Refused};
 
 /// How long a request waits for a connection, opening one included.
 const WAIT: Duration = Duration::from_secs(1);
+/// How long opening one may take, for whoever comes later.
+const OPEN: Duration = Duration::from_secs(5);
 /// Requests that may wait for each connection; with more the wait could not succeed in time.
 const WAITING_PER_CONNECTION: usize = 64;
 /// A connection that rested longer is tested before use: the server may have restarted meanwhile.
@@ -50,6 +52,10 @@ struct Shared {
     after_cancel: AfterCancel,
     gate: Gate,
     idle: Mutex<Vec<Idle>>,
+    /// Rung when a connection is given back.
+    returned: Notify,
+    /// Turns to open a connection.
+    openings: Semaphore,
     /// Raised when a connection is found broken: its siblings have most likely met the same fate.
     generation: AtomicU64,
 }
@@ -81,6 +87,8 @@ impl Connections {
             after_cancel,
             gate: Gate::new(size as usize, size as usize * WAITING_PER_CONNECTION, WAIT),
             idle: Mutex::new(Vec::with_capacity(size as usize)),
+            returned: Notify::new(),
+            openings: Semaphore::new(size as usize),
             generation: AtomicU64::new(0),
         }))
     }
@@ -110,11 +118,25 @@ impl Connections {
         self.open(permit).await
     }
 
+    /// A new connection, or one that is given back while it is being opened: under load that is sooner.
     async fn open(&self, permit: OwnedSemaphorePermit) -> sqlx::Result<Lease> {
-        let generation = self.0.generation.load(Ordering::Acquire);
-        match timeout(WAIT, PgConnection::connect_with(&self.0.options)).await {
-            Ok(connection) => Ok(Lease::new(connection?, Instant::now(), generation, &self.0, permit)),
-            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+        let mut opened = self.0.start_opening();
+        let deadline = sleep(WAIT);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                opened = &mut opened => {
+                    let (connection, generation) = opened.map_err(|_| sqlx::Error::WorkerCrashed)??;
+                    return Ok(Lease::new(connection, Instant::now(), generation, &self.0, permit));
+                }
+                () = self.0.returned.notified() => {
+                    // Whoever waited longest takes it; it rested only for a moment, so it is good.
+                    if let Some(idle) = self.0.pop() {
+                        return Ok(Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit));
+                    }
+                }
+                () = &mut deadline => return Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+            }
         }
     }
 
@@ -156,6 +178,35 @@ impl Shared {
             all.remove(0);
         }
         all.push(idle);
+        drop(all);
+        self.returned.notify_one();
+    }
+
+    /// Opens a connection in a task of its own: when whoever wanted it is served otherwise, or has left, the next one finds
+    /// it. No more are opened at once than there may be.
+    fn start_opening(self: &Arc<Self>) -> oneshot::Receiver<sqlx::Result<(PgConnection, u64)>> {
+        let (sender, opened) = oneshot::channel();
+        let shared = Arc::clone(self);
+        let generation = self.generation.load(Ordering::Acquire);
+        tokio::spawn(async move {
+            let Ok(_turn) = shared.openings.acquire().await else { return };
+            if sender.is_closed() {
+                return;
+            }
+            let result = match timeout(OPEN, PgConnection::connect_with(&shared.options)).await {
+                Ok(result) => result.map(|connection| (connection, generation)),
+                Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+            };
+            if let Err(Ok((connection, generation))) = sender.send(result) {
+                let now = Instant::now();
+                let (size, busy, _) = shared.gate.state();
+                let room = busy + shared.lock().len() < size;
+                if room {
+                    shared.push(Idle { connection, born: now, generation, since: now });
+                }
+            }
+        });
+        opened
     }
 }
 

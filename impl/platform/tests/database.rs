@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use contract::Problem;
 use platform::{Database, Error, OnConstraint};
 use sqlx::Executor as _;
-use testkit::TestDatabase;
+use testkit::{Fault, FaultProxy, TestDatabase};
 use tokio::time::timeout;
 
 struct Fixture {
@@ -262,4 +262,25 @@ async fn a_database_that_is_away_is_unavailable() {
     assert_eq!((problem.status().as_u16(), problem.code()), (503, "database_unavailable"));
     assert!(db.wait(Duration::from_millis(300)).await.is_err());
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_new_connection_takes_one_that_comes_back_sooner() {
+    let test = TestDatabase::empty().await;
+    let proxy = FaultProxy::start(test.url()).await;
+    let settings = testkit::settings(&["--database-url", proxy.url(), "--database-read-pool", "2"]);
+    let db = Database::new(&settings, "test").expect("settings");
+    db.ping().await.expect("the first connection is open");
+    // Opening one is several journeys and takes longer than anybody waits; a question is one.
+    proxy.set(Fault::Delay(Duration::from_millis(250)));
+    let (first, second) = tokio::join!(db.ping(), db.ping());
+    first.expect("it has the open connection");
+    second.expect("it has the same one after that");
+    // What was begun is not lost: in the end there are two.
+    let both = async {
+        while db.pools()[0].1.idle < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await
+        }
+    };
+    timeout(Duration::from_secs(20), both).await.expect("the new connection is kept");
 }
