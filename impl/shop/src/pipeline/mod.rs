@@ -12,7 +12,7 @@ mod failure;
 mod heal;
 mod metrics;
 mod relay;
-mod stream;
+pub(crate) mod stream;
 mod worker;
 
 use std::fmt;

@@ -57,20 +57,17 @@ impl Stream {
     /// Entries nobody was given, and entries that were given to somebody and are not acknowledged.
     pub(crate) async fn state(&self) -> Result<(i64, i64), CacheError> {
         let mut connection = self.cache.connection().await?;
-        let mut commands = redis::pipe();
-        commands.cmd("XLEN").arg(&self.key).cmd("XPENDING").arg(&self.key).arg(GROUP);
-        let answer: Result<(i64, Value), RedisError> = commands.query_async(&mut connection).await;
-        let (length, pending) = match answer {
-            Ok(answer) => answer,
+        let length: i64 = redis::cmd("XLEN").arg(&self.key).query_async(&mut connection).await?;
+        // By itself: the error of a pipeline does not tell which of its commands had which.
+        let pending = redis::cmd("XPENDING").arg(&self.key).arg(GROUP).query_async::<Value>(&mut connection).await;
+        let pending = match pending {
+            Ok(Value::Array(summary)) => summary.first().and_then(integer).unwrap_or(0),
+            Ok(_) => 0,
             // Before the first worker ran there is no group.
-            Err(error) if no_group(&error) => return Ok((self.len().await?.try_into().unwrap_or(i64::MAX), 0)),
+            Err(error) if no_group(&error) => 0,
             Err(error) => return Err(error.into()),
         };
-        let pending = match pending {
-            Value::Array(summary) => summary.first().and_then(integer).unwrap_or(0),
-            _ => 0,
-        };
-        Ok((length.saturating_sub(pending).max(0), pending))
+        Ok(((length - pending).max(0), pending))
     }
 
     /// Makes the group if there is none; whether it was made. It begins with what is in the stream.

@@ -1,10 +1,10 @@
 //! What can be verified of the stream: at rest there is nothing in it.
 
-use deadpool_redis::redis::cmd;
 use platform::Cache;
 
 use super::Finding;
 use super::checks::{Check, When};
+use crate::pipeline::stream::Stream;
 
 /// The only check of the stream.
 pub(super) const CHECK: Check =
@@ -12,11 +12,12 @@ pub(super) const CHECK: Check =
 
 /// Entries are removed when they are acknowledged. Without a Redis that answers there is nothing to check.
 pub(super) async fn check(cache: &Cache) -> Finding {
-    let Ok(mut connection) = cache.connection().await else { return Finding::Nothing };
-    let length = cmd("XLEN").arg(cache.key("orders")).query_async::<i64>(&mut connection).await;
-    match length {
-        Ok(0) => Finding::Holds,
-        Ok(count) => Finding::Violated { count, examples: vec!["entries nobody has acknowledged".to_owned()] },
+    match Stream::new(cache.clone()).state().await {
+        Ok((0, 0)) => Finding::Holds,
+        Ok((unread, in_progress)) => Finding::Violated {
+            count: unread + in_progress,
+            examples: vec![format!("{unread} unread, {in_progress} in progress")],
+        },
         Err(_) => Finding::Nothing,
     }
 }
