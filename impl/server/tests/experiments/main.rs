@@ -11,6 +11,7 @@ mod shopper;
 mod system;
 
 mod boundaries;
+mod cancelled;
 mod crashes;
 mod deadlocks;
 mod expiry;

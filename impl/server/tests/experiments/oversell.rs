@@ -18,7 +18,7 @@ async fn exactly_the_stock_is_sold() {
     let system = System::start(&Plan::new("oversell")).await;
     let product = Shopper::admin(&system).await.product("wanted", stock).await;
     let user = Shopper::user(&system).await;
-    user.warm_up().await;
+    user.warm_up(&system).await;
     let outcomes = crowd(CONNECTIONS, orders, move |_| {
         let user = user.clone();
         async move { user.order(None, &[(product, 1)]).await }

@@ -28,10 +28,16 @@ async fn poison_becomes_a_dead_letter_and_its_neighbours_go_on() {
         let mut add = cmd("XADD");
         add.arg("shop:orders").arg("*").arg(fields).query_async::<()>(&mut redis).await.expect("it is added");
     }
+    // The first batch panics in the middle, as well.
+    system.workers[0].set("FAILPOINT", "batch-locked:panic");
     system.workers[0].start();
+    system.workers[0].ready().await;
     let Outcome::Acked(neighbour) = user.order(None, &[(kept, 7)]).await else { panic!("not accepted") };
     orders.push(neighbour);
     system.comes_to_rest(5).await;
+    let waited = "SELECT extract(epoch FROM max(at) - min(at))::float8 FROM order_events WHERE order_id = $1";
+    let waited: f64 = sqlx::query_scalar(waited).bind(neighbour).fetch_one(&system.db).await.expect("a time");
+    assert!(waited < 2.0, "a neighbour of poison has waited {waited} s");
 
     let reserved = ("RESERVED", serde_json::Value::Null);
     let failed = |reason: &str| ("FAILED", serde_json::json!(reason));

@@ -68,6 +68,12 @@ impl Shopper {
         Self { bases: Arc::new(RwLock::new(vec![base])), ..self.clone() }
     }
 
+    /// The same person with a new connection for each request.
+    pub fn unpooled(&self) -> Self {
+        let http = Client::builder().timeout(2 * DEADLINE).pool_max_idle_per_host(0).build().expect("an HTTP client");
+        Self { http, ..self.clone() }
+    }
+
     /// A request to the processes in turn.
     pub fn request(&self, method: http::Method, path: &str) -> RequestBuilder {
         let bases = self.bases.read().expect("nobody panics here");
@@ -111,15 +117,16 @@ impl Shopper {
         }
     }
 
-    /// Has as many requests answered at once as the process has connections to Postgres, so that they are open: on a busy
-    /// machine opening one may take longer than a request waits for it, and an experiment that allows no 503 would see it.
-    pub async fn warm_up(&self) {
+    /// Orders what is not there until the processes have opened all their connections to Postgres: on a busy machine opening
+    /// one may take longer than a request waits for it, and an experiment that allows no 503 would see it.
+    pub async fn warm_up(&self, system: &System) {
         let nothing = basket(&[(999_999_999, 1)]);
-        let deadline = Instant::now() + PATIENCE;
+        let (deadline, wanted) = (Instant::now() + PATIENCE, 6 * i64::try_from(system.shops.len()).expect("a few"));
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shop-writes'";
         loop {
-            let mut outcomes = join_all((0..12).map(|_| self.post("/orders", None, Some(&nothing)))).await;
+            let mut outcomes = join_all((0..64).map(|_| self.post("/orders", None, Some(&nothing)))).await;
             outcomes.retain(|outcome| !matches!(outcome, Outcome::Refused(404, _)));
-            if outcomes.is_empty() {
+            if outcomes.is_empty() && system.number(open).await >= wanted {
                 return;
             }
             assert!(Instant::now() < deadline, "{outcomes:?}");
