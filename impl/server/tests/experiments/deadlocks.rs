@@ -32,9 +32,13 @@ async fn two_item_orders_in_random_order_never_deadlock() {
     let user = Shopper::user(&system).await;
     let seed: u64 = dice.random();
     let settled = crowd(32, orders, move |n| {
-        let (user, products) = (user.clone(), products.clone());
+        let (user, admin, products) = (user.clone(), admin.clone(), products.clone());
         let mut dice = StdRng::seed_from_u64(seed.wrapping_add(n as u64));
         async move {
+            if dice.random_bool(0.05) {
+                let product = products.choose(&mut dice).expect("a product");
+                admin.adjust(*product, dice.random_range(-5..20)).await;
+            }
             let two: Vec<(i64, i64)> = products.sample(&mut dice, 2).map(|id| (*id, 1)).collect();
             let Outcome::Acked(id) = user.order(None, &two).await else { return 0 };
             // Of another, which a worker may be at this moment.

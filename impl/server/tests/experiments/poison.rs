@@ -67,4 +67,21 @@ async fn poison_becomes_a_dead_letter_and_its_neighbours_go_on() {
     contains(2, &gone.to_string(), &orders[4].to_string());
     contains(3, "cannot be parsed", "not a number");
     contains(4, "cannot be parsed", "nonsense");
+
+    tried_again(&system, &admin, orders[1], orders[2]).await;
+}
+
+/// A message that was mended is done; one that is as poisonous as before becomes another dead letter.
+async fn tried_again(system: &System, admin: &Shopper, mended: i64, hopeless: i64) {
+    let mend = "UPDATE dead_letters SET payload = '{\"order_id\":' || order_id || '}' WHERE order_id = $1";
+    sqlx::query(mend).bind(mended).execute(&system.db).await.expect("it is mended");
+    for order in [mended, hopeless] {
+        let letter = "SELECT id FROM dead_letters WHERE order_id = $1";
+        let letter: i64 = sqlx::query_scalar(letter).bind(order).fetch_one(&system.db).await.expect("a dead letter");
+        let requeued = admin.post(&format!("/admin/dead-letters/{letter}/requeue"), None, None).await;
+        assert_eq!(requeued, Outcome::Acked(letter));
+    }
+    system.comes_to_rest(6).await;
+    assert_eq!(admin.see(mended).await["status"], "RESERVED");
+    assert_eq!(admin.see(hopeless).await["status"], "FAILED");
 }

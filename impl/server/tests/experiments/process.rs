@@ -112,10 +112,16 @@ impl Process {
         ended
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        nix::sys::signal::kill(process::pid(child), signal).expect("it can be signalled");
+    }
+
     /// Asks it to stop, waits until it has, and tells how it ended.
     pub async fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::SIGTERM);
         let mut child = self.child.take().expect("it runs");
-        nix::sys::signal::kill(process::pid(&child), Signal::SIGTERM).expect("it can be signalled");
         let deadline = Instant::now() + FAREWELL;
         loop {
             if let Some(status) = child.try_wait().expect("a child can be waited for") {

@@ -54,6 +54,14 @@ impl Shopper {
         Self::login(system, "admin@example.com", "admin").await
     }
 
+    /// Somebody new.
+    pub async fn guest(system: &System, email: &str) -> Self {
+        let account = json!({"email": email, "password": "correct horse"});
+        let nobody = testkit::Client::new(system.shops[0].url());
+        nobody.post("/api/v2/auth/signup", &account).await.expect(200);
+        Self::login(system, email, "correct horse").await
+    }
+
     async fn login(system: &System, email: &str, password: &str) -> Self {
         let bases: Vec<String> = system.shops.iter().map(super::process::Process::url).collect();
         let http = Client::builder().timeout(2 * DEADLINE).build().expect("an HTTP client");
@@ -139,6 +147,16 @@ impl Shopper {
         match self.post("/products", None, Some(&product)).await {
             Outcome::Acked(id) => id,
             other => panic!("{sku}: {other:?}"),
+        }
+    }
+
+    /// Puts more of a product into stock, or takes some out, unless there are too few.
+    pub async fn adjust(&self, product: i64, delta: i64) {
+        let path = format!("/products/{product}/stock?delta={delta}");
+        match read(self.request(http::Method::PATCH, &path).send().await).await {
+            Outcome::Acked(_) | Outcome::Unavailable(_) => {}
+            Outcome::Refused(409, code) if code == "insufficient_stock" => {}
+            other => panic!("{path}: {other:?}"),
         }
     }
 

@@ -174,6 +174,15 @@ impl System {
         sqlx::query_scalar(sql).bind(status).fetch_one(&self.db).await.expect("a number")
     }
 
+    /// Waits until an order is no longer pending.
+    pub async fn until_decided(&self, order: i64) {
+        let (pending, deadline) = ("SELECT status = 'PENDING' FROM orders WHERE id = $1", Instant::now() + DRAINED);
+        while sqlx::query_scalar::<_, bool>(pending).bind(order).fetch_one(&self.db).await.expect("the order") {
+            assert!(Instant::now() < deadline, "order {order} is not decided within {DRAINED:?}\n{}", self.tails());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What Postgres has written down.
     pub fn postgres_log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log/postgres.log")).expect("the log of Postgres")
