@@ -42,6 +42,8 @@ const EXPIRE: Duration = Duration::from_millis(500);
 const GAUGES: Duration = Duration::from_secs(5);
 /// How often what is old is forgotten.
 const TIDY: Duration = Duration::from_secs(600);
+/// Before a task that has panicked begins anew.
+const ANEW: Duration = Duration::from_secs(1);
 /// A consumer that read nothing for this long is gone.
 const GONE: Duration = Duration::from_secs(600);
 
@@ -122,11 +124,12 @@ impl Pipeline {
     /// What a replica of the API does beside answering: publishes what it accepts, and hears what happens to orders. Until
     /// the last request is answered; those who watch are sent away as soon as it is `closing`.
     pub async fn serve(&self, closing: CancellationToken, answered: CancellationToken) {
-        let close = async {
-            closing.cancelled().await;
-            self.0.live.close();
-        };
-        tokio::join!(self.clone().relay(answered.clone()), self.watch(answered), close);
+        let mut tasks = JoinSet::new();
+        self.keep(&mut tasks, &answered, Self::relay);
+        self.keep(&mut tasks, &answered, |this, end| async move { this.watch(end).await });
+        closing.cancelled().await;
+        self.0.live.close();
+        tasks.join_all().await;
     }
 
     /// The second half of [`Pipeline::serve`]: hears what happens to orders, and tells it.
@@ -137,34 +140,53 @@ impl Pipeline {
     /// What a worker process does, until it is told to stop.
     pub async fn work(&self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
-        tasks.spawn(self.clone().relay(shutdown.clone()));
-        tasks.spawn(Worker::new(self.clone()).run(shutdown.clone()));
-        tasks.spawn(self.0.live.clone().tell(shutdown.clone()));
-        let this = self.clone();
-        tasks.spawn(every(EXPIRE, shutdown.clone(), move || {
-            let this = this.clone();
-            async move { this.expire().await.map(drop) }
-        }));
-        let this = self.clone();
-        tasks.spawn(every(HEAL, shutdown.clone(), move || {
-            let this = this.clone();
-            async move { this.heal(GRACE).await.map(drop) }
-        }));
-        let this = self.clone();
-        tasks.spawn(every(GAUGES, shutdown.clone(), move || {
-            let this = this.clone();
-            async move { this.measure().await }
-        }));
-        let this = self.clone();
-        tasks.spawn(every(TIDY, shutdown, move || {
-            let this = this.clone();
-            async move { this.tidy().await }
-        }));
-        while let Some(ended) = tasks.join_next().await {
-            if let Err(panic) = ended {
-                tracing::error!(error = %panic, "a task of the worker panicked");
+        self.keep(&mut tasks, &shutdown, Self::relay);
+        self.keep(&mut tasks, &shutdown, |this, end| Worker::new(this).run(end));
+        self.keep(&mut tasks, &shutdown, |this, end| this.0.live.clone().tell(end));
+        self.keep(&mut tasks, &shutdown, |this, end| {
+            every(EXPIRE, end, move || {
+                let this = this.clone();
+                async move { this.expire().await.map(drop) }
+            })
+        });
+        self.keep(&mut tasks, &shutdown, |this, end| {
+            every(HEAL, end, move || {
+                let this = this.clone();
+                async move { this.heal(GRACE).await.map(drop) }
+            })
+        });
+        self.keep(&mut tasks, &shutdown, |this, end| {
+            every(GAUGES, end, move || {
+                let this = this.clone();
+                async move { this.measure().await }
+            })
+        });
+        self.keep(&mut tasks, &shutdown, |this, end| {
+            every(TIDY, end, move || {
+                let this = this.clone();
+                async move { this.tidy().await }
+            })
+        });
+        tasks.join_all().await;
+    }
+
+    /// Has a task of its own do something until it ends. Should it panic, it begins anew: a process that looks alive must
+    /// not have stopped working.
+    fn keep<F>(
+        &self,
+        tasks: &mut JoinSet<()>,
+        shutdown: &CancellationToken,
+        work: impl Fn(Self, CancellationToken) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (this, shutdown) = (self.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            while let Err(panic) = tokio::spawn(work(this.clone(), shutdown.clone())).await {
+                tracing::error!(error = %panic, "a task has panicked and begins anew");
+                tokio::time::sleep(jittered(ANEW)).await;
             }
-        }
+        });
     }
 
     async fn measure(&self) -> platform::Result<()> {

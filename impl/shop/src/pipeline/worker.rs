@@ -44,13 +44,15 @@ pub struct Worker {
     connection: Option<MultiplexedConnection>,
     /// When one last looked for a stream, or for abandoned entries in it.
     looked: Option<Instant>,
+    /// It was told already that the stream cannot be used.
+    without: bool,
 }
 
 impl Worker {
     /// A worker of a name that no other has.
     pub fn new(pipeline: Pipeline) -> Self {
         let name = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
-        Self { pipeline, name, connection: None, looked: None }
+        Self { pipeline, name, connection: None, looked: None, without: false }
     }
 
     /// One round of everything a worker does, without waiting for anything: publishes what is due, takes over what is
@@ -87,8 +89,11 @@ impl Worker {
                     Ok(done) if !done.messages.is_empty() => {}
                     Ok(_) => pause(POLL, &shutdown).await,
                     Err(error) if error.is_unavailable() => pause(LONGEST_PAUSE, &shutdown).await,
-                    // One of them fails: each alone, and that one is counted.
-                    Err(_) => self.one_by_one(&shutdown).await,
+                    // One of them fails: each alone, and that one is counted. Or all of it does: then there is no hurry.
+                    Err(_) => {
+                        self.one_by_one(&shutdown).await;
+                        pause(POLL, &shutdown).await;
+                    }
                 },
             }
         }
@@ -129,7 +134,7 @@ impl Worker {
         match stream.connect(BLOCK).await {
             Ok(connection) => Some(connection),
             Err(error) => {
-                tracing::warn!(%error, "no stream: the outbox is asked instead");
+                self.do_without(&error);
                 None
             }
         }
@@ -145,6 +150,9 @@ impl Worker {
         match result {
             Ok(result) => {
                 self.connection = Some(connection);
+                if std::mem::take(&mut self.without) {
+                    tracing::info!("the stream can be read again");
+                }
                 Some(result)
             }
             Err(error) if no_group(&error) => match stream.ensure_group(&mut connection).await {
@@ -156,12 +164,18 @@ impl Worker {
                 Err(_) => None,
             },
             Err(error) => {
-                tracing::warn!(%error, "the stream cannot be read");
+                self.do_without(&error);
                 if answered(&error) {
                     self.connection = Some(connection);
                 }
                 None
             }
+        }
+    }
+
+    fn do_without(&mut self, error: &RedisError) {
+        if !std::mem::replace(&mut self.without, true) {
+            tracing::warn!(%error, "the stream cannot be read: the outbox is asked instead");
         }
     }
 

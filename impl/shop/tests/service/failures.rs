@@ -100,6 +100,21 @@ async fn reach(world: &World, point: Failpoint, reserved: i64) {
     step().await;
 }
 
+/// What panics outside of a handler takes its task with it, and nothing may stop working for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_panics_begins_anew() {
+    let world = World::with_stream().await;
+    let ada = world.person("ada").await;
+    let spoon = world.product("SPOON", 250, 10).await;
+    for point in [Failpoint::RelayClaimed, Failpoint::WorkerReceived] {
+        world.pipeline.failpoints().arm(point, Action::Panic);
+        let first = ada.order(&spoon, 1).await;
+        world.work_until(async || ada.status(first).await == "RESERVED").await;
+        assert!(!world.pipeline.failpoints().is_armed(point), "nobody came to {point:?}");
+    }
+    world.verify().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poisoned_order_becomes_a_dead_letter_and_its_neighbours_go_on() {
     for world in [World::with_stream().await, World::new().await] {
