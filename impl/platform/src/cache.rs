@@ -26,7 +26,8 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Prepares the pool; `None` when no URL is set. Every key should begin with `prefix`, see [`Cache::key`].
+    /// Prepares the pool; `None` when no URL is set. Every key should begin with the prefix of the deployment and this
+    /// `prefix`, see [`Cache::key`].
     ///
     /// # Errors
     /// When the URL is not one of Redis.
@@ -45,7 +46,7 @@ impl Cache {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| InvalidSettings(format!("the Redis pool cannot be built: {error}")))?;
-        Ok(Some(Self { client, pool, prefix: prefix.into() }))
+        Ok(Some(Self { client, pool, prefix: format!("{}{prefix}", settings.redis_prefix).into() }))
     }
 
     /// A connection, within a second or not at all.

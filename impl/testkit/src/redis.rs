@@ -34,9 +34,9 @@ impl TestRedis {
         &self.prefix
     }
 
-    /// Settings that name the server, everything else as it is by default.
+    /// Settings that name the server and the prefix, everything else as it is by default.
     pub fn settings(&self) -> RedisSettings {
-        read(&["--redis-url", &self.url])
+        read(&["--redis-url", &self.url, "--redis-prefix", &self.prefix])
     }
 
     /// A pool whose keys have the prefix.
@@ -44,7 +44,7 @@ impl TestRedis {
     /// # Panics
     /// When the URL is not one of Redis.
     pub fn cache(&self) -> Cache {
-        Cache::new(&self.settings(), &self.prefix).expect("the URL is one of Redis").expect("there is a URL")
+        Cache::new(&self.settings(), "").expect("the URL is one of Redis").expect("there is a URL")
     }
 
     /// A connection of the test's own, for commands a service would not send.

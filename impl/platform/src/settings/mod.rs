@@ -120,6 +120,9 @@ pub struct RedisSettings {
     /// Connections per process
     #[arg(long, env = "REDIS_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub redis_pool: u32,
+    /// What every key begins with; deployments that share a Redis need one each, or take each other's messages
+    #[arg(long, env = "REDIS_PREFIX", default_value = "")]
+    pub redis_prefix: String,
 }
 
 impl RedisSettings {
