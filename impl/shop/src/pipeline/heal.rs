@@ -14,27 +14,28 @@ impl Pipeline {
     /// Has messages published again that should be in the stream and are not: Redis was wiped or restored, or a relay died
     /// at the wrong moment. How many.
     ///
-    /// Entries leave the stream when they are acknowledged, so a stream that is shorter than the list of published messages
-    /// has lost some. Which ones nobody knows: all that were published at least `grace` ago go again, and those that were not
-    /// lost are done only once. After a minute a message goes again in any case.
+    /// Entries leave the stream when they are acknowledged, and messages leave the outbox before that. So a stream that held
+    /// fewer entries than there are messages left which were published at least `grace` ago has lost some. Which ones nobody
+    /// knows: all of these go again, and those that were not lost are done only once. Younger entries may hide a loss for a
+    /// while; after a minute a message goes again in any case.
     ///
     /// # Errors
     /// When Postgres or Redis cannot be used.
     pub async fn heal(&self, grace: Duration) -> Result<u64> {
-        const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - make_interval(secs => $1)), \
-                 count(*) FILTER (WHERE published_at < now() - interval '1 minute') \
-             FROM outbox WHERE published_at IS NOT NULL";
+        const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - interval '1 minute') \
+             FROM outbox WHERE published_at < now() - make_interval(secs => $1)";
         const AGAIN: &str = "UPDATE outbox SET published_at = NULL WHERE id IN \
              (SELECT id FROM outbox WHERE published_at < now() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED)";
         let Some(stream) = &self.0.stream else { return Ok(0) };
         let seconds = grace.as_secs_f64();
-        let (published, old, ancient): (i64, i64, i64) =
-            sqlx::query_as(COUNT).bind(seconds).fetch_one(self.0.database.reads()).await?;
+        // Before the messages are counted: what is done in between must not look lost, or whoever has much to do gets all of
+        // it a second time.
+        let length = stream.len().await;
+        let (old, ancient): (i64, i64) = sqlx::query_as(COUNT).bind(seconds).fetch_one(self.0.database.reads()).await?;
         if old == 0 {
             return Ok(0);
         }
-        let length = stream.len().await.map_err(Error::internal)?;
-        let lost = usize::try_from(published).unwrap_or(0) > length;
+        let lost = usize::try_from(old).unwrap_or(0) > length.map_err(Error::internal)?;
         if !lost && ancient == 0 {
             return Ok(0);
         }

@@ -147,6 +147,29 @@ async fn a_stream_that_was_lost_is_filled_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_workers_are_doing_is_not_lost() {
+    // Of orders that are gone by now: there is little to do, and it is done at once.
+    const MESSAGES: &str = "INSERT INTO outbox (topic, order_id, payload) \
+         SELECT 'order.created', n, '{\"order_id\":' || n || '}' FROM generate_series(1000000, 1002999) n";
+    let world = World::with_stream().await;
+    world.database.execute(MESSAGES).await;
+    while world.pipeline.publish().await.unwrap() > 0 {}
+    let left = async || world.number("SELECT count(*) FROM outbox").await;
+    let work = async || {
+        let mut worker = world.worker();
+        while left().await > 0 {
+            worker.step(Duration::from_secs(60)).await.unwrap();
+        }
+    };
+    let heal = async || {
+        while left().await > 0 {
+            assert_eq!(world.pipeline.heal(Duration::ZERO).await.unwrap(), 0);
+        }
+    };
+    tokio::join!(work(), work(), work(), heal(), heal());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_product_taken_off_the_shelf_fails_its_orders_and_no_others() {
     let world = World::with_stream().await;
     let ada = world.person("ada").await;
