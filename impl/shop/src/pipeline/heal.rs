@@ -7,6 +7,8 @@ use platform::{Error, Result};
 use super::Pipeline;
 use super::failpoints::Failpoint;
 
+/// Seconds after which a message is published again whatever the stream looks like. An order is decided within half a minute.
+const ANCIENT: f64 = 20.0;
 /// Reservations given back by one statement.
 const EXPIRIES: i64 = 200;
 
@@ -17,12 +19,12 @@ impl Pipeline {
     /// Entries leave the stream when they are acknowledged, and messages leave the outbox before that. So a stream that held
     /// fewer entries than there are messages left which were published at least `grace` ago has lost some. Which ones nobody
     /// knows: all of these go again, and those that were not lost are done only once. Younger entries may hide a loss for a
-    /// while; after a minute a message goes again in any case.
+    /// while; after [`ANCIENT`] a message goes again in any case.
     ///
     /// # Errors
     /// When Postgres or Redis cannot be used.
     pub async fn heal(&self, grace: Duration) -> Result<u64> {
-        const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - interval '1 minute') \
+        const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - make_interval(secs => $2)) \
              FROM outbox WHERE published_at < now() - make_interval(secs => $1)";
         const AGAIN: &str = "UPDATE outbox SET published_at = NULL WHERE id IN \
              (SELECT id FROM outbox WHERE published_at < now() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED)";
@@ -31,7 +33,8 @@ impl Pipeline {
         // Before the messages are counted: what is done in between must not look lost, or whoever has much to do gets all of
         // it a second time.
         let length = stream.len().await;
-        let (old, ancient): (i64, i64) = sqlx::query_as(COUNT).bind(seconds).fetch_one(self.0.database.reads()).await?;
+        let (old, ancient): (i64, i64) =
+            sqlx::query_as(COUNT).bind(seconds).bind(ANCIENT).fetch_one(self.0.database.reads()).await?;
         if old == 0 {
             return Ok(0);
         }
@@ -39,7 +42,7 @@ impl Pipeline {
         if !lost && ancient == 0 {
             return Ok(0);
         }
-        let age = if lost { seconds } else { 60.0 };
+        let age = if lost { seconds } else { ANCIENT };
         let again = self
             .0
             .database
