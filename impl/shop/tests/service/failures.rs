@@ -25,7 +25,7 @@ async fn until_decided(world: &World, ada: &Person, order: i64) -> String {
 
 /// At every boundary, by error and by panic: whoever comes after finishes what was begun, once.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_boundary_can_be_died_at() {
+async fn defect_4_and_6_every_boundary_can_be_died_at() {
     for (name, point) in Failpoint::ALL {
         for action in [Action::Fail, Action::Panic] {
             let world = World::with_stream().await;
@@ -116,7 +116,7 @@ async fn a_task_that_panics_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poisoned_order_becomes_a_dead_letter_and_its_neighbours_go_on() {
+async fn defect_6_a_poisoned_order_becomes_a_dead_letter_and_its_neighbours_go_on() {
     for world in [World::with_stream().await, World::new().await] {
         let ada = world.person("ada").await;
         let spoon = world.product("SPOON", 250, 10).await;
