@@ -15,9 +15,17 @@ fn allowed(path: &str) -> Option<BTreeSet<String>> {
         ("impl", "tasks" | "shop" | "analytics") => &["contract", "platform", &own_api],
         ("impl", "server") => &["analytics", "backends", "contract", "platform", "shop", "tasks"],
         // For tests and benchmarks only: nothing that is shipped needs these.
-        ("impl", "testkit") | ("", "bench") => {
-            &["analytics", "backends", "contract", "kitchen-sink-api", "platform", "shop", "tasks", "tasks-api"]
-        }
+        ("impl", "testkit") | ("", "bench") => &[
+            "analytics",
+            "backends",
+            "contract",
+            "kitchen-sink-api",
+            "platform",
+            "shop",
+            "shop-api",
+            "tasks",
+            "tasks-api",
+        ],
         _ => return None,
     };
     Some(names.iter().map(|name| (*name).to_owned()).collect())
