@@ -10,7 +10,7 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A refusal.
-    #[error("{}", .0.code())]
+    #[error("{}", in_words(.0))]
     Problem(Box<Problem>),
     /// A failure of the database; which answer it becomes is told by [`Problem::from`].
     #[error(transparent)]
@@ -19,6 +19,14 @@ pub enum Error {
 
 /// The result of handlers and queries.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// For logs: the cause of a problem is never sent.
+fn in_words(problem: &Problem) -> String {
+    match problem.cause() {
+        Some(cause) => format!("{}: {cause}", problem.code()),
+        None => problem.code().to_owned(),
+    }
+}
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
@@ -128,5 +136,16 @@ fn unavailable(error: &sqlx::Error) -> Option<Problem> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_tells_the_cause_as_well() {
+        assert_eq!(Error::internal("the disk is full").to_string(), "internal_error: the disk is full");
+        assert_eq!(Error::from(Problem::not_found("gone", "It is gone.")).to_string(), "gone");
     }
 }
