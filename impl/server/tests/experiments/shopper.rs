@@ -125,8 +125,8 @@ impl Shopper {
         }
     }
 
-    /// Orders what is not there until the processes have opened all their connections to Postgres: on a busy machine opening
-    /// one may take longer than a request waits for it, and an experiment that allows no 503 would see it.
+    /// Orders what is not there until the processes have opened all their connections to write: on a busy machine opening
+    /// one may take longer than a request waits for it, and an experiment that allows next to no 503 would see it.
     pub async fn warm_up(&self, system: &System) {
         let nothing = basket(&[(999_999_999, 1)]);
         let (deadline, wanted) = (Instant::now() + PATIENCE, 6 * i64::try_from(system.shops.len()).expect("a few"));
@@ -225,6 +225,13 @@ impl History {
             Outcome::Ambiguous => self.ambiguous += 1,
             Outcome::Refused(status, code) => panic!("refused with {status} {code}"),
         }
+    }
+
+    /// Everybody was answered, and next to nobody was asked to come again: that a request finds no connection in time is
+    /// how an overloaded machine protects itself, and this one may be busy with more than the experiment.
+    pub fn served(&self) {
+        let again: usize = self.unavailable.values().sum();
+        assert!(self.ambiguous == 0 && 100 * again <= self.acked.len(), "{self:?}");
     }
 
     /// Holds it against the database: what was acknowledged is there, and no more than what may be.
