@@ -125,11 +125,10 @@ async fn defect_6_a_poisoned_order_becomes_a_dead_letter_and_its_neighbours_go_o
             orders.push(ada.order(&spoon, 1).await);
         }
         world.pipeline.failpoints().poison(orders[2]);
-        // The first round does not wait for anything: the neighbours are done while the poisoned one fails.
-        world.work_for(Duration::from_millis(500)).await;
-        for order in orders.iter().filter(|order| **order != orders[2]) {
-            assert_eq!(ada.status(*order).await, "RESERVED");
-        }
+        // The neighbours are done while the poisoned one has attempts left.
+        let neighbours = format!("SELECT count(*) FROM orders WHERE status = 'RESERVED' AND id <> {}", orders[2]);
+        world.work_until(async || world.number(&neighbours).await == 4).await;
+        assert_eq!(ada.status(orders[2]).await, "PENDING");
         world.work_until(async || ada.status(orders[2]).await == "FAILED").await;
         let letters = world.admin.get("/api/v2/admin/dead-letters").await.expect(200);
         assert_eq!(letters.as_array().map(Vec::len), Some(1), "{letters}");

@@ -99,19 +99,6 @@ impl World {
         timeout(AT_LAST, work).await.expect("everything is done in the end");
     }
 
-    /// Has a worker run as it does in its process, for a while.
-    pub async fn work_for(&self, time: Duration) {
-        let end = CancellationToken::new();
-        let pipeline = self.pipeline.clone();
-        let work = tokio::spawn({
-            let end = end.clone();
-            async move { pipeline.work(end).await }
-        });
-        tokio::time::sleep(time).await;
-        end.cancel();
-        work.await.expect("a worker ends well");
-    }
-
     /// Has a worker run as it does in its process until something holds.
     pub async fn work_until(&self, holds: impl AsyncFn() -> bool) {
         let end = CancellationToken::new();
