@@ -107,11 +107,15 @@ impl Connections {
             if idle.since.elapsed() < RESTED {
                 return Ok(lease);
             }
-            if matches!(timeout(TEST, lease.connection().ping()).await, Ok(Ok(()))) {
-                lease.state = State::Clean;
+            lease.state = match timeout(TEST, lease.connection().ping()).await {
+                Ok(Ok(())) => State::Clean,
+                Ok(Err(_)) => State::Broken,
+                // A busy server is slow, too: that says nothing of the other connections.
+                Err(_) => State::Lost,
+            };
+            if lease.state == State::Clean {
                 return Ok(lease);
             }
-            lease.state = State::Broken;
             let Some(kept) = lease.take_permit() else { return Err(sqlx::Error::PoolTimedOut) };
             return self.open(kept).await;
         }
@@ -218,6 +222,8 @@ enum State {
     Unknown,
     /// Must not be used again.
     Broken,
+    /// Must not be used again, for a reason of its own.
+    Lost,
 }
 
 /// A connection on loan. Dropped while its state is unknown, it does not go back as it is.
@@ -281,6 +287,7 @@ impl Drop for Lease {
                     Ordering::Relaxed,
                 );
             }
+            State::Lost => {}
             State::Unknown if self.shared.after_cancel == AfterCancel::Close => {}
             State::Unknown => {
                 let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
