@@ -21,7 +21,7 @@ sql() { "$(postgres_tool psql)" -X -q -A -t -v ON_ERROR_STOP=1 "$DATABASE_URL" "
 
 tasks_data() { # Once; the folder is kept
     LOG_FORMAT=text RUST_LOG=warn "$BIN/server" migrate
-    [ "$(sql -c "SELECT count(*) FROM users WHERE email LIKE 'bench%'")" = 1000 ] || sql -f bench/tasks.sql
+    [ "$(sql -c 'SELECT count(*) FROM tasks WHERE id >= 100100')" = 100000 ] || sql -f bench/tasks.sql
 }
 
 log_in() { # BASE PREFIX E-MAIL: a token

@@ -3,7 +3,8 @@
 BEGIN;
 INSERT INTO users (id, email, hashed_password, full_name)
 SELECT n, 'bench' || n || '@example.com', demo.hashed_password, 'Bench User ' || n
-FROM generate_series(1001, 2000) n, users demo WHERE demo.email = 'user@example.com';
+FROM generate_series(1001, 2000) n, users demo WHERE demo.email = 'user@example.com'
+ON CONFLICT DO NOTHING;
 INSERT INTO projects (id, title, description, owner_id)
 SELECT n, 'Project ' || n, 'What project ' || n || ' is about, in a sentence or two.', n / 2
 FROM generate_series(2002, 4001) n;
