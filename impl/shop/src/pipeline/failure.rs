@@ -13,6 +13,8 @@ const ATTEMPTS: i32 = 6;
 /// The pause after the first failure; doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Characters kept of an entry that is none of ours: it can be megabytes, and lists show many.
+const KEPT: i32 = 10_000;
 
 impl Pipeline {
     /// Counts a failure of a message; its next attempt is after a pause, or never.
@@ -78,20 +80,20 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Keeps an entry of the stream that is none of ours as a dead letter.
+    /// Keeps an entry of the stream that is none of ours as a dead letter, or the beginning of it.
     ///
     /// # Errors
     /// Those of the database.
     pub(crate) async fn bury_entry(&self, entry: &str, payload: &str) -> Result<()> {
         const SQL: &str = "INSERT INTO dead_letters (topic, payload, reason, stream_entry) \
-             VALUES ('unknown', $2, 'the entry of the stream cannot be parsed', $1) \
+             VALUES ('unknown', left($2, $3), 'the entry of the stream cannot be parsed', $1) \
              ON CONFLICT ON CONSTRAINT dead_letters_stream_entry_key DO NOTHING";
         let (id, text) = (entry.to_owned(), payload.to_owned());
         let new = self
             .0
             .database
             .write_once(move |mut tx| async move {
-                Ok(sqlx::query(SQL).bind(id).bind(text).execute(&mut *tx).await?.rows_affected())
+                Ok(sqlx::query(SQL).bind(id).bind(text).bind(KEPT).execute(&mut *tx).await?.rows_affected())
             })
             .await?;
         self.0.failpoints.hit(Failpoint::EntryBuried)?;

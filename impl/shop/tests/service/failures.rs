@@ -166,6 +166,7 @@ async fn what_cannot_be_read_becomes_a_dead_letter() {
     world.database.execute(strange).await;
     world.stream_command(&["XADD", "{stream}", "*", "who", "knows"]).await;
     world.stream_command(&["XADD", "{stream}", "*", "message", "not a number"]).await;
+    world.stream_command(&["XADD", "{stream}", "*", "x", &"y".repeat(1_000_000)]).await;
     // A message that is long done, or never was.
     world.stream_command(&["XADD", "{stream}", "*", "message", "999999"]).await;
     world.drain().await;
@@ -185,6 +186,9 @@ async fn what_cannot_be_read_becomes_a_dead_letter() {
         (json!("{\"order_id\":"), json!(order)),
         (json!("{\"order_id\":1}"), Value::Null),
     ];
+    let long = found.iter().position(|(payload, _)| payload.as_str().is_some_and(|text| text.starts_with("x y")));
+    let (long, _) = found.remove(long.expect("it is kept"));
+    assert_eq!(long.as_str().map(str::len), Some(10_000));
     assert_eq!(found, expected);
     assert_eq!(world.admin.get("/api/v2/admin/queue").await.expect(200)["in_progress"], 0);
     world.verify().await;
