@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::{Caller as _, Problem};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use platform::identity::{AUDIENCE, Accounts, Claims, ISSUER, Principal, Tokens, UserChange, users};
+use platform::identity::{AUDIENCE, Accounts, Claims, ISSUER, Principal, Tokens, UserChange, still_welcome, users};
 use platform::settings::AuthSettings;
 use platform::{Database, Error};
 use serde_json::{Value, json};
@@ -296,45 +296,48 @@ async fn sessions_end_with_what_they_rest_on() {
             fixture.accounts.authenticate(token).await.expect("good");
             other.authenticate(token).await.expect("good everywhere");
         }
+        let caller = other.authenticate(token).await.expect("good");
+        assert!(still_welcome(&fixture.db, &[caller]).await.expect("an answer").contains(&caller));
+        caller
     };
-    let neither = async |token: &str, what: &str| {
+    let neither = async |token: &str, caller: Principal, what: &str| {
         tokio::time::sleep(Duration::from_millis(200)).await;
         for accounts in [&fixture.accounts, &other] {
             let refused = Problem::from(accounts.authenticate(token).await.expect_err(what));
             assert_eq!((refused.status().as_u16(), refused.code()), (401, "invalid_token"), "{what}");
         }
+        assert!(still_welcome(&fixture.db, &[caller]).await.expect("an answer").is_empty(), "{what}");
     };
     tokio::time::sleep(Duration::from_millis(500)).await;
 
     let (kept, ended) =
         (fixture.token("ann@example.com", "secret1").await, fixture.token("ann@example.com", "secret1").await);
-    both(&ended).await;
-    let principal: Principal = fixture.accounts.authenticate(&ended).await.expect("good");
+    let principal = both(&ended).await;
     fixture.accounts.logout(&principal).await.expect("logs out");
     assert_eq!(fixture.refused(&ended).await.code(), "invalid_token", "at once where it happened");
-    neither(&ended, "logged out").await;
-    both(&kept).await;
+    neither(&ended, principal, "logged out").await;
+    let caller = both(&kept).await;
     fixture.accounts.logout(&principal).await.expect("twice is no error");
 
     let hash = fixture.accounts.hash_password("another1".into()).await.expect("hashes");
     fixture.change(id, UserChange { hashed_password: Some(hash), ..UserChange::default() }).await;
-    neither(&kept, "another password").await;
+    neither(&kept, caller, "another password").await;
 
     let token = fixture.token("ann@example.com", "another1").await;
-    both(&token).await;
+    let caller = both(&token).await;
     fixture.test.execute("UPDATE users SET is_superuser = true WHERE email = 'ann@example.com'").await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(other.authenticate(&token).await.expect("good").has_scope("superuser"), "rights are those of now");
 
     fixture.change(id, UserChange { is_active: Some(false), ..UserChange::default() }).await;
-    neither(&token, "deactivated").await;
+    neither(&token, caller, "deactivated").await;
     fixture.change(id, UserChange { is_active: Some(true), ..UserChange::default() }).await;
-    neither(&token, "an old session of a user who is back").await;
+    neither(&token, caller, "an old session of a user who is back").await;
 
     let token = fixture.token("ann@example.com", "another1").await;
-    both(&token).await;
+    let caller = both(&token).await;
     fixture.test.execute("DELETE FROM users WHERE email = 'ann@example.com'").await;
-    neither(&token, "deleted").await;
+    neither(&token, caller, "deleted").await;
 }
 
 /// Without the bell, for instance behind a pooler that loses notifications, a second is the limit.
