@@ -777,6 +777,9 @@ pub struct ProductUpdate {
     /// `currency`
     #[serde(rename = "currency", skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// `stock`
+    #[serde(rename = "stock", skip_serializing_if = "Option::is_none")]
+    pub stock: Option<i64>,
 }
 
 impl contract::Decode for ProductUpdate {
@@ -798,6 +801,8 @@ impl contract::Decode for ProductUpdate {
         let f_currency = object.optional(at, "currency", |v, at| {
             at.string(v, &contract::Text::ANY.min(3).max(3).pattern(contract::pattern!("^[A-Z]{3}$")))
         });
+        let f_stock =
+            object.optional(at, "stock", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000000)));
         object.close(at);
         Some(Self {
             sku: f_sku?,
@@ -805,6 +810,7 @@ impl contract::Decode for ProductUpdate {
             description: f_description?,
             price_cents: f_price_cents?,
             currency: f_currency?,
+            stock: f_stock?,
         })
     }
 }

@@ -49,7 +49,11 @@ impl Products for ShopService {
             .write(move |mut tx| async move {
                 let current = locked(&mut tx, product_id).await?;
                 if_match(condition.as_deref(), &current)?;
-                product_queries::update(&mut tx, product_id, &body).await
+                let changed = product_queries::update(&mut tx, product_id, &body).await?;
+                match body.stock {
+                    Some(stock) => restock(&mut tx, changed, StockEntryKind::Adjust, stock - current.stock).await,
+                    None => Ok(changed),
+                }
             })
             .await;
         Ok(PatchProductResponse::Ok(sku_is_free(changed)?))
@@ -74,18 +78,7 @@ impl Products for ShopService {
             .database
             .write(move |mut tx| async move {
                 let current = locked(&mut tx, product_id).await?;
-                if delta == 0 {
-                    return Ok(current);
-                }
-                let stock = current.stock + delta;
-                if stock < 0 {
-                    return Err(insufficient_stock().into());
-                }
-                // What is held may come back at any time, and must find room.
-                if delta > 0 && stock + stock_queries::held(&mut tx, product_id).await? > MOST_STOCK {
-                    return Err(stock_limit().into());
-                }
-                stock_queries::change(&mut tx, product_id, kind, delta).await
+                restock(&mut tx, current, kind, delta).await
             })
             .await?;
         Ok(AdjustStockResponse::Ok(product))
@@ -94,6 +87,22 @@ impl Products for ShopService {
 
 async fn locked(tx: &mut Transaction, id: i64) -> Result<Product> {
     Ok(product_queries::lock(tx, id).await?.ok_or_else(product_not_found)?)
+}
+
+/// Changes the stock of a product that was locked, within its bounds.
+async fn restock(tx: &mut Transaction, current: Product, kind: StockEntryKind, delta: i64) -> Result<Product> {
+    if delta == 0 {
+        return Ok(current);
+    }
+    let stock = current.stock + delta;
+    if stock < 0 {
+        return Err(insufficient_stock().into());
+    }
+    // What is held may come back at any time, and must find room.
+    if delta > 0 && stock + stock_queries::held(tx, current.id).await? > MOST_STOCK {
+        return Err(stock_limit().into());
+    }
+    stock_queries::change(tx, current.id, kind, delta).await
 }
 
 /// Nothing is received by having less of it.

@@ -132,3 +132,25 @@ async fn a_change_is_booked_as_what_it_is() {
     }
     assert_eq!(world.stock(id(&product)).await, 9);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stock_that_is_set_is_booked_as_the_difference() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let spoon = world.product("SPOON", 250, 10).await;
+    let path = format!("{PRODUCTS}/{}", spoon["id"]);
+    ada.order(&spoon, 4).await;
+    world.drain().await;
+    let set = async |body: Value| world.admin.patch(&path, &body).await;
+    assert_eq!(set(json!({"stock": 20, "name": "Ladle"})).await.expect(200)["stock"], 20);
+    assert_eq!(set(json!({"stock": 20})).await.expect(200)["name"], "Ladle");
+    assert_eq!(set(json!({"stock": 0})).await.expect(200)["stock"], 0);
+    let ledger = world.admin.get(&format!("{path}/ledger")).await.expect(200);
+    let entries: Vec<_> =
+        ledger.as_array().unwrap().iter().map(|entry| (entry["kind"].clone(), entry["quantity"].clone())).collect();
+    let booked = |kind: &str, quantity: i64| (json!(kind), json!(quantity));
+    assert_eq!(entries, [booked("adjust", -20), booked("adjust", 14), booked("reserve", -4), booked("receive", 10)]);
+    set(json!({"stock": -1})).await.expect_invalid("#/stock");
+    set(json!({"stock": 1_000_000_000})).await.expect_problem(409, "stock_limit");
+    world.verify().await;
+}
