@@ -1,23 +1,32 @@
-//! The analytics service. So far it knows its users; everything else its document promises answers 501.
+//! The analytics service: page views by durable insert, and what can be asked of them.
+//!
+//! Rows, the dictionary of their paths and the counts of each minute, hour and day are written in one transaction, so that
+//! counts are exact at every instant.
 
-use analytics_api::apis;
-use analytics_api::apis::users::GetMeResponse;
+mod ingest;
+mod queries;
+mod seeding;
+mod users;
+
 use contract::Service;
 use platform::identity::{Accounts, Principal};
-use platform::{Error, Result};
+use platform::settings::Environment;
+use platform::{Database, Error, Result};
 
 pub use analytics_api::{DOCUMENT, OPERATIONS, router};
 
 /// The service: what its handlers work with.
 #[derive(Clone)]
 pub struct AnalyticsService {
+    database: Database,
     accounts: Accounts,
+    environment: Environment,
 }
 
 impl AnalyticsService {
-    /// A service for the holders of accounts.
-    pub fn new(accounts: Accounts) -> Self {
-        Self { accounts }
+    /// A service on a database and the accounts in it.
+    pub fn new(database: Database, accounts: Accounts, environment: Environment) -> Self {
+        Self { database, accounts, environment }
     }
 }
 
@@ -29,16 +38,3 @@ impl Service for AnalyticsService {
         self.accounts.authenticate(token).await
     }
 }
-
-platform::login_endpoints!(AnalyticsService, analytics_api {});
-
-impl apis::users::Users for AnalyticsService {
-    async fn get_me(&self, caller: Principal) -> Result<GetMeResponse> {
-        let user = self.accounts.current_user(&caller).await?;
-        Ok(GetMeResponse::Ok(platform::user_model!(analytics_api, user)))
-    }
-}
-
-impl apis::analytics::Analytics for AnalyticsService {}
-impl apis::ingest::Ingest for AnalyticsService {}
-impl apis::seeding::Seeding for AnalyticsService {}

@@ -196,7 +196,7 @@ fn app(
         Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts))),
         Role::Shop => shop::router(Arc::new(ShopService::new(database, accounts, of_the_shop()?))),
         Role::Worker => axum::Router::new(),
-        Role::Analytics => analytics::router(Arc::new(analytics::AnalyticsService::new(accounts))),
+        Role::Analytics => analytics::router(Arc::new(analytics::AnalyticsService::new(database, accounts, settings.app.environment))),
     };
     let description = Description {
         service: settings.app.app_name.clone().unwrap_or_else(|| role.name().to_owned()),

@@ -1,0 +1,7 @@
+//! Handlers of ingest.
+
+use analytics_api::apis::ingest::Ingest;
+
+use crate::AnalyticsService;
+
+impl Ingest for AnalyticsService {}

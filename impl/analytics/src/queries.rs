@@ -1,0 +1,7 @@
+//! Handlers of analytics.
+
+use analytics_api::apis::analytics::Analytics;
+
+use crate::AnalyticsService;
+
+impl Analytics for AnalyticsService {}
