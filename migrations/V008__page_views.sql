@@ -75,6 +75,13 @@ EXCEPTION WHEN check_violation THEN
     RETURN false;
 END $$;
 
+-- Removes a day (UTC) with everything in it.
+CREATE FUNCTION drop_page_views_of(day date) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('DROP TABLE IF EXISTS %I', 'page_views_' || to_char(day, 'YYYYMMDD'));
+END $$;
+
 -- Events that clients have named, for as long as a repetition is recognized, and the row each one became.
 CREATE TABLE page_view_events (
     event_id   uuid CONSTRAINT page_view_events_pkey PRIMARY KEY,
@@ -102,4 +109,10 @@ CREATE TABLE seed_jobs (
     inserted   bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- A salt for each day (UTC), shared by all processes and thrown away when the day is over.
+CREATE TABLE visitor_salts (
+    day  date CONSTRAINT visitor_salts_pkey PRIMARY KEY,
+    salt bytea NOT NULL CONSTRAINT visitor_salts_salt_check CHECK (octet_length(salt) = 32)
 );

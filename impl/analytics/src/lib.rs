@@ -3,16 +3,31 @@
 //! Rows, the dictionary of their paths and the counts of each minute, hour and day are written in one transaction, so that
 //! counts are exact at every instant.
 
+mod bots;
+mod erase;
 mod ingest;
+mod maintenance;
 mod queries;
+mod queue;
 mod seeding;
+mod settings;
+mod storage;
+mod user_agent;
 mod users;
+mod visitor;
 
+use chrono::TimeDelta;
 use contract::Service;
+use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
 use platform::settings::Environment;
 use platform::{Database, Error, Result};
 
+use crate::bots::Bots;
+use crate::queue::Queue;
+use crate::visitor::Salts;
+
+pub use crate::settings::AnalyticsSettings;
 pub use analytics_api::{DOCUMENT, OPERATIONS, router};
 
 /// The service: what its handlers work with.
@@ -21,12 +36,24 @@ pub struct AnalyticsService {
     database: Database,
     accounts: Accounts,
     environment: Environment,
+    queue: Queue,
+    salts: Salts,
+    retention: TimeDelta,
+    bots: Bots,
 }
 
 impl AnalyticsService {
-    /// A service on a database and the accounts in it.
-    pub fn new(database: Database, accounts: Accounts, environment: Environment) -> Self {
-        Self { database, accounts, environment }
+    /// A service on a database and the accounts in it. It writes page views until its last clone is dropped.
+    pub fn new(database: Database, accounts: Accounts, settings: &AnalyticsSettings, environment: Environment) -> Self {
+        let queue = Queue::start(database.clone());
+        let (salts, bots, retention) = (Salts::default(), Bots::default(), settings.retention());
+        Self { database, accounts, environment, queue, salts, retention, bots }
+    }
+
+    /// Adds what it measures to a service's measurements.
+    pub fn register(&self, metrics: &Metrics) {
+        self.queue.load().register(metrics);
+        self.bots.register(metrics);
     }
 }
 

@@ -30,7 +30,7 @@ enum Command {
     /// Reserve stock for orders, and tell on a port of its own how that goes
     Worker(roles::ShopArgs),
     /// Serve page views
-    Analytics(roles::RoleArgs),
+    Analytics(roles::AnalyticsArgs),
     /// Serve everything in one process
     All(roles::AllArgs),
     /// Bring the database's schema up to date
@@ -60,7 +60,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Tasks(args) => roles::run(Role::Tasks, &args),
         Command::Shop(args) => roles::run_shop(Role::Shop, &args),
         Command::Worker(args) => roles::run_shop(Role::Worker, &args),
-        Command::Analytics(args) => roles::run(Role::Analytics, &args),
+        Command::Analytics(args) => roles::run_analytics(&args),
         Command::All(args) => roles::run_all(&args),
         Command::Migrate(args) => roles::run_migrate(&args),
         Command::Verify(args) => verify::run(&args),

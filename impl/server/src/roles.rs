@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use analytics::{AnalyticsService, AnalyticsSettings};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use platform::http::{self, App, Description, Readiness};
@@ -83,6 +84,22 @@ pub(crate) struct ShopArgs {
     shop: ShopSettings,
 }
 
+/// The analytics role on one port.
+#[derive(Debug, Args)]
+pub(crate) struct AnalyticsArgs {
+    #[command(flatten)]
+    role: RoleArgs,
+    #[command(flatten)]
+    analytics: AnalyticsSettings,
+}
+
+/// What some roles need beside what all need.
+#[derive(Debug, Clone, Copy, Default)]
+struct Own<'a> {
+    shop: Option<&'a ShopSettings>,
+    analytics: Option<&'a AnalyticsSettings>,
+}
+
 /// Every role in one process, each on its own port.
 #[derive(Debug, Args)]
 pub(crate) struct AllArgs {
@@ -102,26 +119,37 @@ pub(crate) struct AllArgs {
     settings: Settings,
     #[command(flatten)]
     shop: ShopSettings,
+    #[command(flatten)]
+    analytics: AnalyticsSettings,
 }
 
 /// Serves a role that needs no settings of its own.
 pub(crate) fn run(role: Role, args: &RoleArgs) -> Result<ExitCode> {
-    serve(&args.settings, None, role.name(), &[(role, args.port.unwrap_or(role.port()))])
+    serve(&args.settings, Own::default(), role.name(), &[(role, args.port.unwrap_or(role.port()))])
 }
 
 /// Serves a role of the shop.
 pub(crate) fn run_shop(role: Role, args: &ShopArgs) -> Result<ExitCode> {
     let port = args.role.port.unwrap_or(role.port());
-    serve(&args.role.settings, Some(&args.shop), role.name(), &[(role, port)])
+    let own = Own { shop: Some(&args.shop), ..Own::default() };
+    serve(&args.role.settings, own, role.name(), &[(role, port)])
+}
+
+/// Serves the analytics role.
+pub(crate) fn run_analytics(args: &AnalyticsArgs) -> Result<ExitCode> {
+    let own = Own { analytics: Some(&args.analytics), ..Own::default() };
+    let (role, port) = (Role::Analytics, args.role.port.unwrap_or(Role::Analytics.port()));
+    serve(&args.role.settings, own, role.name(), &[(role, port)])
 }
 
 /// Serves every role.
 pub(crate) fn run_all(args: &AllArgs) -> Result<ExitCode> {
     let ports = [args.tasks_port, args.shop_port, args.analytics_port, args.worker_port];
-    serve(&args.settings, Some(&args.shop), "all", &Role::ALL.into_iter().zip(ports).collect::<Vec<_>>())
+    let own = Own { shop: Some(&args.shop), analytics: Some(&args.analytics) };
+    serve(&args.settings, own, "all", &Role::ALL.into_iter().zip(ports).collect::<Vec<_>>())
 }
 
-fn serve(settings: &Settings, shop: Option<&ShopSettings>, process: &str, roles: &[(Role, u16)]) -> Result<ExitCode> {
+fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]) -> Result<ExitCode> {
     settings.validate()?;
     telemetry::start(&settings.app, &settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -131,16 +159,19 @@ fn serve(settings: &Settings, shop: Option<&ShopSettings>, process: &str, roles:
         let database = Database::new(&settings.database, process)?;
         let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, process)?;
         let cache = Cache::new(&settings.redis, "shop:")?;
-        let pipeline = shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
+        let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
+        let environment = settings.app.environment;
+        let views =
+            own.analytics.map(|own| AnalyticsService::new(database.clone(), accounts.clone(), own, environment));
         let services = roles
             .iter()
             .map(|(role, port)| {
                 let address = SocketAddr::new(settings.http.bind_address, *port);
                 let listener = http::listen(address).with_context(|| format!("cannot listen on {address}"))?;
-                Ok((listener, app(*role, settings, &database, &accounts, pipeline.as_ref())?))
+                Ok((listener, app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?))
             })
             .collect::<Result<Vec<(TcpListener, App)>>>()?;
-        let background = Background::start(roles, pipeline, &shutdown);
+        let background = Background::start(roles, pipeline, views, &shutdown);
         http::serve(services, &settings.http, shutdown).await;
         background.end().await;
         database.close().await;
@@ -155,21 +186,29 @@ struct Background {
 }
 
 impl Background {
-    fn start(roles: &[(Role, u16)], pipeline: Option<Pipeline>, shutdown: &CancellationToken) -> Self {
+    fn start(
+        roles: &[(Role, u16)],
+        pipeline: Option<Pipeline>,
+        views: Option<AnalyticsService>,
+        shutdown: &CancellationToken,
+    ) -> Self {
         let (mut tasks, answered) = (JoinSet::new(), CancellationToken::new());
         for (role, _) in roles {
-            let Some(pipeline) = pipeline.clone() else { continue };
-            match role {
+            match (role, pipeline.clone(), views.clone()) {
                 // Until the last request is answered: what it accepts is published.
-                Role::Shop => {
+                (Role::Shop, Some(pipeline), _) => {
                     let (closing, end) = (shutdown.clone(), answered.clone());
                     tasks.spawn(async move { pipeline.serve(closing, end).await });
                 }
-                Role::Worker => {
+                (Role::Worker, Some(pipeline), _) => {
                     let end = shutdown.clone();
                     tasks.spawn(async move { pipeline.work(end).await });
                 }
-                Role::Tasks | Role::Analytics => {}
+                (Role::Analytics, _, Some(views)) => {
+                    let end = shutdown.clone();
+                    tasks.spawn(async move { views.maintain(end).await });
+                }
+                _ => {}
             }
         }
         Self { tasks, answered }
@@ -187,16 +226,18 @@ fn app(
     database: &Database,
     accounts: &Accounts,
     pipeline: Option<&Pipeline>,
+    views: Option<&AnalyticsService>,
 ) -> Result<App> {
     let (database, accounts) = (database.clone(), accounts.clone());
     let cache = Cache::new(&settings.redis, &format!("{}:", role.name()))?;
     let needs = Readiness { database: Some(database.clone()), cache };
     let of_the_shop = || pipeline.cloned().context("a role of the shop has a pipeline");
+    let of_analytics = || views.cloned().context("the analytics role has its service");
     let router = match role {
         Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts))),
         Role::Shop => shop::router(Arc::new(ShopService::new(database, accounts, of_the_shop()?))),
         Role::Worker => axum::Router::new(),
-        Role::Analytics => analytics::router(Arc::new(analytics::AnalyticsService::new(database, accounts, settings.app.environment))),
+        Role::Analytics => analytics::router(Arc::new(of_analytics()?)),
     };
     let description = Description {
         service: settings.app.app_name.clone().unwrap_or_else(|| role.name().to_owned()),
@@ -206,6 +247,9 @@ fn app(
     let app = App::new(description, router, &settings.http, needs);
     if matches!(role, Role::Shop | Role::Worker) {
         of_the_shop()?.register(app.metrics());
+    }
+    if role == Role::Analytics {
+        of_analytics()?.register(app.metrics());
     }
     Ok(app)
 }

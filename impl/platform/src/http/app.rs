@@ -26,6 +26,7 @@ use super::metrics::Metrics;
 use super::readiness::{Checks, Readiness};
 use super::refusals::{late, method_not_allowed, not_found, overloaded};
 use super::request::{given_request_id, new_request_id, refuse, trim_slash};
+use super::sender::{Peer, Proxies, SENDER, Sender};
 use crate::access_log::{self, Entry};
 use crate::gate::Gate;
 use crate::settings::HttpSettings;
@@ -59,6 +60,7 @@ struct Inner {
     cors: Cors,
     gate: Gate,
     checks: Checks,
+    proxies: Proxies,
     metrics: Metrics,
 }
 
@@ -88,6 +90,7 @@ impl App {
             cors: Cors::new(&settings.backend_cors_origins),
             gate: Gate::new(size, size, PATIENCE),
             checks: Checks::new(needs),
+            proxies: settings.trusted_proxies.clone(),
             metrics,
         }))
     }
@@ -121,8 +124,10 @@ impl App {
         let origin = request.headers().get(ORIGIN).cloned();
         let preflight = Cors::is_preflight(&method, request.headers());
 
+        let peer = request.extensions_mut().remove::<Peer>();
+        let sender = Sender::of(peer, request.headers(), &self.0.proxies);
         // A panic of a handler was caught on the road; this is for what surrounds it.
-        let road = AssertUnwindSafe(self.0.route(request, preflight)).catch_unwind();
+        let road = AssertUnwindSafe(SENDER.scope(sender, self.0.route(request, preflight))).catch_unwind();
         let (label, answer) = match road.await {
             Ok((label, answer)) => (label, answer),
             Err(_) => ("panic", Err(Problem::internal("a panic outside of any operation"))),

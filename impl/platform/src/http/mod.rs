@@ -9,9 +9,11 @@ mod metrics;
 mod readiness;
 mod refusals;
 mod request;
+mod sender;
 mod serve;
 
 pub use app::{App, Description};
 pub use metrics::Metrics;
 pub use readiness::Readiness;
+pub use sender::{Proxies, Sender};
 pub use serve::{HEAD_TIMEOUT, listen, serve, shutdown_signal};

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::app::App;
 use super::connection::Watched;
+use super::sender::Peer;
 use crate::settings::HttpSettings;
 
 /// Time for the head of a request, and so also the life of an idle connection. A gateway must let go of its idle
@@ -155,8 +156,12 @@ impl Server {
             let _open = app.metrics().connection();
             // Answers are written whole, so waiting for more to send only costs time.
             let _ = socket.set_nodelay(true);
-            let service = service_fn(move |request| {
+            let peer = socket.peer_addr().ok().map(Peer);
+            let service = service_fn(move |mut request| {
                 let app = app.clone();
+                if let Some(peer) = peer {
+                    hyper::Request::extensions_mut(&mut request).insert(peer);
+                }
                 async move { Ok::<_, std::convert::Infallible>(app.handle(request).await) }
             });
             let connection = http1::Builder::new()

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::InvalidSettings;
+use crate::http::Proxies;
 
 /// Listening, limits and CORS.
 #[derive(Debug, Clone, Args)]
@@ -17,6 +18,9 @@ pub struct HttpSettings {
     /// Web origins whose pages may call the services: a JSON list or comma separated; `*` for any, without credentials
     #[arg(long, env = "BACKEND_CORS_ORIGINS", default_value = "")]
     pub backend_cors_origins: Origins,
+    /// Proxies whose X-Forwarded-For is believed: addresses or networks, comma separated; nobody's when empty
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
+    pub trusted_proxies: Proxies,
     /// Requests a service works on at once; more wait a moment, then get 503
     #[arg(long, env = "HTTP_CONCURRENCY", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub http_concurrency: u32,

@@ -1,0 +1,195 @@
+//! Requests that arrive together are stored together: while one batch is being written the next one gathers, so that batches
+//! are as large as the load is high and nobody waits for company. Acknowledged is what is committed.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use contract::Problem;
+use platform::http::Metrics;
+use platform::{Database, Error, Result};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::storage::{self, Known, Stored, View};
+
+/// Rows of a batch; larger ones are not stored any faster.
+const BATCH: usize = 1_000;
+/// Rows and bytes that may wait; beyond either, requests are refused at once.
+const MOST_ROWS: usize = 20_000;
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Batches written at once: while one waits for the disk, another one computes.
+const WRITERS: usize = 2;
+
+/// What one request wants stored.
+struct Job {
+    views: Vec<View>,
+    bytes: usize,
+    done: oneshot::Sender<Result<Vec<Stored>>>,
+}
+
+/// The queue in front of the tables. Clones are one; when the last is dropped, the writers end.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    jobs: mpsc::Sender<Job>,
+    load: Arc<Load>,
+}
+
+/// What waits or is being written.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    rows: AtomicUsize,
+    bytes: AtomicUsize,
+    stored: Counter,
+    duplicates: Counter,
+    refused: Counter,
+    batches: OnceLock<Histogram>,
+}
+
+impl Load {
+    pub(crate) fn register(self: &Arc<Self>, metrics: &Metrics) {
+        metrics.register(|registry| {
+            registry.register("page_views_stored", "Page views that were stored", self.stored.clone());
+            registry.register("page_views_repeated", "Page views that had been stored before", self.duplicates.clone());
+            registry.register("page_views_refused", "Page views refused because too many wait", self.refused.clone());
+            registry.register("page_view_batch_size", "Rows stored at once", self.batches().clone());
+            registry.register_collector(Box::new(Waiting(Arc::clone(self))));
+        });
+    }
+
+    fn batches(&self) -> &Histogram {
+        self.batches.get_or_init(|| Histogram::new([1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0]))
+    }
+
+    fn enter(&self, rows: usize, bytes: usize) -> bool {
+        let before = self.rows.fetch_add(rows, Ordering::Relaxed);
+        let weight = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + rows <= MOST_ROWS && weight + bytes <= MOST_BYTES {
+            return true;
+        }
+        self.leave(rows, bytes);
+        false
+    }
+
+    fn leave(&self, rows: usize, bytes: usize) {
+        self.rows.fetch_sub(rows, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug)]
+struct Waiting(Arc<Load>);
+
+impl Collector for Waiting {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let rows = ConstGauge::new(i64::try_from(self.0.rows.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
+        let help = "Page views that wait to be stored, or are being stored";
+        rows.encode(encoder.encode_descriptor("page_views_waiting", help, None, rows.metric_type())?)
+    }
+}
+
+impl Queue {
+    /// A queue with its writers.
+    pub(crate) fn start(database: Database) -> Self {
+        // Jobs are bounded by their rows, of which each has at least one.
+        let (jobs, waiting) = mpsc::channel(MOST_ROWS);
+        let (waiting, known, load) =
+            (Arc::new(Mutex::new(waiting)), Arc::new(Known::default()), Arc::new(Load::default()));
+        for _ in 0..WRITERS {
+            tokio::spawn(write(database.clone(), Arc::clone(&waiting), Arc::clone(&known), Arc::clone(&load)));
+        }
+        Self { jobs, load }
+    }
+
+    pub(crate) fn load(&self) -> &Arc<Load> {
+        &self.load
+    }
+
+    /// Stores page views; where each is, in their order.
+    ///
+    /// # Errors
+    /// 503 `ingest_queue_full` at once when too many wait; those of the database.
+    pub(crate) async fn store(&self, views: Vec<View>) -> Result<Vec<Stored>> {
+        let (rows, bytes) = (views.len(), views.iter().map(weight).sum());
+        if !self.load.enter(rows, bytes) {
+            self.load.refused.inc_by(rows as u64);
+            return Err(full());
+        }
+        let (done, stored) = oneshot::channel();
+        if self.jobs.try_send(Job { views, bytes, done }).is_err() {
+            self.load.leave(rows, bytes);
+            return Err(full());
+        }
+        stored.await.map_err(|_| Error::internal("a writer is gone"))?
+    }
+}
+
+fn full() -> Error {
+    Problem::unavailable("ingest_queue_full", "More page views wait to be stored than may; try again.", 1).into()
+}
+
+/// About how many bytes a page view occupies.
+fn weight(view: &View) -> usize {
+    size_of::<View>() + view.path.len() + view.referrer.as_ref().map_or(0, String::len) + 64
+}
+
+async fn write(database: Database, waiting: Arc<Mutex<mpsc::Receiver<Job>>>, known: Arc<Known>, load: Arc<Load>) {
+    while let Some(jobs) = gather(&mut *waiting.lock().await).await {
+        let views: Vec<View> = jobs.iter().flat_map(|job| job.views.iter().cloned()).collect();
+        load.batches().observe(views.len() as f64);
+        match storage::insert(&database, &known, &views).await {
+            Ok(stored) => {
+                let mut stored = stored.into_iter();
+                for job in jobs {
+                    let mine = stored.by_ref().take(job.views.len()).collect();
+                    settle(&load, job, Ok(mine));
+                }
+            }
+            // Away or busy: everybody is told, and comes again.
+            Err(error) if error.is_unavailable() => {
+                tracing::warn!(%error, rows = views.len(), "page views cannot be stored");
+                for job in jobs {
+                    let away =
+                        Problem::unavailable("database_unavailable", "Page views cannot be stored now; try again.", 1);
+                    settle(&load, job, Err(away.into()));
+                }
+            }
+            // Something is wrong with one of them: each request alone, so that its neighbours go on.
+            Err(_) => {
+                for job in jobs {
+                    let stored = storage::insert(&database, &known, &job.views).await;
+                    settle(&load, job, stored);
+                }
+            }
+        }
+    }
+}
+
+/// What waits, up to a batch; nothing when nobody will send any more.
+async fn gather(waiting: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
+    let first = waiting.recv().await?;
+    let mut rows = first.views.len();
+    let mut jobs = vec![first];
+    while rows < BATCH
+        && let Ok(job) = waiting.try_recv()
+    {
+        rows += job.views.len();
+        jobs.push(job);
+    }
+    Some(jobs)
+}
+
+fn settle(load: &Load, job: Job, stored: Result<Vec<Stored>>) {
+    load.leave(job.views.len(), job.bytes);
+    if let Ok(stored) = &stored {
+        let duplicates = stored.iter().filter(|stored| stored.duplicate).count();
+        load.duplicates.inc_by(duplicates as u64);
+        load.stored.inc_by((stored.len() - duplicates) as u64);
+    }
+    // Whoever asked may be gone; what is stored is stored.
+    let _ = job.done.send(stored);
+}
