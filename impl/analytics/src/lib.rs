@@ -9,6 +9,7 @@ mod ingest;
 mod maintenance;
 mod queries;
 mod queue;
+mod read_cache;
 mod seeding;
 mod settings;
 mod storage;
@@ -21,10 +22,12 @@ use contract::Service;
 use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
 use platform::settings::Environment;
-use platform::{Database, Error, Result};
+use platform::{Cache, Database, Error, Result};
+use tokio_util::sync::CancellationToken;
 
 use crate::bots::Bots;
 use crate::queue::Queue;
+use crate::read_cache::ReadCache;
 use crate::visitor::Salts;
 
 pub use crate::settings::AnalyticsSettings;
@@ -40,14 +43,30 @@ pub struct AnalyticsService {
     salts: Salts,
     retention: TimeDelta,
     bots: Bots,
+    top_paths: ReadCache<TopPaths>,
 }
+
+/// Paths and how often each was viewed, most viewed first.
+type TopPaths = Vec<(String, i64)>;
 
 impl AnalyticsService {
     /// A service on a database and the accounts in it. It writes page views until its last clone is dropped.
-    pub fn new(database: Database, accounts: Accounts, settings: &AnalyticsSettings, environment: Environment) -> Self {
-        let queue = Queue::start(database.clone());
+    pub fn new(
+        database: Database,
+        accounts: Accounts,
+        cache: Option<Cache>,
+        settings: &AnalyticsSettings,
+        environment: Environment,
+    ) -> Self {
+        let top_paths = ReadCache::new(cache);
+        let queue = Queue::start(database.clone(), top_paths.clone());
         let (salts, bots, retention) = (Salts::default(), Bots::default(), settings.retention());
-        Self { database, accounts, environment, queue, salts, retention, bots }
+        Self { database, accounts, environment, queue, salts, retention, bots, top_paths }
+    }
+
+    /// What goes on beside answering requests, until it is told to stop.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        tokio::join!(self.maintain(shutdown.clone()), self.top_paths.clone().run(shutdown));
     }
 
     /// Adds what it measures to a service's measurements.

@@ -18,7 +18,7 @@ const FORGET: i64 = 20_000;
 
 impl AnalyticsService {
     /// Looks after the tables until it is told to stop; any number of processes may.
-    pub async fn maintain(&self, shutdown: CancellationToken) {
+    pub(crate) async fn maintain(&self, shutdown: CancellationToken) {
         loop {
             let pause = match self.tidy().await {
                 Ok(()) => INTERVAL,

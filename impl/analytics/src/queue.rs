@@ -15,6 +15,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use crate::TopPaths;
+use crate::read_cache::ReadCache;
 use crate::storage::{self, Known, Stored, View};
 
 /// Rows of a batch; larger ones are not stored any faster.
@@ -94,13 +96,19 @@ impl Collector for Waiting {
 
 impl Queue {
     /// A queue with its writers.
-    pub(crate) fn start(database: Database) -> Self {
+    pub(crate) fn start(database: Database, answers: ReadCache<TopPaths>) -> Self {
         // Jobs are bounded by their rows, of which each has at least one.
         let (jobs, waiting) = mpsc::channel(MOST_ROWS);
         let (waiting, known, load) =
             (Arc::new(Mutex::new(waiting)), Arc::new(Known::default()), Arc::new(Load::default()));
         for _ in 0..WRITERS {
-            tokio::spawn(write(database.clone(), Arc::clone(&waiting), Arc::clone(&known), Arc::clone(&load)));
+            let writer = Writer {
+                database: database.clone(),
+                known: Arc::clone(&known),
+                answers: answers.clone(),
+                load: Arc::clone(&load),
+            };
+            tokio::spawn(write(writer, Arc::clone(&waiting)));
         }
         Self { jobs, load }
     }
@@ -137,32 +145,47 @@ fn weight(view: &View) -> usize {
     size_of::<View>() + view.path.len() + view.referrer.as_ref().map_or(0, String::len) + 64
 }
 
-async fn write(database: Database, waiting: Arc<Mutex<mpsc::Receiver<Job>>>, known: Arc<Known>, load: Arc<Load>) {
+struct Writer {
+    database: Database,
+    known: Arc<Known>,
+    answers: ReadCache<TopPaths>,
+    load: Arc<Load>,
+}
+
+impl Writer {
+    async fn store(&self, views: &[View]) -> Result<Vec<Stored>> {
+        let stored = storage::insert(&self.database, &self.known, views).await?;
+        // Before anybody is told: whoever knows of it also sees it counted.
+        self.answers.changed();
+        Ok(stored)
+    }
+}
+
+async fn write(writer: Writer, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
     while let Some(jobs) = gather(&mut *waiting.lock().await).await {
         let views: Vec<View> = jobs.iter().flat_map(|job| job.views.iter().cloned()).collect();
-        load.batches().observe(views.len() as f64);
-        match storage::insert(&database, &known, &views).await {
+        writer.load.batches().observe(views.len() as f64);
+        match writer.store(&views).await {
             Ok(stored) => {
                 let mut stored = stored.into_iter();
                 for job in jobs {
                     let mine = stored.by_ref().take(job.views.len()).collect();
-                    settle(&load, job, Ok(mine));
+                    settle(&writer.load, job, Ok(mine));
                 }
             }
             // Away or busy: everybody is told, and comes again.
             Err(error) if error.is_unavailable() => {
                 tracing::warn!(%error, rows = views.len(), "page views cannot be stored");
                 for job in jobs {
-                    let away =
-                        Problem::unavailable("database_unavailable", "Page views cannot be stored now; try again.", 1);
-                    settle(&load, job, Err(away.into()));
+                    let detail = "Page views cannot be stored now; try again.";
+                    settle(&writer.load, job, Err(Problem::unavailable("database_unavailable", detail, 1).into()));
                 }
             }
             // Something is wrong with one of them: each request alone, so that its neighbours go on.
             Err(_) => {
                 for job in jobs {
-                    let stored = storage::insert(&database, &known, &job.views).await;
-                    settle(&load, job, stored);
+                    let stored = writer.store(&job.views).await;
+                    settle(&writer.load, job, stored);
                 }
             }
         }

@@ -161,8 +161,10 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let cache = Cache::new(&settings.redis, "shop:")?;
         let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
         let environment = settings.app.environment;
-        let views =
-            own.analytics.map(|own| AnalyticsService::new(database.clone(), accounts.clone(), own, environment));
+        let views_cache = Cache::new(&settings.redis, "analytics:")?;
+        let views = own.analytics.map(|own| {
+            AnalyticsService::new(database.clone(), accounts.clone(), views_cache.clone(), own, environment)
+        });
         let services = roles
             .iter()
             .map(|(role, port)| {
@@ -206,7 +208,7 @@ impl Background {
                 }
                 (Role::Analytics, _, Some(views)) => {
                     let end = shutdown.clone();
-                    tasks.spawn(async move { views.maintain(end).await });
+                    tasks.spawn(async move { views.run(end).await });
                 }
                 _ => {}
             }

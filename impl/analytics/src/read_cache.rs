@@ -1,0 +1,264 @@
+//! Answers that are asked for again and again, kept in memory and, for other processes, in Redis.
+//!
+//! An answer is good for less than a second, and only for as long as nothing was stored since it was computed: every commit
+//! of this process raises a generation, and whoever asks gets an answer that is no older than the generation he found. Of
+//! many who ask at once one computes. Other processes hear of a commit through Redis; when they do not, the second bounds
+//! what they miss. Without Redis everything works the same, process by process.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use deadpool_redis::redis;
+use futures_util::StreamExt as _;
+use platform::{Cache, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// No answer is older than this.
+const OLDEST: Duration = Duration::from_secs(1);
+/// Answers are renewed at an age between this and [`OLDEST`], so that not all are renewed at once.
+const YOUNGEST: Duration = Duration::from_millis(700);
+/// Questions a process remembers the answers of.
+const MOST: usize = 10_000;
+/// After Redis could not be listened to.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers of one kind of question. Clones are one.
+#[derive(Clone)]
+pub(crate) struct ReadCache<T>(Arc<Inner<T>>);
+
+struct Inner<T> {
+    cache: Option<Cache>,
+    /// Raised by every commit that may change an answer.
+    generation: AtomicU64,
+    /// The generation that was told to other processes.
+    announced: AtomicU64,
+    changed: Notify,
+    /// What this process calls itself, so that it does not listen to itself.
+    name: String,
+    entries: Mutex<HashMap<String, Arc<Entry<T>>>>,
+}
+
+struct Entry<T> {
+    answer: RwLock<Option<Answer<T>>>,
+    /// Held by the one who computes.
+    flight: tokio::sync::Mutex<()>,
+}
+
+struct Answer<T> {
+    generation: u64,
+    until: Instant,
+    value: Arc<T>,
+}
+
+impl<T> Entry<T> {
+    fn answer(&self, generation: u64) -> Option<Arc<T>> {
+        let answer = self.answer.read().unwrap_or_else(PoisonError::into_inner);
+        let good = |answer: &&Answer<T>| answer.generation >= generation && answer.until > Instant::now();
+        answer.as_ref().filter(good).map(|answer| Arc::clone(&answer.value))
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
+    pub(crate) fn new(cache: Option<Cache>) -> Self {
+        let (generation, announced) = (AtomicU64::new(1), AtomicU64::new(1));
+        let (changed, name, entries) = (Notify::new(), format!("{:016x}", rand::random::<u64>()), Mutex::default());
+        Self(Arc::new(Inner { cache, generation, announced, changed, name, entries }))
+    }
+
+    /// To be called after a commit that may change an answer, and before anybody is told of the commit.
+    pub(crate) fn changed(&self) {
+        self.0.generation.fetch_add(1, Ordering::AcqRel);
+        self.0.changed.notify_one();
+    }
+
+    /// The answer to a question, computed if no kept one will do.
+    ///
+    /// # Errors
+    /// What computing failed with.
+    pub(crate) async fn get<F>(&self, question: &str, compute: impl FnOnce() -> F) -> Result<Arc<T>>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let found = self.0.generation.load(Ordering::Acquire);
+        let entry = self.entry(question);
+        if let Some(answer) = entry.answer(found) {
+            return Ok(answer);
+        }
+        let _flight = entry.flight.lock().await;
+        if let Some(answer) = entry.answer(found) {
+            return Ok(answer);
+        }
+        let generation = self.0.generation.load(Ordering::Acquire);
+        let (age, value, shared) = match self.shared(question, generation).await {
+            (Some((age, value)), shared) => (age, value, shared),
+            (None, shared) => (Duration::ZERO, compute().await?, shared),
+        };
+        let value = Arc::new(value);
+        if age.is_zero()
+            && let Some(shared) = shared
+        {
+            self.share(question, shared, &value).await;
+        }
+        let until = Instant::now() + rand::random_range(YOUNGEST..OLDEST).saturating_sub(age);
+        let answer = Answer { generation, until, value: Arc::clone(&value) };
+        *entry.answer.write().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        Ok(value)
+    }
+
+    fn entry(&self, question: &str) -> Arc<Entry<T>> {
+        let mut entries = self.entries();
+        if let Some(entry) = entries.get(question) {
+            return Arc::clone(entry);
+        }
+        if entries.len() >= MOST {
+            // Whoever holds one goes on with it.
+            entries.clear();
+        }
+        let entry = Arc::new(Entry { answer: RwLock::new(None), flight: tokio::sync::Mutex::new(()) });
+        entries.insert(question.to_owned(), Arc::clone(&entry));
+        entry
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Arc<Entry<T>>>> {
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What another process has computed, with its age, if nothing was stored since; and the generation that all processes
+    /// share, under which a new answer may be kept.
+    async fn shared(&self, question: &str, generation: u64) -> (Option<(Duration, T)>, Option<i64>) {
+        // What this process has stored and not told yet must not be missed.
+        if self.0.announced.load(Ordering::Acquire) < generation {
+            return (None, None);
+        }
+        let Some(cache) = &self.0.cache else { return (None, None) };
+        let Ok(mut connection) = cache.connection().await else { return (None, None) };
+        let mut command = redis::cmd("MGET");
+        command.arg(cache.key("generation")).arg(cache.key(question));
+        let kept: Result<(Option<i64>, Option<String>), _> = command.query_async(&mut connection).await;
+        let Ok((shared, kept)) = kept else { return (None, None) };
+        let shared = shared.unwrap_or(0);
+        let answer = kept.and_then(|kept| {
+            let (head, value) = kept.split_once('\n')?;
+            let (under, at) = head.split_once(' ')?;
+            let age = now().checked_sub(Duration::from_micros(at.parse().ok()?))?;
+            let good = under.parse() == Ok(shared) && age < YOUNGEST && !age.is_zero();
+            good.then(|| serde_json::from_str(value).ok()).flatten().map(|value| (age, value))
+        });
+        (answer, Some(shared))
+    }
+
+    async fn share(&self, question: &str, shared: i64, value: &T) {
+        let Some(cache) = &self.0.cache else { return };
+        let (Ok(mut connection), Ok(text)) = (cache.connection().await, serde_json::to_string(value)) else { return };
+        let kept = format!("{shared} {}\n{text}", now().as_micros());
+        let mut command = redis::cmd("SET");
+        command.arg(cache.key(question)).arg(kept).arg("PX").arg(OLDEST.as_millis() as u64);
+        // Not kept, then.
+        let _ = command.query_async::<()>(&mut connection).await;
+    }
+
+    /// Tells other processes what is stored here, and hears what is stored there, until it is told to stop.
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = self.tell() => {}
+            () = self.hear() => {}
+        }
+    }
+
+    async fn tell(&self) {
+        loop {
+            self.0.changed.notified().await;
+            let generation = self.0.generation.load(Ordering::Acquire);
+            if self.announce().await.is_some() {
+                self.0.announced.fetch_max(generation, Ordering::AcqRel);
+            } else {
+                tokio::time::sleep(PAUSE).await;
+                self.0.changed.notify_one();
+            }
+        }
+    }
+
+    async fn announce(&self) -> Option<()> {
+        let cache = self.0.cache.as_ref()?;
+        let mut connection = cache.connection().await.ok()?;
+        let mut commands = redis::pipe();
+        commands.cmd("INCR").arg(cache.key("generation")).ignore();
+        commands.cmd("PUBLISH").arg(cache.key("stored")).arg(&self.0.name).ignore();
+        commands.query_async::<()>(&mut connection).await.ok()
+    }
+
+    async fn hear(&self) {
+        let Some(cache) = &self.0.cache else { return std::future::pending().await };
+        loop {
+            if let Ok(mut listener) = cache.listener().await
+                && listener.subscribe(cache.key("stored")).await.is_ok()
+            {
+                let mut news = listener.on_message();
+                while let Some(message) = news.next().await {
+                    if message.get_payload::<String>().is_ok_and(|name| name == self.0.name) {
+                        continue;
+                    }
+                    // Told already, by whoever stored it.
+                    let generation = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
+                    let before = generation - 1;
+                    let _ = self.0.announced.compare_exchange(before, generation, Ordering::AcqRel, Ordering::Relaxed);
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Processes compare their clocks only to find out whether an answer is older than a second.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_many_who_ask_at_once_one_computes() {
+        let (cache, computed) = (ReadCache::<u64>::new(None), Arc::new(AtomicUsize::new(0)));
+        let asks = (0..1_000).map(|_| {
+            let (cache, computed) = (cache.clone(), Arc::clone(&computed));
+            tokio::spawn(async move {
+                let compute = || async {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    computed.fetch_add(1, Ordering::Relaxed);
+                    Ok(7)
+                };
+                cache.get("question", compute).await.map(|answer| *answer).ok()
+            })
+        });
+        for answer in futures_util::future::join_all(asks).await {
+            assert_eq!(answer.ok().flatten(), Some(7));
+        }
+        assert_eq!(computed.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_gets_an_answer_from_before_what_he_knows_was_stored() {
+        let cache = ReadCache::<u64>::new(None);
+        let ask = async |value| cache.get("question", || async move { Ok(value) }).await.map(|answer| *answer).ok();
+        assert_eq!(ask(1).await, Some(1));
+        assert_eq!(ask(2).await, Some(1));
+        cache.changed();
+        assert_eq!(ask(3).await, Some(3));
+        assert_eq!(cache.get("other", || async { Ok(4) }).await.map(|answer| *answer).ok(), Some(4));
+        // A failure is nobody's answer.
+        cache.changed();
+        let failed = cache.get("question", || async { Err(platform::Error::internal("no")) }).await;
+        assert!(failed.is_err());
+        assert_eq!(ask(5).await, Some(5));
+    }
+}
