@@ -20,6 +20,7 @@ mod frozen;
 mod held_connections;
 mod network;
 mod oversell;
+mod page_views;
 mod poison;
 mod postgres;
 mod redis;

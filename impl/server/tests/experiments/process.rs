@@ -19,6 +19,7 @@ pub const FAREWELL: Duration = Duration::from_secs(25);
 pub enum Role {
     Shop,
     Worker,
+    Analytics,
 }
 
 /// A process that runs, or did.
@@ -64,6 +65,7 @@ impl Process {
         command.arg(match self.role {
             Role::Shop => "shop",
             Role::Worker => "worker",
+            Role::Analytics => "analytics",
         });
         command.env("PORT", self.port.to_string()).stdout(self.writer()).stderr(self.writer());
         process::own_group(&mut command);
