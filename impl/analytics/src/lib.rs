@@ -4,18 +4,26 @@
 //! counts are exact at every instant.
 
 mod bots;
+mod breakdown;
 mod erase;
+mod export;
 mod ingest;
+mod live;
 mod maintenance;
 mod queries;
 mod queue;
 mod read_cache;
+mod seed_rows;
 mod seeding;
 mod settings;
 mod storage;
+mod time_buckets;
+mod time_series;
+mod top_paths;
 mod user_agent;
 mod users;
 mod visitor;
+mod window;
 
 use chrono::TimeDelta;
 use contract::Service;
@@ -26,6 +34,7 @@ use platform::{Cache, Database, Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::bots::Bots;
+use crate::live::Live;
 use crate::queue::Queue;
 use crate::read_cache::ReadCache;
 use crate::visitor::Salts;
@@ -44,6 +53,7 @@ pub struct AnalyticsService {
     retention: TimeDelta,
     bots: Bots,
     top_paths: ReadCache<TopPaths>,
+    live: Live,
 }
 
 /// Paths and how often each was viewed, most viewed first.
@@ -61,7 +71,8 @@ impl AnalyticsService {
         let top_paths = ReadCache::new(cache);
         let queue = Queue::start(database.clone(), top_paths.clone());
         let (salts, bots, retention) = (Salts::default(), Bots::default(), settings.retention());
-        Self { database, accounts, environment, queue, salts, retention, bots, top_paths }
+        let live = Live::new(database.clone());
+        Self { database, accounts, environment, queue, salts, retention, bots, top_paths, live }
     }
 
     /// What goes on beside answering requests, until it is told to stop.

@@ -1,7 +1,84 @@
 //! Handlers of analytics.
 
-use analytics_api::apis::analytics::Analytics;
+use std::time::Duration;
 
-use crate::AnalyticsService;
+use analytics_api::apis::analytics::{
+    Analytics, ExportPageViewsParams, ExportPageViewsResponse, GetBreakdownParams, GetBreakdownResponse,
+    GetTimeSeriesParams, GetTimeSeriesResponse, GetTopPathsParams, GetTopPathsResponse, GetTopPathsSlowParams,
+    GetTopPathsSlowResponse, GetUniquesParams, GetUniquesResponse, StreamLiveParams, StreamLiveResponse,
+};
+use analytics_api::models::Uniques;
+use chrono_tz::Tz;
+use contract::Problem;
+use platform::Result;
+use platform::identity::Principal;
 
-impl Analytics for AnalyticsService {}
+use crate::window::Window;
+use crate::{AnalyticsService, breakdown, export, time_buckets, time_series, top_paths};
+
+/// Most points of a time series.
+const POINTS: usize = 10_000;
+
+impl Analytics for AnalyticsService {
+    async fn get_top_paths_slow(&self, params: GetTopPathsSlowParams) -> Result<GetTopPathsSlowResponse> {
+        let body = match Window::of(params.start, params.end) {
+            Some(window) => top_paths::from_rows(self.database.reads(), window, params.limit).await?,
+            None => Vec::new(),
+        };
+        Ok(GetTopPathsSlowResponse::Ok(body))
+    }
+
+    async fn get_top_paths(&self, params: GetTopPathsParams) -> Result<GetTopPathsResponse> {
+        let body = match Window::of(params.start, params.end) {
+            Some(window) => top_paths::from_counts(self.database.reads(), window, params.limit).await?,
+            None => Vec::new(),
+        };
+        Ok(GetTopPathsResponse::Ok(body))
+    }
+
+    async fn get_time_series(&self, params: GetTimeSeriesParams) -> Result<GetTimeSeriesResponse> {
+        let zone: Tz = params
+            .time_zone
+            .parse()
+            .map_err(|_| Problem::not_found("time_zone_not_found", "There is no such time zone."))?;
+        let path = params.path.as_deref();
+        let start = match params.start {
+            None => time_series::first_view(self.database.reads(), path).await?,
+            start => start,
+        };
+        let window = start.and_then(|start| Window::of(Some(start), params.end));
+        let Some(window) = window else { return Ok(GetTimeSeriesResponse::Ok(Vec::new())) };
+        let beginnings = time_buckets::beginnings(window, params.interval, zone, POINTS).ok_or_else(|| {
+            Problem::conflict("window_too_large", "The window has more than 10000 points; ask for wider ones.")
+        })?;
+        let body = time_series::counts(self.database.reads(), window, beginnings, path).await?;
+        Ok(GetTimeSeriesResponse::Ok(body))
+    }
+
+    async fn get_uniques(&self, params: GetUniquesParams) -> Result<GetUniquesResponse> {
+        let body = match Window::of(params.start, params.end) {
+            Some(window) => breakdown::uniques(self.database.reads(), window, params.path.as_deref()).await?,
+            None => Uniques { visitors: 0, users: 0 },
+        };
+        Ok(GetUniquesResponse::Ok(body))
+    }
+
+    async fn get_breakdown(&self, params: GetBreakdownParams) -> Result<GetBreakdownResponse> {
+        let GetBreakdownParams { dimension, start, end, path, limit } = params;
+        let body = match Window::of(start, end) {
+            Some(window) => breakdown::by(self.database.reads(), dimension, window, path.as_deref(), limit).await?,
+            None => Vec::new(),
+        };
+        Ok(GetBreakdownResponse::Ok(body))
+    }
+
+    async fn stream_live(&self, params: StreamLiveParams) -> Result<StreamLiveResponse> {
+        let patience = Duration::from_secs(u64::try_from(params.seconds).unwrap_or(1));
+        Ok(StreamLiveResponse::Ok(self.live.events(patience).await?))
+    }
+
+    async fn export_page_views(&self, _: Principal, params: ExportPageViewsParams) -> Result<ExportPageViewsResponse> {
+        let window = Window::of(params.start, params.end);
+        Ok(ExportPageViewsResponse::Ok(export::csv(self.database.clone(), window, params).await?))
+    }
+}

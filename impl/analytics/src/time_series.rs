@@ -1,0 +1,79 @@
+//! Views over time, from the counts of minutes, hours and days.
+
+use analytics_api::models::TimePoint;
+use chrono::{DateTime, Utc};
+use platform::Result;
+use sqlx::postgres::PgExecutor;
+
+use crate::window::{Piece, Window, beginning};
+
+/// When the first view of all, or of a path, was: the minute of it. Nothing when there is none.
+pub(crate) async fn first_view(db: impl PgExecutor<'_>, path: Option<&str>) -> Result<Option<DateTime<Utc>>> {
+    // Of a path: its first day, then the first minute of that.
+    const SQL: &str = "SELECT CASE WHEN $1::text IS NULL \
+             THEN (SELECT min(start) FROM path_counts WHERE minutes = 1) \
+             ELSE (WITH day AS ( \
+                 SELECT p.id, (SELECT min(start) FROM path_counts WHERE minutes = 1440 AND path_id = p.id) AS start \
+                 FROM paths p WHERE p.path = $1 \
+             ) SELECT min(c.start) FROM day d JOIN path_counts c ON c.minutes = 1 AND c.path_id = d.id \
+                 AND c.start >= d.start AND c.start < d.start + interval '1 day') END";
+    Ok(sqlx::query_scalar(SQL).bind(path).fetch_one(db).await?)
+}
+
+/// How often all paths, or one, were viewed from each of these times to the next one; the last ends with the window. The
+/// first may be before the window, which then begins in the middle.
+pub(crate) async fn counts(
+    db: impl PgExecutor<'_>,
+    window: Window,
+    beginnings: Vec<DateTime<Utc>>,
+    path: Option<&str>,
+) -> Result<Vec<TimePoint>> {
+    // Each span is looked up by itself: an index range, whatever the planner believes about all of them together.
+    const SQL: &str = "SELECT place, sum(views)::bigint FROM ( \
+             SELECT width_bucket(c.start, $1::timestamptz[]) AS place, c.views \
+             FROM unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) AS span (minutes, start, ends) \
+             CROSS JOIN LATERAL (SELECT start, views FROM path_counts \
+                 WHERE minutes = span.minutes AND start >= span.start AND start < span.ends \
+                     AND ($9::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $9))) c \
+             UNION ALL SELECT width_bucket(created_at, $1), 1 FROM page_views \
+             WHERE bot IS NULL AND created_at >= $5 AND created_at < $6 \
+                 AND ($9::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $9)) \
+             UNION ALL SELECT width_bucket(created_at, $1), 1 FROM page_views \
+             WHERE bot IS NULL AND created_at >= $7 AND created_at < $8 \
+                 AND ($9::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $9)) \
+         ) viewed GROUP BY place";
+    let (rows, counted): (Vec<Piece>, Vec<Piece>) =
+        spans(window, &beginnings).into_iter().partition(|piece| piece.width == 0);
+    let widths: Vec<i16> = counted.iter().map(|piece| i16::try_from(piece.width).unwrap_or_default()).collect();
+    let starts: Vec<_> = counted.iter().map(|piece| piece.start).collect();
+    let ends: Vec<_> = counted.iter().map(|piece| piece.end).collect();
+    let mut query = sqlx::query_as(SQL).bind(&beginnings).bind(widths).bind(starts).bind(ends);
+    for place in 0..2 {
+        let (start, end) = rows.get(place).map_or_else(|| (beginning(), beginning()), |piece| (piece.start, piece.end));
+        query = query.bind(start).bind(end);
+    }
+    let viewed: Vec<(i32, i64)> = query.bind(path).fetch_all(db).await?;
+    let mut points: Vec<TimePoint> = beginnings.into_iter().map(|start| TimePoint { start, count: 0 }).collect();
+    for (place, count) in viewed {
+        if let Some(point) = usize::try_from(place - 1).ok().and_then(|place| points.get_mut(place)) {
+            point.count = count;
+        }
+    }
+    Ok(points)
+}
+
+/// The pieces of all buckets; neighbours of one width, as most are, become one. Buckets begin with a minute, so that rows
+/// are counted at the two ends of the window only.
+fn spans(window: Window, beginnings: &[DateTime<Utc>]) -> Vec<Piece> {
+    let mut spans: Vec<Piece> = Vec::new();
+    for (place, begins) in beginnings.iter().enumerate() {
+        let end = beginnings.get(place + 1).map_or(window.end, |next| *next);
+        for piece in (Window { start: window.start.max(*begins), end }).pieces() {
+            match spans.last_mut() {
+                Some(last) if last.width == piece.width && last.end == piece.start => last.end = piece.end,
+                _ => spans.push(piece),
+            }
+        }
+    }
+    spans
+}

@@ -1,0 +1,152 @@
+//! Windows of time, and how one is cut into pieces that were counted already: whole days in the middle, then hours, then
+//! minutes, and at either end less than a minute that nobody has counted yet.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Widths of counts in minutes, widest first.
+const WIDTHS: [i64; 3] = [DAY, HOUR, MINUTE];
+pub(crate) const DAY: i64 = 1440;
+pub(crate) const HOUR: i64 = 60;
+pub(crate) const MINUTE: i64 = 1;
+
+/// From `start` on, before `end`; never empty, and exact to the microsecond as Postgres is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) start: DateTime<Utc>,
+    pub(crate) end: DateTime<Utc>,
+}
+
+/// Part of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Counts of how many minutes it consists of; of none when its rows must be counted.
+    pub(crate) width: i64,
+    pub(crate) start: DateTime<Utc>,
+    pub(crate) end: DateTime<Utc>,
+}
+
+impl Window {
+    /// The window a request means: from the beginning and until now, when it does not say. Nothing when it is empty.
+    pub(crate) fn of(start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) -> Option<Self> {
+        let start = start.map_or_else(beginning, whole_micros);
+        let end = end.map_or_else(Utc::now, whole_micros);
+        (start < end).then_some(Self { start, end })
+    }
+
+    /// Its pieces in the order of time, none of them empty.
+    pub(crate) fn pieces(self) -> Vec<Piece> {
+        let mut pieces = Vec::with_capacity(7);
+        cut(self.start, self.end, &WIDTHS, &mut pieces);
+        pieces
+    }
+}
+
+/// Before any time that Postgres can hold.
+pub(crate) fn beginning() -> DateTime<Utc> {
+    const FIRST_DAY: i64 = -210_866_803_200;
+    DateTime::from_timestamp(FIRST_DAY, 0).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+/// The start of the span of so many minutes in which a time is.
+pub(crate) fn floor(time: DateTime<Utc>, minutes: i64) -> DateTime<Utc> {
+    let seconds = minutes * 60;
+    DateTime::from_timestamp(time.timestamp().div_euclid(seconds) * seconds, 0).unwrap_or(time)
+}
+
+fn ceil(time: DateTime<Utc>, minutes: i64) -> DateTime<Utc> {
+    let before = floor(time, minutes);
+    if before == time { time } else { before + TimeDelta::minutes(minutes) }
+}
+
+/// The next whole microsecond: of the times that Postgres holds the same ones are before it.
+fn whole_micros(time: DateTime<Utc>) -> DateTime<Utc> {
+    let rest = time.timestamp_subsec_nanos() % 1_000;
+    if rest == 0 { time } else { time + TimeDelta::nanoseconds(i64::from(1_000 - rest)) }
+}
+
+fn cut(start: DateTime<Utc>, end: DateTime<Utc>, widths: &[i64], pieces: &mut Vec<Piece>) {
+    let Some((&width, finer)) = widths.split_first() else {
+        if start < end {
+            pieces.push(Piece { width: 0, start, end });
+        }
+        return;
+    };
+    let (first, last) = (ceil(start, width), floor(end, width));
+    if first >= last {
+        return cut(start, end, finer, pieces);
+    }
+    cut(start, first, finer, pieces);
+    pieces.push(Piece { width, start: first, end: last });
+    cut(last, end, finer, pieces);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn time(text: &str) -> DateTime<Utc> {
+        text.parse().expect("a time")
+    }
+
+    fn pieces(start: &str, end: &str) -> Vec<(i64, DateTime<Utc>)> {
+        let window = Window::of(Some(time(start)), Some(time(end))).expect("a window");
+        window.pieces().iter().map(|piece| (piece.width, piece.start)).collect()
+    }
+
+    #[test]
+    fn days_are_in_the_middle_and_seconds_at_the_ends() {
+        let expected = [
+            (0, "2026-01-30T22:58:30Z"),
+            (MINUTE, "2026-01-30T22:59:00Z"),
+            (HOUR, "2026-01-30T23:00:00Z"),
+            (DAY, "2026-01-31T00:00:00Z"),
+            (HOUR, "2026-02-02T00:00:00Z"),
+            (MINUTE, "2026-02-02T01:00:00Z"),
+            (0, "2026-02-02T01:01:00Z"),
+        ];
+        let expected: Vec<_> = expected.map(|(width, start)| (width, time(start))).to_vec();
+        assert_eq!(pieces("2026-01-30T22:58:30Z", "2026-02-02T01:01:00.000001Z"), expected);
+    }
+
+    #[test]
+    fn without_a_whole_minute_rows_are_counted() {
+        let around = [(0, time("2026-01-30T23:59:30Z"))];
+        assert_eq!(pieces("2026-01-30T23:59:30Z", "2026-01-31T00:00:30Z"), around);
+    }
+
+    #[test]
+    fn a_window_that_ends_before_it_starts_is_none() {
+        let now = Some(Utc::now());
+        assert_eq!(Window::of(now, now), None);
+        assert_eq!(Window::of(Some(time("9999-12-31T23:59:59.9999999Z")), None), None);
+        assert!(Window::of(None, Some(time("0000-01-01T00:00:00Z"))).is_some());
+    }
+
+    proptest! {
+        /// Nothing is left out, nothing is there twice, and each piece begins and ends where counts of its width do.
+        #[test]
+        fn pieces_are_the_window(start in -62_167_219_200_000_000..253_402_300_799_999_999_i64, micros in 1..200_000_000_000_i64) {
+            let start = DateTime::from_timestamp_micros(start).expect("a time");
+            let window = Window { start, end: start + TimeDelta::microseconds(micros) };
+            let pieces = window.pieces();
+            let mut end = window.start;
+            for piece in &pieces {
+                prop_assert_eq!(piece.start, end);
+                prop_assert!(piece.start < piece.end);
+                if piece.width > 0 {
+                    prop_assert_eq!(floor(piece.start, piece.width), piece.start);
+                    prop_assert_eq!(floor(piece.end, piece.width), piece.end);
+                } else {
+                    prop_assert!(piece.end - piece.start < TimeDelta::minutes(2));
+                }
+                end = piece.end;
+            }
+            prop_assert_eq!(end, window.end);
+            for (width, most) in [(0, 2), (MINUTE, 2), (HOUR, 2), (DAY, 1)] {
+                prop_assert!(pieces.iter().filter(|piece| piece.width == width).count() <= most);
+            }
+        }
+    }
+}
