@@ -1,0 +1,75 @@
+//! Erasing: rows, events and counts go together.
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::world::{OPTIMIZED, View, World, time, view};
+
+const VISITOR: &str = "9f86d081884c7d65";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_as_if_it_had_never_been() {
+    let world = World::new().await;
+    let at = time("2026-01-31T23:59:30Z");
+    let mut views = Vec::new();
+    for n in 0..50 {
+        let at = at + TimeDelta::seconds(n * 7);
+        views.push(View { user: Some(7), bot: (n % 5 == 0).then_some("crawler"), ..view("/x", at) });
+        views.push(View { visitor: Some(VISITOR), ..view(if n == 0 { "/only" } else { "/x" }, at) });
+        views.push(View { user: Some(8), ..view("/x", at) });
+    }
+    world.store(&views).await;
+    assert_eq!(world.admin.delete("/api/p3/users/7/page-views").await.expect(200), json!({"erased": 50}));
+    world.verify().await;
+    assert_eq!(world.admin.delete("/api/p3/users/7/page-views").await.expect(200), json!({"erased": 0}));
+    let visitor = format!("/api/p3/visitors/{VISITOR}/page-views");
+    assert_eq!(world.admin.delete(&visitor).await.expect(200), json!({"erased": 50}));
+    assert_eq!(world.admin.delete(&visitor).await.expect(200), json!({"erased": 0}));
+    world.verify().await;
+    assert_eq!(world.ask(OPTIMIZED, &[]).await, json!([{"path": "/x", "count": 50}]));
+    assert_eq!(world.number("SELECT count(*) FROM page_view_events").await, 50);
+    assert_eq!(world.admin.delete("/api/p3/users/8/page-views").await.expect(200), json!({"erased": 50}));
+    assert_eq!(world.verify().await, 0, "counts of nothing are not kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_at_once_with_others_that_come_and_go() {
+    let world = World::new().await;
+    let at = time("2026-01-31T23:00:00Z");
+    let of = |user: i64| -> Vec<View> {
+        (0..6_000)
+            .map(|n| View {
+                user: Some(user),
+                ..view(if n % 2 == 0 { "/x" } else { "/y" }, at + TimeDelta::seconds(n))
+            })
+            .collect()
+    };
+    for user in [1, 2] {
+        world.store(&of(user)).await;
+    }
+    let (three, four) = (of(3), of(4));
+    // Twice the same user, another one, and two that come.
+    let erase = async |user: i64| {
+        world.admin.delete(&format!("/api/p3/users/{user}/page-views")).await.expect(200)["erased"].as_i64()
+    };
+    let (erased, other, ..) =
+        tokio::join!(join_all([erase(1), erase(1)]), erase(2), world.store(&three), world.store(&four));
+    assert_eq!(erased.into_iter().flatten().sum::<i64>(), 6_000);
+    assert_eq!(other, Some(6_000));
+    world.verify().await;
+    assert_eq!(
+        world.ask(OPTIMIZED, &[]).await,
+        json!([{"path": "/x", "count": 6_000}, {"path": "/y", "count": 6_000}])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn superusers_only() {
+    let world = World::new().await;
+    for path in ["/api/p3/users/7/page-views", "/api/p3/visitors/9f86d081884c7d65/page-views"] {
+        world.nobody.delete(path).await.expect_problem(401, "missing_token");
+        world.user.delete(path).await.expect_problem(403, "insufficient_scope");
+    }
+    world.admin.delete("/api/p3/visitors/somebody/page-views").await.expect_invalid("#/visitor");
+}

@@ -1,0 +1,65 @@
+//! Page views as CSV.
+
+use chrono::TimeDelta;
+
+use crate::world::{View, World, time, view, with_query};
+
+const EXPORT: &str = "/api/p3/analytics/export";
+const HEADING: &str = "id,created_at,path,user_id,country,referrer,device,visitor,bot\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_quoted_where_they_must_be() {
+    let world = World::new().await;
+    let full = View {
+        user: Some(2),
+        country: Some("DE"),
+        referrer: Some("example.com"),
+        device: Some("mobile"),
+        visitor: Some("9f86d081884c7d65"),
+        bot: Some("a, b"),
+        ..view("/a\"b\",\r\n", time("2026-01-31T09:30:00Z"))
+    };
+    world.store(&[full, view("/x", time("2026-01-31T09:30:00.000001Z"))]).await;
+    world
+        .database
+        .execute("UPDATE page_views SET id = 1 WHERE bot IS NOT NULL; UPDATE page_views SET id = 2 WHERE bot IS NULL")
+        .await;
+    let answer = world.admin.get(EXPORT).await;
+    assert_eq!(answer.header("content-type"), "text/csv");
+    let first = "1,2026-01-31T09:30:00Z,\"/a\"\"b\"\",\r\n\",2,DE,example.com,mobile,9f86d081884c7d65,\"a, b\"\r\n";
+    assert_eq!(answer.text, format!("{HEADING}{first}2,2026-01-31T09:30:00.000001Z,/x,,,,,,\r\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_goes_on_after_the_last_id() {
+    let world = World::new().await;
+    let at = time("2026-01-31T09:30:00Z");
+    // More than two pages, and out of order over three days.
+    let views: Vec<_> =
+        (0..4_500).map(|n| view(if n % 3 == 0 { "/x" } else { "/y" }, at - TimeDelta::hours(n * 7 % 60))).collect();
+    world.store(&views).await;
+    let ids = async |query: &[(&str, &str)]| -> Vec<i64> {
+        let answer = world.admin.get(&with_query(EXPORT, query)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let rows = answer.text.strip_prefix(HEADING).expect("a heading");
+        rows.lines().map(|row| row.split(',').next().and_then(|id| id.parse().ok()).expect("an id")).collect()
+    };
+    let all = ids(&[]).await;
+    assert_eq!(all.len(), 4_500);
+    assert!(all.is_sorted_by(|one, next| one < next));
+    let first = ids(&[("limit", "2001")]).await;
+    assert_eq!(first, all[..2_001]);
+    let rest = ids(&[("after_id", &first[2_000].to_string())]).await;
+    assert_eq!(rest, all[2_001..]);
+    assert_eq!(ids(&[("path", "/x")]).await.len(), 1_500);
+    assert_eq!(ids(&[("start", "2026-02-01")]).await, [0; 0]);
+    let now = [("start", "2026-01-31T09:30:00Z"), ("end", "2026-01-31T09:30:00.000001Z")];
+    assert_eq!(ids(&now).await.len(), 75);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn superusers_only() {
+    let world = World::new().await;
+    world.nobody.get(EXPORT).await.expect_problem(401, "missing_token");
+    world.user.get(EXPORT).await.expect_problem(403, "insufficient_scope");
+}

@@ -1,0 +1,11 @@
+//! What the analytics service does, asked over HTTP: every test starts it on a port and a database of its own.
+
+mod breakdown;
+mod erasing;
+mod export;
+mod live;
+mod random;
+mod seeding;
+mod time_series;
+mod top_paths;
+mod world;

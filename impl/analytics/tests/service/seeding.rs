@@ -1,0 +1,91 @@
+//! Made-up page views.
+
+use platform::settings::Environment;
+use serde_json::{Value, json};
+
+use crate::world::{OPTIMIZED, SEED, SLOW, World};
+
+const JOBS: &str = "/api/p3/analytics/seed-jobs";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_rows_are_there_with_their_counts() {
+    let world = World::new().await;
+    // More than one chunk, and twice: the second time paths and partitions are there.
+    for round in 1..=2 {
+        let answer = world.nobody.post_empty(&format!("{SEED}?rows=30001&unique_paths=20")).await.expect(200);
+        assert_eq!(answer, json!({"inserted": 30_001}));
+        assert_eq!(world.number("SELECT count(*) FROM page_views").await, round * 30_001);
+        world.verify().await;
+    }
+    let ranking = world.ask(OPTIMIZED, &[("limit", "100")]).await;
+    assert_eq!(world.ask(SLOW, &[("limit", "100")]).await, ranking);
+    let counts: Vec<i64> = ranking.as_array().expect("a list").iter().filter_map(|row| row["count"].as_i64()).collect();
+    assert_eq!((counts.len(), counts.iter().sum::<i64>()), (20, 60_002));
+    assert!(counts[0] > 3 * counts[19], "some paths are viewed much more often: {counts:?}");
+    let outside = "SELECT count(*) FROM page_views WHERE created_at > now() OR created_at < now() - interval '31 days'";
+    assert_eq!(world.number(outside).await, 0);
+    assert_eq!(world.number("SELECT count(*) FROM page_views_default").await, 0, "each day has its partition");
+    for known in ["country", "user_id", "device", "referrer", "visitor"] {
+        let (all, some) = (60_002, world.number(&format!("SELECT count({known}) FROM page_views")).await);
+        assert!(some > 0 && some < all, "{known}: {some}");
+    }
+    let malformed = "SELECT count(*) FROM page_views WHERE visitor !~ '^[0-9a-f]{16}$' OR country !~ '^[A-Z]{2}$'";
+    assert_eq!(world.number(malformed).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_paths_than_rows_are_no_trouble() {
+    let world = World::new().await;
+    let answer = world.nobody.post_empty(&format!("{SEED}?rows=1&unique_paths=10000")).await.expect(200);
+    assert_eq!(answer, json!({"inserted": 1}));
+    assert_eq!(world.verify().await, 3);
+    let answer = world.nobody.post_empty(&format!("{SEED}?rows=3&unique_paths=1")).await.expect(200);
+    assert_eq!(answer, json!({"inserted": 3}));
+    world.nobody.post_empty(&format!("{SEED}?rows=1000001")).await.expect_invalid("#/rows");
+    world.nobody.post_empty(&format!("{SEED}?unique_paths=0")).await.expect_invalid("#/unique_paths");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_tells_how_far_it_is() {
+    let world = World::new().await;
+    world.nobody.post_empty(&format!("{SEED}?rows=10&unique_paths=2")).await.expect(200);
+    let job = world.nobody.get(&format!("{JOBS}/1")).await.expect(200);
+    let state = |job: &Value| (job["state"].clone(), job["rows"].clone(), job["inserted"].clone());
+    assert_eq!(state(&job), (json!("done"), json!(10), json!(10)));
+    world.nobody.get(&format!("{JOBS}/2")).await.expect_problem(404, "seed_job_not_found");
+    // One whose process has died, and one that goes on.
+    world
+        .database
+        .execute(
+            "INSERT INTO seed_jobs (rows, paths, inserted, updated_at) \
+             VALUES (100, 1, 50, now() - interval '2 minutes'), (100, 1, 50, now() - interval '20 seconds')",
+        )
+        .await;
+    assert_eq!(state(&world.nobody.get(&format!("{JOBS}/2")).await.expect(200)).0, "failed");
+    assert_eq!(state(&world.nobody.get(&format!("{JOBS}/3")).await.expect(200)).0, "running");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_cannot_go_on_has_failed() {
+    let world = World::new().await;
+    world.database.execute("ALTER TABLE path_counts ADD CHECK (views < 10)").await;
+    world.nobody.post_empty(&format!("{SEED}?rows=1000&unique_paths=1")).await.expect_problem(500, "internal_error");
+    let job = world.nobody.get(&format!("{JOBS}/1")).await.expect(200);
+    assert_eq!((&job["state"], &job["inserted"]), (&json!("failed"), &json!(0)));
+    assert_eq!(world.number("SELECT count(*) FROM page_views").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_production_for_superusers_only() {
+    let world = World::of(Environment::Production).await;
+    let seed = format!("{SEED}?rows=1");
+    world.nobody.post_empty(&seed).await.expect_problem(401, "missing_token");
+    let refused = world.user.post_empty(&seed).await.expect_problem(403, "insufficient_scope");
+    assert_eq!(refused.header("www-authenticate"), r#"Bearer error="insufficient_scope", scope="superuser""#);
+    world.admin.post_empty(&seed).await.expect(200);
+    let job = format!("{JOBS}/1");
+    world.nobody.get(&job).await.expect_problem(401, "missing_token");
+    world.user.get(&job).await.expect_problem(403, "insufficient_scope");
+    world.admin.get(&job).await.expect(200);
+    assert_eq!(world.number("SELECT count(*) FROM page_views").await, 1);
+}
