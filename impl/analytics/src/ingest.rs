@@ -73,11 +73,16 @@ impl Ingest for AnalyticsService {
     }
 
     async fn erase_user(&self, _: Principal, params: EraseUserParams) -> Result<EraseUserResponse> {
-        erase::of_user(&self.database, params.user_id).await.map(EraseUserResponse::Ok)
+        let erased = erase::of_user(&self.database, params.user_id).await;
+        // Also when it could not be finished.
+        self.top_paths.changed();
+        erased.map(EraseUserResponse::Ok)
     }
 
     async fn erase_visitor(&self, _: Principal, params: EraseVisitorParams) -> Result<EraseVisitorResponse> {
-        erase::of_visitor(&self.database, params.visitor).await.map(EraseVisitorResponse::Ok)
+        let erased = erase::of_visitor(&self.database, params.visitor).await;
+        self.top_paths.changed();
+        erased.map(EraseVisitorResponse::Ok)
     }
 }
 

@@ -8,6 +8,7 @@ use analytics_api::apis::analytics::{
     GetTopPathsSlowResponse, GetUniquesParams, GetUniquesResponse, StreamLiveParams, StreamLiveResponse,
 };
 use analytics_api::models::Uniques;
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use contract::Problem;
 use platform::Result;
@@ -21,19 +22,27 @@ const POINTS: usize = 10_000;
 
 impl Analytics for AnalyticsService {
     async fn get_top_paths_slow(&self, params: GetTopPathsSlowParams) -> Result<GetTopPathsSlowResponse> {
-        let body = match Window::of(params.start, params.end) {
+        let ranking = match Window::of(params.start, params.end) {
             Some(window) => top_paths::from_rows(self.database.reads(), window, params.limit).await?,
             None => Vec::new(),
         };
-        Ok(GetTopPathsSlowResponse::Ok(body))
+        Ok(GetTopPathsSlowResponse::Ok(top_paths::body(&ranking)))
     }
 
     async fn get_top_paths(&self, params: GetTopPathsParams) -> Result<GetTopPathsResponse> {
-        let body = match Window::of(params.start, params.end) {
-            Some(window) => top_paths::from_counts(self.database.reads(), window, params.limit).await?,
-            None => Vec::new(),
+        let GetTopPathsParams { start, end, limit } = params;
+        let compute = || async move {
+            match Window::of(start, end) {
+                Some(window) => top_paths::from_counts(self.database.reads(), window, limit).await,
+                None => Ok(Vec::new()),
+            }
         };
-        Ok(GetTopPathsResponse::Ok(body))
+        // Microseconds are what Postgres compares by.
+        let place =
+            |time: Option<DateTime<Utc>>| time.map_or_else(String::new, |time| time.timestamp_micros().to_string());
+        let question = format!("top-paths:{}:{}:{limit}", place(start), place(end));
+        let ranking = self.top_paths.get(&question, compute).await?;
+        Ok(GetTopPathsResponse::Ok(top_paths::body(&ranking)))
     }
 
     async fn get_time_series(&self, params: GetTimeSeriesParams) -> Result<GetTimeSeriesResponse> {

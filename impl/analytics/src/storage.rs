@@ -52,19 +52,12 @@ pub(crate) struct Known {
 pub(crate) async fn insert(database: &Database, known: &Known, views: &[View]) -> Result<Vec<Stored>> {
     ensure_days(database, known, views).await?;
     let paths = path_ids(database, known, views).await?;
-    let mut stored = Vec::with_capacity(views.len());
-    for (id, created_at, duplicate) in insert_rows(database, columns(views, &paths)).await? {
-        stored.push((id, created_at, duplicate));
-    }
+    let stored = insert_rows(database, columns(views, &paths)).await?;
     found_elsewhere(database, views, stored).await
 }
 
 /// An event that another transaction has stored at the very moment is not in the statement's snapshot; it is now.
-async fn found_elsewhere(
-    database: &Database,
-    views: &[View],
-    stored: Vec<(Option<i64>, Option<DateTime<Utc>>, bool)>,
-) -> Result<Vec<Stored>> {
+async fn found_elsewhere(database: &Database, views: &[View], stored: Vec<Row>) -> Result<Vec<Stored>> {
     const SQL: &str = "SELECT event_id, id, created_at FROM page_view_events WHERE event_id = ANY($1)";
     let missing: Vec<Uuid> =
         views.iter().zip(&stored).filter(|(_, (id, ..))| id.is_none()).map(|(view, _)| view.event_id).collect();
@@ -74,7 +67,7 @@ async fn found_elsewhere(
             sqlx::query_as(SQL).bind(missing).fetch_all(database.reads()).await?;
         found.extend(rows.into_iter().map(|(event, id, created_at)| (event, (id, created_at))));
     }
-    let place = |(view, row): (&View, (Option<i64>, Option<DateTime<Utc>>, bool))| match row {
+    let place = |(view, row): (&View, Row)| match row {
         (Some(id), Some(created_at), duplicate) => Ok(Stored { id, created_at, duplicate }),
         _ => match found.get(&view.event_id) {
             Some((id, created_at)) => Ok(Stored { id: *id, created_at: *created_at, duplicate: true }),
@@ -115,6 +108,7 @@ fn columns(views: &[View], paths: &[i64]) -> Arc<Columns> {
     Arc::new(columns)
 }
 
+/// Id and time of a row, if the statement knows them, and whether it is a repetition.
 type Row = (Option<i64>, Option<DateTime<Utc>>, bool);
 
 async fn insert_rows(database: &Database, rows: Arc<Columns>) -> Result<Vec<Row>> {

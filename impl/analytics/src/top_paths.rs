@@ -5,20 +5,20 @@ use chrono::{DateTime, Utc};
 use platform::Result;
 use sqlx::postgres::PgExecutor;
 
+use crate::TopPaths;
 use crate::window::{DAY, HOUR, MINUTE, Window, beginning};
 
 /// From every row of the window.
-pub(crate) async fn from_rows(db: impl PgExecutor<'_>, window: Window, limit: i64) -> Result<Vec<PathCount>> {
+pub(crate) async fn from_rows(db: impl PgExecutor<'_>, window: Window, limit: i64) -> Result<TopPaths> {
     const SQL: &str = "SELECT p.path, c.views FROM ( \
              SELECT path_id, count(*) AS views FROM page_views \
              WHERE bot IS NULL AND created_at >= $2 AND created_at < $3 GROUP BY path_id \
          ) c JOIN paths p ON p.id = c.path_id ORDER BY c.views DESC, p.path LIMIT $1";
-    let rows = sqlx::query_as(SQL).bind(limit).bind(window.start).bind(window.end).fetch_all(db).await?;
-    Ok(ranking(rows))
+    Ok(sqlx::query_as(SQL).bind(limit).bind(window.start).bind(window.end).fetch_all(db).await?)
 }
 
 /// From the counts of days, hours and minutes, and the rows of what is left at both ends: as few as a minute has.
-pub(crate) async fn from_counts(db: impl PgExecutor<'_>, window: Window, limit: i64) -> Result<Vec<PathCount>> {
+pub(crate) async fn from_counts(db: impl PgExecutor<'_>, window: Window, limit: i64) -> Result<TopPaths> {
     // One statement sees rows and counts of one instant. Paths are looked up when the ranking stands but for its ties.
     const SQL: &str = "WITH ranked AS ( \
              SELECT path_id, sum(views)::bigint AS views FROM ( \
@@ -45,9 +45,10 @@ pub(crate) async fn from_counts(db: impl PgExecutor<'_>, window: Window, limit: 
             query = query.bind::<DateTime<Utc>>(start).bind::<DateTime<Utc>>(end);
         }
     }
-    Ok(ranking(query.fetch_all(db).await?))
+    Ok(query.fetch_all(db).await?)
 }
 
-fn ranking(rows: Vec<(String, i64)>) -> Vec<PathCount> {
-    rows.into_iter().map(|(path, count)| PathCount { path, count }).collect()
+/// A ranking as it is answered.
+pub(crate) fn body(ranking: &TopPaths) -> Vec<PathCount> {
+    ranking.iter().map(|(path, count)| PathCount { path: path.clone(), count: *count }).collect()
 }
