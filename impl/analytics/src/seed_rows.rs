@@ -1,15 +1,18 @@
 //! The SQL of made-up page views: rows are made by the database, some ten thousand a transaction, with their counts.
 
 use analytics_api::models::{SeedJob, SeedJobState};
-use chrono::{DateTime, TimeDelta, Utc};
-use platform::{Columns, Database, Error, Result};
-use sqlx::Row as _;
+use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use platform::{Columns, Database, Error, Result, Transaction};
 use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
 
 use crate::window::Window;
 
 /// Rows of a transaction; its statement takes a fraction of the time statements have.
 const CHUNK: i64 = 25_000;
+const CHUNK_STEP: usize = CHUNK as usize;
+/// Transactions at once.
+const AT_ONCE: usize = 2;
 
 /// What a job makes.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +67,7 @@ fn job(row: &PgRow) -> sqlx::Result<SeedJob> {
 /// # Errors
 /// Those of the database; chunks that were inserted before stay.
 pub(crate) async fn insert_all(database: &Database, plan: Plan, changed: impl Fn()) -> Result<()> {
-    let days = (plan.window.end.date_naive() - plan.window.start.date_naive()).num_days();
-    for day in 0..=days {
-        let day = plan.window.start.date_naive() + TimeDelta::days(day);
+    for day in days_without_partition(database.reads(), plan.window).await? {
         database
             .write_once(move |mut tx| async move {
                 sqlx::query("SELECT ensure_page_views_of($1)").bind(day).execute(&mut *tx).await?;
@@ -75,14 +76,39 @@ pub(crate) async fn insert_all(database: &Database, plan: Plan, changed: impl Fn
             .await?;
     }
     let paths = database.write(move |mut tx| async move { path_ids(&mut tx, plan.paths).await }).await?;
-    let mut first = 0;
-    while first < plan.rows {
-        let (end, paths) = ((first + CHUNK).min(plan.rows), paths.clone());
-        database.write(move |mut tx| async move { insert_chunk(&mut tx, plan, first, end, paths).await }).await?;
-        changed();
-        first = end;
-    }
-    summarize(database, plan.window.start).await
+    let chunk = |first: i64| {
+        let paths = paths.clone();
+        let insert = move |mut tx: Transaction| async move {
+            let end = (first + CHUNK).min(plan.rows);
+            insert_chunk(&mut tx, plan, first, end, paths).await?;
+            add_progress(&mut tx, plan.job, end - first).await
+        };
+        let (insert, changed) = (database.write(insert), &changed);
+        async move {
+            insert.await?;
+            changed();
+            Ok::<_, Error>(())
+        }
+    };
+    stream::iter(chunks(plan.rows)).map(chunk).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    summarize(database, plan.window.start).await;
+    Ok(())
+}
+
+/// The first rows of all chunks, by turns from the two halves of the window: two that are inserted at once are far apart
+/// and have no count in common to wait for.
+fn chunks(rows: i64) -> Vec<i64> {
+    let all: Vec<i64> = (0..rows).step_by(CHUNK_STEP).collect();
+    let (early, late) = all.split_at(all.len().div_ceil(2));
+    let later = late.iter().map(Some).chain(std::iter::repeat(None));
+    early.iter().zip(later).flat_map(|(early, late)| [Some(early), late]).flatten().copied().collect()
+}
+
+async fn days_without_partition(db: impl PgExecutor<'_>, window: Window) -> Result<Vec<NaiveDate>> {
+    const SQL: &str = "SELECT day::date FROM generate_series($1::date, $2::date, interval '1 day') day \
+         WHERE to_regclass('page_views_' || to_char(day, 'YYYYMMDD')) IS NULL";
+    let query = sqlx::query_scalar(SQL).bind(window.start.date_naive()).bind(window.end.date_naive());
+    Ok(query.fetch_all(db).await?)
 }
 
 /// The numbers of the paths `/seed/page-1` and so on, in this order.
@@ -96,12 +122,13 @@ async fn path_ids(db: &mut PgConnection, paths: i64) -> Result<Vec<i64>> {
     if ids.is_empty() { Err(Error::internal("paths are missing")) } else { Ok(ids) }
 }
 
-/// Rows number `first` to `end` of a job, their counts, and the job's progress. Some paths are viewed much more often than
-/// others, and most views are by nobody who is known.
+/// Rows number `first` to `end` of a job and their counts. Some paths are viewed much more often than others, and most views
+/// are by nobody who is known.
 async fn insert_chunk(db: &mut PgConnection, plan: Plan, first: i64, end: i64, paths: Vec<i64>) -> Result<()> {
+    // Hours are added up from minutes and days from hours, which are fewer than rows.
     const SQL: &str = "WITH made AS ( \
              INSERT INTO page_views (path_id, user_id, country, created_at, event_id, referrer, device, visitor) \
-             SELECT ($5::bigint[])[1 + floor(cardinality($5) * random() ^ 2)::int], \
+             SELECT ($4::bigint[])[1 + floor(cardinality($4) * random() ^ 2)::int], \
                  CASE WHEN random() < 0.2 THEN 1 + floor(random() * 1000) END, \
                  ('{US,DE,IN,GB,FR,BR,JP,NL,NULL,NULL}'::text[])[1 + floor(random() * 10)::int], \
                  happened, gen_random_uuid(), \
@@ -109,19 +136,19 @@ async fn insert_chunk(db: &mut PgConnection, plan: Plan, first: i64, end: i64, p
                  ('{desktop,desktop,mobile,mobile,mobile,tablet,other,NULL}'::text[])[1 + floor(random() * 8)::int], \
                  CASE WHEN random() < 0.9 THEN lpad(to_hex( \
                      (extract(epoch FROM happened)::bigint / 86400) * 65536 + floor(random() * 20000)::bigint), 16, '0') END \
-             FROM (SELECT $6::timestamptz + ($7::timestamptz - $6) * ((n + random()) / $4) AS happened \
-                   FROM generate_series($2, $3 - 1) n) moment \
+             FROM (SELECT $5::timestamptz + ($6::timestamptz - $5) * ((n + random()) / $3) AS happened \
+                   FROM generate_series($1, $2 - 1) n) moment \
              RETURNING path_id, created_at \
-         ), counted AS ( \
-             INSERT INTO path_counts AS c (minutes, start, path_id, views) \
-             SELECT w.minutes, date_bin(w.minutes * interval '1 minute', m.created_at, 'epoch'), m.path_id, count(*) \
-             FROM made m CROSS JOIN (VALUES (1::smallint), (60::smallint), (1440::smallint)) AS w (minutes) \
-             GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 \
-             ON CONFLICT ON CONSTRAINT path_counts_pkey DO UPDATE SET views = c.views + excluded.views \
-         ) UPDATE seed_jobs SET inserted = $3, updated_at = now(), state = CASE WHEN $3 = rows THEN 'done' ELSE state END \
-         WHERE id = $1";
+         ), by_minute AS MATERIALIZED ( \
+             SELECT date_bin('1 minute', created_at, 'epoch') AS start, path_id, count(*) AS views FROM made GROUP BY 1, 2 \
+         ), by_hour AS MATERIALIZED ( \
+             SELECT date_bin('1 hour', start, 'epoch') AS start, path_id, sum(views) AS views FROM by_minute GROUP BY 1, 2 \
+         ), by_day AS ( \
+             SELECT date_bin('1 day', start, 'epoch') AS start, path_id, sum(views) AS views FROM by_hour GROUP BY 1, 2 \
+         ) INSERT INTO path_counts AS c (minutes, start, path_id, views) \
+         SELECT 1, * FROM by_minute UNION ALL SELECT 60, * FROM by_hour UNION ALL SELECT 1440, * FROM by_day \
+         ORDER BY 1, 2, 3 ON CONFLICT ON CONSTRAINT path_counts_pkey DO UPDATE SET views = c.views + excluded.views";
     sqlx::query(SQL)
-        .bind(plan.job)
         .bind(first)
         .bind(end)
         .bind(plan.rows)
@@ -133,28 +160,40 @@ async fn insert_chunk(db: &mut PgConnection, plan: Plan, first: i64, end: i64, p
     Ok(())
 }
 
+/// At the end of a transaction: until it is over, the job's other one waits here.
+async fn add_progress(db: &mut PgConnection, job: i64, rows: i64) -> Result<()> {
+    const SQL: &str = "UPDATE seed_jobs SET inserted = inserted + $2, updated_at = now(), \
+         state = CASE WHEN inserted + $2 = rows THEN 'done' ELSE state END WHERE id = $1";
+    sqlx::query(SQL).bind(job).bind(rows).execute(db).await?;
+    Ok(())
+}
+
 /// Has the index on time learn where the new rows are; else it would send readers through all of them until the next
-/// vacuum. Whoever else is at a partition's index does as much, so that nothing is waited for.
-async fn summarize(database: &Database, since: DateTime<Utc>) -> Result<()> {
-    const INDEXES: &str = "SELECT i.indexrelid::bigint FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+/// vacuum. When this fails, as when somebody else is at one of the indexes, that vacuum will do it.
+async fn summarize(database: &Database, since: DateTime<Utc>) {
+    const SQL: &str = "SELECT brin_summarize_new_values(i.indexrelid) \
+             FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
              JOIN pg_am a ON a.oid = c.relam AND a.amname = 'brin' \
              JOIN pg_inherits h ON h.inhrelid = i.indrelid AND h.inhparent = 'page_views'::regclass \
              JOIN pg_class t ON t.oid = i.indrelid WHERE t.relname >= 'page_views_' || to_char($1, 'YYYYMMDD')";
-    let indexes = sqlx::query(INDEXES).bind(since).fetch_all(database.reads()).await?;
-    for row in indexes {
-        let index: i64 = row.try_get(0)?;
-        let summarized = database
-            .write_once(move |mut tx| async move {
-                sqlx::query("SELECT brin_summarize_new_values($1::oid::regclass)")
-                    .bind(index)
-                    .execute(&mut *tx)
-                    .await?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = summarized {
-            tracing::debug!(%error, "an index is summarized by somebody else");
-        }
+    let summarize = move |mut tx: Transaction| async move {
+        sqlx::query(SQL).bind(since).execute(&mut *tx).await?;
+        Ok(())
+    };
+    if let Err(error) = database.write_once(summarize).await {
+        tracing::debug!(%error, "the index on time is not summarized");
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_in_one_chunk() {
+        assert_eq!(chunks(1), [0]);
+        assert_eq!(chunks(CHUNK), [0]);
+        assert_eq!(chunks(CHUNK + 1), [0, CHUNK]);
+        assert_eq!(chunks(4 * CHUNK + 1), [0, 3 * CHUNK, CHUNK, 4 * CHUNK, 2 * CHUNK]);
+    }
 }
