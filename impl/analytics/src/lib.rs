@@ -80,6 +80,12 @@ impl AnalyticsService {
         tokio::join!(self.maintain(shutdown.clone()), self.top_paths.clone().run(shutdown));
     }
 
+    /// To be called when page views came or went past this service: rankings from before are not answered any more. Without
+    /// it they are for a second.
+    pub fn changed(&self) {
+        self.top_paths.changed();
+    }
+
     /// Adds what it measures to a service's measurements.
     pub fn register(&self, metrics: &Metrics) {
         self.queue.load().register(metrics);

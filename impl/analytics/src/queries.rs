@@ -37,9 +37,9 @@ impl Analytics for AnalyticsService {
                 None => Ok(Vec::new()),
             }
         };
-        // Microseconds are what Postgres compares by.
-        let place =
-            |time: Option<DateTime<Utc>>| time.map_or_else(String::new, |time| time.timestamp_micros().to_string());
+        let place = |time: Option<DateTime<Utc>>| {
+            time.map_or_else(String::new, |time| format!("{}.{}", time.timestamp(), time.timestamp_subsec_nanos()))
+        };
         let question = format!("top-paths:{}:{}:{limit}", place(start), place(end));
         let ranking = self.top_paths.get(&question, compute).await?;
         Ok(GetTopPathsResponse::Ok(top_paths::body(&ranking)))

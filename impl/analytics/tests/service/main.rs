@@ -3,6 +3,7 @@
 mod breakdown;
 mod erasing;
 mod export;
+mod ingest;
 mod live;
 mod random;
 mod seeding;

@@ -35,6 +35,7 @@ pub struct World {
     pub admin: Client,
     /// Speaks to it as the demo user.
     pub user: Client,
+    service: AnalyticsService,
     /// Kept alive: it serves until it is dropped.
     _server: TestServer,
     // Last: the service's connections should be gone when the database is dropped.
@@ -71,11 +72,11 @@ impl World {
 
     pub async fn of(environment: Environment) -> Self {
         let database = TestDatabase::new().await;
-        let server = serve(&database, environment);
+        let (server, service) = serve(&database, environment);
         let nobody = server.client();
         let admin = nobody.login(LOGIN, "admin@example.com", "admin").await;
         let user = nobody.login(LOGIN, "user@example.com", "user").await;
-        Self { nobody, admin, user, _server: server, database }
+        Self { nobody, admin, user, service, _server: server, database }
     }
 
     /// Stores page views with what they add to the counts, in one transaction as everybody does. Each has an event that
@@ -112,6 +113,7 @@ impl World {
             .execute(&mut self.database.connect().await)
             .await
             .expect("the views are stored");
+        self.service.changed();
     }
 
     /// What is asked as anybody, answered with 200.
@@ -138,7 +140,7 @@ impl World {
     }
 }
 
-fn serve(database: &TestDatabase, environment: Environment) -> TestServer {
+fn serve(database: &TestDatabase, environment: Environment) -> (TestServer, AnalyticsService) {
     let settings = database.settings();
     let auth: AuthSettings = testkit::settings(&CHEAP);
     let db = Database::new(&settings, "analytics").expect("the URL is one");
@@ -147,7 +149,8 @@ fn serve(database: &TestDatabase, environment: Environment) -> TestServer {
     let description =
         Description { service: "analytics".into(), version: "test".into(), document: analytics::DOCUMENT };
     let service = AnalyticsService::new(db, accounts, None, &testkit::settings::<AnalyticsSettings>(&[]), environment);
-    TestServer::start(description, analytics::router(Arc::new(service)), needs, &[])
+    let router = analytics::router(Arc::new(service.clone()));
+    (TestServer::start(description, router, needs, &[]), service)
 }
 
 /// `path` with a query; the values are encoded.
