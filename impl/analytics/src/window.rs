@@ -41,6 +41,41 @@ impl Window {
     }
 }
 
+impl Window {
+    /// Fewer counts that come to the same: instead of 50 minutes, an hour without ten. Each piece is added or, where `true`
+    /// stands with it, taken away; none is empty. At most one of days, and two of each other width.
+    pub(crate) fn terms(self) -> Vec<(bool, Piece)> {
+        let Self { start, end } = self;
+        for (place, &width) in WIDTHS.iter().enumerate() {
+            if ceil(start, width) < floor(end, width) {
+                let (first, last) = (nearest(start, width), nearest(end, width));
+                let mut terms = vec![(false, Piece { width, start: first, end: last })];
+                walk(first, start, true, &WIDTHS[place + 1..], &mut terms);
+                walk(last, end, false, &WIDTHS[place + 1..], &mut terms);
+                return terms;
+            }
+        }
+        vec![(false, Piece { width: 0, start, end })]
+    }
+}
+
+/// From one time to another by ever smaller steps; steps back are of the opposite sign.
+fn walk(from: DateTime<Utc>, to: DateTime<Utc>, negative: bool, widths: &[i64], terms: &mut Vec<(bool, Piece)>) {
+    let mut here = from;
+    let steps = widths.iter().map(|&width| (width, nearest(to, width))).chain([(0, to)]);
+    for (width, next) in steps {
+        if here != next {
+            let piece = Piece { width, start: here.min(next), end: here.max(next) };
+            terms.push((negative != (next < here), piece));
+        }
+        here = next;
+    }
+}
+
+fn nearest(time: DateTime<Utc>, minutes: i64) -> DateTime<Utc> {
+    floor(time + TimeDelta::seconds(minutes * 30), minutes)
+}
+
 /// Before any time that Postgres can hold.
 pub(crate) fn beginning() -> DateTime<Utc> {
     const FIRST_DAY: i64 = -210_866_803_200;
@@ -82,6 +117,8 @@ fn cut(start: DateTime<Utc>, end: DateTime<Utc>, widths: &[i64], pieces: &mut Ve
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -146,6 +183,26 @@ mod tests {
             prop_assert_eq!(end, window.end);
             for (width, most) in [(0, 2), (MINUTE, 2), (HOUR, 2), (DAY, 1)] {
                 prop_assert!(pieces.iter().filter(|piece| piece.width == width).count() <= most);
+            }
+            // What is added and taken away comes to the same.
+            let terms = window.terms();
+            let mut length = 0;
+            for (negative, piece) in &terms {
+                let micros = (piece.end - piece.start).num_microseconds().expect("it is short");
+                prop_assert!(micros > 0 && (piece.width == 0 || floor(piece.start, piece.width) == piece.start));
+                length += if *negative { -micros } else { micros };
+            }
+            prop_assert_eq!(Some(length), (window.end - window.start).num_microseconds());
+            let edges: BTreeMap<_, i64> = terms.iter().fold(BTreeMap::new(), |mut edges, (negative, piece)| {
+                let sign = if *negative { -1 } else { 1 };
+                *edges.entry(piece.start).or_default() += sign;
+                *edges.entry(piece.end).or_default() -= sign;
+                edges
+            });
+            let edges: Vec<_> = edges.into_iter().filter(|(_, steps)| *steps != 0).collect();
+            prop_assert_eq!(edges, vec![(window.start, 1), (window.end, -1)]);
+            for (width, most) in [(0, 2), (MINUTE, 2), (HOUR, 2), (DAY, 1)] {
+                prop_assert!(terms.iter().filter(|(_, piece)| piece.width == width).count() <= most);
             }
         }
     }
