@@ -38,7 +38,8 @@ impl Seeding for AnalyticsService {
             job: id,
             rows: params.rows,
             paths: params.unique_paths,
-            window: Window { start: end - SPREAD, end },
+            // Nothing that would be dropped at once.
+            window: Window { start: end - SPREAD.min(self.retention), end },
         };
         let work = tokio::spawn(self.clone().run_job(plan));
         match timeout(PATIENCE, work).await {

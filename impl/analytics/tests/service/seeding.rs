@@ -1,5 +1,7 @@
 //! Made-up page views.
 
+use std::time::{Duration, Instant};
+
 use platform::settings::Environment;
 use serde_json::{Value, json};
 
@@ -63,6 +65,33 @@ async fn a_job_tells_how_far_it_is() {
         .await;
     assert_eq!(state(&world.nobody.get(&format!("{JOBS}/2")).await.expect(200)).0, "failed");
     assert_eq!(state(&world.nobody.get(&format!("{JOBS}/3")).await.expect(200)).0, "running");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_longer_than_a_request_goes_on_without_it() {
+    let world = World::new().await;
+    // Seven chunks, two at once: twelve seconds at least.
+    world
+        .database
+        .execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NULL; END $$; \
+             CREATE TRIGGER dawdle BEFORE UPDATE ON seed_jobs FOR EACH STATEMENT EXECUTE FUNCTION dawdle()",
+        )
+        .await;
+    let accepted = world.nobody.post_empty(&format!("{SEED}?rows=150001&unique_paths=5")).await;
+    let location = accepted.header("location").to_owned();
+    assert_eq!(location, format!("{JOBS}/1"));
+    let job = accepted.expect(202);
+    assert_eq!((&job["state"], &job["rows"]), (&json!("running"), &json!(150_001)));
+    let begun = Instant::now();
+    while world.nobody.get(&location).await.expect(200)["state"] == "running" {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is over in the end");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let job = world.nobody.get(&location).await.expect(200);
+    assert_eq!((&job["state"], &job["inserted"]), (&json!("done"), &json!(150_001)));
+    assert_eq!(world.number("SELECT count(*) FROM page_views").await, 150_001);
+    world.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
