@@ -84,7 +84,7 @@ async fn report(base: String, client: usize, history: Arc<Mutex<History>>, end: 
     let mut n = 0;
     while !end.is_cancelled() {
         n += 1;
-        let batch = if (n + client) % 4 == 0 { 20 } else { 1 };
+        let batch = if (n + client).is_multiple_of(4) { 20 } else { 1 };
         let views: Vec<(Uuid, Value)> = (0..batch)
             .map(|i| {
                 let id = Uuid::new_v4();
