@@ -1,7 +1,7 @@
 //! Handlers of orders.
 
 use contract::{Once, Problem};
-use platform::identity::Principal;
+use platform::identity::{Principal, caller_is_gone};
 use platform::{OnConstraint, Result};
 use shop_api::apis::orders::{
     CancelOrderParams, CancelOrderResponse, CreateOrderParams, CreateOrderResponse, GetOrderParams, GetOrderResponse,
@@ -109,8 +109,4 @@ fn refusal(there: bool) -> Problem {
 
 fn not_found() -> Problem {
     Problem::not_found("order_not_found", "There is no such order.")
-}
-
-fn caller_is_gone() -> Problem {
-    Problem::unauthorized("invalid_token", "The token's user does not exist any more.")
 }

@@ -12,7 +12,7 @@ mod tasks;
 mod user_queries;
 mod users;
 
-use contract::{Problem, Service};
+use contract::Service;
 use platform::Database;
 use platform::Error;
 use platform::identity::{Accounts, Principal};
@@ -40,9 +40,4 @@ impl Service for TasksService {
     async fn authenticate(&self, token: &str) -> Result<Principal, Error> {
         self.accounts.authenticate(token).await
     }
-}
-
-/// The answer to a caller who was deleted since the token was looked at.
-pub(crate) fn caller_is_gone() -> Problem {
-    Problem::unauthorized("invalid_token", "The token's user does not exist any more.")
 }

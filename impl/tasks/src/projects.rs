@@ -2,7 +2,7 @@
 
 use contract::{Problem, if_match};
 use platform::Transaction;
-use platform::identity::Principal;
+use platform::identity::{Principal, caller_is_gone};
 use platform::{OnConstraint, Result};
 use tasks_api::apis::projects::{
     CreateProjectResponse, DeleteProjectParams, DeleteProjectResponse, GetProjectParams, GetProjectResponse,
@@ -11,7 +11,7 @@ use tasks_api::apis::projects::{
 };
 use tasks_api::models::{ProjectCreate, ProjectDetail, ProjectUpdate};
 
-use crate::{TasksService, caller_is_gone, project_queries};
+use crate::{TasksService, project_queries};
 
 impl Projects for TasksService {
     async fn list_projects(&self, caller: Principal, params: ListProjectsParams) -> Result<ListProjectsResponse> {

@@ -4,7 +4,7 @@ use contract::{Problem, if_match};
 use platform::Result;
 use platform::Transaction;
 use platform::identity::users::{self, UserChange};
-use platform::identity::{NewUser, Principal};
+use platform::identity::{NewUser, Principal, caller_is_gone};
 use platform::user_model;
 use tasks_api::apis::users::{
     CreateUserResponse, DeleteUserParams, DeleteUserResponse, GetMeParams, GetMeResponse, GetUserParams,
@@ -13,7 +13,7 @@ use tasks_api::apis::users::{
 };
 use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
 
-use crate::{TasksService, caller_is_gone, user_queries};
+use crate::{TasksService, user_queries};
 
 impl Users for TasksService {
     async fn list_users(&self, _: Principal, params: ListUsersParams) -> Result<ListUsersResponse> {

@@ -10,5 +10,5 @@ pub mod users;
 pub use accounts::{AccessToken, Accounts, Principal, still_welcome};
 pub use passwords::{Passwords, Verdict};
 pub(crate) use tokens::refused;
-pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens};
+pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens, caller_is_gone};
 pub use users::{NewUser, User, UserChange};

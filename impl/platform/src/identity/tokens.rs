@@ -129,6 +129,11 @@ pub(crate) fn refused(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) 
     Problem::unauthorized("invalid_token", "The token is not, or no longer, good.").with_cause(why)
 }
 
+/// The answer to a caller who was deleted since the token was looked at.
+pub fn caller_is_gone() -> Problem {
+    Problem::unauthorized("invalid_token", "The token's user does not exist any more.")
+}
+
 /// Now, as tokens tell time.
 pub(crate) fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
