@@ -112,8 +112,8 @@ fn columns(views: &[View], paths: &[i64]) -> Arc<Columns> {
 type Row = (Option<i64>, Option<DateTime<Utc>>, bool);
 
 async fn insert_rows(database: &Database, rows: Arc<Columns>) -> Result<Vec<Row>> {
-    // Everybody who stores locks in the same order: events by their ids, then counts by width, time and path. Of an event
-    // that comes twice in one batch the first is stored.
+    // Everybody who stores locks events, and nothing else, in the order of their ids. Of an event that comes twice in one batch
+    // the first is stored.
     const SQL: &str = "WITH input AS ( \
              SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[], $6::boolean[], \
                                   $7::text[], $8::text[], $9::text[], $10::text[]) WITH ORDINALITY \
@@ -131,14 +131,12 @@ async fn insert_rows(database: &Database, rows: Arc<Columns>) -> Result<Vec<Row>
              SELECT id, path_id, user_id, country, created_at, event_id, referrer, device, visitor, bot FROM firsts \
              WHERE NOT named OR event_id IN (SELECT event_id FROM events) ORDER BY id \
              RETURNING id, path_id, created_at, event_id, bot \
-         ), counted AS ( \
-             INSERT INTO path_counts AS c (minutes, start, path_id, views) \
-             SELECT w.minutes, date_bin(w.minutes * interval '1 minute', s.created_at, 'epoch'), s.path_id, count(*) \
-             FROM stored s CROSS JOIN (VALUES (1::smallint), (60::smallint), (1440::smallint)) AS w (minutes) \
-             WHERE s.bot IS NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 \
-             ON CONFLICT ON CONSTRAINT path_counts_pkey DO UPDATE SET views = c.views + excluded.views \
+         ), counted AS MATERIALIZED ( \
+             SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM ( \
+                 SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM stored \
+                 WHERE bot IS NULL GROUP BY 1, 2) by_minute \
          ) SELECT coalesce(s.id, e.id), coalesce(s.created_at, e.created_at), s.id IS NULL OR f.place <> i.place \
-         FROM input i JOIN firsts f USING (event_id) LEFT JOIN stored s USING (event_id) \
+         FROM counted CROSS JOIN input i JOIN firsts f USING (event_id) LEFT JOIN stored s USING (event_id) \
          LEFT JOIN page_view_events e ON s.id IS NULL AND e.event_id = i.event_id ORDER BY i.place";
     // A transaction, and not the statement alone, because one that loses a deadlock is then done again.
     database
