@@ -23,6 +23,7 @@ mod time_series;
 mod top_paths;
 mod user_agent;
 mod users;
+pub mod verify;
 mod visitor;
 mod window;
 

@@ -20,6 +20,7 @@ pub mod page;
 mod reads;
 pub mod settings;
 pub mod telemetry;
+pub mod verification;
 
 pub use cache::{Cache, CacheError};
 pub use columns::Columns;

@@ -8,6 +8,7 @@ use platform::Database;
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::{AuthSettings, Environment};
+use platform::verification::Finding;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use testkit::{Client, TestDatabase, TestServer};
@@ -127,13 +128,9 @@ impl World {
 
     /// Counts are what the rows add up to, no more and no less; how many counts there are.
     pub async fn verify(&self) -> i64 {
-        const WRONG: &str = "WITH counted AS ( \
-                 SELECT w.m AS minutes, date_bin(w.m * interval '1 minute', created_at, 'epoch') AS start, path_id, \
-                     count(*) AS views \
-                 FROM page_views CROSS JOIN (VALUES (1), (15), (60), (240), (1440), (10080)) AS w (m) WHERE bot IS NULL GROUP BY 1, 2, 3 \
-             ) SELECT count(*) FROM counted r FULL JOIN path_counts c USING (minutes, start, path_id) \
-             WHERE r.views IS DISTINCT FROM c.views";
-        assert_eq!(self.number(WRONG).await, 0, "counts are not what the rows add up to");
+        for (check, finding) in analytics::verify::run(&self.database.settings()).await.expect("the checks are made") {
+            assert_eq!(finding, Finding::Holds, "{}", check.name);
+        }
         self.number("SELECT count(*) FROM path_counts").await
     }
 }
