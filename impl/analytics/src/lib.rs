@@ -1,7 +1,7 @@
 //! The analytics service: page views by durable insert, and what can be asked of them.
 //!
-//! Rows, the dictionary of their paths and the counts of each minute, hour and day are written in one transaction, so that
-//! counts are exact at every instant.
+//! Rows, the dictionary of their paths and the counts of each minute, hour, day and so on are written in one transaction, so
+//! that counts are exact at every instant.
 
 mod bots;
 mod breakdown;
@@ -13,6 +13,7 @@ mod maintenance;
 mod queries;
 mod queue;
 mod read_cache;
+mod rollups;
 mod seed_rows;
 mod seeding;
 mod settings;
@@ -77,7 +78,16 @@ impl AnalyticsService {
 
     /// What goes on beside answering requests, until it is told to stop.
     pub async fn run(&self, shutdown: CancellationToken) {
-        tokio::join!(self.maintain(shutdown.clone()), self.top_paths.clone().run(shutdown));
+        let merging = rollups::keep_merged(self.database.clone(), shutdown.clone());
+        tokio::join!(self.maintain(shutdown.clone()), merging, self.top_paths.clone().run(shutdown));
+    }
+
+    /// Merges what was added to the counts of each span of time: done by [`AnalyticsService::run`] all the time.
+    ///
+    /// # Errors
+    /// Those of the database; what was merged before stays merged.
+    pub async fn merge_counts(&self) -> Result<()> {
+        rollups::merge(&self.database, 1).await
     }
 
     /// To be called when page views came or went past this service: rankings from before are not answered any more. Without

@@ -138,8 +138,7 @@ impl Batch {
 type Ids = (Vec<i64>, Vec<i64>);
 
 async fn insert_rows(database: &Database, batch: &Arc<Batch>) -> Result<Ids> {
-    // The statement alone needs no BEGIN and COMMIT, between which others would wait for its counts. One that lost a
-    // deadlock has done nothing, and is done again.
+    // The statement alone needs neither BEGIN nor COMMIT. One that lost a deadlock has done nothing, and is done again.
     let alone = Arc::clone(batch);
     match database.write_once(move |mut tx| async move { insert_batch(&mut tx, &alone).await }).await {
         Err(error) if error.is_transient() => {
@@ -151,8 +150,7 @@ async fn insert_rows(database: &Database, batch: &Arc<Batch>) -> Result<Ids> {
 }
 
 async fn insert_batch(db: &mut PgConnection, batch: &Batch) -> Result<Ids> {
-    // Everybody who stores locks in the same order: events by their ids, then counts by width, time and path. Hours and days
-    // are added up from minutes, which are fewer than rows.
+    // Everybody who stores locks events, and nothing else, in the order of their ids.
     const SQL: &str = "WITH input AS MATERIALIZED ( \
              SELECT nextval('page_views_id_seq') AS id, i.* \
              FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[], $6::boolean[], \
@@ -168,17 +166,11 @@ async fn insert_batch(db: &mut PgConnection, batch: &Batch) -> Result<Ids> {
              INSERT INTO page_views \
                  (id, path_id, user_id, country, created_at, event_id, referrer, device, visitor, bot) \
              SELECT id, path_id, user_id, country, created_at, event_id, referrer, device, visitor, bot FROM fresh \
-         ), by_minute AS MATERIALIZED ( \
-             SELECT date_bin('1 minute', created_at, 'epoch') AS start, path_id, count(*) AS views \
-             FROM fresh WHERE bot IS NULL GROUP BY 1, 2 \
-         ), counted AS ( \
-             INSERT INTO path_counts AS c (minutes, start, path_id, views) \
-             SELECT 1, * FROM by_minute \
-             UNION ALL SELECT 60, date_bin('1 hour', start, 'epoch'), path_id, sum(views) FROM by_minute GROUP BY 2, 3 \
-             UNION ALL SELECT 1440, date_bin('1 day', start, 'epoch'), path_id, sum(views) FROM by_minute GROUP BY 2, 3 \
-             ORDER BY 1, 2, 3 \
-             ON CONFLICT ON CONSTRAINT path_counts_pkey DO UPDATE SET views = c.views + excluded.views \
-         ) SELECT ARRAY(SELECT id FROM input ORDER BY id), ARRAY(SELECT id FROM fresh ORDER BY id)";
+         ), counted AS MATERIALIZED ( \
+             SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM ( \
+                 SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM fresh \
+                 WHERE bot IS NULL GROUP BY 1, 2) by_minute \
+         ) SELECT ARRAY(SELECT id FROM input ORDER BY id), ARRAY(SELECT id FROM fresh ORDER BY id) FROM counted";
     let paths: Vec<i64> = batch.firsts.iter().map(|&place| batch.paths[place]).collect();
     Ok(sqlx::query_as(SQL)
         .bind(paths)

@@ -108,7 +108,7 @@ pub struct ExportPageViewsParams {
     pub end: Option<chrono::DateTime<chrono::Utc>>,
     /// Only views of this path.
     pub path: Option<String>,
-    /// Only page views with a greater id.
+    /// Of page views at `start`, only those with a greater id.
     pub after_id: i64,
     /// How many to return at most.
     pub limit: i64,
