@@ -45,6 +45,12 @@ function optionalAuth(value, operation) {
   return operation.security?.length === 2 ? only(true)(value) : 'belongs to `security: [{}, {oauth2: [user]}]`';
 }
 
+// OpenAPI 3.0 has no words for what the events of a stream hold.
+function eventData(value, media, ctx) {
+  if (!/text~1event-stream$/.test(ctx.location.pointer)) return 'belongs to text/event-stream';
+  return typeof value?.$ref === 'string' ? undefined : 'is a reference to the schema of each `data`';
+}
+
 const KNOWN = {
   Root: { 'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table') },
   Operation: {
@@ -56,6 +62,7 @@ const KNOWN = {
     'x-rate-limit': rateLimit,
     'x-row-errors': rowErrors,
   },
+  MediaType: { 'x-event-data': eventData },
   Schema: { 'x-assume-utc': assumeUtc, 'x-enum-varnames': variantNames },
 };
 // Keys of these are names, not keywords.

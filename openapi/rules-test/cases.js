@@ -7,6 +7,7 @@ const list = (doc) => doc.paths['/things'].get;
 const create = (doc) => doc.paths['/things'].post;
 const put = (doc) => doc.paths['/things/{thing_id}'].put;
 const rows = (doc) => doc.paths['/rows'].post;
+const csv = (doc) => rows(doc).responses[200].content['text/csv'];
 const property = (value) => (doc) => { thing(doc).properties.extra = value; };
 const pattern = (value) => (doc) => { name(doc).pattern = value; };
 const parameter = (value) => (doc) => { list(doc).parameters.push(value); };
@@ -105,6 +106,7 @@ const extensions = [
   ['counted `by`', (doc) => { rows(doc)['x-rate-limit'].by = 'planet'; }],
   ['body is an array', (doc) => { create(doc)['x-row-errors'] = 'collect'; }],
   ['`x-row-errors` is', (doc) => { rows(doc)['x-row-errors'] = 'ignore'; }],
+  ['belongs to text/event-stream', (doc) => { csv(doc)['x-event-data'] = { $ref: '#/components/schemas/Thing' }; }],
   ['belongs to `format: date-time`', (doc) => { name(doc)['x-assume-utc'] = true; }],
   ['each value of the enum', (doc) => { color(doc)['x-enum-varnames'] = ['Red']; }],
   ['belongs to an enum', (doc) => { name(doc)['x-enum-varnames'] = ['Red']; }],
