@@ -1,8 +1,8 @@
 //! `x-rate-limit`: what is counted when, and what answers tell of it. The numbers are read from the document, so that a
 //! changed one changes what is demanded here.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use axum::Router;
@@ -17,7 +17,7 @@ use crate::sink::Sink;
 const RATE: &str = "/sink/policies/rate";
 
 fn limited() -> Router {
-    kitchen_sink_api::router(Arc::new(Sink::limited()))
+    kitchen_sink_api::router(Arc::new(Sink { counts: Some(Mutex::default()), ..Sink::default() }))
 }
 
 /// What the document says of an operation at [`RATE`].

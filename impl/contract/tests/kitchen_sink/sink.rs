@@ -21,15 +21,10 @@ use kitchen_sink_api::models;
 pub struct Sink {
     kept: Mutex<HashMap<(i64, String), (u128, StoredReply)>>,
     /// Nothing is counted without it: most tests ask more often than they may.
-    counts: Option<Mutex<HashMap<(i64, &'static str), u32>>>,
+    pub counts: Option<Mutex<HashMap<(i64, &'static str), u32>>>,
 }
 
 impl Sink {
-    /// One that counts.
-    pub fn limited() -> Self {
-        Self { counts: Some(Mutex::default()), ..Self::default() }
-    }
-
     /// Does `work` unless it was done; it is told how many answers are kept already.
     fn once<R: Answer>(
         &self,
