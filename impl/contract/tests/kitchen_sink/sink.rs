@@ -19,7 +19,7 @@ use kitchen_sink_api::models;
 /// requests of a class there were by a user.
 #[derive(Default)]
 pub struct Sink {
-    kept: Mutex<HashMap<(i64, String), (u128, StoredReply)>>,
+    pub kept: Mutex<HashMap<(i64, String), (u128, StoredReply)>>,
     /// Nothing is counted without it: most tests ask more often than they may.
     pub counts: Option<Mutex<HashMap<(i64, &'static str), u32>>>,
 }
