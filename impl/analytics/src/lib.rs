@@ -28,11 +28,11 @@ mod visitor;
 mod window;
 
 use chrono::TimeDelta;
-use contract::Service;
+use contract::{Operation, Quota, Service};
 use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
 use platform::settings::Environment;
-use platform::{Cache, Database, Error, Result};
+use platform::{Cache, Database, Error, Limiter, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::bots::Bots;
@@ -49,6 +49,7 @@ pub use analytics_api::{DOCUMENT, OPERATIONS, router};
 pub struct AnalyticsService {
     database: Database,
     accounts: Accounts,
+    limiter: Limiter,
     environment: Environment,
     queue: Queue,
     salts: Salts,
@@ -66,6 +67,7 @@ impl AnalyticsService {
     pub fn new(
         database: Database,
         accounts: Accounts,
+        limiter: Limiter,
         cache: Option<Cache>,
         settings: &AnalyticsSettings,
         environment: Environment,
@@ -74,7 +76,7 @@ impl AnalyticsService {
         let queue = Queue::start(database.clone(), top_paths.clone());
         let (salts, bots, retention) = (Salts::default(), Bots::default(), settings.retention());
         let live = Live::new(database.clone());
-        Self { database, accounts, environment, queue, salts, retention, bots, top_paths, live }
+        Self { database, accounts, limiter, environment, queue, salts, retention, bots, top_paths, live }
     }
 
     /// What goes on beside answering requests, until it is told to stop.
@@ -99,6 +101,7 @@ impl AnalyticsService {
 
     /// Adds what it measures to a service's measurements.
     pub fn register(&self, metrics: &Metrics) {
+        self.limiter.register(metrics, OPERATIONS);
         self.queue.load().register(metrics);
         self.bots.register(metrics);
     }
@@ -110,5 +113,9 @@ impl Service for AnalyticsService {
 
     async fn authenticate(&self, token: &str) -> Result<Principal> {
         self.accounts.authenticate(token).await
+    }
+
+    async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {
+        self.limiter.admit(operation, caller.map(Principal::user_id)).await
     }
 }

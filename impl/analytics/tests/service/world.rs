@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use analytics::{AnalyticsService, AnalyticsSettings};
 use chrono::{DateTime, Utc};
-use platform::Database;
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::{AuthSettings, Environment};
 use platform::verification::Finding;
+use platform::{Database, Limiter};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use testkit::{Client, TestDatabase, TestServer};
@@ -143,7 +143,8 @@ fn serve(database: &TestDatabase, environment: Environment) -> (TestServer, Anal
     let needs = Readiness { database: Some(db.clone()), cache: None };
     let description =
         Description { service: "analytics".into(), version: "test".into(), document: analytics::DOCUMENT };
-    let service = AnalyticsService::new(db, accounts, None, &testkit::settings::<AnalyticsSettings>(&[]), environment);
+    let own: AnalyticsSettings = testkit::settings(&[]);
+    let service = AnalyticsService::new(db, accounts, Limiter::off(), None, &own, environment);
     let router = analytics::router(Arc::new(service.clone()));
     (TestServer::start(description, router, needs, &[]), service)
 }
