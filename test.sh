@@ -8,6 +8,7 @@
 #   tests     unit and integration tests, on a Postgres and a Redis of their own
 #   contract  served operations against their documents (schemathesis)
 #   browser   the documentation page in a headless Chromium
+#   sdk       the generated clients: built, type-checked, used; what passes by, held against the documents (Prism)
 #
 #   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
 #
@@ -16,7 +17,7 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests contract browser"
+PIECES="lint codegen fmt clippy tests contract browser sdk"
 LOGS=.local/test
 SERVER=${CARGO_TARGET_DIR:-target}/debug/server
 
@@ -42,6 +43,7 @@ piece_tests() {
 }
 piece_contract() { cargo build --locked -p server && openapi/contract-tests/run "$@"; }
 piece_browser() { cargo build --locked -p server && openapi/browser-tests/run; }
+piece_sdk() { cargo build --locked -p server && ./codegen.sh sdk && openapi/client-tests/run; }
 
 # Prints "PASSED FAILED" as the runners in a log count them; one check for a piece that does not count.
 counts() { # LOG OUTCOME
@@ -51,7 +53,7 @@ counts() { # LOG OUTCOME
             if (!match(text, "[0-9]+ " word)) return 0
             return substr(text, RSTART, RLENGTH) + 0
         }
-        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser): / {
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|sdk): / {
             passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
         }
         END {
