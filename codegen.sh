@@ -4,8 +4,11 @@
 #   ./codegen.sh          lint the documents, then generate all crates anew
 #   ./codegen.sh --check  generate into a temporary folder and fail on any difference to what is committed
 #   ./codegen.sh lint     lint the documents only
-#   ./codegen.sh rules    test the lint rules themselves: what they must refuse, they refuse
+#   ./codegen.sh rules    test the rules themselves, of lint and compat: what they must refuse, they refuse
 #   ./codegen.sh sdk      generate the TypeScript, Python and Rust clients into generated/clients (not committed)
+#   ./codegen.sh compat   fail on what breaks clients of the released documents (openapi/released) unless the major
+#                         version says so, and write it into openapi/CHANGELOG.md; with --check, fail where it is not there
+#   ./codegen.sh release  make the documents the released ones
 #
 # The tools are pinned and kept below .local/tools; a missing Java or Node.js comes from PyPI as well.
 set -euo pipefail
@@ -125,11 +128,25 @@ clients() {
     say "generated: clients for TypeScript, Python and Rust"
 }
 
+# The documents as they would be published, against the released ones.
+compat() { # compat | check | release
+    local current name
+    current=$(mktemp -d)
+    # shellcheck disable=SC2064  # the folder of now, not of then
+    trap "rm -rf '$current'" EXIT
+    for name in tasks shop analytics; do
+        quietly "$NODE_TOOLS/redocly" bundle "openapi/$name.yaml" --ext json --output "$current/$name.json"
+    done
+    node openapi/compat/main.mjs "$1" "$current" openapi/released openapi/CHANGELOG.md
+}
+
 case "${1:-}" in
     "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates" ;;
     --check) install_tools; lint; find_java; check ;;
     lint) install_tools; lint ;;
     sdk) install_tools; find_java; clients ;;
-    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run ;;
-    *) sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; [ "$1" = --help ] || exit 2 ;;
+    compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
+    release) install_tools; lint; compat release ;;
+    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; quietly node --test openapi/compat-test/run.mjs ;;
+    *) sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//'; [ "$1" = --help ] || exit 2 ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks everything, or only the pieces named:
 #
-#   lint      the documents, and the rules they are held to
+#   lint      the documents, the rules they are held to, and that they break no client of the released ones
 #   codegen   what is generated is what the documents say
 #   fmt       formatting
 #   clippy    lints, warnings denied
@@ -23,7 +23,7 @@ SERVER=${CARGO_TARGET_DIR:-target}/debug/server
 
 usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 
-piece_lint() { ./codegen.sh lint && ./codegen.sh rules; }
+piece_lint() { ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
 piece_codegen() { ./codegen.sh --check; }
 piece_fmt() { cargo fmt --all --check; }
 piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
