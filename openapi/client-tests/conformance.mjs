@@ -73,7 +73,10 @@ function judge(service, request, response) {
   const name = `${service}: ${request.method} ${request.url.split('?')[0]} -> ${response.statusCode}`;
   seen.operations.add(`${service} ${request.method} ${request.url.split('?')[0].replace(/\/\d+(?=\/|$)/g, '/N')}`);
   const refused = response.statusCode >= 400 && response.statusCode < 500;
+  const lines = request.headers['content-type'] === 'application/x-ndjson';
   for (const { location, message } of found) {
+    // What is an array for the service is lines, which Prism cannot read.
+    if (lines && location.join('.') === 'request.body') continue;
     if (location[0] === 'request' && refused) seen.refused += 1;
     else violations.push(`${name}: ${location.join('.')} ${message}`);
   }
