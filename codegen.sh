@@ -111,10 +111,10 @@ clients() {
     work=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now, not of then
     trap "rm -rf '$work'" EXIT
-    node "$GENERATOR/clients/merge.mjs" tasks=generated/tasks-api/openapi.json shop=generated/shop-api/openapi.json \
-        analytics=generated/analytics-api/openapi.json >"$work/merged.json"
     for language in typescript:typescript-fetch python:python rust:rust; do
         generator=${language#*:} language=${language%:*}
+        node "$GENERATOR/clients/merge.mjs" "$language" tasks=generated/tasks-api/openapi.json \
+            shop=generated/shop-api/openapi.json analytics=generated/analytics-api/openapi.json >"$work/merged.json"
         rm -rf "generated/clients/$language"
         mkdir -p "generated/clients/$language"
         cp "$GENERATOR/clients/ignore" "generated/clients/$language/.openapi-generator-ignore"

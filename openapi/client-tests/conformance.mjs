@@ -15,6 +15,8 @@ import path from 'node:path';
 const ROOT = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../..');
 const SERVICES = ['tasks', 'shop', 'analytics'];
 const PRISM_START_DEADLINE = 60_000;
+const METHODS = ['get', 'put', 'post', 'patch', 'delete'];
+const operations = [];
 const seen = { requests: 0, refused: 0, operations: new Set() };
 const violations = [];
 const proxies = [];
@@ -43,6 +45,14 @@ async function freePort() {
 async function startPrism(service) {
   const port = await freePort();
   const said = JSON.parse(fs.readFileSync(path.join(ROOT, `generated/${service}-api/openapi.json`), 'utf8'));
+  for (const [template, item] of Object.entries(said.paths)) {
+    const pattern = new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`);
+    for (const method of METHODS.filter((one) => item[one])) {
+      // A path without parameters goes before one that would take it as well.
+      const place = template.includes('{') ? 'push' : 'unshift';
+      operations[place]({ service, method, pattern, name: `${service} ${item[method].operationId}` });
+    }
+  }
   spellOutNull(said);
   const document = path.join(folder, `${service}.json`);
   fs.writeFileSync(document, JSON.stringify(said));
@@ -71,7 +81,9 @@ function judge(service, request, response) {
   seen.requests += 1;
   const found = JSON.parse(response.headers['sl-violations'] ?? '[]').filter((one) => one.severity === 'Error');
   const name = `${service}: ${request.method} ${request.url.split('?')[0]} -> ${response.statusCode}`;
-  seen.operations.add(`${service} ${request.method} ${request.url.split('?')[0].replace(/\/\d+(?=\/|$)/g, '/N')}`);
+  const path = request.url.split('?')[0];
+  const method = request.method.toLowerCase();
+  seen.operations.add(operations.find((one) => one.service === service && one.method === method && one.pattern.test(path))?.name);
   const refused = response.statusCode >= 400 && response.statusCode < 500;
   const lines = request.headers['content-type'] === 'application/x-ndjson';
   for (const { location, message } of found) {
@@ -126,8 +138,11 @@ try {
 }
 violations.forEach((one) => console.log(`against the document: ${one}`));
 console.log(
-  `conformance: ${seen.requests} requests to ${seen.operations.size} operations, ${seen.refused} deliberate mistakes refused`,
+  `conformance: ${seen.requests} requests to ${seen.operations.size} of ${operations.length} operations, ` +
+    `${seen.refused} deliberate mistakes refused`,
 );
+const unseen = operations.map((one) => one.name).filter((name) => !seen.operations.has(name));
+if (unseen.length > 0) console.log(`not called: ${unseen.sort().join(', ')}`);
 if (violations.length > 0) failed += 1;
 else passed += 1;
 console.log(`sdk: ${passed} passed, ${failed} failed`);

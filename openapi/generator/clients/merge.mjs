@@ -1,7 +1,7 @@
 // One document for the client generators from the bundled documents of all services: one package for each language, in
 // which a user, a token and a problem are one type each, whichever service they came from.
 //
-//   node merge.mjs NAME=BUNDLED.json... > MERGED.json
+//   node merge.mjs LANGUAGE NAME=BUNDLED.json... > MERGED.json
 //
 // Operations that every service has (signing up, in and out) are taken from the first one.
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,8 @@ const LIMITS = ['minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'minI
 // Conditional reads are answered by nothing, which no return type can say.
 const LEFT_OUT = ['If-None-Match'];
 
-const services = process.argv.slice(2).map((argument) => {
+const [language, ...inputs] = process.argv.slice(2);
+const services = inputs.map((argument) => {
   const [name, file] = argument.split('=');
   return { name, document: JSON.parse(readFileSync(file, 'utf8')) };
 });
@@ -121,4 +122,9 @@ for (const [index, service] of services.entries()) {
   });
 }
 withoutLimits(merged);
+if (language === 'python') {
+  for (const schema of Object.values(merged.components.schemas).filter((one) => one['x-enum-varnames'])) {
+    schema['x-enum-varnames'] = schema['x-enum-varnames'].map((name) => name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase());
+  }
+}
 process.stdout.write(JSON.stringify(merged, null, 1));
