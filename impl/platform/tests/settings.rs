@@ -52,6 +52,21 @@ fn every_documented_name_is_read() {
 }
 
 #[test]
+fn a_cache_may_have_a_redis_of_its_own() {
+    let redis = |flags: &[&str]| parse(flags).expect("good flags").redis;
+    let one = redis(&["--redis-url", "redis://one"]);
+    assert_eq!((one.is_split(), one.for_cache().url()), (false, Some("redis://one")));
+    let two = redis(&["--redis-url", "redis://one", "--cache-redis-url", "redis://two"]);
+    assert_eq!((two.is_split(), two.url(), two.for_cache().url()), (true, Some("redis://one"), Some("redis://two")));
+    for same in ["", "redis://one"] {
+        let same = redis(&["--redis-url", "redis://one", "--cache-redis-url", same]);
+        assert_eq!((same.is_split(), same.for_cache().url()), (false, Some("redis://one")));
+    }
+    let none = redis(&["--redis-url", "", "--cache-redis-url", "redis://two"]);
+    assert_eq!((none.is_split(), none.for_cache().url()), (false, None), "an empty REDIS_URL says that there is none");
+}
+
+#[test]
 fn defaults_are_those_of_the_older_service() {
     let settings = parse(&[]).expect("everything has a default");
     assert_eq!(settings.auth.access_token_expire_minutes, 30);
