@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From the OpenAPI documents to the generated crates.
+# From the OpenAPI documents to the generated crates, dashboards and alert rules.
 #
 #   ./codegen.sh          lint the documents, then generate all crates anew
 #   ./codegen.sh --check  generate into a temporary folder and fail on any difference to what is committed
@@ -85,6 +85,7 @@ generate() { # INTO: every crate into INTO/NAME-api
         quietly rustfmt --edition 2024 --config-path rustfmt.toml "$crate/src/lib.rs"
     done
     rm -rf "$work"
+    node "$GENERATOR/monitoring.mjs" "$into"
 }
 
 check() {
@@ -98,6 +99,8 @@ check() {
         diff -r -u "generated/$name-api" "$fresh/$name-api" >&2 ||
             die "generated/$name-api is not what openapi/$name.yaml says; run ./codegen.sh"
     done
+    diff -r -u generated/monitoring "$fresh/monitoring" >&2 ||
+        die "generated/monitoring is not what the documents say; run ./codegen.sh"
     say "generated: no drift"
 }
 

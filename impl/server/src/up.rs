@@ -22,8 +22,6 @@ use crate::signals::stop_flag;
 use environment::{Env, Given};
 use supervised::Supervised;
 
-pub(crate) use port::is_ready;
-
 mod database;
 mod environment;
 mod port;
