@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::roles::Role;
 
 mod console;
+mod gateway;
 mod health;
 mod roles;
 mod signals;
@@ -32,6 +33,8 @@ enum Command {
     Worker(roles::ShopArgs),
     /// Serve page views
     Analytics(roles::AnalyticsArgs),
+    /// Be the one address in front of the services: nginx, as the documents say
+    Gateway(gateway::GatewayArgs),
     /// Serve everything in one process
     All(roles::AllArgs),
     /// Bring the database's schema up to date
@@ -64,6 +67,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Shop(args) => roles::run_shop(Role::Shop, &args),
         Command::Worker(args) => roles::run_shop(Role::Worker, &args),
         Command::Analytics(args) => roles::run_analytics(&args),
+        Command::Gateway(args) => gateway::run(&args),
         Command::All(args) => roles::run_all(&args),
         Command::Migrate(args) => roles::run_migrate(&args),
         Command::Verify(args) => verify::run(&args),

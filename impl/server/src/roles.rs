@@ -52,6 +52,16 @@ impl Role {
         }
     }
 
+    /// The setting of the gateway that says where its replicas are.
+    pub(crate) fn upstreams(self) -> &'static str {
+        match self {
+            Self::Tasks => "TASKS_UPSTREAMS",
+            Self::Shop => "SHOP_UPSTREAMS",
+            Self::Analytics => "ANALYTICS_UPSTREAMS",
+            Self::Worker => "WORKER_UPSTREAMS",
+        }
+    }
+
     fn document(self) -> &'static str {
         match self {
             Self::Tasks => tasks::DOCUMENT,
