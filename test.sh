@@ -9,6 +9,7 @@
 #   contract   served operations against their documents (schemathesis)
 #   browser    the documentation page in a headless Chromium
 #   monitoring alert rules, and every dashboard and rule asked of a real Prometheus
+#   compose    compose.yaml and Dockerfile against the program, nginx and Prometheus
 #
 #   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
 #
@@ -17,7 +18,7 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests contract browser monitoring"
+PIECES="lint codegen fmt clippy tests contract browser monitoring compose"
 LOGS=.local/test
 SERVER=${CARGO_TARGET_DIR:-target}/debug/server
 
@@ -43,6 +44,7 @@ piece_tests() {
 }
 piece_contract() { cargo build --locked -p server && openapi/contract-tests/run "$@"; }
 piece_monitoring() { cargo build --locked -p server && monitoring/tests/run; }
+piece_compose() { cargo build --locked -p server && compose-tests/run; }
 piece_browser() { cargo build --locked -p server && openapi/browser-tests/run; }
 
 # Prints "PASSED FAILED" as the runners in a log count them; one check for a piece that does not count.
@@ -53,7 +55,7 @@ counts() { # LOG OUTCOME
             if (!match(text, "[0-9]+ " word)) return 0
             return substr(text, RSTART, RLENGTH) + 0
         }
-        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring): / {
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose): / {
             passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
         }
         END {

@@ -198,3 +198,28 @@ fn switches_are_written_in_many_ways() {
         .validate()
         .expect_err("not both");
 }
+
+#[test]
+fn production_needs_a_database_password_of_its_own() {
+    let with = |environment: &str, flags: &[&str]| {
+        let key = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";
+        let flags = [&["--environment", environment, "--secret-key", key], flags].concat();
+        parse(&flags).expect("good flags").validate()
+    };
+    for published in [
+        ["--postgres-password", "change-me-postgres"],
+        ["--database-url", "postgresql://app:change%2Dme@db/app"],
+        ["--database-url", "postgresql+asyncpg://app:example@db:5432/app"],
+    ] {
+        let refusal = with("production", &published).expect_err("everybody knows it").to_string();
+        assert!(refusal.contains("password of Postgres") && !refusal.contains("change"), "{refusal}");
+        with("development", &published).expect("it is nobody's business there");
+    }
+    for own in [
+        ["--postgres-password", "b81e0c47"],
+        ["--database-url", "postgresql://app:b81e0c47@db.example.com/example"],
+        ["--database-url", "postgresql://app@db/app"],
+    ] {
+        with("production", &own).expect("a password of its own, or none");
+    }
+}

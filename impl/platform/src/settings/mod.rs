@@ -66,10 +66,11 @@ impl Settings {
     /// Checks what clap cannot: values that are allowed only together or only in development.
     ///
     /// # Errors
-    /// In production, when `SECRET_KEY` is missing, shorter than 32 bytes or one from an example; argon2
-    /// parameters that do not work together.
+    /// In production, when `SECRET_KEY` is missing, shorter than 32 bytes or one from an example, or when the password
+    /// of Postgres is; argon2 parameters that do not work together.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
-        self.auth.validate(self.app.environment)
+        self.auth.validate(self.app.environment)?;
+        self.database.validate(self.app.environment)
     }
 }
 
