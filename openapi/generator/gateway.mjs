@@ -170,7 +170,8 @@ function operations(services, policy) {
   return `${NOTICE}location = /operation/gateway/index-page {
     internal;
     alias generated/index.html;
-    default_type "text/html; charset=utf-8";
+    default_type text/html;
+    charset utf-8;
     add_header Content-Security-Policy "${policy}" always;
     add_header X-Content-Type-Options nosniff always;
     add_header Cache-Control no-cache always;
