@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From the OpenAPI documents to the generated crates.
+# From the OpenAPI documents to what is generated from them: crates, the part of the gateway that they decide, dashboards and rules.
 #
-#   ./codegen.sh          lint the documents, then generate all crates anew
+#   ./codegen.sh          lint the documents, then generate everything anew
 #   ./codegen.sh --check  generate into a temporary folder and fail on any difference to what is committed
 #   ./codegen.sh lint     lint the documents only
 #   ./codegen.sh rules    test the rules themselves, of lint and compat: what they must refuse, they refuse
@@ -70,7 +70,7 @@ lint() {
     say "documents: ${#DOCUMENTS[@]} linted, no errors, no warnings"
 }
 
-generate() { # INTO: every crate into INTO/NAME-api
+generate() { # INTO: every crate into INTO/NAME-api, everything else into a folder of its own beside them
     local into=$1 name crate work
     work=$(mktemp -d)
     for name in "${DOCUMENTS[@]}"; do
@@ -89,6 +89,8 @@ generate() { # INTO: every crate into INTO/NAME-api
         quietly rustfmt --edition 2024 --config-path rustfmt.toml "$crate/src/lib.rs"
     done
     rm -rf "$work"
+    node "$GENERATOR/gateway.mjs" "$into" "$into/gateway"
+    node "$GENERATOR/monitoring.mjs" "$into"
 }
 
 check() {
@@ -101,6 +103,9 @@ check() {
     for name in "${DOCUMENTS[@]}"; do
         diff -r -u "generated/$name-api" "$fresh/$name-api" >&2 ||
             die "generated/$name-api is not what openapi/$name.yaml says; run ./codegen.sh"
+    done
+    for name in gateway monitoring; do
+        diff -r -u "generated/$name" "$fresh/$name" >&2 || die "generated/$name is not what the documents say; run ./codegen.sh"
     done
     say "generated: no drift"
 }
@@ -141,7 +146,7 @@ compat() { # compat | check | release
 }
 
 case "${1:-}" in
-    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates" ;;
+    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring" ;;
     --check) install_tools; lint; find_java; check ;;
     lint) install_tools; lint ;;
     sdk) install_tools; find_java; clients ;;

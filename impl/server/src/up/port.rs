@@ -17,16 +17,20 @@ pub(crate) fn check(bind: IpAddr, port: u16) -> Result<(), String> {
     }
 }
 
-/// Whether `GET /health/ready` answers 200.
-pub(crate) fn is_ready(bind: IpAddr, port: u16) -> bool {
+/// A path to GET and the status, after a space, of whoever is ready.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe(pub(crate) &'static str, pub(crate) &'static [u8; 4]);
+
+/// Whether who listens there answers the probe as it wants.
+pub(crate) fn is_ready(bind: IpAddr, port: u16, Probe(path, wanted): Probe) -> bool {
     let ask = || {
         let mut socket = TcpStream::connect_timeout(&SocketAddr::new(reachable(bind), port), PATIENCE)?;
         socket.set_read_timeout(Some(PATIENCE))?;
-        socket.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())?;
         let mut status = [0; 12];
         socket.read_exact(&mut status).map(|()| status)
     };
-    ask().is_ok_and(|status: [u8; 12]| status.ends_with(b" 200"))
+    ask().is_ok_and(|status: [u8; 12]| status.ends_with(wanted))
 }
 
 /// An address to call what listens on `bind`.

@@ -11,7 +11,7 @@ use backends::Log;
 use backends::process::{self, Signal};
 
 use super::environment::Env;
-use super::port;
+use super::port::{self, Probe};
 use crate::console::say;
 
 /// The pause after a first death; doubled with each further one.
@@ -20,14 +20,27 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Whoever has run this long gets the first pause again.
 const STEADY: Duration = Duration::from_secs(30);
 
+/// How a process is started, asked and told to stop.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// In messages, and of its log.
+    pub(crate) name: String,
+    /// The subcommand of this binary that it is.
+    pub(crate) role: &'static str,
+    pub(crate) bind: IpAddr,
+    pub(crate) port: u16,
+    /// What shows that it serves.
+    pub(crate) ready: Probe,
+    /// What tells it to stop.
+    pub(crate) farewell: Signal,
+    pub(crate) env: Env,
+}
+
 /// A role's process and how to make another.
 #[derive(Debug)]
 pub(crate) struct Supervised {
-    name: &'static str,
-    bind: IpAddr,
-    port: u16,
+    plan: Plan,
     program: PathBuf,
-    env: Env,
     log: Log,
     state: State,
     pause: Duration,
@@ -40,16 +53,16 @@ enum State {
 }
 
 impl Supervised {
-    pub(crate) fn start(name: &'static str, bind: IpAddr, port: u16, env: Env, logs: &Path) -> Result<Self> {
+    pub(crate) fn start(plan: Plan, logs: &Path) -> Result<Self> {
         // Asked for once: a binary that is rebuilt meanwhile changes what the answer is.
-        let (program, log) = (std::env::current_exe()?, Log::open(logs, name)?);
-        let child = spawn(&program, name, &env, &log)?;
+        let (program, log) = (std::env::current_exe()?, Log::open(logs, &plan.name)?);
+        let child = spawn(&program, &plan, &log)?;
         let state = State::Running { child, since: Instant::now() };
-        Ok(Self { name, bind, port, program, env, log, state, pause: FIRST_PAUSE })
+        Ok(Self { plan, program, log, state, pause: FIRST_PAUSE })
     }
 
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
+    pub(crate) fn name(&self) -> &str {
+        &self.plan.name
     }
 
     pub(crate) fn log(&self) -> &Log {
@@ -61,9 +74,9 @@ impl Supervised {
         if let State::Running { child, .. } = &mut self.state
             && let Some(status) = child.try_wait()?
         {
-            bail!("{} did not start ({status}):\n{}", self.name, self.log.tail());
+            bail!("{} did not start ({status}):\n{}", self.plan.name, self.log.tail());
         }
-        Ok(port::is_ready(self.bind, self.port))
+        Ok(port::is_ready(self.plan.bind, self.plan.port, self.plan.ready))
     }
 
     /// Notices a death, and starts the role again when its pause is over.
@@ -73,15 +86,16 @@ impl Supervised {
                 let Ok(Some(status)) = child.try_wait() else { return };
                 self.pause = if since.elapsed() > STEADY { FIRST_PAUSE } else { self.pause };
                 let pause = jittered(self.pause);
-                say(&format!("{} ended ({status}); starting it again in {} ms", self.name, pause.as_millis()));
+                say(&format!("{} ended ({status}); starting it again in {} ms", self.plan.name, pause.as_millis()));
+                process::kill_group(child);
                 self.state = State::Dead { until: Instant::now() + pause };
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             }
             State::Dead { until } if Instant::now() >= *until => {
-                self.state = match spawn(&self.program, self.name, &self.env, &self.log) {
+                self.state = match spawn(&self.program, &self.plan, &self.log) {
                     Ok(child) => State::Running { child, since: Instant::now() },
                     Err(error) => {
-                        say(&format!("cannot start {}: {error:#}", self.name));
+                        say(&format!("cannot start {}: {error:#}", self.plan.name));
                         State::Dead { until: Instant::now() + LONGEST_PAUSE }
                     }
                 };
@@ -105,10 +119,18 @@ impl Drop for Supervised {
     }
 }
 
-/// Asks all at once and waits for all until one deadline, then kills.
-pub(crate) fn stop(roles: &mut [Supervised], patience: Duration) -> Result<()> {
-    let mut children: Vec<_> = roles.iter_mut().filter_map(Supervised::child).collect();
-    process::stop_all(&mut children, &[(Signal::SIGTERM, patience)]).context("cannot stop the roles")
+/// Asks all that are told the same way at once, waits for these until one deadline, then kills. In the order of the list:
+/// the gateway before what is behind it.
+pub(crate) fn stop(all: &mut [Supervised], patience: Duration) -> Result<()> {
+    for alike in all.chunk_by_mut(|one, other| one.plan.farewell == other.plan.farewell) {
+        let farewell = alike.first().map_or(Signal::SIGTERM, |first| first.plan.farewell);
+        let mut children: Vec<_> = alike.iter_mut().filter_map(Supervised::child).collect();
+        // To nginx the second is an order to go at once, and to take its workers along.
+        let steps = [(farewell, patience), (Signal::SIGTERM, Duration::from_secs(5))];
+        let steps = if farewell == Signal::SIGTERM { &steps[..1] } else { &steps };
+        process::stop_all(&mut children, steps).context("cannot stop the roles")?;
+    }
+    Ok(())
 }
 
 /// From half the pause to the whole: roles that died together do not come back together.
@@ -117,12 +139,13 @@ fn jittered(pause: Duration) -> Duration {
     pause / 2 + (pause / 2).mul_f64(random as f64 / 1024.0)
 }
 
-fn spawn(program: &Path, name: &str, env: &Env, log: &Log) -> Result<Child> {
+fn spawn(program: &Path, plan: &Plan, log: &Log) -> Result<Child> {
     let mut command = Command::new(program);
-    command.arg(name).envs(env).stdout(log.writer()?).stderr(log.writer()?);
+    command.arg(plan.role).envs(&plan.env).stdout(log.writer()?).stderr(log.writer()?);
     // The terminal's Ctrl-C is for us: we stop the roles before the servers they need.
     process::own_group(&mut command);
-    // Killed, so that its port is free for the next run at once.
-    process::die_with_us(&mut command, Signal::SIGKILL);
-    process::spawn(command).with_context(|| format!("cannot start {name}"))
+    // A service is killed, so that its port is free for the next run at once; nginx must take its workers along.
+    let end = if plan.farewell == Signal::SIGTERM { Signal::SIGKILL } else { Signal::SIGTERM };
+    process::die_with_us(&mut command, end);
+    process::spawn(command).with_context(|| format!("cannot start {}", plan.name))
 }

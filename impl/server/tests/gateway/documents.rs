@@ -1,0 +1,41 @@
+//! What the documents declare, read independently of the generator of the gateway.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Prefix, name and document of each service.
+pub fn all() -> [(&'static str, &'static str, Value); 3] {
+    [("p1", "tasks"), ("p2", "shop"), ("p3", "analytics")].map(|(prefix, name)| (prefix, name, document(name)))
+}
+
+pub fn document(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../generated/{name}-api/openapi.json"));
+    serde_json::from_str(&fs::read_to_string(path).expect("the document")).expect("JSON")
+}
+
+/// The methods of each path, with HEAD where there is GET.
+pub fn paths(document: &Value) -> BTreeMap<String, Vec<&'static str>> {
+    let methods = |item: &Value| {
+        let declared = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].into_iter();
+        declared.filter(|method| !item[method.replace("HEAD", "GET").to_lowercase()].is_null()).collect()
+    };
+    document["paths"].as_object().expect("paths").iter().map(|(path, item)| (path.clone(), methods(item))).collect()
+}
+
+/// A path with something in the place of each parameter.
+pub fn filled(path: &str) -> String {
+    path.split('/').map(|part| if part.starts_with('{') { "7" } else { part }).collect::<Vec<_>>().join("/")
+}
+
+/// The limit by address that an operation declares.
+pub fn limit_by_address(operation: &Value) -> usize {
+    let limits = match &operation["x-rate-limit"] {
+        Value::Array(limits) => limits.clone(),
+        one => vec![one.clone()],
+    };
+    let by_address = limits.iter().find(|limit| limit["by"] == "address").expect("a limit by address");
+    by_address["amount"].as_u64().and_then(|amount| amount.try_into().ok()).expect("an amount")
+}

@@ -1,0 +1,11 @@
+//! The gateway: a real nginx before real processes of the services. What it lets through, what it answers itself, and
+//! what those behind it get to know.
+
+mod documents;
+mod forwarding;
+mod refusals;
+mod replicas;
+mod routing;
+mod streaming;
+mod system;
+mod tls;

@@ -1,0 +1,153 @@
+//! What the gateway answers itself: always a problem document, and the service is left alone.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+use testkit::{Fault, FaultProxy, raw};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::documents::{document, limit_by_address};
+use crate::system::{Gateway, Stores};
+
+const LARGEST_SIGNUP: usize = 64 * 1024;
+/// Nobody listens on the port of a service that is not there; one below those that are given away.
+const NOBODY: &str = "127.0.0.1:1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_as_large_as_their_operation_takes() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &[]).await;
+    let client = gateway.client();
+    let post = |path: &str, size: usize, id: &str| {
+        let request = client.request(Method::POST, path).header("content-type", "application/json");
+        client.send(request.header("x-request-id", id).body(" ".repeat(size)))
+    };
+    post("/p1/api/v1/auth/signup", LARGEST_SIGNUP + 1, "too-large").await.expect_problem(413, "body_too_large");
+    post("/p1/api/v1/auth/signup", LARGEST_SIGNUP, "large").await.expect_problem(400, "malformed_body");
+    post("/p3/api/p3/page-views/batch", 4 * LARGEST_SIGNUP, "batch").await.expect_problem(400, "malformed_body");
+    post("/p1/api/v1/tasks/7/status/Done", 2_000, "no-body").await.expect_problem(413, "body_too_large");
+    let seen = ["too-large", "large", "batch", "no-body"].map(|id| services.saw(id));
+    assert_eq!(seen, [false, true, true, false]);
+
+    let chunks = format!("{:x}\r\n{}\r\n0\r\n\r\n", LARGEST_SIGNUP + 1, " ".repeat(LARGEST_SIGNUP + 1));
+    let head = "POST /p1/api/v1/auth/signup HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n\
+                Transfer-Encoding: chunked\r\n\r\n";
+    let answer = raw::exchange(gateway.address, (head.to_owned() + &chunks).as_bytes()).await;
+    answer.expect_problem(413, "body_too_large");
+}
+
+#[tokio::test]
+async fn nothing_that_is_no_request_gets_another_answer() {
+    let gateway = Gateway::start([NOBODY; 3], &[]).await;
+    let long = "a".repeat(40_000);
+    for (request, status, code) in [
+        ("nonsense\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("GET /health HTTP/1.1\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("GET /p1/%00 HTTP/1.1\r\nHost: here\r\n\r\n".to_owned(), 400, "malformed_request"),
+        (
+            "POST /p1/api/v1/tasks HTTP/1.1\r\nHost: here\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n".to_owned(),
+            400,
+            "malformed_request",
+        ),
+        ("TRACE /health HTTP/1.1\r\nHost: here\r\n\r\n".to_owned(), 405, "method_not_allowed"),
+        (format!("GET /{long} HTTP/1.1\r\nHost: here\r\n\r\n"), 414, "target_too_long"),
+        (format!("GET / HTTP/1.1\r\nHost: here\r\nX-Long: {long}\r\n\r\n"), 431, "headers_too_large"),
+        ("GET / HTTP/4.0\r\nHost: here\r\n\r\n".to_owned(), 505, "http_version_not_supported"),
+    ] {
+        let answer = raw::exchange(gateway.address, request.as_bytes()).await.expect_problem(status, code);
+        assert_eq!(answer.json["request_id"], answer.header("x-request-id"));
+        assert!(!answer.text.contains("nonsense") && !answer.text.contains("aaa"), "{}", answer.text);
+    }
+}
+
+/// Whoever keeps to what is declared is never refused here, however he spreads it; the flood beyond it ends at the gateway.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_ends_at_the_gateway() {
+    let amount = limit_by_address(&document("tasks")["paths"]["/api/v1/auth/signup"]["post"]);
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &[]).await;
+    let client = gateway.client();
+    let signups = async |count: usize| {
+        let mut asked = JoinSet::new();
+        for n in 0..count {
+            let client = client.clone();
+            asked.spawn(async move {
+                let answer = client.post("/p1/api/v1/auth/signup", &json!({})).await;
+                if n % 64 == 0 {
+                    tokio::task::yield_now().await
+                }
+                answer
+            });
+        }
+        asked.join_all().await
+    };
+    for answer in signups(amount).await {
+        answer.expect_problem(422, "validation_failed");
+    }
+    let beyond = signups(2 * amount).await;
+    for answer in beyond.iter().filter(|answer| answer.status == 429) {
+        let answer = answer.clone().expect_problem(429, "rate_limited");
+        assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds >= 1), "{:?}", answer.headers);
+    }
+    // Another service's operations of the same class count for themselves, and everything else goes on.
+    client.post("/p2/api/v2/auth/signup", &json!({})).await.expect_problem(422, "validation_failed");
+    assert_eq!(client.get("/p1/health").await.status, 200);
+    let log = gateway.stop();
+    let ended = log.iter().filter(|line| line["status"] == 429 && line["upstream"] == "").count();
+    assert!(ended > 0, "{amount} are declared, and nothing was refused here");
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
+    let gone = Gateway::start([NOBODY; 3], &[]).await;
+    for answer in
+        [gone.client().get("/p1/health").await, gone.client().post("/p1/api/v1/auth/signup", &json!({})).await]
+    {
+        assert_eq!(answer.expect_problem(503, "service_unavailable").header("retry-after"), "1");
+    }
+
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = socket.local_addr().expect("an address").to_string();
+    let asked = tokio::spawn(async move {
+        let (mut client, _) = socket.accept().await.expect("the gateway comes");
+        client.read(&mut [0; 8 * 1024]).await.expect("a request")
+    });
+    let lost = Gateway::start([&address, &address, &address], &[]).await;
+    let answer = lost.client().post("/p1/api/v1/auth/signup", &json!({})).await;
+    answer.expect_problem(502, "bad_gateway");
+    assert!(asked.await.expect("it was asked") > 0);
+}
+
+/// Takes the fifteen seconds that a service has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_answer_is_504() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let proxy = FaultProxy::start(&format!("http://127.0.0.1:{}", services.ports[0])).await;
+    let address = proxy.address().to_string();
+    let gateway = Gateway::start([&address, NOBODY, NOBODY], &[]).await;
+    gateway.client().get("/p1/health").await.expect(200);
+    proxy.set(Fault::Blackhole);
+    let client = gateway.client();
+    let answer = tokio::time::timeout(Duration::from_secs(120), client.get("/p1/health")).await.expect("an answer");
+    assert_eq!(answer.expect_problem(504, "gateway_timeout").header("retry-after"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_a_service_passes_as_it_is() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &[]).await;
+    let direct = testkit::Client::new(format!("http://127.0.0.1:{}", services.ports[0]));
+    for path in ["/api/v1/tasks", "/api/v1/users/me"] {
+        let (theirs, through) = (direct.get(path).await, gateway.client().get(&format!("/p1{path}")).await);
+        assert_eq!(theirs.without_request_id(), through.without_request_id());
+        assert_eq!(theirs.header("www-authenticate"), through.header("www-authenticate"));
+        through.expect_problem(401, "missing_token");
+    }
+}

@@ -1,0 +1,188 @@
+//! The real things: nginx as `server gateway` starts it, and processes of the services behind it, on a database of the
+//! test's own.
+
+use std::fs::{self, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use backends::process::{self, Signal};
+use reqwest::Client;
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::{TestDatabase, TestRedis};
+use tokio::time::sleep;
+
+/// A debug build on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+/// A process that is killed when this is dropped.
+pub struct Process(Option<Child>);
+
+impl Process {
+    fn spawn(command: &mut Command, log: &Path) -> Self {
+        // That of an earlier run on the same port is not this one's.
+        fs::write(log, "").expect("a log can be written");
+        let open = || OpenOptions::new().append(true).open(log).expect("a log can be written");
+        command.stdin(Stdio::null()).stdout(open()).stderr(open());
+        process::own_group(command);
+        Self(Some(command.spawn().expect("the server starts")))
+    }
+
+    /// Ends it as a crash would, with whatever it has started.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            process::stop(&mut child, &[]).expect("a child can be killed");
+            process::kill_group(&child);
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let steps = [(Signal::SIGQUIT, Duration::from_secs(15)), (Signal::SIGTERM, Duration::from_secs(5))];
+            process::stop(&mut child, &steps).expect("a child can be stopped");
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The stores of one test.
+pub struct Stores {
+    pub database: TestDatabase,
+    redis: TestRedis,
+}
+
+impl Stores {
+    pub async fn new() -> Self {
+        Self { database: TestDatabase::new().await, redis: TestRedis::new() }
+    }
+
+    /// One process with every role, ready.
+    pub async fn services(&self) -> Services {
+        let ports = [(); 4].map(|()| backends::free_port().expect("a port is free"));
+        let log = logs().join(format!("services-{}.log", ports[0]));
+        let mut command = server();
+        command.arg("all");
+        for (flag, port) in ["--tasks-port", "--shop-port", "--analytics-port", "--worker-port"].iter().zip(ports) {
+            command.args([flag, port.to_string().as_str()]);
+        }
+        command.envs([
+            ("DATABASE_URL", self.database.url()),
+            ("REDIS_URL", self.redis.url()),
+            ("REDIS_PREFIX", self.redis.prefix()),
+            ("BIND_ADDRESS", "127.0.0.1"),
+            ("TRUSTED_PROXIES", "127.0.0.1"),
+            ("SECRET_KEY", "a key that belongs to these tests only, and is long enough"),
+            ("ARGON2_MEMORY_KIB", "64"),
+            ("ARGON2_ITERATIONS", "1"),
+        ]);
+        let process = Process::spawn(&mut command, &log);
+        for port in ports {
+            answers(&format!("http://127.0.0.1:{port}/health/ready"), &log).await;
+        }
+        Services { process, ports, log }
+    }
+}
+
+/// A process with every role.
+pub struct Services {
+    pub process: Process,
+    /// Of tasks, shop and analytics; the last is the worker's.
+    pub ports: [u16; 4],
+    log: PathBuf,
+}
+
+impl Services {
+    /// Whether any of them was asked something with this request id.
+    pub fn saw(&self, id: &str) -> bool {
+        fs::read_to_string(&self.log).expect("there is a log").contains(&format!("\"{id}\""))
+    }
+}
+
+/// A running gateway.
+pub struct Gateway {
+    process: Process,
+    pub address: SocketAddr,
+    log: PathBuf,
+    _dir: TempDir,
+}
+
+impl Gateway {
+    /// In front of every service of each process.
+    pub async fn before(services: &[&Services], settings: &[&str]) -> Self {
+        let of =
+            |n: usize| services.iter().map(|one| format!("127.0.0.1:{}", one.ports[n])).collect::<Vec<_>>().join(",");
+        Self::start([&of(0), &of(1), &of(2)], settings).await
+    }
+
+    /// In front of these addresses of tasks, shop and analytics.
+    pub async fn start(upstreams: [&str; 3], settings: &[&str]) -> Self {
+        let port = backends::free_port().expect("a port is free");
+        let (dir, log) = (TempDir::new().expect("a folder"), logs().join(format!("gateway-{port}.log")));
+        let mut command = gateway(dir.path(), port, upstreams, settings);
+        let process = Process::spawn(&mut command, &log);
+        let scheme = if settings.contains(&"--tls-key") { "https" } else { "http" };
+        if scheme == "http" {
+            answers(&format!("http://127.0.0.1:{port}/health"), &log).await;
+        }
+        Self { process, address: ([127, 0, 0, 1], port).into(), log, _dir: dir }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A client of it, as nobody.
+    pub fn client(&self) -> testkit::Client {
+        testkit::Client::new(self.url())
+    }
+
+    /// Stops it and hands its access log over.
+    pub fn stop(mut self) -> Vec<Value> {
+        self.process.stop();
+        let text = fs::read_to_string(&self.log).expect("there is a log");
+        text.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+}
+
+/// The command of a gateway.
+pub fn gateway(dir: &Path, port: u16, [tasks, shop, analytics]: [&str; 3], settings: &[&str]) -> Command {
+    let mut command = server();
+    command.args(["gateway", "--bind-address", "127.0.0.1", "--port", &port.to_string()]);
+    command.args(["--tasks-upstreams", tasks, "--shop-upstreams", shop, "--analytics-upstreams", analytics]);
+    command.arg("--dir").arg(dir).args(settings);
+    command.arg("--wheels").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"));
+    command
+}
+
+/// This server, with nothing in its environment but what is needed to find programs.
+fn server() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    let kept = ["PATH", "HOME", "BACKENDS", "GATEWAY_NGINX"].map(|name| (name, std::env::var_os(name)));
+    command.env_clear().envs(kept.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    // No `.env` is there.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+fn logs() -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gateway");
+    fs::create_dir_all(&dir).expect("a folder for logs");
+    dir
+}
+
+/// Waits until somebody answers 200 there.
+async fn answers(url: &str, log: &Path) {
+    let (http, deadline) = (Client::new(), Instant::now() + START);
+    while !http.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        let said = || fs::read_to_string(log).unwrap_or_default();
+        assert!(Instant::now() < deadline, "{url} does not answer:\n{}", said());
+        sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,67 @@
+//! HTTPS by configuration, and what nginx says of every configuration.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::system::{Gateway, Stores, gateway};
+
+/// For 127.0.0.1 and nobody else, good until 2126, signed by itself.
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway").join(name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_makes_it_https_and_http_2() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let (certificate, key) = (fixture("localhost.crt"), fixture("localhost.key"));
+    let files = [certificate.to_str().unwrap(), key.to_str().unwrap()];
+    let gateway = Gateway::before(&[&services], &["--tls-certificate", files[0], "--tls-key", files[1]]).await;
+    let url = format!("https://{}/p1/openapi.json", gateway.address);
+    // This project's HTTP client speaks no TLS.
+    let mut curl = Command::new("curl");
+    curl.args([
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--http2",
+        "--retry",
+        "20",
+        "--retry-connrefused",
+        "--retry-delay",
+        "1",
+    ]);
+    curl.args(["--write-out", "\n%{http_version}", "--cacert", files[0], &url]);
+    let output = curl.output().expect("curl runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (document, version) = text.rsplit_once('\n').unwrap();
+    assert_eq!(version, "2");
+    assert!(document.contains("\"/p1\""), "{document}");
+    // Who speaks HTTP there is told so.
+    let plain = testkit::Client::new(format!("http://{}", gateway.address)).get("/health").await;
+    plain.expect_problem(400, "malformed_request");
+}
+
+#[test]
+fn nginx_accepts_every_configuration() {
+    let (certificate, key) = (fixture("localhost.crt"), fixture("localhost.key"));
+    let files = [certificate.to_str().unwrap(), key.to_str().unwrap()];
+    let tls = ["--tls-certificate", files[0], "--tls-key", files[1]];
+    let proxies = ["--trusted-proxies", "10.0.0.0/8, ::1", "--insiders", "10.1.0.0/16,fd00::/8", "--workers", "3"];
+    for settings in [&[][..], &tls, &proxies] {
+        // A space, since folders have them.
+        let dir = TempDir::with_prefix("a gateway ").unwrap();
+        let addresses = ["127.0.0.1:8000,[::1]:8000", "127.0.0.1:8001", "localhost:8002"];
+        let output = gateway(dir.path(), 8080, addresses, settings).arg("--check").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("[warn]"), "{said}");
+    }
+    let dir = TempDir::new().unwrap();
+    for wrong in [&["--tls-certificate", files[0]][..], &["--insiders", "everybody"], &["--workers", "0"]] {
+        let output = gateway(dir.path(), 8080, ["127.0.0.1:1"; 3], wrong).arg("--check").output().unwrap();
+        assert!(!output.status.success(), "{wrong:?}");
+    }
+}
