@@ -91,7 +91,17 @@ impl Collector for Waiting {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let rows = ConstGauge::new(i64::try_from(self.0.rows.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
         let help = "Page views that wait to be stored, or are being stored";
-        rows.encode(encoder.encode_descriptor("page_views_waiting", help, None, rows.metric_type())?)
+        rows.encode(encoder.encode_descriptor("page_views_waiting", help, None, rows.metric_type())?)?;
+        let bytes = i64::try_from(self.0.bytes.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        for (name, help, value) in [
+            ("page_views_waiting_limit", "Page views that may wait; more are refused", MOST_ROWS as i64),
+            ("page_views_waiting_bytes", "Memory of the page views that wait", bytes),
+            ("page_views_waiting_limit_bytes", "Memory they may have; what needs more is refused", MOST_BYTES as i64),
+        ] {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ mod reads;
 pub mod settings;
 pub mod telemetry;
 pub mod verification;
+mod watch;
 
 pub use cache::{Cache, CacheError};
 pub use columns::Columns;
@@ -30,3 +31,4 @@ pub use database::{Database, Transaction};
 pub use error::{Error, OnConstraint, Result};
 pub use limiter::Limiter;
 pub use reads::Reads;
+pub use watch::Watch;

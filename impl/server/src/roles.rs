@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::Settings;
-use platform::{Cache, Database, Limiter, migrate, telemetry};
+use platform::{Cache, Database, Limiter, Watch, migrate, telemetry};
 use shop::ShopService;
 use shop::pipeline::{Pipeline, ShopSettings};
 use tokio::net::TcpListener;
@@ -171,20 +171,25 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let cache = Cache::new(&settings.redis, "shop:")?;
         let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
         let environment = settings.app.environment;
-        let views_cache = Cache::new(&settings.redis, "analytics:")?;
+        let views_cache = Cache::new(&settings.redis.for_cache(), "analytics:")?;
         let limiter = limiter(settings)?;
         let views = own.analytics.map(|own| {
             AnalyticsService::new(database.clone(), accounts.clone(), limiter, views_cache.clone(), own, environment)
         });
+        let watch = Watch::new(&settings.database, &settings.redis, process)?;
         let services = roles
             .iter()
             .map(|(role, port)| {
                 let address = SocketAddr::new(settings.http.bind_address, *port);
                 let listener = http::listen(address).with_context(|| format!("cannot listen on {address}"))?;
-                Ok((listener, app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?))
+                let app = app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?;
+                watch.register(app.metrics());
+                Ok((listener, app))
             })
             .collect::<Result<Vec<(TcpListener, App)>>>()?;
-        let background = Background::start(roles, pipeline, views, &shutdown);
+        let mut background = Background::start(roles, pipeline, views, &shutdown);
+        let end = shutdown.clone();
+        background.tasks.spawn(async move { watch.run(end).await });
         http::serve(services, &settings.http, shutdown).await;
         background.end().await;
         database.close().await;
@@ -271,6 +276,12 @@ fn app(
         Role::Analytics => of_analytics()?.register(app.metrics()),
         Role::Worker => {}
     }
+    app.metrics().expect_operations(match role {
+        Role::Tasks => tasks::OPERATIONS,
+        Role::Shop => shop::OPERATIONS,
+        Role::Worker => &[],
+        Role::Analytics => analytics::OPERATIONS,
+    });
     if matches!(role, Role::Shop | Role::Worker) {
         of_the_shop()?.register(app.metrics());
     }

@@ -80,6 +80,7 @@ impl App {
         }
         let size = settings.http_concurrency as usize;
         let Description { service, version, document } = description;
+        metrics.describe(&version, settings.http_concurrency);
         let health = Health { status: "ok", service: &service, version: &version };
         Self(Arc::new(Inner {
             // Two strings and a constant: serializing them into memory cannot fail.
