@@ -81,7 +81,11 @@ async fn when_too_many_wait_the_rest_is_refused_at_once_and_memory_stays_bounded
     jam.commit().await.expect("the jam is over");
     let acked = sent.join_all().await.into_iter().filter(|acked| *acked).count();
     let stored = system.number("SELECT count(*) FROM page_views").await;
-    assert_eq!(usize::try_from(stored), Ok(acked * ROWS + 1), "what was acknowledged is stored, what was refused is not");
+    assert_eq!(
+        usize::try_from(stored),
+        Ok(acked * ROWS + 1),
+        "what was acknowledged is stored, what was refused is not"
+    );
     assert_eq!(waiting(&api).await, 0);
     let next = http.post(views(&api)).json(&json!({"path": "/jam"})).send().await.expect("an answer");
     assert_eq!(next.status(), 201);
@@ -121,7 +125,8 @@ async fn report(url: String, end: CancellationToken) -> Vec<Uuid> {
     let (http, mut acked) = (Client::new(), Vec::new());
     while !end.is_cancelled() {
         let id = Uuid::new_v4();
-        match http.post(&url).json(&json!({"path": "/page", "event_id": id})).send().await.as_ref().map(Response::status) {
+        let request = http.post(&url).json(&json!({"path": "/page", "event_id": id}));
+        match request.send().await.as_ref().map(Response::status) {
             Ok(status) => {
                 assert_eq!(status, 201);
                 acked.push(id);
