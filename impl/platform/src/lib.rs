@@ -20,6 +20,7 @@ pub mod page;
 mod reads;
 pub mod settings;
 pub mod telemetry;
+pub mod traces;
 mod watch;
 
 pub use cache::{Cache, CacheError};

@@ -14,6 +14,7 @@ mod heal;
 mod metrics;
 mod relay;
 pub(crate) mod stream;
+mod trace;
 mod worker;
 
 use std::fmt;
