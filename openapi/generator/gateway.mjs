@@ -125,9 +125,9 @@ function routes(services) {
   return `${NOTICE}# The declared path of a request, as it was sent: what is matched here is what the service gets.
 map $request_uri $path {
     default "";
-    "~^/(?:\\?|$)" "/";
+${services.map(({ prefix }) => `    "~^/${prefix}(?:[/?]|$)" $path_of_${prefix};\n`).join('')}    "~^/(?:\\?|$)" "/";
     "~^/health/?(?:\\?|$)" "/health";
-${services.map(({ prefix }) => `    "~^/${prefix}(?:[/?]|$)" $path_of_${prefix};\n`).join('')}}
+}
 ${services.map(pathsOf).join('')}
 ${allowMap(services)}
 ${operationsMap(services)}

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use auth::{Algorithm, AuthSettings};
 pub use database::DatabaseSettings;
-pub use http::{HttpSettings, Origins};
+pub use http::{HttpSettings, Origins, RateLimits};
 
 /// Settings that contradict each other or the environment they run in.
 #[derive(Debug, thiserror::Error)]
