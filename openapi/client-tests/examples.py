@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Executes the examples of a Markdown page, in order, and checks what they print.
 
-    examples.py PAGE
+    examples.py PAGE...
 
 Blocks of ```sh share one shell; ```python and ```ts blocks run by themselves. A comment line that begins with `=>`
 must be in what its block printed, after those before it. TASKS_BASE, SHOP_BASE and ANALYTICS_BASE are the services; TS_RUN
-is a command that runs a TypeScript file.
+is a command that runs a TypeScript file. Where GATEWAY_URL is set, it stands for http://localhost:8080.
 """
 
 import argparse
@@ -22,9 +22,13 @@ EXPECTED = re.compile(r"^\s*(?:#|//) => (.*)$", re.MULTILINE)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("page", type=Path)
-    page = parser.parse_args().page
-    blocks = [(match[1], match[2], line_of(page, match)) for match in BLOCK.finditer(page.read_text())]
+    parser.add_argument("pages", metavar="PAGE", type=Path, nargs="+")
+    return max([check(page) for page in parser.parse_args().pages])
+
+
+def check(page: Path) -> int:
+    text = page.read_text().replace("http://localhost:8080", os.environ.get("GATEWAY_URL", "http://localhost:8080"))
+    blocks = [(match[1], match[2], text[: match.start()].count("\n") + 1) for match in BLOCK.finditer(text)]
     failures = 0
     with tempfile.TemporaryDirectory(prefix="examples-") as folder:
         printed = {**shell([block for block in blocks if block[0] == "sh"], Path(folder))}
@@ -36,12 +40,8 @@ def main() -> int:
         if problem:
             failures += 1
             print(f"{page}:{line}: {problem}\n{printed[line][0]}")
-    print(f"{page.name}: {len(blocks)} examples, {failures} failures")
+    print(f"{page}: {len(blocks)} examples, {failures} failures")
     return 1 if failures or not blocks else 0
-
-
-def line_of(page: Path, match: re.Match[str]) -> int:
-    return page.read_text()[: match.start()].count("\n") + 1
 
 
 def shell(blocks: list[tuple[str, str, int]], folder: Path) -> dict[int, tuple[str, int]]:

@@ -78,7 +78,7 @@ if (breaks.length && Number(version.split('.')[0]) <= Number(was.split('.')[0]))
 if (command === 'release') {
   makeReleased(new Date().toISOString().slice(0, 10));
 } else {
-  const wanted = update(text, version, changes);
+  const wanted = update(text, changes);
   if (command === 'check' && wanted !== text) fail('compat: openapi/CHANGELOG.md is not up to date; run ./codegen.sh compat');
   if (wanted !== text) fs.writeFileSync(changelog, wanted);
   console.error(`compat: ${changes.length} changes since ${was}, ${breaks.length} of them breaking`);

@@ -64,16 +64,18 @@ class Operation {
   }
 
   policies(tell, was, is) {
-    const policy = (name, breaking) => {
+    const policy = (name, breaking, text = (value) => value ?? 'none') => {
       const [old, current] = [was[name], is[name]];
       if (JSON.stringify(old) === JSON.stringify(current)) return;
-      tell(breaking(old, current), `\`${name}\` ${JSON.stringify(old) ?? 'none'} became ${JSON.stringify(current) ?? 'none'}`);
+      tell(breaking(old, current), `\`${name}\` ${text(old)} became ${text(current)}`);
     };
+    const rates = (value) =>
+      [value ?? []].flat().map((one) => `${one.amount} in ${one['window-seconds']} s by ${one.by}`).join(' and ') || 'none';
     policy('x-body-limit', (old, current) => old !== undefined && (current === undefined || current < old));
     policy('x-idempotency', (old) => old !== undefined);
     policy('x-row-errors', () => true);
     // Load may have to be refused at any time; 429 and 504 are declared everywhere.
-    policy('x-rate-limit', () => false);
+    policy('x-rate-limit', () => false, rates);
     policy('x-deadline-ms', () => false);
   }
 
