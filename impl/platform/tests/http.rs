@@ -181,12 +181,20 @@ async fn operations_are_measured_by_their_ids() {
         r#"http_requests_total{operation="health",status="200"} 1"#,
         r#"http_request_duration_seconds_count{operation="quick"} 3"#,
         "http_requests_in_flight 1",
+        "http_requests_in_flight_limit 512",
+        r#"server_build_info{version="1.2.3"} 1"#,
         "http_connections_open 1",
     ] {
         assert!(metrics.text.lines().any(|found| found == line), "{line} is not in\n{}", metrics.text);
     }
-    let resident = metrics.text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
-    assert!(resident.and_then(|bytes| bytes.parse::<u64>().ok()).is_some_and(|bytes| bytes > 1_000_000));
+    let number = |name: &str| {
+        let value = metrics.text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} is not in\n{}", metrics.text)).parse::<f64>().expect("a number")
+    };
+    assert!(number("process_resident_memory_bytes") > 1e6);
+    assert!(number("process_cpu_seconds_total") > 0.0);
+    assert!(number("process_start_time_seconds") > 1.7e9);
+    assert!(number("process_max_fds") > number("process_open_fds"));
 }
 
 #[tokio::test]

@@ -52,6 +52,21 @@ fn every_documented_name_is_read() {
 }
 
 #[test]
+fn a_cache_may_have_a_redis_of_its_own() {
+    let redis = |flags: &[&str]| parse(flags).expect("good flags").redis;
+    let one = redis(&["--redis-url", "redis://one"]);
+    assert_eq!((one.is_split(), one.for_cache().url()), (false, Some("redis://one")));
+    let two = redis(&["--redis-url", "redis://one", "--cache-redis-url", "redis://two"]);
+    assert_eq!((two.is_split(), two.url(), two.for_cache().url()), (true, Some("redis://one"), Some("redis://two")));
+    for same in ["", "redis://one"] {
+        let same = redis(&["--redis-url", "redis://one", "--cache-redis-url", same]);
+        assert_eq!((same.is_split(), same.for_cache().url()), (false, Some("redis://one")));
+    }
+    let none = redis(&["--redis-url", "", "--cache-redis-url", "redis://two"]);
+    assert_eq!((none.is_split(), none.for_cache().url()), (false, None), "an empty REDIS_URL says that there is none");
+}
+
+#[test]
 fn defaults_are_those_of_the_older_service() {
     let settings = parse(&[]).expect("everything has a default");
     assert_eq!(settings.auth.access_token_expire_minutes, 30);
@@ -182,4 +197,29 @@ fn switches_are_written_in_many_ways() {
         .expect("each is fine")
         .validate()
         .expect_err("not both");
+}
+
+#[test]
+fn production_needs_a_database_password_of_its_own() {
+    let with = |environment: &str, flags: &[&str]| {
+        let key = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";
+        let flags = [&["--environment", environment, "--secret-key", key], flags].concat();
+        parse(&flags).expect("good flags").validate()
+    };
+    for published in [
+        ["--postgres-password", "change-me-postgres"],
+        ["--database-url", "postgresql://app:change%2Dme@db/app"],
+        ["--database-url", "postgresql+asyncpg://app:example@db:5432/app"],
+    ] {
+        let refusal = with("production", &published).expect_err("everybody knows it").to_string();
+        assert!(refusal.contains("password of Postgres") && !refusal.contains("change"), "{refusal}");
+        with("development", &published).expect("it is nobody's business there");
+    }
+    for own in [
+        ["--postgres-password", "b81e0c47"],
+        ["--database-url", "postgresql://app:b81e0c47@db.example.com/example"],
+        ["--database-url", "postgresql://app@db/app"],
+    ] {
+        with("production", &own).expect("a password of its own, or none");
+    }
 }

@@ -8,6 +8,8 @@ use crate::roles::Role;
 
 mod console;
 mod gateway;
+mod health;
+mod prometheus;
 mod roles;
 mod signals;
 mod up;
@@ -40,6 +42,10 @@ enum Command {
     Migrate(roles::MigrateArgs),
     /// Check that the data are as they must be, also while they are being used
     Verify(verify::VerifyArgs),
+    /// Ask a role on this machine whether it is ready; fails when it is not
+    Health(health::HealthArgs),
+    /// Watch the services with Prometheus, without containers
+    Prometheus(prometheus::PrometheusArgs),
     /// Run everything here, with a Postgres and a Redis of its own unless told which to use
     Up(up::UpArgs),
     /// Run a command with a Postgres and a Redis of its own: DATABASE_URL and REDIS_URL tell it where
@@ -68,6 +74,8 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::All(args) => roles::run_all(&args),
         Command::Migrate(args) => roles::run_migrate(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Health(args) => health::run(&args),
+        Command::Prometheus(args) => prometheus::run(&args),
         Command::Up(args) => up::run(&args),
         Command::WithBackends(args) => with_backends::run(&args),
     }

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::Settings;
-use platform::{Cache, Database, migrate, telemetry};
+use platform::{Cache, Database, Limiter, Watch, migrate, telemetry, traces};
 use shop::ShopService;
 use shop::pipeline::{Pipeline, ShopSettings};
 use tokio::net::TcpListener;
@@ -166,27 +166,35 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
     runtime.block_on(async {
         // Before anything that takes time, so that a signal during the start is not lost.
         let shutdown = http::shutdown_signal()?;
+        traces::start(&settings.traces)?;
         let database = Database::new(&settings.database, process)?;
         let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, process)?;
         let cache = Cache::new(&settings.redis, "shop:")?;
         let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
         let environment = settings.app.environment;
-        let views_cache = Cache::new(&settings.redis, "analytics:")?;
+        let views_cache = Cache::new(&settings.redis.for_cache(), "analytics:")?;
+        let limiter = limiter(settings)?;
         let views = own.analytics.map(|own| {
-            AnalyticsService::new(database.clone(), accounts.clone(), views_cache.clone(), own, environment)
+            AnalyticsService::new(database.clone(), accounts.clone(), limiter, views_cache.clone(), own, environment)
         });
+        let watch = Watch::new(&settings.database, &settings.redis, process)?;
         let services = roles
             .iter()
             .map(|(role, port)| {
                 let address = SocketAddr::new(settings.http.bind_address, *port);
                 let listener = http::listen(address).with_context(|| format!("cannot listen on {address}"))?;
-                Ok((listener, app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?))
+                let app = app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?;
+                watch.register(app.metrics());
+                Ok((listener, app))
             })
             .collect::<Result<Vec<(TcpListener, App)>>>()?;
-        let background = Background::start(roles, pipeline, views, &shutdown);
+        let mut background = Background::start(roles, pipeline, views, &shutdown);
+        let end = shutdown.clone();
+        background.tasks.spawn(async move { watch.run(end).await });
         http::serve(services, &settings.http, shutdown).await;
         background.end().await;
         database.close().await;
+        traces::flush().await;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -232,6 +240,11 @@ impl Background {
     }
 }
 
+/// Of one service each: what it measures is about that service.
+fn limiter(settings: &Settings) -> Result<Limiter> {
+    Ok(Limiter::new(&settings.http, &settings.redis, &settings.auth)?)
+}
+
 fn app(
     role: Role,
     settings: &Settings,
@@ -245,9 +258,11 @@ fn app(
     let needs = Readiness { database: Some(database.clone()), cache };
     let of_the_shop = || pipeline.cloned().context("a role of the shop has a pipeline");
     let of_analytics = || views.cloned().context("the analytics role has its service");
+    let limiter = limiter(settings)?;
+    let limits = limiter.clone();
     let router = match role {
-        Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts))),
-        Role::Shop => shop::router(Arc::new(ShopService::new(database, accounts, of_the_shop()?))),
+        Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts, limiter))),
+        Role::Shop => shop::router(Arc::new(ShopService::new(database, accounts, limiter, of_the_shop()?))),
         Role::Worker => axum::Router::new(),
         Role::Analytics => analytics::router(Arc::new(of_analytics()?)),
     };
@@ -257,11 +272,20 @@ fn app(
         document: role.document(),
     };
     let app = App::new(description, router, &settings.http, needs);
+    match role {
+        Role::Tasks => limits.register(app.metrics(), tasks::OPERATIONS),
+        Role::Shop => limits.register(app.metrics(), shop::OPERATIONS),
+        Role::Analytics => of_analytics()?.register(app.metrics()),
+        Role::Worker => {}
+    }
+    app.metrics().expect_operations(match role {
+        Role::Tasks => tasks::OPERATIONS,
+        Role::Shop => shop::OPERATIONS,
+        Role::Worker => &[],
+        Role::Analytics => analytics::OPERATIONS,
+    });
     if matches!(role, Role::Shop | Role::Worker) {
         of_the_shop()?.register(app.metrics());
-    }
-    if role == Role::Analytics {
-        of_analytics()?.register(app.metrics());
     }
     Ok(app)
 }

@@ -21,11 +21,13 @@ use crate::roles::Role;
 use crate::signals::stop_flag;
 use environment::{Env, Given};
 use gateway::{Gateway, UpGatewayArgs};
+use monitoring::UpMonitoringArgs;
 use supervised::Supervised;
 
 mod database;
 mod environment;
 mod gateway;
+mod monitoring;
 mod port;
 mod replicas;
 mod supervised;
@@ -70,6 +72,8 @@ pub(crate) struct UpArgs {
     worker_port: u16,
     #[command(flatten)]
     gateway: UpGatewayArgs,
+    #[command(flatten)]
+    monitoring: UpMonitoringArgs,
     /// Processes of each service, behind the gateway; all but the first on ports of their own
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
     replicas: u16,
@@ -132,11 +136,12 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let begun = Instant::now();
     let services = args.services().map(|(role, port, flag)| (role.name(), port, flag));
     let gateway = (!args.gateway.no_gateway).then_some(("gateway", args.gateway.gateway_port, "--gateway-port"));
-    for (name, port, flag) in services.into_iter().chain(gateway) {
+    for (name, port, flag) in services.into_iter().chain(gateway).chain(args.monitoring.port()) {
         port::check(args.bind, port)
             .map_err(|why| anyhow!("port {port} {why}; choose another one for {name} with {flag}"))?;
     }
     let gateway = Gateway::find(args)?;
+    args.monitoring.find()?;
     let logs = args.dir.join("log");
     let env_file = args.dir.join("env");
 
@@ -248,6 +253,9 @@ fn greet(args: &UpArgs, took: Duration) {
         let url = args.url(port).replace("127.0.0.1", "localhost");
         let what = if role == Role::Worker { "health" } else { "docs" };
         say(&format!("  {:<10} {url}   {url}/{what}", role.name()));
+    }
+    if let Some((name, port, _)) = args.monitoring.port() {
+        say(&format!("  {name:<10} {}", args.url(port).replace("127.0.0.1", "localhost")));
     }
     if !args.production() {
         say("\n  Log in as admin@example.com with password admin, or as user@example.com with password user.");

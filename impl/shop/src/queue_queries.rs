@@ -4,6 +4,13 @@ use platform::{Columns, Result};
 use shop_api::models::QueueStatus;
 use sqlx::postgres::PgExecutor;
 
+/// Seconds for which the oldest message that is due has waited to be handed to the stream; 0 when none waits.
+pub(crate) async fn outbox_age(db: impl PgExecutor<'_>) -> Result<f64> {
+    const SQL: &str = "SELECT greatest(0, extract(epoch FROM clock_timestamp() - greatest(created_at, available_at)))::float8 \
+         FROM outbox WHERE published_at IS NULL AND available_at <= now() ORDER BY id LIMIT 1";
+    Ok(sqlx::query_scalar(SQL).fetch_optional(db).await?.unwrap_or(0.0))
+}
+
 /// The state of the pipeline. `stream` is how many entries of the stream nobody was given and how many are being worked on,
 /// if that is known.
 pub(crate) async fn status(db: impl PgExecutor<'_>, stream: Option<(i64, i64)>) -> Result<QueueStatus> {

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use contract::Operation;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Database;
@@ -65,7 +67,7 @@ impl Metrics {
             let abandoned = metrics.abandoned.clone();
             registry.register("http_requests_abandoned", "Requests whose client left before the answer", abandoned);
             registry.register("http_requests_shed", "Requests refused because of overload", metrics.shed.clone());
-            registry.register_collector(Box::new(Process));
+            registry.register_collector(Box::new(Process { started: SystemTime::now() }));
         });
         metrics
     }
@@ -73,6 +75,29 @@ impl Metrics {
     /// Lets a service register measurements of its own.
     pub fn register(&self, register: impl FnOnce(&mut Registry)) {
         register(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Lets every operation be seen before it is first called, and its failures before the first: a series that begins
+    /// with its first increment never shows that one as a rate.
+    pub fn expect_operations(&self, operations: &[&'static Operation]) {
+        for operation in operations {
+            drop(self.durations.get_or_create(&Operated { operation: operation.id }));
+            for status in [500, 503] {
+                drop(self.requests.get_or_create(&Answered { operation: operation.id, status }));
+            }
+        }
+    }
+
+    /// Tells what is served, and how many requests are worked on at once.
+    pub(crate) fn describe(&self, version: &str, concurrency: u32) {
+        let limit: Gauge = Gauge::default();
+        limit.set(i64::from(concurrency));
+        self.register(|registry| {
+            let help = "Requests worked on at once; more wait, then are refused";
+            registry.register("http_requests_in_flight_limit", help, limit);
+            let version = Info::new(vec![("version", version.to_owned())]);
+            registry.register("server_build", "What is served", version);
+        });
     }
 
     pub(crate) fn watch_database(&self, database: Database) {
@@ -174,7 +199,9 @@ impl Collector for Pools {
 
 /// The process and its runtime. What an operating system does not tell is left out.
 #[derive(Debug)]
-struct Process;
+struct Process {
+    started: SystemTime,
+}
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
@@ -183,6 +210,7 @@ impl Collector for Process {
         let values = [
             ("process_resident_memory_bytes", "Resident memory", resident_bytes()),
             ("process_open_fds", "Open file descriptors", open_files()),
+            ("process_max_fds", "File descriptors that may be open", max_files()),
             ("runtime_workers", "Worker threads", runtime.as_ref().and_then(|runtime| count(runtime.num_workers()))),
             ("runtime_tasks", "Tasks alive", runtime.as_ref().and_then(|runtime| count(runtime.num_alive_tasks()))),
             (
@@ -197,8 +225,31 @@ impl Collector for Process {
                 gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
             }
         }
-        Ok(())
+        let started = ConstGauge::new(self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+        let help = "When it began to serve";
+        started.encode(encoder.encode_descriptor(
+            "process_start_time_seconds",
+            help,
+            None,
+            started.metric_type(),
+        )?)?;
+        let Some(seconds) = cpu_seconds() else { return Ok(()) };
+        let seconds = ConstCounter::new(seconds);
+        let help = "Time it has used of processors";
+        seconds.encode(encoder.encode_descriptor("process_cpu_seconds", help, None, seconds.metric_type())?)
     }
+}
+
+fn max_files() -> Option<i64> {
+    use nix::sys::resource::{Resource, getrlimit};
+    i64::try_from(getrlimit(Resource::RLIMIT_NOFILE).ok()?.0).ok()
+}
+
+fn cpu_seconds() -> Option<f64> {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike as _;
+    let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    Some((usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6)
 }
 
 fn resident_bytes() -> Option<i64> {

@@ -91,7 +91,8 @@ impl AuthSettings {
     }
 }
 
-fn is_published(key: &str) -> bool {
+/// Whether a secret is one that everybody knows.
+pub(super) fn is_published(key: &str) -> bool {
     let lower = key.to_lowercase();
     let first = key.as_bytes().first();
     PUBLISHED.iter().any(|piece| lower.contains(piece)) || key.bytes().all(|byte| Some(&byte) == first)

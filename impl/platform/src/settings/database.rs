@@ -7,7 +7,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
-use super::{InvalidSettings, secret};
+use super::auth::is_published;
+use super::{Environment, InvalidSettings, secret};
 
 /// Where Postgres is, and how much of it to use.
 #[derive(Debug, Clone, Args)]
@@ -65,6 +66,19 @@ impl DatabaseSettings {
             self.postgres_port,
             encode(&self.postgres_db)
         ))
+    }
+
+    /// Whoever can reach Postgres of a production with a password everybody knows can do everything.
+    pub(super) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
+        let config = self.url().expose_secret().parse::<tokio_postgres::Config>().ok();
+        let password = config.as_ref().and_then(tokio_postgres::Config::get_password).unwrap_or_default();
+        // Without one Postgres knows its clients by other means.
+        let published = !password.is_empty() && std::str::from_utf8(password).is_ok_and(is_published);
+        if environment.is_production() && published {
+            let refusal = "the password of Postgres is one from an example; production needs one of its own";
+            return Err(InvalidSettings(refusal.into()));
+        }
+        Ok(())
     }
 
     /// The same for sqlx.

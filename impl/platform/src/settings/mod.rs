@@ -6,6 +6,7 @@
 mod auth;
 mod database;
 mod http;
+mod traces;
 
 use std::fmt;
 
@@ -14,7 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use auth::{Algorithm, AuthSettings};
 pub use database::DatabaseSettings;
-pub use http::{HttpSettings, Origins};
+pub use http::{HttpSettings, Origins, RateLimits};
+pub use traces::TraceSettings;
 
 /// Settings that contradict each other or the environment they run in.
 #[derive(Debug, thiserror::Error)]
@@ -60,16 +62,20 @@ pub struct Settings {
     /// What it tells its operators.
     #[command(flatten)]
     pub log: LogSettings,
+    /// To whom it tells traces.
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 impl Settings {
     /// Checks what clap cannot: values that are allowed only together or only in development.
     ///
     /// # Errors
-    /// In production, when `SECRET_KEY` is missing, shorter than 32 bytes or one from an example; argon2
-    /// parameters that do not work together.
+    /// In production, when `SECRET_KEY` is missing, shorter than 32 bytes or one from an example, or when the password
+    /// of Postgres is; argon2 parameters that do not work together.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
-        self.auth.validate(self.app.environment)
+        self.auth.validate(self.app.environment)?;
+        self.database.validate(self.app.environment)
     }
 }
 
@@ -117,6 +123,9 @@ pub struct RedisSettings {
     /// Connection URL; without one the services work uncached
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = secret)]
     pub redis_url: Option<SecretString>,
+    /// Connection URL of another Redis for what may be thrown away at any time; REDIS_URL's when absent
+    #[arg(long, env = "CACHE_REDIS_URL", hide_env_values = true, value_parser = secret)]
+    pub cache_redis_url: Option<SecretString>,
     /// Connections per process
     #[arg(long, env = "REDIS_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub redis_pool: u32,
@@ -126,6 +135,19 @@ pub struct RedisSettings {
 }
 
 impl RedisSettings {
+    /// The same settings for what is only a cache: its own Redis, if it has one. Without a queue there is no cache either.
+    #[must_use]
+    pub fn for_cache(&self) -> Self {
+        let redis_url = if self.is_split() { &self.cache_redis_url } else { &self.redis_url };
+        Self { redis_url: redis_url.clone(), ..self.clone() }
+    }
+
+    /// Whether the cache has a Redis of its own.
+    pub fn is_split(&self) -> bool {
+        let own = self.cache_redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty());
+        own.is_some() && self.url().is_some() && own != self.url()
+    }
+
     /// The URL, unless it is missing or empty.
     pub fn url(&self) -> Option<&str> {
         self.redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty())

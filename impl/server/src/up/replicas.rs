@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use backends::process::Signal;
 
-use super::UpArgs;
 use super::environment::Env;
 use super::gateway::Gateway;
 use super::port::Probe;
 use super::supervised::{Plan, Supervised};
+use super::{UpArgs, monitoring};
 use crate::roles::Role;
 
 /// One process of a role.
@@ -39,6 +39,7 @@ fn all(args: &UpArgs) -> Result<Vec<Replica>> {
 pub(crate) fn start(args: &UpArgs, gateway: Option<&Gateway>, env: &Env, logs: &Path) -> Result<Vec<Supervised>> {
     let replicas = all(args)?;
     let mut plans: Vec<Plan> = gateway.map(|gateway| gateway.plan(args, &replicas)).into_iter().collect();
+    plans.extend(monitoring::plan(args, &replicas));
     plans.extend(replicas.into_iter().map(|Replica { role, port, name }| {
         let mut env = env.clone();
         env.insert("PORT", port.to_string());

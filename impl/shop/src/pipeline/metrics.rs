@@ -8,7 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Unit;
 use shop_api::models::QueueStatus;
@@ -34,7 +34,16 @@ pub(crate) struct Metrics {
     pub(crate) batch_seconds: Histogram,
     pub(crate) waited: Histogram,
     decided: Family<Outcome, Counter>,
-    queue: Arc<Mutex<Option<QueueStatus>>>,
+    pub(crate) audit: AuditMetrics,
+    queue: Arc<Mutex<Option<(QueueStatus, f64)>>>,
+}
+
+/// What comparing stock with its ledger has found.
+#[derive(Debug, Default)]
+pub(crate) struct AuditMetrics {
+    pub(crate) rounds: Counter,
+    pub(crate) products: Counter,
+    pub(crate) mismatched: Gauge,
 }
 
 impl Metrics {
@@ -48,6 +57,7 @@ impl Metrics {
             batch_seconds: Histogram::new(BATCH_SECONDS),
             waited: Histogram::new(WAITED),
             decided: Family::default(),
+            audit: AuditMetrics::default(),
             queue: Arc::default(),
         }
     }
@@ -56,8 +66,8 @@ impl Metrics {
         self.decided.get_or_create(&Outcome { outcome }).inc_by(orders);
     }
 
-    /// What the gauges show from now on; nothing when it is not known.
-    pub(crate) fn show_queue(&self, queue: Option<QueueStatus>) {
+    /// What the gauges show from now on, with the age of the outbox in seconds; nothing when it is not known.
+    pub(crate) fn show_queue(&self, queue: Option<(QueueStatus, f64)>) {
         *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = queue;
     }
 
@@ -80,17 +90,30 @@ impl Metrics {
                 Unit::Seconds,
                 self.waited.clone(),
             );
+            registry.register("stock_checks", "Rounds of comparing stock with its ledger", self.audit.rounds.clone());
+            registry.register(
+                "stock_checked_products",
+                "Products compared with their ledger",
+                self.audit.products.clone(),
+            );
+            registry.register(
+                "stock_mismatched_products",
+                "Products known to have another stock than their ledger says, or less than none",
+                self.audit.mismatched.clone(),
+            );
             registry.register_collector(Box::new(Queue(Arc::clone(&self.queue))));
         });
     }
 }
 
 #[derive(Debug)]
-struct Queue(Arc<Mutex<Option<QueueStatus>>>);
+struct Queue(Arc<Mutex<Option<(QueueStatus, f64)>>>);
 
 impl Collector for Queue {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let Some(queue) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return Ok(()) };
+        let Some((queue, outbox_age)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
+            return Ok(());
+        };
         let numbers = [
             ("outbox_unpublished", "Messages not yet handed to the stream", Some(queue.unpublished)),
             ("stream_unread", "Messages in the stream no worker has taken", queue.unread),
@@ -104,8 +127,18 @@ impl Collector for Queue {
                 gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
             }
         }
-        let age = ConstGauge::new(queue.oldest_seconds);
-        let help = "Age of the oldest order that waits for its reservation";
-        age.encode(encoder.encode_descriptor("orders_pending_oldest_seconds", help, None, age.metric_type())?)
+        let ages = [
+            (
+                "orders_pending_oldest_seconds",
+                "Age of the oldest order that waits for its reservation",
+                queue.oldest_seconds,
+            ),
+            ("outbox_oldest_seconds", "Age of the oldest due message not yet handed to the stream", outbox_age),
+        ];
+        for (name, help, age) in ages {
+            let age = ConstGauge::new(age);
+            age.encode(encoder.encode_descriptor(name, help, None, age.metric_type())?)?;
+        }
+        Ok(())
     }
 }

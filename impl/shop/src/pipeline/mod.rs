@@ -5,6 +5,7 @@
 //! Postgres knows at every moment what is to be done, and Redis only tells when to look: whatever is lost there is
 //! published again, whatever comes twice is done once, and without Redis the workers ask the outbox itself.
 
+mod audit;
 mod batch;
 mod decide;
 pub mod failpoints;
@@ -13,11 +14,12 @@ mod heal;
 mod metrics;
 mod relay;
 pub(crate) mod stream;
+mod trace;
 mod worker;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
@@ -26,6 +28,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::audit::Audit;
 use self::failpoints::Failpoints;
 use self::metrics::Metrics;
 use self::stream::Stream;
@@ -40,6 +43,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const HEAL: Duration = Duration::from_secs(1);
 const EXPIRE: Duration = Duration::from_millis(500);
 const GAUGES: Duration = Duration::from_secs(5);
+/// How often stock is compared with its ledger, a few products at a time.
+const AUDIT: Duration = Duration::from_secs(30);
 /// How often what is old is forgotten.
 const TIDY: Duration = Duration::from_secs(600);
 /// Before a task that has panicked begins anew.
@@ -68,6 +73,7 @@ struct Inner {
     woken: Notify,
     stream_is_full: AtomicBool,
     metrics: Metrics,
+    audit: Mutex<Audit>,
     failpoints: Arc<Failpoints>,
 }
 
@@ -82,6 +88,7 @@ impl Pipeline {
             woken: Notify::new(),
             stream_is_full: AtomicBool::new(false),
             metrics: Metrics::new(),
+            audit: Mutex::default(),
             failpoints: Arc::new(Failpoints::from_environment()),
         }))
     }
@@ -162,6 +169,12 @@ impl Pipeline {
             })
         });
         self.keep(&mut tasks, &shutdown, |this, end| {
+            every(AUDIT, end, move || {
+                let this = this.clone();
+                async move { this.audit().await.map(drop) }
+            })
+        });
+        self.keep(&mut tasks, &shutdown, |this, end| {
             every(TIDY, end, move || {
                 let this = this.clone();
                 async move { this.tidy().await }
@@ -189,10 +202,21 @@ impl Pipeline {
         });
     }
 
+    /// Seconds for which the oldest message that is due has waited to be handed to the stream.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn outbox_age(&self) -> platform::Result<f64> {
+        queue_queries::outbox_age(self.0.database.reads()).await
+    }
+
     async fn measure(&self) -> platform::Result<()> {
-        let queue = queue_queries::status(self.0.database.reads(), self.stream_state().await).await;
-        self.0.metrics.show_queue(queue.as_ref().ok().cloned());
-        queue.map(drop)
+        let db = self.0.database.reads();
+        let queue = queue_queries::status(db, self.stream_state().await).await;
+        let age = self.outbox_age().await;
+        let known = queue.and_then(|queue| Ok((queue, age?)));
+        self.0.metrics.show_queue(known.as_ref().ok().cloned());
+        known.map(drop)
     }
 
     async fn tidy(&self) -> platform::Result<()> {

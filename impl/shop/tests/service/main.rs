@@ -1,5 +1,6 @@
 //! What the shop does, asked over HTTP: every test starts it on a port and a database of its own.
 
+mod audit;
 mod conditional;
 mod dead_letters;
 mod defects;

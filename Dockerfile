@@ -1,0 +1,15 @@
+# One image for every role: its argument says which, as `tasks` or `worker`; `--help` lists them.
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+# What was compiled is kept between builds, and not in the image.
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --release --locked -p server && cp target/release/server /server
+
+# The C library and nothing else: no shell, no package manager.
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /server /usr/local/bin/server
+USER 65532:65532
+EXPOSE 8000 8001 8002 8003
+ENTRYPOINT ["/usr/local/bin/server"]
+CMD ["--help"]

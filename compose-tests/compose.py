@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+"""What compose.yaml says of the program, of nginx, of Prometheus and of Grafana must be what these say of themselves: names,
+ports, settings, paths. No container is started; what can be asked of the real programs is asked of them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVER, NGINX, COMPOSE, HADOLINT = (os.environ[name] for name in ("SERVER", "NGINX", "COMPOSE", "HADOLINT"))
+ROLES = ("tasks", "shop", "analytics", "worker")
+# Of the reference, and where it published them.
+PUBLISHED = {"db": 5432, "redis": 6379, "tasks": 8000, "shop": 8001, "analytics": 8002, "gateway": 8080, "pgadmin": 5050,
+             "prometheus": 9090, "grafana": 3000}
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)
+
+
+def configured(env_file, *arguments):
+    # Nothing of this shell's: only the file tells.
+    bare = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    return run(COMPOSE, "--env-file", env_file, "config", *arguments, env=bare)
+
+
+def compose():
+    done = configured(".env.example", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+CONFIG = compose()
+SERVICES = CONFIG["services"]
+
+
+def read(path):
+    return (ROOT / path).read_text()
+
+
+def help_of(role):
+    done = run(SERVER, role, "--help")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def settings_of(role):
+    """Names of the environment variables it reads."""
+    return set(re.findall(r"\[env: (\w+)", help_of(role)))
+
+
+def port_of(role):
+    return int(re.search(rf"--{role}-port <\w+>.*?\[default: (\d+)\]", help_of("all"), re.S)[1])
+
+
+def targets(service):
+    return [port["target"] for port in SERVICES[service].get("ports", [])]
+
+
+def equal(found, wanted):
+    assert found == wanted, f"{found!r} instead of {wanted!r}"
+
+
+@check
+def the_tool_takes_it():
+    done = configured(".env.example", "-q")
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+@check
+def nothing_starts_without_secrets():
+    named = re.findall(r"\$\{(\w+):\?", read("compose.yaml"))
+    example = read(".env.example")
+    for name in named:
+        assert re.search(rf"^{name}=.+", example, re.M), f"{name} is not in .env.example"
+        with tempfile.NamedTemporaryFile("w", suffix=".env") as file:
+            file.write(re.sub(rf"^{name}=.*\n", "", example, flags=re.M))
+            file.flush()
+            assert name in configured(file.name, "-q").stderr, f"it starts without {name}"
+
+
+@check
+def the_example_secrets_are_refused_in_production():
+    given = {name: value for name, value in SERVICES["tasks"]["environment"].items() if value is not None}
+    bare = {"PATH": os.environ["PATH"], "ENVIRONMENT": "production", **given}
+    own = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c"
+    with tempfile.TemporaryDirectory() as nowhere:
+        for changed, refusal in ({}, "SECRET_KEY"), ({"SECRET_KEY": own}, "password of Postgres"):
+            done = subprocess.run([Path(ROOT, SERVER), "tasks"], capture_output=True, text=True, cwd=nowhere, env=bare | changed,
+                                  timeout=30)
+            assert done.returncode != 0 and refusal in done.stderr, done.stderr
+
+
+@check
+def what_the_file_says_of_production_arrives():
+    with tempfile.NamedTemporaryFile("w", suffix=".env") as file:
+        file.write(read(".env.example") + "ENVIRONMENT=production\nRETENTION_DAYS=30\nRESERVATION_SECONDS=60\n")
+        file.flush()
+        services = json.loads(configured(file.name, "--format", "json").stdout)["services"]
+    for role in (*ROLES, "migrate"):
+        equal(services[role]["environment"]["ENVIRONMENT"], "production")
+    equal(services["analytics"]["environment"]["RETENTION_DAYS"], "30")
+    equal(services["worker"]["environment"]["RESERVATION_SECONDS"], "60")
+
+
+@check
+def one_image_for_every_role():
+    built = {name: service for name, service in SERVICES.items() if "build" in service}
+    equal(set(built), {*ROLES, "migrate"})
+    equal(len({service["image"] for service in built.values()}), 1)
+    commands = set(re.findall(r"^  ([a-z-]+) ", run(SERVER, "--help").stdout, re.M))
+    for name, service in built.items():
+        equal(service["command"], [name])
+        assert name in commands, f"no such subcommand: {name}"
+        assert service["build"]["dockerfile"] == "Dockerfile" and Path(service["build"]["context"]) == ROOT
+        assert service["read_only"] and service["cap_drop"] == ["ALL"]
+
+
+@check
+def settings_are_those_of_the_program():
+    for name in (*ROLES, "migrate"):
+        unknown = set(SERVICES[name]["environment"]) - settings_of(name)
+        assert not unknown, f"{name} does not know {unknown}"
+
+
+@check
+def ports_are_those_of_the_program():
+    for role in ROLES:
+        equal(targets(role), [] if role == "worker" else [port_of(role)])
+    gateway = int(re.search(r"\[env: PORT=?\]\s*\[default: (\d+)\]|--port <PORT>.*?\[default: (\d+)\]",
+                            help_of("gateway"), re.S)[2])
+    equal(targets("gateway"), [gateway])
+    equal(SERVICES["gateway"]["environment"]["GATEWAY_LISTEN"], str(gateway))
+    exposed = {int(port) for port in re.search(r"^EXPOSE (.*)", read("Dockerfile"), re.M)[1].split()}
+    equal(exposed, {port_of(role) for role in ROLES})
+
+
+@check
+def ports_are_published_where_clients_know_them():
+    published = {name: int(port["published"]) for name, service in SERVICES.items() for port in service.get("ports", [])}
+    equal(published, PUBLISHED)
+    # What has a password of its own at best is for this machine.
+    for name in ("db", "redis", "pgadmin", "prometheus", "grafana"):
+        equal(SERVICES[name]["ports"][0].get("host_ip"), "127.0.0.1")
+
+
+@check
+def workers_can_be_many():
+    worker = SERVICES["worker"]
+    assert "ports" not in worker and "container_name" not in worker
+
+
+@check
+def health_is_asked_as_the_program_answers():
+    entry = json.loads(re.search(r"^ENTRYPOINT (.*)", read("Dockerfile"), re.M)[1])
+    assert entry[0] in re.search(r"^COPY --from=build \S+ (\S+)$", read("Dockerfile"), re.M)[1]
+    for role in ROLES:
+        equal(SERVICES[role]["healthcheck"]["test"], ["CMD", *entry, "health", role])
+        # Nobody is there, so it fails; but it knows whom to ask, and where.
+        done = run(SERVER, "health", role, "--port", "1")
+        assert done.returncode == 1 and f"{role} does not answer on port 1" in done.stderr, done.stderr
+    paths = {"gateway": ("8080/health", read("generated/gateway/routes.conf"), '"/health"'),
+             "prometheus": ("9090/-/ready", "", "")}
+    for name, (address, text, known) in paths.items():
+        assert SERVICES[name]["healthcheck"]["test"][-1].endswith(address) and known in text
+
+
+@check
+def servers_are_named_as_they_are():
+    environment = SERVICES["shop"]["environment"]
+    assert environment["POSTGRES_SERVER"] in SERVICES
+    for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"):
+        equal(environment[name], SERVICES["db"]["environment"][name])
+    for setting, service, wanted in (
+        ("REDIS_URL", "redis", {"--appendonly": "yes", "--maxmemory-policy": "noeviction"}),
+        ("CACHE_REDIS_URL", "redis-cache", {"--appendonly": "no", "--maxmemory-policy": "allkeys-lru"}),
+    ):
+        command = SERVICES[service]["command"]
+        flags = dict(zip(command[1::2], command[2::2]))
+        equal({name: flags[name] for name in wanted}, wanted)
+        assert "--maxmemory" in flags
+        equal(environment[setting], f"redis://:{flags['--requirepass']}@{service}:6379/0")
+
+
+@check
+def every_process_has_the_time_to_end():
+    for role in ROLES:
+        equal(SERVICES[role]["stop_grace_period"], "30s")
+
+
+@check
+def only_the_gateway_is_believed():
+    address = SERVICES["gateway"]["networks"]["default"]["ipv4_address"]
+    for role in ROLES:
+        equal(SERVICES[role]["environment"]["TRUSTED_PROXIES"], address)
+
+
+@check
+def what_is_mounted_is_there():
+    mounted = [(name, volume) for name, service in SERVICES.items() for volume in service.get("volumes", [])]
+    for name, volume in mounted:
+        if volume["type"] == "bind":
+            assert Path(volume["source"]).exists(), f"{name}: {volume['source']}"
+            assert volume.get("read_only"), f"{name} can write {volume['source']}"
+        else:
+            assert volume["source"] in CONFIG["volumes"]
+
+
+def inside(service, path):
+    """What a container sees at a path, as a path here."""
+    for volume in SERVICES[service]["volumes"]:
+        if volume["type"] == "bind" and Path(path).is_relative_to(volume["target"]):
+            return Path(volume["source"]) / Path(path).relative_to(volume["target"])
+    raise AssertionError(f"{service} has nothing at {path}")
+
+
+@check
+def prometheus_finds_its_files_and_everybody():
+    flags = dict(flag.split("=", 1) for flag in SERVICES["prometheus"]["command"])
+    config = Path(flags["--config.file"])
+    text = inside("prometheus", config).read_text()
+    for pattern in re.findall(r"^  - (.*\.yml)$", text, re.M):
+        folder = Path(os.path.normpath(config.parent / pattern)).parent
+        assert list(inside("prometheus", folder).glob("*.yml")), f"no rules at {folder}"
+    asked = re.findall(r"job_name: (\w+)\n    dns_sd_configs: \[\{names: \[(\w+)\], type: A, port: (\d+)", text)
+    equal({job: (name, int(port)) for job, name, port in asked}, {role: (role, port_of(role)) for role in ROLES})
+    assert flags["--storage.tsdb.path"] in {volume["target"] for volume in SERVICES["prometheus"]["volumes"]}
+
+
+@check
+def grafana_finds_its_files_and_prometheus():
+    provisioning = Path("/etc/grafana/provisioning")
+    source = inside("grafana", provisioning / "datasources/prometheus.yml").read_text()
+    equal(re.search(r"url: (.*)", source)[1], f"http://prometheus:{targets('prometheus')[0]}")
+    uid = re.search(r"uid: (.*)", source)[1]
+    dashboards = re.search(r"path: ([^}]*)\}", inside("grafana", provisioning / "dashboards/dashboards.yml").read_text())[1]
+    files = list(inside("grafana", dashboards).glob("*.json"))
+    equal(len(files), 5)
+    for file in files:
+        equal(set(re.findall(r'"type": "prometheus",\s*"uid": "([^"]*)"', file.read_text())), {uid})
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert inside("grafana", home).exists(), home
+
+
+@check
+def the_gateway_is_given_everything_its_template_wants():
+    environment = SERVICES["gateway"]["environment"]
+    template = inside("gateway", "/etc/nginx/templates/nginx.conf.template").read_text()
+    given = {name for name in environment if re.match(environment["NGINX_ENVSUBST_FILTER"], name)}
+    equal(set(re.findall(r"\$\{(\w+)\}", template)), given)
+    for role in ("tasks", "shop", "analytics"):
+        assert f"server {role}:{port_of(role)} " in environment[f"GATEWAY_{role.upper()}"]
+
+
+@check
+def nginx_takes_the_gateway():
+    environment = SERVICES["gateway"]["environment"]
+    with tempfile.TemporaryDirectory() as folder:
+        text = inside("gateway", "/etc/nginx/templates/nginx.conf.template").read_text()
+        # Only this test's own folder is there to be written to.
+        for name, value in {**environment, "GATEWAY_TEMP": folder}.items():
+            text = text.replace(f"${{{name}}}", value)
+        Path(folder, "nginx.conf").write_text(text)
+        Path(folder, "problems.conf").symlink_to(inside("gateway", "/etc/nginx/problems.conf"))
+        Path(folder, "generated").symlink_to(inside("gateway", "/etc/nginx/generated"))
+        done = run(NGINX, "-t", "-e", "stderr", "-p", f"{folder}/", "-c", f"{folder}/nginx.conf")
+        assert done.returncode == 0, done.stderr
+
+
+@check
+def the_image_runs_as_nobody_in_particular():
+    last = read("Dockerfile").rsplit("\nFROM ", 1)[1]
+    user = re.search(r"^USER (\d+)", last, re.M)
+    assert user and int(user[1]) != 0
+    ignored = read(".dockerignore").splitlines()
+    assert "*" in ignored and not any(line.startswith(("!.env", "!.local", "!.git")) for line in ignored)
+
+
+@check
+def what_the_image_is_built_from_is_a_whole_workspace():
+    with tempfile.TemporaryDirectory() as folder:
+        for line in read(".dockerignore").splitlines():
+            if line.startswith("!"):
+                path = line[1:]
+                copy = shutil.copytree if Path(ROOT, path).is_dir() else shutil.copy
+                Path(folder, path).parent.mkdir(exist_ok=True)
+                copy(Path(ROOT, path), Path(folder, path))
+        done = run("cargo", "metadata", "--locked", "--offline", "--no-deps", "--format-version=1",
+                   f"--manifest-path={folder}/Cargo.toml")
+        assert done.returncode == 0, done.stderr
+        for source in Path(folder, "impl").glob("**/*.rs"):
+            for file in re.findall(r'include_str!\("([^"]+)"\)', source.read_text()):
+                assert Path(source.parent, file).exists(), f"{source.relative_to(folder)} includes {file}"
+
+
+@check
+def hadolint_takes_the_dockerfile():
+    done = run(HADOLINT, "--no-color", "Dockerfile")
+    assert done.returncode == 0, done.stdout
+
+
+def main():
+    failed = 0
+    for function in CHECKS:
+        name = function.__name__.replace("_", " ")
+        try:
+            function()
+            print(f"ok      {name}")
+        except Exception as error:  # the next one is made all the same
+            failed += 1
+            print(f"FAILED  {name}: {type(error).__name__}: {error}")
+    print(f"compose: {len(CHECKS) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,271 @@
+//! How Postgres and Redis are, as this process sees them: asked now and then on connections of their own, told to Prometheus.
+//!
+//! No exporters are needed beside the services, and what is told is what matters: whether those who need a server reach it. A
+//! pool that is exhausted does not make Postgres look away, since nothing here waits for one.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis;
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::Cache;
+use crate::http::Metrics;
+use crate::settings::{DatabaseSettings, InvalidSettings, RedisSettings};
+
+/// How often a server is asked.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// A server that does not answer for this long is away.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The servers a process needs, watched. Clones are one.
+#[derive(Clone)]
+pub struct Watch(Arc<Inner>);
+
+struct Inner {
+    postgres: PgConnectOptions,
+    redis: Vec<(&'static str, Cache)>,
+    seen: Mutex<Seen>,
+}
+
+/// What was found when last asked; nothing before the first time.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    postgres: Option<Found<Postgres>>,
+    redis: Vec<(&'static str, Found<Redis>)>,
+}
+
+/// An answer and the time it took; `None` when there was none.
+#[derive(Debug, Clone)]
+struct Found<T> {
+    took: Duration,
+    state: Option<T>,
+}
+
+#[derive(Debug, Clone, sqlx::FromRow)]
+struct Postgres {
+    connections: i64,
+    connections_limit: i64,
+    oldest_transaction: f64,
+    bytes: i64,
+    deadlocks: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Redis {
+    used: i64,
+    limit: i64,
+    evicted: i64,
+    clients: i64,
+}
+
+impl Watch {
+    /// Prepares to watch the servers of the settings; `role` becomes part of `application_name`.
+    ///
+    /// # Errors
+    /// When a URL is not one.
+    pub fn new(database: &DatabaseSettings, redis: &RedisSettings, role: &str) -> Result<Self, InvalidSettings> {
+        let postgres = database.connect_options()?.application_name(&format!("{role}-watch"));
+        let mut watched = Vec::new();
+        if let Some(queue) = Cache::new(redis, "")? {
+            watched.push(("queue", queue));
+        }
+        if redis.is_split()
+            && let Some(cache) = Cache::new(&redis.for_cache(), "")?
+        {
+            watched.push(("cache", cache));
+        }
+        Ok(Self(Arc::new(Inner { postgres, redis: watched, seen: Mutex::default() })))
+    }
+
+    /// Adds what was found to a service's measurements.
+    pub fn register(&self, metrics: &Metrics) {
+        metrics.register(|registry| registry.register_collector(Box::new(self.clone())));
+    }
+
+    /// Asks until it is told to stop.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let (mut postgres, mut redis) = (None, vec![None; self.0.redis.len()]);
+        loop {
+            let asked = async {
+                let of_redis = self.0.redis.iter().zip(&mut redis);
+                let of_redis =
+                    of_redis.map(|((name, cache), at)| async { (*name, ask(|| redis_state(cache, at)).await) });
+                tokio::join!(
+                    ask(|| postgres_state(&self.0.postgres, &mut postgres)),
+                    futures_util::future::join_all(of_redis)
+                )
+            };
+            let (of_postgres, of_redis) = tokio::select! {
+                () = shutdown.cancelled() => break,
+                found = asked => found,
+            };
+            *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+                Seen { postgres: Some(of_postgres), redis: of_redis };
+            // Processes that began together do not go on together.
+            let pause = INTERVAL.mul_f64(rand::random_range(0.5..=1.0));
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        if let Some(connection) = postgres {
+            let _ = timeout(PATIENCE, connection.close()).await;
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("Watch")
+    }
+}
+
+async fn ask<T, F: Future<Output = Option<T>>>(question: impl FnOnce() -> F) -> Found<T> {
+    let begun = Instant::now();
+    let state = timeout(PATIENCE, question()).await.ok().flatten();
+    Found { took: begun.elapsed(), state }
+}
+
+/// What Postgres tells; a connection that fails, or is left in the middle of an answer, is not used again.
+async fn postgres_state(options: &PgConnectOptions, kept: &mut Option<PgConnection>) -> Option<Postgres> {
+    // Sessions of others show when their transactions began only to those who may see it.
+    const SQL: &str = "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections, \
+             current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
+                 AS connections_limit, \
+             (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0)::float8 FROM pg_stat_activity \
+              WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend') \
+                 AS oldest_transaction, \
+             pg_database_size(current_database()) AS bytes, d.deadlocks \
+         FROM pg_stat_database d WHERE d.datname = current_database()";
+    // The kept one may be of before a restart.
+    if let Some(mut connection) = kept.take()
+        && let Ok(state) = sqlx::query_as(SQL).fetch_one(&mut connection).await
+    {
+        *kept = Some(connection);
+        return Some(state);
+    }
+    let mut connection = options.connect().await.ok()?;
+    let state = sqlx::query_as(SQL).fetch_one(&mut connection).await.ok()?;
+    *kept = Some(connection);
+    Some(state)
+}
+
+async fn redis_state(cache: &Cache, kept: &mut Option<MultiplexedConnection>) -> Option<Redis> {
+    let info = redis::cmd("INFO");
+    if let Some(mut connection) = kept.take()
+        && let Ok(info) = info.query_async::<String>(&mut connection).await
+    {
+        *kept = Some(connection);
+        return Some(Redis::parse(&info));
+    }
+    let mut connection = cache.dedicated(PATIENCE).await.ok()?;
+    let info: String = info.query_async(&mut connection).await.ok()?;
+    *kept = Some(connection);
+    Some(Redis::parse(&info))
+}
+
+impl Redis {
+    /// From lines such as `used_memory:1048576`. A server without a limit of its own has its machine's memory.
+    fn parse(info: &str) -> Self {
+        let number = |name: &str| {
+            let values = info.lines().filter_map(|line| line.split_once(':'));
+            let mut values = values.filter(|(key, _)| *key == name).filter_map(|(_, value)| value.trim().parse().ok());
+            values.next().unwrap_or(0)
+        };
+        let limit = match number("maxmemory") {
+            0 => number("total_system_memory"),
+            limit => limit,
+        };
+        Self {
+            used: number("used_memory"),
+            limit,
+            evicted: number("evicted_keys"),
+            clients: number("connected_clients"),
+        }
+    }
+}
+
+impl Collector for Watch {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(found) = &seen.postgres {
+            let mut gauge = |name: &str, help: &str, value: f64| {
+                let gauge = ConstGauge::new(value);
+                gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+            };
+            gauge("postgres_up", "Whether Postgres answers this process", f64::from(u8::from(found.state.is_some())))?;
+            gauge("postgres_probe_seconds", "Time the last answer of Postgres took", found.took.as_secs_f64())?;
+            if let Some(state) = &found.state {
+                gauge("postgres_connections", "Connections Postgres has open, of everybody", state.connections as f64)?;
+                let help = "Connections Postgres allows";
+                gauge("postgres_connections_limit", help, state.connections_limit as f64)?;
+                let help = "Age of the oldest transaction";
+                gauge("postgres_transaction_oldest_seconds", help, state.oldest_transaction)?;
+                gauge("postgres_database_bytes", "Size of the database", state.bytes as f64)?;
+                let deadlocks = ConstCounter::new(u64::try_from(state.deadlocks).unwrap_or(0));
+                let help = "Deadlocks in the database";
+                deadlocks.encode(encoder.encode_descriptor(
+                    "postgres_deadlocks",
+                    help,
+                    None,
+                    deadlocks.metric_type(),
+                )?)?;
+            }
+        }
+        if seen.redis.is_empty() {
+            return Ok(());
+        }
+        let mut family = |name: &str, help: &str, value: fn(&Found<Redis>) -> Option<f64>| {
+            let kind = ConstGauge::new(0.0).metric_type();
+            let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+            for (purpose, found) in &seen.redis {
+                if let Some(value) = value(found) {
+                    ConstGauge::new(value).encode(metric.encode_family(&[("purpose", *purpose)].as_slice())?)?;
+                }
+            }
+            Ok::<_, fmt::Error>(())
+        };
+        family("redis_up", "Whether Redis answers this process", |found| {
+            Some(f64::from(u8::from(found.state.is_some())))
+        })?;
+        family("redis_probe_seconds", "Time the last answer of Redis took", |found| Some(found.took.as_secs_f64()))?;
+        family("redis_memory_used_bytes", "Memory Redis uses", |found| Some(found.state.as_ref()?.used as f64))?;
+        let help = "Memory Redis may use: its own limit, else its machine's memory";
+        family("redis_memory_limit_bytes", help, |found| Some(found.state.as_ref()?.limit as f64))?;
+        family("redis_clients", "Connections Redis has open", |found| Some(found.state.as_ref()?.clients as f64))?;
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let help = "Keys Redis threw away for want of memory";
+        let mut evicted = encoder.encode_descriptor("redis_evicted_keys", help, None, kind)?;
+        for (purpose, found) in &seen.redis {
+            if let Some(state) = &found.state {
+                let counter = ConstCounter::new(u64::try_from(state.evicted).unwrap_or(0));
+                counter.encode(evicted.encode_family(&[("purpose", *purpose)].as_slice())?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_tells_is_read() {
+        let info = "# Memory\r\nused_memory:1048576\r\nused_memory_human:1M\r\nmaxmemory:2097152\r\n\
+                    total_system_memory:99\r\nevicted_keys:3\r\nconnected_clients:4\r\n";
+        assert_eq!(Redis::parse(info), Redis { used: 1_048_576, limit: 2_097_152, evicted: 3, clients: 4 });
+        let unlimited = Redis::parse("used_memory:1\r\nmaxmemory:0\r\ntotal_system_memory:99\r\n");
+        assert_eq!(unlimited.limit, 99);
+    }
+}

@@ -1,0 +1,44 @@
+//! `health`: asks a role on this machine whether it is ready, for containers that have nothing else to ask with.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::console::say;
+use crate::roles::Role;
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// The role
+    #[arg(value_enum)]
+    role: Role,
+    /// Its port; the role's own when absent
+    #[arg(long, env = "PORT")]
+    port: Option<u16>,
+}
+
+/// Succeeds when `/health/ready` answers 200; else tells what it answers.
+pub(crate) fn run(args: &HealthArgs) -> Result<ExitCode> {
+    let port = args.port.unwrap_or(args.role.port());
+    let answer = ask(port).with_context(|| format!("{} does not answer on port {port}", args.role.name()))?;
+    let ready = answer.get(9..12) == Some("200");
+    if !ready {
+        say(answer.split_once("\r\n\r\n").map_or(&*answer, |(_, body)| body));
+    }
+    Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn ask(port: u16) -> std::io::Result<String> {
+    let mut socket = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).map(|_| answer)
+}

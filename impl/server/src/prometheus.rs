@@ -1,0 +1,52 @@
+//! The prometheus role: Prometheus with the rules of `monitoring/`, without containers. This process becomes it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+/// Where people look for it.
+pub(crate) const PORT: u16 = 9090;
+
+/// What knows where Prometheus is and how it is told whom to ask.
+const SCRIPT: &str = "monitoring/prometheus";
+
+/// Where to listen, and whom to ask.
+#[derive(Debug, Args)]
+pub(crate) struct PrometheusArgs {
+    /// Address and port to listen on
+    #[arg(long, env = "PROMETHEUS_LISTEN", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))]
+    listen: SocketAddr,
+    /// Whom to ask, for every service: SERVICE=HOST:PORT[,HOST:PORT...]
+    #[arg(long, env = "PROMETHEUS_TARGETS", value_delimiter = ' ', default_values =
+          ["tasks=127.0.0.1:8000", "shop=127.0.0.1:8001", "analytics=127.0.0.1:8002", "worker=127.0.0.1:8003"])]
+    targets: Vec<String>,
+    /// How often it asks
+    #[arg(long, env = "PROMETHEUS_INTERVAL", default_value = "15s")]
+    interval: String,
+    /// Folder for its data
+    #[arg(long, env = "PROMETHEUS_DIR", default_value = ".local/prometheus")]
+    dir: PathBuf,
+}
+
+/// Becomes Prometheus.
+pub(crate) fn run(args: &PrometheusArgs) -> Result<ExitCode> {
+    let mut command = script()?;
+    command.arg(std::path::absolute(&args.dir)?).arg(args.listen.to_string()).arg(&args.interval).args(&args.targets);
+    Err(command.exec()).context("cannot run Prometheus")
+}
+
+/// Looks for Prometheus, and fetches it where that is possible.
+pub(crate) fn find() -> Result<()> {
+    let found = script()?.arg("--find").status().context("cannot look for Prometheus")?;
+    ensure!(found.success(), "there is no Prometheus");
+    Ok(())
+}
+
+fn script() -> Result<Command> {
+    ensure!(Path::new(SCRIPT).exists(), "{SCRIPT} is not here: this works in the folder of the sources only");
+    Ok(Command::new(SCRIPT))
+}

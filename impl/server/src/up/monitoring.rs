@@ -1,0 +1,64 @@
+//! Prometheus of `up`: asks every replica it started, on one more port.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use backends::process::Signal;
+use clap::Args;
+
+use super::UpArgs;
+use super::environment::Env;
+use super::port::{self, Probe};
+use super::replicas::Replica;
+use super::supervised::Plan;
+use crate::prometheus::{self, PORT};
+
+/// Whether there is to be a Prometheus, and where.
+#[derive(Debug, Args)]
+pub(crate) struct UpMonitoringArgs {
+    /// Also watch everything with Prometheus
+    #[arg(long)]
+    pub(crate) monitoring: bool,
+    /// Port of Prometheus
+    #[arg(long, default_value_t = PORT)]
+    pub(crate) prometheus_port: u16,
+}
+
+impl UpMonitoringArgs {
+    /// Its port, with the flag that moves it, if it is wanted.
+    pub(crate) fn port(&self) -> Option<(&'static str, u16, &'static str)> {
+        self.monitoring.then_some(("prometheus", self.prometheus_port, "--prometheus-port"))
+    }
+
+    /// Looks for Prometheus before anything is started.
+    pub(crate) fn find(&self) -> Result<()> {
+        if self.monitoring { prometheus::find() } else { Ok(()) }
+    }
+}
+
+/// How it is started, if it is wanted.
+pub(crate) fn plan(args: &UpArgs, replicas: &[Replica]) -> Option<Plan> {
+    let mut targets: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    for replica in replicas {
+        let address = SocketAddr::new(port::reachable(args.bind), replica.port).to_string();
+        targets.entry(replica.role.name()).or_default().push(address);
+    }
+    let targets: Vec<String> =
+        targets.into_iter().map(|(role, addresses)| format!("{role}={}", addresses.join(","))).collect();
+    let UpMonitoringArgs { monitoring, prometheus_port } = args.monitoring;
+    let env = Env::from([
+        ("PROMETHEUS_LISTEN", SocketAddr::new(args.bind, prometheus_port).to_string()),
+        ("PROMETHEUS_TARGETS", targets.join(" ")),
+        ("PROMETHEUS_DIR", args.dir.join("prometheus").display().to_string()),
+    ]);
+    monitoring.then(|| Plan {
+        name: "prometheus".to_owned(),
+        role: "prometheus",
+        bind: args.bind,
+        port: prometheus_port,
+        ready: Probe("/-/ready", b" 200"),
+        farewell: Signal::SIGTERM,
+        env,
+    })
+}

@@ -1,0 +1,145 @@
+// What the documents say to those who watch: a dashboard for each service with panels for each operation, its deadline and rate
+// limit in them, and rules that hold the deadlines, so that alerts follow the documents. The dashboards that belong to no
+// document are described by hand in monitoring/dashboards/.
+//
+//   node monitoring.mjs GENERATED       reads GENERATED/NAME-api/openapi.json, writes GENERATED/monitoring/
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { dashboard } from './grafana.mjs';
+
+const SERVICES = ['tasks', 'shop', 'analytics'];
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+// contract::Operation::DEFAULT_DEADLINE
+const DEFAULT_DEADLINE_MS = 10_000;
+const BY_HAND = join(dirname(fileURLToPath(import.meta.url)), '../../monitoring/dashboards');
+
+function operationsOf(document) {
+  return Object.entries(document.paths).flatMap(([path, item]) => METHODS.filter((method) => method in item).map((method) => {
+    const operation = item[method];
+    const limits = [operation['x-rate-limit'] ?? []].flat();
+    return {
+      id: operation.operationId,
+      tag: operation.tags[0],
+      name: `${method.toUpperCase()} ${path}`,
+      summary: operation.summary,
+      deadline: (operation['x-deadline-ms'] ?? DEFAULT_DEADLINE_MS) / 1000,
+      limits: limits.map((limit) => ({ ...limit, window: limit['window-seconds'] })),
+      events: Object.values(operation.responses).some((response) => response.content?.['text/event-stream']),
+    };
+  }));
+}
+
+const inWords = ({ class: name, amount, window, by }) => `${name}: ${amount} in ${window} s for each ${by}`;
+
+function operationPanels(service, operation) {
+  const of = `job="${service}",operation="${operation.id}"`;
+  const quantile = (q) => [
+    `histogram_quantile(${q}, sum by (le) (rate(http_request_duration_seconds_bucket{${of}}[5m])))`, `p${q * 100}`];
+  const limits = operation.limits.map(inWords);
+  const description = [
+    operation.summary,
+    `Deadline: ${operation.deadline} s${operation.events ? ', to the head of the answer' : ''}.`,
+    ...limits.map((limit) => `Rate limit ${limit}.`),
+  ].filter(Boolean).join('\n\n');
+  const panels = [
+    {
+      title: `${operation.name}: requests (${operation.id})`,
+      unit: 'reqps',
+      width: 12,
+      description,
+      queries: [[`sum by (status) (rate(http_requests_total{${of}}[5m]))`, '{{status}}']],
+      // What one client alone may send.
+      thresholds: operation.limits.map(({ amount, window }) => [amount / window, 'orange']),
+    },
+    {
+      title: `${operation.name}: time, of ${operation.deadline} s`,
+      unit: 's',
+      width: 12,
+      description,
+      queries: [0.5, 0.95, 0.99].map(quantile),
+      thresholds: [[operation.deadline, 'red']],
+    },
+  ];
+  if (limits.length) {
+    panels.push({
+      title: `${operation.name}: refused by rate limit (${limits.join('; ')})`,
+      unit: 'reqps',
+      width: 24,
+      description,
+      queries: [[`sum(rate(http_requests_total{${of},status="429"}[5m])) or vector(0)`, '429']],
+    });
+  }
+  return panels;
+}
+
+function servicePanels(service) {
+  const of = `job="${service}"`;
+  const clients = `${of},operation!~"health|ready|metrics"`;
+  return [
+    { title: 'Requests by status', unit: 'reqps', queries: [[`sum by (status) (rate(http_requests_total{${clients}}[5m]))`, '{{status}}']] },
+    { title: 'Failures', unit: 'percentunit', thresholds: [[0.02, 'red']], queries: [[`job:http_request_errors:ratio5m{${of}}`, '5xx']] },
+    {
+      title: 'Time to the head of the answer',
+      unit: 's',
+      queries: [0.5, 0.95, 0.99].map((q) => [
+        `histogram_quantile(${q}, sum by (le) (rate(http_request_duration_seconds_bucket{${clients}}[5m])))`, `p${q * 100}`]),
+    },
+    { title: 'Share of its deadline each operation uses (p99)', unit: 'percentunit', thresholds: [[0.5, 'red']],
+      queries: [[`topk(10, job_operation:deadline_used:ratio5m{${of}})`, '{{operation}}']] },
+    { title: 'Requests in flight, of what it may', unit: 'percentunit', thresholds: [[0.8, 'red']],
+      queries: [[`instance:http_requests_in_flight:ratio{${of}}`, '{{instance}}']] },
+    { title: 'Requests shed, and left by their clients', unit: 'reqps', queries: [
+      [`job:http_requests_shed:rate5m{${of}}`, 'shed'], [`sum(rate(http_requests_abandoned_total{${of}}[5m]))`, 'abandoned']] },
+    { title: 'Connections to Postgres in use', queries: [
+      [`sum by (instance, pool) (database_connections{${of},state="busy"})`, '{{pool}} {{instance}}']] },
+    { title: 'Requests that wait for a connection', queries: [
+      [`sum by (instance, pool) (database_waiting{${of}})`, '{{pool}} {{instance}}']] },
+    { title: 'Open connections of clients', queries: [[`http_connections_open{${of}}`, '{{instance}}']] },
+    { title: 'Processor', unit: 'percentunit', queries: [[`instance:process_cpu_seconds:rate5m{${of}}`, '{{instance}}']] },
+    { title: 'Memory', unit: 'bytes', queries: [[`process_resident_memory_bytes{${of}}`, '{{instance}}']] },
+    { title: 'Version', kind: 'stat', queries: [[`count by (version) (server_build_info{${of}})`, '{{version}}']] },
+  ];
+}
+
+function serviceDashboard(service, operations) {
+  const tags = [...new Set(operations.map(({ tag }) => tag))];
+  return dashboard({
+    uid: `service-${service}`,
+    title: `Service: ${service}`,
+    rows: [
+      { title: 'The service', panels: servicePanels(service) },
+      ...tags.map((tag) => ({
+        title: `Operations: ${tag}`,
+        collapsed: true,
+        panels: operations.filter((operation) => operation.tag === tag).flatMap((one) => operationPanels(service, one)),
+      })),
+    ],
+  });
+}
+
+// Constants, so that a rule can compare a measurement with what the document declares.
+function rules(documents) {
+  const deadlines = documents.flatMap(([job, operations]) => operations.map(({ id, deadline }) => (
+    { record: 'job_operation:deadline_seconds', expr: `vector(${deadline})`, labels: { job, operation: id } })));
+  const line = ({ record, expr, labels }) => `      - ${JSON.stringify({ record, expr, labels })}\n`;
+  return `# Generated by openapi/generator/monitoring.mjs from the documents: not to be edited.
+groups:
+  - name: deadlines
+    rules:
+${deadlines.map(line).join('')}`;
+}
+
+const generated = process.argv[2];
+const documents = SERVICES.map((service) => (
+  [service, operationsOf(JSON.parse(readFileSync(join(generated, `${service}-api`, 'openapi.json'), 'utf8')))]));
+const into = join(generated, 'monitoring');
+rmSync(into, { recursive: true, force: true });
+mkdirSync(join(into, 'dashboards'), { recursive: true });
+mkdirSync(join(into, 'rules'));
+const write = (one) => writeFileSync(join(into, 'dashboards', `${one.uid}.json`), `${JSON.stringify(one, null, 1)}\n`);
+documents.forEach(([service, operations]) => write(serviceDashboard(service, operations)));
+for (const file of readdirSync(BY_HAND).filter((name) => name.endsWith('.mjs')).sort()) {
+  write(dashboard((await import(pathToFileURL(join(BY_HAND, file)))).default));
+}
+writeFileSync(join(into, 'rules', 'operations.yml'), rules(documents));
