@@ -4,7 +4,11 @@
 #   ./codegen.sh          lint the documents, then generate everything anew
 #   ./codegen.sh --check  generate into a temporary folder and fail on any difference to what is committed
 #   ./codegen.sh lint     lint the documents only
-#   ./codegen.sh rules    test the lint rules themselves: what they must refuse, they refuse
+#   ./codegen.sh rules    test the rules themselves, of lint and compat: what they must refuse, they refuse
+#   ./codegen.sh sdk      generate the TypeScript, Python and Rust clients into generated/clients (not committed)
+#   ./codegen.sh compat   fail on what breaks clients of the released documents (openapi/released) unless the major
+#                         version says so, and write it into openapi/CHANGELOG.md; with --check, fail where it is not there
+#   ./codegen.sh release  make the documents the released ones
 #
 # The tools are pinned and kept below .local/tools; a missing Java or Node.js comes from PyPI as well.
 set -euo pipefail
@@ -106,10 +110,48 @@ check() {
     say "generated: no drift"
 }
 
+# Names are as the generators know them; what a client does not need is not written.
+clients() {
+    local work language generator
+    work=$(mktemp -d)
+    # shellcheck disable=SC2064  # the folder of now, not of then
+    trap "rm -rf '$work'" EXIT
+    for language in typescript:typescript-fetch python:python rust:rust; do
+        generator=${language#*:} language=${language%:*}
+        node "$GENERATOR/clients/merge.mjs" "$language" tasks=generated/tasks-api/openapi.json \
+            shop=generated/shop-api/openapi.json analytics=generated/analytics-api/openapi.json >"$work/merged.json"
+        rm -rf "generated/clients/$language"
+        mkdir -p "generated/clients/$language"
+        cp "$GENERATOR/clients/ignore" "generated/clients/$language/.openapi-generator-ignore"
+        quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
+            --generator-name "$generator" --input-spec "$work/merged.json" --output "generated/clients/$language" \
+            --template-dir "$GENERATOR/clients/$language" --config "$GENERATOR/clients/$language.yaml" \
+            --global-property skipFormModel=false,apiDocs=false,modelDocs=false,apiTests=false,modelTests=false
+        rm -rf "generated/clients/$language/.openapi-generator" "generated/clients/$language/.openapi-generator-ignore"
+    done
+    quietly rustfmt --edition 2021 --config-path rustfmt.toml generated/clients/rust/src/lib.rs
+    say "generated: clients for TypeScript, Python and Rust"
+}
+
+# The documents as they would be published, against the released ones.
+compat() { # compat | check | release
+    local current name
+    current=$(mktemp -d)
+    # shellcheck disable=SC2064  # the folder of now, not of then
+    trap "rm -rf '$current'" EXIT
+    for name in tasks shop analytics; do
+        quietly "$NODE_TOOLS/redocly" bundle "openapi/$name.yaml" --ext json --output "$current/$name.json"
+    done
+    node openapi/compat/main.mjs "$1" "$current" openapi/released openapi/CHANGELOG.md
+}
+
 case "${1:-}" in
     "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring" ;;
     --check) install_tools; lint; find_java; check ;;
     lint) install_tools; lint ;;
-    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run ;;
-    *) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; [ "$1" = --help ] || exit 2 ;;
+    sdk) install_tools; find_java; clients ;;
+    compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
+    release) install_tools; lint; compat release ;;
+    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; quietly node --test openapi/compat-test/run.mjs ;;
+    *) sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//'; [ "$1" = --help ] || exit 2 ;;
 esac

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the server and brings everything up: a Postgres and a Redis of its own, migrations, every service.
+# Builds the server and brings everything up: a Postgres and a Redis of its own, migrations, every service
+# and the gateway in front of them.
 #
 #   ./run.sh            and Ctrl-C to stop; the data stay in .local/
-#   ./run.sh --help     ports, fresh data, production-like, other Postgres and Redis binaries
+#   ./run.sh --help     ports, replicas, TLS, fresh data, production-like, other server binaries
 set -euo pipefail
 cd "$(dirname "$0")"
 

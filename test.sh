@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks everything, or only the pieces named:
 #
-#   lint       the documents, and the rules they are held to
+#   lint       the documents, the rules they are held to, and that they break no client of the released ones
 #   codegen    what is generated is what the documents say
 #   fmt        formatting
 #   clippy     lints, warnings denied
@@ -10,6 +10,7 @@
 #   browser    the documentation page in a headless Chromium
 #   monitoring alert rules, and every dashboard and rule asked of a real Prometheus
 #   compose    compose.yaml and Dockerfile against the program, nginx and Prometheus
+#   sdk        the generated clients: built, type-checked, used; what passes by, held against the documents (Prism)
 #
 #   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
 #
@@ -18,13 +19,13 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests contract browser monitoring compose"
+PIECES="lint codegen fmt clippy tests contract browser monitoring compose sdk"
 LOGS=.local/test
 SERVER=${CARGO_TARGET_DIR:-target}/debug/server
 
 usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 
-piece_lint() { ./codegen.sh lint && ./codegen.sh rules; }
+piece_lint() { ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
 piece_codegen() { ./codegen.sh --check; }
 piece_fmt() { cargo fmt --all --check; }
 piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
@@ -46,6 +47,7 @@ piece_contract() { cargo build --locked -p server && openapi/contract-tests/run 
 piece_monitoring() { cargo build --locked -p server && monitoring/tests/run; }
 piece_compose() { cargo build --locked -p server && compose-tests/run; }
 piece_browser() { cargo build --locked -p server && openapi/browser-tests/run; }
+piece_sdk() { cargo build --locked -p server && ./codegen.sh sdk && openapi/client-tests/run; }
 
 # Prints "PASSED FAILED" as the runners in a log count them; one check for a piece that does not count.
 counts() { # LOG OUTCOME
@@ -55,7 +57,7 @@ counts() { # LOG OUTCOME
             if (!match(text, "[0-9]+ " word)) return 0
             return substr(text, RSTART, RLENGTH) + 0
         }
-        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose): / {
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|sdk): / {
             passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
         }
         END {

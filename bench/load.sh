@@ -47,13 +47,14 @@ stop_last() { # The server that was started last
     started=${started% "$last"}
 }
 
-# A request is described by variables: METHOD, HEADERS (a line each), BODY. "[0-9]" in the path and the body is a random
-# digit, "[key]" in a header is different in each request.
+# A request is described by variables: METHOD, HEADERS (a line each), BODY, REPEAT (how often the body is there, as an
+# array). "[0-9]" in the path and the body is a random digit, "[key]" in a header and "[uuid]" in the body are different in
+# each request.
 load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; any failed request is a failure
     local base=$1 path=$2 seconds=${3:-$SECONDS_EACH} rate p50 p99 failed
     if [ "$GENERATOR" = wrk ]; then
         read -r rate p50 p99 failed < <(
-            BENCH_METHOD=${METHOD:-GET} BENCH_HEADERS=${HEADERS:-} BENCH_BODY=${BODY:-} BENCH_PATH=$path \
+            BENCH_METHOD=${METHOD:-GET} BENCH_HEADERS=${HEADERS:-} BENCH_BODY=${BODY:-} BENCH_PATH=$path BENCH_REPEAT=${REPEAT:-1} \
                 wrk -t1 -c"$CONNECTIONS" -d"${seconds}s" --latency -s bench/wrk.lua "$base${path//\[0-9\]/1}" |
                 sed -n 's/^MEASURED //p'
         ) || true
@@ -68,6 +69,7 @@ load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; an
 load_by_oha() { # BASE PATH SECONDS: prints "requests/s p50 p99 failures"
     local url header headers=() bodies=$work/bodies
     case ${HEADERS:-} in *'[key]'*) die "oha cannot send another key with each request: install wrk" ;; esac
+    case ${BODY:-} in *'[uuid]'*) die "oha cannot send another UUID with each request: install wrk" ;; esac
     python3 -c '
 import random, re, sys
 for _ in range(500):

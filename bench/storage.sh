@@ -35,16 +35,22 @@ ask() { # BASE PATH: the answer to the request described, all its digits 1
         [ -z "$header" ] || headers+=(--header "${header//\[key\]/asked-$RANDOM-$RANDOM-$RANDOM}")
     done <<<"${HEADERS:-}"
     curl --silent --fail --request "${METHOD:-GET}" ${headers[@]+"${headers[@]}"} \
-        ${BODY:+--data "${BODY//\[0-9\]/1}"} "$1${2//\[0-9\]/1}" || die "$2 is refused"
+        ${BODY:+--data "$(one_body)"} "$1${2//\[0-9\]/1}" || die "$2 is refused"
 }
 
-statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this request, a line each; adds a token to HEADERS
+one_body() {
+    local uuid
+    uuid=$(python3 -c 'import uuid; print(uuid.uuid4())')
+    sed "s/\[0-9\]/1/g; s/\[uuid\]/$uuid/g" <<<"$BODY"
+}
+
+statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this request, a line each; with a prefix, adds a token to HEADERS
     local log=$work/server.log base seen
     base=http://127.0.0.1:$(free_port)
     # Without Redis, so that nothing of what goes on beside answering is among it.
     REDIS_URL='' OUTPUT=$log LOG_FORMAT=json RUST_LOG=info,sqlx::query=debug \
         start "$base/health" "$BIN/server" "$1" --port "${base##*:}"
-    HEADERS="Authorization: Bearer $(log_in "$base" "$2" bench1001@example.com)"$'\n'${HEADERS:-}
+    [ -z "$2" ] || HEADERS="Authorization: Bearer $(log_in "$base" "$2" bench1001@example.com)"$'\n'${HEADERS:-}
     # Twice, because the first one also asks who the token belongs to, which is remembered for a second.
     ask "$base" "$3" >/dev/null
     seen=$(wc -l <"$log")

@@ -8,6 +8,13 @@ const extensions = require('./redocly-rules/extensions.js');
 module.exports = () => ({
   id: 'contract',
   rules: { oas3: { ...schemas, ...operations, ...extensions } },
+  // So that what an extension refers to counts as used, and is bundled.
+  typeExtension: {
+    oas3: (types) => ({
+      ...types,
+      MediaType: { ...types.MediaType, properties: { ...types.MediaType.properties, 'x-event-data': 'Schema' } },
+    }),
+  },
   decorators: {
     oas3: {
       // The table of shared refusals only feeds YAML merges; bundles carry their result.

@@ -4,7 +4,7 @@ import { withPage } from './browser.mjs';
 import { authorize, open, tryOut } from './docs-page.mjs';
 import { startProxy } from './prefix-proxy.mjs';
 
-const { TASKS_URL, SHOP_URL, ANALYTICS_URL } = process.env;
+const { TASKS_URL, SHOP_URL, ANALYTICS_URL, GATEWAY_URL } = process.env;
 const scenarios = [];
 const scenario = (name, run) => scenarios.push({ name, run });
 
@@ -32,9 +32,36 @@ async function behindPrefix(tell) {
   }
 }
 
+// Signed in through the page of a service, then tried with what the page suggests.
+async function through(prefix, tag, operation, status) {
+  const url = `${GATEWAY_URL}/${prefix}`;
+  await withPage(GATEWAY_URL, async (page) => {
+    await open(page, url);
+    await authorize(page, 'admin@example.com', 'admin');
+    const answer = await tryOut(page, tag, operation);
+    assert.equal(answer.status, status, answer.body);
+    assert.ok(answer.url.startsWith(`${url}/api/`), answer.url);
+  });
+}
+
 scenario('tasks: sign in, create a project', () => createProject(TASKS_URL));
 scenario('tasks behind a gateway that says which prefix it strips', () => behindPrefix(true));
 scenario('tasks behind a gateway that strips a prefix silently', () => behindPrefix(false));
+scenario('tasks through the gateway: sign in, create a project', () => createProject(`${GATEWAY_URL}/p1`));
+scenario('shop through the gateway: sign in, create a product', () => through('p2', 'products', 'create_product', '201'));
+scenario('analytics through the gateway: sign in, read the ranking', () => through('p3', 'analytics', 'get_top_paths', '200'));
+scenario("the gateway's index leads to the three pages", () => withPage(GATEWAY_URL, async (page) => {
+  for (const [prefix, url] of [['p1', TASKS_URL], ['p2', SHOP_URL], ['p3', ANALYTICS_URL]]) {
+    await page.goto(`${GATEWAY_URL}/`);
+    await page.locator(`a[href="/${prefix}/docs"]`).click();
+    await page.locator('.opblock').first().waitFor();
+    const document = await (await page.request.get(`${url}/openapi.json`)).json();
+    assert.ok((await page.locator('.info .title').innerText()).startsWith(document.info.title));
+  }
+  await page.goto(`${GATEWAY_URL}/`);
+  const grafana = await page.getByText('Grafana', { exact: true }).getAttribute('href');
+  assert.equal(grafana, `http://${new URL(GATEWAY_URL).hostname}:3000/`);
+}));
 for (const [name, url] of [['shop', SHOP_URL], ['analytics', ANALYTICS_URL]]) {
   scenario(`${name}: every operation is shown`, () => withPage(url, (page) => open(page, url)));
 }

@@ -54,6 +54,9 @@ function prepareOperation(operation) {
   const security = operation.security ?? document.security ?? [];
   operation['x-optional-auth'] = security.length > 1 && security.some((choice) => Object.keys(choice).length === 0);
   operation['x-body'] = 'requestBody' in operation;
+  // One limit is a list of one.
+  operation['x-rate-limits'] = [operation['x-rate-limit'] ?? []].flat().map(({ class: name, amount, by, 'window-seconds': seconds }) => (
+    { class: name, amount, seconds, by: by[0].toUpperCase() + by.slice(1) }));
   if (operation['x-row-errors'] === 'collect') {
     operation.requestBody = { ...resolve(operation.requestBody), 'x-rows': true };
   }

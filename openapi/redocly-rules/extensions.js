@@ -4,7 +4,16 @@ const integer = (low, high) => (value) =>
 const oneOf = (...words) => (value) => (words.includes(value) ? undefined : `is ${words.join(' or ')}`);
 const only = (wanted) => (value) => (value === wanted ? undefined : `is ${wanted} or absent`);
 
-function rateLimit(value) {
+// One limit, or a list of them whose classes differ: answers name them.
+function rateLimits(value, operation) {
+  const limits = Array.isArray(value) ? value : [value];
+  if (limits.length < 1 || limits.length > 3) return 'is a limit, or a list of up to 3';
+  const fault = limits.map((limit) => rateLimit(limit, operation)).find(Boolean);
+  if (fault) return fault;
+  return new Set(limits.map((limit) => limit.class)).size < limits.length ? 'names each `class` once' : undefined;
+}
+
+function rateLimit(value, operation) {
   const keys = ['amount', 'by', 'class', 'window-seconds'];
   if (typeof value !== 'object' || value === null || String(Object.keys(value).sort()) !== String(keys)) {
     return `has exactly ${keys.join(', ')}`;
@@ -12,7 +21,9 @@ function rateLimit(value) {
   if (!/^[a-z][a-z0-9-]*$/.test(value.class)) return 'has a `class` in kebab-case';
   if (integer(1, 1000000)(value.amount)) return 'has an `amount` from 1 to 1000000';
   if (integer(1, 86400)(value['window-seconds'])) return 'has `window-seconds` from 1 to 86400';
-  if (!['user', 'address'].includes(value.by)) return 'is counted `by` user or address';
+  if (!['user', 'address', 'account'].includes(value.by)) return 'is counted `by` user, address or account';
+  if (value.by === 'account' && !operation.requestBody) return 'counts failures of an account that the body names or proves to be its own';
+  if (value.by === 'user' && Array.isArray(operation.security) && operation.security.length === 0) return 'is counted `by` address where nobody logs in';
   return undefined;
 }
 
@@ -45,6 +56,12 @@ function optionalAuth(value, operation) {
   return operation.security?.length === 2 ? only(true)(value) : 'belongs to `security: [{}, {oauth2: [user]}]`';
 }
 
+// OpenAPI 3.0 has no words for what the events of a stream hold.
+function eventData(value, media, ctx) {
+  if (!/text~1event-stream$/.test(ctx.location.pointer)) return 'belongs to text/event-stream';
+  return typeof value?.$ref === 'string' ? undefined : 'is a reference to the schema of each `data`';
+}
+
 const KNOWN = {
   Root: { 'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table') },
   Operation: {
@@ -53,9 +70,10 @@ const KNOWN = {
     'x-deadline-ms': integer(1, 14999),
     'x-idempotency': oneOf('required', 'optional'),
     'x-optional-auth': optionalAuth,
-    'x-rate-limit': rateLimit,
+    'x-rate-limit': rateLimits,
     'x-row-errors': rowErrors,
   },
+  MediaType: { 'x-event-data': eventData },
   Schema: { 'x-assume-utc': assumeUtc, 'x-enum-varnames': variantNames },
 };
 // Keys of these are names, not keywords.

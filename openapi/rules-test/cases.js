@@ -7,6 +7,7 @@ const list = (doc) => doc.paths['/things'].get;
 const create = (doc) => doc.paths['/things'].post;
 const put = (doc) => doc.paths['/things/{thing_id}'].put;
 const rows = (doc) => doc.paths['/rows'].post;
+const csv = (doc) => rows(doc).responses[200].content['text/csv'];
 const property = (value) => (doc) => { thing(doc).properties.extra = value; };
 const pattern = (value) => (doc) => { name(doc).pattern = value; };
 const parameter = (value) => (doc) => { list(doc).parameters.push(value); };
@@ -103,8 +104,16 @@ const extensions = [
   ['`x-idempotency` is', (doc) => { create(doc)['x-idempotency'] = true; }],
   ['`x-rate-limit` has exactly', (doc) => { list(doc)['x-rate-limit'] = { class: 'a', amount: 1 }; }],
   ['counted `by`', (doc) => { rows(doc)['x-rate-limit'].by = 'planet'; }],
+  ['where nobody logs in', (doc) => { rows(doc)['x-rate-limit'].by = 'user'; }],
+  ['of an account', (doc) => { list(doc)['x-rate-limit'] = { ...rows(doc)['x-rate-limit'], by: 'account' }; }],
+  ['an `amount`', (doc) => { create(doc)['x-rate-limit'][1].amount = 0; }],
+  ['`window-seconds`', (doc) => { create(doc)['x-rate-limit'][1]['window-seconds'] = 1.5; }],
+  ['kebab-case', (doc) => { create(doc)['x-rate-limit'][0].class = 'Things'; }],
+  ['each `class` once', (doc) => { create(doc)['x-rate-limit'][1].class = 'things'; }],
+  ['a list of up to 3', (doc) => { create(doc)['x-rate-limit'] = []; }],
   ['body is an array', (doc) => { create(doc)['x-row-errors'] = 'collect'; }],
   ['`x-row-errors` is', (doc) => { rows(doc)['x-row-errors'] = 'ignore'; }],
+  ['belongs to text/event-stream', (doc) => { csv(doc)['x-event-data'] = { $ref: '#/components/schemas/Thing' }; }],
   ['belongs to `format: date-time`', (doc) => { name(doc)['x-assume-utc'] = true; }],
   ['each value of the enum', (doc) => { color(doc)['x-enum-varnames'] = ['Red']; }],
   ['belongs to an enum', (doc) => { name(doc)['x-enum-varnames'] = ['Red']; }],
@@ -168,6 +177,7 @@ const policies = [
   ['has no body', (doc) => { list(doc).requestBody = create(doc).requestBody; }],
   ['become the field `x_flag`', parameter({ name: 'x_flag', in: 'query', schema: scalar })],
   ['Every operation can answer 503', (doc) => { delete list(doc).responses[503]; }],
+  ['Every operation can answer 429', (doc) => { delete create(doc).responses[429]; }],
   ['can answer 401', (doc) => { delete create(doc).responses[401]; }],
   ['cannot answer 401', (doc) => { list(doc).responses[401] = { $ref: '#/components/responses/Unauthorized' }; }],
   ['can answer 413', (doc) => { delete create(doc).responses[413]; }],

@@ -42,6 +42,10 @@ module.exports = () => structuredClone({
       post: {
         operationId: 'create_thing',
         tags: ['things'],
+        'x-rate-limit': [
+          { class: 'things', amount: 9, 'window-seconds': 60, by: 'user' },
+          { class: 'guesses', amount: 3, 'window-seconds': 60, by: 'account' },
+        ],
         requestBody: { required: true, content: thing },
         responses: { ...refuse(401, 403, 413, 415, 422), 201: { description: 'Created', content: thing } },
       },
@@ -70,7 +74,7 @@ module.exports = () => structuredClone({
         security: [],
         'x-body-limit': 1024,
         'x-deadline-ms': 1000,
-        'x-rate-limit': { class: 'rows', amount: 1, 'window-seconds': 1, by: 'user' },
+        'x-rate-limit': { class: 'rows', amount: 1, 'window-seconds': 1, by: 'address' },
         'x-row-errors': 'collect',
         requestBody: {
           required: true,

@@ -9,7 +9,7 @@ use clap::Parser;
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::{Accounts, Principal};
 use platform::settings::Settings;
-use platform::{Cache, Database, Error, Result, telemetry};
+use platform::{Cache, Database, Error, Limiter, Result, telemetry};
 use tasks::TasksService;
 use tasks_api::apis::{login, projects, tasks as api, users};
 use tasks_api::models;
@@ -35,7 +35,10 @@ impl contract::Service for FromMemory {
     type Caller = Principal;
     type Error = Error;
 
-    pass_on! { authenticate(token: &str) -> Principal; }
+    pass_on! {
+        admit(operation: &'static contract::Operation, caller: Option<&Principal>) -> Vec<contract::Quota>;
+        authenticate(token: &str) -> Principal;
+    }
 }
 
 impl api::Tasks for FromMemory {
@@ -126,7 +129,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let shutdown = http::shutdown_signal()?;
     let database = Database::new(&settings.database, "from-memory")?;
     let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, "from-memory")?;
-    let service = TasksService::new(database.clone(), accounts);
+    let limiter = Limiter::new(&settings.http, &settings.redis, &settings.auth)?;
+    let service = TasksService::new(database.clone(), accounts, limiter);
     let service = FromMemory { service, tasks: RwLock::default(), list: RwLock::default() };
     let needs = Readiness { database: Some(database), cache: Cache::new(&settings.redis, "from-memory:")? };
     let (name, version) = ("tasks".to_owned(), "0".to_owned());

@@ -209,6 +209,27 @@ impl contract::Decode for Interval {
     }
 }
 
+/// `LiveMinute` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct LiveMinute {
+    /// `at`
+    #[serde(rename = "at")]
+    pub at: chrono::DateTime<chrono::Utc>,
+    /// Views of the 60 seconds before.
+    #[serde(rename = "count")]
+    pub count: i64,
+}
+
+impl contract::Decode for LiveMinute {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_at = object.required(at, "at", |v, at| at.date_time(v, false));
+        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        object.close(at);
+        Some(Self { at: f_at?, count: f_count? })
+    }
+}
+
 /// The token request of RFC 6749 4.3.2. Only `username` and `password` are looked at.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct LoginForm {

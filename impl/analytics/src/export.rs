@@ -16,7 +16,7 @@ use crate::window::Window;
 const PAGE: i64 = 2_000;
 const HEADING: &str = "id,created_at,path,user_id,country,referrer,device,visitor,bot\r\n";
 
-/// The page views of a window, bots among them, in the order of their ids. A failure after the first page cuts the stream.
+/// The page views of a window, bots among them, in the order of their times. A failure after the first page cuts the stream.
 ///
 /// # Errors
 /// Those of the database, before anything is sent.
@@ -28,7 +28,8 @@ pub(crate) async fn csv(
     let Some(window) = window else {
         return Ok(Box::pin(stream::iter([Ok(Bytes::from_static(HEADING.as_bytes()))])));
     };
-    let mut reader = Reader { database, window, path: params.path, after: params.after_id, left: params.limit };
+    let after = (window.start, params.after_id);
+    let mut reader = Reader { database, end: window.end, path: params.path, after, left: params.limit };
     let mut first = HEADING.to_owned();
     reader.append(&mut first).await?;
     let pages = stream::unfold((reader, Some(first)), |(mut reader, first)| async move {
@@ -52,9 +53,10 @@ pub(crate) async fn csv(
 /// Where an export is.
 struct Reader {
     database: Database,
-    window: Window,
+    end: DateTime<Utc>,
     path: Option<String>,
-    after: i64,
+    /// Time and id of the last row.
+    after: (DateTime<Utc>, i64),
     left: i64,
 }
 
@@ -65,9 +67,9 @@ impl Reader {
             return Ok(());
         }
         let limit = PAGE.min(self.left);
-        let rows = page(self.database.reads(), self.window, self.path.as_deref(), self.after, limit).await?;
+        let rows = page(self.database.reads(), self.after, self.end, self.path.as_deref(), limit).await?;
         self.left = if (rows.len() as i64) < limit { 0 } else { self.left - limit };
-        self.after = rows.last().map_or(self.after, |row| row.0);
+        self.after = rows.last().map_or(self.after, |row| (row.1, row.0));
         rows.iter().for_each(|row| append(text, row));
         Ok(())
     }
@@ -77,13 +79,19 @@ type Text = Option<String>;
 /// In the order of the heading.
 type Row = (i64, DateTime<Utc>, String, Option<i64>, Text, Text, Text, Text, Text);
 
-async fn page(db: impl PgExecutor<'_>, window: Window, path: Option<&str>, after: i64, limit: i64) -> Result<Vec<Row>> {
+async fn page(
+    db: impl PgExecutor<'_>,
+    (time, id): (DateTime<Utc>, i64),
+    end: DateTime<Utc>,
+    path: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Row>> {
+    // The time alone decides which days are looked at.
     const SQL: &str = "SELECT v.id, v.created_at, p.path, v.user_id, v.country, v.referrer, v.device, v.visitor, v.bot \
-         FROM (SELECT * FROM page_views WHERE id > $1 AND created_at >= $2 AND created_at < $3 \
+         FROM (SELECT * FROM page_views WHERE (created_at, id) > ($1, $2) AND created_at >= $1 AND created_at < $3 \
                    AND ($4::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $4)) \
-               ORDER BY id LIMIT $5) v JOIN paths p ON p.id = v.path_id ORDER BY v.id";
-    let query = sqlx::query_as(SQL).bind(after).bind(window.start).bind(window.end).bind(path).bind(limit);
-    Ok(query.fetch_all(db).await?)
+               ORDER BY created_at, id LIMIT $5) v JOIN paths p ON p.id = v.path_id ORDER BY v.created_at, v.id";
+    Ok(sqlx::query_as(SQL).bind(time).bind(id).bind(end).bind(path).bind(limit).fetch_all(db).await?)
 }
 
 fn append(text: &mut String, row: &Row) {

@@ -1,7 +1,7 @@
 //! The analytics service: page views by durable insert, and what can be asked of them.
 //!
-//! Rows, the dictionary of their paths and the counts of each minute, hour and day are written in one transaction, so that
-//! counts are exact at every instant.
+//! Rows, the dictionary of their paths and the counts of each minute, hour, day and so on are written in one transaction, so
+//! that counts are exact at every instant.
 
 mod bots;
 mod breakdown;
@@ -13,6 +13,7 @@ mod maintenance;
 mod queries;
 mod queue;
 mod read_cache;
+mod rollups;
 mod seed_rows;
 mod seeding;
 mod settings;
@@ -22,15 +23,16 @@ mod time_series;
 mod top_paths;
 mod user_agent;
 mod users;
+pub mod verify;
 mod visitor;
 mod window;
 
 use chrono::TimeDelta;
-use contract::Service;
+use contract::{Operation, Quota, Service};
 use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
 use platform::settings::Environment;
-use platform::{Cache, Database, Error, Result};
+use platform::{Cache, Database, Error, Limiter, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::bots::Bots;
@@ -47,6 +49,7 @@ pub use analytics_api::{DOCUMENT, OPERATIONS, router};
 pub struct AnalyticsService {
     database: Database,
     accounts: Accounts,
+    limiter: Limiter,
     environment: Environment,
     queue: Queue,
     salts: Salts,
@@ -64,6 +67,7 @@ impl AnalyticsService {
     pub fn new(
         database: Database,
         accounts: Accounts,
+        limiter: Limiter,
         cache: Option<Cache>,
         settings: &AnalyticsSettings,
         environment: Environment,
@@ -72,12 +76,21 @@ impl AnalyticsService {
         let queue = Queue::start(database.clone(), top_paths.clone());
         let (salts, bots, retention) = (Salts::default(), Bots::default(), settings.retention());
         let live = Live::new(database.clone());
-        Self { database, accounts, environment, queue, salts, retention, bots, top_paths, live }
+        Self { database, accounts, limiter, environment, queue, salts, retention, bots, top_paths, live }
     }
 
     /// What goes on beside answering requests, until it is told to stop.
     pub async fn run(&self, shutdown: CancellationToken) {
-        tokio::join!(self.maintain(shutdown.clone()), self.top_paths.clone().run(shutdown));
+        let merging = rollups::keep_merged(self.database.clone(), shutdown.clone());
+        tokio::join!(self.maintain(shutdown.clone()), merging, self.top_paths.clone().run(shutdown));
+    }
+
+    /// Merges what was added to the counts of each span of time: done by [`AnalyticsService::run`] all the time.
+    ///
+    /// # Errors
+    /// Those of the database; what was merged before stays merged.
+    pub async fn merge_counts(&self) -> Result<()> {
+        rollups::merge(&self.database, 1).await
     }
 
     /// To be called when page views came or went past this service: rankings from before are not answered any more. Without
@@ -88,6 +101,7 @@ impl AnalyticsService {
 
     /// Adds what it measures to a service's measurements.
     pub fn register(&self, metrics: &Metrics) {
+        self.limiter.register(metrics, OPERATIONS);
         self.queue.load().register(metrics);
         self.bots.register(metrics);
     }
@@ -99,5 +113,9 @@ impl Service for AnalyticsService {
 
     async fn authenticate(&self, token: &str) -> Result<Principal> {
         self.accounts.authenticate(token).await
+    }
+
+    async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {
+        self.limiter.admit(operation, caller.map(Principal::user_id)).await
     }
 }

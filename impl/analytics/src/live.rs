@@ -5,23 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use analytics_api::models::LiveMinute;
 use axum::response::sse::Event;
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::EventStream;
 use futures_util::{StreamExt as _, stream};
 use platform::{Database, Result};
-use serde::Serialize;
 use sqlx::postgres::PgExecutor;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
-
-/// What a watcher is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-struct LiveMinute {
-    /// A whole second, at which the minute ends.
-    at: DateTime<Utc>,
-    count: i64,
-}
 
 /// What is known in this process. Clones are one.
 #[derive(Clone)]
@@ -55,7 +47,7 @@ impl Live {
         let (live, until) = (self.clone(), Instant::now() + patience);
         let later = stream::unfold(first.at, move |last| {
             let live = live.clone();
-            async move { live.after(last, until).await.map(|minute| (minute, minute.at)) }
+            async move { live.after(last, until).await.map(|minute| (minute.clone(), minute.at)) }
         });
         let minutes = stream::iter([first]).chain(later);
         Ok(Box::pin(minutes.map(|minute| Ok::<_, Infallible>(encoded(minute)))))
@@ -87,7 +79,7 @@ impl Live {
             *newest = Newest { asked: at, minute: None };
             newest.minute = Some(count(self.database.reads(), at).await?);
         }
-        Ok(newest.minute)
+        Ok(newest.minute.clone())
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate, Utc};
 use platform::{Database, Result};
 use tokio_util::sync::CancellationToken;
 
-use crate::AnalyticsService;
+use crate::{AnalyticsService, rollups};
 
 const INTERVAL: Duration = Duration::from_secs(3_600);
 /// After a failure.
@@ -73,15 +73,7 @@ async fn days_before(database: &Database, oldest: NaiveDate) -> Result<Vec<Naive
 
 /// Rows and counts go together, so that they agree at every instant.
 async fn drop_day(database: &Database, day: NaiveDate) -> Result<()> {
-    const COUNTS: &str = "DELETE FROM path_counts WHERE start >= $1::timestamp AT TIME ZONE 'UTC' \
-         AND start < ($1 + 1)::timestamp AT TIME ZONE 'UTC' AND minutes IN (1, 60, 1440)";
-    database
-        .write(move |mut tx| async move {
-            sqlx::query("SELECT drop_page_views_of($1)").bind(day).execute(&mut *tx).await?;
-            sqlx::query(COUNTS).bind(day).execute(&mut *tx).await?;
-            Ok(())
-        })
-        .await?;
+    rollups::forget_day(database, day).await?;
     tracing::info!(%day, "page views are dropped");
     Ok(())
 }

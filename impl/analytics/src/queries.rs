@@ -31,9 +31,10 @@ impl Analytics for AnalyticsService {
 
     async fn get_top_paths(&self, params: GetTopPathsParams) -> Result<GetTopPathsResponse> {
         let GetTopPathsParams { start, end, limit } = params;
-        let compute = || async move {
+        let database = self.database.clone();
+        let compute = move || async move {
             match Window::of(start, end) {
-                Some(window) => top_paths::from_counts(self.database.reads(), window, limit).await,
+                Some(window) => top_paths::from_counts(database.reads(), window, limit).await,
                 None => Ok(Vec::new()),
             }
         };

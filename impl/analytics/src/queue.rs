@@ -19,8 +19,8 @@ use crate::TopPaths;
 use crate::read_cache::ReadCache;
 use crate::storage::{self, Known, Stored, View};
 
-/// Rows of a batch; larger ones are not stored any faster.
-const BATCH: usize = 1_000;
+/// Rows of a batch. The more there are, the fewer counts each row has to raise; more would make others wait too long.
+const BATCH: usize = 4_000;
 /// Rows and bytes that may wait; beyond either, requests are refused at once.
 const MOST_ROWS: usize = 20_000;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -30,6 +30,7 @@ const WRITERS: usize = 2;
 /// What one request wants stored.
 struct Job {
     views: Vec<View>,
+    rows: usize,
     bytes: usize,
     done: oneshot::Sender<Result<Vec<Stored>>>,
 }
@@ -138,7 +139,7 @@ impl Queue {
             return Err(full());
         }
         let (done, stored) = oneshot::channel();
-        if self.jobs.try_send(Job { views, bytes, done }).is_err() {
+        if self.jobs.try_send(Job { views, rows, bytes, done }).is_err() {
             self.load.leave(rows, bytes);
             return Err(full());
         }
@@ -163,7 +164,7 @@ struct Writer {
 }
 
 impl Writer {
-    async fn store(&self, views: &[View]) -> Result<Vec<Stored>> {
+    async fn store(&self, views: &Arc<Vec<View>>) -> Result<Vec<Stored>> {
         let stored = storage::insert(&self.database, &self.known, views).await?;
         // Before anybody is told: whoever knows of it also sees it counted.
         self.answers.changed();
@@ -172,14 +173,14 @@ impl Writer {
 }
 
 async fn write(writer: Writer, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
-    while let Some(jobs) = gather(&mut *waiting.lock().await).await {
-        let views: Vec<View> = jobs.iter().flat_map(|job| job.views.iter().cloned()).collect();
+    while let Some(mut jobs) = gather(&mut *waiting.lock().await).await {
+        let views = Arc::new(jobs.iter_mut().flat_map(|job| std::mem::take(&mut job.views)).collect::<Vec<_>>());
         writer.load.batches().observe(views.len() as f64);
         match writer.store(&views).await {
             Ok(stored) => {
                 let mut stored = stored.into_iter();
                 for job in jobs {
-                    let mine = stored.by_ref().take(job.views.len()).collect();
+                    let mine = stored.by_ref().take(job.rows).collect();
                     settle(&writer.load, job, Ok(mine));
                 }
             }
@@ -193,8 +194,10 @@ async fn write(writer: Writer, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
             }
             // Something is wrong with one of them: each request alone, so that its neighbours go on.
             Err(_) => {
+                let mut views = Arc::unwrap_or_clone(views).into_iter();
                 for job in jobs {
-                    let stored = writer.store(&job.views).await;
+                    let mine = views.by_ref().take(job.rows).collect();
+                    let stored = writer.store(&Arc::new(mine)).await;
                     settle(&writer.load, job, stored);
                 }
             }
@@ -205,19 +208,19 @@ async fn write(writer: Writer, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
 /// What waits, up to a batch; nothing when nobody will send any more.
 async fn gather(waiting: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
     let first = waiting.recv().await?;
-    let mut rows = first.views.len();
+    let mut rows = first.rows;
     let mut jobs = vec![first];
     while rows < BATCH
         && let Ok(job) = waiting.try_recv()
     {
-        rows += job.views.len();
+        rows += job.rows;
         jobs.push(job);
     }
     Some(jobs)
 }
 
 fn settle(load: &Load, job: Job, stored: Result<Vec<Stored>>) {
-    load.leave(job.views.len(), job.bytes);
+    load.leave(job.rows, job.bytes);
     if let Ok(stored) = &stored {
         let duplicates = stored.iter().filter(|stored| stored.duplicate).count();
         load.duplicates.inc_by(duplicates as u64);

@@ -1,11 +1,13 @@
 //! Answers that are asked for again and again, kept in memory and, for other processes, in Redis.
 //!
-//! An answer is good for less than a second, and only for as long as nothing was stored since it was computed: every commit
+//! An answer is good for a second at most, and only for as long as nothing was stored since it was computed: every commit
 //! of this process raises a generation, and whoever asks gets an answer that is no older than the generation he found. Of
-//! many who ask at once one computes. Other processes hear of a commit through Redis; when they do not, the second bounds
-//! what they miss. Without Redis everything works the same, process by process.
+//! many who ask at once one computes; before the second is over an answer is renewed while it is still given, so that nobody
+//! waits for one that is asked for all the time. Other processes hear of a commit through Redis; when they do not, the second
+//! bounds what they miss. Without Redis everything works the same, process by process.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 /// No answer is older than this.
 const OLDEST: Duration = Duration::from_secs(1);
-/// Answers are renewed at an age between this and [`OLDEST`], so that not all are renewed at once.
-const YOUNGEST: Duration = Duration::from_millis(700);
+/// Answers are renewed from an age between these on, so that not all are renewed at once. What is left of the second is time to
+/// compute the next one.
+const RENEWED: Range<Duration> = Duration::from_millis(500)..Duration::from_millis(700);
 /// Questions a process remembers the answers of.
 const MOST: usize = 10_000;
 /// After Redis could not be listened to.
@@ -46,20 +49,23 @@ struct Inner<T> {
 struct Entry<T> {
     answer: RwLock<Option<Answer<T>>>,
     /// Held by the one who computes.
-    flight: tokio::sync::Mutex<()>,
+    flight: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Answer<T> {
     generation: u64,
+    /// From when on it is renewed, and until when it is given.
+    renewed: Instant,
     until: Instant,
     value: Arc<T>,
 }
 
 impl<T> Entry<T> {
-    fn answer(&self, generation: u64) -> Option<Arc<T>> {
-        let answer = self.answer.read().unwrap_or_else(PoisonError::into_inner);
-        let good = |answer: &&Answer<T>| answer.generation >= generation && answer.until > Instant::now();
-        answer.as_ref().filter(good).map(|answer| Arc::clone(&answer.value))
+    /// A good answer, if there is one, and whether it is time to renew it.
+    fn answer(&self, generation: u64) -> Option<(Arc<T>, bool)> {
+        let (answer, now) = (self.answer.read().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        let good = |answer: &&Answer<T>| answer.generation >= generation && answer.until > now;
+        answer.as_ref().filter(good).map(|answer| (Arc::clone(&answer.value), answer.renewed <= now))
     }
 }
 
@@ -80,32 +86,51 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
     ///
     /// # Errors
     /// What computing failed with.
-    pub(crate) async fn get<F>(&self, question: &str, compute: impl FnOnce() -> F) -> Result<Arc<T>>
+    pub(crate) async fn get<F>(&self, question: &str, compute: impl FnOnce() -> F + Send + 'static) -> Result<Arc<T>>
     where
-        F: Future<Output = Result<T>>,
+        F: Future<Output = Result<T>> + Send + 'static,
     {
         let found = self.0.generation.load(Ordering::Acquire);
         let entry = self.entry(question);
-        if let Some(answer) = entry.answer(found) {
+        if let Some((answer, old)) = entry.answer(found) {
+            if old && let Ok(flight) = Arc::clone(&entry.flight).try_lock_owned() {
+                let (cache, entry, question) = (Self(Arc::clone(&self.0)), Arc::clone(&entry), question.to_owned());
+                tokio::spawn(async move {
+                    // When it fails, whoever asks next after the second is told.
+                    let _ = cache.renew(&entry, &question, compute()).await;
+                    drop(flight);
+                });
+            }
             return Ok(answer);
         }
         let _flight = entry.flight.lock().await;
-        if let Some(answer) = entry.answer(found) {
+        if let Some((answer, _)) = entry.answer(found) {
             return Ok(answer);
         }
-        let generation = self.0.generation.load(Ordering::Acquire);
+        self.renew(&entry, question, compute()).await
+    }
+
+    /// Another answer, by whoever holds the flight.
+    async fn renew(
+        &self,
+        entry: &Entry<T>,
+        question: &str,
+        compute: impl Future<Output = Result<T>>,
+    ) -> Result<Arc<T>> {
+        let (generation, begun, at) = (self.0.generation.load(Ordering::Acquire), Instant::now(), now());
         let (age, value, shared) = match self.shared(question, generation).await {
             (Some((age, value)), shared) => (age, value, shared),
-            (None, shared) => (Duration::ZERO, compute().await?, shared),
+            (None, shared) => (Duration::ZERO, compute.await?, shared),
         };
         let value = Arc::new(value);
         if age.is_zero()
             && let Some(shared) = shared
         {
-            self.share(question, shared, &value).await;
+            self.share(question, shared, at, &value).await;
         }
-        let until = Instant::now() + rand::random_range(YOUNGEST..OLDEST).saturating_sub(age);
-        let answer = Answer { generation, until, value: Arc::clone(&value) };
+        let renewed = begun + rand::random_range(RENEWED).saturating_sub(age);
+        let until = begun + OLDEST.saturating_sub(age);
+        let answer = Answer { generation, renewed, until, value: Arc::clone(&value) };
         *entry.answer.write().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         Ok(value)
     }
@@ -119,7 +144,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
             // Whoever holds one goes on with it.
             entries.clear();
         }
-        let entry = Arc::new(Entry { answer: RwLock::new(None), flight: tokio::sync::Mutex::new(()) });
+        let entry = Arc::new(Entry { answer: RwLock::new(None), flight: Arc::default() });
         entries.insert(question.to_owned(), Arc::clone(&entry));
         entry
     }
@@ -146,16 +171,16 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
             let (head, value) = kept.split_once('\n')?;
             let (under, at) = head.split_once(' ')?;
             let age = now().checked_sub(Duration::from_micros(at.parse().ok()?))?;
-            let good = under.parse() == Ok(shared) && age < YOUNGEST && !age.is_zero();
+            let good = under.parse() == Ok(shared) && age < RENEWED.start && !age.is_zero();
             good.then(|| serde_json::from_str(value).ok()).flatten().map(|value| (age, value))
         });
         (answer, Some(shared))
     }
 
-    async fn share(&self, question: &str, shared: i64, value: &T) {
+    async fn share(&self, question: &str, shared: i64, at: Duration, value: &T) {
         let Some(cache) = &self.0.cache else { return };
         let (Ok(mut connection), Ok(text)) = (cache.connection().await, serde_json::to_string(value)) else { return };
-        let kept = format!("{shared} {}\n{text}", now().as_micros());
+        let kept = format!("{shared} {}\n{text}", at.as_micros());
         let mut command = redis::cmd("SET");
         command.arg(cache.key(question)).arg(kept).arg("PX").arg(OLDEST.as_millis() as u64);
         // Not kept, then.
@@ -232,7 +257,7 @@ mod tests {
         let asks = (0..1_000).map(|_| {
             let (cache, computed) = (cache.clone(), Arc::clone(&computed));
             tokio::spawn(async move {
-                let compute = || async {
+                let compute = move || async move {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     computed.fetch_add(1, Ordering::Relaxed);
                     Ok(7)
@@ -249,7 +274,8 @@ mod tests {
     #[tokio::test]
     async fn nobody_gets_an_answer_from_before_what_he_knows_was_stored() {
         let cache = ReadCache::<u64>::new(None);
-        let ask = async |value| cache.get("question", || async move { Ok(value) }).await.map(|answer| *answer).ok();
+        let ask =
+            async |value| cache.get("question", move || async move { Ok(value) }).await.map(|answer| *answer).ok();
         assert_eq!(ask(1).await, Some(1));
         assert_eq!(ask(2).await, Some(1));
         cache.changed();
@@ -260,5 +286,26 @@ mod tests {
         let failed = cache.get("question", || async { Err(platform::Error::internal("no")) }).await;
         assert!(failed.is_err());
         assert_eq!(ask(5).await, Some(5));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_is_renewed_while_it_is_given_and_never_older_than_a_second() {
+        let (cache, begun) = (ReadCache::<u64>::new(None), Instant::now());
+        let age = move || u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let ask = async || cache.get("question", move || async move { Ok(age()) }).await.map(|answer| *answer);
+        let (oldest, mut answers) = (OLDEST.as_micros() as u64, std::collections::BTreeSet::new());
+        while begun.elapsed() < OLDEST * 3 {
+            let asked = age();
+            let computed = ask().await.expect("an answer");
+            assert!(asked <= computed + oldest);
+            answers.insert(computed);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Renewed by one at a time, and not by each who found it old.
+        assert!((2..=7).contains(&answers.len()), "{}", answers.len());
+        // What nobody asked for is not given when it is too old, either.
+        tokio::time::sleep(OLDEST).await;
+        let asked = age();
+        assert!(asked <= ask().await.expect("an answer") + oldest);
     }
 }

@@ -90,18 +90,9 @@ pub(crate) async fn insert_all(database: &Database, plan: Plan, changed: impl Fn
             Ok::<_, Error>(())
         }
     };
-    stream::iter(chunks(plan.rows)).map(chunk).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    stream::iter((0..plan.rows).step_by(CHUNK_STEP)).map(chunk).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     summarize(database, plan.window.start).await;
     Ok(())
-}
-
-/// The first rows of all chunks, by turns from the two halves of the window: two that are inserted at once are far apart
-/// and have no count in common to wait for.
-fn chunks(rows: i64) -> Vec<i64> {
-    let all: Vec<i64> = (0..rows).step_by(CHUNK_STEP).collect();
-    let (early, late) = all.split_at(all.len().div_ceil(2));
-    let later = late.iter().map(Some).chain(std::iter::repeat(None));
-    early.iter().zip(later).flat_map(|(early, late)| [Some(early), late]).flatten().copied().collect()
 }
 
 async fn days_without_partition(db: impl PgExecutor<'_>, window: Window) -> Result<Vec<NaiveDate>> {
@@ -125,7 +116,6 @@ async fn path_ids(db: &mut PgConnection, paths: i64) -> Result<Vec<i64>> {
 /// Rows number `first` to `end` of a job and their counts. Some paths are viewed much more often than others, and most views
 /// are by nobody who is known.
 async fn insert_chunk(db: &mut PgConnection, plan: Plan, first: i64, end: i64, paths: Vec<i64>) -> Result<()> {
-    // Hours are added up from minutes and days from hours, which are fewer than rows.
     const SQL: &str = "WITH made AS ( \
              INSERT INTO page_views (path_id, user_id, country, created_at, event_id, referrer, device, visitor) \
              SELECT ($4::bigint[])[1 + floor(cardinality($4) * random() ^ 2)::int], \
@@ -139,15 +129,9 @@ async fn insert_chunk(db: &mut PgConnection, plan: Plan, first: i64, end: i64, p
              FROM (SELECT $5::timestamptz + ($6::timestamptz - $5) * ((n + random()) / $3) AS happened \
                    FROM generate_series($1, $2 - 1) n) moment \
              RETURNING path_id, created_at \
-         ), by_minute AS MATERIALIZED ( \
-             SELECT date_bin('1 minute', created_at, 'epoch') AS start, path_id, count(*) AS views FROM made GROUP BY 1, 2 \
-         ), by_hour AS MATERIALIZED ( \
-             SELECT date_bin('1 hour', start, 'epoch') AS start, path_id, sum(views) AS views FROM by_minute GROUP BY 1, 2 \
-         ), by_day AS ( \
-             SELECT date_bin('1 day', start, 'epoch') AS start, path_id, sum(views) AS views FROM by_hour GROUP BY 1, 2 \
-         ) INSERT INTO path_counts AS c (minutes, start, path_id, views) \
-         SELECT 1, * FROM by_minute UNION ALL SELECT 60, * FROM by_hour UNION ALL SELECT 1440, * FROM by_day \
-         ORDER BY 1, 2, 3 ON CONFLICT ON CONSTRAINT path_counts_pkey DO UPDATE SET views = c.views + excluded.views";
+         ) SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM ( \
+             SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM made GROUP BY 1, 2 \
+         ) by_minute";
     sqlx::query(SQL)
         .bind(first)
         .bind(end)
@@ -182,18 +166,5 @@ async fn summarize(database: &Database, since: DateTime<Utc>) {
     };
     if let Err(error) = database.write_once(summarize).await {
         tracing::debug!(%error, "the index on time is not summarized");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_row_is_in_one_chunk() {
-        assert_eq!(chunks(1), [0]);
-        assert_eq!(chunks(CHUNK), [0]);
-        assert_eq!(chunks(CHUNK + 1), [0, CHUNK]);
-        assert_eq!(chunks(4 * CHUNK + 1), [0, 3 * CHUNK, CHUNK, 4 * CHUNK, 2 * CHUNK]);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::{Database, Result};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// Paths a process remembers the numbers of; some hundred bytes each.
@@ -45,119 +46,145 @@ pub(crate) struct Known {
     days: Mutex<Vec<NaiveDate>>,
 }
 
+/// How often events are asked for that were known and then were not: somebody erases them meanwhile.
+const ATTEMPTS: usize = 3;
+
 /// Stores page views; where each is, in their order.
 ///
 /// # Errors
-/// Those of the database; nothing is stored then, unless the connection broke at the commit.
-pub(crate) async fn insert(database: &Database, known: &Known, views: &[View]) -> Result<Vec<Stored>> {
+/// Those of the database; nothing is stored then, unless the connection broke before it told so.
+pub(crate) async fn insert(database: &Database, known: &Known, views: &Arc<Vec<View>>) -> Result<Vec<Stored>> {
     ensure_days(database, known, views).await?;
     let paths = path_ids(database, known, views).await?;
-    let stored = insert_rows(database, columns(views, &paths)).await?;
-    found_elsewhere(database, views, stored).await
+    let mut places = vec![None; views.len()];
+    for _ in 0..ATTEMPTS {
+        let batch = Arc::new(Batch::of(views, &paths, &places));
+        let (ids, fresh) = insert_rows(database, &batch).await?;
+        let found = match fresh.len() == ids.len() {
+            true => HashMap::new(),
+            false => stored_before(database, batch.events_without(&ids, &fresh)).await?,
+        };
+        batch.settle(&ids, &fresh, &found, &mut places);
+        if let Some(stored) = places.iter().copied().collect() {
+            return Ok(stored);
+        }
+    }
+    Err(platform::Error::internal("an event is neither stored nor known"))
 }
 
-/// An event that another transaction has stored at the very moment is not in the statement's snapshot; it is now.
-async fn found_elsewhere(database: &Database, views: &[View], stored: Vec<Row>) -> Result<Vec<Stored>> {
+/// Where events are that were stored by somebody else; in a statement of its own, because one that was stored at the very
+/// moment is not in the snapshot of the statement that met it.
+async fn stored_before(database: &Database, events: Vec<Uuid>) -> Result<HashMap<Uuid, Stored>> {
     const SQL: &str = "SELECT event_id, id, created_at FROM page_view_events WHERE event_id = ANY($1)";
-    let missing: Vec<Uuid> =
-        views.iter().zip(&stored).filter(|(_, (id, ..))| id.is_none()).map(|(view, _)| view.event_id).collect();
-    let mut found: HashMap<Uuid, (i64, DateTime<Utc>)> = HashMap::new();
-    if !missing.is_empty() {
-        let rows: Vec<(Uuid, i64, DateTime<Utc>)> =
-            sqlx::query_as(SQL).bind(missing).fetch_all(database.reads()).await?;
-        found.extend(rows.into_iter().map(|(event, id, created_at)| (event, (id, created_at))));
-    }
-    let place = |(view, row): (&View, Row)| match row {
-        (Some(id), Some(created_at), duplicate) => Ok(Stored { id, created_at, duplicate }),
-        _ => match found.get(&view.event_id) {
-            Some((id, created_at)) => Ok(Stored { id: *id, created_at: *created_at, duplicate: true }),
-            None => Err(platform::Error::internal("an event is neither stored nor known")),
-        },
-    };
-    views.iter().zip(stored).map(place).collect()
+    let rows: Vec<(Uuid, i64, DateTime<Utc>)> = sqlx::query_as(SQL).bind(events).fetch_all(database.reads()).await?;
+    let stored = |(event, id, created_at)| (event, Stored { id, created_at, duplicate: true });
+    Ok(rows.into_iter().map(stored).collect())
 }
 
-/// Rows as the statement takes them.
-#[derive(Debug, Clone, Default)]
-struct Columns {
+/// Views as a statement takes them: without those of known place, each event once, in the order of events.
+struct Batch {
+    views: Arc<Vec<View>>,
     paths: Vec<i64>,
-    users: Vec<Option<i64>>,
-    countries: Vec<Option<String>>,
-    times: Vec<DateTime<Utc>>,
-    events: Vec<Uuid>,
-    named: Vec<bool>,
-    referrers: Vec<Option<String>>,
-    devices: Vec<Option<&'static str>>,
-    visitors: Vec<Option<String>>,
-    bots: Vec<Option<&'static str>>,
+    /// Which views are stored, as places in `views` and `paths`.
+    firsts: Vec<usize>,
+    /// Views whose event comes before them in the batch, with the place of that one among the firsts.
+    repeated: Vec<(usize, usize)>,
 }
 
-fn columns(views: &[View], paths: &[i64]) -> Arc<Columns> {
-    let mut columns = Columns { paths: paths.to_vec(), ..Columns::default() };
-    for view in views {
-        columns.users.push(view.user_id);
-        columns.countries.push(view.country.clone());
-        columns.times.push(view.created_at);
-        columns.events.push(view.event_id);
-        columns.named.push(view.named);
-        columns.referrers.push(view.referrer.clone());
-        columns.devices.push(view.device);
-        columns.visitors.push(view.visitor.clone());
-        columns.bots.push(view.bot);
+impl Batch {
+    fn of(views: &Arc<Vec<View>>, paths: &[i64], places: &[Option<Stored>]) -> Self {
+        let mut order: Vec<usize> = (0..views.len()).filter(|&place| places[place].is_none()).collect();
+        // Stable: of an event that comes twice the first is stored.
+        order.sort_by_key(|&place| views[place].event_id);
+        let (mut firsts, mut repeated): (Vec<usize>, _) = (Vec::with_capacity(order.len()), Vec::new());
+        for place in order {
+            match firsts.last() {
+                Some(&last) if views[last].event_id == views[place].event_id => {
+                    repeated.push((place, firsts.len() - 1))
+                }
+                _ => firsts.push(place),
+            }
+        }
+        Self { views: Arc::clone(views), paths: paths.to_vec(), firsts, repeated }
     }
-    Arc::new(columns)
+
+    /// A column of the rows.
+    fn column<'a, T>(&'a self, value: impl Fn(&'a View) -> T) -> Vec<T> {
+        self.firsts.iter().map(|&place| value(&self.views[place])).collect()
+    }
+
+    /// Events whose row was not stored.
+    fn events_without(&self, ids: &[i64], fresh: &[i64]) -> Vec<Uuid> {
+        let known = self.firsts.iter().zip(ids).filter(|(_, id)| fresh.binary_search(id).is_err());
+        known.map(|(&place, _)| self.views[place].event_id).collect()
+    }
+
+    /// Where the views are, now that the rows have ids of which the fresh ones are stored.
+    fn settle(&self, ids: &[i64], fresh: &[i64], found: &HashMap<Uuid, Stored>, places: &mut [Option<Stored>]) {
+        for (&place, id) in self.firsts.iter().zip(ids) {
+            let View { created_at, event_id, .. } = self.views[place];
+            places[place] = match fresh.binary_search(id) {
+                Ok(_) => Some(Stored { id: *id, created_at, duplicate: false }),
+                Err(_) => found.get(&event_id).copied(),
+            };
+        }
+        for &(place, first) in &self.repeated {
+            places[place] = places[self.firsts[first]].map(|first| Stored { duplicate: true, ..first });
+        }
+    }
 }
 
-/// Id and time of a row, if the statement knows them, and whether it is a repetition.
-type Row = (Option<i64>, Option<DateTime<Utc>>, bool);
+/// The ids that were given to the rows, in their order, and those of them that are stored; ascending.
+type Ids = (Vec<i64>, Vec<i64>);
 
-async fn insert_rows(database: &Database, rows: Arc<Columns>) -> Result<Vec<Row>> {
-    // Everybody who stores locks in the same order: events by their ids, then counts by width, time and path. Of an event
-    // that comes twice in one batch the first is stored.
-    const SQL: &str = "WITH input AS ( \
-             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[], $6::boolean[], \
-                                  $7::text[], $8::text[], $9::text[], $10::text[]) WITH ORDINALITY \
-                 AS i (path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, place) \
-         ), firsts AS MATERIALIZED ( \
-             SELECT nextval('page_views_id_seq') AS id, f.* \
-             FROM (SELECT DISTINCT ON (event_id) * FROM input ORDER BY event_id, place) f \
+async fn insert_rows(database: &Database, batch: &Arc<Batch>) -> Result<Ids> {
+    // The statement alone needs neither BEGIN nor COMMIT. One that lost a deadlock has done nothing, and is done again.
+    let alone = Arc::clone(batch);
+    match database.write_once(move |mut tx| async move { insert_batch(&mut tx, &alone).await }).await {
+        Err(error) if error.is_transient() => {
+            let batch = Arc::clone(batch);
+            database.write(move |mut tx| async move { insert_batch(&mut tx, &batch).await }).await
+        }
+        result => result,
+    }
+}
+
+async fn insert_batch(db: &mut PgConnection, batch: &Batch) -> Result<Ids> {
+    // Everybody who stores locks events, and nothing else, in the order of their ids.
+    const SQL: &str = "WITH input AS MATERIALIZED ( \
+             SELECT nextval('page_views_id_seq') AS id, i.* \
+             FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[], $6::boolean[], \
+                         $7::text[], $8::text[], $9::text[], $10::text[]) \
+                 AS i (path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot) \
          ), events AS ( \
              INSERT INTO page_view_events (event_id, id, created_at) \
-             SELECT event_id, id, created_at FROM firsts WHERE named ORDER BY event_id \
-             ON CONFLICT ON CONSTRAINT page_view_events_pkey DO NOTHING RETURNING event_id \
+             SELECT event_id, id, created_at FROM input WHERE named ORDER BY event_id \
+             ON CONFLICT ON CONSTRAINT page_view_events_pkey DO NOTHING RETURNING id \
+         ), fresh AS MATERIALIZED ( \
+             SELECT * FROM input WHERE NOT named OR id IN (SELECT id FROM events) \
          ), stored AS ( \
              INSERT INTO page_views \
                  (id, path_id, user_id, country, created_at, event_id, referrer, device, visitor, bot) \
-             SELECT id, path_id, user_id, country, created_at, event_id, referrer, device, visitor, bot FROM firsts \
-             WHERE NOT named OR event_id IN (SELECT event_id FROM events) ORDER BY id \
-             RETURNING id, path_id, created_at, event_id, bot \
-         ), counted AS ( \
-             INSERT INTO path_counts AS c (minutes, start, path_id, views) \
-             SELECT w.minutes, date_bin(w.minutes * interval '1 minute', s.created_at, 'epoch'), s.path_id, count(*) \
-             FROM stored s CROSS JOIN (VALUES (1::smallint), (60::smallint), (1440::smallint)) AS w (minutes) \
-             WHERE s.bot IS NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 \
-             ON CONFLICT ON CONSTRAINT path_counts_pkey DO UPDATE SET views = c.views + excluded.views \
-         ) SELECT coalesce(s.id, e.id), coalesce(s.created_at, e.created_at), s.id IS NULL OR f.place <> i.place \
-         FROM input i JOIN firsts f USING (event_id) LEFT JOIN stored s USING (event_id) \
-         LEFT JOIN page_view_events e ON s.id IS NULL AND e.event_id = i.event_id ORDER BY i.place";
-    // A transaction, and not the statement alone, because one that loses a deadlock is then done again.
-    database
-        .write(move |mut tx| async move {
-            Ok(sqlx::query_as(SQL)
-                .bind(&rows.paths)
-                .bind(&rows.users)
-                .bind(&rows.countries)
-                .bind(&rows.times)
-                .bind(&rows.events)
-                .bind(&rows.named)
-                .bind(&rows.referrers)
-                .bind(&rows.devices)
-                .bind(&rows.visitors)
-                .bind(&rows.bots)
-                .fetch_all(&mut *tx)
-                .await?)
-        })
-        .await
+             SELECT id, path_id, user_id, country, created_at, event_id, referrer, device, visitor, bot FROM fresh \
+         ), counted AS MATERIALIZED ( \
+             SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM ( \
+                 SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM fresh \
+                 WHERE bot IS NULL GROUP BY 1, 2) by_minute \
+         ) SELECT ARRAY(SELECT id FROM input ORDER BY id), ARRAY(SELECT id FROM fresh ORDER BY id) FROM counted";
+    let paths: Vec<i64> = batch.firsts.iter().map(|&place| batch.paths[place]).collect();
+    Ok(sqlx::query_as(SQL)
+        .bind(paths)
+        .bind(batch.column(|view| view.user_id))
+        .bind(batch.column(|view| view.country.as_deref()))
+        .bind(batch.column(|view| view.created_at))
+        .bind(batch.column(|view| view.event_id))
+        .bind(batch.column(|view| view.named))
+        .bind(batch.column(|view| view.referrer.as_deref()))
+        .bind(batch.column(|view| view.device))
+        .bind(batch.column(|view| view.visitor.as_deref()))
+        .bind(batch.column(|view| view.bot))
+        .fetch_one(db)
+        .await?)
 }
 
 /// The numbers of the views' paths; new ones are put into the dictionary.

@@ -9,14 +9,16 @@ use crate::window::{Piece, Window, beginning};
 
 /// When the first view of all, or of a path, was: the minute of it. Nothing when there is none.
 pub(crate) async fn first_view(db: impl PgExecutor<'_>, path: Option<&str>) -> Result<Option<DateTime<Utc>>> {
-    // Of a path: its first day, then the first minute of that.
-    const SQL: &str = "SELECT CASE WHEN $1::text IS NULL \
-             THEN (SELECT min(start) FROM path_counts WHERE minutes = 1) \
-             ELSE (WITH day AS ( \
-                 SELECT p.id, (SELECT min(start) FROM path_counts WHERE minutes = 1440 AND path_id = p.id) AS start \
-                 FROM paths p WHERE p.path = $1 \
-             ) SELECT min(c.start) FROM day d JOIN path_counts c ON c.minutes = 1 AND c.path_id = d.id \
-                 AND c.start >= d.start AND c.start < d.start + interval '1 day') END";
+    // The first day, then the first minute of that.
+    const SQL: &str = "WITH wanted AS MATERIALIZED (SELECT (SELECT id FROM paths WHERE path = $1) AS id), day AS ( \
+             SELECT c.start FROM view_rollups c, wanted w WHERE c.minutes = 1440 AND ($1 IS NULL OR c.paths @> ARRAY[w.id]) \
+             GROUP BY 1 HAVING sum(CASE WHEN $1 IS NULL THEN c.views ELSE c.counts[array_position(c.paths, w.id)] END) > 0 \
+             ORDER BY 1 LIMIT 1 \
+         ) SELECT min(start) FROM ( \
+             SELECT c.start FROM day d JOIN view_rollups c ON c.minutes = 1 AND c.start >= d.start \
+                 AND c.start < d.start + interval '1 day' CROSS JOIN wanted w WHERE $1 IS NULL OR c.paths @> ARRAY[w.id] \
+             GROUP BY 1 HAVING sum(CASE WHEN $1 IS NULL THEN c.views ELSE c.counts[array_position(c.paths, w.id)] END) > 0 \
+         ) viewed";
     Ok(sqlx::query_scalar(SQL).bind(path).fetch_one(db).await?)
 }
 
@@ -29,12 +31,12 @@ pub(crate) async fn counts(
     path: Option<&str>,
 ) -> Result<Vec<TimePoint>> {
     // Each span is looked up by itself: an index range, whatever the planner believes about all of them together.
-    const SQL: &str = "SELECT place, sum(views)::bigint FROM ( \
+    const SQL: &str = "SELECT place, coalesce(sum(views), 0)::bigint FROM ( \
              SELECT width_bucket(c.start, $1::timestamptz[]) AS place, c.views \
              FROM unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) AS span (minutes, start, ends) \
-             CROSS JOIN LATERAL (SELECT start, views FROM path_counts \
-                 WHERE minutes = span.minutes AND start >= span.start AND start < span.ends \
-                     AND ($9::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $9))) c \
+             CROSS JOIN LATERAL (SELECT start, CASE WHEN $9::text IS NULL THEN views \
+                     ELSE counts[array_position(paths, (SELECT id FROM paths WHERE path = $9))] END AS views \
+                 FROM view_rollups WHERE minutes = span.minutes AND start >= span.start AND start < span.ends) c \
              UNION ALL SELECT width_bucket(created_at, $1), 1 FROM page_views \
              WHERE bot IS NULL AND created_at >= $5 AND created_at < $6 \
                  AND ($9::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $9)) \

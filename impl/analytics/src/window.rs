@@ -1,12 +1,12 @@
-//! Windows of time, and how one is cut into pieces that were counted already: whole days in the middle, then hours, then
-//! minutes, and at either end less than a minute that nobody has counted yet.
+//! Windows of time, and how one is cut into pieces that were counted already: whole weeks in the middle, then days, hours
+//! and minutes, and at either end less than a minute that nobody has counted yet.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Widths of counts in minutes, widest first.
-const WIDTHS: [i64; 3] = [DAY, HOUR, MINUTE];
-pub(crate) const DAY: i64 = 1440;
-pub(crate) const HOUR: i64 = 60;
+const WIDTHS: [i64; 6] = [7 * DAY, DAY, 4 * HOUR, HOUR, 15 * MINUTE, MINUTE];
+const DAY: i64 = 24 * HOUR;
+const HOUR: i64 = 60 * MINUTE;
 pub(crate) const MINUTE: i64 = 1;
 
 /// From `start` on, before `end`; never empty, and exact to the microsecond as Postgres is.
@@ -43,15 +43,17 @@ impl Window {
 
 impl Window {
     /// Fewer counts that come to the same: instead of 50 minutes, an hour without ten. Each piece is added or, where `true`
-    /// stands with it, taken away; none is empty. At most one of days, and two of each other width.
-    pub(crate) fn terms(self) -> Vec<(bool, Piece)> {
+    /// stands with it, taken away; none is empty. At most one of the widest width there is, and two of each other.
+    ///
+    /// What is after `now` is as good as empty, so a window that ends now ends with whole spans.
+    pub(crate) fn terms(self, now: DateTime<Utc>) -> Vec<(bool, Piece)> {
         let Self { start, end } = self;
         for (place, &width) in WIDTHS.iter().enumerate() {
-            if ceil(start, width) < floor(end, width) {
-                let (first, last) = (nearest(start, width), nearest(end, width));
+            let (first, last) = (nearest(start, width, now), nearest(end, width, now));
+            if first < last {
                 let mut terms = vec![(false, Piece { width, start: first, end: last })];
-                walk(first, start, true, &WIDTHS[place + 1..], &mut terms);
-                walk(last, end, false, &WIDTHS[place + 1..], &mut terms);
+                walk(first, start, true, &WIDTHS[place + 1..], now, &mut terms);
+                walk(last, end, false, &WIDTHS[place + 1..], now, &mut terms);
                 return terms;
             }
         }
@@ -60,9 +62,16 @@ impl Window {
 }
 
 /// From one time to another by ever smaller steps; steps back are of the opposite sign.
-fn walk(from: DateTime<Utc>, to: DateTime<Utc>, negative: bool, widths: &[i64], terms: &mut Vec<(bool, Piece)>) {
+fn walk(
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    negative: bool,
+    widths: &[i64],
+    now: DateTime<Utc>,
+    terms: &mut Vec<(bool, Piece)>,
+) {
     let mut here = from;
-    let steps = widths.iter().map(|&width| (width, nearest(to, width))).chain([(0, to)]);
+    let steps = widths.iter().map(|&width| (width, nearest(to, width, now))).chain([(0, to)]);
     for (width, next) in steps {
         if here != next {
             let piece = Piece { width, start: here.min(next), end: here.max(next) };
@@ -72,8 +81,10 @@ fn walk(from: DateTime<Utc>, to: DateTime<Utc>, negative: bool, widths: &[i64], 
     }
 }
 
-fn nearest(time: DateTime<Utc>, minutes: i64) -> DateTime<Utc> {
-    floor(time + TimeDelta::seconds(minutes * 30), minutes)
+/// The end of a span with the least between it and `time`, of which nothing is after `now`.
+fn nearest(time: DateTime<Utc>, minutes: i64, now: DateTime<Utc>) -> DateTime<Utc> {
+    let (before, after) = (floor(time, minutes), ceil(time, minutes));
+    if time - before <= after.min(now.max(time)) - time { before } else { after }
 }
 
 /// Before any time that Postgres can hold.
@@ -148,6 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_ends_now_ends_with_whole_spans() {
+        let (start, now) = (time("2026-01-01T00:00:00Z"), time("2026-02-02T13:37:42.5Z"));
+        let terms = Window { start, end: now }.terms(now);
+        assert!(
+            terms.iter().all(|(negative, piece)| piece.width > 0 || (*negative && piece.start == now)),
+            "{terms:?}"
+        );
+        let added = terms.iter().filter(|(negative, piece)| !negative && piece.end > start);
+        assert!(added.count() == 1, "{terms:?}");
+    }
+
+    #[test]
     fn without_a_whole_minute_rows_are_counted() {
         let around = [(0, time("2026-01-30T23:59:30Z"))];
         assert_eq!(pieces("2026-01-30T23:59:30Z", "2026-01-31T00:00:30Z"), around);
@@ -164,7 +187,7 @@ mod tests {
     proptest! {
         /// Nothing is left out, nothing is there twice, and each piece begins and ends where counts of its width do.
         #[test]
-        fn pieces_are_the_window(start in -62_167_219_200_000_000..253_402_300_799_999_999_i64, micros in 1..200_000_000_000_i64) {
+        fn pieces_are_the_window(start in -62_167_219_200_000_000..253_402_300_799_999_999_i64, micros in 1..2_000_000_000_000_i64, past in -100_000_000_000..2_100_000_000_000_i64) {
             let start = DateTime::from_timestamp_micros(start).expect("a time");
             let window = Window { start, end: start + TimeDelta::microseconds(micros) };
             let pieces = window.pieces();
@@ -181,11 +204,12 @@ mod tests {
                 end = piece.end;
             }
             prop_assert_eq!(end, window.end);
-            for (width, most) in [(0, 2), (MINUTE, 2), (HOUR, 2), (DAY, 1)] {
-                prop_assert!(pieces.iter().filter(|piece| piece.width == width).count() <= most);
+            for width in [0].iter().chain(&WIDTHS) {
+                prop_assert!(pieces.iter().filter(|piece| piece.width == *width).count() <= 2);
             }
-            // What is added and taken away comes to the same.
-            let terms = window.terms();
+            // What is added and taken away comes to the same, whatever time it is.
+            let now = start + TimeDelta::microseconds(past);
+            let terms = window.terms(now);
             let mut length = 0;
             for (negative, piece) in &terms {
                 let micros = (piece.end - piece.start).num_microseconds().expect("it is short");
@@ -201,8 +225,9 @@ mod tests {
             });
             let edges: Vec<_> = edges.into_iter().filter(|(_, steps)| *steps != 0).collect();
             prop_assert_eq!(edges, vec![(window.start, 1), (window.end, -1)]);
-            for (width, most) in [(0, 2), (MINUTE, 2), (HOUR, 2), (DAY, 1)] {
-                prop_assert!(terms.iter().filter(|(_, piece)| piece.width == width).count() <= most);
+            for width in [0].iter().chain(&WIDTHS) {
+                let spans = terms.iter().filter(|(_, piece)| piece.width == *width);
+                prop_assert!(spans.count() <= 2);
             }
         }
     }

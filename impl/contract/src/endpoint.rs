@@ -1,8 +1,8 @@
 //! The road every request of an operation takes.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
@@ -18,6 +18,7 @@ use crate::decode::Decoder;
 use crate::input::{Input, pairs};
 use crate::operation::{Caller, Operation, Security, Service};
 use crate::problem::{Place, Problem, RequestId};
+use crate::rate_limit::{self, Quota};
 
 /// Serves an operation that demands a token.
 pub fn authenticated<S, I, R, F>(
@@ -33,8 +34,12 @@ where
     F: Future<Output = Result<R, S::Error>> + Send,
 {
     let door = Arc::clone(&service);
-    let authenticate = async move |parts: &Parts| admit(operation, &*door, parts).await;
-    serve(operation, request, authenticate, decode, |caller, input| call(service, caller, input))
+    let enter = async move |parts: &Parts, left: &Left| {
+        let caller = identify(operation, &*door, parts).await?;
+        count(operation, &*door, Some(&caller), left).await?;
+        Ok(caller)
+    };
+    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
 }
 
 /// Serves an operation that takes a token but does not demand one.
@@ -51,11 +56,15 @@ where
     F: Future<Output = Result<R, S::Error>> + Send,
 {
     let door = Arc::clone(&service);
-    let authenticate = async move |parts: &Parts| match parts.headers.contains_key(AUTHORIZATION) {
-        true => admit(operation, &*door, parts).await.map(Some),
-        false => Ok(None),
+    let enter = async move |parts: &Parts, left: &Left| {
+        let caller = match parts.headers.contains_key(AUTHORIZATION) {
+            true => Some(identify(operation, &*door, parts).await?),
+            false => None,
+        };
+        count(operation, &*door, caller.as_ref(), left).await?;
+        Ok(caller)
     };
-    serve(operation, request, authenticate, decode, |caller, input| call(service, caller, input))
+    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
 }
 
 /// Serves an operation that is open to anybody.
@@ -71,12 +80,34 @@ where
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let authenticate = async |_: &Parts| Ok(());
-    serve(operation, request, authenticate, decode, |(), input| call(service, input))
+    let door = (!operation.rate_limits.is_empty()).then(|| Arc::clone(&service));
+    let enter = async move |_: &Parts, left: &Left| match door {
+        Some(door) => count(operation, &*door, None, left).await,
+        None => Ok(()),
+    };
+    serve(operation, request, enter, decode, |(), input| call(service, input))
+}
+
+/// What is left of the operation's limits, once that is known.
+type Left = OnceLock<Vec<Quota>>;
+
+/// Counts the request, if anything is to be counted.
+async fn count<S: Service>(
+    operation: &'static Operation,
+    service: &S,
+    caller: Option<&S::Caller>,
+    left: &Left,
+) -> Result<(), Problem> {
+    if !operation.rate_limits.is_empty() {
+        // Boxed, so that the road of operations without limits stays small.
+        let quotas = Box::pin(service.admit(operation, caller)).await.map_err(Into::into)?;
+        let _ = left.set(quotas);
+    }
+    Ok(())
 }
 
 /// The caller, if the token is good and carries what the document demands.
-async fn admit<S: Service>(operation: &Operation, service: &S, parts: &Parts) -> Result<S::Caller, Problem> {
+async fn identify<S: Service>(operation: &Operation, service: &S, parts: &Parts) -> Result<S::Caller, Problem> {
     let (Security::Scopes(scopes) | Security::Optional(scopes)) = operation.security else {
         return Err(Problem::internal("a public operation was generated as an authenticated one"));
     };
@@ -87,7 +118,7 @@ async fn admit<S: Service>(operation: &Operation, service: &S, parts: &Parts) ->
 async fn serve<C, I, R, E, F>(
     operation: &'static Operation,
     request: Request,
-    authenticate: impl AsyncFnOnce(&Parts) -> Result<C, Problem>,
+    enter: impl AsyncFnOnce(&Parts, &Left) -> Result<C, Problem>,
     decode: fn(&mut Input<'_>) -> Option<I>,
     call: impl FnOnce(C, I) -> F,
 ) -> Response
@@ -98,10 +129,10 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let id = parts.extensions.get::<RequestId>().cloned();
-    let waiting_for_body = AtomicBool::new(false);
+    let (waiting_for_body, left) = (AtomicBool::new(false), Left::new());
     // Pinned where it stands: it is some kilobytes, and what wraps it would move it.
     let road = std::pin::pin!(async {
-        let caller = authenticate(&parts).await?;
+        let caller = enter(&parts, &left).await?;
         let input = receive(operation, &mut parts, body, decode, &waiting_for_body).await?;
         let reply = call(caller, input).await.map_err(Into::into)?.into_reply()?;
         Ok(reply.into_response(operation, &parts))
@@ -113,7 +144,7 @@ where
         Err(_) if waiting_for_body.load(Ordering::Relaxed) => Err(late_body()),
         Err(_) => Err(late_answer()),
     };
-    finish(operation, id.as_ref(), result)
+    finish(operation, id.as_ref(), result, left.get())
 }
 
 async fn receive<I>(
@@ -149,12 +180,20 @@ async fn receive<I>(
     }
 }
 
-fn finish(operation: &'static Operation, id: Option<&RequestId>, result: Result<Response, Problem>) -> Response {
+fn finish(
+    operation: &'static Operation,
+    id: Option<&RequestId>,
+    result: Result<Response, Problem>,
+    left: Option<&Vec<Quota>>,
+) -> Response {
     let mut response = result.unwrap_or_else(|problem| problem.into_response_for(id));
     if cfg!(debug_assertions) && !operation.statuses.contains(&response.status().as_u16()) {
         let undeclared =
             format!("{} answered {}, which its document does not declare", operation.id, response.status());
         response = Problem::internal(undeclared).into_response_for(id);
+    }
+    if let Some(quotas) = left {
+        rate_limit::tell(quotas, response.headers_mut());
     }
     response.extensions_mut().insert(operation);
     response

@@ -1,8 +1,8 @@
 //! The small runtime under the generated crates.
 //!
 //! Whatever is the same for every operation is a function here; generated code holds only what differs from one
-//! operation to the next. A request passes, in this order: match, authenticate, read a bounded body, decode and
-//! validate, call, encode. Every refusal on the way is an RFC 9457 problem document.
+//! operation to the next. A request passes, in this order: match, authenticate, count against its limits, read a bounded
+//! body, decode and validate, call, encode. Every refusal on the way is an RFC 9457 problem document.
 
 mod answer;
 mod body;
@@ -18,6 +18,7 @@ mod object;
 mod operation;
 mod pattern;
 mod problem;
+mod rate_limit;
 mod unique;
 mod value;
 
@@ -32,6 +33,7 @@ pub use object::Object;
 pub use operation::{BodyRule, Caller, Operation, Security, Service};
 pub use pattern::Pattern;
 pub use problem::{Cause, FieldError, Place, Problem, RequestId};
+pub use rate_limit::{CountedBy, Quota, RateLimit};
 pub use value::{Number, Value};
 
 pub use axum::response::sse::Event;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Problem;
+use crate::{Problem, Quota, RateLimit};
 
 /// One operation of the document. Generated as a constant; the policies in it are enforced by this crate.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Operation {
     pub body: Option<BodyRule>,
     /// `x-deadline-ms`: the whole of authentication, reading, handling and encoding.
     pub deadline: Duration,
+    /// `x-rate-limit`: how often it may be asked for; empty when the document names no limit.
+    pub rate_limits: &'static [RateLimit],
     /// Every status the document declares for it.
     pub statuses: &'static [u16],
     /// Whether its 200 carries an `ETag`; if it also declares 304, it answers conditional requests (RFC 9110, 13).
@@ -94,10 +96,22 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// 401 `invalid_token` for a token that is not, or no longer, good.
     fn authenticate(&self, token: &str) -> impl Future<Output = Result<Self::Caller, Self::Error>> + Send;
+
+    /// Counts a request for an operation that has [rate limits](Operation::rate_limits), before its body is read; for other
+    /// operations it is not called. What is left is told in the answer. Limits by [account](crate::CountedBy::Account) are
+    /// counted by the handler instead.
+    ///
+    /// # Errors
+    /// 429 `rate_limited` when there were too many.
+    fn admit(
+        &self,
+        operation: &'static Operation,
+        caller: Option<&Self::Caller>,
+    ) -> impl Future<Output = Result<Vec<Quota>, Self::Error>> + Send;
 }
 
 /// An authenticated caller.
-pub trait Caller: Send + 'static {
+pub trait Caller: Send + Sync + 'static {
     /// Whether the caller holds a scope of the document.
     fn has_scope(&self, scope: &str) -> bool;
 }

@@ -57,7 +57,7 @@ impl Error {
     }
 
     /// Whether doing the same transaction again can succeed: a serialization failure or a deadlock.
-    pub(crate) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self.sqlstate().as_deref(), Some("40001" | "40P01"))
     }
 }

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::Settings;
-use platform::{Cache, Database, Watch, migrate, telemetry, traces};
+use platform::{Cache, Database, Limiter, Watch, migrate, telemetry, traces};
 use shop::ShopService;
 use shop::pipeline::{Pipeline, ShopSettings};
 use tokio::net::TcpListener;
@@ -173,8 +173,9 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
         let environment = settings.app.environment;
         let views_cache = Cache::new(&settings.redis.for_cache(), "analytics:")?;
+        let limiter = limiter(settings)?;
         let views = own.analytics.map(|own| {
-            AnalyticsService::new(database.clone(), accounts.clone(), views_cache.clone(), own, environment)
+            AnalyticsService::new(database.clone(), accounts.clone(), limiter, views_cache.clone(), own, environment)
         });
         let watch = Watch::new(&settings.database, &settings.redis, process)?;
         let services = roles
@@ -239,6 +240,11 @@ impl Background {
     }
 }
 
+/// Of one service each: what it measures is about that service.
+fn limiter(settings: &Settings) -> Result<Limiter> {
+    Ok(Limiter::new(&settings.http, &settings.redis, &settings.auth)?)
+}
+
 fn app(
     role: Role,
     settings: &Settings,
@@ -252,9 +258,11 @@ fn app(
     let needs = Readiness { database: Some(database.clone()), cache };
     let of_the_shop = || pipeline.cloned().context("a role of the shop has a pipeline");
     let of_analytics = || views.cloned().context("the analytics role has its service");
+    let limiter = limiter(settings)?;
+    let limits = limiter.clone();
     let router = match role {
-        Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts))),
-        Role::Shop => shop::router(Arc::new(ShopService::new(database, accounts, of_the_shop()?))),
+        Role::Tasks => tasks::router(Arc::new(tasks::TasksService::new(database, accounts, limiter))),
+        Role::Shop => shop::router(Arc::new(ShopService::new(database, accounts, limiter, of_the_shop()?))),
         Role::Worker => axum::Router::new(),
         Role::Analytics => analytics::router(Arc::new(of_analytics()?)),
     };
@@ -264,6 +272,12 @@ fn app(
         document: role.document(),
     };
     let app = App::new(description, router, &settings.http, needs);
+    match role {
+        Role::Tasks => limits.register(app.metrics(), tasks::OPERATIONS),
+        Role::Shop => limits.register(app.metrics(), shop::OPERATIONS),
+        Role::Analytics => of_analytics()?.register(app.metrics()),
+        Role::Worker => {}
+    }
     app.metrics().expect_operations(match role {
         Role::Tasks => tasks::OPERATIONS,
         Role::Shop => shop::OPERATIONS,
@@ -272,9 +286,6 @@ fn app(
     });
     if matches!(role, Role::Shop | Role::Worker) {
         of_the_shop()?.register(app.metrics());
-    }
-    if role == Role::Analytics {
-        of_analytics()?.register(app.metrics());
     }
     Ok(app)
 }

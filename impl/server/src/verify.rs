@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use platform::Cache;
 use platform::settings::{DatabaseSettings, RedisSettings};
-use shop::verify::{Check, Finding};
+use platform::verification::{Check, Finding};
 
 use crate::roles::Role;
 
@@ -27,8 +27,11 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(async {
         let cache = Cache::new(&args.redis, &format!("{}:", Role::Shop.name()))?;
-        shop::verify::run(&args.database, cache.as_ref(), args.at_rest).await.context("cannot check the database")
-    })?;
+        let mut findings = shop::verify::run(&args.database, cache.as_ref(), args.at_rest).await?;
+        findings.extend(analytics::verify::run(&args.database).await?);
+        anyhow::Ok(findings)
+    });
+    let findings = findings.context("cannot check the database")?;
     for (check, finding) in &findings {
         println!("{}", line(check, finding));
     }

@@ -18,9 +18,9 @@ mod stock_queries;
 mod users;
 pub mod verify;
 
-use contract::Service;
+use contract::{Operation, Quota, Service};
 use platform::identity::{Accounts, Principal};
-use platform::{Database, Error, Result};
+use platform::{Database, Error, Limiter, Result};
 
 use crate::pipeline::Pipeline;
 
@@ -31,13 +31,14 @@ pub use shop_api::{DOCUMENT, OPERATIONS, router};
 pub struct ShopService {
     database: Database,
     accounts: Accounts,
+    limiter: Limiter,
     pipeline: Pipeline,
 }
 
 impl ShopService {
     /// A service on a database, the accounts in it, and the pipeline its orders go into.
-    pub fn new(database: Database, accounts: Accounts, pipeline: Pipeline) -> Self {
-        Self { database, accounts, pipeline }
+    pub fn new(database: Database, accounts: Accounts, limiter: Limiter, pipeline: Pipeline) -> Self {
+        Self { database, accounts, limiter, pipeline }
     }
 }
 
@@ -47,5 +48,9 @@ impl Service for ShopService {
 
     async fn authenticate(&self, token: &str) -> Result<Principal> {
         self.accounts.authenticate(token).await
+    }
+
+    async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {
+        self.limiter.admit(operation, caller.map(Principal::user_id)).await
     }
 }

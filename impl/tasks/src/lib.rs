@@ -12,10 +12,9 @@ mod tasks;
 mod user_queries;
 mod users;
 
-use contract::Service;
-use platform::Database;
-use platform::Error;
+use contract::{Operation, Quota, Service};
 use platform::identity::{Accounts, Principal};
+use platform::{Database, Error, Limiter, Result};
 
 pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 
@@ -24,12 +23,13 @@ pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 pub struct TasksService {
     database: Database,
     accounts: Accounts,
+    limiter: Limiter,
 }
 
 impl TasksService {
     /// A service on a database and the accounts in it.
-    pub fn new(database: Database, accounts: Accounts) -> Self {
-        Self { database, accounts }
+    pub fn new(database: Database, accounts: Accounts, limiter: Limiter) -> Self {
+        Self { database, accounts, limiter }
     }
 }
 
@@ -37,7 +37,11 @@ impl Service for TasksService {
     type Caller = Principal;
     type Error = Error;
 
-    async fn authenticate(&self, token: &str) -> Result<Principal, Error> {
+    async fn authenticate(&self, token: &str) -> Result<Principal> {
         self.accounts.authenticate(token).await
+    }
+
+    async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {
+        self.limiter.admit(operation, caller.map(Principal::user_id)).await
     }
 }

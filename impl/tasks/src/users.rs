@@ -1,6 +1,6 @@
 //! Handlers of users.
 
-use contract::{Problem, if_match};
+use contract::{Operation, Problem, if_match};
 use platform::Result;
 use platform::Transaction;
 use platform::identity::users::{self, UserChange};
@@ -8,8 +8,8 @@ use platform::identity::{NewUser, Principal, caller_is_gone};
 use platform::user_model;
 use tasks_api::apis::users::{
     CreateUserResponse, DeleteUserParams, DeleteUserResponse, GetMeParams, GetMeResponse, GetUserParams,
-    GetUserResponse, ListUsersParams, ListUsersResponse, PatchMeParams, PatchMeResponse, PatchUserParams,
-    PatchUserResponse, PutMeParams, PutMeResponse, PutUserParams, PutUserResponse, Users,
+    GetUserResponse, ListUsersParams, ListUsersResponse, PATCH_ME, PUT_ME, PatchMeParams, PatchMeResponse,
+    PatchUserParams, PatchUserResponse, PutMeParams, PutMeResponse, PutUserParams, PutUserResponse, Users,
 };
 use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
 
@@ -42,7 +42,7 @@ impl Users for TasksService {
     }
 
     async fn put_me(&self, caller: Principal, params: PutMeParams, body: UserSelfUpdate) -> Result<PutMeResponse> {
-        self.change_self(caller, params.if_match, body).await.map(PutMeResponse::Ok)
+        self.change_self(&PUT_ME, caller, params.if_match, body).await.map(PutMeResponse::Ok)
     }
 
     async fn patch_me(
@@ -51,7 +51,7 @@ impl Users for TasksService {
         params: PatchMeParams,
         body: UserSelfUpdate,
     ) -> Result<PatchMeResponse> {
-        self.change_self(caller, params.if_match, body).await.map(PatchMeResponse::Ok)
+        self.change_self(&PATCH_ME, caller, params.if_match, body).await.map(PatchMeResponse::Ok)
     }
 
     async fn get_user(&self, caller: Principal, params: GetUserParams) -> Result<GetUserResponse> {
@@ -87,15 +87,27 @@ impl Users for TasksService {
 }
 
 impl TasksService {
-    async fn change_self(&self, caller: Principal, condition: Option<String>, body: UserSelfUpdate) -> Result<User> {
+    async fn change_self(
+        &self,
+        operation: &'static Operation,
+        caller: Principal,
+        condition: Option<String>,
+        body: UserSelfUpdate,
+    ) -> Result<User> {
         let UserSelfUpdate { email, password, full_name, current_password } = body;
-        if let Some(current) = current_password
-            && !self.accounts.is_password(&caller, current).await?
-        {
-            return Err(Problem::forbidden("wrong_password", "The current password is another one.").into());
+        if let Some(current) = current_password {
+            let proof = self.prove(&caller, current);
+            self.limiter.count_failures(operation, &caller.user_id().to_string(), proof).await?;
         }
         let change = UserChange { email, full_name, ..UserChange::default() };
         self.change(caller.user_id(), condition, password, change, caller_is_gone).await
+    }
+
+    async fn prove(&self, caller: &Principal, password: String) -> Result<()> {
+        match self.accounts.is_password(caller, password).await? {
+            true => Ok(()),
+            false => Err(Problem::forbidden("wrong_password", "The current password is another one.").into()),
+        }
     }
 
     async fn change_user(&self, id: i64, condition: Option<String>, body: UserUpdate) -> Result<User> {

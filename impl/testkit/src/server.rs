@@ -26,10 +26,25 @@ impl TestServer {
     /// # Panics
     /// When there is no free port.
     pub fn start(description: Description, router: Router, needs: Readiness, flags: &[&str]) -> Self {
+        Self::start_with(description, router, needs, flags, |_| ())
+    }
+
+    /// The same; `prepare` sees the app before it is served, for what a service adds to it.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub fn start_with(
+        description: Description,
+        router: Router,
+        needs: Readiness,
+        flags: &[&str],
+        prepare: impl FnOnce(&App),
+    ) -> Self {
         let mut all = vec!["--shutdown-drain-ms", "0"];
         all.extend(flags);
         let settings: HttpSettings = read(&all);
         let app = App::new(description, router, &settings, needs);
+        prepare(&app);
         let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let shutdown = CancellationToken::new();

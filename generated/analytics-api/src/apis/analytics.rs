@@ -95,6 +95,12 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[contract::RateLimit {
+        class: "export",
+        amount: 120,
+        window_seconds: 60,
+        by: contract::CountedBy::User,
+    }],
     statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -108,7 +114,7 @@ pub struct ExportPageViewsParams {
     pub end: Option<chrono::DateTime<chrono::Utc>>,
     /// Only views of this path.
     pub path: Option<String>,
-    /// Only page views with a greater id.
+    /// Of page views at `start`, only those with a greater id.
     pub after_id: i64,
     /// How many to return at most.
     pub limit: i64,
@@ -168,6 +174,7 @@ pub static GET_BREAKDOWN: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -238,6 +245,7 @@ pub static GET_TIME_SERIES: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -310,6 +318,7 @@ pub static GET_TOP_PATHS: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -366,6 +375,7 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: std::time::Duration::from_millis(14000),
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -422,6 +432,7 @@ pub static GET_UNIQUES: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -476,6 +487,12 @@ pub static STREAM_LIVE: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[contract::RateLimit {
+        class: "live",
+        amount: 6000,
+        window_seconds: 60,
+        by: contract::CountedBy::Address,
+    }],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

@@ -68,6 +68,12 @@ pub static ERASE_USER: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[contract::RateLimit {
+        class: "erase",
+        amount: 300,
+        window_seconds: 60,
+        by: contract::CountedBy::User,
+    }],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -115,6 +121,12 @@ pub static ERASE_VISITOR: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[contract::RateLimit {
+        class: "erase",
+        amount: 300,
+        window_seconds: 60,
+        by: contract::CountedBy::User,
+    }],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -167,6 +179,7 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -213,6 +226,7 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
         limit: 4194304,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

@@ -46,6 +46,7 @@ pub static GET_SEED_JOB: Operation = Operation {
     security: Security::Optional(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -93,6 +94,12 @@ pub static SEED: Operation = Operation {
     security: Security::Optional(&["user"]),
     body: None,
     deadline: std::time::Duration::from_millis(14500),
+    rate_limits: &[contract::RateLimit {
+        class: "seed",
+        amount: 300,
+        window_seconds: 60,
+        by: contract::CountedBy::User,
+    }],
     statuses: &[200, 202, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

@@ -90,6 +90,7 @@ pub static ANSWER_BINARY: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -126,6 +127,7 @@ pub static ANSWER_CSV: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -162,6 +164,7 @@ pub static ANSWER_EVENTS: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -209,6 +212,7 @@ pub static ANSWER_NDJSON: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -245,6 +249,7 @@ pub static ANSWER_SEVERAL: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 202, 303, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -312,6 +317,7 @@ pub static ANSWER_TEXT: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -352,6 +358,7 @@ pub static CREATE_THING: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -396,6 +403,7 @@ pub static DELETE_THING: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -443,6 +451,7 @@ pub static GET_THING: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -494,6 +503,7 @@ pub static LIST_THINGS: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -572,6 +582,7 @@ pub static PUT_THING: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };

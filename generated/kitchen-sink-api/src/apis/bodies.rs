@@ -116,6 +116,7 @@ pub static ECHO_ARRAYS: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -159,6 +160,7 @@ pub static ECHO_CHOICES: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -202,6 +204,7 @@ pub static ECHO_DEFAULTS: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -245,6 +248,7 @@ pub static ECHO_FORM: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -288,6 +292,7 @@ pub static ECHO_LIST: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -335,6 +340,7 @@ pub static ECHO_MAPS: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -378,6 +384,7 @@ pub static ECHO_NESTED: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -421,6 +428,7 @@ pub static ECHO_NULLABLES: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -464,6 +472,7 @@ pub static ECHO_NUMBERS: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -507,6 +516,7 @@ pub static ECHO_OPEN: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -550,6 +560,7 @@ pub static ECHO_OPTIONAL_BODY: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -599,6 +610,7 @@ pub static ECHO_PATCH: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -642,6 +654,7 @@ pub static ECHO_ROWS: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -689,6 +702,7 @@ pub static ECHO_STRINGS: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -732,6 +746,7 @@ pub static SORT_ROWS: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 207, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };

@@ -49,6 +49,7 @@ pub static ECHO_HEADERS: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -110,6 +111,7 @@ pub static ECHO_PATH: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -170,6 +172,7 @@ pub static ECHO_QUERY: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -273,6 +276,7 @@ pub static ECHO_QUERY_ARRAYS: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };

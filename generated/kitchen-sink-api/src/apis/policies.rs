@@ -50,6 +50,12 @@ pub trait Policies: contract::Service {
     /// `GET /sink/policies/rate`: Five a second
     fn ask_rate(&self, caller: Self::Caller) -> impl Future<Output = Result<AskRateResponse, Self::Error>> + Send;
 
+    /// `POST /sink/policies/rate`: Three a minute
+    fn ask_rate_body(
+        &self,
+        body: models::Thing,
+    ) -> impl Future<Output = Result<AskRateBodyResponse, Self::Error>> + Send;
+
     /// `POST /sink/policies/small-body`: At most a kilobyte
     fn ask_small_body(
         &self,
@@ -76,6 +82,7 @@ pub(crate) fn routes<S: Policies>() -> axum::Router<Arc<S>> {
         .route("/sink/policies/optional", axum::routing::get(handle_ask_optional::<S>))
         .route("/sink/policies/public", axum::routing::get(handle_ask_public::<S>))
         .route("/sink/policies/rate", axum::routing::get(handle_ask_rate::<S>))
+        .route("/sink/policies/rate", axum::routing::post(handle_ask_rate_body::<S>))
         .route("/sink/policies/small-body", axum::routing::post(handle_ask_small_body::<S>))
         .route("/sink/policies/superuser", axum::routing::get(handle_ask_superuser::<S>))
         .route("/sink/policies/user", axum::routing::get(handle_ask_user::<S>))
@@ -89,6 +96,7 @@ pub static ASK_DEADLINE: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: std::time::Duration::from_millis(200),
+    rate_limits: &[],
     statuses: &[204, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -139,6 +147,7 @@ pub static ASK_GUARDED_BODY: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -185,6 +194,7 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -242,6 +252,7 @@ pub static ASK_IDEMPOTENT_CHANGE: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -306,6 +317,7 @@ pub static ASK_OPTIONAL: Operation = Operation {
     security: Security::Optional(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -342,6 +354,7 @@ pub static ASK_PUBLIC: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -378,6 +391,7 @@ pub static ASK_RATE: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[contract::RateLimit { class: "sink", amount: 5, window_seconds: 1, by: contract::CountedBy::User }],
     statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -406,6 +420,56 @@ fn handle_ask_rate<S: Policies>(State(service): State<Arc<S>>, request: Request)
     )
 }
 
+/// `POST /sink/policies/rate`
+pub static ASK_RATE_BODY: Operation = Operation {
+    id: "ask_rate_body",
+    method: "POST",
+    path: "/sink/policies/rate",
+    security: Security::Public,
+    body: Some(contract::BodyRule {
+        media: &["application/json"],
+        required: true,
+        limit: contract::BodyRule::DEFAULT_LIMIT,
+    }),
+    deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[
+        contract::RateLimit { class: "sink-address", amount: 3, window_seconds: 60, by: contract::CountedBy::Address },
+        contract::RateLimit { class: "sink-account", amount: 2, window_seconds: 60, by: contract::CountedBy::Account },
+    ],
+    statuses: &[204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
+    etag: false,
+};
+
+/// Answers of [`Policies::ask_rate_body`].
+pub enum AskRateBodyResponse {
+    /// 204
+    NoContent,
+}
+
+impl contract::Answer for AskRateBodyResponse {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::NoContent => Ok(Reply::new(204)),
+        }
+    }
+}
+
+fn handle_ask_rate_body<S: Policies>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
+    contract::public(
+        &ASK_RATE_BODY,
+        service,
+        request,
+        |input| {
+            let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
+            Some((body?,))
+        },
+        async |service: Arc<S>, (body,)| service.ask_rate_body(body).await,
+    )
+}
+
 /// `POST /sink/policies/small-body`
 pub static ASK_SMALL_BODY: Operation = Operation {
     id: "ask_small_body",
@@ -414,6 +478,7 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     security: Security::Public,
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 1024 }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -456,6 +521,7 @@ pub static ASK_SUPERUSER: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -495,6 +561,7 @@ pub static ASK_USER: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };

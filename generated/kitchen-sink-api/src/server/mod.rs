@@ -45,6 +45,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::policies::ASK_OPTIONAL,
     &apis::policies::ASK_PUBLIC,
     &apis::policies::ASK_RATE,
+    &apis::policies::ASK_RATE_BODY,
     &apis::policies::ASK_SMALL_BODY,
     &apis::policies::ASK_SUPERUSER,
     &apis::policies::ASK_USER,

@@ -89,6 +89,7 @@ pub static DISCARD_DEAD_LETTER: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -139,6 +140,7 @@ pub static GET_DEAD_LETTER: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -189,6 +191,7 @@ pub static GET_QUEUE: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -225,6 +228,7 @@ pub static LIST_DEAD_LETTERS: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -313,6 +317,7 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -379,6 +384,7 @@ pub static REQUEUE_DEAD_LETTER: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

@@ -89,6 +89,7 @@ pub static ADJUST_STOCK: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: true,
 };
@@ -145,6 +146,7 @@ pub static CREATE_PRODUCT: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -192,6 +194,7 @@ pub static DELETE_PRODUCT: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -245,6 +248,7 @@ pub static GET_PRODUCT: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: true,
 };
@@ -296,6 +300,7 @@ pub static LIST_PRODUCTS: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -391,6 +396,7 @@ pub static PATCH_PRODUCT: Operation = Operation {
         limit: 131072,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: true,
 };

@@ -47,6 +47,15 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[
+        contract::RateLimit { class: "login", amount: 10, window_seconds: 60, by: contract::CountedBy::Account },
+        contract::RateLimit {
+            class: "login-address",
+            amount: 600,
+            window_seconds: 60,
+            by: contract::CountedBy::Address,
+        },
+    ],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -89,6 +98,7 @@ pub static LOGOUT: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -129,6 +139,12 @@ pub static SIGNUP: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[contract::RateLimit {
+        class: "signup",
+        amount: 600,
+        window_seconds: 60,
+        by: contract::CountedBy::Address,
+    }],
     statuses: &[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -168,6 +184,7 @@ pub static TEST_TOKEN: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: true,
 };

@@ -74,6 +74,7 @@ pub static CREATE_PROJECT: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -121,6 +122,7 @@ pub static DELETE_PROJECT: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -174,6 +176,7 @@ pub static GET_PROJECT: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -225,6 +228,7 @@ pub static LIST_PROJECTS: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -316,6 +320,7 @@ pub static PATCH_PROJECT: Operation = Operation {
         limit: 131072,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -370,6 +375,7 @@ pub static PUT_PROJECT: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };

@@ -90,6 +90,7 @@ pub static ASSIGN_TASK: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -141,6 +142,7 @@ pub static CREATE_TASK: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[201, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -185,6 +187,7 @@ pub static DELETE_TASK: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -235,6 +238,7 @@ pub static GET_TASK: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -286,6 +290,7 @@ pub static LIST_TASKS: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -400,6 +405,7 @@ pub static PATCH_TASK: Operation = Operation {
         limit: 131072,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -451,6 +457,7 @@ pub static PUT_TASK: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -502,6 +509,7 @@ pub static SET_TASK_STATUS: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };

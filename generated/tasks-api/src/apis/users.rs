@@ -104,6 +104,7 @@ pub static CREATE_USER: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -148,6 +149,7 @@ pub static DELETE_USER: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -198,6 +200,7 @@ pub static GET_ME: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 304, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -245,6 +248,7 @@ pub static GET_USER: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -296,6 +300,7 @@ pub static LIST_USERS: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -384,6 +389,12 @@ pub static PATCH_ME: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[contract::RateLimit {
+        class: "password",
+        amount: 10,
+        window_seconds: 60,
+        by: contract::CountedBy::Account,
+    }],
     statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -435,6 +446,7 @@ pub static PATCH_USER: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -490,6 +502,12 @@ pub static PUT_ME: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[contract::RateLimit {
+        class: "password",
+        amount: 10,
+        window_seconds: 60,
+        by: contract::CountedBy::Account,
+    }],
     statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -541,6 +559,7 @@ pub static PUT_USER: Operation = Operation {
         limit: contract::BodyRule::DEFAULT_LIMIT,
     }),
     deadline: Operation::DEFAULT_DEADLINE,
+    rate_limits: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };

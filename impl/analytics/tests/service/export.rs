@@ -31,25 +31,32 @@ async fn rows_are_quoted_where_they_must_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_goes_on_after_the_last_id() {
+async fn it_goes_on_after_the_last_row() {
     let world = World::new().await;
     let at = time("2026-01-31T09:30:00Z");
     // More than two pages, and out of order over three days.
     let views: Vec<_> =
         (0..4_500).map(|n| view(if n % 3 == 0 { "/x" } else { "/y" }, at - TimeDelta::hours(n * 7 % 60))).collect();
     world.store(&views).await;
-    let ids = async |query: &[(&str, &str)]| -> Vec<i64> {
+    let rows = async |query: &[(&str, &str)]| -> Vec<(String, i64)> {
         let answer = world.admin.get(&with_query(EXPORT, query)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let rows = answer.text.strip_prefix(HEADING).expect("a heading");
-        rows.lines().map(|row| row.split(',').next().and_then(|id| id.parse().ok()).expect("an id")).collect()
+        let row = |row: &str| {
+            let mut fields = row.split(',');
+            let id = fields.next().and_then(|id| id.parse().ok()).expect("an id");
+            (fields.next().expect("a time").to_owned(), id)
+        };
+        rows.lines().map(row).collect()
     };
-    let all = ids(&[]).await;
+    let ids = async |query: &[(&str, &str)]| -> Vec<i64> { rows(query).await.into_iter().map(|row| row.1).collect() };
+    let all = rows(&[]).await;
     assert_eq!(all.len(), 4_500);
-    assert!(all.is_sorted_by(|one, next| one < next));
-    let first = ids(&[("limit", "2001")]).await;
+    assert!(all.is_sorted_by(|one, next| (time(&one.0), one.1) < (time(&next.0), next.1)));
+    let first = rows(&[("limit", "2001")]).await;
     assert_eq!(first, all[..2_001]);
-    let rest = ids(&[("after_id", &first[2_000].to_string())]).await;
+    let (at, id) = &first[2_000];
+    let rest = rows(&[("start", at), ("after_id", &id.to_string())]).await;
     assert_eq!(rest, all[2_001..]);
     assert_eq!(ids(&[("path", "/x")]).await.len(), 1_500);
     assert_eq!(ids(&[("start", "2026-02-01")]).await, [0; 0]);

@@ -105,6 +105,25 @@ async fn rows_are_judged_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_the_database_refuses_does_not_fail_its_neighbours() {
+    let world = World::new().await;
+    // Nothing that is valid is refused by it; this stands for what nobody has thought of.
+    world.database.execute("ALTER TABLE page_views ADD CONSTRAINT unforeseen CHECK (country <> 'XX')").await;
+    let answers = join_all((0..60).map(async |n| {
+        let poison = n % 20 == 7;
+        let view = json!({"path": "/x", "country": if poison { "XX" } else { "DE" }, "event_id": Uuid::new_v4()});
+        (poison, world.nobody.post(VIEWS, &view).await.status)
+    }))
+    .await;
+    for (poison, status) in answers {
+        assert_eq!(status, if poison { 500 } else { 201 });
+    }
+    assert_eq!(world.number("SELECT count(*) FROM page_views").await, 57);
+    assert_eq!(world.number("SELECT count(*) FROM page_view_events").await, 57);
+    world.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused_at_the_door() {
     let world = World::new().await;
     let send = async |view: Value| world.nobody.post(VIEWS, &view).await;

@@ -6,6 +6,7 @@ mod export;
 mod ingest;
 mod live;
 mod random;
+mod rollups;
 mod seeding;
 mod time_series;
 mod top_paths;

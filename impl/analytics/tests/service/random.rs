@@ -72,7 +72,7 @@ fn borrowed<'a>(query: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a s
 }
 
 async fn clear(world: &World) {
-    world.database.execute("TRUNCATE page_views, page_view_events, path_counts").await;
+    world.database.execute("TRUNCATE page_views, page_view_events, view_rollups").await;
 }
 
 /// The world is set up once; its cases would wait for it longer than they take.
@@ -102,7 +102,11 @@ fn slow_and_optimized_count_the_same() {
         clear(world).await;
         world.store(&views).await;
         world.verify().await;
-        for question in questions {
+        for (place, question) in questions.into_iter().enumerate() {
+            if place == 2 {
+                world.service.merge_counts().await.expect("counts are merged");
+                world.verify().await;
+            }
             let query = question.query();
             let expected = question.ranking(&views);
             assert_eq!(world.ask(SLOW, &borrowed(&query)).await, expected, "slow {question:?}");

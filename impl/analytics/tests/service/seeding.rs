@@ -40,7 +40,7 @@ async fn more_paths_than_rows_are_no_trouble() {
     let world = World::new().await;
     let answer = world.nobody.post_empty(&format!("{SEED}?rows=1&unique_paths=10000")).await.expect(200);
     assert_eq!(answer, json!({"inserted": 1}));
-    assert_eq!(world.verify().await, 3);
+    assert_eq!(world.verify().await, 6);
     let answer = world.nobody.post_empty(&format!("{SEED}?rows=3&unique_paths=1")).await.expect(200);
     assert_eq!(answer, json!({"inserted": 3}));
     world.nobody.post_empty(&format!("{SEED}?rows=1000001")).await.expect_invalid("#/rows");
@@ -97,7 +97,7 @@ async fn what_takes_longer_than_a_request_goes_on_without_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_cannot_go_on_has_failed() {
     let world = World::new().await;
-    world.database.execute("ALTER TABLE path_counts ADD CHECK (views < 10)").await;
+    world.database.execute("ALTER TABLE view_rollups ADD CHECK (views < 10)").await;
     world.nobody.post_empty(&format!("{SEED}?rows=1000&unique_paths=1")).await.expect_problem(500, "internal_error");
     let job = world.nobody.get(&format!("{JOBS}/1")).await.expect(200);
     assert_eq!((&job["state"], &job["inserted"]), (&json!("failed"), &json!(0)));

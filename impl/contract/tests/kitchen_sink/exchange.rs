@@ -71,7 +71,12 @@ impl Ask {
     }
 
     pub async fn send(self) -> Got {
-        let response = ROUTER.clone().oneshot(self.request).await.expect("infallible");
+        self.send_to(&ROUTER).await
+    }
+
+    /// To another router than the one all share.
+    pub async fn send_to(self, router: &Router) -> Got {
+        let response = router.clone().oneshot(self.request).await.expect("infallible");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes().to_vec();
         Got { status: parts.status, headers: parts.headers, body, sent: self.sent }

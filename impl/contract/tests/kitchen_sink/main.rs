@@ -12,6 +12,7 @@ mod numbers;
 mod parameters;
 mod policies;
 mod properties;
+mod rate_limits;
 mod sink;
 mod strings;
 mod valid;

@@ -148,6 +148,7 @@ fn the_policies_of_the_document_are_the_policies_of_the_router() {
         let deadline =
             said["x-deadline-ms"].as_u64().map_or(contract::Operation::DEFAULT_DEADLINE, Duration::from_millis);
         assert_eq!(operation.deadline, deadline, "{}", operation.id);
+        assert_eq!(json!(rate_limits(operation)), listed(&said["x-rate-limit"]), "{}", operation.id);
         let mut statuses: Vec<u16> =
             said["responses"].as_object().into_iter().flatten().filter_map(|(code, _)| code.parse().ok()).collect();
         statuses.sort_unstable();
@@ -161,4 +162,23 @@ fn the_policies_of_the_document_are_the_policies_of_the_router() {
         .map(|item| item.keys().filter(|key| *key != "parameters").count())
         .sum();
     assert_eq!(known, written);
+}
+
+/// As the document would write them.
+fn rate_limits(operation: &contract::Operation) -> Vec<Value> {
+    let limits = operation.rate_limits.iter();
+    limits
+        .map(|limit| {
+            json!({"class": limit.class, "amount": limit.amount, "window-seconds": limit.window_seconds, "by": limit.by.name()})
+        })
+        .collect()
+}
+
+/// One is a list of one, none an empty one.
+fn listed(limits: &Value) -> Value {
+    match limits {
+        Value::Null => json!([]),
+        Value::Array(_) => limits.clone(),
+        one => json!([one]),
+    }
 }

@@ -1,6 +1,6 @@
 //! The login operations that every document mounts, for the models each crate generated of them.
 
-/// Implements a service's generated `Login` trait on its field `accounts`. `$api` is the generated crate; what follows
+/// Implements a service's generated `Login` trait on its fields `accounts` and `limiter`. `$api` is the generated crate; what follows
 /// are the operations of the tag that only this service has.
 #[macro_export]
 macro_rules! login_endpoints {
@@ -10,7 +10,9 @@ macro_rules! login_endpoints {
                 &self,
                 body: $api::models::LoginForm,
             ) -> $crate::Result<$api::apis::login::LoginAccessTokenResponse> {
-                let token = self.accounts.login(&body.username, body.password).await?;
+                let operation = &$api::apis::login::LOGIN_ACCESS_TOKEN;
+                let attempt = self.accounts.login(&body.username, body.password);
+                let token = self.limiter.count_failures(operation, &body.username, attempt).await?;
                 Ok($api::apis::login::LoginAccessTokenResponse::Ok($api::models::Token {
                     access_token: token.access_token,
                     token_type: $api::models::TokenType::Bearer,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::InvalidSettings;
 use crate::http::Proxies;
@@ -27,9 +27,21 @@ pub struct HttpSettings {
     /// Connections a service holds open at once; more wait in the kernel's queue
     #[arg(long, env = "HTTP_MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     pub http_max_connections: u32,
+    /// Whether the rate limits of the documents are enforced
+    #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
+    pub rate_limits: RateLimits,
     /// Milliseconds between the announcement of a shutdown (readiness 503) and the end of listening
     #[arg(long, env = "SHUTDOWN_DRAIN_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=10_000))]
     pub shutdown_drain_ms: u64,
+}
+
+/// Whether the rate limits of the documents are enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RateLimits {
+    /// They are.
+    On,
+    /// Nothing is counted.
+    Off,
 }
 
 /// Origins allowed by CORS.

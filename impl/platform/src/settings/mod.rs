@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use auth::{Algorithm, AuthSettings};
 pub use database::DatabaseSettings;
-pub use http::{HttpSettings, Origins};
+pub use http::{HttpSettings, Origins, RateLimits};
 pub use traces::TraceSettings;
 
 /// Settings that contradict each other or the environment they run in.

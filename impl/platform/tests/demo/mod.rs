@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use contract::{Answer, BodyRule, Caller, Operation, Problem, Reply, Security, Service};
+use contract::{Answer, BodyRule, Caller, Operation, Problem, Quota, Reply, Security, Service};
 use platform::Error;
 
 /// The document it says it follows.
@@ -36,6 +36,10 @@ impl Service for Demo {
     async fn authenticate(&self, _: &str) -> Result<Nobody, Error> {
         Err(Problem::unauthorized("invalid_token", "Nobody logs in here.").into())
     }
+
+    async fn admit(&self, _: &'static Operation, _: Option<&Nobody>) -> Result<Vec<Quota>, Error> {
+        Ok(Vec::new())
+    }
 }
 
 struct Sized(usize);
@@ -59,6 +63,7 @@ const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
         deadline: Operation::DEFAULT_DEADLINE,
         statuses: &[200, 400, 408, 413, 415, 422, 500, 503],
         etag: false,
+        rate_limits: &[],
     }
 }
 

@@ -20,6 +20,8 @@ mod frozen;
 mod held_connections;
 mod network;
 mod oversell;
+mod page_view_queue;
+mod page_view_readers;
 mod page_views;
 mod poison;
 mod postgres;

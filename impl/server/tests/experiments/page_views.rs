@@ -18,7 +18,8 @@ use crate::process::Role;
 use crate::scale::{dice, size};
 use crate::system::{Plan, System};
 
-const CLIENTS: usize = 16;
+/// Clients, and rows of the batches that every fourth of their reports is.
+const LOAD: ((usize, usize), (usize, usize)) = ((16, 20), (64, 500));
 
 /// Events that were acknowledged, and those that were sent without ever being.
 #[derive(Default)]
@@ -30,6 +31,7 @@ struct History {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_is_stored_once_and_counted() {
     let (kills, restarts) = size((3, 1), (10, 2));
+    let (load, rows) = size(LOAD.0, LOAD.1);
     let mut dice = dice();
     let mut system = System::start(&Plan { shops: 0, workers: 0, durable: true, ..Plan::new("page-views") }).await;
     let mut api = system.another(Role::Analytics, "analytics-1", &[]);
@@ -37,8 +39,8 @@ async fn what_is_acknowledged_is_stored_once_and_counted() {
     api.ready().await;
     let (history, end) = (Arc::new(Mutex::new(History::default())), CancellationToken::new());
     let mut clients = JoinSet::new();
-    for n in 0..CLIENTS {
-        clients.spawn(report(api.url(), n, Arc::clone(&history), end.clone()));
+    for n in 0..load {
+        clients.spawn(report(api.url(), (n, rows), Arc::clone(&history), end.clone()));
     }
     for n in 0..kills {
         sleep(Duration::from_millis(dice.random_range(400..1_500))).await;
@@ -73,18 +75,18 @@ async fn what_is_acknowledged_is_stored_once_and_counted() {
 const MISCOUNTED: &str = "
     SELECT count(*) FROM (
         SELECT w.minutes, date_bin(w.minutes * interval '1 minute', v.created_at, 'epoch') AS start, v.path_id, count(*) AS views
-        FROM page_views v CROSS JOIN (VALUES (1::smallint), (60::smallint), (1440::smallint)) AS w (minutes)
+        FROM page_views v CROSS JOIN (VALUES (1), (15), (60), (240), (1440), (10080)) AS w (minutes)
         WHERE v.bot IS NULL GROUP BY 1, 2, 3
     ) raw FULL JOIN path_counts c USING (minutes, start, path_id)
     WHERE raw.views IS DISTINCT FROM c.views";
 
 /// Reports one view after the other, or a few at once; what is not acknowledged is sent again under the same name.
-async fn report(base: String, client: usize, history: Arc<Mutex<History>>, end: CancellationToken) {
+async fn report(base: String, (client, rows): (usize, usize), history: Arc<Mutex<History>>, end: CancellationToken) {
     let http = Client::builder().timeout(Duration::from_secs(15)).build().expect("a client");
     let mut n = 0;
     while !end.is_cancelled() {
         n += 1;
-        let batch = if (n + client).is_multiple_of(4) { 20 } else { 1 };
+        let batch = if (n + client).is_multiple_of(4) { rows } else { 1 };
         let views: Vec<(Uuid, Value)> = (0..batch)
             .map(|i| {
                 let id = Uuid::new_v4();

@@ -137,9 +137,21 @@ impl Process {
         }
     }
 
+    /// Memory that is resident, in KiB.
+    pub fn resident(&self) -> u64 {
+        let pid = process::pid(self.child.as_ref().expect("it runs")).to_string();
+        let output = Command::new("ps").args(["-o", "rss=", "-p", &pid]).output().expect("ps runs");
+        String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// The last lines of its log.
     pub fn tail(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.log();
         let lines: Vec<_> = text.lines().collect();
         format!("{}\n(from {})", lines[lines.len().saturating_sub(12)..].join("\n"), self.log.display())
     }

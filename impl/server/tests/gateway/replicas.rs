@@ -31,29 +31,22 @@ async fn write(client: Client, n: usize) -> Answer {
     client.post("/p3/api/p3/page-views", &json!({"path": format!("/{n}")})).await
 }
 
-fn go_on<F>(
-    each: fn(Client, usize) -> F,
-    client: Client,
-    seen: Arc<Seen>,
-    end: CancellationToken,
-) -> impl Future<Output = ()>
+async fn go_on<F>(each: fn(Client, usize) -> F, client: Client, seen: Arc<Seen>, end: CancellationToken)
 where
-    F: Future<Output = Answer> + Send,
+    F: Future<Output = Answer>,
 {
-    async move {
-        for n in 0.. {
-            if end.is_cancelled() {
-                break;
-            }
-            let answer = each(client.clone(), n).await;
-            if answer.status.is_success() {
-                seen.answered.fetch_add(1, Ordering::Relaxed);
-                continue;
-            }
-            // The gateway says so itself, and honestly: it may be done or not.
-            answer.expect_problem(502, "bad_gateway");
-            seen.failed.fetch_add(1, Ordering::Relaxed);
+    for n in 0.. {
+        if end.is_cancelled() {
+            break;
         }
+        let answer = each(client.clone(), n).await;
+        if answer.status.is_success() {
+            seen.answered.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
+        // The gateway says so itself, and honestly: it may be done or not.
+        answer.expect_problem(502, "bad_gateway");
+        seen.failed.fetch_add(1, Ordering::Relaxed);
     }
 }
 

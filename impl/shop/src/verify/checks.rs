@@ -1,40 +1,10 @@
 //! What must hold of the shop's data, one query each: it yields a line for everything that is wrong.
 
-/// When a check can be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// At any moment, also while everything works.
-    Always,
-    /// When nothing is being done and nothing waits.
-    AtRest,
-}
-
-/// One thing that must hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Check {
-    /// The invariant it belongs to: `O1` to `O7`.
-    pub invariant: &'static str,
-    /// What holds, in words.
-    pub name: &'static str,
-    /// When it holds.
-    pub when: When,
-    /// A table without which there is nothing to check.
-    pub(crate) table: &'static str,
-    /// One column of text, a row for each violation.
-    pub(crate) sql: &'static str,
-}
-
-const fn always(invariant: &'static str, name: &'static str, table: &'static str, sql: &'static str) -> Check {
-    Check { invariant, name, when: When::Always, table, sql }
-}
-
-const fn at_rest(invariant: &'static str, name: &'static str, table: &'static str, sql: &'static str) -> Check {
-    Check { invariant, name, when: When::AtRest, table, sql }
-}
+use platform::verification::Check;
 
 /// Every check, in the order of the invariants.
 pub const CHECKS: &[Check] = &[
-    always(
+    Check::always(
         "O1",
         "the stock of a product is the sum of its ledger",
         "products",
@@ -44,7 +14,7 @@ pub const CHECKS: &[Check] = &[
              ON e.product_id = p.id
          WHERE p.stock <> coalesce(e.quantity, 0) ORDER BY p.id",
     ),
-    always(
+    Check::always(
         "O1",
         "what came in is in stock, held or sold",
         "products",
@@ -57,7 +27,7 @@ pub const CHECKS: &[Check] = &[
                     WHERE state IN ('held', 'committed') GROUP BY product_id) r ON r.product_id = p.id
          WHERE coalesce(e.quantity, 0) <> p.stock + coalesce(r.quantity, 0) ORDER BY p.id",
     ),
-    always(
+    Check::always(
         "O1",
         "reservations and ledger say the same",
         "reservations",
@@ -75,7 +45,7 @@ pub const CHECKS: &[Check] = &[
             OR (e.sold > 0) <> (r.state = 'committed')
          ORDER BY order_id, product_id",
     ),
-    always(
+    Check::always(
         "O1",
         "reservations are as the status of their order wants them",
         "reservations",
@@ -90,7 +60,7 @@ pub const CHECKS: &[Check] = &[
              ELSE r.state <> 'held' END
          ORDER BY r.order_id, r.product_id",
     ),
-    always(
+    Check::always(
         "O1",
         "what a reserved or paid order holds is what was ordered",
         "reservations",
@@ -103,13 +73,13 @@ pub const CHECKS: &[Check] = &[
          FROM lines l FULL JOIN taken t USING (order_id, product_id)
          WHERE l.quantity IS DISTINCT FROM t.quantity ORDER BY order_id, product_id",
     ),
-    always(
+    Check::always(
         "O2",
         "no stock is below zero",
         "products",
         "SELECT format('product %s: stock %s', id, stock) FROM products WHERE stock < 0 ORDER BY id",
     ),
-    always(
+    Check::always(
         "O3",
         "no order is pending for more than 30 s",
         "orders",
@@ -119,21 +89,21 @@ pub const CHECKS: &[Check] = &[
          CROSS JOIN LATERAL (SELECT coalesce(max(at), o.created_at) AS at FROM order_events WHERE order_id = o.id) e
          WHERE o.status = 'PENDING' AND e.at < now() - interval '30 seconds' ORDER BY o.id",
     ),
-    always(
+    Check::always(
         "O3",
         "somebody has been asked to decide each pending order",
         "orders",
         "SELECT format('order %s: pending, and no message about it', o.id) FROM orders o
          WHERE o.status = 'PENDING' AND NOT EXISTS (SELECT FROM outbox m WHERE m.order_id = o.id) ORDER BY o.id",
     ),
-    always(
+    Check::always(
         "O3",
         "no reservation outlives its time by more than 30 s",
         "orders",
         "SELECT format('order %s: %s, expired at %s', id, status, expires_at) FROM orders
          WHERE status = 'RESERVED' AND expires_at < now() - interval '30 seconds' ORDER BY id",
     ),
-    always(
+    Check::always(
         "O4",
         "an order takes, gives back and buys a product once",
         "stock_entries",
@@ -141,7 +111,7 @@ pub const CHECKS: &[Check] = &[
          WHERE order_id IS NOT NULL GROUP BY order_id, product_id, kind HAVING count(*) > 1
          ORDER BY order_id, product_id, kind",
     ),
-    always(
+    Check::always(
         "O4",
         "nothing happens to an order twice unless it is tried again",
         "order_events",
@@ -150,7 +120,7 @@ pub const CHECKS: &[Check] = &[
                                       OVER (PARTITION BY order_id ORDER BY id) AS try FROM order_events) e
          GROUP BY order_id, kind, try HAVING count(*) > 1 ORDER BY order_id, kind",
     ),
-    always(
+    Check::always(
         "O4",
         "the message about an order is gone once it was acted upon",
         "outbox",
@@ -158,7 +128,7 @@ pub const CHECKS: &[Check] = &[
          FROM outbox m JOIN orders o ON o.id = m.order_id
          WHERE o.status IN ('RESERVED', 'CONFIRMED', 'PAID', 'FAILED') ORDER BY m.id",
     ),
-    always(
+    Check::always(
         "O5",
         "the timeline of an order is a path from its creation to its status",
         "orders",
@@ -178,7 +148,7 @@ pub const CHECKS: &[Check] = &[
              GROUP BY order_id) t ON t.order_id = o.id
          WHERE t.last IS DISTINCT FROM o.status OR NOT t.allowed ORDER BY o.id",
     ),
-    always(
+    Check::always(
         "O6",
         "the order a key was answered with is there and its owner's",
         "idempotency_keys",
@@ -187,7 +157,7 @@ pub const CHECKS: &[Check] = &[
                FROM idempotency_keys WHERE status = 201) k
          LEFT JOIN orders o ON o.id = k.order_id WHERE o.user_id IS DISTINCT FROM k.user_id ORDER BY k.order_id",
     ),
-    always(
+    Check::always(
         "O6",
         "no two keys made one order",
         "idempotency_keys",
@@ -196,14 +166,14 @@ pub const CHECKS: &[Check] = &[
                FROM idempotency_keys WHERE status = 201) k
          GROUP BY order_id HAVING count(*) > 1 ORDER BY order_id",
     ),
-    always(
+    Check::always(
         "O7",
         "dead letters have a reason and a payload",
         "dead_letters",
         "SELECT format('dead letter %s: reason %L, payload %L', id, reason, payload) FROM dead_letters
          WHERE reason = '' OR payload = '' ORDER BY id",
     ),
-    at_rest(
+    Check::at_rest(
         "O7",
         "the outbox is empty",
         "outbox",

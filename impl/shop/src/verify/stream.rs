@@ -2,13 +2,11 @@
 
 use platform::Cache;
 
-use super::Finding;
-use super::checks::{Check, When};
+use super::{Check, Finding};
 use crate::pipeline::stream::Stream;
 
 /// The only check of the stream.
-pub(super) const CHECK: Check =
-    Check { invariant: "O7", name: "the stream is empty", when: When::AtRest, table: "", sql: "" };
+pub(super) const CHECK: Check = Check::at_rest("O7", "the stream is empty", "", "");
 
 /// Entries are removed when they are acknowledged. Without a Redis that answers there is nothing to check.
 pub(super) async fn check(cache: &Cache) -> Finding {

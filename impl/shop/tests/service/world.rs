@@ -8,10 +8,10 @@ use deadpool_redis::redis;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
-use platform::Database;
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::AuthSettings;
+use platform::{Database, Limiter};
 use serde_json::{Value, json};
 use shop::ShopService;
 use shop::pipeline::{Pipeline, ShopSettings, Worker};
@@ -275,7 +275,7 @@ pub fn serve(database: &TestDatabase, redis: Option<&TestRedis>) -> Server {
         let (pipeline, end) = (pipeline.clone(), live.clone());
         async move { pipeline.watch(end).await }
     });
-    let service = ShopService::new(db, accounts, pipeline.clone());
+    let service = ShopService::new(db, accounts, Limiter::off(), pipeline.clone());
     Server { served: TestServer::start(description, shop::router(Arc::new(service)), needs, &[]), pipeline, live }
 }
 

@@ -9,6 +9,7 @@ mod cursors;
 mod defects;
 mod deleting;
 mod filters;
+mod limits;
 mod listing;
 mod locks;
 mod logins;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
-use platform::Database;
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::AuthSettings;
+use platform::{Database, Limiter};
 use serde_json::{Value, json};
 use tasks::TasksService;
 use testkit::{Answer, Client, TestDatabase, TestServer};
@@ -104,15 +104,20 @@ impl Person {
     }
 }
 
-/// One more process of the service, as it were, on the same database.
+/// One more process of the service, as it were, on the same database. It limits nobody: few tests are about that.
 pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
+    serve_limited(database, Limiter::off(), flags)
+}
+
+/// The same with limits.
+pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) -> TestServer {
     let settings = database.settings();
     let auth: AuthSettings = testkit::settings(&CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None };
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
-    TestServer::start(description, tasks::router(Arc::new(TasksService::new(db, accounts))), needs, flags)
+    TestServer::start(description, tasks::router(Arc::new(TasksService::new(db, accounts, limiter))), needs, flags)
 }
 
 /// Asks until it is answered with a status: for what one process hears of from another.

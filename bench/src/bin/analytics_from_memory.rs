@@ -1,0 +1,103 @@
+//! Analytics as the server runs it, but page views that come are acknowledged and forgotten, and a ranking is always the same:
+//! routing, identity, limits, logs, decoding and encoding without storage. Settings are the server's own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use analytics_api::apis::ingest::{Ingest, RecordPageViewResponse, RecordPageViewsResponse};
+use analytics_api::apis::{analytics as queries, login, seeding, users};
+use analytics_api::models::{BatchReceipt, PageView, PageViewCreate, PathCount};
+use chrono::{SubsecRound, Utc};
+use clap::Parser;
+use contract::Rows;
+use platform::http::{self, App, Description, Readiness};
+use platform::identity::{Accounts, Principal};
+use platform::settings::Settings;
+use platform::{Database, Error, Result, telemetry};
+use uuid::Uuid;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+struct FromMemory {
+    accounts: Accounts,
+    /// As far as the database would have counted.
+    last_view: AtomicI64,
+}
+
+impl contract::Service for FromMemory {
+    type Caller = Principal;
+    type Error = Error;
+
+    /// What is measured has no limit.
+    async fn admit(&self, _: &'static contract::Operation, _: Option<&Principal>) -> Result<Vec<contract::Quota>> {
+        Ok(Vec::new())
+    }
+
+    async fn authenticate(&self, token: &str) -> Result<Principal> {
+        self.accounts.authenticate(token).await
+    }
+}
+
+impl Ingest for FromMemory {
+    async fn record_page_view(&self, _: Option<Principal>, view: PageViewCreate) -> Result<RecordPageViewResponse> {
+        Ok(RecordPageViewResponse::Created(PageView {
+            id: self.last_view.fetch_add(1, Ordering::Relaxed) + 1,
+            path: view.path,
+            user_id: view.user_id.flatten(),
+            country: view.country.flatten(),
+            created_at: Utc::now().trunc_subsecs(6),
+            event_id: view.event_id.flatten().unwrap_or_else(Uuid::now_v7),
+            duplicate: false,
+            bot: None,
+        }))
+    }
+
+    async fn record_page_views(
+        &self,
+        _: Option<Principal>,
+        rows: Rows<PageViewCreate>,
+    ) -> Result<RecordPageViewsResponse> {
+        let (stored, duplicates, rejected) = (rows.accepted.len() as i64, 0, Vec::new());
+        Ok(RecordPageViewsResponse::Created(BatchReceipt { stored, duplicates, rejected }))
+    }
+}
+
+impl queries::Analytics for FromMemory {
+    async fn get_top_paths(&self, params: queries::GetTopPathsParams) -> Result<queries::GetTopPathsResponse> {
+        let path = |place: i64| PathCount { path: format!("/seed/page-{place}"), count: 10_000 / place };
+        Ok(queries::GetTopPathsResponse::Ok((1..=params.limit).map(path).collect()))
+    }
+}
+
+// What is not measured is answered 501.
+impl login::Login for FromMemory {}
+impl seeding::Seeding for FromMemory {}
+impl users::Users for FromMemory {}
+
+#[derive(Parser)]
+struct Arguments {
+    /// Port to listen on
+    #[arg(long, env = "PORT")]
+    port: u16,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[tokio::main]
+async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let Arguments { port, settings } = Arguments::parse();
+    telemetry::start(&settings.app, &settings.log)?;
+    let shutdown = http::shutdown_signal()?;
+    let database = Database::new(&settings.database, "from-memory")?;
+    let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, "from-memory")?;
+    let service = FromMemory { accounts, last_view: AtomicI64::new(100_000) };
+    let needs = Readiness { database: Some(database), cache: None };
+    let (name, version) = ("analytics".to_owned(), "0".to_owned());
+    let description = Description { service: name, version, document: analytics::DOCUMENT };
+    let app = App::new(description, analytics::router(Arc::new(service)), &settings.http, needs);
+    let listener = http::listen(SocketAddr::new(settings.http.bind_address, port))?;
+    http::serve(vec![(listener, app)], &settings.http, shutdown).await;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Whether page views and their counts are as they must be, asked of a database that may be in use.
+
+use platform::Result;
+use platform::settings::DatabaseSettings;
+use platform::verification::{self, Check, Checked};
+
+/// Every check.
+pub const CHECKS: &[Check] = &[
+    Check::always(
+        "P1",
+        "an event is stored once",
+        "page_views",
+        "SELECT format('event %s: %s rows', event_id, count(*)) FROM page_views GROUP BY event_id HAVING count(*) > 1",
+    ),
+    Check::always(
+        "P1",
+        "an event that is remembered is stored",
+        "page_view_events",
+        "SELECT format('event %s: no row %s of %s', e.event_id, e.id, e.created_at) FROM page_view_events e
+         WHERE NOT EXISTS (SELECT FROM page_views v WHERE v.created_at = e.created_at AND v.id = e.id
+                               AND v.event_id = e.event_id)
+           AND e.created_at >= (SELECT min(start) FROM view_rollups WHERE minutes = 1440)",
+    ),
+    Check::always(
+        "P2",
+        "counts are what the rows add up to",
+        "view_rollups",
+        "SELECT format('path %s, %s minutes from %s: counted %s, rows %s', path_id, minutes, start,
+                       coalesce(c.views, 0), coalesce(r.views, 0))
+         FROM path_counts c
+         FULL JOIN (
+             SELECT w.minutes, date_bin(w.minutes * interval '1 minute', m.start, 'epoch') AS start, m.path_id,
+                    sum(m.views) AS views
+             FROM (SELECT date_bin('1 minute', created_at, 'epoch') AS start, path_id, count(*) AS views FROM page_views
+                   WHERE bot IS NULL GROUP BY 1, 2) m
+             CROSS JOIN (VALUES (1), (15), (60), (240), (1440), (10080)) AS w (minutes)
+             GROUP BY 1, 2, 3
+         ) r USING (minutes, start, path_id)
+         WHERE c.views IS DISTINCT FROM r.views",
+    ),
+    Check::always(
+        "P2",
+        "all views of a span are those of its paths",
+        "view_rollups",
+        "SELECT format('%s minutes from %s: %s in all, paths %s', minutes, start, views, counts) FROM view_rollups
+         WHERE views <> (SELECT coalesce(sum(n), 0) FROM unnest(counts) n)",
+    ),
+];
+
+/// Makes every check.
+///
+/// # Errors
+/// Those of the database.
+pub async fn run(settings: &DatabaseSettings) -> Result<Vec<Checked>> {
+    verification::run(settings, CHECKS, true).await
+}

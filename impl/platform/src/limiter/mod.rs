@@ -1,0 +1,217 @@
+//! Enforces the rate limits of the documents.
+//!
+//! Counts are in Redis, so that replicas share them. While Redis is away each process counts on its own, with the same
+//! amounts; but where passwords are guarded, with a quarter of them, because replicas then add up. Whose requests are
+//! counted stands in Redis as a keyed hash only.
+
+mod local;
+mod measurements;
+mod shared;
+mod subject;
+mod turns;
+mod window;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::{CountedBy, Operation, Problem, Quota, RateLimit};
+use tokio::time::{Instant, sleep};
+
+use self::local::Local;
+use self::measurements::Measurements;
+use self::shared::Shared;
+use self::subject::Subjects;
+use self::turns::{PATIENCE, Turns};
+use self::window::{Ask, Count, Kind, Verdict};
+use crate::cache::Cache;
+use crate::error::{Error, Result};
+use crate::http::Metrics;
+use crate::settings::{AuthSettings, HttpSettings, InvalidSettings, RateLimits, RedisSettings};
+
+/// What is left of the amounts that guard passwords when every process counts on its own.
+const STRICTER: u32 = 4;
+
+/// Counts requests against the limits of their operations. Clones count together.
+#[derive(Clone)]
+pub struct Limiter(Option<Arc<Inner>>);
+
+struct Inner {
+    shared: Option<Shared>,
+    local: Local,
+    subjects: Subjects,
+    turns: Turns,
+    measurements: Measurements,
+}
+
+impl Limiter {
+    /// As the settings say: one that counts nothing, or one that counts in Redis, if there is one.
+    ///
+    /// # Errors
+    /// When the URL of Redis is not one.
+    pub fn new(http: &HttpSettings, redis: &RedisSettings, auth: &AuthSettings) -> Result<Self, InvalidSettings> {
+        if http.rate_limits == RateLimits::Off {
+            return Ok(Self::off());
+        }
+        let cache = Cache::new(redis, "rate-limits:")?;
+        Ok(Self(Some(Arc::new(Inner {
+            shared: cache.map(Shared::new),
+            local: Local::default(),
+            subjects: Subjects::new(auth.signing_key()),
+            turns: Turns::default(),
+            measurements: Measurements::default(),
+        }))))
+    }
+
+    /// One that counts nothing.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// Counts a request against the operation's limits by user and by address; `user` is the caller's key, if there is a
+    /// caller. What is left of each.
+    ///
+    /// # Errors
+    /// 429 `rate_limited`; then it was counted against none of them.
+    pub async fn admit(&self, operation: &'static Operation, user: Option<i64>) -> Result<Vec<Quota>> {
+        let limits = |limit: &&RateLimit| limit.by != CountedBy::Account;
+        let limits: Vec<&RateLimit> = operation.rate_limits.iter().filter(limits).collect();
+        let Some(inner) = self.0.as_deref().filter(|_| !limits.is_empty()) else { return Ok(Vec::new()) };
+        let asks: Vec<Ask> = limits.iter().map(|limit| ask(limit, inner.subjects.of_request(limit.by, user))).collect();
+        let taken = inner.take(operation, &asks, Kind::Request).await;
+        let quotas = taken.quotas(&limits);
+        if taken.is_admitted() { Ok(quotas) } else { Err(inner.refuse(operation, &limits, &taken, &quotas)) }
+    }
+
+    /// Makes an attempt at an account and counts it against the operation's limit by account if it fails, that is with a
+    /// 4xx. `account` is its name, however it is spelt.
+    ///
+    /// An attempt counts as failed until it succeeds, so that of many at once no more are made than may fail. Those that
+    /// only others under way keep from being made wait for their outcome, in this process in the order they came.
+    ///
+    /// # Errors
+    /// 429 `rate_limited` without an attempt when too many failed before, 503 `busy` when too many are under way; those of the
+    /// attempt.
+    pub async fn count_failures<T>(
+        &self,
+        operation: &'static Operation,
+        account: &str,
+        attempt: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let limit = operation.rate_limits.iter().find(|limit| limit.by == CountedBy::Account);
+        let (Some(inner), Some(limit)) = (self.0.as_deref(), limit) else { return attempt.await };
+        let ask = ask(limit, inner.subjects.of_account(account));
+        let _turn = inner.turns.take(&ask.key, limit.amount).await.ok_or_else(busy)?;
+        let taken = inner.take_in_turn(operation, limit, &ask).await?;
+        let result = attempt.await;
+        let failed = matches!(&result, Err(Error::Problem(problem)) if problem.status().is_client_error());
+        inner.settle(&ask, &taken, failed).await;
+        result
+    }
+
+    /// Adds what it measures to a service's measurements: the limits of its operations and how often each refused.
+    pub fn register(&self, metrics: &Metrics, operations: &[&'static Operation]) {
+        if let Some(inner) = &self.0 {
+            inner.measurements.register(metrics, operations);
+        }
+    }
+}
+
+impl Inner {
+    async fn take(&self, operation: &Operation, asks: &[Ask], kind: Kind) -> Taken {
+        if let Some(shared) = &self.shared {
+            if let Ok(counts) = shared.take(asks, kind).await {
+                return Taken { asks: asks.to_vec(), counts, locally: false };
+            }
+            self.measurements.fell_back();
+        }
+        let guards_passwords = operation.rate_limits.iter().any(|limit| limit.by == CountedBy::Account);
+        let mut asks = asks.to_vec();
+        if guards_passwords {
+            asks.iter_mut().for_each(|ask| ask.amount = ask.amount.div_ceil(STRICTER));
+        }
+        let counts = self.local.take(&asks, kind);
+        Taken { asks, counts, locally: true }
+    }
+
+    /// Takes an attempt, once attempts in other replicas leave room for it.
+    async fn take_in_turn(&self, operation: &'static Operation, limit: &RateLimit, ask: &Ask) -> Result<Taken> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let taken = self.take(operation, std::slice::from_ref(ask), Kind::Attempt).await;
+            if taken.is_admitted() {
+                return Ok(taken);
+            }
+            if taken.counts.iter().all(|count| count.verdict != Verdict::Open) {
+                return Err(self.refuse(operation, &[limit], &taken, &taken.quotas(&[limit])));
+            }
+            if Instant::now() >= deadline {
+                return Err(busy().into());
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(160));
+        }
+    }
+
+    /// What cannot be settled counts as failed until its window ends.
+    async fn settle(&self, ask: &Ask, taken: &Taken, failed: bool) {
+        let slice = taken.counts.first().map_or(0, |count| count.slice);
+        match &self.shared {
+            Some(shared) if !taken.locally => drop(shared.settle(ask, slice, failed).await),
+            _ => self.local.settle(ask, slice, failed),
+        }
+    }
+
+    fn refuse(&self, operation: &'static Operation, limits: &[&RateLimit], taken: &Taken, quotas: &[Quota]) -> Error {
+        for (limit, _) in limits.iter().zip(&taken.counts).filter(|(_, count)| count.verdict != Verdict::Counted) {
+            self.measurements.refused(operation.id, limit.class);
+        }
+        Problem::rate_limited(quotas).into()
+    }
+}
+
+/// Counts that were taken together, and where.
+struct Taken {
+    /// With the amounts that were compared.
+    asks: Vec<Ask>,
+    counts: Vec<Count>,
+    locally: bool,
+}
+
+impl Taken {
+    fn is_admitted(&self) -> bool {
+        self.counts.iter().all(|count| count.verdict == Verdict::Counted)
+    }
+
+    fn quotas(&self, limits: &[&RateLimit]) -> Vec<Quota> {
+        let uncounted = u32::from(!self.is_admitted());
+        let counted = limits.iter().zip(&self.asks).zip(&self.counts);
+        counted
+            .map(|((limit, ask), count)| Quota {
+                class: limit.class,
+                amount: ask.amount,
+                window_seconds: limit.window_seconds,
+                remaining: match count.verdict {
+                    Verdict::Counted => count.remaining + uncounted,
+                    Verdict::Full | Verdict::Open => 0,
+                },
+                reset_seconds: seconds(count.reset),
+            })
+            .collect()
+    }
+}
+
+fn busy() -> Problem {
+    Problem::unavailable("busy", "Too many attempts at this account are under way; try again.", 1)
+}
+
+fn ask(limit: &RateLimit, subject: String) -> Ask {
+    let RateLimit { class, window_seconds, .. } = limit;
+    let window = Duration::from_secs(u64::from(*window_seconds));
+    Ask { key: format!("{class}:{window_seconds}:{subject}"), amount: limit.amount, window }
+}
+
+/// Rounded up: whoever waits so long is not too early.
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+}

@@ -1,0 +1,101 @@
+//! Redis goes away and comes back.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::cmd;
+use futures_util::future::join_all;
+use testkit::{Fault, FaultProxy, TestRedis};
+use tokio::time::{sleep, timeout};
+
+use crate::world::{AT_LAST, Replica, replica, tally};
+
+/// Asks until the replica counts in Redis again.
+async fn until_shared(replica: &Replica, user: i64) {
+    let shared = async {
+        loop {
+            let before = replica.metric("rate_limiter_fallback_total").await;
+            replica.user(user).get("/own").await;
+            if (replica.metric("rate_limiter_fallback_total").await - before).abs() < 0.5 {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(AT_LAST, shared).await.expect("it counts in Redis again");
+}
+
+async fn away_and_back(fault: Fault) {
+    let redis = TestRedis::new();
+    let proxy = FaultProxy::start(redis.url()).await;
+    let (one, other) = (replica(&redis, proxy.url(), &[]), replica(&redis, redis.url(), &[]));
+    assert_eq!(tally(&join_all((0..20).map(|_| one.own(1))).await), (20, 0));
+    proxy.set(fault);
+    // The count begins anew, but there is one: a process alone has the whole amount.
+    let answers = join_all((0..50).map(|_| one.own(1))).await;
+    assert_eq!(tally(&answers), (20, 30));
+    assert!(one.metric("rate_limiter_fallback_total").await > 49.5);
+    // Where passwords are guarded, a quarter.
+    let guesses = join_all((0..20).map(|_| one.guess("ada", "wrong"))).await;
+    let of = |status: u16| guesses.iter().filter(|answer| answer.status.as_u16() == status).count();
+    assert_eq!((of(400), of(429)), (2, 18));
+    let refused = guesses.iter().find(|answer| answer.status.as_u16() == 429).expect("one");
+    assert_eq!(refused.header("ratelimit-policy"), r#""guess";q=2;w=60"#);
+    let by_address = one.guess("bob", "right").await;
+    assert_eq!(by_address.header("ratelimit-policy"), r#""guess-address";q=25;w=60"#);
+
+    proxy.set(Fault::Pass);
+    until_shared(&one, 9).await;
+    // What was counted there before is still known, and what is counted now is known to all.
+    assert_eq!(tally(&join_all((0..5).map(|_| one.own(1))).await), (0, 5));
+    assert_eq!(tally(&join_all((0..10).map(|_| one.own(3))).await), (10, 0));
+    assert_eq!(tally(&join_all((0..20).map(|_| other.own(3))).await), (10, 10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_torn_down() {
+    away_and_back(Fault::Reset).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_answers() {
+    away_and_back(Fault::Blackhole).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_that_was_cut_is_replaced_without_a_miscount() {
+    let redis = TestRedis::new();
+    let proxy = FaultProxy::start(redis.url()).await;
+    let one = replica(&redis, proxy.url(), &[]);
+    assert_eq!(tally(&join_all((0..15).map(|_| one.own(1))).await), (15, 0));
+    proxy.set(Fault::Reset);
+    sleep(Duration::from_millis(50)).await;
+    proxy.set(Fault::Pass);
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        answers.push(one.own(1).await);
+    }
+    assert_eq!(tally(&answers), (5, 5));
+    assert!(one.metric("rate_limiter_fallback_total").await < 0.5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_forgot_its_scripts_is_told_them_again() {
+    let redis = TestRedis::new();
+    let one = replica(&redis, redis.url(), &[]);
+    one.own(1).await.expect(200);
+    let mut connection = redis.connect().await;
+    cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut connection).await.expect("it forgets");
+    let next = one.own(1).await;
+    assert!(next.header("ratelimit").starts_with(r#""own";r=18;"#), "{}", next.header("ratelimit"));
+    assert!(one.metric("rate_limiter_fallback_total").await < 0.5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_redis_each_process_counts_on_its_own() {
+    let redis = TestRedis::new();
+    let (one, other) = (replica(&redis, "", &[]), replica(&redis, "", &[]));
+    for replica in [&one, &other] {
+        let answers = join_all((0..50).map(|_| replica.own(1))).await;
+        assert_eq!(tally(&answers), (20, 30));
+    }
+}

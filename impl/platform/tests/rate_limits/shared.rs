@@ -1,0 +1,159 @@
+//! Requests, counted in Redis.
+
+use futures_util::future::join_all;
+use std::time::Duration;
+use testkit::TestRedis;
+use tokio::time::sleep;
+
+use crate::world::{replica, tally};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_threshold_is_exact_under_concurrency_and_the_same_for_two_replicas() {
+    let redis = TestRedis::new();
+    let (one, other) = (replica(&redis, redis.url(), &[]), replica(&redis, redis.url(), &[]));
+    let answers = join_all((0..50).map(|n| [&one, &other][n % 2].own(1))).await;
+    assert_eq!(tally(&answers), (20, 30));
+    // Another user has a count of its own, and the refused were not counted.
+    let fresh = one.own(2).await;
+    assert!(fresh.header("ratelimit").starts_with(r#""own";r=19;"#), "{}", fresh.header("ratelimit"));
+    let refused: f64 = one.metric(r#"rate_limited_total{operation="own",class="own"}"#).await
+        + other.metric(r#"rate_limited_total{operation="own",class="own"}"#).await;
+    assert!((refused - 30.0).abs() < 0.5, "{refused}");
+    assert!(one.metric("rate_limiter_fallback_total").await.abs() < 0.5, "Redis was there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_tell_the_policy_what_is_left_and_when_to_come_back() {
+    let redis = TestRedis::new();
+    let one = replica(&redis, redis.url(), &[]);
+    let user = one.user(1);
+    for left in (0..5).rev() {
+        let answer = user.get("/own-fewer").await;
+        let (quota, reset) = answer.header("ratelimit").split_once(";t=").expect("a field");
+        assert_eq!(quota, format!(r#""own";r={left}"#));
+        assert!((1..=63).contains(&reset.parse::<u32>().expect("a number")), "{reset}");
+        assert_eq!(answer.header("ratelimit-policy"), r#""own";q=5;w=60"#);
+        assert_eq!(answer.header("retry-after"), "");
+        answer.expect(200);
+    }
+    let refused = user.get("/own-fewer").await.expect_problem(429, "rate_limited");
+    let wait = refused.header("retry-after").to_owned();
+    assert!((1..=63).contains(&wait.parse::<u32>().expect("a number")), "{wait}");
+    assert_eq!(refused.header("ratelimit"), format!(r#""own";r=0;t={wait}"#));
+    assert_eq!(refused.header("ratelimit-policy"), r#""own";q=5;w=60"#);
+    // Of the same class, but content with more.
+    let more = user.get("/own").await;
+    assert!(more.header("ratelimit").starts_with(r#""own";r=14;"#), "{}", more.header("ratelimit"));
+    let free = user.get("/free").await;
+    assert_eq!((free.header("ratelimit"), free.header("ratelimit-policy")), ("", ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_limits_both_must_have_room_and_a_refusal_counts_against_neither() {
+    let redis = TestRedis::new();
+    let one = replica(&redis, redis.url(), &[]);
+    let (ada, bob) = (one.user(1), one.user(2));
+    let left = |answer: &testkit::Answer| {
+        let field = answer.header("ratelimit");
+        field.split(", ").map(|one| one.split(';').nth(1).expect("r").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&ada.get("/both").await), ["r=1", "r=2"]);
+    assert_eq!(left(&ada.get("/both").await), ["r=0", "r=1"]);
+    for _ in 0..3 {
+        let refused = ada.get("/both").await.expect_problem(429, "rate_limited");
+        assert_eq!(left(&refused), ["r=0", "r=1"]);
+    }
+    assert_eq!(left(&bob.get("/both").await), ["r=1", "r=0"]);
+    let refused = bob.get("/both").await.expect_problem(429, "rate_limited");
+    assert_eq!(left(&refused), ["r=1", "r=0"]);
+    assert_eq!(refused.header("ratelimit-policy"), r#""both-user";q=2;w=60, "both-address";q=3;w=60"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_slides() {
+    let redis = TestRedis::new();
+    let one = replica(&redis, redis.url(), &[]);
+    let brief = async || one.client.get("/brief").await;
+    for _ in 0..3 {
+        let answers = join_all((0..10).map(|_| brief())).await;
+        assert_eq!(tally(&answers), (4, 6));
+        let wait: u64 = answers.iter().find_map(|one| one.header("retry-after").parse().ok()).expect("a time to wait");
+        sleep(Duration::from_secs(wait)).await;
+    }
+    let mut connection = redis.connect().await;
+    let keys: Vec<String> = deadpool_redis::redis::cmd("KEYS")
+        .arg(format!("{}*", redis.prefix()))
+        .query_async(&mut connection)
+        .await
+        .expect("keys");
+    for key in keys {
+        let life: i64 =
+            deadpool_redis::redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.expect("a time");
+        assert!((-2..=1_050).contains(&life) && life != -1, "{key} stays for {life} ms");
+        assert!(!key.contains("127.0.0.1"), "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_the_address_counts_and_only_trusted_proxies_may_say_which() {
+    let redis = TestRedis::new();
+    let direct = replica(&redis, redis.url(), &[]);
+    let from = async |replica: &crate::world::Replica, address: &str| {
+        let request = replica.client.request(http::Method::GET, "/anybody").header("x-forwarded-for", address);
+        replica.client.send(request).await
+    };
+    let mut answers = Vec::new();
+    for n in 0..6 {
+        answers.push(from(&direct, &format!("10.0.0.{n}")).await);
+    }
+    assert_eq!(tally(&answers), (3, 3), "a forged field is no way out");
+    // Somebody who logged in is counted apart.
+    direct.user(1).get("/anybody").await.expect(200);
+
+    let behind = replica(&redis, redis.url(), &["--trusted-proxies", "127.0.0.1"]);
+    for n in 0..6 {
+        from(&behind, &format!("10.0.0.{n}")).await.expect(200);
+    }
+    // What stands left of the address the proxy saw is anybody's guess.
+    let mut answers = Vec::new();
+    for n in 0..6 {
+        answers.push(from(&behind, &format!("10.0.1.{n}, 192.0.2.7")).await);
+    }
+    assert_eq!(tally(&answers), (3, 3));
+    let mut answers = Vec::new();
+    for n in 0..6 {
+        answers.push(from(&behind, &format!("2001:db8:7:7::{n}")).await);
+    }
+    assert_eq!(tally(&answers), (3, 3), "one customer's network of IPv6");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn off_means_off() {
+    let redis = TestRedis::new();
+    let one = replica(&redis, redis.url(), &["--rate-limits", "off"]);
+    let answers = join_all((0..40).map(|_| one.own(1))).await;
+    assert_eq!(tally(&answers), (40, 0));
+    assert_eq!(answers[0].header("ratelimit"), "");
+    for _ in 0..10 {
+        one.guess("ada", "wrong").await.expect_problem(400, "wrong");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_are_among_the_measurements() {
+    let redis = TestRedis::new();
+    let one = replica(&redis, redis.url(), &[]);
+    for (name, wanted) in [
+        (r#"rate_limit_amount{operation="own_fewer",class="own"}"#, 5.0),
+        (r#"rate_limit_window_seconds{operation="own_fewer",class="own"}"#, 60.0),
+        (r#"rate_limit_amount{operation="guess",class="guess-address"}"#, 100.0),
+    ] {
+        let found = one.metric(name).await;
+        assert!((found - wanted).abs() < 0.01, "{name} {found}");
+    }
+    let text = one.client.get("/metrics").await.text;
+    assert!(
+        text.contains(r#"rate_limited_total{operation="guess",class="guess"} 0"#),
+        "there before the first: {text}"
+    );
+}

@@ -1,0 +1,184 @@
+//! A service with one operation for each kind of limit, behind everything that surrounds a service in production, in as
+//! many replicas as a test wants. All of a test share a Redis prefix; nobody else has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::routing::{get, post};
+use contract::{Answer, Caller, CountedBy, Operation, Problem, Quota, RateLimit, Reply, Security, Service};
+use platform::http::{App, Description, Readiness};
+use platform::settings::{HttpSettings, RedisSettings};
+use platform::{Error, Limiter};
+use testkit::{Answer as Answered, Client, TestRedis, TestServer};
+
+/// What has not happened after this long never will.
+pub const AT_LAST: Duration = Duration::from_secs(20);
+
+const fn operation(id: &'static str, security: Security, rate_limits: &'static [RateLimit]) -> Operation {
+    Operation {
+        id,
+        method: "GET",
+        path: "",
+        security,
+        body: None,
+        deadline: Operation::DEFAULT_DEADLINE,
+        rate_limits,
+        statuses: &[200, 400, 401, 403, 429, 500, 503],
+        etag: false,
+    }
+}
+
+const fn limit(class: &'static str, amount: u32, window_seconds: u32, by: CountedBy) -> RateLimit {
+    RateLimit { class, amount, window_seconds, by }
+}
+
+static OWN: Operation = operation("own", Security::Scopes(&["user"]), &[limit("own", 20, 60, CountedBy::User)]);
+/// Counts with `own`, and is content with less.
+static OWN_FEWER: Operation =
+    operation("own_fewer", Security::Scopes(&["user"]), &[limit("own", 5, 60, CountedBy::User)]);
+static ANYBODY: Operation =
+    operation("anybody", Security::Optional(&["user"]), &[limit("anybody", 3, 60, CountedBy::User)]);
+static BRIEF: Operation = operation("brief", Security::Public, &[limit("brief", 4, 1, CountedBy::Address)]);
+static BOTH: Operation = operation(
+    "both",
+    Security::Scopes(&["user"]),
+    &[limit("both-user", 2, 60, CountedBy::User), limit("both-address", 3, 60, CountedBy::Address)],
+);
+static GUESS: Operation = operation(
+    "guess",
+    Security::Public,
+    &[limit("guess", 8, 60, CountedBy::Account), limit("guess-address", 100, 60, CountedBy::Address)],
+);
+static FREE: Operation = operation("free", Security::Public, &[]);
+
+struct Limited(Limiter);
+
+/// The token is the user's key.
+struct User(i64);
+
+impl Caller for User {
+    fn has_scope(&self, _: &str) -> bool {
+        true
+    }
+}
+
+impl Service for Limited {
+    type Caller = User;
+    type Error = Error;
+
+    async fn authenticate(&self, token: &str) -> Result<User, Error> {
+        token.parse().map(User).map_err(|_| Problem::unauthorized("invalid_token", "Not a number.").into())
+    }
+
+    async fn admit(&self, operation: &'static Operation, caller: Option<&User>) -> Result<Vec<Quota>, Error> {
+        self.0.admit(operation, caller.map(|user| user.0)).await
+    }
+}
+
+struct Done;
+
+impl Answer for Done {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        Ok(Reply::new(200))
+    }
+}
+
+fn router(limiter: Limiter) -> axum::Router {
+    type Served = State<Arc<Limited>>;
+    macro_rules! simple {
+        ($road:ident, $operation:ident, |$($argument:pat_param),*|) => {
+            get(|State(service): Served, request: Request| {
+                contract::$road(&$operation, service, request, |_| Some(()), async |$($argument),*| Ok::<_, Error>(Done))
+            })
+        };
+    }
+    axum::Router::new()
+        .route("/own", simple!(authenticated, OWN, |_, _, ()|))
+        .route("/own-fewer", simple!(authenticated, OWN_FEWER, |_, _, ()|))
+        .route("/anybody", simple!(optional, ANYBODY, |_, _, ()|))
+        .route("/brief", simple!(public, BRIEF, |_, ()|))
+        .route("/both", simple!(authenticated, BOTH, |_, _, ()|))
+        .route("/free", simple!(public, FREE, |_, ()|))
+        // The secret of every account is `right`; guessing takes a moment.
+        .route(
+            "/guess",
+            post(|State(service): Served, request: Request| {
+                contract::public(
+                    &GUESS,
+                    service,
+                    request,
+                    |input| {
+                        let account = input.query("account", |value, at| at.string(value, &contract::Text::ANY));
+                        let secret = input.query("secret", |value, at| at.string(value, &contract::Text::ANY));
+                        Some((account?, secret?))
+                    },
+                    async |service: Arc<Limited>, (account, secret): (String, String)| {
+                        let attempt = async {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                            match &*secret {
+                                "right" => Ok(Done),
+                                "broken" => Err(Error::internal("not the guess's fault")),
+                                _ => Err(Problem::bad_request("wrong", "Another one.").into()),
+                            }
+                        };
+                        service.0.count_failures(&GUESS, &account, attempt).await
+                    },
+                )
+            }),
+        )
+        .with_state(Arc::new(Limited(limiter)))
+}
+
+/// A replica.
+pub struct Replica {
+    /// Serves until it is dropped.
+    _server: TestServer,
+    pub client: Client,
+}
+
+/// A replica that counts in the Redis at `url`, or on its own without one.
+pub fn replica(redis: &TestRedis, url: &str, flags: &[&str]) -> Replica {
+    let settings: RedisSettings = testkit::settings(&["--redis-url", url, "--redis-prefix", redis.prefix()]);
+    let http: HttpSettings = testkit::settings(flags);
+    let auth = testkit::settings(&["--secret-key", "a key of the tests, the same for all replicas"]);
+    let limiter = Limiter::new(&http, &settings, &auth).expect("the settings are good");
+    let description = Description { service: "limited".into(), version: "1".into(), document: "{}" };
+    let register = |app: &App| {
+        let operations: [&'static Operation; 7] = [&OWN, &OWN_FEWER, &ANYBODY, &BRIEF, &BOTH, &GUESS, &FREE];
+        limiter.register(app.metrics(), &operations);
+    };
+    let server = TestServer::start_with(description, router(limiter.clone()), Readiness::default(), flags, register);
+    Replica { client: server.client(), _server: server }
+}
+
+impl Replica {
+    pub fn user(&self, key: i64) -> Client {
+        self.client.with_token(key.to_string())
+    }
+
+    /// Asks as a user for what 20 times a minute may be asked for.
+    pub async fn own(&self, user: i64) -> Answered {
+        self.user(user).get("/own").await
+    }
+
+    pub async fn guess(&self, account: &str, secret: &str) -> Answered {
+        self.client.post_empty(&format!("/guess?account={account}&secret={secret}")).await
+    }
+
+    /// A sample of its metrics; 0 when there is none.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = self.client.get("/metrics").await.text;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+}
+
+/// How many of these are 200, and how many 429.
+#[track_caller]
+pub fn tally(answers: &[Answered]) -> (usize, usize) {
+    let of = |status: u16| answers.iter().filter(|answer| answer.status.as_u16() == status).count();
+    let (admitted, refused) = (of(200), of(429));
+    assert_eq!(admitted + refused, answers.len(), "{answers:?}");
+    (admitted, refused)
+}

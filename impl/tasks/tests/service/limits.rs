@@ -1,0 +1,165 @@
+//! How often one may try to log in. The amounts are those of the document.
+
+use futures_util::future::join_all;
+use http::Method;
+use platform::Limiter;
+use platform::settings::HttpSettings;
+use serde_json::{Value, json};
+use testkit::{Answer, Client, TestDatabase, TestRedis, TestServer};
+
+use crate::world::{KEY, LOGIN, ME, PASSWORD, serve_limited};
+
+const SIGNUP: &str = "/api/v1/auth/signup";
+
+/// Replicas of the service that limit together.
+struct Limited {
+    replicas: Vec<TestServer>,
+    _database: TestDatabase,
+    _redis: TestRedis,
+}
+
+impl Limited {
+    async fn new(replicas: usize) -> Self {
+        let (database, redis) = (TestDatabase::new().await, TestRedis::new());
+        let auth = testkit::settings(&["--secret-key", KEY]);
+        let flags = ["--trusted-proxies", "127.0.0.1"];
+        let http: HttpSettings = testkit::settings(&flags);
+        let limiter = || Limiter::new(&http, &redis.settings(), &auth).expect("the settings are good");
+        let replicas = (0..replicas).map(|_| serve_limited(&database, limiter(), &flags)).collect();
+        let world = Self { replicas, _database: database, _redis: redis };
+        world.warm_up().await;
+        world
+    }
+
+    /// Has all connections to Postgres opened: on a busy machine that may take longer than a request waits, and a test
+    /// that counts answers would see it.
+    async fn warm_up(&self) {
+        let login = async |n: usize| self.try_login(n, "user@example.com", "user").await;
+        while of(&join_all((0..16).map(login)).await, 200) < 16 {}
+    }
+
+    fn client(&self, n: usize) -> Client {
+        self.replicas[n % self.replicas.len()].client()
+    }
+
+    async fn account(&self, name: &str) -> String {
+        let email = format!("{name}@example.com");
+        self.client(0).post(SIGNUP, &json!({"email": email, "password": PASSWORD})).await.expect(200);
+        email
+    }
+
+    async fn try_login(&self, n: usize, email: &str, password: &str) -> Answer {
+        self.client(n).form(LOGIN, &[("username", email), ("password", password)]).await
+    }
+}
+
+/// The amount of a class, as the document has it.
+fn amount(path: &str, method: &str, class: &str) -> usize {
+    let document: Value = serde_json::from_str(tasks::DOCUMENT).expect("the document");
+    let limits = &document["paths"][path][method]["x-rate-limit"];
+    let limits = limits.as_array().cloned().unwrap_or_else(|| vec![limits.clone()]);
+    let limit = limits.iter().find(|limit| limit["class"] == class).expect("a limit of the class");
+    limit["amount"].as_u64().expect("a number") as usize
+}
+
+fn of(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status.as_u16() == status).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_wrong_passwords_is_stopped_for_the_account_and_for_nobody_else() {
+    let world = Limited::new(2).await;
+    let (ada, bob) = (world.account("ada").await, world.account("bob").await);
+    let allowed = amount(LOGIN, "post", "login");
+    let answers = join_all((0..allowed + 20).map(|n| world.try_login(n, &ada, "wrong"))).await;
+    assert_eq!((of(&answers, 400), of(&answers, 429)), (allowed, 20), "{answers:?}");
+    let refused = answers.into_iter().find(|answer| answer.status.as_u16() == 429).expect("one");
+    let wait = refused.header("retry-after").to_owned();
+    assert!((1..=63).contains(&wait.parse::<u32>().expect("a number of seconds")), "{wait}");
+    assert_eq!(refused.header("ratelimit"), format!(r#""login";r=0;t={wait}"#));
+    assert_eq!(refused.header("ratelimit-policy"), format!(r#""login";q={allowed};w=60"#));
+    refused.expect_problem(429, "rate_limited");
+    // However it is spelt, with the right password as well: else the answer would tell which one is right.
+    world.try_login(0, "ADA@example.com", PASSWORD).await.expect_problem(429, "rate_limited");
+    world.try_login(1, &bob, PASSWORD).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_nobody_has_is_limited_like_one_that_somebody_has() {
+    let world = Limited::new(1).await;
+    let ada = world.account("ada").await;
+    let mut kinds = Vec::new();
+    for email in [ada.as_str(), "nobody@example.com"] {
+        let mut answers = Vec::new();
+        for n in 0..amount(LOGIN, "post", "login") + 3 {
+            let answer = world.try_login(n, email, "wrong").await;
+            let mut fields: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+            fields.sort();
+            answers.push((answer.status, answer.without_request_id(), fields));
+        }
+        kinds.push(answers);
+    }
+    assert_eq!(kinds[0], kinds[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knows_the_password_may_log_in_as_often_as_they_like() {
+    let world = Limited::new(2).await;
+    let ada = world.account("ada").await;
+    let rightly = async |n: usize| {
+        let answer = world.try_login(n, &ada, PASSWORD).await;
+        answer.expect(200);
+    };
+    for n in 0..100 {
+        rightly(n).await;
+    }
+    join_all((0..40).map(rightly)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_from_one_address_does_not_concern_another() {
+    let world = Limited::new(2).await;
+    let ada = world.account("ada").await;
+    let from = async |address: &str, n: usize, email: &str, password: &str| {
+        let client = world.client(n);
+        let form = [("username", email), ("password", password)];
+        client.send(client.request(Method::POST, LOGIN).header("x-forwarded-for", address).form(&form)).await
+    };
+    // An account each, so that nothing but the address is in the way.
+    let (allowed, mut answers) = (amount(LOGIN, "post", "login-address"), Vec::new());
+    for wave in 0..=allowed / 40 {
+        let wave = (wave * 40..(wave + 1) * 40).map(async |n: usize| {
+            let forged = format!("10.9.8.{}, 192.0.2.1", n % 250);
+            from(&forged, n, &format!("user-{n}@example.com"), "wrong").await
+        });
+        answers.extend(join_all(wave).await);
+    }
+    assert_eq!(of(&answers, 429), answers.len() - allowed);
+    from("192.0.2.1", 0, &ada, PASSWORD).await.expect_problem(429, "rate_limited");
+    from("192.0.2.2", 0, &ada, PASSWORD).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_token_does_not_find_out_the_password() {
+    let world = Limited::new(2).await;
+    let (ada, bob) = (world.account("ada").await, world.account("bob").await);
+    let token = world.client(0).login(LOGIN, &ada, PASSWORD).await.token().expect("a token").to_owned();
+    let prove = async |n: usize, password: &str| {
+        let client = world.client(n).with_token(&token);
+        client.patch(ME, &json!({"current_password": password, "full_name": "Ada"})).await
+    };
+    let allowed = amount(ME, "patch", "password");
+    for n in 0..allowed + 5 {
+        prove(n, PASSWORD).await.expect(200);
+    }
+    for n in 0..allowed {
+        prove(n, "wrong password").await.expect_problem(403, "wrong_password");
+    }
+    prove(0, PASSWORD).await.expect_problem(429, "rate_limited");
+    // The other way to the same operation counts with it; what proves nothing is not counted at all.
+    let client = world.client(1).with_token(&token);
+    client.put(ME, &json!({"current_password": PASSWORD})).await.expect_problem(429, "rate_limited");
+    client.patch(ME, &json!({"full_name": "Ada L."})).await.expect(200);
+    let bob = world.client(0).login(LOGIN, &bob, PASSWORD).await;
+    bob.patch(ME, &json!({"current_password": PASSWORD, "full_name": "Bob"})).await.expect(200);
+}

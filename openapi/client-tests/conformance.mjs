@@ -1,0 +1,149 @@
+// Runs commands against the services with Prism in between, which holds every request and every answer against the
+// documents. An answer that breaks its document is a failure; a request that does must have been refused.
+//
+//   PRISM=prism TASKS_URL=... SHOP_URL=... ANALYTICS_URL=... node conformance.mjs COMMAND...
+//
+// Commands find the services by TASKS_BASE, SHOP_BASE and ANALYTICS_BASE; RUN is a word of their own.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+
+const ROOT = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../..');
+const SERVICES = ['tasks', 'shop', 'analytics'];
+const PRISM_START_DEADLINE = 60_000;
+const METHODS = ['get', 'put', 'post', 'patch', 'delete'];
+const operations = [];
+const seen = { requests: 0, refused: 0, operations: new Set() };
+const violations = [];
+const proxies = [];
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'conformance-'));
+process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+
+// The documents say `{nullable: true, allOf: [reference]}` and mean the reference or null, as generators and schemathesis
+// read it. Prism reads it as null and the reference at once, so it gets a copy that says what is meant.
+function spellOutNull(node) {
+  if (node === null || typeof node !== 'object') return;
+  Object.values(node).forEach(spellOutNull);
+  if (!node.nullable || !node.allOf) return;
+  node.anyOf = [...node.allOf, { nullable: true, enum: [null] }];
+  ['type', 'nullable', 'allOf'].forEach((key) => delete node[key]);
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function startPrism(service) {
+  const port = await freePort();
+  const said = JSON.parse(fs.readFileSync(path.join(ROOT, `generated/${service}-api/openapi.json`), 'utf8'));
+  for (const [template, item] of Object.entries(said.paths)) {
+    const pattern = new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`);
+    for (const method of METHODS.filter((one) => item[one])) {
+      // A path without parameters goes before one that would take it as well.
+      const place = template.includes('{') ? 'push' : 'unshift';
+      operations[place]({ service, method, pattern, name: `${service} ${item[method].operationId}` });
+    }
+  }
+  spellOutNull(said);
+  const document = path.join(folder, `${service}.json`);
+  fs.writeFileSync(document, JSON.stringify(said));
+  const upstream = process.env[`${service.toUpperCase()}_URL`].replace(/\/+$/, '');
+  const child = spawn(process.env.PRISM, ['proxy', document, upstream, '--port', String(port), '--cors', 'false'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  proxies.push(child);
+  let log = '';
+  await new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`Prism did not start:\n${log}`)), PRISM_START_DEADLINE);
+    child.stdout.on('data', (chunk) => {
+      log += chunk;
+      if (!log.includes('listening')) return;
+      clearTimeout(late);
+      resolve();
+    });
+    child.once('exit', () => reject(new Error(`Prism ended:\n${log}`)));
+  });
+  child.stdout.on('data', () => {});
+  return port;
+}
+
+// Prism tells what it found in a header that no client looks at; so another hop reads it.
+function judge(service, request, response) {
+  seen.requests += 1;
+  const found = JSON.parse(response.headers['sl-violations'] ?? '[]').filter((one) => one.severity === 'Error');
+  const name = `${service}: ${request.method} ${request.url.split('?')[0]} -> ${response.statusCode}`;
+  const path = request.url.split('?')[0];
+  const method = request.method.toLowerCase();
+  seen.operations.add(operations.find((one) => one.service === service && one.method === method && one.pattern.test(path))?.name);
+  const refused = response.statusCode >= 400 && response.statusCode < 500;
+  const lines = request.headers['content-type'] === 'application/x-ndjson';
+  for (const { location, message } of found) {
+    // What is an array for the service is lines, which Prism cannot read.
+    if (lines && location.join('.') === 'request.body') continue;
+    if (location[0] === 'request' && refused) seen.refused += 1;
+    else violations.push(`${name}: ${location.join('.')} ${message}`);
+  }
+}
+
+async function startRecorder(service, port) {
+  const server = http.createServer((request, response) => {
+    const { method, url, headers } = request;
+    const onward = http.request({ host: '127.0.0.1', port, method, path: url, headers }, (answer) => {
+      judge(service, request, answer);
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', (error) => {
+      violations.push(`${service}: ${method} ${url}: ${error.message}`);
+      response.writeHead(502).end();
+    });
+    request.pipe(onward);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  server.unref();
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+async function run(command, environment) {
+  const child = spawn(command, { shell: true, stdio: 'inherit', env: { ...process.env, ...environment } });
+  const [code] = await once(child, 'exit');
+  return code === 0;
+}
+
+let failed = 0;
+let passed = 0;
+try {
+  const bases = Object.fromEntries(
+    await Promise.all(
+      SERVICES.map(async (service) => [`${service.toUpperCase()}_BASE`, await startRecorder(service, await startPrism(service))]),
+    ),
+  );
+  for (const [index, command] of process.argv.slice(2).entries()) {
+    const RUN = `run-${Date.now().toString(36)}-${index}`;
+    if (await run(command, { ...bases, RUN })) passed += 1;
+    else failed += 1;
+  }
+} finally {
+  proxies.forEach((child) => child.removeAllListeners('exit').kill());
+}
+violations.forEach((one) => console.log(`against the document: ${one}`));
+console.log(
+  `conformance: ${seen.requests} requests to ${seen.operations.size} of ${operations.length} operations, ` +
+    `${seen.refused} deliberate mistakes refused`,
+);
+const unseen = operations.map((one) => one.name).filter((name) => !seen.operations.has(name));
+if (unseen.length > 0) console.log(`not called: ${unseen.sort().join(', ')}`);
+if (violations.length > 0) failed += 1;
+else passed += 1;
+console.log(`sdk: ${passed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Executes the examples of a Markdown page, in order, and checks what they print.
+
+    examples.py PAGE...
+
+Blocks of ```sh share one shell; ```python and ```ts blocks run by themselves. A comment line that begins with `=>`
+must be in what its block printed, after those before it. TASKS_BASE, SHOP_BASE and ANALYTICS_BASE are the services; TS_RUN
+is a command that runs a TypeScript file. Where GATEWAY_URL is set, it stands for http://localhost:8080.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+BLOCK = re.compile(r"^```(sh|python|ts)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXPECTED = re.compile(r"^\s*(?:#|//) => (.*)$", re.MULTILINE)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pages", metavar="PAGE", type=Path, nargs="+")
+    return max([check(page) for page in parser.parse_args().pages])
+
+
+def check(page: Path) -> int:
+    text = page.read_text().replace("http://localhost:8080", os.environ.get("GATEWAY_URL", "http://localhost:8080"))
+    blocks = [(match[1], match[2], text[: match.start()].count("\n") + 1) for match in BLOCK.finditer(text)]
+    failures = 0
+    with tempfile.TemporaryDirectory(prefix="examples-") as folder:
+        printed = {**shell([block for block in blocks if block[0] == "sh"], Path(folder))}
+        for language, code, line in blocks:
+            if language != "sh":
+                printed[line] = program(language, code, Path(folder))
+    for _, code, line in blocks:
+        problem = missing(code, *printed[line])
+        if problem:
+            failures += 1
+            print(f"{page}:{line}: {problem}\n{printed[line][0]}")
+    print(f"{page}: {len(blocks)} examples, {failures} failures")
+    return 1 if failures or not blocks else 0
+
+
+def shell(blocks: list[tuple[str, str, int]], folder: Path) -> dict[int, tuple[str, int]]:
+    """What each block printed and how it ended; what follows a block that failed is not run."""
+    script = ["set -eu -o pipefail"]
+    for _, code, line in blocks:
+        script += [f"exec >{folder}/{line} 2>&1", code, f"echo 0 >{folder}/{line}.ended"]
+    subprocess.run(["bash", "-c", "\n".join(script)], check=False, timeout=300)
+    printed = {}
+    for _, _, line in blocks:
+        output = folder / str(line)
+        ended = (folder / f"{line}.ended").exists()
+        printed[line] = (output.read_text() if output.exists() else "not run", 0 if ended else 1)
+    return printed
+
+
+def program(language: str, code: str, folder: Path) -> tuple[str, int]:
+    source = folder / f"example.{'py' if language == 'python' else language}"
+    source.write_text(code)
+    command = [sys.executable, source] if language == "python" else [*os.environ["TS_RUN"].split(), source]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300)
+    return done.stdout, done.returncode
+
+
+def missing(code: str, printed: str, status: int) -> str | None:
+    if status != 0:
+        return "failed"
+    at = 0
+    for expected in EXPECTED.findall(code):
+        found = printed.find(expected, at)
+        if found < 0:
+            return f"did not print, or not there: {expected}"
+        at = found + len(expected)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+// One document for the client generators from the bundled documents of all services: one package for each language, in
+// which a user, a token and a problem are one type each, whichever service they came from.
+//
+//   node merge.mjs LANGUAGE NAME=BUNDLED.json... > MERGED.json
+//
+// Operations that every service has (signing up, in and out) are taken from the first one.
+import { readFileSync } from 'node:fs';
+
+const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
+// The service is the judge of its limits: a client that knew them would refuse what a later service accepts.
+const LIMITS = ['minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'minItems', 'maxItems', 'multipleOf'];
+// Conditional reads are answered by nothing, which no return type can say.
+const LEFT_OUT = ['If-None-Match'];
+
+const [language, ...inputs] = process.argv.slice(2);
+const services = inputs.map((argument) => {
+  const [name, file] = argument.split('=');
+  return { name, document: JSON.parse(readFileSync(file, 'utf8')) };
+});
+const first = services[0].document;
+
+function fail(message) {
+  console.error(`clients: ${message}`);
+  process.exit(1);
+}
+
+function resolve(document, node) {
+  if (!node?.$ref) return node;
+  return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+}
+
+function withoutLimits(node) {
+  if (node === null || typeof node !== 'object') return;
+  if (typeof node.type === 'string') LIMITS.forEach((limit) => delete node[limit]);
+  // It would become a type of its own in Python, which passwords have to be wrapped in.
+  if (node.format === 'password') delete node.format;
+  Object.values(node).forEach(withoutLimits);
+}
+
+// Refusals are problems whatever their status, so the packages have one error type and no lists of statuses.
+function answers(document, responses) {
+  const kept = {};
+  for (const [status, reference] of Object.entries(responses)) {
+    if (!status.startsWith('2')) continue;
+    const { description, content } = resolve(document, reference);
+    kept[status] = { description, ...(content && { content }) };
+  }
+  return kept;
+}
+
+function clientOperation(service, operation, shared) {
+  const { name, document } = service;
+  const responses = answers(document, operation.responses);
+  const parameters = [...shared, ...(operation.parameters ?? [])].map((one) => resolve(document, one));
+  const requestBody = resolve(document, operation.requestBody);
+  const json = requestBody?.content['application/json'];
+  const kept = {
+    operationId: operation.operationId,
+    tags: operation.tags,
+    summary: operation.summary,
+    description: operation.description,
+    security: operation.security ?? document.security,
+    parameters: parameters.filter((one) => !LEFT_OUT.includes(one.name)),
+    ...(requestBody && { requestBody: json ? { ...requestBody, content: { 'application/json': json } } : requestBody }),
+    responses,
+  };
+  const media = Object.values(responses).flatMap((response) => Object.keys(response.content ?? {}));
+  kept['x-service'] = `${name[0].toUpperCase()}${name.slice(1)}`;
+  kept['x-streamed'] = media.some((one) => one !== 'application/json');
+  kept['x-optional-params'] = kept.parameters.some((one) => !one.required);
+  return kept;
+}
+
+const merged = {
+  openapi: first.openapi,
+  info: {
+    title: 'schema-first client',
+    version: first.info.version,
+    description: `Client of the ${services.map((one) => one.name).join(', ')} services.`,
+    license: first.info.license,
+    contact: first.info.contact,
+  },
+  servers: [{ url: '/' }],
+  security: first.security,
+  tags: [],
+  paths: {},
+  components: { securitySchemes: first.components.securitySchemes, schemas: {} },
+  'x-services': [],
+};
+const operations = new Set();
+for (const [index, service] of services.entries()) {
+  const { name, document } = service;
+  if (document.info.version !== merged.info.version) {
+    fail(`${name} is version ${document.info.version}, ${services[0].name} is ${merged.info.version}; they are released together`);
+  }
+  for (const [schema, definition] of Object.entries(document.components.schemas)) {
+    const known = merged.components.schemas[schema];
+    if (known && JSON.stringify(known) !== JSON.stringify(definition)) fail(`${name}: ${schema} is something else in another service`);
+    merged.components.schemas[schema] = definition;
+  }
+  const tags = new Set();
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const method of METHODS.filter((one) => item[one])) {
+      const operation = item[method];
+      if (operations.has(operation.operationId)) continue;
+      operations.add(operation.operationId);
+      operation.tags.forEach((tag) => tags.add(tag));
+      merged.paths[path] ??= {};
+      merged.paths[path][method] = clientOperation(service, operation, item.parameters ?? []);
+    }
+  }
+  for (const tag of document.tags.filter((one) => tags.has(one.name))) {
+    if (merged.tags.some((one) => one.name === tag.name)) fail(`${name}: the tag ${tag.name} is another service's as well`);
+    merged.tags.push(tag);
+  }
+  merged['x-services'].push({
+    name,
+    variant: `${name[0].toUpperCase()}${name.slice(1)}`,
+    // The gateway's prefixes are numbered like the services.
+    prefix: `/p${index + 1}`,
+    apis: [...tags].map((tag) => ({ tag, class: `${tag[0].toUpperCase()}${tag.slice(1)}Api` })),
+  });
+}
+withoutLimits(merged);
+if (language === 'python') {
+  for (const schema of Object.values(merged.components.schemas).filter((one) => one['x-enum-varnames'])) {
+    schema['x-enum-varnames'] = schema['x-enum-varnames'].map((name) => name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase());
+  }
+}
+process.stdout.write(JSON.stringify(merged, null, 1));
