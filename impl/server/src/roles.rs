@@ -242,7 +242,7 @@ impl Background {
 
 /// Of one service each: what it measures is about that service.
 fn limiter(settings: &Settings) -> Result<Limiter> {
-    Ok(Limiter::new(&settings.http, &settings.redis, &settings.auth)?)
+    Ok(Limiter::new(&settings.http, &settings.redis.for_cache(), &settings.auth)?)
 }
 
 fn app(
