@@ -74,6 +74,10 @@ async fn delete_rows(db: &mut PgConnection, whose: &Whose) -> Result<(i64, i64)>
             )
         };
     }
+    if let Whose::Visitor(_) = whose {
+        // Blocks the index leads past are not foreseen by the planner.
+        sqlx::query("SET LOCAL enable_seqscan = off").execute(&mut *db).await?;
+    }
     let query = match whose {
         Whose::User(user) => sqlx::query_as(delete!("user_id = $1")).bind(*user),
         Whose::Visitor(visitor) => sqlx::query_as(delete!("visitor = $1")).bind(visitor),
