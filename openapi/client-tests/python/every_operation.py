@@ -1,7 +1,9 @@
 """Calls the operations that the scenario does not, with the Python client, so that Prism sees an answer of each. See
 ../run for the settings. What the answers mean is tested elsewhere."""
 
+import json
 import os
+import urllib.request
 
 from scenario import RUN, connect, outcome
 
@@ -98,6 +100,28 @@ def analytics() -> None:
     admin.ingest.erase_visitor("0123456789abcdef")
 
 
+def signing_in_elsewhere() -> None:
+    """The clients sign in at the tasks service; the others take part in that as well."""
+    for base, prefix, me in (
+        (os.environ["SHOP_BASE"], "/api/v2/auth", "/api/v2/users/me"),
+        (os.environ["ANALYTICS_BASE"], "/api/p3/auth", "/api/p3/auth/users/me"),
+    ):
+        account = {"email": f"{RUN}{prefix.replace('/', '-')}@client.test", "password": "correct horse"}
+        call(f"{base}{prefix}/signup", json.dumps(account), "application/json")
+        form = f"username={account['email']}&password=correct+horse"
+        token = json.loads(call(f"{base}{prefix}/login/access-token", form))["access_token"]
+        assert json.loads(call(f"{base}{me}", token=token))["email"] == account["email"]
+        call(f"{base}{prefix}/logout", "", token=token)
+
+
+def call(url: str, body: str | None = None, media: str = "application/x-www-form-urlencoded", token: str = "") -> bytes:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if body:
+        headers["Content-Type"] = media
+    with urllib.request.urlopen(urllib.request.Request(url, None if body is None else body.encode(), headers)) as response:
+        return response.read()  # type: ignore[no-any-return]
+
+
 def absent(request) -> None:  # type: ignore[no-untyped-def]
     try:
         request()
@@ -108,6 +132,6 @@ def absent(request) -> None:  # type: ignore[no-untyped-def]
 
 
 if __name__ == "__main__":
-    for part in (users, tasks, shop, analytics):
+    for part in (users, tasks, shop, analytics, signing_in_elsewhere):
         part()
     print(f"python, every operation: ok ({os.environ['RUN']})")

@@ -5,7 +5,8 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use schema_first_client::models::{
-    OrderCreate, OrderItemCreate, OrderStatus, PageViewCreate, ProductCreate, ProjectCreate, Signup, TaskCreate, TaskUpdate,
+    OrderCreate, OrderItemCreate, OrderStatus, PageViewCreate, ProductCreate, ProjectCreate, Signup, TaskCreate,
+    TaskUpdate,
 };
 use schema_first_client::{
     Addresses, Client, CreateOrderOptions, Error, GetTopPathsOptions, ListTasksOptions, PatchTaskOptions,
