@@ -53,6 +53,9 @@ def main():
             while answering(url) != wanted and up.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.2)
             checks.append(("every replica answers Prometheus", answering(url) == wanted))
+            for role in wanted:
+                asked = subprocess.run([SERVER, "health", role, "--port", str(ports[role])], capture_output=True, text=True)
+                checks.append((f"`server health {role}` finds it ready: {asked.stderr}", asked.returncode == 0))
         finally:
             up.send_signal(signal.SIGTERM)
             outcome = up.wait()
