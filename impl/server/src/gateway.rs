@@ -7,15 +7,18 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::str::FromStr;
 
 use anyhow::{Context, Result, bail, ensure};
 use backends::{Nginx, Source};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, Uid, User};
+use platform::settings::RateLimits;
 
 use crate::console::say;
+use addresses::{Networks, Upstreams};
+
+mod addresses;
 
 /// The port deployed clients expect it on.
 pub(crate) const PORT: u16 = 8080;
@@ -87,6 +90,9 @@ pub(crate) struct GatewayArgs {
     /// Proxies in front of the gateway whose X-Forwarded-For it believes: addresses or networks, comma separated
     #[arg(long, env = "GATEWAY_TRUSTED_PROXIES", default_value = "")]
     trusted_proxies: Networks,
+    /// Whether the rate limits of the documents, and the gateway's own, are enforced
+    #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
+    rate_limits: RateLimits,
     /// Processes of nginx: a number, or auto for one a core
     #[arg(long, env = "GATEWAY_WORKERS", default_value = "auto", value_parser = workers)]
     workers: String,
@@ -110,53 +116,6 @@ pub(crate) struct GatewayArgs {
     check: bool,
 }
 
-/// Replicas of a service, as `server` lines of nginx.
-#[derive(Debug, Clone)]
-struct Upstreams(String);
-
-impl FromStr for Upstreams {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mut lines = String::new();
-        for address in text.split(',').map(str::trim).filter(|address| !address.is_empty()) {
-            let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
-            let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-            if !address.chars().all(plain) || port.is_none() {
-                return Err(format!("{address:?} is not HOST:PORT"));
-            }
-            // One refused connection is bad luck, two are a replica that is gone; it is tried again soon.
-            lines = lines + "server " + address + " max_fails=2 fail_timeout=2s; ";
-        }
-        if lines.is_empty() { Err("at least one HOST:PORT is needed".to_owned()) } else { Ok(Self(lines)) }
-    }
-}
-
-/// Addresses and networks.
-#[derive(Debug, Clone)]
-struct Networks(Vec<String>);
-
-impl FromStr for Networks {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
-        let check = |network: &str| {
-            let (address, bits) = network.split_once('/').unwrap_or((network, "0"));
-            let most = match address.parse::<IpAddr>() {
-                Ok(IpAddr::V4(_)) => 32,
-                Ok(IpAddr::V6(_)) => 128,
-                Err(_) => return Err(format!("{network:?} is not an address or a network such as 10.0.0.0/8")),
-            };
-            match bits.parse::<u8>() {
-                Ok(bits) if bits <= most => Ok(network.to_owned()),
-                _ => Err(format!("{network:?} is not an address or a network such as 10.0.0.0/8")),
-            }
-        };
-        networks.map(check).collect::<Result<_, _>>().map(Self)
-    }
-}
-
 fn workers(text: &str) -> Result<String, String> {
     let fits = text == "auto" || text.parse::<u16>().is_ok_and(|workers| workers > 0);
     if fits { Ok(text.to_owned()) } else { Err("a number, or auto".to_owned()) }
@@ -175,6 +134,7 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
         .with_context(|| format!("cannot make folders in {}", dir.display()))?;
     for (name, text) in INCLUDED.into_iter().chain([("nginx.conf", configuration.as_str())]) {
         let path = dir.join(name);
+        let text = if args.rate_limits == RateLimits::Off { unlimited(text) } else { text.to_owned() };
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut command = Command::new(&nginx.program);
@@ -261,30 +221,15 @@ fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
     }
 }
 
+/// Without the lines that count.
+fn unlimited(configuration: &str) -> String {
+    let counts = |line: &&str| ["limit_req ", "limit_conn "].iter().any(|word| line.trim_start().starts_with(word));
+    configuration.split_inclusive('\n').filter(|line| !counts(line)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn replicas_are_addresses() {
-        let Upstreams(lines) = "127.0.0.1:8000, tasks:8000".parse().unwrap();
-        assert_eq!(
-            lines,
-            "server 127.0.0.1:8000 max_fails=2 fail_timeout=2s; server tasks:8000 max_fails=2 fail_timeout=2s; "
-        );
-        for bad in ["", "tasks", "tasks:http", "tasks:80;}", "a b:80", "unix:/tmp/socket"] {
-            assert!(bad.parse::<Upstreams>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn networks_are_checked_before_nginx_sees_them() {
-        assert_eq!("10.0.0.0/8, ::1".parse::<Networks>().unwrap().0, ["10.0.0.0/8", "::1"]);
-        assert_eq!("".parse::<Networks>().unwrap().0, [""; 0]);
-        for bad in ["10.0.0.0/33", "all", "10.0.0.0/8;", "::1/129"] {
-            assert!(bad.parse::<Networks>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_placeholder_without_a_value_is_an_error() {

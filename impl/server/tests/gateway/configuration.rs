@@ -52,13 +52,15 @@ fn nginx_accepts_every_configuration() {
     let files = [certificate.to_str().unwrap(), key.to_str().unwrap()];
     let tls = ["--tls-certificate", files[0], "--tls-key", files[1]];
     let proxies = ["--trusted-proxies", "10.0.0.0/8, ::1", "--insiders", "10.1.0.0/16,fd00::/8", "--workers", "3"];
-    for settings in [&[][..], &tls, &proxies] {
+    for settings in [&[][..], &tls, &proxies, &["--rate-limits", "off"]] {
         // A space, since folders have them.
         let dir = TempDir::with_prefix("a gateway ").unwrap();
         let addresses = ["127.0.0.1:8000,[::1]:8000", "127.0.0.1:8001", "localhost:8002"];
         let output = gateway(dir.path(), 8080, addresses, settings).arg("--check").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && !said.contains("[warn]"), "{said}");
+        let written = std::fs::read_to_string(dir.path().join("generated/operations.conf")).unwrap();
+        assert_eq!(written.contains("limit_req "), !settings.contains(&"off"));
     }
     let dir = TempDir::new().unwrap();
     for wrong in [&["--tls-certificate", files[0]][..], &["--insiders", "everybody"], &["--workers", "0"]] {
