@@ -39,8 +39,8 @@ BEGIN
         FROM generate_series(1, size) i;
     END LOOP;
 END $$;
-CALL bench_batches_of(100, 10000);
-CALL bench_batches_of(1000, 1500);
+CALL bench_batches_of(100, 8000);
+CALL bench_batches_of(1000, 1000);
 CREATE SEQUENCE IF NOT EXISTS bench_batch;
 -- What a row is, and nothing else: no index, no dictionary, no count.
 DROP TABLE IF EXISTS bench_bare;

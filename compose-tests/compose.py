@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVER, NGINX, COMPOSE, HADOLINT = (os.environ[name] for name in ("SERVER", "NGINX", "COMPOSE", "HADOLINT"))
+SERVER, NGINX, COMPOSE, HADOLINT = (os.environ[name] for name in ("SERVER", "NGINX_PROGRAM", "COMPOSE", "HADOLINT"))
 ROLES = ("tasks", "shop", "analytics", "worker")
 # Of the reference, and where it published them.
 PUBLISHED = {"db": 5432, "redis": 6379, "tasks": 8000, "shop": 8001, "analytics": 8002, "gateway": 8080, "pgadmin": 5050,
@@ -263,19 +263,40 @@ def the_gateway_is_given_everything_its_template_wants():
         assert f"server {role}:{port_of(role)} " in environment[f"GATEWAY_{role.upper()}"]
 
 
-@check
-def nginx_takes_the_gateway():
-    environment = SERVICES["gateway"]["environment"]
+def nginx_takes(environment, certificate=None):
+    """Whether the gateway's configuration, made as its container makes it, is one."""
     with tempfile.TemporaryDirectory() as folder:
         text = inside("gateway", "/etc/nginx/templates/nginx.conf.template").read_text()
         # Only this test's own folder is there to be written to.
         for name, value in {**environment, "GATEWAY_TEMP": folder}.items():
             text = text.replace(f"${{{name}}}", value)
-        Path(folder, "nginx.conf").write_text(text)
+        Path(folder, "nginx.conf").write_text(text.replace("/tls/", f"{certificate}/"))
         Path(folder, "problems.conf").symlink_to(inside("gateway", "/etc/nginx/problems.conf"))
         Path(folder, "generated").symlink_to(inside("gateway", "/etc/nginx/generated"))
         done = run(NGINX, "-t", "-e", "stderr", "-p", f"{folder}/", "-c", f"{folder}/nginx.conf")
         assert done.returncode == 0, done.stderr
+        return text
+
+
+@check
+def nginx_takes_the_gateway():
+    text = nginx_takes(SERVICES["gateway"]["environment"])
+    assert re.search(r"listen 8080;", text)
+
+
+@check
+def nginx_takes_the_gateway_with_tls():
+    with tempfile.TemporaryDirectory() as folder, tempfile.NamedTemporaryFile("w", suffix=".env") as file:
+        made = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+                   "-keyout", f"{folder}/tls.key", "-out", f"{folder}/tls.crt")
+        assert made.returncode == 0, made.stderr
+        file.write(read(".env.example") + f"TLS_CERTIFICATE={folder}/tls.crt\nTLS_KEY={folder}/tls.key\n")
+        file.flush()
+        gateway = json.loads(configured(file.name, "--format", "json").stdout)["services"]["gateway"]
+        mounted = {volume["target"]: volume["source"] for volume in gateway["volumes"]}
+        equal([mounted[f"/tls/tls.{kind}"] for kind in ("crt", "key")], [f"{folder}/tls.crt", f"{folder}/tls.key"])
+        text = nginx_takes(gateway["environment"], certificate=folder)
+        assert re.search(r"listen 8080 ssl;", text)
 
 
 @check

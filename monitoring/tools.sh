@@ -10,8 +10,9 @@ find_prometheus() {
     fi
     local dir=$TOOLS/prometheus
     if [ ! -x "$dir/usr/bin/promtool" ]; then
-        command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+        if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
             die "prometheus and promtool are missing; install them (macOS: brew install prometheus)"
+        fi
         printf 'fetching Prometheus into %s\n' "$dir" >&2
         fetch_prometheus "$dir" || die "Prometheus cannot be fetched (Debian: apt-get install prometheus)"
     fi

@@ -5,6 +5,7 @@ import json
 import os
 import time
 import uuid
+from urllib.parse import urlsplit
 
 import requests
 
@@ -28,7 +29,9 @@ def unused():
 
 def send(method, path, token=None, **arguments):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return requests.request(method, URL + path, headers=headers, timeout=12, **arguments)
+    # Below a prefix, paths that were read in an answer have it already.
+    url = URL + path.removeprefix(urlsplit(URL).path)
+    return requests.request(method, url, headers=headers, timeout=12, **arguments)
 
 
 def log_in(username, password):

@@ -77,7 +77,7 @@ function service([prefix, name]) {
   const document = JSON.parse(readFileSync(`${generated}/${name}-api/openapi.json`, 'utf8'));
   const routes = Object.entries(document.paths).flatMap(([path, item]) =>
     METHODS.filter((method) => method in item).map((method) => declared(document, prefix, path, method, item)));
-  return { prefix, name, title: document.info.title, about: document.info.description.split('\n\n')[0].trim(), routes: [...furniture(prefix), ...routes] };
+  return { prefix, name, title: document.info.title, about: document.info.description.split(/(?<=\.)\s/)[0], routes: [...furniture(prefix), ...routes] };
 }
 
 // Segments that are spelled out before those that stand for anything, and so /users/me before /users/{user_id}.

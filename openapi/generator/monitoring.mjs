@@ -67,7 +67,7 @@ function operationPanels(service, operation) {
       unit: 'reqps',
       width: 24,
       description,
-      queries: [[`sum(rate(http_requests_total{${of},status="429"}[5m])) or vector(0)`, '429']],
+      queries: [[`sum by (class) (rate(rate_limited_total{${of}}[5m]))`, '{{class}}']],
     });
   }
   return panels;

@@ -21,6 +21,7 @@ pub mod page;
 mod reads;
 pub mod settings;
 pub mod telemetry;
+pub mod traces;
 pub mod verification;
 mod watch;
 

@@ -90,6 +90,9 @@ pub(crate) struct GatewayArgs {
     /// Processes of nginx: a number, or auto for one a core
     #[arg(long, env = "GATEWAY_WORKERS", default_value = "auto", value_parser = workers)]
     workers: String,
+    /// File of the access log; standard output must be a file or a pipe for its default
+    #[arg(long, env = "GATEWAY_LOG", default_value = "/dev/stdout")]
+    log: PathBuf,
     /// Folder for the configuration and temporary files
     #[arg(long, env = "GATEWAY_DIR", default_value = ".local/gateway")]
     dir: PathBuf,
@@ -215,6 +218,7 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_USER", user()?),
         ("GATEWAY_WORKERS", args.workers.clone()),
         ("GATEWAY_TEMP", quotable(&dir.join("temp"))?.to_owned()),
+        ("GATEWAY_LOG", quotable(&std::path::absolute(&args.log)?)?.to_owned()),
         ("GATEWAY_REAL_IP", real_ip),
         ("GATEWAY_INSIDERS", insiders.iter().map(|network| format!("{network} 1; ")).collect()),
         // Names are looked up once, at the start; in a container, where they move, the image's own resolver is asked.

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::Settings;
-use platform::{Cache, Database, Limiter, Watch, migrate, telemetry};
+use platform::{Cache, Database, Limiter, Watch, migrate, telemetry, traces};
 use shop::ShopService;
 use shop::pipeline::{Pipeline, ShopSettings};
 use tokio::net::TcpListener;
@@ -166,6 +166,7 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
     runtime.block_on(async {
         // Before anything that takes time, so that a signal during the start is not lost.
         let shutdown = http::shutdown_signal()?;
+        traces::start(&settings.traces)?;
         let database = Database::new(&settings.database, process)?;
         let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, process)?;
         let cache = Cache::new(&settings.redis, "shop:")?;
@@ -193,6 +194,7 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         http::serve(services, &settings.http, shutdown).await;
         background.end().await;
         database.close().await;
+        traces::flush().await;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -240,7 +242,7 @@ impl Background {
 
 /// Of one service each: what it measures is about that service.
 fn limiter(settings: &Settings) -> Result<Limiter> {
-    Ok(Limiter::new(&settings.http, &settings.redis, &settings.auth)?)
+    Ok(Limiter::new(&settings.http, &settings.redis.for_cache(), &settings.auth)?)
 }
 
 fn app(

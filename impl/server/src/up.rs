@@ -22,14 +22,14 @@ use crate::signals::stop_flag;
 use environment::{Env, Given};
 use gateway::{Gateway, UpGatewayArgs};
 use monitoring::UpMonitoringArgs;
-use port::Probe;
-use supervised::{Plan, Supervised};
+use supervised::Supervised;
 
 mod database;
 mod environment;
 mod gateway;
 mod monitoring;
 mod port;
+mod replicas;
 mod supervised;
 
 /// The folder, below the one for everything, of production's data.
@@ -88,15 +88,6 @@ pub(crate) struct UpArgs {
     wheels: PathBuf,
 }
 
-/// One process of a role.
-#[derive(Debug)]
-struct Replica {
-    role: Role,
-    port: u16,
-    /// The role's, with a number from the second on.
-    name: String,
-}
-
 impl UpArgs {
     /// The roles, with the flag that moves the first of each to another port.
     fn services(&self) -> [(Role, u16, &'static str); 4] {
@@ -117,20 +108,6 @@ impl UpArgs {
     /// Where the private servers keep their data: what development left behind has no place in production.
     fn data_dir(&self) -> PathBuf {
         if self.production() { self.dir.join(PRODUCTION) } else { self.dir.clone() }
-    }
-
-    /// Every process of every role.
-    fn replicas(&self) -> Result<Vec<Replica>> {
-        let mut replicas = Vec::new();
-        for (role, port, _) in self.services() {
-            let count = if role == Role::Worker { self.workers } else { self.replicas };
-            replicas.push(Replica { role, port, name: role.name().to_owned() });
-            for number in 2..=count {
-                let name = format!("{}-{number}", role.name());
-                replicas.push(Replica { role, port: backends::free_port()?, name });
-            }
-        }
-        Ok(replicas)
     }
 
     /// For programs, where the gateway is.
@@ -184,7 +161,7 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
         say(&format!("Made the database {name}"));
     }
     migrate(&logs, &env, stop)?;
-    let mut roles = start_roles(args, gateway.as_ref(), &env, &logs)?;
+    let mut roles = replicas::start(args, gateway.as_ref(), &env, &logs)?;
     wait_until_ready(&mut roles, stop)?;
     write_private(&env_file, &environment::exports(args, &env))?;
     greet(args, begun.elapsed());
@@ -250,20 +227,6 @@ fn migrate(logs: &Path, env: &Env, stop: &AtomicBool) -> Result<()> {
     }
 }
 
-/// Starts the gateway, which is to stop first, and all replicas.
-fn start_roles(args: &UpArgs, gateway: Option<&Gateway>, env: &Env, logs: &Path) -> Result<Vec<Supervised>> {
-    let replicas = args.replicas()?;
-    let mut plans: Vec<Plan> = gateway.map(|gateway| gateway.plan(args, &replicas)).into_iter().collect();
-    plans.extend(monitoring::plan(args, &replicas));
-    plans.extend(replicas.into_iter().map(|Replica { role, port, name }| {
-        let mut env = env.clone();
-        env.insert("PORT", port.to_string());
-        let (ready, farewell) = (Probe("/health/ready", b" 200"), Signal::SIGTERM);
-        Plan { name, role: role.name(), bind: args.bind, port, ready, farewell, env }
-    }));
-    plans.into_iter().map(|plan| Supervised::start(plan, logs)).collect()
-}
-
 fn wait_until_ready(roles: &mut [Supervised], stop: &AtomicBool) -> Result<()> {
     let deadline = Instant::now() + START_DEADLINE;
     for role in roles {
@@ -283,7 +246,8 @@ fn wait_until_ready(roles: &mut [Supervised], stop: &AtomicBool) -> Result<()> {
 fn greet(args: &UpArgs, took: Duration) {
     say(&format!("Ready in {:.1} s\n", took.as_secs_f32()));
     if let Some(url) = args.gateway_url() {
-        say(&format!("  {:<10} {}", "gateway", url.replace("127.0.0.1", "localhost")));
+        let url = url.replace("127.0.0.1", "localhost");
+        say(&format!("  {:<10} {url}   all of it: {url}/p1/docs, /p2/docs, /p3/docs", "gateway"));
     }
     for (role, port, _) in args.services() {
         let url = args.url(port).replace("127.0.0.1", "localhost");

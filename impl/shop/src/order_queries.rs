@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use contract::Problem;
 use platform::identity::Principal;
 use platform::page::{Key, Kind, Order as Sorted, Page, fingerprint};
+use platform::traces::TraceContext;
 use platform::{Columns, Result};
 use shop_api::apis::orders::ListOrdersParams;
 use shop_api::models::{Order, OrderCreate, OrderEvent, OrderItem, OrderSort, OrderStatus};
@@ -25,11 +26,16 @@ macro_rules! visible {
 }
 
 /// Accepts an order: the order, its lines, the first event of its timeline and the message to the workers, in one
-/// statement and so all or nothing. Names, SKUs and prices are those of this moment.
+/// statement and so all or nothing; the message carries on the request's trace. Names, SKUs and prices are those of this moment.
 ///
 /// # Errors
 /// 404 `product_not_found`, 409 `mixed_currencies`, 409 `order_total_too_large`.
-pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, order: &OrderCreate) -> Result<Order> {
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    caller: &Principal,
+    order: &OrderCreate,
+    trace: Option<TraceContext>,
+) -> Result<Order> {
     const SQL: &str = concat!(
         "WITH wanted AS ( \
              SELECT w.place, p.id, p.sku, p.name, p.price_cents, p.currency, w.quantity \
@@ -49,8 +55,8 @@ pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, order: &Or
          ), told AS ( \
              INSERT INTO order_events (order_id, kind, status) SELECT id, 'created', status FROM o \
          ), sent AS ( \
-             INSERT INTO outbox (topic, order_id, payload) \
-             SELECT 'order.created', id, '{\"order_id\":' || id || '}' FROM o \
+             INSERT INTO outbox (topic, order_id, payload, trace) \
+             SELECT 'order.created', id, '{\"order_id\":' || id || '}', $5 FROM o \
          ) SELECT sums.complete, sums.one_currency, o.id IS NOT NULL, ",
         order_columns!(),
         ", ",
@@ -58,8 +64,8 @@ pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, order: &Or
         " FROM sums LEFT JOIN o ON true LEFT JOIN i ON true ORDER BY i.id"
     );
     let (products, quantities) = merged(order);
-    let rows =
-        sqlx::query(SQL).bind(caller.user_id()).bind(products).bind(quantities).bind(MOST_CENTS).fetch_all(db).await?;
+    let query = sqlx::query(SQL).bind(caller.user_id()).bind(products).bind(quantities).bind(MOST_CENTS);
+    let rows = query.bind(trace.map(|trace| trace.to_string())).fetch_all(db).await?;
     let (mut complete, mut one_currency, mut accepted) = (false, false, false);
     if let Some(first) = rows.first() {
         let mut columns = Columns::of(first);

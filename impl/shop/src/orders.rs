@@ -1,6 +1,7 @@
 //! Handlers of orders.
 
 use contract::{Once, Problem};
+use platform::http::Sender;
 use platform::identity::{Principal, caller_is_gone};
 use platform::{OnConstraint, Result};
 use shop_api::apis::orders::{
@@ -31,10 +32,11 @@ impl Orders for ShopService {
         params: CreateOrderParams,
         body: OrderCreate,
     ) -> Result<Once<CreateOrderResponse>> {
+        let trace = Sender::current_trace();
         let accepted = self
             .database
             .write_once_idempotent(caller.user_id(), params.idempotency_key, move |mut tx| async move {
-                let body = order_queries::insert(&mut tx, &caller, &body)
+                let body = order_queries::insert(&mut tx, &caller, &body, trace)
                     .await
                     .on_constraint("orders_user_id_fkey", caller_is_gone)?;
                 Ok(CreateOrderResponse::Created { location: format!("/api/v2/orders/{}", body.id), body })

@@ -30,6 +30,7 @@ use super::sender::{Peer, Proxies, SENDER, Sender};
 use crate::access_log::{self, Entry};
 use crate::gate::Gate;
 use crate::settings::HttpSettings;
+use crate::traces::{self, Attribute};
 
 /// How long a request waits for its turn before it is shed.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -126,7 +127,9 @@ impl App {
         let preflight = Cors::is_preflight(&method, request.headers());
 
         let peer = request.extensions_mut().remove::<Peer>();
-        let sender = Sender::of(peer, request.headers(), &self.0.proxies);
+        let span = traces::Open::of(request.headers());
+        let trace = span.as_ref().map(traces::Open::context);
+        let sender = Sender::of(peer, request.headers(), &self.0.proxies, trace);
         // A panic of a handler was caught on the road; this is for what surrounds it.
         let road = AssertUnwindSafe(SENDER.scope(sender, self.0.route(request, preflight))).catch_unwind();
         let (label, answer) = match road.await {
@@ -145,6 +148,9 @@ impl App {
         let label = operation.map_or(label, |operation| operation.id);
         in_flight.answered();
         self.0.metrics.answered(label, response.status().as_u16(), elapsed);
+        if let Some(span) = span {
+            span.end(|| self.0.describe(&method, operation, label, response.status(), &id));
+        }
         access_log::write(&Entry {
             service: &self.0.service,
             operation: label,
@@ -176,6 +182,27 @@ impl App {
 }
 
 impl Inner {
+    /// What the trace of a request is told of it.
+    fn describe(
+        &self,
+        method: &Method,
+        operation: Option<&'static Operation>,
+        label: &'static str,
+        status: StatusCode,
+        id: &RequestId,
+    ) -> (String, String, bool, Vec<(&'static str, Attribute)>) {
+        let route = operation.map(|operation| operation.path);
+        let name = format!("{method} {}", route.unwrap_or(label));
+        let mut attributes = vec![
+            ("http.request.method", Attribute::Text(method.to_string())),
+            ("http.response.status_code", Attribute::Number(status.as_u16().into())),
+            ("operation.id", Attribute::Text(label.to_owned())),
+            ("request.id", Attribute::Text(id.0.to_string())),
+        ];
+        attributes.extend(route.map(|route| ("http.route", Attribute::Text(route.to_owned()))));
+        (self.service.clone(), name, status.is_server_error(), attributes)
+    }
+
     /// The answer, and its name in the metrics unless an operation gives it one.
     async fn route<B: Wire>(&self, request: Request<B>, preflight: bool) -> (&'static str, Result<Response, Problem>) {
         let (mut request, reading) = watch(request);

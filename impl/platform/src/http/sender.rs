@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 use crate::settings::InvalidSettings;
+use crate::traces::TraceContext;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -21,6 +22,7 @@ pub struct Sender {
     /// The client's address: the peer's or, where the peer is a proxy that is trusted, what that says.
     pub address: Option<IpAddr>,
     user_agent: Option<HeaderValue>,
+    trace: Option<TraceContext>,
 }
 
 tokio::task_local! {
@@ -33,15 +35,21 @@ impl Sender {
         SENDER.try_with(Clone::clone).unwrap_or_default()
     }
 
+    /// The trace of the request this task is working on, for what that leaves to others; nothing when nobody is told.
+    pub fn current_trace() -> Option<TraceContext> {
+        SENDER.try_with(|sender| sender.trace).ok().flatten()
+    }
+
     /// The `User-Agent` field.
     pub fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_ref()?.to_str().ok()
     }
 
-    pub(super) fn of(peer: Option<Peer>, headers: &HeaderMap, trusted: &Proxies) -> Self {
+    pub(super) fn of(peer: Option<Peer>, headers: &HeaderMap, trusted: &Proxies, trace: Option<TraceContext>) -> Self {
         Self {
             address: peer.map(|Peer(peer)| trusted.client(peer.ip().to_canonical(), headers)),
             user_agent: headers.get(USER_AGENT).cloned(),
+            trace,
         }
     }
 }

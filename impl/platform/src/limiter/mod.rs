@@ -8,6 +8,7 @@ mod local;
 mod measurements;
 mod shared;
 mod subject;
+mod turns;
 mod window;
 
 use std::sync::Arc;
@@ -20,14 +21,13 @@ use self::local::Local;
 use self::measurements::Measurements;
 use self::shared::Shared;
 use self::subject::Subjects;
+use self::turns::{PATIENCE, Turns};
 use self::window::{Ask, Count, Kind, Verdict};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::http::Metrics;
 use crate::settings::{AuthSettings, HttpSettings, InvalidSettings, RateLimits, RedisSettings};
 
-/// How long an attempt waits for the outcome of others, as long as a password may wait to be hashed.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// What is left of the amounts that guard passwords when every process counts on its own.
 const STRICTER: u32 = 4;
 
@@ -39,6 +39,7 @@ struct Inner {
     shared: Option<Shared>,
     local: Local,
     subjects: Subjects,
+    turns: Turns,
     measurements: Measurements,
 }
 
@@ -56,6 +57,7 @@ impl Limiter {
             shared: cache.map(Shared::new),
             local: Local::default(),
             subjects: Subjects::new(auth.signing_key()),
+            turns: Turns::default(),
             measurements: Measurements::default(),
         }))))
     }
@@ -84,10 +86,11 @@ impl Limiter {
     /// 4xx. `account` is its name, however it is spelt.
     ///
     /// An attempt counts as failed until it succeeds, so that of many at once no more are made than may fail. Those that
-    /// only others under way keep from being made wait for their outcome.
+    /// only others under way keep from being made wait for their outcome, in this process in the order they came.
     ///
     /// # Errors
-    /// 429 `rate_limited` without an attempt when too many failed before; those of the attempt.
+    /// 429 `rate_limited` without an attempt when too many failed before, 503 `busy` when too many are under way; those of the
+    /// attempt.
     pub async fn count_failures<T>(
         &self,
         operation: &'static Operation,
@@ -97,6 +100,7 @@ impl Limiter {
         let limit = operation.rate_limits.iter().find(|limit| limit.by == CountedBy::Account);
         let (Some(inner), Some(limit)) = (self.0.as_deref(), limit) else { return attempt.await };
         let ask = ask(limit, inner.subjects.of_account(account));
+        let _turn = inner.turns.take(&ask.key, limit.amount).await.ok_or_else(busy)?;
         let taken = inner.take_in_turn(operation, limit, &ask).await?;
         let result = attempt.await;
         let failed = matches!(&result, Err(Error::Problem(problem)) if problem.status().is_client_error());
@@ -129,7 +133,7 @@ impl Inner {
         Taken { asks, counts, locally: true }
     }
 
-    /// Takes an attempt, once there is room for it.
+    /// Takes an attempt, once attempts in other replicas leave room for it.
     async fn take_in_turn(&self, operation: &'static Operation, limit: &RateLimit, ask: &Ask) -> Result<Taken> {
         let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(10);
@@ -138,9 +142,11 @@ impl Inner {
             if taken.is_admitted() {
                 return Ok(taken);
             }
-            let in_the_way = taken.counts.iter().any(|count| count.verdict == Verdict::Open);
-            if !in_the_way || Instant::now() >= deadline {
+            if taken.counts.iter().all(|count| count.verdict != Verdict::Open) {
                 return Err(self.refuse(operation, &[limit], &taken, &taken.quotas(&[limit])));
+            }
+            if Instant::now() >= deadline {
+                return Err(busy().into());
             }
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(160));
@@ -193,6 +199,10 @@ impl Taken {
             })
             .collect()
     }
+}
+
+fn busy() -> Problem {
+    Problem::unavailable("busy", "Too many attempts at this account are under way; try again.", 1)
 }
 
 fn ask(limit: &RateLimit, subject: String) -> Ask {

@@ -6,6 +6,7 @@
 mod auth;
 mod database;
 mod http;
+mod traces;
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use auth::{Algorithm, AuthSettings};
 pub use database::DatabaseSettings;
 pub use http::{HttpSettings, Origins, RateLimits};
+pub use traces::TraceSettings;
 
 /// Settings that contradict each other or the environment they run in.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,9 @@ pub struct Settings {
     /// What it tells its operators.
     #[command(flatten)]
     pub log: LogSettings,
+    /// To whom it tells traces.
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 impl Settings {

@@ -9,10 +9,11 @@ use backends::Nginx;
 use backends::process::Signal;
 use clap::Args;
 
+use super::UpArgs;
 use super::environment::Env;
 use super::port::{self, Probe};
+use super::replicas::Replica;
 use super::supervised::Plan;
-use super::{Replica, UpArgs};
 use crate::console::say;
 use crate::gateway::{PORT, TlsArgs};
 

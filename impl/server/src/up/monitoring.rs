@@ -7,10 +7,11 @@ use anyhow::Result;
 use backends::process::Signal;
 use clap::Args;
 
+use super::UpArgs;
 use super::environment::Env;
 use super::port::{self, Probe};
+use super::replicas::Replica;
 use super::supervised::Plan;
-use super::{Replica, UpArgs};
 use crate::prometheus::{self, PORT};
 
 /// Whether there is to be a Prometheus, and where.

@@ -125,14 +125,8 @@ async fn report(url: String, end: CancellationToken) -> Vec<Uuid> {
     let (http, mut acked) = (Client::new(), Vec::new());
     while !end.is_cancelled() {
         let id = Uuid::new_v4();
-        match http
-            .post(&url)
-            .json(&json!({"path": "/page", "event_id": id}))
-            .send()
-            .await
-            .as_ref()
-            .map(Response::status)
-        {
+        let request = http.post(&url).json(&json!({"path": "/page", "event_id": id}));
+        match request.send().await.as_ref().map(Response::status) {
             Ok(status) => {
                 assert_eq!(status, 201);
                 acked.push(id);

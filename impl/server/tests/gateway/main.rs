@@ -1,6 +1,7 @@
 //! The gateway: a real nginx before real processes of the services. What it lets through, what it answers itself, and
 //! what those behind it get to know.
 
+mod configuration;
 mod documents;
 mod forwarding;
 mod refusals;
@@ -8,4 +9,3 @@ mod replicas;
 mod routing;
 mod streaming;
 mod system;
-mod tls;

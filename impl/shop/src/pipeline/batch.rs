@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use platform::traces::TraceContext;
 use platform::{Database, Result, Transaction};
 use serde::Deserialize;
 use sqlx::postgres::PgConnection;
@@ -50,6 +51,8 @@ pub(crate) struct Decided {
     pub(crate) written: DateTime<Utc>,
     /// What became of it: `reserved`, or the reason why it failed.
     pub(crate) outcome: &'static str,
+    /// Of the request that wrote the message.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 struct Message {
@@ -58,6 +61,7 @@ struct Message {
     /// The order it concerns as its writer noted it, whether or not it can be read.
     about: Option<i64>,
     written: DateTime<Utc>,
+    trace: Option<TraceContext>,
 }
 
 /// Does a batch.
@@ -102,14 +106,14 @@ async fn transaction(mut tx: Transaction, due: Due, lifetime: Duration, failpoin
                         writing.fail(order, "product_unavailable")
                     }
                 };
-                done.orders.push(Decided { order, written: message.written, outcome });
+                done.orders.push(Decided { order, written: message.written, outcome, trace: message.trace });
             }
             (Ok(_), None) => {}
             (Err(reason), lines) => {
                 writing.bury(message.id, reason.to_owned());
                 if let Some((order, _)) = lines {
                     let outcome = writing.fail(order, PROCESSING_FAILED);
-                    done.orders.push(Decided { order, written: message.written, outcome });
+                    done.orders.push(Decided { order, written: message.written, outcome, trace: message.trace });
                 }
             }
         }
@@ -122,17 +126,19 @@ async fn transaction(mut tx: Transaction, due: Due, lifetime: Duration, failpoin
 }
 
 async fn lock_messages(db: &mut PgConnection, due: &Due) -> Result<Vec<Message>> {
-    const NAMED: &str = "SELECT id, topic, payload, order_id, created_at FROM outbox WHERE id = ANY($1) \
+    const NAMED: &str = "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE id = ANY($1) \
          ORDER BY id FOR UPDATE SKIP LOCKED";
-    const ANY: &str = "SELECT id, topic, payload, order_id, created_at FROM outbox WHERE available_at <= now() \
+    const ANY: &str = "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE available_at <= now() \
          ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED";
-    type Row = (i64, String, String, Option<i64>, DateTime<Utc>);
+    type Row = (i64, String, String, Option<i64>, DateTime<Utc>, Option<String>);
     let rows: Vec<Row> = match due {
         Due::Named(ids) => sqlx::query_as(NAMED).bind(&**ids).fetch_all(db).await?,
         Due::Any(limit) => sqlx::query_as(ANY).bind(limit).fetch_all(db).await?,
     };
-    let message =
-        |(id, topic, payload, about, written): Row| Message { id, order: read(&topic, &payload), about, written };
+    let message = |(id, topic, payload, about, written, trace): Row| {
+        let trace = trace.as_deref().and_then(TraceContext::parse);
+        Message { id, order: read(&topic, &payload), about, written, trace }
+    };
     Ok(rows.into_iter().map(message).collect())
 }
 

@@ -14,6 +14,7 @@ mod heal;
 mod metrics;
 mod relay;
 pub(crate) mod stream;
+mod trace;
 mod worker;
 
 use std::fmt;
@@ -201,10 +202,18 @@ impl Pipeline {
         });
     }
 
+    /// Seconds for which the oldest message that is due has waited to be handed to the stream.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn outbox_age(&self) -> platform::Result<f64> {
+        queue_queries::outbox_age(self.0.database.reads()).await
+    }
+
     async fn measure(&self) -> platform::Result<()> {
         let db = self.0.database.reads();
         let queue = queue_queries::status(db, self.stream_state().await).await;
-        let age = queue_queries::outbox_age(db).await;
+        let age = self.outbox_age().await;
         let known = queue.and_then(|queue| Ok((queue, age?)));
         self.0.metrics.show_queue(known.as_ref().ok().cloned());
         known.map(drop)

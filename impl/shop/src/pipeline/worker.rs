@@ -1,6 +1,6 @@
 //! A worker: takes messages, in batches, from the stream or, without one, from the outbox itself.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::Utc;
 use deadpool_redis::redis::RedisError;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{self, Done, Due};
 use super::failpoints::Failpoint;
 use super::stream::{Entry, Stream, answered, no_group};
-use super::{Pipeline, jittered};
+use super::{Pipeline, jittered, trace};
 
 /// Most messages of a batch.
 const BATCH: usize = 200;
@@ -279,7 +279,7 @@ impl Worker {
 
     async fn batch(&self, due: Due) -> Result<Done> {
         let Pipeline(inner) = &self.pipeline;
-        let begun = Instant::now();
+        let (begun, began) = (Instant::now(), SystemTime::now());
         let done = batch::run(&inner.database, due, inner.reservation, inner.failpoints.clone()).await?;
         if !done.messages.is_empty() {
             inner.metrics.batches.observe(done.messages.len() as f64);
@@ -291,6 +291,7 @@ impl Worker {
             inner.metrics.decided(decided.outcome, 1);
             let waited = (now - decided.written).to_std().unwrap_or_default();
             inner.metrics.waited.observe(waited.as_secs_f64());
+            trace::tell(decided, began, done.messages.len());
         }
         let orders: Vec<i64> = done.orders.iter().map(|decided| decided.order).collect();
         self.pipeline.announce(&orders);

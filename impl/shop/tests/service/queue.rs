@@ -51,3 +51,19 @@ async fn what_waits_is_counted_and_dated() {
     world.database.execute("UPDATE orders SET created_at = now() + interval '1 hour'").await;
     assert_eq!(queue(&world).await["oldest_seconds"], json!(0.0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outbox_is_as_old_as_its_oldest_message_that_is_due() {
+    let world = World::new().await;
+    let age = async || world.pipeline.outbox_age().await.expect("Postgres answers");
+    assert_eq!(age().await, 0.0);
+    let write = "INSERT INTO outbox (topic, payload, created_at, available_at, published_at) VALUES
+        ('published', '', now() - interval '3 hours', now(), now()),
+        ('to be tried again', '', now() - interval '2 hours', now() + interval '1 hour', NULL)";
+    world.database.execute(write).await;
+    assert_eq!(age().await, 0.0, "one is away, of the other it is not the time");
+    let write = "INSERT INTO outbox (topic, payload, created_at, available_at) VALUES
+        ('due', '', now() - interval '1 hour', now() - interval '1 hour'), ('due', '', now(), now())";
+    world.database.execute(write).await;
+    assert!((3_600.0..7_200.0).contains(&age().await));
+}

@@ -1,5 +1,6 @@
-//! HTTPS by configuration, and what nginx says of every configuration.
+//! Configurations: HTTPS, what nginx says of each, and that those who fill the template themselves know what is in it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -64,4 +65,23 @@ fn nginx_accepts_every_configuration() {
         let output = gateway(dir.path(), 8080, ["127.0.0.1:1"; 3], wrong).arg("--check").output().unwrap();
         assert!(!output.status.success(), "{wrong:?}");
     }
+}
+
+#[test]
+fn every_placeholder_is_explained() {
+    let read = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../gateway").join(name);
+        std::fs::read_to_string(path).expect(name)
+    };
+    let names = |text: &str, before: &str| -> BTreeSet<String> {
+        let rest = text.split(before).skip(1);
+        rest.map(|rest| rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap_or("").to_owned())
+            .collect()
+    };
+    let used = names(&read("nginx.conf.template"), "${GATEWAY_");
+    let readme = read("README.md");
+    let (_, container) = readme.split_once("## In a container").expect("a chapter");
+    let explained = names(container, "`GATEWAY_");
+    let missing: Vec<_> = used.difference(&explained).collect();
+    assert!(missing.is_empty() && used.len() > 5, "{missing:?} of {used:?}");
 }

@@ -1,0 +1,83 @@
+//! What a process tells of the Postgres and the Redis it needs.
+
+mod demo;
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use http::Request;
+use platform::Watch;
+use platform::http::{App, Description, Readiness};
+use platform::settings::{DatabaseSettings, RedisSettings};
+use testkit::{TestDatabase, TestRedis};
+use tokio_util::sync::CancellationToken;
+
+/// What is measured once everybody was asked.
+async fn measured(database: &DatabaseSettings, redis: &RedisSettings) -> String {
+    let description = Description { service: "demo".into(), version: "1".into(), document: demo::DOCUMENT };
+    let app = App::new(description, demo::router(), &testkit::settings(&[]), Readiness::default());
+    let watch = Watch::new(database, redis, "test").expect("URLs");
+    watch.register(app.metrics());
+    let end = CancellationToken::new();
+    let asking = tokio::spawn({
+        let end = end.clone();
+        async move { watch.run(end).await }
+    });
+    let looked = async {
+        loop {
+            let request = Request::get("/metrics").body(Body::empty()).expect("a request");
+            let bytes = to_bytes(app.handle(request).await.into_body(), usize::MAX).await.expect("a body");
+            let text = String::from_utf8(bytes.to_vec()).expect("text");
+            if text.contains("\npostgres_up ") {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let text = tokio::time::timeout(Duration::from_secs(30), looked).await.expect("everybody was asked");
+    end.cancel();
+    asking.await.expect("it ends");
+    text
+}
+
+fn number(text: &str, name: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+#[tokio::test]
+async fn servers_that_answer_are_up_and_tell_how_they_are() {
+    let (database, redis) = (TestDatabase::new().await, TestRedis::new());
+    let text = measured(&database.settings(), &redis.settings()).await;
+    assert_eq!(number(&text, "postgres_up"), Some(1.0), "{text}");
+    for name in
+        ["postgres_probe_seconds", "postgres_connections", "postgres_connections_limit", "postgres_database_bytes"]
+    {
+        assert!(number(&text, name).is_some_and(|value| value > 0.0), "{name}: {text}");
+    }
+    for name in ["postgres_transaction_oldest_seconds", "postgres_deadlocks_total"] {
+        assert!(number(&text, name).is_some_and(|value| value >= 0.0), "{name}: {text}");
+    }
+    assert_eq!(number(&text, r#"redis_up{purpose="queue"}"#), Some(1.0), "{text}");
+    let used = number(&text, r#"redis_memory_used_bytes{purpose="queue"}"#);
+    assert!(used < number(&text, r#"redis_memory_limit_bytes{purpose="queue"}"#), "{text}");
+    assert!(!text.contains(r#"purpose="cache""#), "{text}");
+}
+
+#[tokio::test]
+async fn servers_that_do_not_answer_are_down() {
+    let redis = ["--redis-url", "redis://127.0.0.1:1", "--cache-redis-url", "redis://127.0.0.1:2"];
+    let database: DatabaseSettings = testkit::settings(&["--database-url", "postgresql://x@127.0.0.1:1/x"]);
+    let text = measured(&database, &testkit::settings(&redis)).await;
+    assert_eq!(number(&text, "postgres_up"), Some(0.0), "{text}");
+    assert_eq!(number(&text, "postgres_connections"), None, "what is not known is not told: {text}");
+    for purpose in ["queue", "cache"] {
+        assert_eq!(number(&text, &format!(r#"redis_up{{purpose="{purpose}"}}"#)), Some(0.0), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_without_redis_tells_nothing_of_one() {
+    let database: DatabaseSettings = testkit::settings(&["--database-url", "postgresql://x@127.0.0.1:1/x"]);
+    let text = measured(&database, &testkit::settings(&["--redis-url", ""])).await;
+    assert!(!text.contains("redis_"), "{text}");
+}

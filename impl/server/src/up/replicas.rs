@@ -1,0 +1,50 @@
+//! The processes of `up`: of each role as many as are wanted, and the gateway in front of them.
+
+use std::path::Path;
+
+use anyhow::Result;
+use backends::process::Signal;
+
+use super::environment::Env;
+use super::gateway::Gateway;
+use super::port::Probe;
+use super::supervised::{Plan, Supervised};
+use super::{UpArgs, monitoring};
+use crate::roles::Role;
+
+/// One process of a role.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    pub(crate) role: Role,
+    pub(crate) port: u16,
+    /// The role's, with a number from the second on.
+    name: String,
+}
+
+/// Every process of every role: the first on the port that was asked for, others wherever there is room.
+fn all(args: &UpArgs) -> Result<Vec<Replica>> {
+    let mut replicas = Vec::new();
+    for (role, port, _) in args.services() {
+        let count = if role == Role::Worker { args.workers } else { args.replicas };
+        replicas.push(Replica { role, port, name: role.name().to_owned() });
+        for number in 2..=count {
+            let name = format!("{}-{number}", role.name());
+            replicas.push(Replica { role, port: backends::free_port()?, name });
+        }
+    }
+    Ok(replicas)
+}
+
+/// Starts the gateway, which is the first to stop, and all replicas.
+pub(crate) fn start(args: &UpArgs, gateway: Option<&Gateway>, env: &Env, logs: &Path) -> Result<Vec<Supervised>> {
+    let replicas = all(args)?;
+    let mut plans: Vec<Plan> = gateway.map(|gateway| gateway.plan(args, &replicas)).into_iter().collect();
+    plans.extend(monitoring::plan(args, &replicas));
+    plans.extend(replicas.into_iter().map(|Replica { role, port, name }| {
+        let mut env = env.clone();
+        env.insert("PORT", port.to_string());
+        let (ready, farewell) = (Probe("/health/ready", b" 200"), Signal::SIGTERM);
+        Plan { name, role: role.name(), bind: args.bind, port, ready, farewell, env }
+    }));
+    plans.into_iter().map(|plan| Supervised::start(plan, logs)).collect()
+}
