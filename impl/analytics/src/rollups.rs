@@ -77,7 +77,7 @@ pub(crate) async fn forget_day(database: &Database, day: NaiveDate) -> Result<()
          SELECT 10080, date_bin('7 days', start, 'epoch'), -views, paths, ARRAY(SELECT -n FROM unnest(counts) n) \
          FROM view_rollups WHERE minutes = 1440 AND start = $1::timestamp AT TIME ZONE 'UTC'";
     const COUNTS: &str = "DELETE FROM view_rollups WHERE start >= $1::timestamp AT TIME ZONE 'UTC' \
-         AND start < ($1 + 1)::timestamp AT TIME ZONE 'UTC' AND minutes IN (1, 15, 60, 240, 1440)";
+         AND start < ($1 + 1)::timestamp AT TIME ZONE 'UTC' AND minutes IN (1, 5, 15, 60, 240, 1440)";
     database
         .write(move |mut tx| async move {
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await?;

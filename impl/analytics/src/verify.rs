@@ -33,7 +33,7 @@ pub const CHECKS: &[Check] = &[
                     sum(m.views) AS views
              FROM (SELECT date_bin('1 minute', created_at, 'epoch') AS start, path_id, count(*) AS views FROM page_views
                    WHERE bot IS NULL GROUP BY 1, 2) m
-             CROSS JOIN (VALUES (1), (15), (60), (240), (1440), (10080)) AS w (minutes)
+             CROSS JOIN (VALUES (1), (5), (15), (60), (240), (1440), (10080)) AS w (minutes)
              GROUP BY 1, 2, 3
          ) r USING (minutes, start, path_id)
          WHERE c.views IS DISTINCT FROM r.views",

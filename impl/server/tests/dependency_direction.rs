@@ -17,6 +17,7 @@ fn allowed(path: &str) -> Option<BTreeSet<String>> {
         // For tests and benchmarks only: nothing that is shipped needs these.
         ("impl", "testkit") | ("", "bench") => &[
             "analytics",
+            "analytics-api",
             "backends",
             "contract",
             "kitchen-sink-api",

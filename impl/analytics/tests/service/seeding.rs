@@ -40,7 +40,7 @@ async fn more_paths_than_rows_are_no_trouble() {
     let world = World::new().await;
     let answer = world.nobody.post_empty(&format!("{SEED}?rows=1&unique_paths=10000")).await.expect(200);
     assert_eq!(answer, json!({"inserted": 1}));
-    assert_eq!(world.verify().await, 6);
+    assert_eq!(world.verify().await, 7);
     let answer = world.nobody.post_empty(&format!("{SEED}?rows=3&unique_paths=1")).await.expect(200);
     assert_eq!(answer, json!({"inserted": 3}));
     world.nobody.post_empty(&format!("{SEED}?rows=1000001")).await.expect_invalid("#/rows");
