@@ -48,7 +48,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[
-        contract::RateLimit { class: "login", amount: 10, window_seconds: 60, by: contract::CountedBy::Account },
+        contract::RateLimit { class: "login", amount: 20, window_seconds: 60, by: contract::CountedBy::Account },
         contract::RateLimit {
             class: "login-address",
             amount: 600,
