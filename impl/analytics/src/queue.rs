@@ -19,7 +19,7 @@ use crate::TopPaths;
 use crate::read_cache::ReadCache;
 use crate::storage::{self, Known, Stored, View};
 
-/// Rows of a batch. The more there are, the fewer counts each row has to raise; more would make others wait too long.
+/// Rows of a batch. The more there are, the fewer blocks of counts there are for each; more would make others wait too long.
 const BATCH: usize = 4_000;
 /// Rows and bytes that may wait; beyond either, requests are refused at once.
 const MOST_ROWS: usize = 20_000;
@@ -65,7 +65,9 @@ impl Load {
     }
 
     fn batches(&self) -> &Histogram {
-        self.batches.get_or_init(|| Histogram::new([1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0]))
+        self.batches.get_or_init(|| {
+            Histogram::new([1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_000.0, 4_000.0])
+        })
     }
 
     fn enter(&self, rows: usize, bytes: usize) -> bool {

@@ -41,7 +41,7 @@ pub(crate) async fn keep_merged(database: Database, shutdown: CancellationToken)
 /// Those of the database; what was merged before stays merged.
 pub(crate) async fn merge(database: &Database, many: i64) -> Result<()> {
     loop {
-        let merged = database.write_once(move |mut tx| async move { merge_some(&mut tx, many).await }).await?;
+        let merged = database.write(move |mut tx| async move { merge_some(&mut tx, many).await }).await?;
         if merged < SPANS.unsigned_abs() {
             return Ok(());
         }

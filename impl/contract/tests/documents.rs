@@ -11,6 +11,7 @@ fn documents() -> Vec<(String, Value)> {
     let generated = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../generated");
     let crates = fs::read_dir(generated).expect("generated crates").map(|entry| entry.expect("an entry").path());
     let documents: Vec<_> = crates
+        .filter(|path| path.display().to_string().ends_with("-api"))
         .map(|path| {
             let text = fs::read_to_string(path.join("openapi.json")).expect("a document");
             (path.display().to_string(), serde_json::from_str(&text).expect("JSON"))
