@@ -19,6 +19,12 @@ CREATE INDEX view_rollups_unmerged_idx ON view_rollups (minutes, start) WHERE NO
 -- Not compressed: that took longer than everything else about counting, for whoever stores and for whoever reads.
 ALTER TABLE view_rollups ALTER paths SET STORAGE EXTERNAL, ALTER counts SET STORAGE EXTERNAL;
 
+-- What is merged leaves rows behind that are as many as those that come in, however large the table is.
+ALTER TABLE view_rollups SET (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+    toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 20000
+);
+
 -- Adds views of paths, each given with its minute, to the counts of every width. Negative views are taken away. What is stored at
 -- once is nearly always of one minute, and then the block of each width has the same paths and counts, which are put together once.
 CREATE FUNCTION add_to_rollups(moments timestamptz[], viewed bigint[], amounts bigint[]) RETURNS void
