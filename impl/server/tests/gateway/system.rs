@@ -38,6 +38,10 @@ impl Process {
         }
     }
 
+    fn ended(&mut self) -> bool {
+        self.0.as_mut().is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
+    }
+
     fn stop(&mut self) {
         if let Some(mut child) = self.0.take() {
             let steps = [(Signal::SIGQUIT, Duration::from_secs(15)), (Signal::SIGTERM, Duration::from_secs(5))];
@@ -65,6 +69,15 @@ impl Stores {
 
     /// One process with every role, ready.
     pub async fn services(&self) -> Services {
+        loop {
+            if let Some(services) = self.services_on_free_ports().await {
+                return services;
+            }
+        }
+    }
+
+    /// Nothing if somebody else was faster to take one of the ports.
+    async fn services_on_free_ports(&self) -> Option<Services> {
         let ports = [(); 4].map(|()| backends::free_port().expect("a port is free"));
         let log = logs().join(format!("services-{}.log", ports[0]));
         let mut command = server();
@@ -82,11 +95,13 @@ impl Stores {
             ("ARGON2_MEMORY_KIB", "64"),
             ("ARGON2_ITERATIONS", "1"),
         ]);
-        let process = Process::spawn(&mut command, &log);
+        let mut process = Process::spawn(&mut command, &log);
         for port in ports {
-            answers(&format!("http://127.0.0.1:{port}/health/ready"), &log).await;
+            if !answers(&format!("http://127.0.0.1:{port}/health/ready"), &log, &mut process).await {
+                return None;
+            }
         }
-        Services { process, ports, log }
+        Some(Services { process, ports, log })
     }
 }
 
@@ -123,15 +138,24 @@ impl Gateway {
 
     /// In front of these addresses of tasks, shop and analytics.
     pub async fn start(upstreams: [&str; 3], settings: &[&str]) -> Self {
+        loop {
+            if let Some(gateway) = Self::on_free_port(upstreams, settings).await {
+                return gateway;
+            }
+        }
+    }
+
+    /// Nothing if somebody else was faster to take the port.
+    async fn on_free_port(upstreams: [&str; 3], settings: &[&str]) -> Option<Self> {
         let port = backends::free_port().expect("a port is free");
         let (dir, log) = (TempDir::new().expect("a folder"), logs().join(format!("gateway-{port}.log")));
         let mut command = gateway(dir.path(), port, upstreams, settings);
-        let process = Process::spawn(&mut command, &log);
+        let mut process = Process::spawn(&mut command, &log);
         let scheme = if settings.contains(&"--tls-key") { "https" } else { "http" };
-        if scheme == "http" {
-            answers(&format!("http://127.0.0.1:{port}/health"), &log).await;
+        if scheme == "http" && !answers(&format!("http://127.0.0.1:{port}/health"), &log, &mut process).await {
+            return None;
         }
-        Self { process, address: ([127, 0, 0, 1], port).into(), log, _dir: dir }
+        Some(Self { process, address: ([127, 0, 0, 1], port).into(), log, _dir: dir })
     }
 
     pub fn url(&self) -> String {
@@ -177,12 +201,17 @@ fn logs() -> PathBuf {
     dir
 }
 
-/// Waits until somebody answers 200 there.
-async fn answers(url: &str, log: &Path) {
+/// Waits until somebody answers 200 there; whether it does, which it does not when the port was taken by somebody else.
+async fn answers(url: &str, log: &Path, process: &mut Process) -> bool {
     let (http, deadline) = (Client::new(), Instant::now() + START);
     while !http.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
         let said = || fs::read_to_string(log).unwrap_or_default();
+        if process.ended() {
+            assert!(said().contains("ddress already in use"), "{url} has ended:\n{}", said());
+            return false;
+        }
         assert!(Instant::now() < deadline, "{url} does not answer:\n{}", said());
         sleep(Duration::from_millis(20)).await;
     }
+    true
 }
