@@ -1,7 +1,6 @@
 //! Analytics as the server runs it, but page views that come are acknowledged and forgotten, and a ranking is always the same:
 //! routing, identity, limits, logs, decoding and encoding without storage. Settings are the server's own.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -9,13 +8,13 @@ use analytics_api::apis::ingest::{Ingest, RecordPageViewResponse, RecordPageView
 use analytics_api::apis::{analytics as queries, login, seeding, users};
 use analytics_api::models::{BatchReceipt, PageView, PageViewCreate, PathCount};
 use chrono::{SubsecRound, Utc};
-use clap::Parser;
 use contract::Rows;
-use platform::http::{self, App, Description, Readiness};
 use platform::identity::{Accounts, Principal};
-use platform::settings::Settings;
-use platform::{Database, Error, Result, telemetry};
+use platform::{Error, Result};
 use uuid::Uuid;
+
+#[path = "../from_memory.rs"]
+mod from_memory;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -76,28 +75,10 @@ impl login::Login for FromMemory {}
 impl seeding::Seeding for FromMemory {}
 impl users::Users for FromMemory {}
 
-#[derive(Parser)]
-struct Arguments {
-    /// Port to listen on
-    #[arg(long, env = "PORT")]
-    port: u16,
-    #[command(flatten)]
-    settings: Settings,
-}
-
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let Arguments { port, settings } = Arguments::parse();
-    telemetry::start(&settings.app, &settings.log)?;
-    let shutdown = http::shutdown_signal()?;
-    let database = Database::new(&settings.database, "from-memory")?;
-    let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, "from-memory")?;
-    let service = FromMemory { accounts, last_view: AtomicI64::new(100_000) };
-    let needs = Readiness { database: Some(database), cache: None };
-    let (name, version) = ("analytics".to_owned(), "0".to_owned());
-    let description = Description { service: name, version, document: analytics::DOCUMENT };
-    let app = App::new(description, analytics::router(Arc::new(service)), &settings.http, needs);
-    let listener = http::listen(SocketAddr::new(settings.http.bind_address, port))?;
-    http::serve(vec![(listener, app)], &settings.http, shutdown).await;
-    Ok(())
+    from_memory::serve("analytics", analytics::DOCUMENT, async |_, _, accounts| {
+        Ok(analytics::router(Arc::new(FromMemory { accounts, last_view: AtomicI64::new(100_000) })))
+    })
+    .await
 }

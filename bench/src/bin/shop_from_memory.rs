@@ -2,20 +2,19 @@
 //! fingerprints and encoding without storage. Products are read once. Settings are the server's own.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{SubsecRound, Utc};
-use clap::Parser;
 use contract::{Answer, Once, Operation, Problem, Quota};
-use platform::http::{self, App, Description, Readiness};
 use platform::identity::{Accounts, Principal};
-use platform::settings::Settings;
-use platform::{Cache, Database, Error, Result, telemetry};
+use platform::{Database, Error, Result};
 use shop_api::apis::orders::{CreateOrderParams, CreateOrderResponse};
 use shop_api::apis::{login, operations, orders, products, users};
 use shop_api::models;
+
+#[path = "../from_memory.rs"]
+mod from_memory;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -108,31 +107,13 @@ impl operations::Operations for FromMemory {}
 impl products::Products for FromMemory {}
 impl users::Users for FromMemory {}
 
-#[derive(Parser)]
-struct Arguments {
-    /// Port to listen on
-    #[arg(long, env = "PORT")]
-    port: u16,
-    #[command(flatten)]
-    settings: Settings,
-}
-
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let Arguments { port, settings } = Arguments::parse();
-    telemetry::start(&settings.app, &settings.log)?;
-    let shutdown = http::shutdown_signal()?;
-    let database = Database::new(&settings.database, "from-memory")?;
-    let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, "from-memory")?;
-    let products = products(&database).await?;
-    let service = FromMemory { accounts, products, last_order: AtomicI64::new(100_000) };
-    let needs = Readiness { database: Some(database), cache: Cache::new(&settings.redis, "from-memory:")? };
-    let (name, version) = ("shop".to_owned(), "0".to_owned());
-    let description = Description { service: name, version, document: shop::DOCUMENT };
-    let app = App::new(description, shop::router(Arc::new(service)), &settings.http, needs);
-    let listener = http::listen(SocketAddr::new(settings.http.bind_address, port))?;
-    http::serve(vec![(listener, app)], &settings.http, shutdown).await;
-    Ok(())
+    from_memory::serve("shop", shop::DOCUMENT, async |_, database, accounts| {
+        let products = products(&database).await?;
+        Ok(shop::router(Arc::new(FromMemory { accounts, products, last_order: AtomicI64::new(100_000) })))
+    })
+    .await
 }
 
 async fn products(database: &Database) -> Result<HashMap<i64, Product>> {

@@ -2,17 +2,16 @@
 //! memory: routing, identity, limits, logs, decoding and encoding without storage. Settings are the server's own.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 
-use clap::Parser;
-use platform::http::{self, App, Description, Readiness};
-use platform::identity::{Accounts, Principal};
-use platform::settings::Settings;
-use platform::{Cache, Database, Error, Limiter, Result, telemetry};
+use platform::identity::Principal;
+use platform::{Error, Limiter, Result};
 use tasks::TasksService;
 use tasks_api::apis::{login, projects, tasks as api, users};
 use tasks_api::models;
+
+#[path = "../from_memory.rs"]
+mod from_memory;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -113,30 +112,12 @@ impl users::Users for FromMemory {
     }
 }
 
-#[derive(Parser)]
-struct Arguments {
-    /// Port to listen on
-    #[arg(long, env = "PORT")]
-    port: u16,
-    #[command(flatten)]
-    settings: Settings,
-}
-
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let Arguments { port, settings } = Arguments::parse();
-    telemetry::start(&settings.app, &settings.log)?;
-    let shutdown = http::shutdown_signal()?;
-    let database = Database::new(&settings.database, "from-memory")?;
-    let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, "from-memory")?;
-    let limiter = Limiter::new(&settings.http, &settings.redis, &settings.auth)?;
-    let service = TasksService::new(database.clone(), accounts, limiter);
-    let service = FromMemory { service, tasks: RwLock::default(), list: RwLock::default() };
-    let needs = Readiness { database: Some(database), cache: Cache::new(&settings.redis, "from-memory:")? };
-    let (name, version) = ("tasks".to_owned(), "0".to_owned());
-    let description = Description { service: name, version, document: tasks::DOCUMENT };
-    let app = App::new(description, tasks::router(Arc::new(service)), &settings.http, needs);
-    let listener = http::listen(SocketAddr::new(settings.http.bind_address, port))?;
-    http::serve(vec![(listener, app)], &settings.http, shutdown).await;
-    Ok(())
+    from_memory::serve("tasks", tasks::DOCUMENT, async |settings, database, accounts| {
+        let limiter = Limiter::new(&settings.http, &settings.redis, &settings.auth).map_err(Error::internal)?;
+        let service = TasksService::new(database, accounts, limiter);
+        Ok(tasks::router(Arc::new(FromMemory { service, tasks: RwLock::default(), list: RwLock::default() })))
+    })
+    .await
 }

@@ -173,10 +173,13 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
         let environment = settings.app.environment;
         let views_cache = Cache::new(&settings.redis.for_cache(), "analytics:")?;
-        let limiter = limiter(settings)?;
-        let views = own.analytics.map(|own| {
-            AnalyticsService::new(database.clone(), accounts.clone(), limiter, views_cache.clone(), own, environment)
-        });
+        let views = match own.analytics {
+            Some(own) => {
+                let (accounts, limiter) = (accounts.clone(), limiter(settings)?);
+                Some(AnalyticsService::new(database.clone(), accounts, limiter, views_cache.clone(), own, environment))
+            }
+            None => None,
+        };
         let watch = Watch::new(&settings.database, &settings.redis, process)?;
         let services = roles
             .iter()
