@@ -45,7 +45,7 @@ piece_tests() {
 }
 piece_contract() { cargo build --locked -p server && openapi/contract-tests/run "$@"; }
 piece_monitoring() { cargo build --locked -p server && monitoring/tests/run; }
-piece_compose() { cargo build --locked -p server && compose-tests/run; }
+piece_compose() { cargo build --locked -p server && gateway/compose-tests/run; }
 piece_browser() { cargo build --locked -p server && openapi/browser-tests/run; }
 piece_sdk() { cargo build --locked -p server && ./codegen.sh sdk && openapi/client-tests/run; }
 

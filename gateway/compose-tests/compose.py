@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SERVER, NGINX, COMPOSE, HADOLINT = (os.environ[name] for name in ("SERVER", "NGINX_PROGRAM", "COMPOSE", "HADOLINT"))
 ROLES = ("tasks", "shop", "analytics", "worker")
 # Of the reference, and where it published them.
