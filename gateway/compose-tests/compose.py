@@ -267,11 +267,13 @@ def nginx_takes(environment, certificate=None):
     """Whether the gateway's configuration, made as its container makes it, is one."""
     with tempfile.TemporaryDirectory() as folder:
         text = inside("gateway", "/etc/nginx/templates/nginx.conf.template").read_text()
-        # Only this test's own folder is there to be written to.
-        for name, value in {**environment, "GATEWAY_TEMP": folder}.items():
+        # Only this test's own folder is there to be written to, and this nginx has the image's module built in.
+        equal(environment["GATEWAY_MODULES"], "load_module modules/ngx_http_js_module.so;")
+        for name, value in {**environment, "GATEWAY_TEMP": folder, "GATEWAY_MODULES": ""}.items():
             text = text.replace(f"${{{name}}}", value)
         Path(folder, "nginx.conf").write_text(text.replace("/tls/", f"{certificate}/"))
         Path(folder, "problems.conf").symlink_to(inside("gateway", "/etc/nginx/problems.conf"))
+        Path(folder, "kept-answers.js").symlink_to(inside("gateway", "/etc/nginx/kept-answers.js"))
         Path(folder, "generated").symlink_to(inside("gateway", "/etc/nginx/generated"))
         done = run(NGINX, "-t", "-e", "stderr", "-p", f"{folder}/", "-c", f"{folder}/nginx.conf")
         assert done.returncode == 0, done.stderr

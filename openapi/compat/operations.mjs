@@ -77,6 +77,8 @@ class Operation {
     // Load may have to be refused at any time; 429 and 504 are declared everywhere.
     policy('x-rate-limit', () => false, rates);
     policy('x-deadline-ms', () => false);
+    // How old an answer may be is said in words.
+    policy('x-gateway-cache', () => false, (value) => (value ? `${value.milliseconds} ms` : 'none'));
   }
 
   parameters(was, is) {

@@ -1,7 +1,8 @@
 // From the bundled documents to the part of the gateway's configuration that they decide: which paths and methods there
 // are, and each operation's limits. gateway/nginx.conf.template includes what this writes.
 //
-//   node gateway.mjs GENERATED INTO     reads GENERATED/NAME-api/openapi.json, writes routes.conf, operations.conf, index.html
+//   node gateway.mjs GENERATED INTO     reads GENERATED/NAME-api/openapi.json, writes routes.conf, operations.conf, kept-answers.conf and
+//                                       index.html
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
@@ -44,6 +45,7 @@ function declared(document, prefix, path, method, item) {
     // nginx makes the tag of what it compresses a weak one, which If-Match does not accept.
     verbatim: METHODS.some((other) => item[other] && parameters(item[other]).some((one) => one.name === 'If-Match')),
     limits: limits.map((limit) => zone(prefix, limit)),
+    kept: operation['x-gateway-cache'],
   };
 }
 
@@ -77,6 +79,8 @@ function service([prefix, name]) {
   const document = JSON.parse(readFileSync(`${generated}/${name}-api/openapi.json`, 'utf8'));
   const routes = Object.entries(document.paths).flatMap(([path, item]) =>
     METHODS.filter((method) => method in item).map((method) => declared(document, prefix, path, method, item)));
+  const ends = new Set(routes.flatMap((route) => route.kept?.until ?? []));
+  for (const route of routes) route.ends = ends.has(route.name.split('/')[1]);
   return { prefix, name, title: document.info.title, about: document.info.description.split(/(?<=\.)\s/)[0], routes: [...furniture(prefix), ...routes] };
 }
 
@@ -151,6 +155,9 @@ function location(prefix, name, route) {
     lines.push(`proxy_read_timeout ${seconds(route.timeout)};`, `proxy_next_upstream_timeout ${seconds(route.timeout)};`);
   }
   if (route.verbatim) lines.push('gzip off;');
+  // Lines of js_ are left out where nginx cannot run them: gateway/kept-answers.js.
+  if (route.kept) lines.push(`set $kept_for ${route.kept.milliseconds};`, 'js_body_filter kept_answers.keep buffer_type=buffer;');
+  if (route.ends) lines.push('js_header_filter kept_answers.changed;');
   if (route.limits.length) {
     // One level's limits replace those of the level above, so the one for everything is repeated.
     lines.push('limit_req zone=everything burst=2000 nodelay;');
@@ -178,6 +185,23 @@ function operations(services, policy) {
     add_header X-Request-Id $id always;
 }
 ${blocks.join('\n')}`;
+}
+
+// Where answers that may be given again are looked for: by the plain spellings of a path, all others take the long way.
+function keptAnswers(services) {
+  const blocks = services.flatMap(({ prefix, routes: all }) => all.filter((route) => route.kept).flatMap(({ name, path }) =>
+    ['', '/'].map((slash) => `location = /${prefix}${path}${slash} {
+    set $prefix /${prefix};
+    set $kept_operation ${name};
+    default_type application/json;
+    add_header X-Request-Id $id;
+    add_header X-Content-Type-Options nosniff;
+    add_header Content-Security-Policy "default-src 'none'; frame-ancestors 'none'";
+    add_header Cache-Control no-store;
+    js_content kept_answers.give;
+}
+`)));
+  return `${NOTICE}${blocks.join('')}`;
 }
 
 const STYLE = `
@@ -226,4 +250,5 @@ rmSync(into, { recursive: true, force: true });
 mkdirSync(into, { recursive: true });
 writeFileSync(`${into}/routes.conf`, routes(services));
 writeFileSync(`${into}/operations.conf`, operations(services, policy));
+writeFileSync(`${into}/kept-answers.conf`, keptAnswers(services));
 writeFileSync(`${into}/index.html`, page(services));

@@ -31,6 +31,21 @@ function bodyLimit(value, operation) {
   return operation.requestBody ? integer(1, 16777216)(value) : 'belongs to an operation with a body';
 }
 
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
+
+// An answer that the gateway may give again to whoever asks the same, until another operation's answer tells of a change.
+function gatewayCache(value, operation, ctx, root) {
+  const [, path, method] = ctx.location.pointer.match(/^#\/paths\/([^/]+)\/(\w+)$/) ?? [];
+  const all = Object.values(root.paths).flatMap((item) => METHODS.flatMap((one) => item[one]?.operationId ?? []));
+  if (method !== 'get' || path.includes('{')) return 'belongs to GET of a path without parameters';
+  if (operation.security?.length !== 0 || operation['x-rate-limit']) return 'belongs to an operation for everybody, and without a limit';
+  if (String(Object.keys(value).sort()) !== 'milliseconds,until') return 'has exactly milliseconds, until';
+  if (integer(1, 1000)(value.milliseconds)) return 'has `milliseconds` from 1 to 1000';
+  const others = all.filter((name) => name !== operation.operationId);
+  const fits = Array.isArray(value.until) && value.until.length && value.until.every((name) => others.includes(name));
+  return fits ? undefined : 'holds `until` other operations of this document';
+}
+
 function rowErrors(value, operation, ctx) {
   const body = operation.requestBody && ctx.resolve(operation.requestBody).node;
   const types = Object.values(body?.content ?? {}).map((media) => media.schema?.type);
@@ -68,6 +83,7 @@ const KNOWN = {
     'x-body-limit': bodyLimit,
     // The gateway gives up after 15 s.
     'x-deadline-ms': integer(1, 14999),
+    'x-gateway-cache': gatewayCache,
     'x-idempotency': oneOf('required', 'optional'),
     'x-optional-auth': optionalAuth,
     'x-rate-limit': rateLimits,
@@ -79,13 +95,22 @@ const KNOWN = {
 // Keys of these are names, not keywords.
 const NAMES = ['SchemaProperties', 'NamedSchemas'];
 
-function checkExtensions(node, ctx) {
+function checkExtensions(node, ctx, root) {
   if (typeof node !== 'object' || node === null || Array.isArray(node) || NAMES.includes(ctx.type.name)) return;
   for (const key of Object.keys(node).filter((name) => name.startsWith('x-'))) {
     const check = KNOWN[ctx.type.name]?.[key];
-    const fault = check ? check(node[key], node, ctx) : `is not an extension that anything enforces on a ${ctx.type.name}`;
+    const fault = check ? check(node[key], node, ctx, root) : `is not an extension that anything enforces on a ${ctx.type.name}`;
     if (fault) ctx.report({ message: `\`${key}\` ${fault}.`, location: ctx.location.child([key]).key() });
   }
 }
 
-module.exports = { 'known-extensions': () => ({ any: { enter: checkExtensions } }) };
+function knownExtensions() {
+  let root;
+  const enter = (node, ctx) => {
+    if (ctx.type.name === 'Root') root = node;
+    checkExtensions(node, ctx, root);
+  };
+  return { any: { enter } };
+}
+
+module.exports = { 'known-extensions': knownExtensions };

@@ -30,6 +30,7 @@ module.exports = () => structuredClone({
         operationId: 'list_things',
         tags: ['things'],
         security: [],
+        'x-gateway-cache': { milliseconds: 1000, until: ['create_thing', 'add_rows'] },
         parameters: [
           { name: 'colors', in: 'query', explode: true, schema: { type: 'array', maxItems: 2, items: ref('schemas', 'Color') } },
           { name: 'X-Flag', in: 'header', schema: { type: 'boolean' } },

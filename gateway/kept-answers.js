@@ -1,0 +1,46 @@
+// Answers that are given again for a while (x-gateway-cache in the documents), in memory that nginx's processes share.
+//
+// An answer is kept under the number of changes that were answered before it was asked for. Whoever changes something
+// through this gateway raises that number before he hears of it, and so nobody who knows of a change gets an answer from
+// before. What changes past this gateway is seen when an answer's time is over.
+
+// Larger ones are asked for each time.
+const LARGEST = 65536;
+
+let collected;
+
+/** Gives a kept answer; without one the request goes its ordinary way, as every request does that is not plain. */
+function give(r) {
+    const variables = r.variables, question = variables.kept_question;
+    if (question) {
+        const key = `${ngx.shared.changes.get(variables.prefix) || 0} ${question}`;
+        const kept = ngx.shared.answers.get(key);
+        if (kept !== undefined) {
+            r.return(200, kept);
+            return;
+        }
+        variables.kept_key = key;
+    }
+    variables.kept_operation = '';
+    r.internalRedirect('/');
+}
+
+/** Keeps an answer that passes, if it was looked for before it was asked for, and all of it came. */
+function keep(r, data, flags) {
+    r.sendBuffer(data, flags);
+    const variables = r.variables, key = variables.kept_key, length = Number(variables.upstream_http_content_length);
+    if (!key || r.status !== 200 || !(length <= LARGEST)) return;
+    // nginx goes on to use the memory.
+    if (collected === undefined) collected = [];
+    if (data.length) collected.push(Buffer.from(data));
+    if (!flags.last) return;
+    const answer = Buffer.concat(collected);
+    if (answer.length === length) ngx.shared.answers.set(key, answer.toString(), Number(variables.kept_for));
+}
+
+/** To be called before a client is told of a change. */
+function changed(r) {
+    ngx.shared.changes.incr(r.variables.prefix, 1, 0);
+}
+
+export default {give, keep, changed};

@@ -1,0 +1,223 @@
+//! Answers that the gateway gives again: the same as the service's, and never from before what somebody knows of.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use backends::{Nginx, Source};
+use futures_util::future::join_all;
+use http::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{Answer, Client};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::system::{Gateway, Stores};
+
+const RANKING: &str = "/p3/api/p3/analytics/top-paths/optimized";
+const VIEWS: &str = "/p3/api/p3/page-views";
+
+/// How often the only path there is was viewed.
+async fn count(client: &Client, question: &str) -> i64 {
+    client.get(question).await.expect(200)[0]["count"].as_i64().unwrap_or(0)
+}
+
+async fn view(client: &Client, path: &str) {
+    client.post(path, &json!({"path": "/viewed", "user_id": 1})).await.expect(201);
+}
+
+/// Who was asked for a ranking, of what a gateway's log tells: nobody for an answer that was kept.
+fn asked(log: &[Value], route: &str) -> Vec<bool> {
+    log.iter().filter(|line| line["route"] == route).map(|line| line["upstream"] != "").collect()
+}
+
+/// Headers that are the same for every answer to one question.
+fn headers(answer: &Answer) -> Vec<(String, String)> {
+    let constant = |name: &&http::HeaderName| !["date", "x-request-id"].contains(&name.as_str());
+    let mut all: Vec<_> = answer.headers.keys().filter(constant).map(ToString::to_string).collect();
+    all.sort();
+    all.into_iter().map(|name| (name.clone(), answer.header(&name).to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_answer_is_the_one_the_service_gave() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &[]).await;
+    let client = gateway.client();
+    for path in ["/\u{fc}\u{20ac}\u{1f600}", "/\"quoted\"\\", "/ "] {
+        client.post(VIEWS, &json!({"path": path})).await.expect(201);
+    }
+    client.post("/p3/api/p3/analytics/seed?rows=2000&unique_paths=400", &json!(null)).await;
+    for question in ["?limit=5", "?limit=100", "/", ""] {
+        let question = format!("{RANKING}{question}");
+        let all: Vec<_> = join_all((0..20).map(|_| client.get(&question))).await;
+        for answer in &all {
+            assert_eq!(answer.status, 200);
+            assert_eq!((&answer.json, headers(answer)), (&all[0].json, headers(&all[0])), "{question}");
+        }
+        let again = client.get(&question).await;
+        assert_eq!((&again.json, headers(&again)), (&all[0].json, headers(&all[0])), "{question}");
+        let named = client.request(Method::GET, &question).header("x-request-id", "mine");
+        assert_eq!(client.send(named).await.header("x-request-id"), "mine");
+    }
+    let log = gateway.stop();
+    let asked = asked(&log, "p3/get_top_paths");
+    assert_eq!(asked.len(), 4 * 22);
+    assert!(asked.iter().any(|asked| !asked), "none was kept");
+    let methods: Vec<_> = log.iter().map(|line| &line["method"]).collect();
+    assert!(methods.iter().all(|method| *method == "GET" || *method == "POST"), "{methods:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_is_in_the_next_answer() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &["--workers", "3"]).await;
+    // Others ask all the time, so that there always is something kept.
+    let (mut others, end) = (JoinSet::new(), CancellationToken::new());
+    for _ in 0..4 {
+        let (client, end) = (gateway.client(), end.clone());
+        others.spawn(async move {
+            let mut last = 0;
+            while !end.is_cancelled() {
+                last = count(&client, RANKING).await;
+            }
+            last
+        });
+    }
+    let client = gateway.client();
+    for n in 1..=100 {
+        if n % 2 == 0 {
+            view(&client, VIEWS).await;
+        } else {
+            client.post("/p3/api/p3/page-views/batch", &json!([{"path": "/viewed", "user_id": 1}])).await.expect(201);
+        }
+        assert_eq!(count(&client, RANKING).await, n);
+    }
+    client.post("/p3/api/p3/analytics/seed?rows=5000&unique_paths=1", &json!(null)).await.expect(200);
+    assert_eq!(count(&client, RANKING).await, 5_000);
+    let admin = client.login("/p3/api/p3/auth/login/access-token", "admin@example.com", "admin").await;
+    admin.delete("/p3/api/p3/users/1/page-views").await.expect(200);
+    let paths = client.get(RANKING).await.expect(200);
+    assert_eq!(paths.as_array().map(Vec::len), Some(1), "{paths}");
+    end.cancel();
+    while let Some(last) = others.join_next().await {
+        assert_eq!(last.expect("it asked"), 5_000);
+    }
+    let asked = asked(&gateway.stop(), "p3/get_top_paths");
+    let kept = asked.iter().filter(|asked| !**asked).count();
+    assert!(kept > 0, "none of {} was kept", asked.len());
+}
+
+/// By another gateway, say, or straight to the service.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_elsewhere_is_seen_within_a_second() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &[]).await;
+    let client = gateway.client();
+    let direct = Client::new(format!("http://127.0.0.1:{}", services.ports[2]));
+    for n in 1..=8 {
+        // Something is kept.
+        assert_eq!(count(&client, RANKING).await, n - 1);
+        view(&direct, "/api/p3/page-views").await;
+        let acknowledged = Instant::now();
+        loop {
+            let late = acknowledged.elapsed() >= Duration::from_secs(1);
+            let found = count(&client, RANKING).await;
+            assert!(found == n || (found == n - 1 && !late), "{found} views of {n}, late: {late}");
+            if late {
+                break;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // Who has seen the newer number gets no older one.
+    for n in 9..=20 {
+        assert_eq!(count(&client, RANKING).await, n - 1);
+        view(&direct, "/api/p3/page-views").await;
+        assert_eq!(count(&client, &RANKING.replace("optimized", "slow")).await, n);
+        assert_eq!(count(&client, RANKING).await, n);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_plain_questions_are_answered_by_the_gateway() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &[]).await;
+    let client = gateway.client();
+    view(&client, VIEWS).await;
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (method, header, value) in [
+        (Method::GET, "origin", "http://localhost:3000"),
+        (Method::GET, "traceparent", traceparent),
+        (Method::GET, "content-length", "0"),
+        (Method::HEAD, "accept", "*/*"),
+        (Method::POST, "accept", "*/*"),
+        (Method::GET, "accept", "*/*"),
+    ] {
+        let plain = method == Method::GET && header == "accept";
+        for n in 0..3 {
+            let id = format!("{method}-{header}-{n}");
+            let request = client.request(method.clone(), RANKING).header(header, value).header("x-request-id", &id);
+            let status = client.send(request).await.status;
+            assert_eq!(status.as_u16(), if method == Method::POST { 405 } else { 200 }, "{id}");
+            // The first plain one has been asked for before: each of these is of one question.
+            assert_eq!(services.saw(&id), method != Method::POST && (!plain || n == 0), "{id}");
+        }
+    }
+    for (path, status) in [("?limit=101", 422), ("/more", 404), ("%2Fmore", 404), ("/../optimized", 404)] {
+        for _ in 0..3 {
+            // A client of HTTP would tidy the path up.
+            let answer = raw(&gateway, &format!("{RANKING}{path}")).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+        }
+    }
+    let encoded = raw(&gateway, &RANKING.replace("optimized", "optimi%7Aed")).await;
+    assert!(encoded.starts_with("HTTP/1.1 404 "), "{encoded}");
+}
+
+/// What somebody is answered who asks for exactly this.
+async fn raw(gateway: &Gateway, target: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut socket = tokio::net::TcpStream::connect(gateway.address).await.expect("it listens");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.expect("it takes the request");
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.expect("an answer");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// As many distributions have it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_nginx_without_scripts_asks_for_every_answer() {
+    let wheels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py");
+    let nginx = match std::env::var_os("GATEWAY_NGINX") {
+        Some(program) => program.into(),
+        None => Nginx::find(Source::Auto, &wheels, |_| {}).expect("an nginx").program,
+    };
+    let dir = TempDir::new().expect("a folder");
+    let other = dir.path().join("nginx");
+    // It says nothing of its scripts, and refuses them.
+    let script = format!(
+        "#!/bin/sh\ncase $1 in -V) '{0}' -v; exit;; esac\ngrep -rlE '^ *(js_|load_module)' \"$4\" >&2 && exit 1\nexec '{0}' \"$@\"\n",
+        nginx.display()
+    );
+    std::fs::write(&other, script).expect("it can be written");
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).expect("it can be run");
+
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &["--nginx", other.to_str().expect("UTF-8")]).await;
+    let client = gateway.client();
+    for n in 1..=5 {
+        view(&client, VIEWS).await;
+        assert_eq!(count(&client, RANKING).await, n);
+        assert_eq!(count(&client, RANKING).await, n);
+    }
+    assert_eq!(asked(&gateway.stop(), "p3/get_top_paths"), [true; 10]);
+}
