@@ -11,17 +11,17 @@ let collected;
 
 /** Gives a kept answer; without one the request goes its ordinary way, as every request does that is not plain. */
 function give(r) {
-    const variables = r.variables, question = variables.kept_question;
+    const question = r.variables.kept_question;
     if (question) {
-        const key = `${ngx.shared.changes.get(variables.prefix) || 0} ${question}`;
+        const key = ngx.shared.changes.get('all') + question;
         const kept = ngx.shared.answers.get(key);
         if (kept !== undefined) {
             r.return(200, kept);
             return;
         }
-        variables.kept_key = key;
+        r.variables.kept_key = key;
     }
-    variables.kept_operation = '';
+    r.variables.kept_operation = '';
     r.internalRedirect('/');
 }
 
@@ -39,8 +39,8 @@ function keep(r, data, flags) {
 }
 
 /** To be called before a client is told of a change. */
-function changed(r) {
-    ngx.shared.changes.incr(r.variables.prefix, 1, 0);
+function changed() {
+    ngx.shared.changes.incr('all', 1, 0);
 }
 
 export default {give, keep, changed};

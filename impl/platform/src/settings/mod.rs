@@ -5,6 +5,7 @@
 
 mod auth;
 mod database;
+mod dotenv;
 mod http;
 mod traces;
 
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use auth::{Algorithm, AuthSettings};
 pub use database::DatabaseSettings;
+pub use dotenv::load_dotenv;
 pub use http::{HttpSettings, Origins, RateLimits};
 pub use traces::TraceSettings;
 
@@ -22,24 +24,6 @@ pub use traces::TraceSettings;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSettings(pub(crate) String);
-
-/// Reads `.env` of the working directory or one above it into the environment; what is already set wins.
-///
-/// Call it first thing in `main`, before any thread runs. A missing file is fine.
-///
-/// # Errors
-/// When the file is there and cannot be read or parsed.
-pub fn load_dotenv() -> Result<(), InvalidSettings> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        // The error repeats the line it failed on, which may hold a secret.
-        Err(dotenvy::Error::LineParse(_, column)) => {
-            Err(InvalidSettings(format!(".env has a line that cannot be parsed (at column {column})")))
-        }
-        Err(error) => Err(InvalidSettings(format!("cannot read .env: {error}"))),
-    }
-}
 
 /// What every serving role needs.
 #[derive(Debug, Clone, Args)]
