@@ -81,8 +81,8 @@ const KNOWN = {
   Root: { 'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table') },
   Operation: {
     'x-body-limit': bodyLimit,
-    // The gateway gives up after 15 s.
-    'x-deadline-ms': integer(1, 14999),
+    // Nobody waits longer for an answer.
+    'x-deadline-ms': integer(1, 30000),
     'x-gateway-cache': gatewayCache,
     'x-idempotency': oneOf('required', 'optional'),
     'x-optional-auth': optionalAuth,

@@ -57,6 +57,8 @@ pub struct AnalyticsService {
     bots: Bots,
     top_paths: ReadCache<TopPaths>,
     live: Live,
+    /// Cancelled when this process is about to end: who waits for something long is answered.
+    leaving: CancellationToken,
 }
 
 /// Paths and how often each was viewed, most viewed first.
@@ -75,14 +77,19 @@ impl AnalyticsService {
         let top_paths = ReadCache::new(cache);
         let queue = Queue::start(database.clone(), top_paths.clone());
         let (salts, bots, retention) = (Salts::default(), Bots::default(), settings.retention());
-        let live = Live::new(database.clone());
-        Self { database, accounts, limiter, environment, queue, salts, retention, bots, top_paths, live }
+        let (live, leaving) = (Live::new(database.clone()), CancellationToken::new());
+        Self { database, accounts, limiter, environment, queue, salts, retention, bots, top_paths, live, leaving }
     }
 
     /// What goes on beside answering requests, until it is told to stop.
     pub async fn run(&self, shutdown: CancellationToken) {
         let merging = rollups::keep_merged(self.database.clone(), shutdown.clone());
-        tokio::join!(self.maintain(shutdown.clone()), merging, self.top_paths.clone().run(shutdown));
+        let leaving = async {
+            shutdown.cancelled().await;
+            self.leaving.cancel();
+        };
+        let keeping = self.top_paths.clone().run(shutdown.clone());
+        tokio::join!(self.maintain(shutdown.clone()), merging, keeping, leaving);
     }
 
     /// Merges what was added to the counts of each span of time: done by [`AnalyticsService::run`] all the time.

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use crate::seed_rows::{self, Plan};
 use crate::{AnalyticsService, window::Window};
 
-/// How long a request waits for its job.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a request waits for its job: clients of the older service know of no other answer than that it is done.
+const PATIENCE: Duration = Duration::from_secs(25);
 /// Views are spread over this time until now.
 const SPREAD: TimeDelta = TimeDelta::days(30);
 /// Clocks of databases and processes may differ by less; no view is in the future of any.
@@ -42,10 +42,10 @@ impl Seeding for AnalyticsService {
             window: Window { start: end - SPREAD.min(self.retention), end },
         };
         let work = tokio::spawn(self.clone().run_job(plan));
-        match timeout(PATIENCE, work).await {
-            Ok(Ok(done)) => done.map(|()| SeedResponse::Ok(Seeded { inserted: params.rows })),
-            Ok(Err(panic)) => Err(Error::internal(panic)),
-            Err(_) => {
+        match timeout(PATIENCE, self.leaving.run_until_cancelled(work)).await {
+            Ok(Some(Ok(done))) => done.map(|()| SeedResponse::Ok(Seeded { inserted: params.rows })),
+            Ok(Some(Err(panic))) => Err(Error::internal(panic)),
+            Ok(None) | Err(_) => {
                 let body = seed_rows::find_job(self.database.reads(), id).await?.unwrap_or(job);
                 Ok(SeedResponse::Accepted { body, location: format!("/api/p3/analytics/seed-jobs/{id}") })
             }

@@ -93,7 +93,7 @@ pub static SEED: Operation = Operation {
     path: "/api/p3/analytics/seed",
     security: Security::Optional(&["user"]),
     body: None,
-    deadline: std::time::Duration::from_millis(14500),
+    deadline: std::time::Duration::from_millis(29000),
     rate_limits: &[contract::RateLimit {
         class: "seed",
         amount: 300,

@@ -12,15 +12,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use contract::{Operation, Problem, RequestId};
 use futures_util::FutureExt;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use serde::Serialize;
 use tower::Service;
 
 use super::body::{Wire, watch};
-use super::cors::Cors;
+use super::cors::{Asked, Cors};
 use super::docs::Docs;
 use super::metrics::Metrics;
 use super::readiness::{Checks, Readiness};
@@ -123,15 +121,14 @@ impl App {
         let id = given_request_id(request.headers()).unwrap_or_else(new_request_id);
         request.extensions_mut().insert(id.clone());
         let (method, target) = (request.method().clone(), request.uri().clone());
-        let origin = request.headers().get(ORIGIN).cloned();
-        let preflight = Cors::is_preflight(&method, request.headers());
+        let page = Asked::of(&method, request.headers());
 
         let peer = request.extensions_mut().remove::<Peer>();
         let span = traces::Open::of(request.headers());
         let trace = span.as_ref().map(traces::Open::context);
         let sender = Sender::of(peer, request.headers(), &self.0.proxies, trace);
         // A panic of a handler was caught on the road; this is for what surrounds it.
-        let road = AssertUnwindSafe(SENDER.scope(sender, self.0.route(request, preflight))).catch_unwind();
+        let road = AssertUnwindSafe(SENDER.scope(sender, self.0.route(request, page.preflight))).catch_unwind();
         let (label, answer) = match road.await {
             Ok((label, answer)) => (label, answer),
             Err(_) => ("panic", Err(Problem::internal("a panic outside of any operation"))),
@@ -142,7 +139,7 @@ impl App {
             response = explain(response, &id);
         }
         self.finish(&mut response, operation, &id);
-        self.0.cors.allow(origin.as_ref(), preflight, response.headers_mut());
+        self.0.cors.allow(&page, response.headers_mut());
 
         let elapsed = started.elapsed();
         let label = operation.map_or(label, |operation| operation.id);

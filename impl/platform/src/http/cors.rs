@@ -2,23 +2,38 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::settings::Origins;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
-const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-request-id",
-);
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, x-next-cursor, x-request-id, \
      x-total-count",
 );
 /// Seconds a browser may remember the answer to a preflight; Chromium's own limit.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+
+/// What a browser says of the page behind a request.
+pub(crate) struct Asked {
+    origin: Option<HeaderValue>,
+    /// Whether the request only asks for permission.
+    pub(crate) preflight: bool,
+    /// The headers it asks for.
+    headers: Option<HeaderValue>,
+}
+
+impl Asked {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap) -> Self {
+        let get = |name| headers.get(name).cloned();
+        let origin = get(ORIGIN);
+        let asks = method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        Self { preflight: asks && origin.is_some(), origin, headers: get(ACCESS_CONTROL_REQUEST_HEADERS) }
+    }
+}
 
 /// Which origins may call.
 pub(crate) struct Cors {
@@ -31,18 +46,13 @@ impl Cors {
         Self { anybody: origins.0.iter().any(|origin| origin == "*"), origins: origins.0.clone() }
     }
 
-    /// Whether the request only asks for permission.
-    pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-        method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-    }
-
     /// Adds to an answer what a browser needs to hand it to the page; nothing for a foreign origin.
-    pub(crate) fn allow(&self, origin: Option<&HeaderValue>, preflight: bool, answer: &mut HeaderMap) {
+    pub(crate) fn allow(&self, asked: &Asked, answer: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
         answer.append(VARY, HeaderValue::from_static("origin"));
-        let Some(origin) = origin else { return };
+        let Some(origin) = &asked.origin else { return };
         // Credentials are for listed origins only: "any, with credentials" would be everybody's session.
         if self.is_listed(origin) {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
@@ -52,9 +62,13 @@ impl Cors {
         } else {
             return;
         }
-        if preflight {
+        if asked.preflight {
             answer.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-            answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+            // Libraries add headers of their own; none of them says more than the method and the token do.
+            if let Some(headers) = &asked.headers {
+                answer.append(VARY, HeaderValue::from_static("access-control-request-headers"));
+                answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+            }
             answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
         } else {
             answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
