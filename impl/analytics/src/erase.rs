@@ -1,5 +1,5 @@
-//! Erasing page views, with what they added to the counts. Each batch is a transaction: counts and rows agree at every
-//! instant, and what was erased stays erased when the rest has to wait.
+//! Erasing page views. Each batch is a transaction, in which the database takes away what they added to the counts (migration
+//! V013): counts and rows agree at every instant, and what was erased stays erased when the rest has to wait.
 
 use std::time::{Duration, Instant};
 
@@ -62,15 +62,8 @@ async fn delete_rows(db: &mut PgConnection, whose: &Whose) -> Result<(i64, i64)>
                 $whose,
                 " ORDER BY created_at, id LIMIT $2), \
                  gone AS (DELETE FROM page_views v USING chosen c \
-                     WHERE v.id = c.id AND v.created_at = c.created_at \
-                     RETURNING v.id, v.created_at, v.path_id, v.event_id, v.bot), \
-                 forgotten AS (DELETE FROM page_view_events e USING gone g \
-                     WHERE e.event_id = g.event_id AND e.id = g.id), \
-                 lowered AS MATERIALIZED ( \
-                     SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(-views)) FROM ( \
-                         SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views \
-                         FROM gone WHERE bot IS NULL GROUP BY 1, 2) by_minute) \
-                 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM chosen) FROM lowered"
+                     WHERE v.id = c.id AND v.created_at = c.created_at RETURNING 1) \
+                 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM chosen)"
             )
         };
     }

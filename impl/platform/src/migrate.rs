@@ -14,8 +14,12 @@ mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
+/// What must be done to the older service's rows before the first migration.
+const OLDER: &str = include_str!("../../../migrations/older_statuses.sql");
 /// Accounts and rows to try the system with.
 const DEMO: &str = include_str!("../../../migrations/demo.sql");
+/// Opens the demo accounts of the older service.
+const DEMO_OPEN: &str = include_str!("../../../migrations/demo_open.sql");
 /// Closes the demo accounts of a database that has become a production one.
 const DEMO_LOCK: &str = include_str!("../../../migrations/demo_lock.sql");
 
@@ -76,11 +80,13 @@ async fn locked(client: &mut Client, production: bool) -> Result<Migrated> {
     client.batch_execute(LOCK).await.map_err(Error::internal)?;
     // The lock ends with the connection. A migration itself must not wait for a busy table for ever.
     client.batch_execute("SET lock_timeout = '30s'").await.map_err(Error::internal)?;
+    client.batch_execute(OLDER).await.map_err(Error::internal)?;
     let report = runner().run_async(client).await.map_err(Error::internal)?;
     let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
     let (demo, closed) = if production {
         (false, client.execute(DEMO_LOCK, &[]).await.map_err(Error::internal)?)
     } else {
+        client.execute(DEMO_OPEN, &[]).await.map_err(Error::internal)?;
         (insert_demo(client).await?, 0)
     };
     Ok(Migrated { applied, demo, closed })
