@@ -170,7 +170,7 @@ function operations(services, policy) {
   const blocks = services.map(({ prefix, name, routes: all }) => {
     const preflight = { name: `${prefix}/cors-preflight`, body: NO_BODY, timeout: DEADLINE_MS + MARGIN_MS, limits: [] };
     const seen = new Map([...all, preflight].map((route) => [route.name, route]));
-    const root = `location = /operation/${prefix}/service-root {\n    internal;\n    return 307 /${prefix}/docs;\n}\n`;
+    const root = `location = /operation/${prefix}/service-root {\n    internal;\n    add_header X-Request-Id $id always;\n    return 307 /${prefix}/docs;\n}\n`;
     return root + [...seen.values()].map((route) => location(prefix, name, route)).join('');
   });
   return `${NOTICE}location = /operation/gateway/index-page {

@@ -13,7 +13,7 @@ use backends::{Nginx, Njs, Source};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, Uid, User};
-use platform::settings::RateLimits;
+use platform::settings::{Origins, RateLimits};
 
 use crate::console::say;
 use addresses::{Networks, Upstreams};
@@ -25,8 +25,10 @@ pub(crate) const PORT: u16 = 8080;
 
 const TEMPLATE: &str = include_str!("../../../gateway/nginx.conf.template");
 /// What the template includes, by the paths it includes it by.
-const INCLUDED: [(&str, &str); 6] = [
+const INCLUDED: [(&str, &str); 8] = [
     ("problems.conf", include_str!("../../../gateway/problems.conf")),
+    ("problem-headers.conf", include_str!("../../../gateway/problem-headers.conf")),
+    ("cors.js", include_str!("../../../gateway/cors.js")),
     ("kept-answers.js", include_str!("../../../gateway/kept-answers.js")),
     ("generated/kept-answers.conf", include_str!("../../../generated/gateway/kept-answers.conf")),
     ("generated/routes.conf", include_str!("../../../generated/gateway/routes.conf")),
@@ -86,6 +88,10 @@ pub(crate) struct GatewayArgs {
     analytics_upstreams: Upstreams,
     #[command(flatten)]
     tls: TlsArgs,
+    /// Web origins whose pages may read the gateway's own refusals, as they may the services' answers: a JSON list or comma
+    /// separated
+    #[arg(long, env = "BACKEND_CORS_ORIGINS", default_value = "")]
+    backend_cors_origins: Origins,
     /// Networks that may see metrics and readiness, beside this machine: 10.0.0.0/8, comma separated
     #[arg(long, env = "GATEWAY_INSIDERS", default_value = "")]
     insiders: Networks,
@@ -199,6 +205,8 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         real_ip.push_str("real_ip_header X-Forwarded-For; real_ip_recursive on;");
     }
     let Networks(insiders) = &args.insiders;
+    let origins = args.backend_cors_origins.0.join(",");
+    ensure!(!origins.contains(['\'', '\\', '$', '\n']), "{origins} has characters that no origin has");
     Ok(vec![
         // The one of the wheels has njs built in; a distribution's finds the module that belongs to it.
         ("GATEWAY_MODULES", load_module(nginx.njs.as_ref())?),
@@ -215,6 +223,7 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_ANALYTICS", args.analytics_upstreams.0.clone()),
         ("GATEWAY_LISTEN", listen),
         ("GATEWAY_TLS", tls),
+        ("GATEWAY_CORS_ORIGINS", origins),
     ])
 }
 

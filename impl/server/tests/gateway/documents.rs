@@ -31,11 +31,11 @@ pub fn filled(path: &str) -> String {
 }
 
 /// The limit by address that an operation declares.
-pub fn limit_by_address(operation: &Value) -> usize {
+pub fn limit_by_address(operation: &Value) -> Option<usize> {
     let limits = match &operation["x-rate-limit"] {
         Value::Array(limits) => limits.clone(),
         one => vec![one.clone()],
     };
-    let by_address = limits.iter().find(|limit| limit["by"] == "address").expect("a limit by address");
-    by_address["amount"].as_u64().and_then(|amount| amount.try_into().ok()).expect("an amount")
+    let by_address = limits.iter().find(|limit| limit["by"] == "address")?;
+    Some(by_address["amount"].as_u64().and_then(|amount| amount.try_into().ok()).expect("an amount"))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 use testkit::{Fault, FaultProxy, raw};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -67,7 +67,10 @@ async fn nothing_that_is_no_request_gets_another_answer() {
 /// Whoever keeps to what is declared is never refused here, however he spreads it; the flood beyond it ends at the gateway.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_ends_at_the_gateway() {
-    let amount = limit_by_address(&document("tasks")["paths"]["/api/v1/auth/signup"]["post"]);
+    let Some(amount) = limit_by_address(&document("tasks")["paths"]["/api/v1/auth/signup"]["post"]) else {
+        eprintln!("signing up has no limit by address");
+        return;
+    };
     let stores = Stores::new().await;
     let services = stores.services().await;
     let gateway = Gateway::before(&[&services], &[]).await;
@@ -152,4 +155,99 @@ async fn a_refusal_of_a_service_passes_as_it_is() {
         assert_eq!(theirs.header("www-authenticate"), through.header("www-authenticate"));
         through.expect_problem(401, "missing_token");
     }
+}
+
+/// Larger than what nginx takes where nothing is said.
+#[tokio::test]
+async fn a_large_body_changes_no_refusal() {
+    let gateway = Gateway::start([NOBODY; 3], &[]).await;
+    let client = gateway.client();
+    let body = " ".repeat(3 << 20);
+    for (method, path, status, code) in [
+        (Method::POST, "/p3/api/p3/page-views/batch", 503, "service_unavailable"),
+        (Method::POST, "/p1/nothing", 404, "not_found"),
+        (Method::PUT, "/p3/api/p3/page-views/batch", 405, "method_not_allowed"),
+        (Method::POST, "/p1/api/v1/tasks", 413, "body_too_large"),
+    ] {
+        let request = client.request(method, path).header("content-type", "application/json").body(body.clone());
+        client.send(request).await.expect_problem(status, code);
+    }
+}
+
+/// The service's deadline for a body is the gateway's, too: a byte now and then does not hold a connection for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dripped_body_ends_with_the_deadline() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &[]).await;
+    let socket = tokio::net::TcpStream::connect(gateway.address).await.expect("it listens");
+    let (mut read, mut write) = socket.into_split();
+    let dripping = tokio::spawn(async move {
+        let head = "POST /p1/api/v1/auth/signup HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n\
+                    Content-Length: 60000\r\n\r\n{";
+        let mut sent = write.write_all(head.as_bytes()).await;
+        while sent.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            sent = write.write_all(b" ").await;
+        }
+    });
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(60), read.read_to_end(&mut answer)).await;
+    assert!(ended.is_ok(), "it goes on and on");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
+    dripping.abort();
+}
+
+/// As the services' refusals can be.
+#[tokio::test]
+async fn listed_pages_may_read_refusals() {
+    let origins = r#"["https://app.example", "http://localhost:3000"]"#;
+    let gateway = Gateway::start([NOBODY; 3], &["--backend-cors-origins", origins]).await;
+    let ask = async |path: &str, origin: &str| {
+        let client = gateway.client();
+        client.send(client.request(Method::GET, path).header("origin", origin)).await
+    };
+    for (path, status, code) in [("/p1/nothing", 404, "not_found"), ("/p1/health", 503, "service_unavailable")] {
+        for origin in ["https://app.example", "http://localhost:3000"] {
+            let answer = ask(path, origin).await.expect_problem(status, code);
+            assert_eq!(answer.header("access-control-allow-origin"), origin);
+            assert_eq!(answer.header("access-control-allow-credentials"), "true");
+            assert!(answer.header("access-control-expose-headers").contains("retry-after"));
+            assert_eq!(answer.header("vary"), "origin");
+        }
+        for origin in ["https://evil.example", "https://app.example.evil.example", "null"] {
+            let answer = ask(path, origin).await.expect_problem(status, code);
+            assert_eq!(answer.header("access-control-allow-origin"), "");
+        }
+    }
+    let anybody = Gateway::start([NOBODY; 3], &["--backend-cors-origins", "*"]).await;
+    let client = anybody.client();
+    let answer = client.send(client.request(Method::GET, "/p1/nothing").header("origin", "https://a.example")).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+    let nobody = Gateway::start([NOBODY; 3], &[]).await;
+    let answer = nobody.client().get("/p1/nothing").await;
+    assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("", ""));
+}
+
+/// Whatever somebody sends, a line of the log is JSON.
+#[tokio::test]
+async fn the_log_can_be_read() {
+    let gateway = Gateway::start([NOBODY; 3], &[]).await;
+    for (path, agent) in [
+        (&b"/p1/\xff\xfe?secret=1"[..], &b"plain"[..]),
+        (b"/p1/\"quoted\"\\", b"\xff\xfe \"quoted\" \x01"),
+        (b"/p1/\xc3\xa4", "\u{e4}".as_bytes()),
+        (b"/p1/health?secret=1", b""),
+    ] {
+        let request = [b"GET ", path, b" HTTP/1.1\r\nHost: here\r\nUser-Agent: ", agent, b"\r\n\r\n"].concat();
+        raw::exchange(gateway.address, &request).await;
+    }
+    let log = gateway.log();
+    let text = String::from_utf8(log).expect("UTF-8");
+    assert!(!text.contains("secret"), "{text}");
+    let lines: Vec<serde_json::Value> =
+        text.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert_eq!(lines.iter().filter(|line| line["path"] != "/health").count(), 4, "{text}");
 }

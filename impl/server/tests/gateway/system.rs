@@ -167,10 +167,15 @@ impl Gateway {
         testkit::Client::new(self.url())
     }
 
-    /// Stops it and hands its access log over.
-    pub fn stop(mut self) -> Vec<Value> {
+    /// Stops it and hands over what it has written.
+    pub fn log(mut self) -> Vec<u8> {
         self.process.stop();
-        let text = fs::read_to_string(&self.log).expect("there is a log");
+        fs::read(&self.log).expect("there is a log")
+    }
+
+    /// Stops it and hands its access log over.
+    pub fn stop(self) -> Vec<Value> {
+        let text = String::from_utf8(self.log()).expect("UTF-8");
         text.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 }
