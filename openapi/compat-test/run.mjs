@@ -7,8 +7,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { compareDocuments } from '../compat/operations.mjs';
-import { additive, breaking } from './cases.mjs';
+import { compareDocuments } from '../compat/document.mjs';
+import { additive, breaking, same } from './cases.mjs';
 import { document } from './document.mjs';
 
 const MAIN = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../compat/main.mjs');
@@ -23,6 +23,14 @@ for (const [cases, breaks] of [[breaking, true], [additive, false]]) {
       if (!breaks) assert.ok(changes.every((one) => !one.breaking), JSON.stringify(changes));
     });
   }
+}
+
+for (const [words, edit] of same) {
+  test(`says the same: ${words}`, () => {
+    const edited = document();
+    edit(edited);
+    assert.deepEqual(compareDocuments(document(), edited), []);
+  });
 }
 
 test('words are not part of the contract', () => {
@@ -115,6 +123,21 @@ scenario('a release needs its version', ({ write, run, changelog }) => {
   assert.match(changelog(), /## 1\.3\.0, \d{4}-\d\d-\d\d\n\n### Changes\n\n- one, two: [^\n]*\n\n## 1\.2\.3, /);
   assert.doesNotMatch(changelog(), /## Not released/);
   assert.equal(run('check').status, 0);
+});
+
+scenario('a version below the released one is refused', ({ write, run, changelog }) => {
+  const before = changelog();
+  for (const lower of ['1.2.2', '1.1.9', '0.9.9']) {
+    write(version(lower));
+    for (const command of ['compat', 'check', 'release']) {
+      const { status, stderr } = run(command);
+      assert.equal(status, 1);
+      assert.match(stderr, new RegExp(`${lower.replaceAll('.', '\\.')} is lower than 1\\.2\\.3`));
+    }
+  }
+  write(version('1.2.10'));
+  assert.equal(run('check').status, 0, 'numbers are compared, not letters');
+  assert.equal(changelog(), before);
 });
 
 scenario('documents of different versions are refused', ({ write, run }) => {

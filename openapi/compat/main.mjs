@@ -9,7 +9,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { release, update } from './changelog.mjs';
-import { compareDocuments } from './operations.mjs';
+import { compareDocuments } from './document.mjs';
 
 const [command, current, released, changelog] = process.argv.slice(2);
 const documents = (folder) =>
@@ -47,9 +47,17 @@ function difference(before, after) {
   return [...changes.values()];
 }
 
+const numbers = (version) => version.split('.').map(Number);
+
+function isLower(version, was) {
+  const [current, old] = [numbers(version), numbers(was)];
+  const at = current.findIndex((number, index) => number !== old[index]);
+  return at >= 0 && current[at] < old[at];
+}
+
 /** Whether a version is one for these changes: the first number for breaks, the second for others. */
 function follows(version, was, changes) {
-  const [[major, minor, patch], [oldMajor, oldMinor, oldPatch]] = [version, was].map((one) => one.split('.').map(Number));
+  const [[major, minor, patch], [oldMajor, oldMinor, oldPatch]] = [version, was].map(numbers);
   if (major !== oldMajor) return major > oldMajor;
   if (changes.some((one) => one.breaking)) return false;
   if (minor !== oldMinor) return minor > oldMinor;
@@ -67,6 +75,7 @@ function makeReleased(day) {
 const [before, after] = [documents(released), documents(current)];
 const [was, version] = [commonVersion(before), commonVersion(after)];
 const text = fs.existsSync(changelog) ? fs.readFileSync(changelog, 'utf8') : '';
+if (was && isLower(version, was)) fail(`compat: ${version} is lower than ${was}, which is released; raise info.version in every document`);
 const changes = was ? difference(before, after) : [];
 const breaks = changes.filter((one) => one.breaking);
 if (breaks.length && Number(version.split('.')[0]) <= Number(was.split('.')[0])) {

@@ -1,55 +1,49 @@
-// What became of the operations between two bundled documents: a list of {breaking, text}, without repetitions.
-import { Schemas, resolve } from './schemas.mjs';
+// What became of an operation between two bundled documents.
+import { resolve } from './schemas.mjs';
+import { compareServers } from './servers.mjs';
 
-const METHODS = ['get', 'put', 'post', 'patch', 'delete'];
+// contract::BodyRule::DEFAULT_LIMIT.
+const BODY_LIMIT = 65_536;
+// Every token holds this scope (Principal::has_scope in impl/platform): to demand it is to demand a token.
+const EVERY_TOKENS_SCOPE = 'user';
+const STYLES = { path: 'simple', header: 'simple', query: 'form', cookie: 'form' };
 
-export function compareDocuments(before, after) {
-  const changes = new Map();
-  const report = (breaking, place, text) => changes.set(`${place} ${text}`, breaking || (changes.get(`${place} ${text}`) ?? false));
-  const schemas = new Schemas(before, after, report);
-  for (const [path, method, place] of operations(before)) {
-    if (!after.paths[path]?.[method]) report(true, place, 'is gone');
-  }
-  for (const [path, method, place] of operations(after)) {
-    const was = before.paths[path]?.[method];
-    if (!was) {
-      report(false, place, `is new: ${after.paths[path][method].summary ?? 'no summary'}`);
-      continue;
-    }
-    new Operation(before, after, place, schemas, report).compare(before.paths[path], was, after.paths[path], after.paths[path][method]);
-  }
-  return [...changes].map(([text, breaking]) => ({ breaking, text }));
+/** How the values of a parameter are written, with what OpenAPI says where the document is silent. */
+function writtenAs({ in: place, style = STYLES[place], explode = style === 'form' }) {
+  return `${style}, explode ${explode}`;
 }
 
-function* operations(document) {
-  for (const [path, item] of Object.entries(document.paths)) {
-    for (const method of METHODS.filter((one) => item[one])) yield [path, method, `\`${method.toUpperCase()} ${path}\``];
-  }
+/** By place and name; those of a path by their order, which is what an address tells. */
+function parameters(document, { path, item, operation }) {
+  const names = [...path.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name);
+  const all = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((one) => resolve(document, one));
+  return new Map(all.map((one) => [`${one.in} ${one.in === 'path' ? names.indexOf(one.name) : one.name}`, one]));
 }
 
-class Operation {
+export class Operation {
   constructor(before, after, place, schemas, report) {
     Object.assign(this, { before, after, place, schemas, report });
   }
 
-  compare(wasItem, was, isItem, is) {
+  /** Each side is `{path, item, operation}`. */
+  compare(before, after) {
+    const [was, is] = [before.operation, after.operation];
     const tell = (breaking, text) => this.report(breaking, this.place, text);
     // Clients are generated: they call operations by these names.
     if (was.operationId !== is.operationId) tell(true, `is called \`${is.operationId}\`, no longer \`${was.operationId}\``);
     if (was.tags?.[0] !== is.tags?.[0]) tell(true, `belongs to \`${is.tags?.[0]}\`, no longer to \`${was.tags?.[0]}\``);
     if (!was.deprecated && is.deprecated) tell(false, 'is deprecated');
+    this.servers(before, after);
     this.security(tell, was.security ?? this.before.security ?? [], is.security ?? this.after.security ?? []);
     this.policies(tell, was, is);
-    const parameters = (document, item, operation) =>
-      new Map(
-        [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((one) => {
-          const found = resolve(document, one);
-          return [`${found.in} ${found.name}`, found];
-        }),
-      );
-    this.parameters(parameters(this.before, wasItem, was), parameters(this.after, isItem, is));
+    this.parameters(parameters(this.before, before), parameters(this.after, after));
     this.body(tell, resolve(this.before, was.requestBody), resolve(this.after, is.requestBody));
     this.responses(tell, was.responses, is.responses);
+  }
+
+  servers(before, after) {
+    const [was, is] = [before, after].map((one) => one.operation.servers ?? one.item.servers);
+    if (was || is) compareServers(this.place, was ?? this.before.servers, is ?? this.after.servers, this.report);
   }
 
   // Whoever was let in must be let in: for each old choice there is a new one that demands no more.
@@ -57,10 +51,13 @@ class Operation {
     const demands = (choices) =>
       choices.length === 0 ? [[]] : choices.map((choice) => Object.entries(choice).flatMap(([name, scopes]) => [name, ...scopes]));
     const [old, current] = [demands(was), demands(is)];
-    const text = (choices) => choices.map((one) => one.slice(1).join(' and ') || one[0] || 'nobody in particular').join(' or ');
     if (JSON.stringify(old) === JSON.stringify(current)) return;
-    const letIn = old.every((choice) => current.some((one) => one.every((demand) => choice.includes(demand))));
-    tell(!letIn, `is for ${text(current)}, was for ${text(old)}`);
+    const meets = (choice, demand) => choice.includes(demand) || demand === EVERY_TOKENS_SCOPE;
+    const letIn = old.every((choice) => current.some((one) => one.every((demand) => meets(choice, demand))));
+    const scopes = (choices) => choices.map((one) => one.slice(1).join(' and ') || one[0] || 'nobody in particular').join(' or ');
+    const schemes = (choices) => choices.map((one) => one[0] ?? 'nothing').join(' or ');
+    if (scopes(old) !== scopes(current)) tell(!letIn, `is for ${scopes(current)}, was for ${scopes(old)}`);
+    else tell(!letIn, `asks for ${schemes(current)}, asked for ${schemes(old)}`);
   }
 
   policies(tell, was, is) {
@@ -71,7 +68,8 @@ class Operation {
     };
     const rates = (value) =>
       [value ?? []].flat().map((one) => `${one.amount} in ${one['window-seconds']} s by ${one.by}`).join(' and ') || 'none';
-    policy('x-body-limit', (old, current) => old !== undefined && (current === undefined || current < old));
+    const limits = [was, is].map((one) => one['x-body-limit'] ?? BODY_LIMIT);
+    if (was.requestBody && limits[0] !== limits[1]) tell(limits[1] < limits[0], `\`x-body-limit\` ${limits.join(' became ')}`);
     policy('x-idempotency', (old) => old !== undefined);
     policy('x-row-errors', () => true);
     // Load may have to be refused at any time; 429 and 504 are declared everywhere.
@@ -91,7 +89,9 @@ class Operation {
       }
       if (!old.required && current.required) this.report(true, place, 'is required');
       if (old.required && !current.required) this.report(false, place, 'may be absent');
-      if ((old.explode ?? true) !== (current.explode ?? true) || old.style !== current.style) this.report(true, place, 'is written in another way');
+      // Clients name what they pass, even where an address does not tell.
+      if (old.name !== current.name) this.report(true, place, `is called \`${current.name}\``);
+      if (writtenAs(old) !== writtenAs(current)) this.report(true, place, 'is written in another way');
       this.schemas.compare('request', place, old.schema, current.schema);
     }
     for (const [key, current] of is) {
@@ -143,10 +143,19 @@ class Operation {
   media(direction, what, was, is) {
     for (const type of Object.keys(was)) {
       if (!is[type]) this.report(true, `${this.place}: ${what}`, `is no longer ${type}`);
-      else if (was[type].schema && is[type].schema) this.schemas.compare(direction, `${this.place}: ${what}`, was[type].schema, is[type].schema);
+      else {
+        if (was[type].schema && is[type].schema) this.schemas.compare(direction, `${this.place}: ${what}`, was[type].schema, is[type].schema);
+        this.events(direction, `${this.place}: ${what} event`, was[type]['x-event-data'], is[type]['x-event-data']);
+      }
     }
     for (const type of Object.keys(is).filter((one) => !was[one])) {
       this.report(direction === 'answer', `${this.place}: ${what}`, `may be ${type}`);
     }
+  }
+
+  events(direction, place, was, is) {
+    if (was && is) this.schemas.compare(direction, place, was, is);
+    else if (was) this.report(true, place, 'may hold anything');
+    else if (is) this.report(false, place, 'says what it holds');
   }
 }

@@ -4,6 +4,7 @@
 
 const UPPER = ['maximum', 'maxLength', 'maxItems', 'maxProperties'];
 const LOWER = ['minimum', 'minLength', 'minItems', 'minProperties'];
+const SCHEMAS = '#/components/schemas/';
 
 export function resolve(document, node) {
   if (!node?.$ref) return node;
@@ -18,8 +19,35 @@ function open(document, schema) {
   return { schema: schema.nullable ? { ...found, nullable: true } : found, name: reference.split('/').pop() };
 }
 
+/** Whether clients have a type of the name of this schema: they take scalars for what they are. */
+export const isType = (schema) => schema.type === 'object' || schema.enum !== undefined;
+
+/** The names of all schemas that a document's operations use, of those they refer to as well. */
+export function namesReached(document) {
+  const references = new Set();
+  const visit = (node) => {
+    if (node === null || typeof node !== 'object') return;
+    const { $ref } = node;
+    if (typeof $ref === 'string' && !references.has($ref)) {
+      references.add($ref);
+      visit(resolve(document, node));
+    }
+    Object.values(node).forEach(visit);
+  };
+  visit(document.paths);
+  return [...references].filter((one) => one.startsWith(SCHEMAS)).map((one) => one.slice(SCHEMAS.length));
+}
+
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const list = (values) => values.map((value) => `\`${value}\``).join(', ');
+
+const named = (name) => (name ? `called \`${name}\`` : 'named after itself');
+
+/** What clients call a value of an enumeration that gives it no name, where all of them do the same. */
+function memberName(value) {
+  if (!/^[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*$/.test(value)) return undefined;
+  return value.split('_').map((word) => word[0].toUpperCase() + word.slice(1)).join('');
+}
 
 /** Compares schemas; `report(breaking, place, text)` is told of every difference. */
 export class Schemas {
@@ -41,7 +69,15 @@ export class Schemas {
       this.seen.add(key);
     }
     this.nullable(direction, place, before.schema, after.schema);
+    this.name(place, before, after);
     this.within(direction, after.name && after.name === before.name ? `\`${after.name}\`` : place, before.schema, after.schema);
+  }
+
+  // Where the old name is gone, that is told of once, for the document.
+  name(place, before, after) {
+    const [was, is] = [before, after].map(({ name, schema }) => (isType(schema) ? name : undefined));
+    const kept = was in this.after.components.schemas;
+    if (was && was !== is && kept) this.report(true, place, `is of type \`${is ?? after.schema.type}\`, was \`${was}\``);
   }
 
   nullable(direction, place, before, after) {
@@ -60,7 +96,11 @@ export class Schemas {
     if (before.format !== after.format) {
       tell(!(request && !after.format), `format ${before.format ?? 'none'} became ${after.format ?? 'none'}`);
     }
+    // What has no format is taken as it is, with a zone or without.
+    if (request && before['x-assume-utc'] && !after['x-assume-utc'] && after.format) tell(true, 'times without a zone are refused');
+    if (request && !before['x-assume-utc'] && after['x-assume-utc'] && before.format) tell(false, 'times without a zone are UTC');
     this.values(request, tell, before, after);
+    if (before.enum && after.enum) this.memberNames(place, before, after);
     this.limits(request, tell, before, after);
     if (!same(before.default, after.default)) {
       tell(request, `default ${JSON.stringify(before.default) ?? 'none'} became ${JSON.stringify(after.default) ?? 'none'}`);
@@ -77,6 +117,15 @@ export class Schemas {
     const added = after.enum.filter((value) => !before.enum.includes(value));
     if (removed.length) tell(request, `without ${list(removed)}`);
     if (added.length) tell(!request, `also ${list(added)}`);
+  }
+
+  memberNames(place, before, after) {
+    const names = (schema) => new Map(schema.enum.map((value, at) => [value, schema['x-enum-varnames']?.[at] ?? memberName(value)]));
+    const [was, is] = [names(before), names(after)];
+    for (const [value, name] of was) {
+      if (!is.has(value) || is.get(value) === name) continue;
+      this.report(true, place, `\`${value}\` is ${named(is.get(value))}, was ${named(name)}`);
+    }
   }
 
   limits(request, tell, before, after) {
