@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,14 +117,19 @@ def what_the_file_says_of_production_arrives():
 
 @check
 def one_image_for_every_role():
-    built = {name: service for name, service in SERVICES.items() if "build" in service}
+    # Built once, by the one that all others wait for.
+    equal([name for name, service in SERVICES.items() if "build" in service], ["migrate"])
+    equal(SERVICES["migrate"]["build"]["dockerfile"], "Dockerfile")
+    equal(Path(SERVICES["migrate"]["build"]["context"]), ROOT)
+    image = SERVICES["migrate"]["image"]
+    built = {name: service for name, service in SERVICES.items() if service["image"] == image}
     equal(set(built), {*ROLES, "migrate"})
-    equal(len({service["image"] for service in built.values()}), 1)
     commands = set(re.findall(r"^  ([a-z-]+) ", run(SERVER, "--help").stdout, re.M))
     for name, service in built.items():
         equal(service["command"], [name])
         assert name in commands, f"no such subcommand: {name}"
-        assert service["build"]["dockerfile"] == "Dockerfile" and Path(service["build"]["context"]) == ROOT
+        if name != "migrate":
+            equal(service["depends_on"]["migrate"]["condition"], "service_completed_successfully")
         assert service["read_only"] and service["cap_drop"] == ["ALL"]
 
 
@@ -150,9 +156,18 @@ def ports_are_those_of_the_program():
 def ports_are_published_where_clients_know_them():
     published = {name: int(port["published"]) for name, service in SERVICES.items() for port in service.get("ports", [])}
     equal(published, PUBLISHED)
-    # What has a password of its own at best is for this machine.
-    for name in ("db", "redis", "pgadmin", "prometheus", "grafana"):
+    # Others come by the gateway.
+    for name in set(published) - {"gateway"}:
         equal(SERVICES[name]["ports"][0].get("host_ip"), "127.0.0.1")
+
+
+@check
+def nobody_takes_the_address_of_the_gateway():
+    [network] = CONFIG["networks"]["default"]["ipam"]["config"]
+    address = ip_address(SERVICES["gateway"]["networks"]["default"]["ipv4_address"])
+    subnet, given = ip_network(network["subnet"]), ip_network(network["ip_range"])
+    assert address in subnet and given.subnet_of(subnet) and address not in given, network
+    assert given.num_addresses > 64
 
 
 @check

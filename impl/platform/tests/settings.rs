@@ -200,6 +200,24 @@ fn switches_are_written_in_many_ways() {
 }
 
 #[test]
+fn production_needs_a_redis_password_of_its_own() {
+    let with = |environment: &str, flag: &str, url: &str| {
+        let key = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";
+        parse(&["--environment", environment, "--secret-key", key, flag, url]).expect("good flags").validate()
+    };
+    for flag in ["--redis-url", "--cache-redis-url"] {
+        for published in ["redis://:change-me-redis@redis:6379/0", "redis://app:example@redis"] {
+            let refusal = with("production", flag, published).expect_err("everybody knows it").to_string();
+            assert!(refusal.contains("password of Redis") && !refusal.contains("change"), "{refusal}");
+            with("development", flag, published).expect("it is nobody's business there");
+        }
+        for own in ["redis://:b81e0c47@redis.example.com:6379/0", "redis://redis", ""] {
+            with("production", flag, own).expect("a password of its own, or none");
+        }
+    }
+}
+
+#[test]
 fn production_needs_a_database_password_of_its_own() {
     let with = |environment: &str, flags: &[&str]| {
         let key = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";

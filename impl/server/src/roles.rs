@@ -308,6 +308,7 @@ pub(crate) struct MigrateArgs {
 pub(crate) fn run_migrate(args: &MigrateArgs) -> Result<ExitCode> {
     telemetry::start(&args.settings, &args.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    args.database.validate(args.settings.environment)?;
     let migrated = runtime.block_on(migrate::run(&args.database, args.settings.environment))?;
     let migrate::Migrated { applied, demo, closed } = migrated;
     tracing::info!(?applied, demo, closed, "migrated");

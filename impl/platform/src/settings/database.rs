@@ -69,7 +69,10 @@ impl DatabaseSettings {
     }
 
     /// Whoever can reach Postgres of a production with a password everybody knows can do everything.
-    pub(super) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
+    ///
+    /// # Errors
+    /// In production, when the password is one from an example.
+    pub fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         let config = self.url().expose_secret().parse::<tokio_postgres::Config>().ok();
         let password = config.as_ref().and_then(tokio_postgres::Config::get_password).unwrap_or_default();
         // Without one Postgres knows its clients by other means.

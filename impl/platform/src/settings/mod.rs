@@ -12,6 +12,7 @@ mod traces;
 use std::fmt;
 
 use clap::{Args, ValueEnum};
+use deadpool_redis::redis::IntoConnectionInfo as _;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use auth::{Algorithm, AuthSettings};
@@ -56,10 +57,11 @@ impl Settings {
     ///
     /// # Errors
     /// In production, when `SECRET_KEY` is missing, shorter than 32 bytes or one from an example, or when the password
-    /// of Postgres is; argon2 parameters that do not work together.
+    /// of Postgres or of Redis is; argon2 parameters that do not work together.
     pub fn validate(&self) -> Result<(), InvalidSettings> {
         self.auth.validate(self.app.environment)?;
-        self.database.validate(self.app.environment)
+        self.database.validate(self.app.environment)?;
+        self.redis.validate(self.app.environment)
     }
 }
 
@@ -119,6 +121,19 @@ pub struct RedisSettings {
 }
 
 impl RedisSettings {
+    fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
+        let published = |url: &SecretString| {
+            let parsed = url.expose_secret().into_connection_info().ok();
+            parsed.is_some_and(|info| info.redis_settings().password().is_some_and(auth::is_published))
+        };
+        if environment.is_production() && [&self.redis_url, &self.cache_redis_url].into_iter().flatten().any(published)
+        {
+            let refusal = "the password of Redis is one from an example; production needs one of its own";
+            return Err(InvalidSettings(refusal.into()));
+        }
+        Ok(())
+    }
+
     /// The same settings for what is only a cache: its own Redis, if it has one. Without a queue there is no cache either.
     #[must_use]
     pub fn for_cache(&self) -> Self {
