@@ -128,6 +128,7 @@ clients() {
             --template-dir "$GENERATOR/clients/$language" --config "$GENERATOR/clients/$language.yaml" \
             --global-property skipFormModel=false,apiDocs=false,modelDocs=false,apiTests=false,modelTests=false
         rm -rf "generated/clients/$language/.openapi-generator" "generated/clients/$language/.openapi-generator-ignore"
+        cp docs/LICENSE "generated/clients/$language/LICENSE"
     done
     quietly rustfmt --edition 2021 --config-path rustfmt.toml generated/clients/rust/src/lib.rs
     say "generated: clients for TypeScript, Python and Rust"

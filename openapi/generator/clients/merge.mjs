@@ -48,6 +48,18 @@ function answers(document, responses) {
   return kept;
 }
 
+// For documentation: clients give headers as they come.
+function answerHeaders(document, responses) {
+  const known = new Map();
+  for (const [status, reference] of Object.entries(responses)) {
+    if (!status.startsWith('2')) continue;
+    for (const [name, header] of Object.entries(resolve(document, reference).headers ?? {})) {
+      known.set(name, resolve(document, header).description);
+    }
+  }
+  return [...known].map(([name, description]) => ({ name, description }));
+}
+
 function clientOperation(service, operation, shared) {
   const { name, document } = service;
   const responses = answers(document, operation.responses);
@@ -67,6 +79,7 @@ function clientOperation(service, operation, shared) {
   const media = Object.values(responses).flatMap((response) => Object.keys(response.content ?? {}));
   kept['x-service'] = `${name[0].toUpperCase()}${name.slice(1)}`;
   kept['x-streamed'] = media.some((one) => one !== 'application/json');
+  kept['x-answer-headers'] = answerHeaders(document, operation.responses);
   kept['x-optional-params'] = kept.parameters.some((one) => !one.required);
   return kept;
 }

@@ -1,5 +1,7 @@
 //! The scenario that every client runs (see ../run), in Rust. TASKS_BASE, SHOP_BASE and ANALYTICS_BASE are base URLs,
 //! RUN makes names of this run different from those of others.
+mod headers;
+
 use std::env;
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use schema_first_client::models::{
     TaskUpdate,
 };
 use schema_first_client::{
-    Addresses, Client, CreateOrderOptions, Error, GetTopPathsOptions, ListTasksOptions, PatchTaskOptions,
+    Addresses, Client, CreateOrderOptions, Error, GetTopPathsOptions, ListTasksOptions, PatchTaskOptions, ProblemError,
     StreamOrderEventsOptions,
 };
 
@@ -24,7 +26,12 @@ async fn main() -> Outcome<()> {
         analytics: env::var("ANALYTICS_BASE")?,
     });
 
-    refused(client.get_me().await, 401, "missing_token")?;
+    let problem = refused(client.get_me().await, 401, "missing_token")?;
+    assert!(
+        problem.header("WWW-Authenticate").is_some_and(|value| value.starts_with("Bearer")),
+        "{:?}",
+        problem.headers
+    );
     let email = format!("{run}@client.test");
     let user = client.signup(&Signup::new(email.clone(), "correct horse".into())).await?;
     client.sign_in(&email, "correct horse").await?;
@@ -41,9 +48,12 @@ async fn main() -> Outcome<()> {
     assert_eq!((task.description, task.title.as_str()), (None, "Write a client"));
     let options = ListTasksOptions { project_id: Some(project.id), ..Default::default() };
     assert_eq!(client.list_tasks(&options).await?.len(), 1);
+    headers::pages(&client, project.id).await?;
+    headers::conditional_write(&client, task.id).await?;
+    headers::too_many_requests(&client, &format!("nobody-{run}@client.test")).await?;
 
     let problem = refused(client.create_project(&ProjectCreate::new("x".into())).await, 422, "validation_failed")?;
-    let errors = problem.errors.unwrap_or_default();
+    let errors = problem.problem.errors.unwrap_or_default();
     assert_eq!((errors[0].pointer.as_str(), errors[0].code.as_str()), ("#/title", "too_short"));
 
     // A clone would share the token; a superuser is another client.
@@ -83,7 +93,7 @@ async fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn refused<T>(result: Result<T, Error>, status: i32, code: &str) -> Outcome<schema_first_client::models::Problem> {
+fn refused<T>(result: Result<T, Error>, status: i32, code: &str) -> Outcome<ProblemError> {
     let Err(Error::Problem(problem)) = result else { return Err(format!("{code} expected").into()) };
     assert_eq!((problem.status, problem.code.as_str()), (status, code), "{problem:?}");
     Ok(*problem)
