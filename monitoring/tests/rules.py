@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every alert fires for its fault, alone, and none fires without one; it begins at its number and after its time (edges.py);
-and deadlines are those of the documents: cases for `promtool test rules`.
+"""Every alert fires for its fault, alone, and none fires without one; it begins at its number and after its time (edges.py),
+looks at what its formula says (recorded.py), and deadlines are those of the documents: cases for `promtool test rules`.
 
     monitoring/tests/rules.py PROMTOOL
 
@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import edges
+import recorded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RULES = [ROOT / "monitoring/rules/recording.yml", ROOT / "monitoring/rules/alerts.yml",
@@ -193,15 +194,17 @@ def main(program):
     alerts = set(re.findall(r"alert: (\w+)", RULES[1].read_text()))
     untested = alerts - {alert for _, firing in CASES.values() for alert in firing}
     failed = [f"{alert}: no case makes it fire" for alert in sorted(untested)]
-    failed += edges.missing(RULES[1])
+    failed += [*edges.missing(RULES[1]), *recorded.missing(RULES[0])]
     tests = [*(test(name, *case) for name, case in CASES.items()), deadlines()]
     failed += promtool(program, [
         {"rule_files": [str(path) for path in RULES], "evaluation_interval": "30s", "tests": tests},
         edges.promtool_file(RULES[1]),
+        recorded.promtool_file(RULES[0]),
     ])
     print("\n".join(failed))
     # As test.sh counts.
-    print(f"monitoring: {len(tests) + len(edges.EDGES) + len(alerts) - len(failed)} passed, {len(failed)} failed (rules)")
+    count = len(tests) + len(edges.EDGES) + len(recorded.EXPECTED) + len(alerts)
+    print(f"monitoring: {count - len(failed)} passed, {len(failed)} failed (rules)")
     return 1 if failed else 0
 
 
