@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What the files say of each other: every alert has a severity, a summary and its runbook, and a limit that is changed in a
-document changes the dashboard and the rules, with no other edit."""
+document changes the dashboard and the rules, with no other edit; the lines of every panel ascend, as Grafana needs them."""
 
 import json
 import re
@@ -26,6 +26,15 @@ def alerts():
     yield "every runbook is of an alert", set(headings) <= {block.split("\n", 1)[0] for block in named}
 
 
+def panels_of(dashboard):
+    return [panel for row in dashboard["panels"] for panel in (row, *row.get("panels", [])) if panel["type"] != "row"]
+
+
+def ascends(panel):
+    values = [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+    return values[0] is None and values[1:] == sorted(values[1:])
+
+
 def generate(folder, edit):
     """What is generated from documents of which one was edited."""
     for name in ("tasks", "shop", "analytics"):
@@ -36,8 +45,7 @@ def generate(folder, edit):
         Path(folder, f"{name}-api/openapi.json").write_text(json.dumps(document))
     subprocess.run(["node", GENERATOR, folder], check=True)
     dashboard = json.loads(Path(folder, "monitoring/dashboards/service-tasks.json").read_text())
-    panels = [panel for row in dashboard["panels"] for panel in row.get("panels", [])]
-    of = [panel for panel in panels if panel["title"].startswith("POST /api/v1/auth/login/access-token:")]
+    of = [panel for panel in panels_of(dashboard) if panel["title"].startswith("POST /api/v1/auth/login/access-token:")]
     steps = {step["value"] for panel in of for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]}
     return steps, " ".join(panel["title"] for panel in of), Path(folder, "monitoring/rules/operations.yml").read_text()
 
@@ -47,9 +55,17 @@ def changed_documents():
         operation["x-rate-limit"] = [{"class": "login", "amount": 7, "window-seconds": 2, "by": "account"}]
         operation["x-deadline-ms"] = 3250
 
+    def several_limits(operation):
+        operation["x-rate-limit"] = [{"class": "login", "amount": amount, "window-seconds": window, "by": "account"}
+                                     for amount, window in ((1, 86400), (60, 60), (5, 60))]
+
     with tempfile.TemporaryDirectory() as folder:
         before = generate(folder, lambda _: None)
         after = generate(folder, changed)
+    with tempfile.TemporaryDirectory() as folder:
+        generate(folder, several_limits)
+        for path in sorted(Path(folder, "monitoring/dashboards").iterdir()):
+            yield f"the lines of {path.stem} ascend", all(map(ascends, panels_of(json.loads(path.read_text()))))
     rule = '"expr":"vector(3.25)","labels":{"job":"tasks","operation":"login_access_token"}'
     yield "a changed rate limit moves the line in its panel", 3.5 in after[0] - before[0]
     yield "a changed rate limit is told", "login: 7 in 2 s for each account" in after[1] and after[1] != before[1]

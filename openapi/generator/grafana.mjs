@@ -7,7 +7,9 @@ const HEIGHT = 7;
 
 function panel(spec, gridPos, id) {
   const { title, unit = 'short', queries, kind = 'timeseries', description, thresholds = [] } = spec;
-  const steps = [{ color: 'green', value: null }, ...thresholds.map(([value, color]) => ({ color, value }))];
+  // Grafana takes the last step a value is beyond: they must ascend.
+  const ascending = [...thresholds].sort(([one], [other]) => one - other);
+  const steps = [{ color: 'green', value: null }, ...ascending.map(([value, color]) => ({ color, value }))];
   const custom = thresholds.length ? { thresholdsStyle: { mode: 'dashed' } } : {};
   return {
     id,

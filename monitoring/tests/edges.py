@@ -1,0 +1,96 @@
+"""Where each alert begins, how long it waits, and how grave it is. What an alert looks at is given to it as it is recorded, so
+that no window or sum blurs the moment: at its number it is silent, just beyond it waits, then fires, and at the number it is
+silent again.
+
+Numbers stand here a second time, by hand: whoever changes one in alerts.yml means it, and changes it here as well. Values need
+not be possible (an `up` of 0.999): it is the number that is held.
+"""
+
+import re
+
+STEP = 5  # seconds between samples and evaluations
+REST = 60  # seconds an alert is watched beyond the time it waits
+BEYOND = 0.001  # of the number; of 1, where the number is 0
+
+# alert, severity, seconds it waits, what it looks at, beyond which number it fires, what must be so as well
+EDGES = [
+    ("InstanceDown", "warning", 60, 'up{job="tasks"}', "<", 1),
+    ("ServiceMissing", "critical", 60, 'job:up:sum{job="tasks"}', "<", 1),
+    ("InstanceRestarting", "warning", 0, "instance:process_starts:changes15m", ">", 2),
+    # A ratio of next to nothing is noise.
+    ("ErrorRatioHigh", "critical", 120, 'job:http_request_errors:ratio5m{job="shop"}', ">", 0.02,
+     'job:http_requests:rate5m{job="shop"}', 0.06),
+    ("ErrorRatioHigh", "critical", 120, 'job:http_requests:rate5m{job="shop"}', ">", 0.05,
+     'job:http_request_errors:ratio5m{job="shop"}', 0.03),
+    ("LatencyHigh", "warning", 300, 'job:http_request_duration_seconds:p95_5m{job="shop"}', ">", 1),
+    ("OperationSlow", "warning", 300, 'job_operation:deadline_used:ratio5m{job="shop"}', ">", 0.5),
+    ("RequestsShed", "warning", 120, 'job:http_requests_shed:rate5m{job="shop"}', ">", 0),
+    ("ServiceSaturated", "warning", 120, "instance:http_requests_in_flight:ratio", ">", 0.8),
+    ("DatabasePoolExhausted", "warning", 120, "instance_pool:database_connections_busy:ratio5m", ">", 0.9),
+    ("FileDescriptorsLow", "warning", 120, "instance:process_open_fds:ratio", ">", 0.8),
+    ("IngestQueueFilling", "warning", 60, "instance:page_views_waiting:ratio", ">", 0.8),
+    ("IngestQueueFilling", "warning", 60, "instance:page_views_waiting_bytes:ratio", ">", 0.8),
+    ("PageViewsRefused", "critical", 60, 'job:page_views_refused:rate5m{job="analytics"}', ">", 0),
+    ("OrdersWait", "critical", 60, "pipeline:orders_pending_oldest_seconds:max", ">", 30),
+    ("OutboxStuck", "warning", 60, "pipeline:outbox_oldest_seconds:max", ">", 15),
+    ("DeadLetters", "warning", 0, "pipeline:dead_letters_waiting:max", ">", 0),
+    ("StockMismatch", "critical", 0, "pipeline:stock_mismatched_products:max", ">", 0),
+    ("StockNotChecked", "warning", 300, "pipeline:stock_checks:increase10m", "<", 1),
+    ("PostgresDown", "critical", 30, 'job:postgres_up:min{job="shop"}', "<", 1),
+    ("PostgresConnectionsHigh", "warning", 120, "postgres:connections:ratio", ">", 0.85),
+    ("PostgresTransactionOld", "warning", 60, "postgres:transaction_oldest_seconds:max", ">", 300),
+    ("RedisDown", "warning", 30, 'job_purpose:redis_up:min{job="shop",purpose="cache"}', "<", 1),
+    ("RedisMemoryHigh", "warning", 120, 'purpose:redis_memory_used:ratio{purpose="queue"}', ">", 0.8),
+    ("RedisEvicting", "warning", 0, 'purpose:redis_evicted_keys:increase15m{purpose="queue"}', ">", 0),
+]
+
+
+def held(value, seconds):
+    """A sample every step; promtool takes `1x2` for three."""
+    return f"{value}x{seconds // STEP - 1}"
+
+
+def group(alert, severity, waits, series, direction, number, *also):
+    """A group of promtool's: at the number, for longer than the alert waits; beyond it; and back."""
+    beyond = number + (number or 1) * (BEYOND if direction == ">" else -BEYOND)
+    begins = waits + REST
+    ends = begins + waits + REST
+    inputs = {series: " ".join([held(number, begins), held(beyond, ends - begins), held(number, REST)])}
+    if also:
+        inputs |= {also[0]: held(also[1], ends + REST)}
+
+    def at(second, state=None):
+        labels = f'{{alertname="{alert}",alertstate="{state}",severity="{severity}"}}'
+        return {
+            "expr": "count by (alertname, alertstate, severity) (ALERTS)",
+            "eval_time": f"{second}s",
+            "exp_samples": [{"labels": labels, "value": 1}] if state else [],
+        }
+
+    pending = [at(begins, "pending"), at(begins + waits - STEP, "pending")] if waits else []
+    return {
+        "name": f"{alert}: {series} {direction} {number} for {waits} s",
+        "interval": f"{STEP}s",
+        "input_series": [{"series": name, "values": values} for name, values in inputs.items()],
+        "promql_expr_test": [
+            at(begins - STEP), *pending, at(begins + waits, "firing"), at(ends - STEP, "firing"), at(ends)],
+    }
+
+
+def promtool_file(alerts):
+    """Asks of the alerts alone: what they look at is given."""
+    return {
+        "rule_files": [str(alerts)],
+        "evaluation_interval": f"{STEP}s",
+        "tests": [group(*edge) for edge in EDGES],
+    }
+
+
+def missing(alerts):
+    """Alerts of which not every comparison has an edge."""
+    for block in re.split(r"^ +- alert: ", alerts.read_text(), flags=re.M)[1:]:
+        name = block.split("\n", 1)[0]
+        comparisons = len(re.findall(r" (?:[<>]=?|[!=]=) ", re.search(r"^ +expr: (.+)$", block, re.M)[1]))
+        edges = sum(edge[0] == name for edge in EDGES)
+        if comparisons != edges:
+            yield f"{name}: {comparisons} comparisons, {edges} edges"
