@@ -9,27 +9,29 @@ const LARGEST = 65536;
 
 let collected;
 
-/** Gives a kept answer; without one the request goes its ordinary way, as every request does that is not plain. */
+/** Gives a kept answer. Without one the service is asked, if the path is declared as it was sent: nginx has decoded it. */
 function give(r) {
-    const question = r.variables.kept_question;
-    if (question) {
-        const key = ngx.shared.changes.get('all') + question;
-        const kept = ngx.shared.answers.get(key);
-        if (kept !== undefined) {
-            r.return(200, kept);
-            return;
-        }
-        r.variables.kept_key = key;
+    const key = ngx.shared.changes.get('all') + r.variables.kept_question;
+    const kept = ngx.shared.answers.get(key);
+    if (kept !== undefined) {
+        r.return(200, kept);
+        return;
     }
+    const operation = r.variables.kept_operation;
     r.variables.kept_operation = '';
-    r.internalRedirect('/');
+    if (r.variables.operation === operation) {
+        r.variables.kept_key = key;
+        r.internalRedirect(`/kept/${operation}`);
+    } else {
+        r.internalRedirect('/');
+    }
 }
 
-/** Keeps an answer that passes, if it was looked for before it was asked for, and all of it came. */
+/** Keeps an answer that passes, if all of it came. */
 function keep(r, data, flags) {
     r.sendBuffer(data, flags);
     const variables = r.variables, key = variables.kept_key, length = Number(variables.upstream_http_content_length);
-    if (!key || r.status !== 200 || !(length <= LARGEST)) return;
+    if (r.status !== 200 || !(length <= LARGEST)) return;
     // nginx goes on to use the memory.
     if (collected === undefined) collected = [];
     if (data.length) collected.push(Buffer.from(data));

@@ -143,7 +143,7 @@ ${patient.join('')}}
 `;
 }
 
-function location(prefix, name, route) {
+function location(prefix, name, route, more = [], at = `/operation/${route.name}`) {
   const lines = [`set $prefix /${prefix};`];
   if (route.inside) lines.push('if ($insider = 0) { return 404; }');
   lines.push(`client_max_body_size ${route.body};`);
@@ -155,15 +155,14 @@ function location(prefix, name, route) {
   }
   if (route.verbatim) lines.push('gzip off;');
   // Lines of js_ are left out where nginx cannot run them: gateway/kept-answers.js.
-  if (route.kept) lines.push(`set $kept_for ${route.kept.milliseconds};`, 'js_body_filter kept_answers.keep buffer_type=buffer;');
   if (route.ends) lines.push('js_header_filter kept_answers.changed;');
   if (route.limits.length) {
     // One level's limits replace those of the level above, so the one for everything is repeated.
     lines.push('limit_req zone=everything burst=2000 nodelay;');
     lines.push(...route.limits.map((limit) => `limit_req zone=${limit.name} burst=${limit.burst} nodelay;`));
   }
-  lines.push(`proxy_pass http://${name}$target;`);
-  return `location = /operation/${route.name} {\n    internal;\n${lines.map((line) => `    ${line}\n`).join('')}}\n`;
+  lines.push(...more, `proxy_pass http://${name}$target;`);
+  return `location = ${at} {\n    internal;\n${lines.map((line) => `    ${line}\n`).join('')}}\n`;
 }
 
 function operations(services, policy) {
@@ -188,10 +187,10 @@ ${blocks.join('\n')}`;
 
 // Where answers that may be given again are looked for: by the plain spellings of a path, all others take the long way.
 function keptAnswers(services) {
-  const blocks = services.flatMap(({ prefix, routes: all }) => all.filter((route) => route.kept).flatMap(({ name, path }) =>
-    ['', '/'].map((slash) => `location = /${prefix}${path}${slash} {
-    set $prefix /${prefix};
-    set $kept_operation ${name};
+  const blocks = services.flatMap(({ prefix, name, routes: all }) => all.filter((route) => route.kept).map((route) => {
+    const look = ['', '/'].map((slash) => `location = /${prefix}${route.path}${slash} {
+    if ($kept_question = "") { rewrite ^ / last; }
+    set $kept_operation ${route.name};
     default_type application/json;
     add_header X-Request-Id $id;
     add_header X-Content-Type-Options nosniff;
@@ -199,7 +198,10 @@ function keptAnswers(services) {
     add_header Cache-Control no-store;
     js_content kept_answers.give;
 }
-`)));
+`);
+    const keep = [`set $kept_for ${route.kept.milliseconds};`, 'js_body_filter kept_answers.keep buffer_type=buffer;'];
+    return look.join('') + location(prefix, name, route, keep, `/kept/${route.name}`);
+  }));
   return `${NOTICE}${blocks.join('')}`;
 }
 
