@@ -63,6 +63,8 @@ def orders(traces):
         while send(f"/p2/api/v2/orders/{order}", Authorization=token)["status"] != "RESERVED":
             assert time.monotonic() < deadline, "the order is not reserved"
             time.sleep(0.1)
+    # The gateway tells once a second, and not when it ends.
+    time.sleep(3)
 
 
 def main():
@@ -74,13 +76,17 @@ def main():
     subprocess.run([ROOT / "openapi/with-services", __file__, "--orders", json.dumps(TRACES)], env=environment, check=True)
     trace, caller = TRACES["wanted"]
     spans = {span["name"]: span for span in Collector.spans if span["traceId"] == trace}
-    server = spans.get("POST /api/v2/orders", {})
+    gateway, server = spans.get("POST /p2/api/v2/orders", {}), spans.get("POST /api/v2/orders", {})
     wait, work = spans.get("order.created wait", {}), spans.get("order.created process", {})
     attributes = {one["key"]: one["value"] for one in server.get("attributes", [])}
     times = [int(one.get(when, 0)) for one in (wait, work) for when in ("startTimeUnixNano", "endTimeUnixNano")]
     checks = {
         "the request is told": server.get("service") == "shop" and server.get("kind") == 2,
-        "it goes on with the caller's trace": server.get("parentSpanId") == caller,
+        "so it is by the gateway": gateway.get("service") == "gateway" and gateway.get("kind") == 2,
+        "the gateway goes on with the caller's trace": gateway.get("parentSpanId") == caller,
+        "the service with the gateway's": server.get("parentSpanId") == gateway.get("spanId", "none"),
+        "the gateway's part is around the service's": int(gateway.get("startTimeUnixNano", 0)) - 2_000_000
+        <= int(server.get("startTimeUnixNano", 1)) <= int(gateway.get("endTimeUnixNano", 0)),
         "it has its route and status": attributes.get("http.route") == {"stringValue": "/api/v2/orders"}
         and attributes.get("http.response.status_code") == {"intValue": "201"},
         "the message's wait is told": wait.get("service") == "worker" and wait.get("parentSpanId") == server.get("spanId"),

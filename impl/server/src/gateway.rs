@@ -13,10 +13,10 @@ use backends::{Nginx, Njs, Source};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, Uid, User};
-use platform::settings::{Origins, RateLimits};
+use platform::settings::{Origins, RateLimits, TraceSettings};
 
 use crate::console::say;
-use addresses::{Networks, Upstreams};
+use addresses::{Networks, Upstreams, collector};
 
 mod addresses;
 
@@ -25,10 +25,11 @@ pub(crate) const PORT: u16 = 8080;
 
 const TEMPLATE: &str = include_str!("../../../gateway/nginx.conf.template");
 /// What the template includes, by the paths it includes it by.
-const INCLUDED: [(&str, &str); 8] = [
+const INCLUDED: [(&str, &str); 9] = [
     ("problems.conf", include_str!("../../../gateway/problems.conf")),
     ("problem-headers.conf", include_str!("../../../gateway/problem-headers.conf")),
     ("cors.js", include_str!("../../../gateway/cors.js")),
+    ("traces.js", include_str!("../../../gateway/traces.js")),
     ("kept-answers.js", include_str!("../../../gateway/kept-answers.js")),
     ("generated/kept-answers.conf", include_str!("../../../generated/gateway/kept-answers.conf")),
     ("generated/routes.conf", include_str!("../../../generated/gateway/routes.conf")),
@@ -101,6 +102,8 @@ pub(crate) struct GatewayArgs {
     /// Whether the rate limits of the documents, and the gateway's own, are enforced
     #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
     rate_limits: RateLimits,
+    #[command(flatten)]
+    traces: TraceSettings,
     /// Processes of nginx: a number, or auto for one a core
     #[arg(long, env = "GATEWAY_WORKERS", default_value = "auto", value_parser = workers)]
     workers: String,
@@ -224,6 +227,8 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_LISTEN", listen),
         ("GATEWAY_TLS", tls),
         ("GATEWAY_CORS_ORIGINS", origins),
+        ("GATEWAY_OTLP", collector(args.traces.otel_exporter_otlp_endpoint.as_deref().unwrap_or_default())?),
+        ("GATEWAY_TRACES_RATIO", args.traces.otel_traces_sampler_arg.to_string()),
     ])
 }
 

@@ -1,7 +1,9 @@
 //! Addresses as settings spell them, checked before nginx sees them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::str::FromStr;
+
+use anyhow::{Context as _, Result, ensure};
 
 /// Replicas of a service, as `server` lines of nginx.
 #[derive(Debug, Clone)]
@@ -10,7 +12,7 @@ pub(super) struct Upstreams(pub(super) String);
 impl FromStr for Upstreams {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let mut lines = String::new();
         for address in text.split(',').map(str::trim).filter(|address| !address.is_empty()) {
             let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
@@ -32,7 +34,7 @@ pub(super) struct Networks(pub(super) Vec<String>);
 impl FromStr for Networks {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
         let check = |network: &str| {
             let (address, bits) = network.split_once('/').unwrap_or((network, "0"));
@@ -48,6 +50,22 @@ impl FromStr for Networks {
         };
         networks.map(check).collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// The collector of traces by its address: nginx would look names up with a resolver, which it has in a container only.
+pub(super) fn collector(endpoint: &str) -> Result<String> {
+    if endpoint.is_empty() {
+        return Ok(String::new());
+    }
+    let refusal = "OTEL_EXPORTER_OTLP_ENDPOINT must be an address such as http://collector:4318";
+    let rest = endpoint.strip_prefix("http://").context(refusal)?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    ensure!(!path.contains(['\'', '\\', '$', '\n']), refusal);
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let authority = if has_port { authority.to_owned() } else { format!("{authority}:4318") };
+    let address = authority.to_socket_addrs().ok().and_then(|mut found| found.next());
+    let address = address.with_context(|| format!("{authority} of OTEL_EXPORTER_OTLP_ENDPOINT is not known"))?;
+    Ok(format!("http://{address}/{path}"))
 }
 
 #[cfg(test)]
@@ -72,6 +90,21 @@ mod tests {
         assert_eq!("".parse::<Networks>().unwrap().0, [""; 0]);
         for bad in ["10.0.0.0/33", "all", "10.0.0.0/8;", "::1/129"] {
             assert!(bad.parse::<Networks>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_collector_is_an_address() {
+        for (endpoint, address) in [
+            ("", ""),
+            ("http://127.0.0.1:14318", "http://127.0.0.1:14318/"),
+            ("http://127.0.0.1", "http://127.0.0.1:4318/"),
+            ("http://[::1]:4318/otlp/", "http://[::1]:4318/otlp/"),
+        ] {
+            assert_eq!(collector(endpoint).unwrap(), address);
+        }
+        for bad in ["127.0.0.1:4318", "https://127.0.0.1", "http://", "http://127.0.0.1/'", "http://no such host"] {
+            assert!(collector(bad).is_err(), "{bad}");
         }
     }
 }
