@@ -7,6 +7,9 @@
 // Larger ones are asked for each time.
 const LARGEST = 65536;
 
+// Milliseconds after a change in which nothing is kept: a replica hears of what another one has stored a moment later.
+const HEARD = 150;
+
 let collected;
 
 /** Gives a kept answer. Without one the service is asked, if the path is declared as it was sent: nginx has decoded it. */
@@ -27,7 +30,7 @@ function give(r) {
     }
 }
 
-/** Keeps an answer that passes, if all of it came. */
+/** Keeps an answer that passes, if all of it came, and not right after a change. */
 function keep(r, data, flags) {
     r.sendBuffer(data, flags);
     const variables = r.variables, key = variables.kept_key, length = Number(variables.upstream_http_content_length);
@@ -37,12 +40,14 @@ function keep(r, data, flags) {
     if (data.length) collected.push(Buffer.from(data));
     if (!flags.last) return;
     const answer = Buffer.concat(collected);
+    if (Date.now() - ngx.shared.changes.get('at') < HEARD) return;
     if (answer.length === length) ngx.shared.answers.set(key, answer.toString(), Number(variables.kept_for));
 }
 
 /** To be called before a client is told of a change. */
 function changed() {
     ngx.shared.changes.incr('all', 1, 0);
+    ngx.shared.changes.set('at', Date.now());
 }
 
 export default {give, keep, changed};
