@@ -7,7 +7,8 @@
 // Larger ones are asked for each time.
 const LARGEST = 65536;
 
-// Milliseconds after a change in which nothing is kept: a replica hears of what another one has stored a moment later.
+// Milliseconds after a change in which nothing that is asked for is kept: a replica hears of what another one has stored a
+// moment later.
 const HEARD = 150;
 
 let collected;
@@ -24,6 +25,7 @@ function give(r) {
     r.variables.kept_operation = '';
     if (r.variables.operation === operation) {
         r.variables.kept_key = key;
+        r.variables.kept_asked = Date.now();
         r.internalRedirect(`/kept/${operation}`);
     } else {
         r.internalRedirect('/');
@@ -39,15 +41,21 @@ function keep(r, data, flags) {
     if (collected === undefined) collected = [];
     if (data.length) collected.push(Buffer.from(data));
     if (!flags.last) return;
-    const answer = Buffer.concat(collected);
-    if (Date.now() - ngx.shared.changes.get('at') < HEARD) return;
-    if (answer.length === length) ngx.shared.answers.set(key, answer.toString(), Number(variables.kept_for));
+    const answer = Buffer.concat(collected), asked = Number(variables.kept_asked);
+    // Its time began when it was asked for: it may have been as old as that already.
+    const left = Number(variables.kept_for) - (Date.now() - asked);
+    if (answer.length !== length || left <= 0 || asked - ngx.shared.changes.get('at') < HEARD) return;
+    try {
+        ngx.shared.answers.set(key, answer.toString(), left);
+    } catch (e) {
+        // There is no room for it. Whoever asked has it all the same.
+    }
 }
 
 /** To be called before a client is told of a change. */
 function changed() {
-    ngx.shared.changes.incr('all', 1, 0);
     ngx.shared.changes.set('at', Date.now());
+    ngx.shared.changes.incr('all', 1, 0);
 }
 
 export default {give, keep, changed};

@@ -1,5 +1,5 @@
 // The gateway's part of a trace, told to a collector: OTLP as JSON by HTTP, as impl/platform/src/traces does it for the services.
-// Nothing here runs unless a collector is named (GATEWAY_OTLP). A kept answer is nobody's part of a trace.
+// Without a collector (GATEWAY_OTLP) there is nothing to tell. A kept answer is nobody's part of a trace.
 
 // Spans of one request to the collector.
 const BATCH = 256;
@@ -55,7 +55,9 @@ function tell(r) {
 
 /** Once a second: tells what was noted. A collector that does not answer costs spans, never requests. */
 async function flush(session) {
-    const url = session.variables.otlp_endpoint.replace(/\/+$/, '') + '/v1/traces';
+    const endpoint = session.variables.otlp_endpoint.match(/^(http:\/\/[^/]*?)(:\d+)?(\/.*?)?\/*$/);
+    if (!endpoint) return;
+    const url = `${endpoint[1]}${endpoint[2] || ':4318'}${endpoint[3] || ''}/v1/traces`;
     for (;;) {
         const keys = ngx.shared.spans.keys(BATCH);
         if (!keys.length) return;

@@ -6,8 +6,12 @@ DO $$
 DECLARE
     old name;
 BEGIN
-    IF to_regclass('refinery_schema_history') IS NOT NULL
-        OR NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('tasks') AND attname = 'status'
+    IF to_regclass('refinery_schema_history') IS NOT NULL THEN
+        IF EXISTS (SELECT FROM refinery_schema_history WHERE version >= 2) THEN
+            RETURN;
+        END IF;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('tasks') AND attname = 'status'
                        AND atttypid IN ('varchar'::regtype, 'text'::regtype)) THEN
         RETURN;
     END IF;
@@ -17,4 +21,5 @@ BEGIN
     END LOOP;
     UPDATE tasks SET status = CASE status WHEN 'TODO' THEN 'ToDo' WHEN 'IN_PROGRESS' THEN 'InProgress' ELSE 'Done' END
     WHERE status IN ('TODO', 'IN_PROGRESS', 'DONE');
+    UPDATE tasks SET status = 'ToDo' WHERE status IS NULL;
 END $$;

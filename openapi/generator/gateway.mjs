@@ -190,6 +190,7 @@ function keptAnswers(services) {
   const blocks = services.flatMap(({ prefix, name, routes: all }) => all.filter((route) => route.kept).map((route) => {
     const look = ['', '/'].map((slash) => `location = /${prefix}${route.path}${slash} {
     if ($kept_question = "") { rewrite ^ / last; }
+    client_max_body_size ${NO_BODY};
     set $kept_operation ${route.name};
     default_type application/json;
     add_header X-Request-Id $id;

@@ -48,7 +48,7 @@ pub struct Migrated {
 ///
 /// # Errors
 /// When the database cannot be reached, another run holds the lock too long, or a migration fails; a failed migration
-/// leaves nothing behind.
+/// leaves nothing behind but statuses of older tasks as they are written now.
 pub async fn run(settings: &DatabaseSettings, environment: Environment) -> Result<Migrated> {
     let migrated = timeout(DEADLINE, connected(settings, environment.is_production())).await;
     migrated.map_err(|_| Error::internal("the migrations took too long"))?

@@ -153,7 +153,9 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
     };
     if !scripts {
         write(args, &nginx, &dir, false)?;
-        say("this nginx has no njs 0.8 or newer, so no answer is kept (x-gateway-cache)");
+        say(
+            "this nginx does not take scripts (njs 0.8.6): no answer is kept, no trace told, and pages of other origins cannot read its refusals",
+        );
     }
     if args.check {
         let status = command().arg("-t").status()?;

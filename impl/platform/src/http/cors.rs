@@ -65,8 +65,8 @@ impl Cors {
         if asked.preflight {
             answer.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
             // Libraries add headers of their own; none of them says more than the method and the token do.
+            answer.append(VARY, HeaderValue::from_static("access-control-request-headers"));
             if let Some(headers) = &asked.headers {
-                answer.append(VARY, HeaderValue::from_static("access-control-request-headers"));
                 answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
             }
             answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);

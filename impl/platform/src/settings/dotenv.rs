@@ -1,5 +1,5 @@
 //! `.env` as python-dotenv reads it, which the files of existing deployments were written for: a value without quotes goes to
-//! the end of its line, whatever is in it. (The `dotenvy` crate reads such lines as a shell would; it only sets the variables.)
+//! the end of its line, whatever is in it. Only quotes that do not end, or that something follows, are refused. (The `dotenvy` crate reads such lines as a shell would; it only sets the variables.)
 
 use std::env;
 use std::fs;
@@ -50,7 +50,7 @@ fn find() -> Option<PathBuf> {
     folder.ancestors().map(|folder| folder.join(".env")).find(|path| path.is_file())
 }
 
-/// Names and values, in order. `${NAME}` and `${NAME:-default}` stand for what is set, but not in single quotes.
+/// Names and values, in order. `${NAME}` and `${NAME:-default}` stand for what is set.
 fn parse(text: &str, set: impl Fn(&str) -> Option<String>) -> Result<Vec<(String, String)>, InvalidSettings> {
     let mut variables: Vec<(String, String)> = Vec::new();
     let mut rest = text.trim_start_matches('\u{feff}');
@@ -60,12 +60,10 @@ fn parse(text: &str, set: impl Fn(&str) -> Option<String>) -> Result<Vec<(String
         let wrong = |what: &str| InvalidSettings(format!("line {number} of .env {what}"));
         let (line, mut after) = rest.split_once('\n').unwrap_or((rest, ""));
         let line = line.trim();
-        // A word alone is the name of something that is not set.
-        if let Some((name, _)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
-            let name = name.strip_prefix("export ").unwrap_or(name).trim();
-            if !is_name(name) {
-                return Err(wrong("has no name before its ="));
-            }
+        let assignment = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);
+        // A word alone is the name of something that is not set, and names that no setting has are not ours.
+        let name = assignment.split_once('=').map(|(name, _)| name.trim().trim_matches('\''));
+        if let Some(name) = name.filter(|name| is_name(name)) {
             let (_, value) = rest.split_once('=').unwrap_or_default();
             let value = value.trim_start_matches([' ', '\t']);
             let known = |name: &str| {
@@ -80,7 +78,7 @@ fn parse(text: &str, set: impl Fn(&str) -> Option<String>) -> Result<Vec<(String
                         return Err(wrong("goes on after its quotes"));
                     }
                     after = others;
-                    if quote == '"' { interpolated(&inner, known) } else { inner }
+                    interpolated(&inner, known)
                 }
                 _ => interpolated(unquoted(value.lines().next().unwrap_or_default()), known),
             };
@@ -98,7 +96,7 @@ fn is_name(text: &str) -> bool {
 
 /// Without the comment, which begins with a blank before `#`.
 fn unquoted(line: &str) -> &str {
-    let comment = line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with([' ', '\t']));
+    let comment = line.match_indices('#').find(|(at, _)| line[..*at].ends_with([' ', '\t']));
     comment.map_or(line, |(at, _)| &line[..at]).trim_end()
 }
 
@@ -118,7 +116,8 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
             'n' if quote == '"' => inner.push('\n'),
             'r' if quote == '"' => inner.push('\r'),
             't' if quote == '"' => inner.push('\t'),
-            '\\' | '\'' | '"' => inner.push(escaped),
+            '\\' | '\'' => inner.push(escaped),
+            '"' if quote == '"' => inner.push('"'),
             _ => inner.extend(['\\', escaped]),
         }
     }
@@ -129,9 +128,15 @@ fn interpolated(text: &str, known: impl Fn(&str) -> Option<String>) -> String {
     let (mut value, mut rest) = (String::new(), text);
     while let Some((before, inner)) = rest.split_once("${") {
         let Some((inner, after)) = inner.split_once('}') else { break };
-        let (name, default) = inner.split_once(":-").unwrap_or((inner, ""));
         value.push_str(before);
-        value.push_str(known(name).filter(|value| !value.is_empty()).as_deref().unwrap_or(default));
+        match inner.split_once(':') {
+            None => value.push_str(&known(inner).unwrap_or_default()),
+            Some((name, default)) if default.starts_with('-') => {
+                value.push_str(&known(name).unwrap_or_else(|| default[1..].to_owned()));
+            }
+            // Not one of the two forms.
+            Some(_) => value.extend(["${", inner, "}"]),
+        }
         rest = after;
     }
     value + rest
@@ -154,12 +159,17 @@ mod tests {
             ("A=it's", "it's"),
             ("A=Pa$$word$X", "Pa$$word$X"),
             ("A=a#b # a comment", "a#b"),
-            ("A=# nothing", ""),
+            ("A=#S3cret", "#S3cret"),
+            ("A= # nothing", "# nothing"),
+            ("export\tA=b", "b"),
+            ("'A'=b", "b"),
+            (r#"A='{"a":"x\"y"}'"#, r#"{"a":"x\"y"}"#),
+            ("A=${HOME:b}", "${HOME:b}"),
             ("A=", ""),
             ("export A = b  ", "b"),
             ("A=postgresql://u:p@h/d?a=b", "postgresql://u:p@h/d?a=b"),
             (r#"A="a # b\n\"c\" \$d" # a comment"#, "a # b\n\"c\" \\$d"),
-            (r"A='a ${HOME} \n \'b\''", r"a ${HOME} \n 'b'"),
+            (r"A='a ${HOME} \n \'b\''", r"a /home/a \n 'b'"),
             ("A=\"a\nb\"", "a\nb"),
             ("A=${HOME}/b${NONE}${NONE:-c}", "/home/a/bc"),
             ("A=\"${HOME}\"", "/home/a"),
@@ -172,7 +182,7 @@ mod tests {
 
     #[test]
     fn lines_stand_for_themselves() {
-        let text = "# A=1\n\nJUSTAWORD\n  B = 2\nC='3\n4'\nD=${B}${C}\nB=5";
+        let text = "# A=1\n\nJUSTAWORD\nmy-key=1\n=1\nFOO # a=b\n  B = 2\nC='3\n4'\nD=${B}${C}\nB=5";
         let pairs = [("B", "2"), ("C", "3\n4"), ("D", "23\n4"), ("B", "5")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(read(text), pairs);
         assert_eq!(read(""), []);
@@ -193,8 +203,7 @@ mod tests {
     fn what_is_wrong_is_told_by_its_line_and_not_repeated() {
         for (text, said) in [
             ("A=1\nB='secret", "line 2 of .env does not end its quotes"),
-            ("A='1\n2'\n=secret", "line 3 of .env has no name before its ="),
-            ("A B=secret", "line 1 of .env has no name before its ="),
+            ("A='1\n2'\nB=\"secret", "line 3 of .env does not end its quotes"),
             ("A='secret'secret", "line 1 of .env goes on after its quotes"),
         ] {
             let error = parse(text, |_| None).err().map(|error| error.to_string());
