@@ -89,11 +89,10 @@ async fn what_was_changed_is_in_the_next_answer() {
     for _ in 0..4 {
         let (client, end) = (gateway.client(), end.clone());
         others.spawn(async move {
-            let mut last = 0;
             while !end.is_cancelled() {
-                last = count(&client, ALL).await;
+                count(&client, ALL).await;
             }
-            last
+            count(&client, ALL).await
         });
     }
     let client = gateway.client();
@@ -111,9 +110,11 @@ async fn what_was_changed_is_in_the_next_answer() {
     admin.delete("/p3/api/p3/users/1/page-views").await.expect(200);
     let paths = client.get(ALL).await.expect(200);
     assert_eq!(paths.as_array().map(Vec::len), Some(1), "{paths}");
+    // Some of the made-up views may have been of the same user.
+    let left = paths[0]["count"].as_i64();
     end.cancel();
     while let Some(last) = others.join_next().await {
-        assert_eq!(last.expect("it asked"), 5_000);
+        assert_eq!(Some(last.expect("it asked")), left);
     }
     let asked = asked(&gateway.stop(), "p3/get_top_paths");
     let kept = asked.iter().filter(|asked| !**asked).count();
