@@ -229,7 +229,7 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_LISTEN", listen),
         ("GATEWAY_TLS", tls),
         ("GATEWAY_CORS_ORIGINS", origins),
-        ("GATEWAY_OTLP", collector(args.traces.otel_exporter_otlp_endpoint.as_deref().unwrap_or_default())?),
+        ("GATEWAY_OTLP", collector(&args.traces)?),
         ("GATEWAY_TRACES_RATIO", args.traces.otel_traces_sampler_arg.to_string()),
     ])
 }

@@ -1,6 +1,9 @@
 //! To whom traces are told.
 
 use clap::Args;
+use http::Uri;
+
+use super::InvalidSettings;
 
 /// Traces, by OpenTelemetry's names.
 #[derive(Debug, Clone, Args)]
@@ -15,8 +18,22 @@ pub struct TraceSettings {
 }
 
 impl TraceSettings {
-    pub(crate) fn endpoint(&self) -> Option<&str> {
-        self.otel_exporter_otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())
+    /// Host and port of the collector, and the path that its paths begin with; nothing without one.
+    ///
+    /// # Errors
+    /// When it is not an address of HTTP.
+    pub fn collector(&self) -> Result<Option<(String, String)>, InvalidSettings> {
+        let endpoint = self.otel_exporter_otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
+        let Some(endpoint) = endpoint else { return Ok(None) };
+        let uri: Option<Uri> = endpoint.parse().ok();
+        let (Some("http"), Some(authority), Some(uri)) =
+            (uri.as_ref().and_then(Uri::scheme_str), uri.as_ref().and_then(Uri::authority), uri.as_ref())
+        else {
+            let refusal = "OTEL_EXPORTER_OTLP_ENDPOINT must be an address such as http://collector:4318";
+            return Err(InvalidSettings(refusal.into()));
+        };
+        let port = authority.port_u16().unwrap_or(4318);
+        Ok(Some((format!("{}:{port}", authority.host()), uri.path().trim_end_matches('/').to_owned())))
     }
 
     pub(crate) fn ratio(&self) -> f64 {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use http::Request;
 use http::header::{CONTENT_TYPE, HOST};
-use http::{Request, Uri};
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -36,17 +36,8 @@ pub(super) struct Collector {
 
 impl Collector {
     pub(super) fn new(settings: &TraceSettings) -> Result<Option<Self>, InvalidSettings> {
-        let Some(endpoint) = settings.endpoint() else { return Ok(None) };
-        let uri: Option<Uri> = endpoint.parse().ok();
-        let (Some("http"), Some(authority), Some(uri)) =
-            (uri.as_ref().and_then(Uri::scheme_str), uri.as_ref().and_then(Uri::authority), uri.as_ref())
-        else {
-            let refusal = "OTEL_EXPORTER_OTLP_ENDPOINT must be an address such as http://collector:4318";
-            return Err(InvalidSettings(refusal.into()));
-        };
-        let port = authority.port_u16().unwrap_or(4318);
-        let path = format!("{}/v1/traces", uri.path().trim_end_matches('/'));
-        Ok(Some(Self { address: format!("{}:{port}", authority.host()), path }))
+        let Some((address, path)) = settings.collector()? else { return Ok(None) };
+        Ok(Some(Self { address, path: format!("{path}/v1/traces") }))
     }
 
     async fn send(&self, spans: &[Span]) -> Result<(), Failure> {

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
+use platform::settings::TraceSettings;
 
 use crate::console::say;
 
@@ -55,22 +56,15 @@ impl FromStr for Networks {
 }
 
 /// The collector of traces by its address: nginx would look names up with a resolver, which it has in a container only.
-pub(super) fn collector(endpoint: &str) -> Result<String> {
-    if endpoint.is_empty() {
-        return Ok(String::new());
-    }
-    let refusal = "OTEL_EXPORTER_OTLP_ENDPOINT must be an address such as http://collector:4318";
-    let rest = endpoint.strip_prefix("http://").context(refusal)?;
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    ensure!(!path.contains(['\'', '\\', '$', '\n']), refusal);
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let authority = if has_port { authority.to_owned() } else { format!("{authority}:4318") };
+pub(super) fn collector(settings: &TraceSettings) -> Result<String> {
+    let Some((authority, path)) = settings.collector()? else { return Ok(String::new()) };
+    ensure!(!path.contains(['\'', '\\', '$']), "{path} has characters that nginx cannot have in a path");
     // A collector that is not there costs spans, never requests.
     let Some(address) = authority.to_socket_addrs().ok().and_then(|mut found| found.next()) else {
         say(&format!("{authority} of OTEL_EXPORTER_OTLP_ENDPOINT is not known: the gateway tells no traces"));
         return Ok(String::new());
     };
-    Ok(format!("http://{address}/{path}"))
+    Ok(format!("http://{address}{path}"))
 }
 
 #[cfg(test)]
@@ -100,12 +94,16 @@ mod tests {
 
     #[test]
     fn a_collector_is_an_address() {
+        let collector = |endpoint: &str| {
+            let otel_exporter_otlp_endpoint = Some(endpoint.to_owned());
+            collector(&TraceSettings { otel_exporter_otlp_endpoint, otel_traces_sampler_arg: 1.0 })
+        };
         for (endpoint, address) in [
             ("", ""),
-            ("http://127.0.0.1:14318", "http://127.0.0.1:14318/"),
-            ("http://127.0.0.1", "http://127.0.0.1:4318/"),
+            ("http://127.0.0.1:14318", "http://127.0.0.1:14318"),
+            ("http://127.0.0.1", "http://127.0.0.1:4318"),
             ("http://nobody.invalid", ""),
-            ("http://[::1]:4318/otlp/", "http://[::1]:4318/otlp/"),
+            ("http://[::1]:4318/otlp/", "http://[::1]:4318/otlp"),
         ] {
             assert_eq!(collector(endpoint).unwrap(), address);
         }
