@@ -67,6 +67,15 @@ counts() { # LOG OUTCOME
         }'
 }
 
+# Prints which tests failed as a log tells it, and the last of what they said: a log's own end is often another test's.
+failures() { # LOG LINES
+    local plain
+    plain=$(sed $'s/\033\\[[0-9;]*m//g' "$1" | cut -c -240)
+    # nextest: "        FAIL [   0.1s] (7/569) tasks::service pages::x"; cargo test: "test pages::x ... FAILED".
+    grep -E '^ *(FAIL|TIMEOUT|SIG[A-Z]+|ABORT) \[|^test .* \.\.\. FAILED$' <<<"$plain" | sed 's/^ *//' | sort -u -k 5 | head -n 40
+    awk '/panicked at / { left = 12 } left > 0 && !/^ *[0-9]+: |^ +at / { print "  " $0; left -= 1 }' <<<"$plain" | tail -n "$2"
+}
+
 long="" wanted=""
 for argument in "$@"; do
     case " $PIECES " in
@@ -82,7 +91,7 @@ done
 mkdir -p "$LOGS"
 trap 'exit 130' INT
 trap 'exit 143' TERM
-summary="" passed=0 failed=0
+summary="" told="" passed=0 failed=0
 for piece in ${wanted:-$PIECES}; do
     printf '%-10s ' "$piece"
     begun=$SECONDS
@@ -95,9 +104,15 @@ for piece in ${wanted:-$PIECES}; do
     verdict=ok
     [ $outcome -eq 0 ] && [ "$bad" -eq 0 ] || verdict=FAILED
     printf '%-6s %4d s\n' $verdict $((SECONDS - begun))
-    [ $verdict = ok ] || { tail -n 40 "$log" | sed 's/^/    /'; printf '    (all of it: %s)\n' "$log"; }
+    if [ $verdict != ok ]; then
+        { failures "$log" 60; echo ...; tail -n 25 "$log"; } | sed 's/^/    /'
+        printf '    (all of it: %s)\n' "$log"
+        told=$told$(printf '%s:\n' "$piece"; failures "$log" 20)$'\n'
+    fi
     summary=$summary$(printf '%-10s %-6s %5d passed %4d failed %5d s' "$piece" $verdict "$good" "$bad" $((SECONDS - begun)))$'\n'
 done
 
+# Once more at the end: of a long output the end is what is kept.
+[ -z "$told" ] || printf '\nfailed:\n%s' "$told"
 printf '\n%s\n%d passed, %d failed\n' "$summary" "$passed" "$failed"
 [ "$failed" -eq 0 ]
