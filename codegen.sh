@@ -43,7 +43,7 @@ install_tools() {
     rm -rf "$TOOLS/generator"
     pip_install "$TOOLS/generator" --require-hashes -r "$GENERATOR/requirements.txt"
     cp "$GENERATOR/package.json" "$GENERATOR/package-lock.json" "$TOOLS/"
-    "${NPM[@]}" ci --prefix "$TOOLS" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    again "${NPM[@]}" ci --prefix "$TOOLS" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
     printf '%s' "$wanted" >"$TOOLS/installed"
 }
 

@@ -2,14 +2,21 @@
 # Sourced by scripts that bring their own tools: TOOLS is the folder they go to, die() how the script ends. What is set
 # here is used there.
 
+# Twice more after a failure, for what a network does now and then.
+again() { "$@" || { sleep 5; "$@"; } || { sleep 20; "$@"; }; }
+
 say() { printf '%s\n' "$*" >&2; }
 
 pip_install() { # DIR REQUIREMENT...: wheels only, into a folder of their own
     local dir=$1
     shift
     python3 -m pip --version >/dev/null 2>&1 || die "python3 needs pip (Debian: apt-get install python3-pip)"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-        --only-binary=:all: --target "$dir" "$@" >&2
+    # What was not installed to its end is not there.
+    rm -rf "$dir.new"
+    again python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --only-binary=:all: --target "$dir.new" --upgrade "$@" >&2 || return
+    rm -rf "$dir"
+    mv "$dir.new" "$dir"
 }
 
 find_node() {

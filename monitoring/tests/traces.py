@@ -41,6 +41,14 @@ class Collector(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def do_GET(self):
+        """The names of the spans that it has been told."""
+        names = json.dumps([span["name"] for span in self.spans]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(names)))
+        self.end_headers()
+        self.wfile.write(names)
+
 
 def send(path, body=None, form=None, **headers):
     data = urlencode(form).encode() if form else json.dumps(body).encode() if body else None
@@ -59,12 +67,21 @@ def orders(traces):
         parent = f"00-{trace}-{span}-{'01' if name == 'wanted' else '00'}"
         items = {"items": [{"product_id": product, "quantity": 1}]}
         order = send("/p2/api/v2/orders", items, Authorization=token, traceparent=parent)["id"]
-        deadline = time.monotonic() + PATIENCE
-        while send(f"/p2/api/v2/orders/{order}", Authorization=token)["status"] != "RESERVED":
-            assert time.monotonic() < deadline, "the order is not reserved"
-            time.sleep(0.1)
+        eventually(lambda: send(f"/p2/api/v2/orders/{order}", Authorization=token)["status"] == "RESERVED")
     # The gateway tells once a second, and not when it ends.
-    time.sleep(3)
+    eventually(lambda: "POST /p2/api/v2/orders" in told())
+
+
+def told():
+    with urlopen(os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"], timeout=10) as answer:
+        return json.load(answer)
+
+
+def eventually(holds):
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.1)
 
 
 def main():

@@ -50,11 +50,18 @@ def main():
         try:
             wanted = {"tasks": 2, "shop": 2, "analytics": 2, "worker": 2}
             deadline = time.monotonic() + PATIENCE
-            while answering(url) != wanted and up.poll() is None and time.monotonic() < deadline:
+            # The file is there when it has said that everything is.
+            while (found := answering(url)) != wanted or not Path(folder, "up/env").exists():
+                if up.poll() is not None or time.monotonic() > deadline:
+                    break
                 time.sleep(0.2)
-            checks.append(("every replica answers Prometheus", answering(url) == wanted))
+            checks.append(("every replica answers Prometheus", found == wanted))
             for role in wanted:
-                asked = subprocess.run([SERVER, "health", role, "--port", str(ports[role])], capture_output=True, text=True)
+                while True:
+                    asked = subprocess.run([SERVER, "health", role, "--port", str(ports[role])], capture_output=True, text=True)
+                    if asked.returncode == 0 or time.monotonic() > deadline:
+                        break
+                    time.sleep(0.2)
                 checks.append((f"`server health {role}` finds it ready: {asked.stderr}", asked.returncode == 0))
         finally:
             up.send_signal(signal.SIGTERM)

@@ -22,6 +22,7 @@ export async function withPage(origin, use, { expected = [] } = {}) {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM,
     headless: true,
+    timeout: 120_000,
     args: FLAGS,
     viewport: { width: 1280, height: 1000 },
   });
@@ -32,7 +33,7 @@ export async function withPage(origin, use, { expected = [] } = {}) {
       if (!url.startsWith(`${origin}/`) && !/^(data|blob|about):/.test(url)) complaints.push(`asked for ${url}`);
     });
     const page = context.pages()[0];
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(60_000);
     page.on('pageerror', (error) => complaints.push(`script error: ${error.message}`));
     page.on('console', (message) => {
       const text = `${message.text()} (${message.location().url})`;
@@ -41,7 +42,8 @@ export async function withPage(origin, use, { expected = [] } = {}) {
     await use(page);
   } finally {
     await context.close();
-    fs.rmSync(profile, { recursive: true, force: true });
+    // Its helpers may still be writing.
+    fs.rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
   if (complaints.length) throw new Error(complaints.join('\n'));
 }

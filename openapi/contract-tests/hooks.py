@@ -85,7 +85,8 @@ def bound(case):
     """What may take long as it was asked for is asked for in small; the rules of the parameters are not at stake."""
     for name, most in MOST.get(operation_id(case), {}).items():
         value = case.query.get(name)
-        if str(value).isdigit() and int(value) > most:
+        # Without one the default is meant, which is more.
+        if value is None or str(value).isdigit() and int(value) > most:
             case.query[name] = most
 
 

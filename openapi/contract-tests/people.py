@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+import patience  # noqa: F401  of every request that is sent from here on
+
 URL = os.environ["SERVICE_URL"]
 with open(os.environ["PRINCIPALS"], encoding="utf-8") as file:
     PRINCIPALS = {entry["name"]: entry for entry in json.load(file)["auth"]}

@@ -228,8 +228,8 @@ fn migrate(logs: &Path, env: &Env, stop: &AtomicBool) -> Result<()> {
 }
 
 fn wait_until_ready(roles: &mut [Supervised], stop: &AtomicBool) -> Result<()> {
-    let deadline = Instant::now() + START_DEADLINE;
     for role in roles {
+        let deadline = Instant::now() + START_DEADLINE;
         while !role.is_ready()? {
             if stop.load(Ordering::Relaxed) {
                 bail!("asked to stop");
