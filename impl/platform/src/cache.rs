@@ -10,19 +10,15 @@ use tokio::time::timeout;
 
 use crate::settings::{InvalidSettings, RedisSettings};
 
-/// How long a request waits for a free connection.
-const WAIT: Duration = Duration::from_millis(250);
-/// How long opening or testing a connection may take.
-const CONNECT: Duration = Duration::from_millis(500);
-/// How long an answer may take. Blocking commands need a connection of their own with a longer one.
-const RESPONSE: Duration = Duration::from_millis(500);
-
 /// A pool of Redis connections, opened when they are needed. Clones share them.
 #[derive(Clone)]
 pub struct Cache {
     client: Client,
     pool: Pool,
     prefix: std::sync::Arc<str>,
+    /// How long an answer may take, or opening or testing a connection. Blocking commands need a connection of their own with
+    /// a longer one.
+    timeout: Duration,
 }
 
 impl Cache {
@@ -34,22 +30,29 @@ impl Cache {
     pub fn new(settings: &RedisSettings, prefix: &str) -> Result<Option<Self>, InvalidSettings> {
         let Some(url) = settings.url() else { return Ok(None) };
         let invalid = |_| InvalidSettings("REDIS_URL is not a valid connection URL".into());
+        let timeout = settings.timeout();
         let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(RESPONSE));
+            AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(Some(timeout));
         let client = Client::open(url).map_err(invalid)?;
         let manager = Manager::new_with_config(url, config).map_err(invalid)?;
         let pool = Pool::builder(manager)
             .max_size(settings.redis_pool as usize)
-            .wait_timeout(Some(WAIT))
-            .create_timeout(Some(CONNECT))
-            .recycle_timeout(Some(CONNECT))
+            // All of them in use is no reason to wait that long.
+            .wait_timeout(Some(timeout / 2))
+            .create_timeout(Some(timeout))
+            .recycle_timeout(Some(timeout))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| InvalidSettings(format!("the Redis pool cannot be built: {error}")))?;
-        Ok(Some(Self { client, pool, prefix: format!("{}{prefix}", settings.redis_prefix).into() }))
+        Ok(Some(Self { client, pool, prefix: format!("{}{prefix}", settings.redis_prefix).into(), timeout }))
     }
 
-    /// A connection, within a second or not at all.
+    /// How long Redis has to answer before it counts as away.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// A connection, in time or not at all.
     ///
     /// # Errors
     /// When Redis cannot be reached in time.
@@ -63,8 +66,9 @@ impl Cache {
     /// # Errors
     /// When Redis cannot be reached in time.
     pub async fn dedicated(&self, patience: Duration) -> Result<MultiplexedConnection, RedisError> {
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(patience));
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(patience));
         self.client.get_multiplexed_async_connection_with_config(&config).await
     }
 
@@ -74,7 +78,7 @@ impl Cache {
     /// When Redis cannot be reached in time.
     pub async fn listener(&self) -> Result<PubSub, RedisError> {
         let patience = std::io::Error::from(std::io::ErrorKind::TimedOut);
-        timeout(CONNECT, self.client.get_async_pubsub()).await.unwrap_or_else(|_| Err(patience.into()))
+        timeout(self.timeout, self.client.get_async_pubsub()).await.unwrap_or_else(|_| Err(patience.into()))
     }
 
     /// The full name of a key.

@@ -17,8 +17,6 @@ use tokio::time::{sleep, timeout};
 use crate::error::breaks_connection;
 use crate::gate::{Gate, Refused};
 
-/// How long a request waits for a connection, opening one included.
-const WAIT: Duration = Duration::from_secs(1);
 /// How long opening one may take, for whoever comes later.
 const OPEN: Duration = Duration::from_secs(5);
 /// Requests that may wait for each connection; with more the wait could not succeed in time.
@@ -50,6 +48,8 @@ pub(crate) struct Connections(Arc<Shared>);
 struct Shared {
     options: PgConnectOptions,
     after_cancel: AfterCancel,
+    /// How long a request waits for a connection, opening one included.
+    wait: Duration,
     gate: Gate,
     idle: Mutex<Vec<Idle>>,
     /// Rung when a connection is given back.
@@ -81,11 +81,12 @@ pub struct PoolState {
 }
 
 impl Connections {
-    pub(crate) fn new(options: PgConnectOptions, size: u32, after_cancel: AfterCancel) -> Self {
+    pub(crate) fn new(options: PgConnectOptions, size: u32, wait: Duration, after_cancel: AfterCancel) -> Self {
         Self(Arc::new(Shared {
             options,
             after_cancel,
-            gate: Gate::new(size as usize, size as usize * WAITING_PER_CONNECTION, WAIT),
+            wait,
+            gate: Gate::new(size as usize, size as usize * WAITING_PER_CONNECTION, wait),
             idle: Mutex::new(Vec::with_capacity(size as usize)),
             returned: Notify::new(),
             openings: Semaphore::new(size as usize),
@@ -125,7 +126,7 @@ impl Connections {
     /// A new connection, or one that is given back while it is being opened: under load that is sooner.
     async fn open(&self, permit: OwnedSemaphorePermit) -> sqlx::Result<Lease> {
         let mut opened = self.0.start_opening();
-        let deadline = sleep(WAIT);
+        let deadline = sleep(self.0.wait);
         tokio::pin!(deadline);
         loop {
             tokio::select! {

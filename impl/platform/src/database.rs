@@ -56,8 +56,8 @@ impl Database {
             ("idle_in_transaction_session_timeout", "5s"),
         ]);
         Ok(Self {
-            reads: Reads(Connections::new(reads, settings.database_read_pool, AfterCancel::Recover)),
-            writes: Connections::new(writes, settings.database_write_pool, AfterCancel::Close),
+            reads: Reads(Connections::new(reads, settings.database_read_pool, settings.wait(), AfterCancel::Recover)),
+            writes: Connections::new(writes, settings.database_write_pool, settings.wait(), AfterCancel::Close),
             transactions: TaskTracker::new(),
         })
     }

@@ -96,7 +96,7 @@ async fn slow_clients_are_cut_while_others_are_served() {
         assert!(matches!(after, Ok(after) if after < PATIENCE), "{kind}: {after:?}");
     }
     let (asked, slowest) = probing.await.expect("every probe is answered");
-    assert!(asked > 100 && slowest < Duration::from_secs(2), "{asked} probes, the slowest took {slowest:?}");
+    assert!(asked > 100 && slowest < Duration::from_secs(5), "{asked} probes, the slowest took {slowest:?}");
     // The last ones may still be on their way out; nothing of them stays.
     let client = server.client();
     let gone = timeout(PATIENCE, async {
@@ -161,7 +161,7 @@ async fn idle_connections_live_a_little() {
 
 #[tokio::test]
 async fn shutdown_lets_requests_finish_and_closes_the_rest() {
-    let server = start(&["--shutdown-drain-ms", "300"]);
+    let server = start(&["--shutdown-drain-ms", "2000"]);
     let client = server.client();
     let mut idle = TcpStream::connect(server.address()).await.expect("the service listens");
     idle.write_all(b"GET /api/quick HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
@@ -180,7 +180,7 @@ async fn shutdown_lets_requests_finish_and_closes_the_rest() {
     let address = server.address();
     let took = server.stop().await;
     in_flight.await.expect("no panic").expect(200);
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
     assert_eq!(idle.read(&mut [0; 8]).await.expect("closed in good order"), 0);
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }

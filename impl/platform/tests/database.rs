@@ -8,6 +8,7 @@ use contract::Problem;
 use platform::{Database, Error, OnConstraint};
 use sqlx::Executor as _;
 use testkit::{Fault, FaultProxy, TestDatabase};
+use tokio::sync::Barrier;
 use tokio::time::timeout;
 
 struct Fixture {
@@ -73,6 +74,8 @@ async fn no_acknowledged_write_is_lost_to_cancellation() {
         }
     }
     cancelled.join_all().await;
+    // What was cancelled last may still be at its ROLLBACK.
+    fixture.db.close().await;
     assert!(acknowledged.len() >= 190, "most writes succeed: {}", acknowledged.len());
     let mut other = fixture.test.connect().await;
     let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM notes WHERE id = ANY($1)")
@@ -97,7 +100,7 @@ async fn a_cancelled_request_does_not_cancel_its_transaction() {
     fixture.insert(0).await.expect("write");
     let slow = fixture.db.write(|mut tx| async move {
         tx.execute("INSERT INTO notes VALUES (1, 'x')").await?;
-        tx.execute("SELECT pg_sleep(0.3)").await?;
+        tx.execute("SELECT pg_sleep(2)").await?;
         Ok(())
     });
     assert!(timeout(Duration::from_millis(100), slow).await.is_err());
@@ -168,15 +171,18 @@ async fn a_deadlock_is_tried_again() {
     let fixture = Arc::new(Fixture::new(&[]).await);
     fixture.insert(1).await.expect("row");
     fixture.insert(2).await.expect("row");
-    let runs = Arc::new(AtomicU32::new(0));
+    // Both have their first row before either asks for its second.
+    let (runs, both) = (Arc::new(AtomicU32::new(0)), Arc::new(Barrier::new(2)));
     let crossing = |first: i64, second: i64| {
-        let (fixture, runs) = (Arc::clone(&fixture), Arc::clone(&runs));
+        let (fixture, runs, both) = (Arc::clone(&fixture), Arc::clone(&runs), Arc::clone(&both));
         async move {
             let work = move |mut tx: platform::Transaction| async move {
-                runs.fetch_add(1, Ordering::Relaxed);
+                let is_first_run = runs.fetch_add(1, Ordering::Relaxed) < 2;
                 for id in [first, second] {
                     sqlx::query("UPDATE notes SET text = text || 'y' WHERE id = $1").bind(id).execute(&mut *tx).await?;
-                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    if is_first_run && id == first {
+                        both.wait().await;
+                    }
                 }
                 Ok(())
             };
@@ -212,7 +218,7 @@ async fn an_exhausted_pool_refuses_soon_and_recovers_at_once() {
     }
     let asked = Instant::now();
     fixture.db.ping().await.expect("free again");
-    assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
 #[tokio::test]
@@ -220,15 +226,17 @@ async fn statements_end_in_time() {
     let fixture = Fixture::new(&[]).await;
     let asked = Instant::now();
     let error = fixture.db.reads().execute("SELECT pg_sleep(30)").await.expect_err("too slow");
-    assert_eq!(Problem::from(Error::from(error)).code(), "database_busy");
-    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    // The server ends it, or the client gives up on a server that is late even for that.
+    let code = Problem::from(Error::from(error)).code();
+    assert!(["database_busy", "database_unavailable"].contains(&code), "{code}");
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
 }
 
 #[tokio::test]
 async fn an_abandoned_read_gives_its_connection_back() {
     let fixture = Fixture::new(&["--database-read-pool", "1"]).await;
     for _ in 0..5 {
-        let slow = fixture.db.reads().execute("SELECT pg_sleep(0.2)");
+        let slow = fixture.db.reads().execute("SELECT pg_sleep(0.6)");
         assert!(timeout(Duration::from_millis(50), slow).await.is_err());
         let one: i32 = sqlx::query_scalar("SELECT 1").fetch_one(fixture.db.reads()).await.expect("the next read");
         assert_eq!(one, 1);

@@ -82,7 +82,8 @@ impl Fixture {
     async fn new(flags: &[&str]) -> Self {
         let test = TestDatabase::new().await;
         test.execute("CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY, text text NOT NULL)").await;
-        let settings = testkit::settings(&[&["--database-url", test.url()], flags].concat());
+        let settings =
+            testkit::settings(&[&["--database-url", test.url(), "--database-wait-ms", "8000"], flags].concat());
         Self { db: Database::new(&settings, "test").expect("settings"), runs: Arc::default(), test }
     }
 
@@ -197,7 +198,9 @@ async fn a_hundred_at_once_have_one_effect() {
         clients.spawn(async move {
             loop {
                 match fixture.note(ALICE, keyed("k", 1), "spoon").await {
-                    Seen::Refused(StatusCode::CONFLICT, "idempotency_in_flight") => tokio::task::yield_now().await,
+                    Seen::Refused(StatusCode::CONFLICT, "idempotency_in_flight") => {
+                        tokio::time::sleep(Duration::from_millis(5)).await
+                    }
                     other => return other,
                 }
             }
@@ -379,7 +382,9 @@ async fn a_cancelled_request_is_done_wholly_or_not_at_all() {
     for key in &keys {
         let done = loop {
             match fixture.note(ALICE, keyed(key, 1), "spoon").await {
-                Seen::Refused(StatusCode::CONFLICT, "idempotency_in_flight") => tokio::task::yield_now().await,
+                Seen::Refused(StatusCode::CONFLICT, "idempotency_in_flight") => {
+                    tokio::time::sleep(Duration::from_millis(5)).await
+                }
                 other => break other.reply(),
             }
         };

@@ -301,8 +301,8 @@ async fn sessions_end_with_what_they_rest_on() {
         caller
     };
     let neither = async |token: &str, caller: Principal, what: &str| {
-        tokio::time::sleep(Duration::from_millis(200)).await;
         for accounts in [&fixture.accounts, &other] {
+            until(what, async || accounts.authenticate(token).await.is_err()).await;
             let refused = Problem::from(accounts.authenticate(token).await.expect_err(what));
             assert_eq!((refused.status().as_u16(), refused.code()), (401, "invalid_token"), "{what}");
         }
@@ -326,8 +326,8 @@ async fn sessions_end_with_what_they_rest_on() {
     let token = fixture.token("ann@example.com", "another1").await;
     let caller = both(&token).await;
     fixture.test.execute("UPDATE users SET is_superuser = true WHERE email = 'ann@example.com'").await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(other.authenticate(&token).await.expect("good").has_scope("superuser"), "rights are those of now");
+    let rights = async || other.authenticate(&token).await.expect("good").has_scope("superuser");
+    until("rights are those of now", rights).await;
 
     fixture.change(id, UserChange { is_active: Some(false), ..UserChange::default() }).await;
     neither(&token, caller, "deactivated").await;
@@ -368,14 +368,27 @@ async fn nothing_is_remembered_while_the_bell_is_out() {
         .test
         .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-sessions' AND datname = current_database()")
         .await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let mut silent = fixture.test.connect().await;
+    let gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'test-sessions' AND datname = current_database()";
+    while !sqlx::query_scalar::<_, bool>(gone).fetch_one(&mut silent).await.expect("an answer") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     sqlx::query("UPDATE users SET is_active = false WHERE id = $1")
         .bind(id)
         .execute(&mut silent)
         .await
         .expect("changes");
+    until("nothing is remembered", async || fixture.accounts.authenticate(&token).await.is_err()).await;
     assert_eq!(fixture.refused(&token).await.code(), "invalid_token");
+}
+
+/// Sooner than what is remembered would be looked at anew.
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_millis(700);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within 700 ms: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

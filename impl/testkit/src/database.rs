@@ -59,7 +59,7 @@ impl TestDatabase {
         &self.url
     }
 
-    /// Settings that name it, everything else as it is by default.
+    /// Settings that name it, and more patience than by default; everything else is as it is by default.
     pub fn settings(&self) -> DatabaseSettings {
         settings(&self.url)
     }
@@ -190,5 +190,6 @@ fn url_of(database: &str) -> String {
 }
 
 fn settings(url: &str) -> DatabaseSettings {
-    read(&["--database-url", url])
+    // On a machine whose cores are others' for a second, what takes long is slow, not refused.
+    read(&["--database-url", url, "--database-wait-ms", "8000"])
 }

@@ -1,11 +1,17 @@
 //! A place of its own in Redis for every test: a prefix, whose keys are removed when the test ends.
 
-use deadpool_redis::redis::{Client, RedisResult, aio::MultiplexedConnection, cmd};
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, RedisResult, cmd};
 use platform::Cache;
 use platform::settings::RedisSettings;
 use uuid::Uuid;
 
 use crate::settings::read;
+
+/// How long a connection of the test's own may take to open and to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A prefix nobody else uses, on the server `REDIS_URL` names.
 pub struct TestRedis {
@@ -34,9 +40,10 @@ impl TestRedis {
         &self.prefix
     }
 
-    /// Settings that name the server and the prefix, everything else as it is by default.
+    /// Settings that name the server and the prefix, and more patience than by default: on a machine whose cores are
+    /// others' for a second, it is slow, not away. Everything else is as it is by default.
     pub fn settings(&self) -> RedisSettings {
-        read(&["--redis-url", &self.url, "--redis-prefix", &self.prefix])
+        read(&["--redis-url", &self.url, "--redis-prefix", &self.prefix, "--redis-timeout-ms", "8000"])
     }
 
     /// A pool whose keys have the prefix.
@@ -75,7 +82,9 @@ impl Drop for TestRedis {
 }
 
 async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
-    Client::open(url)?.get_multiplexed_async_connection().await
+    let patient =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+    Client::open(url)?.get_multiplexed_async_connection_with_config(&patient).await
 }
 
 async fn remove(url: &str, pattern: &str) -> RedisResult<()> {

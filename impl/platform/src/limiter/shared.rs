@@ -1,19 +1,17 @@
 //! Counts in Redis, which all replicas share: one script, so that no two requests are counted as one.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
+use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation, ServerErrorKind};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::window::{Ask, Count, Kind, SLICES, Verdict};
 use crate::cache::Cache;
 
-/// How long a request waits for Redis; longer, and it counts as away.
-const PATIENCE: Duration = Duration::from_millis(500);
 /// How long Redis is left alone once it is away.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -26,14 +24,19 @@ pub(super) struct Shared {
     take: Script,
     settle: Script,
     link: Mutex<Link>,
+    /// Connections opened so far.
+    opened: AtomicU64,
     /// Known to be away: one request at a time looks whether it still is, the others do not wait for it.
     is_away: AtomicBool,
 }
 
 enum Link {
     Unused,
-    Open(MultiplexedConnection),
-    Away { since: Instant },
+    /// The number tells it from those before it, whose failures say nothing of it.
+    Open(MultiplexedConnection, u64),
+    Away {
+        since: Instant,
+    },
 }
 
 impl Shared {
@@ -43,6 +46,7 @@ impl Shared {
             take: Script::new(include_str!("take.lua")),
             settle: Script::new(include_str!("settle.lua")),
             link: Mutex::new(Link::Unused),
+            opened: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
         }
     }
@@ -66,52 +70,54 @@ impl Shared {
     }
 
     async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
-        let attempts = async {
-            let error = match call.invoke_async(&mut self.connection().await?).await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
+        let deadline = Instant::now() + self.cache.timeout();
+        let mut is_first = true;
+        loop {
+            let late = || RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
+            let Ok(connected) = timeout_at(deadline, self.connection()).await else {
+                self.lost(None, false, &late());
+                return Err(Away);
             };
+            let (mut connection, number) = connected?;
+            let error = match timeout_at(deadline, call.invoke_async(&mut connection)).await {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error)) => error,
+                Err(_) => late(),
+            };
+            // Another one's SCRIPT FLUSH may come between loading the script and calling it.
+            let is_forgotten = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
             // A connection that was cut while it was idle tells nothing of Redis now.
-            let again = error.is_io_error() && !error.is_timeout();
-            self.lost(again, &error);
+            let is_cut = error.is_io_error() && !error.is_timeout();
+            let again = is_first && (is_forgotten || is_cut);
+            if !(again && is_forgotten) {
+                self.lost(Some(number), again, &error);
+            }
             if !again {
                 return Err(Away);
             }
-            match call.invoke_async(&mut self.connection().await?).await {
-                Ok(value) => Ok(value),
-                Err(error) => {
-                    self.lost(false, &error);
-                    Err(Away)
-                }
-            }
-        };
-        match timeout(PATIENCE, attempts).await {
-            Ok(result) => result,
-            Err(_) => {
-                self.lost(false, &RedisError::from(io::Error::from(io::ErrorKind::TimedOut)));
-                Err(Away)
-            }
+            is_first = false;
         }
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, Away> {
+    async fn connection(&self) -> Result<(MultiplexedConnection, u64), Away> {
         let mut link = match self.is_away.load(Ordering::Acquire) {
             true => self.link.try_lock().map_err(|_| Away)?,
             false => self.link.lock().await,
         };
         match &*link {
-            Link::Open(connection) => return Ok(connection.clone()),
+            Link::Open(connection, number) => return Ok((connection.clone(), *number)),
             Link::Away { since } if since.elapsed() < PAUSE => return Err(Away),
             Link::Away { .. } | Link::Unused => {}
         }
         // Should this be cancelled, the next one does it.
-        match self.cache.dedicated(PATIENCE).await {
+        match self.cache.dedicated(self.cache.timeout()).await {
             Ok(connection) => {
-                *link = Link::Open(connection.clone());
+                let number = self.opened.fetch_add(1, Ordering::Relaxed);
+                *link = Link::Open(connection.clone(), number);
                 if self.is_away.swap(false, Ordering::AcqRel) {
                     tracing::info!("rate limits are shared again");
                 }
-                Ok(connection)
+                Ok((connection, number))
             }
             Err(error) => {
                 self.away(&mut link, &error);
@@ -120,9 +126,18 @@ impl Shared {
         }
     }
 
-    fn lost(&self, again: bool, error: &RedisError) {
+    /// The connection with this number, or none could be made in time.
+    fn lost(&self, number: Option<u64>, again: bool, error: &RedisError) {
         // Somebody who is at it already knows.
         let Ok(mut link) = self.link.try_lock() else { return };
+        // There may be another one since, or it is known.
+        let is_news = match *link {
+            Link::Open(_, open) => number == Some(open),
+            Link::Unused | Link::Away { .. } => number.is_none(),
+        };
+        if !is_news {
+            return;
+        }
         if again {
             *link = Link::Unused;
         } else {

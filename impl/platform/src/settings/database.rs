@@ -1,6 +1,7 @@
 //! Where Postgres is.
 
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -38,9 +39,17 @@ pub struct DatabaseSettings {
     /// Connections for writing, per process
     #[arg(long, env = "DATABASE_WRITE_POOL", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub database_write_pool: u32,
+    /// Milliseconds a request waits for a connection, then it is 503 and asked to come again
+    #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=30_000))]
+    pub database_wait_ms: u32,
 }
 
 impl DatabaseSettings {
+    /// How long a request waits for a connection.
+    pub fn wait(&self) -> Duration {
+        Duration::from_millis(self.database_wait_ms.into())
+    }
+
     /// The connection URL, put together from its parts when none is given.
     pub fn url(&self) -> SecretString {
         let given = self.database_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty());

@@ -10,6 +10,7 @@ mod http;
 mod traces;
 
 use std::fmt;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use deadpool_redis::redis::IntoConnectionInfo as _;
@@ -115,12 +116,20 @@ pub struct RedisSettings {
     /// Connections per process
     #[arg(long, env = "REDIS_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub redis_pool: u32,
+    /// Milliseconds Redis has to answer, or to take a connection; longer, and it counts as away
+    #[arg(long, env = "REDIS_TIMEOUT_MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=30_000))]
+    pub redis_timeout_ms: u32,
     /// What every key begins with; deployments that share a Redis need one each, or take each other's messages
     #[arg(long, env = "REDIS_PREFIX", default_value = "")]
     pub redis_prefix: String,
 }
 
 impl RedisSettings {
+    /// How long an answer may take, or opening a connection.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.redis_timeout_ms.into())
+    }
+
     fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         let published = |url: &SecretString| {
             let parsed = url.expose_secret().into_connection_info().ok();

@@ -139,7 +139,10 @@ pub struct Replica {
 
 /// A replica that counts in the Redis at `url`, or on its own without one.
 pub fn replica(redis: &TestRedis, url: &str, flags: &[&str]) -> Replica {
-    let settings: RedisSettings = testkit::settings(&["--redis-url", url, "--redis-prefix", redis.prefix()]);
+    // Straight to it, it may be slow, but is never away.
+    let patience = if url == redis.url() { "8000" } else { "500" };
+    let place = ["--redis-url", url, "--redis-prefix", redis.prefix(), "--redis-timeout-ms", patience];
+    let settings: RedisSettings = testkit::settings(&place);
     let http: HttpSettings = testkit::settings(flags);
     let auth = testkit::settings(&["--secret-key", "a key of the tests, the same for all replicas"]);
     let limiter = Limiter::new(&http, &settings, &auth).expect("the settings are good");
