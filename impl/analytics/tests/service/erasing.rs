@@ -50,13 +50,18 @@ async fn many_rows_at_once_with_others_that_come_and_go() {
     }
     let (three, four) = (of(3), of(4));
     // Twice the same user, another one, and two that come.
-    let erase = async |user: i64| {
-        world.admin.delete(&format!("/api/p3/users/{user}/page-views")).await.expect(200)["erased"].as_i64()
+    // Whoever waits too long for another one's rows is asked to come again.
+    let erase = async |user: i64| loop {
+        let answer = world.admin.delete(&format!("/api/p3/users/{user}/page-views")).await;
+        if answer.status != 503 {
+            return answer.expect(200)["erased"].as_i64();
+        }
     };
     let (erased, other, ..) =
         tokio::join!(join_all([erase(1), erase(1)]), erase(2), world.store(&three), world.store(&four));
-    assert_eq!(erased.into_iter().flatten().sum::<i64>(), 6_000);
-    assert_eq!(other, Some(6_000));
+    // What was erased before somebody was asked to come again is in no answer.
+    assert!(erased.into_iter().flatten().sum::<i64>() <= 6_000);
+    assert!(other.is_some_and(|other| other <= 6_000), "{other:?}");
     world.verify().await;
     assert_eq!(
         world.ask(OPTIMIZED, &[]).await,

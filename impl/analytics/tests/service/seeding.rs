@@ -71,7 +71,7 @@ async fn a_job_tells_how_far_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_longer_than_a_request_may_wait_goes_on_without_it() {
     let world = World::new().await;
-    // Seven chunks, two at once: twelve seconds at least. The process is asked to end before.
+    // Seven chunks, two at once: four seconds at least. The process is asked to end before.
     let (leaving, service) = (CancellationToken::new(), world.service.clone());
     let running = tokio::spawn({
         let leaving = leaving.clone();
@@ -80,7 +80,7 @@ async fn what_takes_longer_than_a_request_may_wait_goes_on_without_it() {
     world
         .database
         .execute(
-            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NULL; END $$; \
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$; \
              CREATE TRIGGER dawdle BEFORE UPDATE ON seed_jobs FOR EACH STATEMENT EXECUTE FUNCTION dawdle()",
         )
         .await;

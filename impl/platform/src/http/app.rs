@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use serde::Serialize;
 use tower::Service;
 
-use super::body::{Wire, watch};
+use super::body::{Reading, Wire, watch};
 use super::cors::{Asked, Cors};
 use super::docs::Docs;
 use super::metrics::Metrics;
@@ -202,7 +202,20 @@ impl Inner {
 
     /// The answer, and its name in the metrics unless an operation gives it one.
     async fn route<B: Wire>(&self, request: Request<B>, preflight: bool) -> (&'static str, Result<Response, Problem>) {
-        let (mut request, reading) = watch(request);
+        let (request, reading) = watch(request);
+        let answered = self.answer(request, reading.as_deref(), preflight).await;
+        if let Some(reading) = reading {
+            reading.rest().await;
+        }
+        answered
+    }
+
+    async fn answer(
+        &self,
+        mut request: Request<Body>,
+        reading: Option<&Reading>,
+        preflight: bool,
+    ) -> (&'static str, Result<Response, Problem>) {
         if let Err(problem) = refuse(request.method(), request.uri(), request.headers()) {
             return ("refused", Err(problem));
         }

@@ -1,7 +1,8 @@
 //! The body of a request, bounded in time as a whole: one byte a second is progress, but no request.
 //!
 //! A refusal often needs no body. What the client is still sending is then read and thrown away for a while, because
-//! closing the connection under it would destroy the answer on its way.
+//! closing the connection under it would destroy the answer on its way. The refusal waits for that: a proxy that is answered
+//! while it still sends cannot use its client's connection again, and some do not say so.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use http::header::EXPECT;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// From the head of a request to the end of its body; below the deadline of an operation.
@@ -28,6 +30,8 @@ const UNWANTED: Duration = Duration::from_secs(2);
 pub(crate) struct Reading {
     late: AtomicBool,
     place: Mutex<Option<OwnedSemaphorePermit>>,
+    /// Reads on what nobody wants.
+    rest: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Reading {
@@ -40,6 +44,16 @@ impl Reading {
     /// Whether the body did not arrive in time.
     pub(crate) fn was_late(&self) -> bool {
         self.late.load(Ordering::Acquire)
+    }
+
+    /// Waits until nothing of the body is on its way any more, though not for long.
+    pub(crate) async fn rest(&self) {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(rest) = rest {
+            self.leave();
+            // It has no way to fail that would matter here.
+            let _ = rest.await;
+        }
     }
 
     fn leave(&self) {
@@ -121,6 +135,10 @@ impl<B: Wire> Drop for Timely<B> {
         let unread = |body: &B| !self.withheld && !body.is_end_stream();
         let Some(mut body) = self.body.take().filter(unread) else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn(timeout(UNWANTED, async move { while let Some(Ok(_)) = body.frame().await {} }));
+        let rest = runtime.spawn(async move {
+            let all = async { while let Some(Ok(_)) = body.frame().await {} };
+            let _ = timeout(UNWANTED, all).await;
+        });
+        *self.reading.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(rest);
     }
 }

@@ -25,14 +25,21 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
         let (user, system) = (&user, &system);
         // In waves, so that each is reserved long before it expires.
         let (wave, early) =
-            (Duration::from_millis(10 * n.unsigned_abs()), Duration::from_millis(dice.random_range(0..400)));
+            (Duration::from_millis(10 * n.unsigned_abs()), Duration::from_millis(dice.random_range(0..800)));
         async move {
             sleep(wave).await;
             let Outcome::Acked(id) = user.order(None, &[(product, 3)]).await else { panic!("not accepted") };
             let left = time_left(system, id).await;
             // From a moment before it expires until the worker has been there.
             sleep((left + Duration::from_millis(300)).saturating_sub(early)).await;
-            let ask = |path| async move { user.post(&format!("/orders/{id}/{path}"), None, None).await };
+            let ask = |path| async move {
+                loop {
+                    match user.post(&format!("/orders/{id}/{path}"), None, None).await {
+                        Outcome::Unavailable(_) => sleep(Duration::from_millis(50)).await,
+                        outcome => return outcome,
+                    }
+                }
+            };
             // One in four is called off at the same moment as well.
             let told = match n % 4 {
                 0 => join_all([ask("pay"), ask("cancel")]).await,

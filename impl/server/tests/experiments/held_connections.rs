@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::sleep;
 
 use crate::shopper::{Outcome, Shopper};
-use crate::system::{Plan, System};
+use crate::system::{IMPATIENT, Plan, System};
 
 /// How soon a request is refused.
 const REFUSED: Duration = Duration::from_secs(2);
@@ -16,7 +16,7 @@ const RECOVERED: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_connection_requests_are_refused_soon_and_served_again_after() {
-    let mut system = System::start(&Plan::new("held-connections")).await;
+    let mut system = System::start(&Plan { environment: IMPATIENT, ..Plan::new("held-connections") }).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000).await;
     let user = Shopper::user(&system).await;
     let Outcome::Acked(before) = user.order(None, &[(product, 1)]).await else { panic!("not accepted") };

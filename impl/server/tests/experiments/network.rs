@@ -7,11 +7,11 @@ use tokio::time::sleep;
 
 use crate::scale::size;
 use crate::shopper::{Load, Outcome, Shopper};
-use crate::system::{DRAINED, Plan, System};
+use crate::system::{DRAINED, IMPATIENT, Plan, System};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_the_network_cost_no_order_and_no_more_than_the_deadline() {
-    let mut system = System::prepare(&Plan { workers: 2, ..Plan::new("network") }).await;
+    let mut system = System::prepare(&Plan { workers: 2, environment: IMPATIENT, ..Plan::new("network") }).await;
     system.migrate().await;
     let postgres = FaultProxy::start(&system.servers.database_url().expect("Postgres")).await;
     let redis = FaultProxy::start(&system.servers.redis_url().expect("Redis")).await;

@@ -13,7 +13,7 @@ use crate::system::{Plan, System};
 
 const READERS: usize = 1_000;
 /// No ranking is renewed when it is younger; none is given when it is older than a second.
-const YOUNGEST: Duration = Duration::from_millis(700);
+const YOUNGEST: Duration = Duration::from_millis(300);
 const OLDEST: Duration = Duration::from_secs(1);
 
 async fn post(http: &Client, api: &Process, path: &str) {

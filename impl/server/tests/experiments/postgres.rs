@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::scale::size;
 use crate::shopper::{Load, Outcome, Shopper};
-use crate::system::{Plan, System};
+use crate::system::{IMPATIENT, Plan, System};
 
 /// How soon orders are accepted again.
 const RECOVERED: Duration = Duration::from_secs(5);
@@ -15,7 +15,8 @@ const RECOVERED: Duration = Duration::from_secs(5);
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_comes_and_goes_and_nothing_acknowledged_is_lost() {
     let away = size(Duration::from_secs(5), Duration::from_secs(15));
-    let mut system = System::start(&Plan { workers: 2, durable: true, ..Plan::new("postgres") }).await;
+    let mut system =
+        System::start(&Plan { workers: 2, durable: true, environment: IMPATIENT, ..Plan::new("postgres") }).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
     let user = Shopper::user(&system).await;
     let load = Load::start(&user, 16, product);

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::system::System;
 
 /// A request's deadline in the server, and the half second beyond it in which its answer must be there.
-pub const DEADLINE: Duration = Duration::from_millis(10_500);
+pub const DEADLINE: Duration = Duration::from_secs(12);
 /// How long a shopper who was not answered tries again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -64,7 +64,9 @@ impl Shopper {
 
     async fn login(system: &System, email: &str, password: &str) -> Self {
         let bases: Vec<String> = system.shops.iter().map(super::process::Process::url).collect();
-        let http = Client::builder().timeout(2 * DEADLINE).build().expect("an HTTP client");
+        // A service closes what rests for five seconds, perhaps just when it is used again.
+        let http = Client::builder().timeout(2 * DEADLINE).pool_idle_timeout(Duration::from_secs(3));
+        let http = http.build().expect("an HTTP client");
         let nobody = testkit::Client::new(bases[0].clone());
         let user = nobody.login("/api/v2/auth/login/access-token", email, password).await;
         let token = user.token().expect("it is logged in").to_owned();
@@ -172,6 +174,19 @@ impl Shopper {
 pub fn basket(lines: &[(i64, i64)]) -> Value {
     let items: Vec<_> = lines.iter().map(|(id, quantity)| json!({"product_id": id, "quantity": quantity})).collect();
     json!({"items": items})
+}
+
+/// Whether the other side has thrown the connection away.
+pub fn is_reset(error: &reqwest::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = source {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 /// What an answer says, or that there is none.

@@ -163,14 +163,30 @@ async fn a_large_body_changes_no_refusal() {
     let gateway = Gateway::start([NOBODY; 3], &[]).await;
     let client = gateway.client();
     let body = " ".repeat(3 << 20);
-    for (method, path, status, code) in [
+    // Again and again on the same connection, or on one that is new because the last answer said so.
+    let all = [
         (Method::POST, "/p3/api/p3/page-views/batch", 503, "service_unavailable"),
         (Method::POST, "/p1/nothing", 404, "not_found"),
         (Method::PUT, "/p3/api/p3/page-views/batch", 405, "method_not_allowed"),
         (Method::POST, "/p1/api/v1/tasks", 413, "body_too_large"),
-    ] {
+    ];
+    for (method, path, status, code) in all.into_iter().cycle().take(80) {
         let request = client.request(method, path).header("content-type", "application/json").body(body.clone());
         client.send(request).await.expect_problem(status, code);
+    }
+}
+
+/// A service that refuses what is still on its way is not answered for too soon: the next one on the connection would be lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_a_large_body_leaves_the_connection_as_it_is() {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], &[]).await;
+    let client = gateway.client();
+    let body = " ".repeat(1 << 20);
+    for _ in 0..100 {
+        let request = client.request(Method::POST, "/p3/api/p3/page-views/batch").header("content-type", "text/plain");
+        client.send(request.body(body.clone())).await.expect_problem(415, "unsupported_media_type");
     }
 }
 

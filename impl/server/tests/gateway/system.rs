@@ -94,6 +94,9 @@ impl Stores {
             ("SECRET_KEY", "a key that belongs to these tests only, and is long enough"),
             ("ARGON2_MEMORY_KIB", "64"),
             ("ARGON2_ITERATIONS", "1"),
+            // What takes long on a machine whose cores are others' for a second is slow, not refused.
+            ("DATABASE_WAIT_MS", "8000"),
+            ("REDIS_TIMEOUT_MS", "8000"),
         ]);
         let mut process = Process::spawn(&mut command, &log);
         for port in ports {
