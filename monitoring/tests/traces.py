@@ -68,8 +68,9 @@ def orders(traces):
         items = {"items": [{"product_id": product, "quantity": 1}]}
         order = send("/p2/api/v2/orders", items, Authorization=token, traceparent=parent)["id"]
         eventually(lambda: send(f"/p2/api/v2/orders/{order}", Authorization=token)["status"] == "RESERVED")
-    # The gateway tells once a second, and not when it ends.
-    eventually(lambda: "POST /p2/api/v2/orders" in told())
+    # The gateway tells once a second, and not when it ends: when this is told, so is all before it.
+    send("/p2/api/v2/products?limit=1", traceparent=f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
+    eventually(lambda: "GET /p2/api/v2/products" in told())
 
 
 def told():

@@ -11,6 +11,7 @@ import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const ROOT = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../..');
@@ -104,7 +105,8 @@ function judge(service, request, response) {
 function ask(port, { method, url, headers }, body) {
   const onward = http.request({ host: '127.0.0.1', port, method, path: url, headers, agent: false });
   onward.end(body);
-  return once(onward, 'response').then(([answer]) => answer);
+  // What fails later is seen where the answer is read.
+  return once(onward, 'response').then(([answer]) => (onward.on('error', () => {}), answer));
 }
 
 async function isBusy(answer) {
@@ -128,7 +130,7 @@ async function passOn(service, port, request, response) {
   }
   response.writeHead(answer.statusCode, answer.headers);
   if (busy && !busy.code) response.end(busy.text);
-  else answer.pipe(response);
+  else await pipeline(answer, response);
 }
 
 async function startRecorder(service, port) {

@@ -71,7 +71,7 @@ impl Load {
     }
 
     fn enter(&self, rows: usize, bytes: usize) -> bool {
-        // Nothing is added that has no room: somebody else's may have.
+        // Rows that have no room are not added for a moment: somebody else's may have.
         if !add(&self.rows, rows, MOST_ROWS) {
             return false;
         }

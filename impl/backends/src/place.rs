@@ -153,20 +153,25 @@ impl Drop for Place {
 /// Ports that this process has given out.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A free port on 127.0.0.1, another one each time. One that the kernel does not give to outgoing connections where possible: while a server is
-/// down, its clients go on connecting, and one of them could be given the very port it wants back.
+/// A free port on 127.0.0.1, in this process another one each time: whoever asks for several has bound none of them yet. One
+/// that the kernel does not give to outgoing connections where possible: while a server is down, its clients go on
+/// connecting, and one of them could be given the very port it wants back.
 pub fn free_port() -> Result<u16> {
     let mut random = [0; 2 * PORT_GUESSES];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     let guesses = random.chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]]));
     let quiet = guesses.map(|guess| QUIET_PORTS.start + guess % (QUIET_PORTS.end - QUIET_PORTS.start));
-    // Whoever asks for several has bound none of them yet.
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(port) = quiet.into_iter().find(|port| is_free(*port) && given.insert(*port)) {
         return Ok(port);
     }
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
-    Ok(socket.local_addr()?.port())
+    loop {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+        let port = socket.local_addr()?.port();
+        if given.insert(port) {
+            return Ok(port);
+        }
+    }
 }
 
 fn is_free(port: u16) -> bool {

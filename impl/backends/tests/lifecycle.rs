@@ -1,5 +1,6 @@
 //! Real servers, started, hurt, restarted and stopped. They run as whoever runs the tests: root and everybody else.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -211,4 +212,10 @@ fn one_server_is_killed_paused_and_resumed_while_the_other_stays() {
     servers.resume(Server::Redis).unwrap();
     assert!(!redis(&cache, "GET kept").contains("here"), "without an append-only file nothing is kept");
     assert_eq!((servers.database_url(), servers.redis_url()), (Some(postgres), Some(cache)));
+}
+
+#[test]
+fn no_port_is_given_twice() {
+    let ports: HashSet<u16> = (0..500).map(|_| backends::free_port().unwrap()).collect();
+    assert_eq!(ports.len(), 500);
 }

@@ -48,7 +48,7 @@ pub(crate) struct Connections(Arc<Shared>);
 struct Shared {
     options: PgConnectOptions,
     after_cancel: AfterCancel,
-    /// How long a request waits for a connection, opening one included.
+    /// How long a request waits for its turn, and again for a new connection.
     wait: Duration,
     gate: Gate,
     idle: Mutex<Vec<Idle>>,

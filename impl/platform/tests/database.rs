@@ -226,6 +226,9 @@ async fn statements_end_in_time() {
     let fixture = Fixture::new(&[]).await;
     let asked = Instant::now();
     let error = fixture.db.reads().execute("SELECT pg_sleep(30)").await.expect_err("too slow");
+    let limit: String =
+        sqlx::query_scalar("SHOW statement_timeout").fetch_one(fixture.db.reads()).await.expect("a limit");
+    assert_eq!(limit, "4s");
     // The server ends it, or the client gives up on a server that is late even for that.
     let code = Problem::from(Error::from(error)).code();
     assert!(["database_busy", "database_unavailable"].contains(&code), "{code}");

@@ -36,7 +36,7 @@ mod supervised;
 const PRODUCTION: &str = "production";
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// From the start of a role to its first healthy answer.
+/// For the first healthy answer of a role, once those before it have given theirs.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 /// Migrating a large database may take its time.
 const MIGRATE_DEADLINE: Duration = Duration::from_secs(600);

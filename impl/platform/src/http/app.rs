@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use serde::Serialize;
 use tower::Service;
 
-use super::body::{Reading, Wire, watch};
+use super::body::{Reading, watch};
 use super::cors::{Asked, Cors};
 use super::docs::Docs;
 use super::metrics::Metrics;
@@ -127,8 +127,10 @@ impl App {
         let span = traces::Open::of(request.headers());
         let trace = span.as_ref().map(traces::Open::context);
         let sender = Sender::of(peer, request.headers(), &self.0.proxies, trace);
+        let (request, reading) = watch(request);
         // A panic of a handler was caught on the road; this is for what surrounds it.
-        let road = AssertUnwindSafe(SENDER.scope(sender, self.0.route(request, page.preflight))).catch_unwind();
+        let road = self.0.route(request, reading.as_deref(), page.preflight);
+        let road = AssertUnwindSafe(SENDER.scope(sender, road)).catch_unwind();
         let (label, answer) = match road.await {
             Ok((label, answer)) => (label, answer),
             Err(_) => ("panic", Err(Problem::internal("a panic outside of any operation"))),
@@ -157,6 +159,10 @@ impl App {
             elapsed,
             response: &response,
         });
+        // How long the client takes to send what nobody wants is no time of ours.
+        if let Some(reading) = reading {
+            reading.has_ended().await;
+        }
         response
     }
 
@@ -201,16 +207,7 @@ impl Inner {
     }
 
     /// The answer, and its name in the metrics unless an operation gives it one.
-    async fn route<B: Wire>(&self, request: Request<B>, preflight: bool) -> (&'static str, Result<Response, Problem>) {
-        let (request, reading) = watch(request);
-        let answered = self.answer(request, reading.as_deref(), preflight).await;
-        if let Some(reading) = reading {
-            reading.rest().await;
-        }
-        answered
-    }
-
-    async fn answer(
+    async fn route(
         &self,
         mut request: Request<Body>,
         reading: Option<&Reading>,

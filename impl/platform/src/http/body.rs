@@ -1,8 +1,8 @@
 //! The body of a request, bounded in time as a whole: one byte a second is progress, but no request.
 //!
-//! A refusal often needs no body. What the client is still sending is then read and thrown away for a while, because
-//! closing the connection under it would destroy the answer on its way. The refusal waits for that: a proxy that is answered
-//! while it still sends cannot use its client's connection again, and some do not say so.
+//! An answer often needs no body: a refusal, say. What the client is still sending is then read and thrown away for a while,
+//! because closing the connection under it would destroy the answer on its way. For some of that time the answer waits: a
+//! proxy that is answered while it still sends cannot use its client's connection again, and some do not say so.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,16 +22,19 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 /// From the head of a request to the end of its body; below the deadline of an operation.
 const WHOLE: Duration = Duration::from_secs(7);
 
-/// How long a body that nobody wants is read on.
-const UNWANTED: Duration = Duration::from_secs(2);
+/// How long an answer waits for the end of a body that nobody wants.
+const HELD_BACK: Duration = Duration::from_secs(2);
+
+/// How long such a body is read on; longer than that, so that the answer has time to arrive.
+const UNWANTED: Duration = Duration::from_secs(4);
 
 /// What the road outside learns of a body that is read inside.
 #[derive(Default)]
 pub(crate) struct Reading {
     late: AtomicBool,
     place: Mutex<Option<OwnedSemaphorePermit>>,
-    /// Reads on what nobody wants.
-    rest: Mutex<Option<JoinHandle<()>>>,
+    /// Reads what nobody wants.
+    unwanted: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Reading {
@@ -47,12 +50,11 @@ impl Reading {
     }
 
     /// Waits until nothing of the body is on its way any more, though not for long.
-    pub(crate) async fn rest(&self) {
-        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(rest) = rest {
-            self.leave();
-            // It has no way to fail that would matter here.
-            let _ = rest.await;
+    pub(crate) async fn has_ended(&self) {
+        let unwanted = self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(unwanted) = unwanted {
+            // Reading goes on without us.
+            let _ = timeout(HELD_BACK, unwanted).await;
         }
     }
 
@@ -135,10 +137,10 @@ impl<B: Wire> Drop for Timely<B> {
         let unread = |body: &B| !self.withheld && !body.is_end_stream();
         let Some(mut body) = self.body.take().filter(unread) else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let rest = runtime.spawn(async move {
+        let unwanted = runtime.spawn(async move {
             let all = async { while let Some(Ok(_)) = body.frame().await {} };
             let _ = timeout(UNWANTED, all).await;
         });
-        *self.reading.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(rest);
+        *self.reading.unwanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(unwanted);
     }
 }

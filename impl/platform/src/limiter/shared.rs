@@ -73,12 +73,7 @@ impl Shared {
         let deadline = Instant::now() + self.cache.timeout();
         let mut is_first = true;
         loop {
-            let late = || RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
-            let Ok(connected) = timeout_at(deadline, self.connection()).await else {
-                self.lost(None, false, &late());
-                return Err(Away);
-            };
-            let (mut connection, number) = connected?;
+            let (mut connection, number) = self.connection(deadline).await?;
             let error = match timeout_at(deadline, call.invoke_async(&mut connection)).await {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => error,
@@ -90,7 +85,7 @@ impl Shared {
             let is_cut = error.is_io_error() && !error.is_timeout();
             let again = is_first && (is_forgotten || is_cut);
             if !(again && is_forgotten) {
-                self.lost(Some(number), again, &error);
+                self.lost(number, again, &error);
             }
             if !again {
                 return Err(Away);
@@ -99,10 +94,11 @@ impl Shared {
         }
     }
 
-    async fn connection(&self) -> Result<(MultiplexedConnection, u64), Away> {
+    /// The connection and its number. Whoever waits for somebody else's attempt to make one does not wait longer than that.
+    async fn connection(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), Away> {
         let mut link = match self.is_away.load(Ordering::Acquire) {
             true => self.link.try_lock().map_err(|_| Away)?,
-            false => self.link.lock().await,
+            false => timeout_at(deadline, self.link.lock()).await.map_err(|_| Away)?,
         };
         match &*link {
             Link::Open(connection, number) => return Ok((connection.clone(), *number)),
@@ -110,7 +106,8 @@ impl Shared {
             Link::Away { .. } | Link::Unused => {}
         }
         // Should this be cancelled, the next one does it.
-        match self.cache.dedicated(self.cache.timeout()).await {
+        let attempt = timeout_at(deadline, self.cache.dedicated(self.cache.timeout()));
+        match attempt.await.unwrap_or_else(|_| Err(late())) {
             Ok(connection) => {
                 let number = self.opened.fetch_add(1, Ordering::Relaxed);
                 *link = Link::Open(connection.clone(), number);
@@ -126,22 +123,14 @@ impl Shared {
         }
     }
 
-    /// The connection with this number, or none could be made in time.
-    fn lost(&self, number: Option<u64>, again: bool, error: &RedisError) {
+    /// The connection with this number failed; there may be another one since.
+    fn lost(&self, number: u64, again: bool, error: &RedisError) {
         // Somebody who is at it already knows.
         let Ok(mut link) = self.link.try_lock() else { return };
-        // There may be another one since, or it is known.
-        let is_news = match *link {
-            Link::Open(_, open) => number == Some(open),
-            Link::Unused | Link::Away { .. } => number.is_none(),
-        };
-        if !is_news {
-            return;
-        }
-        if again {
-            *link = Link::Unused;
-        } else {
-            self.away(&mut link, error);
+        match *link {
+            Link::Open(_, open) if open == number && again => *link = Link::Unused,
+            Link::Open(_, open) if open == number => self.away(&mut link, error),
+            _ => {}
         }
     }
 
@@ -151,6 +140,10 @@ impl Shared {
             tracing::warn!(%error, "Redis does not count; rate limits are this process's own until it does");
         }
     }
+}
+
+fn late() -> RedisError {
+    RedisError::from(io::Error::from(io::ErrorKind::TimedOut))
 }
 
 fn count(answer: &[i64]) -> Count {

@@ -39,8 +39,9 @@ pub struct DatabaseSettings {
     /// Connections for writing, per process
     #[arg(long, env = "DATABASE_WRITE_POOL", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub database_write_pool: u32,
-    /// Milliseconds a request waits for a connection, then it is 503 and asked to come again
-    #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=30_000))]
+    /// Milliseconds a request waits for its turn at a connection, and at most as long again for a new one to open; then it is
+    /// answered 503 and asked to come again
+    #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=9_000))]
     pub database_wait_ms: u32,
 }
 

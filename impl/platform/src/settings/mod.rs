@@ -117,7 +117,7 @@ pub struct RedisSettings {
     #[arg(long, env = "REDIS_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub redis_pool: u32,
     /// Milliseconds Redis has to answer, or to take a connection; longer, and it counts as away
-    #[arg(long, env = "REDIS_TIMEOUT_MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=30_000))]
+    #[arg(long, env = "REDIS_TIMEOUT_MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=9_000))]
     pub redis_timeout_ms: u32,
     /// What every key begins with; deployments that share a Redis need one each, or take each other's messages
     #[arg(long, env = "REDIS_PREFIX", default_value = "")]

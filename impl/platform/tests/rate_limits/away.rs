@@ -1,6 +1,6 @@
 //! Redis goes away and comes back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::cmd;
 use futures_util::future::join_all;
@@ -59,6 +59,25 @@ async fn connections_torn_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_answers() {
     away_and_back(Fault::Blackhole).await;
+}
+
+/// From the start, so that there never was a connection: nobody makes the others wait one after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_answers_the_first_connection() {
+    let redis = TestRedis::new();
+    let proxy = FaultProxy::start(redis.url()).await;
+    proxy.set(Fault::Blackhole);
+    let one = replica(&redis, proxy.url(), &[]);
+    let ask = async |n: u64| {
+        sleep(Duration::from_millis(20 * n)).await;
+        let asked = Instant::now();
+        one.own(1).await;
+        asked.elapsed()
+    };
+    let took = join_all((0..100).map(ask)).await;
+    let waited = took.iter().filter(|took| **took > Duration::from_millis(250)).count();
+    // Those of the first half second, and now and then one that looks again.
+    assert!(waited <= 50, "{waited} of 100 waited: {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::system::System;
 
-/// A request's deadline in the server, and the half second beyond it in which its answer must be there.
+/// A request's deadline in the server, and the two seconds beyond it in which its answer must be there.
 pub const DEADLINE: Duration = Duration::from_secs(12);
 /// How long a shopper who was not answered tries again.
 const PATIENCE: Duration = Duration::from_secs(60);
