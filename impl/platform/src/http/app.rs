@@ -159,8 +159,8 @@ impl App {
             elapsed,
             response: &response,
         });
-        // How long the client takes to send what nobody wants is no time of ours.
-        if let Some(reading) = reading {
+        // How long the client takes to send what nobody wants is no time of ours. What is too large may never end.
+        if let Some(reading) = reading.filter(|_| response.status() != StatusCode::PAYLOAD_TOO_LARGE) {
             reading.has_ended().await;
         }
         response
