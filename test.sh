@@ -73,7 +73,7 @@ failures() { # LOG LINES
     plain=$(sed $'s/\033\\[[0-9;]*m//g' "$1" | cut -c -240)
     # nextest: "        FAIL [   0.1s] (7/569) tasks::service pages::x"; cargo test: "test pages::x ... FAILED".
     grep -E '^ *(TRY [0-9]+ |FLAKY )?(FAIL|TIMEOUT|SIG[A-Z]+|ABORT|[0-9/]+) \[|^test .* \.\.\. FAILED$|^FAILED  |^(not so|no number|against the document|not called): ' <<<"$plain" | sed 's/^ *//' | awk '!told[$0]++' | head -n 40
-    awk '/panicked at / { left = 12 } left > 0 && !/^ *[0-9]+: |^ +at |^ *(PASS|DELAY|TRY|stdout|stderr|stack|$)/ { print "  " $0; left -= 1 }' <<<"$plain" | tail -n "$2"
+    awk '/panicked at / { left = 12 } /^ *(PASS|TRY|DELAY|stack backtrace)/ { left = 0 } left > 0 { print "  " $0; left -= 1 }' <<<"$plain" | tail -n "$2"
 }
 
 long="" wanted=""
