@@ -39,6 +39,7 @@ export const breaking = [
   ['`POST /things` `x-idempotency` optional became none', (d) => delete post(d)['x-idempotency']],
   ['`GET /things`: parameter `limit` is gone', (d) => get(d).parameters.shift()],
   ['`GET /things`: parameter `limit` is required', (d) => (get(d).parameters[0].required = true)],
+  ['`POST /things` `x-quotas` none became 9 things of one user', (d) => (post(d)['x-quotas'] = [{ code: 'too_many_things', amount: 9, of: 'things of one user' }])],
   ['`GET /things`: parameter `limit` maximum 100 became 50 (in requests)', (d) => (get(d).parameters[0].schema.maximum = 50)],
   ['`GET /things`: parameter `limit` default 10 became 20 (in requests)', (d) => (get(d).parameters[0].schema.default = 20)],
   ['`GET /things`: parameter `color` is written in another way', (d) => (get(d).parameters[1].explode = false)],

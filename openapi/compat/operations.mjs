@@ -74,6 +74,8 @@ export class Operation {
     policy('x-row-errors', () => true);
     // Load may have to be refused at any time; 429 and 504 are declared everywhere.
     policy('x-rate-limit', () => false, rates);
+    const stored = (value) => (value ?? []).map((one) => `${one.amount} ${one.of}`).join(' and ') || 'none';
+    policy('x-quotas', () => false, stored);
     policy('x-deadline-ms', () => false);
     // How old an answer may be is said in words.
     policy('x-gateway-cache', () => false, (value) => (value ? `${value.milliseconds} ms` : 'none'));

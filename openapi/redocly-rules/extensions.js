@@ -27,6 +27,22 @@ function rateLimit(value, operation) {
   return undefined;
 }
 
+// How many things of a kind may be stored: each quota has the code of its refusal, a number, and says in words what is counted.
+function quotas(value, operation) {
+  if (!Array.isArray(value) || value.length < 1) return 'is a list of quotas';
+  const fault = value.map(quota).find(Boolean);
+  if (fault) return fault;
+  if (new Set(value.map((one) => one.code)).size < value.length) return 'names each `code` once';
+  return '409' in (operation.responses ?? {}) ? undefined : 'belongs to an operation that answers 409';
+}
+
+function quota(value) {
+  if (typeof value !== 'object' || value === null || String(Object.keys(value).sort()) !== 'amount,code,of') return 'has exactly amount, code, of';
+  if (!/^[a-z][a-z0-9_]*$/.test(value.code)) return 'has a `code` in snake_case';
+  if (integer(1, 1e12)(value.amount)) return 'has an `amount` from 1 to 1000000000000';
+  return typeof value.of === 'string' && /^[a-z][^"\\]*[^.\s"\\]$/.test(value.of) ? undefined : 'says `of` what, as words that follow a number';
+}
+
 function bodyLimit(value, operation) {
   return operation.requestBody ? integer(1, 16777216)(value) : 'belongs to an operation with a body';
 }
@@ -86,6 +102,7 @@ const KNOWN = {
     'x-gateway-cache': gatewayCache,
     'x-idempotency': oneOf('required', 'optional'),
     'x-optional-auth': optionalAuth,
+    'x-quotas': quotas,
     'x-rate-limit': rateLimits,
     'x-row-errors': rowErrors,
   },

@@ -6,6 +6,7 @@ const refusals = {
   404: 'NotFound',
   405: 'MethodNotAllowed',
   408: 'RequestTimeout',
+  409: 'Conflict',
   412: 'PreconditionFailed',
   413: 'PayloadTooLarge',
   415: 'UnsupportedMediaType',
@@ -47,8 +48,9 @@ module.exports = () => structuredClone({
           { class: 'things', amount: 9, 'window-seconds': 60, by: 'user' },
           { class: 'guesses', amount: 3, 'window-seconds': 60, by: 'account' },
         ],
+        'x-quotas': [{ code: 'too_many_things', amount: 7, of: 'things of one user' }],
         requestBody: { required: true, content: thing },
-        responses: { ...refuse(401, 403, 413, 415, 422), 201: { description: 'Created', content: thing } },
+        responses: { ...refuse(401, 403, 409, 413, 415, 422), 201: { description: 'Created', content: thing } },
       },
     },
     '/things/{thing_id}': {

@@ -19,6 +19,7 @@ mod operation;
 mod pattern;
 mod problem;
 mod rate_limit;
+mod storage_quota;
 mod unique;
 mod value;
 
@@ -34,6 +35,7 @@ pub use operation::{BodyRule, Caller, Operation, Security, Service};
 pub use pattern::Pattern;
 pub use problem::{Cause, FieldError, Place, Problem, RequestId};
 pub use rate_limit::{CountedBy, Quota, RateLimit};
+pub use storage_quota::StorageQuota;
 pub use value::{Number, Value};
 
 pub use axum::response::sse::Event;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Problem, Quota, RateLimit};
+use crate::{Problem, Quota, RateLimit, StorageQuota};
 
 /// One operation of the document. Generated as a constant; the policies in it are enforced by this crate.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Operation {
     pub deadline: Duration,
     /// `x-rate-limit`: how often it may be asked for; empty when the document names no limit.
     pub rate_limits: &'static [RateLimit],
+    /// `x-quotas`: how many things it may add to; counted by its handler.
+    pub quotas: &'static [StorageQuota],
     /// Every status the document declares for it.
     pub statuses: &'static [u16],
     /// Whether its 200 carries an `ETag`; if it also declares 304, it answers conditional requests (RFC 9110, 13).
@@ -30,6 +32,36 @@ pub struct Operation {
 impl Operation {
     /// The deadline of an operation whose document names none. Below the gateway's 15 s, above a statement's 4 s.
     pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
+
+    /// The quota that refuses with `code`. Asked for in a constant, so that a code the document does not have does not
+    /// compile: `const PROJECTS: &StorageQuota = CREATE_PROJECT.quota("too_many_projects");`
+    ///
+    /// # Panics
+    /// When the document gives the operation no such quota.
+    pub const fn quota(&self, code: &str) -> &'static StorageQuota {
+        let mut at = 0;
+        while at < self.quotas.len() {
+            if equal(self.quotas[at].code.as_bytes(), code.as_bytes()) {
+                return &self.quotas[at];
+            }
+            at += 1;
+        }
+        panic!("the document gives this operation no quota of that code")
+    }
+}
+
+const fn equal(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < one.len() {
+        if one[at] != other[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 /// Who may call an operation.

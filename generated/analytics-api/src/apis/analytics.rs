@@ -101,6 +101,7 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::User,
     }],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -175,6 +176,7 @@ pub static GET_BREAKDOWN: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -246,6 +248,7 @@ pub static GET_TIME_SERIES: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -319,6 +322,7 @@ pub static GET_TOP_PATHS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -376,6 +380,7 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
     body: None,
     deadline: std::time::Duration::from_millis(14000),
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -433,6 +438,7 @@ pub static GET_UNIQUES: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -493,6 +499,7 @@ pub static STREAM_LIVE: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::Address,
     }],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

@@ -74,6 +74,7 @@ pub static ERASE_USER: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::User,
     }],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -127,6 +128,7 @@ pub static ERASE_VISITOR: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::User,
     }],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -180,6 +182,7 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -227,6 +230,7 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

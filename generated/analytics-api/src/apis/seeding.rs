@@ -47,6 +47,7 @@ pub static GET_SEED_JOB: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -100,6 +101,7 @@ pub static SEED: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::User,
     }],
+    quotas: &[],
     statuses: &[200, 202, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

@@ -31,6 +31,7 @@ pub static GET_ME: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };

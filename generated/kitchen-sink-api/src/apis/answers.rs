@@ -91,6 +91,7 @@ pub static ANSWER_BINARY: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -128,6 +129,7 @@ pub static ANSWER_CSV: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -165,6 +167,7 @@ pub static ANSWER_EVENTS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -213,6 +216,7 @@ pub static ANSWER_NDJSON: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -250,6 +254,7 @@ pub static ANSWER_SEVERAL: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 202, 303, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -318,6 +323,7 @@ pub static ANSWER_TEXT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -359,6 +365,7 @@ pub static CREATE_THING: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[contract::StorageQuota { code: "too_many_things", amount: 3, of: "spare things" }],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -404,6 +411,7 @@ pub static DELETE_THING: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -452,6 +460,7 @@ pub static GET_THING: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -504,6 +513,7 @@ pub static LIST_THINGS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -583,6 +593,7 @@ pub static PUT_THING: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };

@@ -117,6 +117,7 @@ pub static ECHO_ARRAYS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -161,6 +162,7 @@ pub static ECHO_CHOICES: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -205,6 +207,7 @@ pub static ECHO_DEFAULTS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -249,6 +252,7 @@ pub static ECHO_FORM: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -293,6 +297,7 @@ pub static ECHO_LIST: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -341,6 +346,7 @@ pub static ECHO_MAPS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -385,6 +391,7 @@ pub static ECHO_NESTED: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -429,6 +436,7 @@ pub static ECHO_NULLABLES: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -473,6 +481,7 @@ pub static ECHO_NUMBERS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -517,6 +526,7 @@ pub static ECHO_OPEN: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -561,6 +571,7 @@ pub static ECHO_OPTIONAL_BODY: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -611,6 +622,7 @@ pub static ECHO_PATCH: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -655,6 +667,7 @@ pub static ECHO_ROWS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -703,6 +716,7 @@ pub static ECHO_STRINGS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -747,6 +761,7 @@ pub static SORT_ROWS: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 207, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };

@@ -50,6 +50,7 @@ pub static ECHO_HEADERS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -112,6 +113,7 @@ pub static ECHO_PATH: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -173,6 +175,7 @@ pub static ECHO_QUERY: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -277,6 +280,7 @@ pub static ECHO_QUERY_ARRAYS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };

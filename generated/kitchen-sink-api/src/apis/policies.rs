@@ -97,6 +97,7 @@ pub static ASK_DEADLINE: Operation = Operation {
     body: None,
     deadline: std::time::Duration::from_millis(200),
     rate_limits: &[],
+    quotas: &[],
     statuses: &[204, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -148,6 +149,7 @@ pub static ASK_GUARDED_BODY: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -195,6 +197,7 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -253,6 +256,7 @@ pub static ASK_IDEMPOTENT_CHANGE: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -318,6 +322,7 @@ pub static ASK_OPTIONAL: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -355,6 +360,7 @@ pub static ASK_PUBLIC: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -392,6 +398,7 @@ pub static ASK_RATE: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[contract::RateLimit { class: "sink", amount: 5, window_seconds: 1, by: contract::CountedBy::User }],
+    quotas: &[],
     statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -436,6 +443,7 @@ pub static ASK_RATE_BODY: Operation = Operation {
         contract::RateLimit { class: "sink-address", amount: 3, window_seconds: 60, by: contract::CountedBy::Address },
         contract::RateLimit { class: "sink-account", amount: 2, window_seconds: 60, by: contract::CountedBy::Account },
     ],
+    quotas: &[],
     statuses: &[204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -479,6 +487,7 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 1024 }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -522,6 +531,7 @@ pub static ASK_SUPERUSER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -562,6 +572,7 @@ pub static ASK_USER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };

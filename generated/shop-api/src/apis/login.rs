@@ -61,6 +61,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
             by: contract::CountedBy::Address,
         },
     ],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -104,6 +105,7 @@ pub static LOGOUT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -150,6 +152,7 @@ pub static SIGNUP: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::Address,
     }],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };

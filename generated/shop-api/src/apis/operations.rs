@@ -90,6 +90,7 @@ pub static DISCARD_DEAD_LETTER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -141,6 +142,7 @@ pub static GET_DEAD_LETTER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -192,6 +194,7 @@ pub static GET_QUEUE: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -229,6 +232,7 @@ pub static LIST_DEAD_LETTERS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -318,6 +322,7 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -385,6 +390,7 @@ pub static REQUEUE_DEAD_LETTER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

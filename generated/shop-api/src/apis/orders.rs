@@ -103,6 +103,7 @@ pub static CANCEL_ORDER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -160,6 +161,7 @@ pub static CREATE_ORDER: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -215,6 +217,7 @@ pub static GET_ORDER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: true,
 };
@@ -267,6 +270,7 @@ pub static GET_ORDER_TIMELINE: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -318,6 +322,7 @@ pub static LIST_ORDERS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -417,6 +422,7 @@ pub static PAY_ORDER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -475,6 +481,7 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::User,
     }],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

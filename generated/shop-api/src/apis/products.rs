@@ -90,6 +90,7 @@ pub static ADJUST_STOCK: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: true,
 };
@@ -147,6 +148,7 @@ pub static CREATE_PRODUCT: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -195,6 +197,7 @@ pub static DELETE_PRODUCT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -249,6 +252,7 @@ pub static GET_PRODUCT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: true,
 };
@@ -301,6 +305,7 @@ pub static LIST_PRODUCTS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -397,6 +402,7 @@ pub static PATCH_PRODUCT: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: true,
 };

@@ -56,6 +56,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
             by: contract::CountedBy::Address,
         },
     ],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -99,6 +100,7 @@ pub static LOGOUT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: false,
 };
@@ -145,6 +147,7 @@ pub static SIGNUP: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::Address,
     }],
+    quotas: &[],
     statuses: &[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -185,6 +188,7 @@ pub static TEST_TOKEN: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
     etag: true,
 };

@@ -75,6 +75,7 @@ pub static CREATE_PROJECT: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -123,6 +124,7 @@ pub static DELETE_PROJECT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -177,6 +179,7 @@ pub static GET_PROJECT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -229,6 +232,7 @@ pub static LIST_PROJECTS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -321,6 +325,7 @@ pub static PATCH_PROJECT: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -376,6 +381,7 @@ pub static PUT_PROJECT: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };

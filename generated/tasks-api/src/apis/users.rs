@@ -105,6 +105,7 @@ pub static CREATE_USER: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -150,6 +151,7 @@ pub static DELETE_USER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -201,6 +203,7 @@ pub static GET_ME: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 304, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -249,6 +252,7 @@ pub static GET_USER: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -301,6 +305,7 @@ pub static LIST_USERS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -395,6 +400,7 @@ pub static PATCH_ME: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::Account,
     }],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -447,6 +453,7 @@ pub static PATCH_USER: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -508,6 +515,7 @@ pub static PUT_ME: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::Account,
     }],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -560,6 +568,7 @@ pub static PUT_USER: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
+    quotas: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };

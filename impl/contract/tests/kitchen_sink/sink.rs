@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contract::{
     Answer, ByteStream, Caller, CountedBy, Event, FieldError, IdempotencyKey, Once, Operation, Problem, Quota, Rows,
-    Service, StoredReply,
+    Service, StorageQuota, StoredReply,
 };
 use futures_util::stream;
 use http::StatusCode;
@@ -261,6 +261,10 @@ impl answers::Answers for Sink {
     async fn create_thing(&self, _: Who, body: models::Thing) -> Result<answers::CreateThingResponse, Problem> {
         match body.name.as_str() {
             "taken" => Err(Problem::conflict("duplicate_name", "There is one of that name.")),
+            "spare" => {
+                const SPARE: &StorageQuota = answers::CREATE_THING.quota("too_many_things");
+                Err(SPARE.exceeded())
+            }
             "panic" => panic!("the secret of the handler"),
             "lies" => Err(Problem::internal("the secret of the handler")),
             _ => Ok(answers::CreateThingResponse::Created { body, location: "/sink/things/1".into() }),

@@ -64,6 +64,7 @@ const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
         statuses: &[200, 400, 408, 413, 415, 422, 500, 503],
         etag: false,
         rate_limits: &[],
+        quotas: &[],
     }
 }
 

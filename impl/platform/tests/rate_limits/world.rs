@@ -24,6 +24,7 @@ const fn operation(id: &'static str, security: Security, rate_limits: &'static [
         body: None,
         deadline: Operation::DEFAULT_DEADLINE,
         rate_limits,
+        quotas: &[],
         statuses: &[200, 400, 401, 403, 429, 500, 503],
         etag: false,
     }
