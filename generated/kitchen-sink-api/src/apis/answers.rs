@@ -365,7 +365,7 @@ pub static CREATE_THING: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
-    quotas: &[contract::StorageQuota { code: "too_many_things", amount: 3, of: "spare things" }],
+    quotas: &[contract::StorageQuota { code: "too_many_things", amount: 3, of: "things of that name" }],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
