@@ -10,6 +10,7 @@
 #   browser    the documentation page in a headless Chromium
 #   monitoring alert rules, and every dashboard and rule asked of a real Prometheus
 #   compose    compose.yaml and Dockerfile against the program, nginx and Prometheus
+#   bench      each benchmark for a tiny round: whether it runs, not how fast
 #   sdk        the generated clients: built, type-checked, used; what passes by, held against the documents (Prism)
 #
 #   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
@@ -19,11 +20,14 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests contract browser monitoring compose sdk"
+PIECES="lint codegen fmt clippy tests contract browser monitoring compose bench sdk"
 LOGS=.local/test
 SERVER=${CARGO_TARGET_DIR:-target}/debug/server
 
 usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
+
+# The same packages for each piece: with others cargo would choose other features, and build much anew.
+build() { cargo build --locked -p server -p bench; }
 
 piece_lint() { ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
 piece_codegen() { ./codegen.sh --check; }
@@ -31,7 +35,7 @@ piece_fmt() { cargo fmt --all --check; }
 piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
 piece_tests() {
     # Everything is built before the servers start, so that they do not wait for it.
-    cargo build --locked -p server || return
+    build || return
     local run=(cargo test --workspace --locked --no-fail-fast) doc=(:) profile=()
     [ "${1-}" != --long ] || { export EXPERIMENT_LONG=1; profile=(--profile long); }
     if cargo nextest --version >/dev/null 2>&1; then
@@ -43,11 +47,12 @@ piece_tests() {
     local outcome=$?
     "${doc[@]}" && return $outcome
 }
-piece_contract() { cargo build --locked -p server && openapi/contract-tests/run "$@"; }
-piece_monitoring() { cargo build --locked -p server && monitoring/tests/run; }
-piece_compose() { cargo build --locked -p server && gateway/compose-tests/run; }
-piece_browser() { cargo build --locked -p server && openapi/browser-tests/run; }
-piece_sdk() { cargo build --locked -p server && ./codegen.sh sdk && openapi/client-tests/run; }
+piece_contract() { build && openapi/contract-tests/run "$@"; }
+piece_monitoring() { build && monitoring/tests/run; }
+piece_compose() { build && gateway/compose-tests/run; }
+piece_browser() { build && openapi/browser-tests/run; }
+piece_bench() { build && bench/run --smoke; }
+piece_sdk() { build && ./codegen.sh sdk && openapi/client-tests/run; }
 
 # Prints "PASSED FAILED" as the runners in a log count them; one check for a piece that does not count.
 counts() { # LOG OUTCOME
@@ -57,7 +62,7 @@ counts() { # LOG OUTCOME
             if (!match(text, "[0-9]+ " word)) return 0
             return substr(text, RSTART, RLENGTH) + 0
         }
-        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|sdk): / {
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|bench|sdk): / {
             passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
         }
         END {

@@ -2,17 +2,22 @@
 # shellcheck shell=bash
 set -euo pipefail
 
+SMOKE=${BENCH_SMOKE:-}
+if [ -n "$SMOKE" ]; then
+    # Whether it runs, not how fast: the build that the tests have, and as little as there is.
+    BENCH_ROUNDS=1 BENCH_SECONDS=1 BENCH_CONNECTIONS=4 BENCH_LOAD=own
+    # On a busy machine what takes long is slow, not refused.
+    export DATABASE_WAIT_MS=5000 REDIS_TIMEOUT_MS=5000
+fi
 ROUNDS=${BENCH_ROUNDS:-5}
 SECONDS_EACH=${BENCH_SECONDS:-2}
 CONNECTIONS=${BENCH_CONNECTIONS:-32}
-GENERATOR=${BENCH_LOAD:-$(command -v wrk >/dev/null && echo wrk || echo oha)}
-# shellcheck disable=SC2034  # for those who read this file
-BIN=${CARGO_TARGET_DIR:-target}/release
+GENERATOR=${BENCH_LOAD:-$(command -v wrk >/dev/null && echo wrk || echo own)}
+BIN=${CARGO_TARGET_DIR:-target}/$([ -n "$SMOKE" ] && echo debug || echo release)
 
-if [ "$GENERATOR" = oha ] && ! command -v oha >/dev/null; then
-    PATH=$PATH:$PWD/.local/tools/bin
-    command -v oha >/dev/null || cargo install --locked --root .local/tools oha@1.16.0 >&2
-fi
+size() { # MEASURED SMOKE: how much of something
+    if [ -n "$SMOKE" ]; then echo "$2"; else echo "$1"; fi
+}
 
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
@@ -51,47 +56,27 @@ stop_last() { # The server that was started last
 # array). "[0-9]" in the path and the body is a random digit, "[key]" in a header and "[uuid]" in the body are different in
 # each request.
 load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; any failed request is a failure
-    local base=$1 path=$2 seconds=${3:-$SECONDS_EACH} rate p50 p99 failed
-    if [ "$GENERATOR" = wrk ]; then
-        read -r rate p50 p99 failed < <(
-            BENCH_METHOD=${METHOD:-GET} BENCH_HEADERS=${HEADERS:-} BENCH_BODY=${BODY:-} BENCH_PATH=$path BENCH_REPEAT=${REPEAT:-1} \
-                wrk -t1 -c"$CONNECTIONS" -d"${seconds}s" --latency -s bench/wrk.lua "$base${path//\[0-9\]/1}" |
-                sed -n 's/^MEASURED //p'
-        ) || true
-    else
-        read -r rate p50 p99 failed < <(load_by_oha "$base" "$path" "$seconds") || true
-    fi
+    local base=$1 path=$2 seconds=${3:-$SECONDS_EACH} rate p50 p99 failed generator
+    case $GENERATOR in
+        wrk) generator=(wrk -t1 -c"$CONNECTIONS" -d"${seconds}s" --latency -s bench/wrk.lua "$base${path//\[0-9\]/1}") ;;
+        own) generator=("$BIN/load" --connections "$CONNECTIONS" --seconds "$seconds" "$base") ;;
+        *) die "no such load generator: $GENERATOR" ;;
+    esac
+    read -r rate p50 p99 failed < <(
+        BENCH_METHOD=${METHOD:-GET} BENCH_HEADERS=${HEADERS:-} BENCH_BODY=${BODY:-} BENCH_PATH=$path BENCH_REPEAT=${REPEAT:-1} \
+            "${generator[@]}" | sed -n 's/^MEASURED //p'
+    ) || true
     [ -n "${failed:-}" ] || die "no measurement of $path"
     [ "$failed" = 0 ] || die "$failed requests to $path failed"
     echo "$rate $p50 $p99"
-}
-
-load_by_oha() { # BASE PATH SECONDS: prints "requests/s p50 p99 failures"
-    local url header headers=() bodies=$work/bodies
-    case ${HEADERS:-} in *'[key]'*) die "oha cannot send another key with each request: install wrk" ;; esac
-    case ${BODY:-} in *'[uuid]'*) die "oha cannot send another UUID with each request: install wrk" ;; esac
-    python3 -c '
-import random, re, sys
-for _ in range(500):
-    print(re.sub(r"\[0-9\]", lambda _: random.choice("0123456789"), sys.argv[1]))' "${BODY:-}" >"$bodies"
-    # As a pattern, of which only the digits are meant.
-    url=$(sed 's/[][.?*+(){}|^$\\]/\\&/g; s/\\\[0-9\\\]/[0-9]/g' <<<"$1$2")
-    while IFS= read -r header; do [ -z "$header" ] || headers+=(-H "$header"); done <<<"${HEADERS:-}"
-    oha --no-tui --output-format json -w -z "${3}s" -c "$CONNECTIONS" -m "${METHOD:-GET}" ${headers[@]+"${headers[@]}"} \
-        ${BODY:+-Z "$bodies"} --rand-regex-url "$url" | python3 -c '
-import json, sys
-run = json.load(sys.stdin)
-bad = sum(n for status, n in run["statusCodeDistribution"].items() if not status.startswith("2"))
-bad += sum(run["errorDistribution"].values())
-quantiles = run["latencyPercentiles"]
-print(run["summary"]["requestsPerSec"], quantiles["p50"] * 1e3, quantiles["p99"] * 1e3, bad)'
 }
 
 # Sides are functions that make one short run and print numbers. In turn, so that all have the same share of whatever else
 # happens on the machine; in another order each round.
 alternate() { # SIDE...: their numbers are kept for `median`
     local round side sides=("$@")
-    for side in "${sides[@]}"; do "$side" >/dev/null; done
+    # Once to warm up.
+    [ -n "$SMOKE" ] || for side in "${sides[@]}"; do "$side" >/dev/null; done
     for ((round = 1; round <= ROUNDS; round++)); do
         for side in "${sides[@]}"; do "$side" >>"$work/$side"; done
         sides=("${sides[@]:1}" "${sides[0]}")

@@ -1,5 +1,5 @@
 -- Page views as arrays, ready to be stored by the statement of the server: what is measured is storing them, not making them
--- up. Of 1,000 paths; each view has an event of its own. Batches are numbered from 1.
+-- up. Of 1,000 paths; each view has an event of its own. Batches are numbered from 1; :hundreds and :thousands say how many there are.
 SET client_min_messages = warning;
 BEGIN;
 INSERT INTO paths (path) SELECT '/page/' || n FROM generate_series(1000, 1999) n ORDER BY 1 ON CONFLICT DO NOTHING;
@@ -39,8 +39,8 @@ BEGIN
         FROM generate_series(1, size) i;
     END LOOP;
 END $$;
-CALL bench_batches_of(100, 8000);
-CALL bench_batches_of(1000, 1000);
+CALL bench_batches_of(100, :hundreds);
+CALL bench_batches_of(1000, :thousands);
 CREATE SEQUENCE IF NOT EXISTS bench_batch;
 -- What a row is, and nothing else: no index, no dictionary, no count.
 DROP TABLE IF EXISTS bench_bare;

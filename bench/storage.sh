@@ -21,7 +21,13 @@ sql() { "$(postgres_tool psql)" -X -q -A -t -v ON_ERROR_STOP=1 "$DATABASE_URL" "
 
 tasks_data() { # Once; the folder is kept
     LOG_FORMAT=text RUST_LOG=warn "$BIN/server" migrate
-    [ "$(sql -c 'SELECT count(*) FROM tasks WHERE id >= 100100')" = 100000 ] || sql -f bench/tasks.sql
+    local users
+    users=$(size 1000 10)
+    [ "$(sql -c 'SELECT count(*) FROM tasks WHERE id >= 100100')" = "${users}00" ] || sql -v "users=$users" -f bench/tasks.sql
+}
+
+seed() { # BASE ROWS: page views of a hundred paths; prints the answer. What is busy is asked again
+    curl --silent --show-error --fail --retry 10 --request POST "$1/api/p3/analytics/seed?rows=$2&unique_paths=100"
 }
 
 log_in() { # BASE PREFIX E-MAIL: a token
@@ -63,6 +69,16 @@ for line in map(json.loads, sys.stdin):
         print(" ".join((line.get("db.statement") or line["summary"]).split()))' >"$work/statements"
 }
 
+with() { # STATEMENT VALUE...: the statement with values for its parameters; a parameter that is not known here ends the run
+    python3 -c '
+import re, sys
+statement, values = sys.argv[1], sys.argv[2:]
+numbers = {int(number) for number in re.findall(r"\$(\d+)", statement)}
+if numbers != set(range(1, len(values) + 1)):
+    sys.exit(f"parameters {sorted(numbers)} of the statement, values for {len(values)}: {statement}")
+print(re.sub(r"\$(\d+)", lambda match: values[int(match[1]) - 1], statement) + ";")' "$@" || die "the statement has changed"
+}
+
 # One operation that only reads: PATH, and the values of its statement's parameters as pgbench has them: a number, a word,
 # or an expression such as random(1,9).
 measure() { # NAME PATH VALUE...
@@ -70,17 +86,18 @@ measure() { # NAME PATH VALUE...
     shift 2
     statements tasks /api/v1 "$path"
     [ "$(wc -l <"$work/statements")" = 1 ] || die "$name sends other than one statement: $(cat "$work/statements")"
-    [ "$(grep -o '\$[0-9]*' "$work/statements" | sort -u | wc -l)" = $# ] || die "$name has other parameters: $(cat "$work/statements")"
     : >"$work/script.sql"
     pgbench_options=()
+    local names=()
     for value in "$@"; do
         n=$((n + 1))
+        names+=(":v$n")
         case $value in
             *\(*) echo "\\set v$n $value" >>"$work/script.sql" ;;
             *) pgbench_options+=(-D "v$n=$value") ;;
         esac
     done
-    sed 's/\$\([0-9]\)/:v\1/g; s/$/;/' "$work/statements" >>"$work/script.sql"
+    with "$(cat "$work/statements")" "${names[@]}" >>"$work/script.sql"
     # As many connections as the server's pool for reading has unless told otherwise.
     db_connections=${DATABASE_READ_POOL:-6}
     compare "$name" tasks "$path"
