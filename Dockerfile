@@ -10,6 +10,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /server /usr/local/bin/server
 USER 65532:65532
+# A container has a network of its own; who gets in is decided by what is published.
+ENV BIND_ADDRESS=0.0.0.0
 EXPOSE 8000 8001 8002 8003
 ENTRYPOINT ["/usr/local/bin/server"]
 CMD ["--help"]

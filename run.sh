@@ -3,7 +3,7 @@
 # and the gateway in front of them.
 #
 #   ./run.sh            and Ctrl-C to stop; the data stay in .local/
-#   ./run.sh --help     ports, replicas, TLS, fresh data, production-like, other server binaries
+#   ./run.sh --help     ports, replicas, TLS, fresh data, production, other server binaries
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -19,4 +19,5 @@ found=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
 [ "${found:-0}" -ge "$wanted" ] || die "Rust 1.$wanted or newer is needed, this is 1.${found:-?}: rustup update"
 
 cargo build --release --locked -p server
-exec "${CARGO_TARGET_DIR:-target}/release/server" up "$@"
+# The program itself is a production unless it is told otherwise.
+exec "${CARGO_TARGET_DIR:-target}/release/server" up --development "$@"

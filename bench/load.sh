@@ -1,6 +1,7 @@
 # For the measurements in bench/names: short runs of a load generator, several sides in turn, medians.
 # shellcheck shell=bash
 set -euo pipefail
+export ENVIRONMENT=development
 
 SMOKE=${BENCH_SMOKE:-}
 if [ -n "$SMOKE" ]; then

@@ -37,7 +37,7 @@ pub async fn serve(
     let needs = Readiness { database: Some(database), cache: Cache::new(&settings.redis, "from-memory:")? };
     let description = Description { service: service.to_owned(), version: "0".to_owned(), document };
     let app = App::new(description, router, &settings.http, needs);
-    let listener = http::listen(SocketAddr::new(settings.http.bind_address, port))?;
-    http::serve(vec![(listener, app)], &settings.http, shutdown).await;
+    let address = SocketAddr::new(settings.exposure.bind_address.reachable(), port);
+    http::serve(vec![(http::listen(address)?, app)], &settings.http, shutdown).await;
     Ok(())
 }

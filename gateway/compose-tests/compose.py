@@ -5,6 +5,7 @@ ports, settings, paths. No container is started; what can be asked of the real p
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -94,13 +95,27 @@ def nothing_starts_without_secrets():
 @check
 def the_example_secrets_are_refused_in_production():
     given = {name: value for name, value in SERVICES["tasks"]["environment"].items() if value is not None}
-    bare = {"PATH": os.environ["PATH"], "ENVIRONMENT": "production", **given}
-    own = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c"
+    # Without a word on what it is: it is a production.
+    bare = {"PATH": os.environ["PATH"], **given}
+    own = secrets.token_hex(32)
     with tempfile.TemporaryDirectory() as nowhere:
         for changed, refusal in ({}, "SECRET_KEY"), ({"SECRET_KEY": own}, "password of Postgres"):
             done = subprocess.run([Path(ROOT, SERVER), "tasks"], capture_output=True, text=True, cwd=nowhere, env=bare | changed,
                                   timeout=30)
             assert done.returncode != 0 and refusal in done.stderr, done.stderr
+
+
+@check
+def a_development_in_containers_is_refused_until_somebody_wants_it():
+    given = {name: value for name, value in SERVICES["tasks"]["environment"].items() if value is not None}
+    # A container is reached from outside of it.
+    bound = re.search(r"^ENV BIND_ADDRESS=(\S+)", read("Dockerfile"), re.M)[1]
+    bare = {"PATH": os.environ["PATH"], **given, "ENVIRONMENT": "development", "BIND_ADDRESS": bound}
+    with tempfile.TemporaryDirectory() as nowhere:
+        for more, refusal in ({}, "PUBLIC_DEVELOPMENT"), ({"PUBLIC_DEVELOPMENT": "true"}, "SECRET_KEY"):
+            for role in ("tasks", "migrate") if not more else ("tasks",):
+                done = subprocess.run([Path(ROOT, SERVER), role], capture_output=True, text=True, cwd=nowhere, env=bare | more, timeout=30)
+                assert done.returncode != 0 and refusal in done.stderr, done.stderr
 
 
 @check

@@ -69,7 +69,7 @@ def main():
         log.seek(0)
         text = log.read()
     checks.append(("it ends well", outcome == 0))
-    checks.append(("it says where Prometheus is", f"localhost:{ports['prometheus']}" in text))
+    checks.append(("it says where Prometheus is", f"127.0.0.1:{ports['prometheus']}" in text))
     checks.append(("Prometheus is gone", answering(url) is None))
     failed = [what for what, holds in checks if not holds]
     print("\n".join(f"not so: {what}" for what in failed) + (f"\n{text}" if failed else ""))

@@ -36,7 +36,7 @@ const SETTINGS: [&str; 9] = [
     "log_line_prefix=%m [%p] %q%u@%d ",
 ];
 
-/// The role applications log in as. It owns its databases and may make more, nothing beyond.
+/// The role that owns the databases. It may make more, and roles that may do less.
 const ROLE: &str = "app";
 
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Postgres {
     fn prepare(&self, database: &str) -> Result<()> {
         let sql = format!(
             "SELECT 'CREATE ROLE {ROLE}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') \\gexec\n\
-             ALTER ROLE {ROLE} LOGIN CREATEDB PASSWORD '{password}';\n\
+             ALTER ROLE {ROLE} LOGIN CREATEDB CREATEROLE PASSWORD '{password}';\n\
              SELECT 'CREATE DATABASE \"{database}\" OWNER {ROLE}'\n\
              WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n",
             password = self.password,

@@ -18,6 +18,7 @@ pub mod identity;
 mod limiter;
 pub mod migrate;
 pub mod page;
+pub mod privileges;
 mod reads;
 pub mod settings;
 pub mod telemetry;

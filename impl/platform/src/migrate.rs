@@ -8,7 +8,8 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::error::{Error, Result};
-use crate::settings::{DatabaseSettings, Environment};
+use crate::privileges;
+use crate::settings::{DatabaseSettings, Environment, RoleSettings};
 
 mod embedded {
     refinery::embed_migrations!("../../migrations");
@@ -41,6 +42,8 @@ pub struct Migrated {
     pub demo: bool,
     /// Demo accounts that were closed.
     pub closed: u64,
+    /// Why a service has no role of its own although there is a password for it.
+    pub without_role: Option<String>,
 }
 
 /// Brings the database to the version of this binary. Outside production an empty database gets the demo data; in
@@ -50,15 +53,27 @@ pub struct Migrated {
 /// When the database cannot be reached, another run holds the lock too long, or a migration fails; a failed migration
 /// leaves nothing behind but statuses of older tasks as they are written now.
 pub async fn run(settings: &DatabaseSettings, environment: Environment) -> Result<Migrated> {
-    let migrated = timeout(DEADLINE, connected(settings, environment.is_production())).await;
+    run_with_roles(settings, environment, &RoleSettings::default()).await
+}
+
+/// The same, and makes the roles of the services that have a password; see [`crate::privileges`].
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with_roles(
+    settings: &DatabaseSettings,
+    environment: Environment,
+    roles: &RoleSettings,
+) -> Result<Migrated> {
+    let migrated = timeout(DEADLINE, connected(settings, environment.is_production(), roles)).await;
     migrated.map_err(|_| Error::internal("the migrations took too long"))?
 }
 
-async fn connected(settings: &DatabaseSettings, production: bool) -> Result<Migrated> {
+async fn connected(settings: &DatabaseSettings, production: bool, roles: &RoleSettings) -> Result<Migrated> {
     let (mut client, connection) = config(settings)?.connect(NoTls).await.map_err(Error::internal)?;
     // Ends when the client is dropped; its failures are the client's.
     let driver = tokio::spawn(connection);
-    let result = locked(&mut client, production).await;
+    let result = locked(&mut client, production, roles).await;
     drop(client);
     let _ = driver.await;
     result
@@ -75,7 +90,7 @@ fn config(settings: &DatabaseSettings) -> Result<Config> {
     Ok(config)
 }
 
-async fn locked(client: &mut Client, production: bool) -> Result<Migrated> {
+async fn locked(client: &mut Client, production: bool, roles: &RoleSettings) -> Result<Migrated> {
     client.batch_execute(LOCK_TIMEOUT).await.map_err(Error::internal)?;
     client.batch_execute(LOCK).await.map_err(Error::internal)?;
     // The lock ends with the connection. A migration itself must not wait for a busy table for ever.
@@ -89,7 +104,8 @@ async fn locked(client: &mut Client, production: bool) -> Result<Migrated> {
         client.execute(DEMO_OPEN, &[]).await.map_err(Error::internal)?;
         (insert_demo(client).await?, 0)
     };
-    Ok(Migrated { applied, demo, closed })
+    let without_role = privileges::apply(client, roles).await.map_err(Error::internal)?;
+    Ok(Migrated { applied, demo, closed, without_role })
 }
 
 async fn insert_demo(client: &mut Client) -> Result<bool> {
@@ -128,9 +144,9 @@ fn runner() -> Runner {
     embedded::migrations::runner().set_abort_missing(false)
 }
 
-/// The text of every migration and of the demo data.
+/// The text of every migration, of the demo data, and of who may do what.
 pub fn texts() -> Vec<String> {
     let migrations = runner();
     let texts = migrations.get_migrations().iter().filter_map(|migration| migration.sql().map(str::to_owned));
-    texts.chain([DEMO.to_owned()]).collect()
+    texts.chain([DEMO.to_owned(), privileges::PRIVILEGES.to_owned()]).collect()
 }

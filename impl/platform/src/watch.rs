@@ -55,9 +55,10 @@ struct Found<T> {
 struct Postgres {
     connections: i64,
     connections_limit: i64,
-    oldest_transaction: f64,
     bytes: i64,
     deadlocks: i64,
+    #[sqlx(skip)]
+    oldest_transaction: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,24 +139,29 @@ async fn ask<T, F: Future<Output = Option<T>>>(question: impl FnOnce() -> F) -> 
 
 /// What Postgres tells; a connection that fails, or is left in the middle of an answer, is not used again.
 async fn postgres_state(options: &PgConnectOptions, kept: &mut Option<PgConnection>) -> Option<Postgres> {
-    // Sessions of others show when their transactions began only to those who may see it.
     const SQL: &str = "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections, \
              current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
                  AS connections_limit, \
-             (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0)::float8 FROM pg_stat_activity \
-              WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend') \
-                 AS oldest_transaction, \
              pg_database_size(current_database()) AS bytes, d.deadlocks \
          FROM pg_stat_database d WHERE d.datname = current_database()";
     // The kept one may be of before a restart.
+    let mut found = None;
     if let Some(mut connection) = kept.take()
-        && let Ok(state) = sqlx::query_as(SQL).fetch_one(&mut connection).await
+        && let Ok(state) = sqlx::query_as::<_, Postgres>(SQL).fetch_one(&mut connection).await
     {
-        *kept = Some(connection);
-        return Some(state);
+        found = Some((connection, state));
     }
-    let mut connection = options.connect().await.ok()?;
-    let state = sqlx::query_as(SQL).fetch_one(&mut connection).await.ok()?;
+    let (mut connection, mut state) = match found {
+        Some(found) => found,
+        None => {
+            let mut connection = options.connect().await.ok()?;
+            let state = sqlx::query_as(SQL).fetch_one(&mut connection).await.ok()?;
+            (connection, state)
+        }
+    };
+    // By a function, since sessions of other roles do not show when they began; it is there after the migrations.
+    let oldest = sqlx::query_scalar("SELECT oldest_transaction_seconds()").fetch_one(&mut connection).await;
+    state.oldest_transaction = oldest.ok();
     *kept = Some(connection);
     Some(state)
 }
@@ -209,8 +215,9 @@ impl Collector for Watch {
                 gauge("postgres_connections", "Connections Postgres has open, of everybody", state.connections as f64)?;
                 let help = "Connections Postgres allows";
                 gauge("postgres_connections_limit", help, state.connections_limit as f64)?;
-                let help = "Age of the oldest transaction";
-                gauge("postgres_transaction_oldest_seconds", help, state.oldest_transaction)?;
+                if let Some(oldest) = state.oldest_transaction {
+                    gauge("postgres_transaction_oldest_seconds", "Age of the oldest transaction", oldest)?;
+                }
                 gauge("postgres_database_bytes", "Size of the database", state.bytes as f64)?;
                 let deadlocks = ConstCounter::new(u64::try_from(state.deadlocks).unwrap_or(0));
                 let help = "Deadlocks in the database";

@@ -65,6 +65,11 @@ async fn production_has_no_demo_accounts() {
     let flags = ["--secret-key", "a key of the tests, long enough for HS256"];
     let accounts = Accounts::start(db, &test.settings(), &testkit::settings(&flags), "test").expect("settings");
     let token = accounts.login("user@example.com", "user".into()).await.expect("logs in").access_token;
+    // Until somebody migrates it, its services do not believe the passwords that everybody knows.
+    let closed = accounts.clone().without_demo();
+    for (email, password) in [("admin@example.com", "admin"), ("User@Example.com", "user")] {
+        closed.login(email, password.into()).await.expect_err("a published password");
+    }
     let own = accounts.hash_password("a password of one's own".into()).await.expect("hashes");
     test.execute(&format!("UPDATE users SET hashed_password = '{own}' WHERE email = 'admin@example.com'")).await;
     assert_eq!(migrate::run(&test.settings(), Production).await.expect("migrates").closed, 1);

@@ -4,6 +4,9 @@ use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
 use platform::settings::{Algorithm, DatabaseSettings, Environment, Origins, Settings};
 use secrecy::ExposeSecret as _;
 
+/// As `openssl rand -hex 16` makes them.
+const KEY: &str = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";
+
 #[derive(clap::Parser)]
 struct Program {
     #[command(flatten)]
@@ -43,6 +46,7 @@ fn every_documented_name_is_read() {
         "APP_VERSION",
         "DEBUG",
         "ENVIRONMENT",
+        "BIND_ADDRESS",
         "PASSWORD_MIN_LENGTH",
         "LOG_FORMAT",
     ] {
@@ -72,8 +76,24 @@ fn defaults_are_those_of_the_older_service() {
     assert_eq!(settings.auth.access_token_expire_minutes, 30);
     assert_eq!(settings.auth.algorithm, Algorithm::Hs256);
     assert_eq!(settings.auth.password_min_length, 6);
-    assert_eq!(settings.app.environment, Environment::Development);
-    settings.validate().expect("good in development");
+    let settings = parse(&["--environment", "development"]).expect("good flags");
+    assert_eq!(settings.validate().expect("good in development"), Environment::Development);
+}
+
+#[test]
+fn it_is_closed_unless_it_is_opened() {
+    let settings = parse(&[]).expect("everything has a default");
+    assert_eq!(settings.exposure.environment, Environment::Production);
+    assert!(settings.exposure.bind_address.is_loopback());
+    assert!(settings.validate().expect_err("there is no key").to_string().contains("openssl rand -hex 32"));
+    // What others can reach needs a key of its own as well, also when it is called a development.
+    let public = ["--environment", "development", "--bind-address", "0.0.0.0"];
+    let refusal = parse(&public).expect("good flags").validate().expect_err("nobody said so").to_string();
+    assert!(refusal.contains("0.0.0.0") && refusal.contains("PUBLIC_DEVELOPMENT"), "{refusal}");
+    let told = [&public[..], &["--public-development"]].concat();
+    assert!(parse(&told).expect("good flags").validate().expect_err("a known key").to_string().contains("SECRET_KEY"));
+    let own = [&told[..], &["--secret-key", KEY]].concat();
+    assert_eq!(parse(&own).expect("good flags").validate().expect("a key"), Environment::Production);
 }
 
 #[test]
@@ -111,6 +131,9 @@ fn production_needs_a_key_of_its_own() {
         Some("tiny"),
         Some(example),
         Some("changeme-changeme-changeme-changeme"),
+        Some("change-me-to-the-output-of-openssl-rand-hex-32"),
+        Some("passwordpasswordpasswordpassword"),
+        Some("0123456789abcdef0123456789abcdef"),
         Some(&*"a".repeat(64)),
     ] {
         let refused = validate(bad).expect_err("weak").to_string();
@@ -202,13 +225,16 @@ fn switches_are_written_in_many_ways() {
 #[test]
 fn production_needs_a_redis_password_of_its_own() {
     let with = |environment: &str, flag: &str, url: &str| {
-        let key = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";
-        parse(&["--environment", environment, "--secret-key", key, flag, url]).expect("good flags").validate()
+        parse(&["--environment", environment, "--secret-key", KEY, flag, url]).expect("good flags").validate()
     };
     for flag in ["--redis-url", "--cache-redis-url"] {
-        for published in ["redis://:change-me-redis@redis:6379/0", "redis://app:example@redis"] {
+        for published in ["redis://:change-me-redis@redis:6379/0", "redis://app:example@redis", "redis://:redis@redis"]
+        {
             let refusal = with("production", flag, published).expect_err("everybody knows it").to_string();
-            assert!(refusal.contains("password of Redis") && !refusal.contains("change"), "{refusal}");
+            assert!(
+                refusal.contains("password of Redis") && !refusal.contains("change") && refusal.contains("openssl"),
+                "{refusal}"
+            );
             with("development", flag, published).expect("it is nobody's business there");
         }
         for own in ["redis://:b81e0c47@redis.example.com:6379/0", "redis://redis", ""] {
@@ -220,13 +246,13 @@ fn production_needs_a_redis_password_of_its_own() {
 #[test]
 fn production_needs_a_database_password_of_its_own() {
     let with = |environment: &str, flags: &[&str]| {
-        let key = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";
-        let flags = [&["--environment", environment, "--secret-key", key], flags].concat();
+        let flags = [&["--environment", environment, "--secret-key", KEY], flags].concat();
         parse(&flags).expect("good flags").validate()
     };
     for published in [
         ["--postgres-password", "change-me-postgres"],
         ["--database-url", "postgresql://app:change%2Dme@db/app"],
+        ["--database-url", "postgresql://postgres:postgres@db/app"],
         ["--database-url", "postgresql+asyncpg://app:example@db:5432/app"],
     ] {
         let refusal = with("production", &published).expect_err("everybody knows it").to_string();

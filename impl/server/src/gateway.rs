@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -13,7 +13,7 @@ use backends::{Nginx, Njs, Source};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, Uid, User};
-use platform::settings::{Origins, RateLimits, TraceSettings};
+use platform::settings::{Bind, ExposureSettings, Origins, RateLimits, TraceSettings};
 
 use crate::console::say;
 use addresses::{Networks, Upstreams, collector};
@@ -72,9 +72,8 @@ impl TlsArgs {
 /// Where to listen, and what is behind it.
 #[derive(Debug, Args)]
 pub(crate) struct GatewayArgs {
-    /// Address to listen on
-    #[arg(long, env = "BIND_ADDRESS", default_value = "0.0.0.0")]
-    bind_address: IpAddr,
+    #[command(flatten)]
+    exposure: ExposureSettings,
     /// Port to listen on
     #[arg(long, env = "PORT", default_value_t = PORT)]
     port: u16,
@@ -134,6 +133,7 @@ fn workers(text: &str) -> Result<String, String> {
 
 /// Writes the configuration and becomes nginx.
 pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
+    args.exposure.effective()?;
     let nginx = match &args.nginx {
         Some(program) => Nginx::at(program)?,
         None => Nginx::find(args.backends, &args.wheels, say)?,
@@ -191,16 +191,13 @@ fn write(args: &GatewayArgs, nginx: &Nginx, dir: &Path, scripts: bool) -> Result
 
 /// A value for each placeholder of the template.
 fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static str, String)>> {
-    let mut listen = SocketAddr::new(args.bind_address, args.port).to_string();
-    if args.bind_address == Ipv6Addr::UNSPECIFIED {
-        listen.push_str(" ipv6only=off");
-    }
+    let mut flags = String::new();
     let mut tls = String::new();
     if let Some([certificate, key]) = args.tls.files()? {
         let (certificate, key) = (quotable(&certificate)?, quotable(&key)?);
         // The old way of asking for HTTP/2 is deprecated where there is the new one.
         let separate = nginx.version >= (1, 26);
-        listen.push_str(if separate { " ssl" } else { " ssl http2" });
+        flags.push_str(if separate { " ssl" } else { " ssl http2" });
         let http2 = if separate { "http2 on; " } else { "" };
         write!(tls, "{http2}ssl_certificate \"{certificate}\"; ssl_certificate_key \"{key}\";")?;
     }
@@ -226,12 +223,21 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_TASKS", args.tasks_upstreams.0.clone()),
         ("GATEWAY_SHOP", args.shop_upstreams.0.clone()),
         ("GATEWAY_ANALYTICS", args.analytics_upstreams.0.clone()),
-        ("GATEWAY_LISTEN", listen),
+        ("GATEWAY_LISTEN", listen(&args.exposure.bind_address, args.port, &flags)),
         ("GATEWAY_TLS", tls),
         ("GATEWAY_CORS_ORIGINS", origins),
         ("GATEWAY_OTLP", collector(&args.traces)?),
         ("GATEWAY_TRACES_RATIO", args.traces.otel_traces_sampler_arg.to_string()),
     ])
+}
+
+/// What follows `listen`, which is written once for each address.
+fn listen(bind: &Bind, port: u16, flags: &str) -> String {
+    let one = |address: SocketAddr| {
+        let both = if address.ip() == Ipv6Addr::UNSPECIFIED { " ipv6only=off" } else { "" };
+        format!("{address}{both}{flags}")
+    };
+    bind.at(port).into_iter().map(one).collect::<Vec<_>>().join("; listen ")
 }
 
 /// Root's nginx would have its workers be somebody who may be unable to enter the folder. They stay who we are, as the

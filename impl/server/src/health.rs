@@ -1,7 +1,7 @@
 //! `health`: asks a role on this machine whether it is ready, for containers that have nothing else to ask with.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,7 +36,10 @@ pub(crate) fn run(args: &HealthArgs) -> Result<ExitCode> {
 }
 
 fn ask(port: u16) -> std::io::Result<String> {
-    let mut socket = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE)?;
+    // It may listen in one family only.
+    let [one, other] = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()]
+        .map(|address| TcpStream::connect_timeout(&SocketAddr::new(address, port), PATIENCE));
+    let mut socket = one.or(other)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();

@@ -1,6 +1,5 @@
 //! The roles that serve: each reads its settings, puts its service together and serves it until told to stop.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -160,7 +159,7 @@ pub(crate) fn run_all(args: &AllArgs) -> Result<ExitCode> {
 }
 
 fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]) -> Result<ExitCode> {
-    settings.validate()?;
+    let environment = settings.validate()?;
     telemetry::start(&settings.app, &settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -168,10 +167,12 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let shutdown = http::shutdown_signal()?;
         traces::start(&settings.traces)?;
         let database = Database::new(&settings.database, process)?;
-        let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, process)?;
+        let mut accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, process)?;
+        if environment.is_production() {
+            accounts = accounts.without_demo();
+        }
         let cache = Cache::new(&settings.redis, "shop:")?;
         let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
-        let environment = settings.app.environment;
         let views_cache = Cache::new(&settings.redis.for_cache(), "analytics:")?;
         let views = match own.analytics {
             Some(own) => {
@@ -184,13 +185,14 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let services = roles
             .iter()
             .map(|(role, port)| {
-                let address = SocketAddr::new(settings.http.bind_address, *port);
-                let listener = http::listen(address).with_context(|| format!("cannot listen on {address}"))?;
                 let app = app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?;
                 watch.register(app.metrics());
-                Ok((listener, app))
+                let addresses = settings.exposure.bind_address.at(*port).into_iter();
+                let listen = |address| http::listen(address).with_context(|| format!("cannot listen on {address}"));
+                addresses.map(|address| Ok((listen(address)?, app.clone()))).collect::<Result<Vec<_>>>()
             })
-            .collect::<Result<Vec<(TcpListener, App)>>>()?;
+            .collect::<Result<Vec<Vec<(TcpListener, App)>>>>()?;
+        let services = services.into_iter().flatten().collect();
         let mut background = Background::start(roles, pipeline, views, &shutdown);
         let end = shutdown.clone();
         background.tasks.spawn(async move { watch.run(end).await });
@@ -298,8 +300,13 @@ fn app(
 pub(crate) struct MigrateArgs {
     #[command(flatten)]
     settings: platform::settings::AppSettings,
+    /// Where the services will listen: what others can reach gets no demo data.
+    #[command(flatten)]
+    exposure: platform::settings::ExposureSettings,
     #[command(flatten)]
     database: platform::settings::DatabaseSettings,
+    #[command(flatten)]
+    roles: platform::settings::RoleSettings,
     #[command(flatten)]
     log: platform::settings::LogSettings,
 }
@@ -308,9 +315,14 @@ pub(crate) struct MigrateArgs {
 pub(crate) fn run_migrate(args: &MigrateArgs) -> Result<ExitCode> {
     telemetry::start(&args.settings, &args.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    args.database.validate(args.settings.environment)?;
-    let migrated = runtime.block_on(migrate::run(&args.database, args.settings.environment))?;
-    let migrate::Migrated { applied, demo, closed } = migrated;
+    let environment = args.exposure.effective()?;
+    args.database.validate(environment)?;
+    args.roles.validate(environment)?;
+    let migrated = runtime.block_on(migrate::run_with_roles(&args.database, environment, &args.roles))?;
+    let migrate::Migrated { applied, demo, closed, without_role } = migrated;
+    if let Some(reason) = without_role {
+        tracing::warn!(%reason, "a service has no role of its own: the connected one needs CREATEROLE, or the role must be made by hand");
+    }
     tracing::info!(?applied, demo, closed, "migrated");
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -15,18 +15,21 @@ use anyhow::{Context, Result, anyhow, bail};
 use backends::process::{self, Signal};
 use backends::{Backends, Log, Options, Source, write_private};
 use clap::Args;
+use platform::settings::{Bind, Environment, ExposureSettings};
 
 use crate::console::say;
 use crate::roles::Role;
 use crate::signals::stop_flag;
 use environment::{Env, Given};
 use gateway::{Gateway, UpGatewayArgs};
+use logins::Logins;
 use monitoring::UpMonitoringArgs;
 use supervised::Supervised;
 
 mod database;
 mod environment;
 mod gateway;
+mod logins;
 mod monitoring;
 mod port;
 mod replicas;
@@ -52,12 +55,22 @@ pub(crate) struct UpArgs {
     /// Throw away the data of earlier runs first
     #[arg(long)]
     fresh: bool,
-    /// As in production: no demo data and data of its own, a signing key of its own
+    /// As in production, whatever else says otherwise: no demo data and data of its own
     #[arg(long)]
     production: bool,
-    /// Address to listen on; 0.0.0.0 is the whole network
-    #[arg(long, env = "BIND_ADDRESS", default_value = "127.0.0.1")]
-    bind: IpAddr,
+    /// As in development unless ENVIRONMENT or --production says otherwise: demo accounts, and this machine only
+    #[arg(long)]
+    development: bool,
+    /// What kind of deployment this is; production unless --development is given
+    #[arg(long, env = "ENVIRONMENT", value_enum, ignore_case = true)]
+    environment: Option<Environment>,
+    /// Let development be reached from other machines; then it has no demo accounts, as production
+    #[arg(long, env = "PUBLIC_DEVELOPMENT", value_parser = clap::builder::BoolishValueParser::new(), default_value = "false",
+          default_missing_value = "true", num_args = 0..=1, require_equals = true)]
+    public_development: bool,
+    /// Addresses to listen on, comma separated; localhost is this machine in both families, 0.0.0.0 the whole network
+    #[arg(long, env = "BIND_ADDRESS", default_value = "localhost")]
+    bind: Bind,
     /// Port of the tasks service
     #[arg(long, default_value_t = Role::Tasks.port())]
     tasks_port: u16,
@@ -99,10 +112,20 @@ impl UpArgs {
         ]
     }
 
-    /// Asked for by flag or by environment.
+    /// Who may reach it.
+    fn exposure(&self) -> ExposureSettings {
+        let without_asking = if self.development { Environment::Development } else { Environment::Production };
+        let asked = if self.production { Some(Environment::Production) } else { self.environment };
+        ExposureSettings {
+            environment: asked.unwrap_or(without_asking),
+            public_development: self.public_development,
+            bind_address: self.bind.clone(),
+        }
+    }
+
+    /// Whether it is as closed as production; a development that may not be is refused before anything asks this.
     fn production(&self) -> bool {
-        let environment = std::env::var("ENVIRONMENT").unwrap_or_default().to_lowercase();
-        self.production || ["production", "prod", "staging"].contains(&environment.as_str())
+        self.exposure().effective().is_ok_and(Environment::is_production)
     }
 
     /// Where the private servers keep their data: what development left behind has no place in production.
@@ -118,7 +141,7 @@ impl UpArgs {
 
     /// For programs; the address, since `localhost` may mean another family first.
     fn url(&self, port: u16) -> String {
-        format!("http://{}", SocketAddr::new(port::reachable(self.bind), port))
+        format!("http://{}", SocketAddr::new(self.bind.reachable(), port))
     }
 }
 
@@ -134,10 +157,11 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
 
 fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let begun = Instant::now();
+    args.exposure().effective()?;
     let services = args.services().map(|(role, port, flag)| (role.name(), port, flag));
     let gateway = (!args.gateway.no_gateway).then_some(("gateway", args.gateway.gateway_port, "--gateway-port"));
     for (name, port, flag) in services.into_iter().chain(gateway).chain(args.monitoring.port()) {
-        port::check(args.bind, port)
+        port::check(&args.bind, port)
             .map_err(|why| anyhow!("port {port} {why}; choose another one for {name} with {flag}"))?;
     }
     let gateway = Gateway::find(args)?;
@@ -160,8 +184,10 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     {
         say(&format!("Made the database {name}"));
     }
-    migrate(&logs, &env, stop)?;
-    let mut roles = replicas::start(args, gateway.as_ref(), &env, &logs)?;
+    let logins = Logins::make(args, &env)?;
+    migrate(&logs, &env, &logins, stop)?;
+    let logins = logins.that_work()?;
+    let mut roles = replicas::start(args, gateway.as_ref(), &env, &logins, &logs)?;
     wait_until_ready(&mut roles, stop)?;
     write_private(&env_file, &environment::exports(args, &env))?;
     greet(args, begun.elapsed());
@@ -206,10 +232,10 @@ fn start_backends(args: &UpArgs, given: &Given, stop: &Arc<AtomicBool>) -> Resul
 }
 
 /// Runs `migrate` of this same binary.
-fn migrate(logs: &Path, env: &Env, stop: &AtomicBool) -> Result<()> {
+fn migrate(logs: &Path, env: &Env, logins: &Logins, stop: &AtomicBool) -> Result<()> {
     let log = Log::open(logs, "migrate")?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("migrate").envs(env).stdout(log.writer()?).stderr(log.writer()?);
+    command.arg("migrate").envs(env).envs(logins.passwords()).stdout(log.writer()?).stderr(log.writer()?);
     process::own_group(&mut command);
     process::die_with_us(&mut command, Signal::SIGTERM);
     let mut child = process::spawn(command)?;
@@ -255,7 +281,8 @@ fn greet(args: &UpArgs, took: Duration) {
         say(&format!("  {:<10} {url}   {url}/{what}", role.name()));
     }
     if let Some((name, port, _)) = args.monitoring.port() {
-        say(&format!("  {name:<10} {}", args.url(port).replace("127.0.0.1", "localhost")));
+        // It listens in one family only, and `localhost` may mean the other.
+        say(&format!("  {name:<10} {}", args.url(port)));
     }
     if !args.production() {
         say("\n  Log in as admin@example.com with password admin, or as user@example.com with password user.");

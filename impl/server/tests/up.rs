@@ -105,7 +105,10 @@ fn command(dir: &Path, ports: &[u16; 5], flags: &[&str]) -> Command {
     }
     // What takes long on a machine whose cores are others' for a second is slow, not refused.
     command.env("DATABASE_WAIT_MS", "8000").env("REDIS_TIMEOUT_MS", "8000");
-    command.args(["up", "--wheels"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"));
+    // As ./run.sh does.
+    command
+        .args(["up", "--development", "--wheels"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"));
     command.arg("--dir").arg(dir).args(flags).current_dir(dir).stderr(Stdio::piped());
     let flags = ["--tasks-port", "--shop-port", "--analytics-port", "--worker-port", "--gateway-port"];
     for (flag, port) in flags.into_iter().zip(ports) {
@@ -227,4 +230,32 @@ fn a_taken_port_is_told_before_anything_starts() {
     assert!(!output.status.success());
     assert!(said.contains(&ports[1].to_string()) && said.contains("--shop-port"), "{said}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was made");
+}
+
+#[test]
+fn this_machine_is_reached_by_either_family() {
+    let (dir, ports) = somewhere();
+    let up = Up::start(dir.path(), &ports, &[], &HashMap::new());
+    for port in ports {
+        for address in ["127.0.0.1", "::1"] {
+            // A machine without IPv6 has no such address.
+            if TcpListener::bind((address, 0)).is_ok() {
+                TcpStream::connect((address, port)).unwrap_or_else(|error| panic!("{address} {port}: {error}"));
+            }
+        }
+    }
+    up.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn a_development_does_not_leave_this_machine() {
+    let (dir, ports) = somewhere();
+    let output = command(dir.path(), &ports, &["--bind", "0.0.0.0"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("PUBLIC_DEVELOPMENT"), "{said}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was made");
+    let flags = ["--bind", "0.0.0.0", "--public-development", "--no-gateway"];
+    let public = Up::start(dir.path(), &ports, &flags, &HashMap::new());
+    assert_eq!(public.log_in("admin@example.com", "admin"), 400);
+    drop(public);
 }

@@ -1,9 +1,13 @@
 //! A database of its own for every test: a copy of one that was migrated once, dropped when the test ends.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use platform::migrate;
-use platform::settings::{DatabaseSettings, Environment};
+use platform::privileges::role_of;
+use platform::settings::{DatabaseSettings, Environment, RoleSettings};
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use uuid::Uuid;
@@ -62,6 +66,18 @@ impl TestDatabase {
     /// Settings that name it, and more patience than by default; everything else is as it is by default.
     pub fn settings(&self) -> DatabaseSettings {
         settings(&self.url)
+    }
+
+    /// The same as the role of a service, which may do what the service does and nothing else; as the owner where the server does
+    /// not let us make roles.
+    pub fn settings_of(&self, service: &str) -> DatabaseSettings {
+        if *ROLES_MADE.get().unwrap_or(&false) {
+            let url = self.settings().url_as(|owner| role_of(owner, service), &role_password(service));
+            if let Some(url) = url {
+                return settings(url.expose_secret());
+            }
+        }
+        self.settings()
     }
 
     /// A connection to it, for statements a service would not make.
@@ -134,13 +150,45 @@ async fn template() -> String {
                 // Under another name until it is whole: a test run that is killed leaves no half-made template.
                 let draft = format!("draft_{}", Uuid::now_v7().simple());
                 run(&mut admin, format!("CREATE DATABASE {draft} TEMPLATE template0")).await;
-                migrate::run(&settings(&url_of(&draft)), Environment::Development).await.expect("the migrations apply");
+                let (database, roles) = (settings(&url_of(&draft)), role_settings());
+                let made = migrate::run_with_roles(&database, Environment::Development, &roles).await;
+                made.expect("the migrations apply");
                 run(&mut admin, format!("ALTER DATABASE {draft} RENAME TO {name}")).await;
             }
+            const ROLES: &str = "SELECT count(*) = $1 FROM pg_roles WHERE rolcanlogin AND rolname = ANY \
+                (SELECT current_user || '_' || service FROM unnest($2::text[]) service)";
+            let made: bool = sqlx::query_scalar(ROLES)
+                .bind(i64::try_from(platform::settings::ROLES.len()).expect("a few"))
+                .bind(&platform::settings::ROLES[..])
+                .fetch_one(&mut admin)
+                .await
+                .expect("the server answers");
+            let _ = ROLES_MADE.set(made);
             name
         })
         .await
         .clone()
+}
+
+/// Whether the services' roles are there.
+static ROLES_MADE: OnceLock<bool> = OnceLock::new();
+
+/// A password for each role, the same in every process of a test run, and nobody's who does not know the server's.
+fn role_password(service: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = Sha256::digest(format!("{} {service}", server_url()));
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn role_settings() -> RoleSettings {
+    let flags: Vec<String> = platform::settings::ROLES
+        .into_iter()
+        .flat_map(|service| [format!("--{service}-database-password"), role_password(service)])
+        .collect();
+    read(&flags.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Tells templates of different migrations apart, also when only their text differs.

@@ -136,7 +136,7 @@ impl World {
 }
 
 fn serve(database: &TestDatabase, environment: Environment) -> (TestServer, AnalyticsService) {
-    let settings = database.settings();
+    let settings = database.settings_of("analytics");
     let auth: AuthSettings = testkit::settings(&CHEAP);
     let db = Database::new(&settings, "analytics").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "analytics").expect("the settings are good");

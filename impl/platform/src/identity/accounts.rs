@@ -105,7 +105,11 @@ pub struct Accounts {
     passwords: Passwords,
     sessions: Arc<Sessions>,
     password_min_length: usize,
+    without_demo: bool,
 }
+
+/// The accounts of migrations/demo.sql and their passwords, which everybody knows.
+const DEMO: [(&str, &str); 2] = [("admin@example.com", "admin"), ("user@example.com", "user")];
 
 impl Accounts {
     /// Starts listening for changes of users in the background; ends when the last clone is dropped. Must be called
@@ -128,7 +132,15 @@ impl Accounts {
             passwords: Passwords::new(settings)?,
             sessions,
             password_min_length: settings.password_min_length as usize,
+            without_demo: false,
         })
+    }
+
+    /// The same, with the published passwords of the demo accounts good for nothing, whatever the database holds: it may have
+    /// been filled by a development, and nobody have migrated it since.
+    #[must_use]
+    pub fn without_demo(self) -> Self {
+        Self { without_demo: true, ..self }
     }
 
     /// Whom an access token belongs to, one statement at most.
@@ -167,10 +179,12 @@ impl Accounts {
     /// (RFC 6749, 5.2). 503 `busy` when too many log in at once.
     pub async fn login(&self, email: &str, password: String) -> Result<AccessToken> {
         const SQL: &str = "
-            SELECT id, hashed_password, is_active, is_superuser, session_epoch
+            SELECT id, password_hash_of(id) AS hashed_password, is_active, is_superuser, session_epoch
             FROM users WHERE lower(email) = lower($1)
             ORDER BY email = $1 DESC, id LIMIT 1";
         let found: Option<Credentials> = sqlx::query_as(SQL).bind(email).fetch_optional(self.db.reads()).await?;
+        let published = |(known, its): &(&str, &str)| known.eq_ignore_ascii_case(email) && *its == password;
+        let found = found.filter(|_| !self.without_demo || !DEMO.iter().any(published));
         let stored = found.as_ref().map(|user| user.hashed_password.clone());
         let verdict = self.passwords.verify(password, stored).await?;
         let user = match (found, verdict) {
@@ -192,7 +206,7 @@ impl Accounts {
 
     /// Replaces the hash of an older kind that was just verified, unless the password was changed meanwhile.
     async fn replace_hash(&self, user: i64, old: String, new: String) {
-        const SQL: &str = "UPDATE users SET hashed_password = $3 WHERE id = $1 AND hashed_password = $2";
+        const SQL: &str = "SELECT replace_password_hash($1, $2, $3)";
         let replaced = self.db.write_once(move |mut tx| async move {
             Ok(sqlx::query(SQL).bind(user).bind(old).bind(new).execute(&mut *tx).await?)
         });
@@ -228,7 +242,7 @@ impl Accounts {
     /// # Errors
     /// 503 `busy` when too many passwords are being checked.
     pub async fn is_password(&self, caller: &Principal, password: String) -> Result<bool> {
-        const SQL: &str = "SELECT hashed_password FROM users WHERE id = $1";
+        const SQL: &str = "SELECT password_hash_of(id) FROM users WHERE id = $1";
         let stored = sqlx::query_scalar(SQL).bind(caller.user).fetch_optional(self.db.reads()).await?;
         Ok(self.passwords.verify(password, stored).await? != Verdict::Wrong)
     }

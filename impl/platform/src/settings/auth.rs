@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::secrets::weakness;
 use super::{Environment, InvalidSettings, secret};
 
 /// Tokens and passwords.
@@ -53,11 +54,6 @@ pub enum Algorithm {
 
 /// Signs tokens in development when `SECRET_KEY` is not set, so that a token survives a restart.
 const DEVELOPMENT_KEY: &str = "development-only-key-never-used-in-production";
-/// Pieces of keys that examples and tutorials publish.
-const PUBLISHED: [&str; 8] =
-    ["changeme", "change-me", "change_me", "change this", "changethis", "example", "your-secret", "development-only"];
-/// RFC 7518, 3.2: a key is at least as long as the hash.
-const SHORTEST_KEY: usize = 32;
 
 impl AuthSettings {
     /// The signing key; a fixed one in development when none is set.
@@ -83,17 +79,13 @@ impl AuthSettings {
         }
         let refusal = match self.given_key() {
             None => "is missing",
-            Some(key) if key.len() < SHORTEST_KEY => "is shorter than 32 bytes",
-            Some(key) if is_published(key) => "is one from an example",
-            Some(_) => return Ok(()),
+            Some(key) => match weakness(key) {
+                Some(weakness) => weakness,
+                None => return Ok(()),
+            },
         };
-        Err(InvalidSettings(format!("SECRET_KEY {refusal}; production needs one of its own: openssl rand -hex 32")))
+        Err(InvalidSettings(format!(
+            "SECRET_KEY {refusal}; make one of your own, the same for every service: openssl rand -hex 32"
+        )))
     }
-}
-
-/// Whether a secret is one that everybody knows.
-pub(super) fn is_published(key: &str) -> bool {
-    let lower = key.to_lowercase();
-    let first = key.as_bytes().first();
-    PUBLISHED.iter().any(|piece| lower.contains(piece)) || key.bytes().all(|byte| Some(&byte) == first)
 }

@@ -3,12 +3,12 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use clap::Args;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use clap::{Args, FromArgMatches as _};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
-use super::auth::is_published;
+use super::secrets::is_known_password;
 use super::{Environment, InvalidSettings, secret};
 
 /// Where Postgres is, and how much of it to use.
@@ -78,17 +78,39 @@ impl DatabaseSettings {
         ))
     }
 
+    /// Those of one database, everything else as it is by default.
+    ///
+    /// # Panics
+    /// Never: everything has a default.
+    pub fn of_url(url: &str) -> Self {
+        let matches =
+            Self::augment_args(clap::Command::new("database")).get_matches_from(["database", "--database-url", url]);
+        Self::from_arg_matches(&matches).expect("everything else has a default")
+    }
+
+    /// The URL of the same database as another role; nothing when the URL names nobody.
+    pub fn url_as(&self, role: impl FnOnce(&str) -> String, password: &str) -> Option<SecretString> {
+        let url = self.url();
+        let (scheme, rest) = url.expose_secret().split_once("://")?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (user, _) = rest[..end].rsplit_once('@')?;
+        let owner = percent_decode_str(user.split(':').next()?).decode_utf8().ok().filter(|owner| !owner.is_empty())?;
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let place = &rest[user.len() + 1..];
+        Some(SecretString::from(format!("{scheme}://{}:{}@{place}", encode(&role(&owner)), encode(password))))
+    }
+
     /// Whoever can reach Postgres of a production with a password everybody knows can do everything.
     ///
     /// # Errors
-    /// In production, when the password is one from an example.
+    /// In production, when everybody knows the password.
     pub fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         let config = self.url().expose_secret().parse::<tokio_postgres::Config>().ok();
         let password = config.as_ref().and_then(tokio_postgres::Config::get_password).unwrap_or_default();
         // Without one Postgres knows its clients by other means.
-        let published = !password.is_empty() && std::str::from_utf8(password).is_ok_and(is_published);
+        let published = !password.is_empty() && std::str::from_utf8(password).is_ok_and(is_known_password);
         if environment.is_production() && published {
-            let refusal = "the password of Postgres is one from an example; production needs one of its own";
+            let refusal = "the password of Postgres is one that everybody knows; production needs one of its own: openssl rand -hex 32";
             return Err(InvalidSettings(refusal.into()));
         }
         Ok(())

@@ -1,6 +1,5 @@
-//! How a service listens and whom it lets in.
+//! What a service takes, and from whom.
 
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
@@ -8,13 +7,10 @@ use clap::{Args, ValueEnum};
 use super::InvalidSettings;
 use crate::http::Proxies;
 
-/// Listening, limits and CORS.
+/// Limits and CORS.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "HTTP")]
 pub struct HttpSettings {
-    /// Address to listen on
-    #[arg(long, env = "BIND_ADDRESS", default_value = "0.0.0.0")]
-    pub bind_address: IpAddr,
     /// Web origins whose pages may call the services: a JSON list or comma separated; `*` for any, without credentials
     #[arg(long, env = "BACKEND_CORS_ORIGINS", default_value = "")]
     pub backend_cors_origins: Origins,

@@ -6,10 +6,12 @@
 mod auth;
 mod database;
 mod dotenv;
+mod exposure;
 mod http;
+mod roles;
+mod secrets;
 mod traces;
 
-use std::fmt;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -19,7 +21,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use auth::{Algorithm, AuthSettings};
 pub use database::DatabaseSettings;
 pub use dotenv::load_dotenv;
+pub use exposure::{Bind, Environment, ExposureSettings};
 pub use http::{HttpSettings, Origins, RateLimits};
+pub use roles::{ROLES, RoleSettings};
 pub use traces::TraceSettings;
 
 /// Settings that contradict each other or the environment they run in.
@@ -33,6 +37,9 @@ pub struct Settings {
     /// Who and where this is.
     #[command(flatten)]
     pub app: AppSettings,
+    /// Who may reach it.
+    #[command(flatten)]
+    pub exposure: ExposureSettings,
     /// How it speaks HTTP.
     #[command(flatten)]
     pub http: HttpSettings,
@@ -54,15 +61,19 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks what clap cannot: values that are allowed only together or only in development.
+    /// Checks what clap cannot: values that are allowed only together or only in development. What kind of deployment this is,
+    /// as [`ExposureSettings::effective`] has it.
     ///
     /// # Errors
-    /// In production, when `SECRET_KEY` is missing, shorter than 32 bytes or one from an example, or when the password
-    /// of Postgres or of Redis is; argon2 parameters that do not work together.
-    pub fn validate(&self) -> Result<(), InvalidSettings> {
-        self.auth.validate(self.app.environment)?;
-        self.database.validate(self.app.environment)?;
-        self.redis.validate(self.app.environment)
+    /// A development that others could reach. In production, when `SECRET_KEY` is missing, shorter than 32 bytes, one from an
+    /// example or one with a pattern, or when everybody knows the password of Postgres or of Redis; argon2 parameters that do
+    /// not work together.
+    pub fn validate(&self) -> Result<Environment, InvalidSettings> {
+        let environment = self.exposure.effective()?;
+        self.auth.validate(environment)?;
+        self.database.validate(environment)?;
+        self.redis.validate(environment)?;
+        Ok(environment)
     }
 }
 
@@ -80,27 +91,6 @@ pub struct AppSettings {
     #[arg(long, env = "DEBUG", value_parser = clap::builder::BoolishValueParser::new(), default_value = "false",
           default_missing_value = "true", num_args = 0..=1, require_equals = true)]
     pub debug: bool,
-    /// What kind of deployment this is: production refuses weak secrets and closes demo accounts
-    #[arg(long, env = "ENVIRONMENT", value_enum, ignore_case = true, default_value_t = Environment::Development)]
-    pub environment: Environment,
-}
-
-/// What kind of deployment this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Environment {
-    /// Demo data, a default secret, open benchmark endpoints.
-    #[value(alias = "dev", alias = "local", alias = "test")]
-    Development,
-    /// None of that.
-    #[value(alias = "prod", alias = "staging")]
-    Production,
-}
-
-impl Environment {
-    /// Whether this is [`Environment::Production`].
-    pub fn is_production(self) -> bool {
-        self == Self::Production
-    }
 }
 
 /// Where Redis is.
@@ -133,11 +123,11 @@ impl RedisSettings {
     fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         let published = |url: &SecretString| {
             let parsed = url.expose_secret().into_connection_info().ok();
-            parsed.is_some_and(|info| info.redis_settings().password().is_some_and(auth::is_published))
+            parsed.is_some_and(|info| info.redis_settings().password().is_some_and(secrets::is_known_password))
         };
         if environment.is_production() && [&self.redis_url, &self.cache_redis_url].into_iter().flatten().any(published)
         {
-            let refusal = "the password of Redis is one from an example; production needs one of its own";
+            let refusal = "the password of Redis is one that everybody knows; production needs one of its own: openssl rand -hex 32";
             return Err(InvalidSettings(refusal.into()));
         }
         Ok(())
@@ -186,10 +176,4 @@ pub enum LogFormat {
 #[expect(clippy::unnecessary_wraps, reason = "the shape clap wants")]
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
-}
-
-impl fmt::Display for Environment {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str(if self.is_production() { "production" } else { "development" })
-    }
 }

@@ -19,6 +19,18 @@ pub(crate) async fn make_if_missing(url: &str) -> Result<Option<String>> {
         .context("the given database cannot be used")
 }
 
+/// Whether Postgres lets in who the URL names.
+#[tokio::main(flavor = "current_thread")]
+pub(crate) async fn lets_in(url: &str) -> Result<bool> {
+    let config: Config = url.parse().context("DATABASE_URL")?;
+    match timeout(PATIENCE, connect(&config)).await.context("the database does not answer")? {
+        Ok(_) => Ok(true),
+        // Class 28: it does not.
+        Err(error) if error.code().is_some_and(|code| code.code().starts_with("28")) => Ok(false),
+        Err(error) => Err(error).context("the database cannot be used"),
+    }
+}
+
 async fn make(mut config: Config) -> Result<Option<String>, tokio_postgres::Error> {
     match connect(&config).await {
         Ok(_) => Ok(None),

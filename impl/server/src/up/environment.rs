@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use backends::{Backends, random_hex, write_private};
 use clap::{Args, FromArgMatches};
-use platform::settings::DatabaseSettings;
+use platform::settings::{DatabaseSettings, ExposureSettings};
 use secrecy::ExposeSecret;
 
 use super::{PRODUCTION, UpArgs};
@@ -49,7 +49,8 @@ fn given(name: &str) -> Option<String> {
 /// What every role is told beside what we were told ourselves.
 pub(crate) fn make(args: &UpArgs, given_servers: Given, backends: Option<&Backends>) -> Result<Env> {
     // Only the clients themselves know of these processes, so there is nobody to wait for before stopping.
-    let mut env = Env::from([("BIND_ADDRESS", args.bind.to_string()), ("SHUTDOWN_DRAIN_MS", "0".to_owned())]);
+    let mut env = exposure(args);
+    env.insert("SHUTDOWN_DRAIN_MS", "0".to_owned());
     let database = given_servers.database.or_else(|| backends.and_then(Backends::database_url));
     env.insert("DATABASE_URL", database.context("there is a database, ours or a given one")?);
     let redis = given_servers.redis.or_else(|| backends.and_then(Backends::redis_url));
@@ -59,14 +60,21 @@ pub(crate) fn make(args: &UpArgs, given_servers: Given, backends: Option<&Backen
     if given("LOG_FORMAT").is_none() && !args.production() {
         env.insert("LOG_FORMAT", "text".to_owned());
     }
-    if args.production {
-        env.insert("ENVIRONMENT", "production".to_owned());
-    }
     Ok(env)
 }
 
-/// The signing key, made once and kept: tokens outlive a restart.
-fn secret(path: &Path) -> Result<String> {
+/// Who may reach a process.
+pub(crate) fn exposure(args: &UpArgs) -> Env {
+    let ExposureSettings { environment, public_development, bind_address } = args.exposure();
+    Env::from([
+        ("ENVIRONMENT", environment.to_string()),
+        ("PUBLIC_DEVELOPMENT", public_development.to_string()),
+        ("BIND_ADDRESS", bind_address.to_string()),
+    ])
+}
+
+/// A secret, made once and kept: what was signed with it outlives a restart.
+pub(crate) fn secret(path: &Path) -> Result<String> {
     match fs::read_to_string(path) {
         Ok(secret) if !secret.trim().is_empty() => Ok(secret.trim().to_owned()),
         _ => {

@@ -10,8 +10,8 @@ use backends::process::Signal;
 use clap::Args;
 
 use super::UpArgs;
-use super::environment::Env;
-use super::port::{self, Probe};
+use super::environment::{self, Env};
+use super::port::Probe;
 use super::replicas::Replica;
 use super::supervised::Plan;
 use crate::console::say;
@@ -50,7 +50,7 @@ impl Gateway {
     /// are called at.
     pub(crate) fn introduce(args: &UpArgs, env: &mut Env) {
         if std::env::var("TRUSTED_PROXIES").unwrap_or_default().is_empty() {
-            env.insert("TRUSTED_PROXIES", port::reachable(args.bind).to_string());
+            env.insert("TRUSTED_PROXIES", args.bind.reachable().to_string());
         }
     }
 
@@ -58,11 +58,11 @@ impl Gateway {
     pub(crate) fn plan(&self, args: &UpArgs, replicas: &[Replica]) -> Plan {
         let mut upstreams: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for replica in replicas {
-            let address = SocketAddr::new(port::reachable(args.bind), replica.port).to_string();
+            let address = SocketAddr::new(args.bind.reachable(), replica.port).to_string();
             upstreams.entry(replica.role.upstreams()).or_default().push(address);
         }
         let mut env: Env = upstreams.into_iter().map(|(name, addresses)| (name, addresses.join(","))).collect();
-        env.insert("BIND_ADDRESS", args.bind.to_string());
+        env.extend(environment::exposure(args));
         env.insert("PORT", args.gateway.gateway_port.to_string());
         env.insert("GATEWAY_NGINX", self.nginx.display().to_string());
         env.insert("GATEWAY_DIR", args.dir.join("gateway").display().to_string());
@@ -70,7 +70,7 @@ impl Gateway {
         Plan {
             name: "gateway".to_owned(),
             role: "gateway",
-            bind: args.bind,
+            bind: args.bind.clone(),
             port: args.gateway.gateway_port,
             // Asked without TLS, an nginx that wants it says so.
             ready: if args.gateway.tls.scheme() == "https" {

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::UpArgs;
 use super::environment::Env;
-use super::port::{self, Probe};
+use super::port::Probe;
 use super::replicas::Replica;
 use super::supervised::Plan;
 use crate::prometheus::{self, PORT};
@@ -41,21 +41,21 @@ impl UpMonitoringArgs {
 pub(crate) fn plan(args: &UpArgs, replicas: &[Replica]) -> Option<Plan> {
     let mut targets: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for replica in replicas {
-        let address = SocketAddr::new(port::reachable(args.bind), replica.port).to_string();
+        let address = SocketAddr::new(args.bind.reachable(), replica.port).to_string();
         targets.entry(replica.role.name()).or_default().push(address);
     }
     let targets: Vec<String> =
         targets.into_iter().map(|(role, addresses)| format!("{role}={}", addresses.join(","))).collect();
     let UpMonitoringArgs { monitoring, prometheus_port } = args.monitoring;
     let env = Env::from([
-        ("PROMETHEUS_LISTEN", SocketAddr::new(args.bind, prometheus_port).to_string()),
+        ("PROMETHEUS_LISTEN", SocketAddr::new(args.bind.addresses()[0], prometheus_port).to_string()),
         ("PROMETHEUS_TARGETS", targets.join(" ")),
         ("PROMETHEUS_DIR", args.dir.join("prometheus").display().to_string()),
     ]);
     monitoring.then(|| Plan {
         name: "prometheus".to_owned(),
         role: "prometheus",
-        bind: args.bind,
+        bind: args.bind.clone(),
         port: prometheus_port,
         ready: Probe("/-/ready", b" 200"),
         farewell: Signal::SIGTERM,

@@ -7,6 +7,7 @@ use backends::process::Signal;
 
 use super::environment::Env;
 use super::gateway::Gateway;
+use super::logins::Logins;
 use super::port::Probe;
 use super::supervised::{Plan, Supervised};
 use super::{UpArgs, monitoring};
@@ -36,15 +37,22 @@ fn all(args: &UpArgs) -> Result<Vec<Replica>> {
 }
 
 /// Starts the gateway, which is the first to stop, and all replicas.
-pub(crate) fn start(args: &UpArgs, gateway: Option<&Gateway>, env: &Env, logs: &Path) -> Result<Vec<Supervised>> {
+pub(crate) fn start(
+    args: &UpArgs,
+    gateway: Option<&Gateway>,
+    env: &Env,
+    logins: &Logins,
+    logs: &Path,
+) -> Result<Vec<Supervised>> {
     let replicas = all(args)?;
     let mut plans: Vec<Plan> = gateway.map(|gateway| gateway.plan(args, &replicas)).into_iter().collect();
     plans.extend(monitoring::plan(args, &replicas));
     plans.extend(replicas.into_iter().map(|Replica { role, port, name }| {
         let mut env = env.clone();
         env.insert("PORT", port.to_string());
+        env.extend(logins.url(role.name()).map(|url| ("DATABASE_URL", url.to_owned())));
         let (ready, farewell) = (Probe("/health/ready", b" 200"), Signal::SIGTERM);
-        Plan { name, role: role.name(), bind: args.bind, port, ready, farewell, env }
+        Plan { name, role: role.name(), bind: args.bind.clone(), port, ready, farewell, env }
     }));
     plans.into_iter().map(|plan| Supervised::start(plan, logs)).collect()
 }

@@ -1,7 +1,6 @@
 //! One role in a process of its own: started, watched, started again when it dies, stopped.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use backends::Log;
 use backends::process::{self, Signal};
+use platform::settings::Bind;
 
 use super::environment::Env;
 use super::port::{self, Probe};
@@ -27,7 +27,7 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     /// The subcommand of this binary that it is.
     pub(crate) role: &'static str,
-    pub(crate) bind: IpAddr,
+    pub(crate) bind: Bind,
     pub(crate) port: u16,
     /// What shows that it serves.
     pub(crate) ready: Probe,
@@ -76,7 +76,7 @@ impl Supervised {
         {
             bail!("{} did not start ({status}):\n{}", self.plan.name, self.log.tail());
         }
-        Ok(port::is_ready(self.plan.bind, self.plan.port, self.plan.ready))
+        Ok(port::is_ready(&self.plan.bind, self.plan.port, self.plan.ready))
     }
 
     /// Notices a death, and starts the role again when its pause is over.

@@ -6,9 +6,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use backends::process::{self, Signal};
+use platform::privileges::role_of;
+use platform::settings::DatabaseSettings;
 use reqwest::Client;
+use secrecy::ExposeSecret as _;
 use tokio::time::sleep;
 
+/// Of every service's role in Postgres.
+pub const ROLE_PASSWORD: &str = "of-the-experiments";
 /// A debug build on a machine that is busy with the rest of the experiment.
 const START: Duration = Duration::from_secs(30);
 /// How long a process may take from SIGTERM to its end.
@@ -61,12 +66,17 @@ impl Process {
     /// Starts it, again if need be, on its port.
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "{} runs", self.log.display());
-        let mut command = server(&self.environment);
-        command.arg(match self.role {
+        let role = match self.role {
             Role::Shop => "shop",
             Role::Worker => "worker",
             Role::Analytics => "analytics",
-        });
+        };
+        let mut command = server(&self.environment);
+        // Each as the role of Postgres that does only what it does.
+        let database = self.environment.iter().rfind(|(name, _)| name == "DATABASE_URL").map(|(_, url)| url.as_str());
+        let database = DatabaseSettings::of_url(database.expect("there is a database"));
+        let url = database.url_as(|owner| role_of(owner, role), ROLE_PASSWORD).expect("its URL names the owner");
+        command.arg(role).env("DATABASE_URL", url.expose_secret());
         command.env("PORT", self.port.to_string()).stdout(self.writer()).stderr(self.writer());
         process::own_group(&mut command);
         process::die_with_us(&mut command, Signal::SIGKILL);

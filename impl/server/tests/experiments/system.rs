@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use crate::process::{Process, Role, server};
+use crate::process::{Process, ROLE_PASSWORD, Role, server};
 
 /// What is not done this long after the last fault is over never will be.
 pub const DRAINED: Duration = Duration::from_secs(30);
@@ -108,7 +108,10 @@ impl System {
     }
 
     pub async fn migrate(&self) {
-        let output = tokio::process::Command::from(server(&self.environment)).arg("migrate").output().await;
+        let mut command = tokio::process::Command::from(server(&self.environment));
+        let roles =
+            platform::settings::ROLES.map(|role| (format!("{}_DATABASE_PASSWORD", role.to_uppercase()), ROLE_PASSWORD));
+        let output = command.envs(roles).arg("migrate").output().await;
         let output = output.expect("the migrations run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
@@ -201,6 +204,7 @@ fn environment(plan: &Plan, database: &str, redis: &str) -> Vec<(String, String)
     let all = [
         ("DATABASE_URL", database),
         ("REDIS_URL", redis),
+        ("ENVIRONMENT", "development"),
         ("BIND_ADDRESS", "127.0.0.1"),
         ("SECRET_KEY", "a key that belongs to the experiments only, and is long enough"),
         ("RUST_LOG", "info,access=warn"),

@@ -89,6 +89,7 @@ impl Stores {
             ("DATABASE_URL", self.database.url()),
             ("REDIS_URL", self.redis.url()),
             ("REDIS_PREFIX", self.redis.prefix()),
+            ("ENVIRONMENT", "development"),
             ("BIND_ADDRESS", "127.0.0.1"),
             ("TRUSTED_PROXIES", "127.0.0.1"),
             ("SECRET_KEY", "a key that belongs to these tests only, and is long enough"),

@@ -262,20 +262,24 @@ impl Drop for Server {
 
 /// One more process of the shop on the same database.
 pub fn serve(database: &TestDatabase, redis: Option<&TestRedis>) -> Server {
-    let settings = database.settings();
+    let settings = database.settings_of("shop");
     let auth: AuthSettings = testkit::settings(&CHEAP);
     let db = Database::new(&settings, "shop").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "shop").expect("the settings are good");
     let cache = redis.map(TestRedis::cache);
     let needs = Readiness { database: Some(db.clone()), cache: cache.clone() };
     let description = Description { service: "shop".into(), version: "test".into(), document: shop::DOCUMENT };
-    let pipeline = Pipeline::new(db.clone(), cache, &testkit::settings::<ShopSettings>(&[]));
+    let own = testkit::settings::<ShopSettings>(&[]);
+    let of_shop = Pipeline::new(db.clone(), cache.clone(), &own);
+    // What a worker does is done as one: another process with a role of its own.
+    let worker = Database::new(&database.settings_of("worker"), "worker").expect("the URL is one");
+    let pipeline = Pipeline::new(worker, cache, &own);
     let live = CancellationToken::new();
     tokio::spawn({
-        let (pipeline, end) = (pipeline.clone(), live.clone());
+        let (pipeline, end) = (of_shop.clone(), live.clone());
         async move { pipeline.watch(end).await }
     });
-    let service = ShopService::new(db, accounts, Limiter::off(), pipeline.clone());
+    let service = ShopService::new(db, accounts, Limiter::off(), of_shop);
     Server { served: TestServer::start(description, shop::router(Arc::new(service)), needs, &[]), pipeline, live }
 }
 

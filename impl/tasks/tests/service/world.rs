@@ -111,7 +111,7 @@ pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
 
 /// The same with limits.
 pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) -> TestServer {
-    let settings = database.settings();
+    let settings = database.settings_of("tasks");
     let auth: AuthSettings = testkit::settings(&CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");

@@ -1,0 +1,208 @@
+//! Each service's role in Postgres may do what the service does, and nothing else.
+
+use platform::privileges::{Object, lines};
+use platform::settings::Environment::Development;
+use platform::settings::RoleSettings;
+use secrecy::ExposeSecret as _;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use testkit::TestDatabase;
+
+/// What there is in the schema, but for partitions and what extensions brought.
+async fn names(test: &TestDatabase, sql: &str) -> Vec<String> {
+    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut test.connect().await).await.expect("answers")
+}
+
+/// A connection as a service's role.
+async fn connect(test: &TestDatabase, service: &str) -> PgConnection {
+    let url = test.settings_of(service).url();
+    PgConnection::connect(url.expose_secret()).await.expect("the role may log in")
+}
+
+async fn refused(test: &TestDatabase, service: &str, sql: &str) {
+    let error = connect(test, service).await.execute(AssertSqlSafe(sql.to_owned())).await.expect_err(sql);
+    let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    assert_eq!(code.as_deref(), Some("42501"), "{service}: {sql}: {error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_in_the_schema_has_its_line() {
+    let test = TestDatabase::new().await;
+    let (mut tables, mut functions) = (Vec::new(), Vec::new());
+    for line in lines() {
+        match line.object {
+            Object::Table(name) => tables.push(name),
+            Object::Columns(name, column) => {
+                let known = format!("SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass('{name}')");
+                assert!(names(&test, &known).await.contains(&column), "{name} has no column {column}");
+            }
+            Object::Definer(name) => functions.push(name),
+        }
+    }
+    let here = "relnamespace = current_schema()::regnamespace";
+    let known = format!(
+        "SELECT relname::text FROM pg_class WHERE {here} AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition"
+    );
+    let mut known = names(&test, &known).await;
+    known.sort();
+    tables.sort();
+    assert_eq!(tables, known, "tables of migrations/privileges, and those there are");
+    // They take their rights from the column that they belong to.
+    let alone = format!(
+        "SELECT relname::text FROM pg_class s WHERE {here} AND relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d \
+         WHERE d.objid = s.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i'))"
+    );
+    assert_eq!(names(&test, &alone).await, [""; 0], "sequences of no column");
+    let definers =
+        "SELECT proname::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prosecdef";
+    let mut definers = names(&test, definers).await;
+    definers.sort();
+    functions.sort();
+    assert_eq!(functions, definers, "definers of migrations/privileges, and those there are");
+    let loose = "SELECT proname::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prosecdef \
+         AND (has_function_privilege('public', oid, 'EXECUTE') \
+              OR NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%pg_temp'))";
+    assert_eq!(names(&test, loose).await, [""; 0], "anybody may call them, or choose what they find");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_but_tasks_reads_password_hashes() {
+    let test = TestDatabase::new().await;
+    for service in ["shop", "worker", "analytics", "verify"] {
+        for sql in [
+            "SELECT hashed_password FROM users",
+            "SELECT * FROM users",
+            "SELECT id FROM users WHERE hashed_password LIKE '$2%'",
+            "COPY users TO STDOUT",
+            "SELECT users FROM users",
+        ] {
+            refused(&test, service, sql).await;
+        }
+        let mut db = connect(&test, service).await;
+        db.execute("SELECT id, email, full_name, is_active, session_epoch FROM users").await.expect("who there is");
+    }
+    for service in ["worker", "verify"] {
+        refused(&test, service, "SELECT password_hash_of(1)").await;
+    }
+    let hash: String = sqlx::query_scalar("SELECT password_hash_of(1)")
+        .fetch_one(&mut connect(&test, "analytics").await)
+        .await
+        .expect("one");
+    assert!(hash.starts_with("$argon2id$"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_cannot_do_what_is_another_s() {
+    let test = TestDatabase::new().await;
+    for (service, statements) in [
+        (
+            "analytics",
+            &["SELECT 1 FROM orders", "UPDATE products SET stock = 1", "SELECT 1 FROM tasks", "DELETE FROM outbox"][..],
+        ),
+        (
+            "shop",
+            &[
+                "SELECT 1 FROM page_views",
+                "SELECT 1 FROM projects",
+                "DELETE FROM orders",
+                "UPDATE order_events SET order_id = 1",
+            ],
+        ),
+        (
+            "worker",
+            &[
+                "INSERT INTO users (email, hashed_password) VALUES ('a@b.c', '')",
+                "INSERT INTO products (sku) VALUES ('')",
+            ],
+        ),
+        ("tasks", &["SELECT 1 FROM orders", "SELECT 1 FROM page_views"]),
+    ] {
+        for sql in statements {
+            refused(&test, service, sql).await;
+        }
+    }
+    for service in ["tasks", "shop", "worker", "analytics", "verify"] {
+        for sql in [
+            "CREATE TABLE loot (id int)",
+            "DROP TABLE users",
+            "ALTER TABLE users DISABLE TRIGGER ALL",
+            "TRUNCATE revoked_tokens",
+            "CREATE FUNCTION to_regclass(text) RETURNS regclass LANGUAGE sql AS 'SELECT NULL::regclass'",
+            "CREATE ROLE loot",
+            "SELECT drop_page_views_of('2026-01-01')",
+        ] {
+            if service != "analytics" || !sql.contains("drop_page_views_of") {
+                refused(&test, service, sql).await;
+            }
+        }
+    }
+    // Rights are given by those who may change them.
+    for service in ["shop", "analytics"] {
+        let open = |rights: &str| {
+            format!(
+                "INSERT INTO users (email, hashed_password, is_superuser) VALUES ('{service}{rights}@x.y', '', {rights})"
+            )
+        };
+        refused(&test, service, &open("true")).await;
+        connect(&test, service).await.execute(AssertSqlSafe(open("false"))).await.expect("an account");
+        refused(&test, service, "UPDATE users SET is_superuser = true").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_reads_cannot_write() {
+    let test = TestDatabase::new().await;
+    for line in lines() {
+        let Object::Table(name) = line.object else { continue };
+        assert!(!line.rights[4].contains(['I', 'U', 'D']), "{name}: verify only reads");
+    }
+    let error = connect(&test, "verify").await.execute("CREATE TEMPORARY TABLE t ()").await.expect_err("it only reads");
+    assert!(error.to_string().contains("read-only"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_migration_puts_things_right_again() {
+    let test = TestDatabase::new().await;
+    let owner: String =
+        sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut test.connect().await).await.expect("answers");
+    test.execute(&format!(
+        "REVOKE SELECT ON products FROM {owner}_shop; GRANT SELECT ON users TO {owner}_analytics; \
+         GRANT EXECUTE ON FUNCTION password_hash_of(bigint) TO PUBLIC; ALTER FUNCTION password_hash_of(bigint) RESET search_path"
+    ))
+    .await;
+    connect(&test, "analytics").await.execute("SELECT hashed_password FROM users").await.expect("somebody let it");
+    let roles = RoleSettings::default();
+    let settings = test.settings();
+    // All at once, as processes of a deployment do.
+    let runs = (0..8).map(|_| platform::migrate::run_with_roles(&settings, Development, &roles));
+    for run in futures_util::future::join_all(runs).await {
+        assert_eq!(run.expect("it migrates").without_role, None);
+    }
+    connect(&test, "shop").await.execute("SELECT 1 FROM products").await.expect("its own");
+    refused(&test, "analytics", "SELECT hashed_password FROM users").await;
+    refused(&test, "worker", "SELECT password_hash_of(1)").await;
+    connect(&test, "analytics")
+        .await
+        .execute("SELECT email, password_hash_of(id) FROM users")
+        .await
+        .expect("as before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_make_roles_goes_on_with_one() {
+    let test = TestDatabase::new().await;
+    let role = format!("weak_{}", test.url().rsplit('_').next().expect("a name"));
+    test.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'weak'")).await;
+    let database = test.settings().url_as(|_| role.clone(), "weak").expect("a URL");
+    let fresh = TestDatabase::empty().await;
+    let name = fresh.url().rsplit('/').next().expect("a name");
+    test.execute(&format!("GRANT {role} TO CURRENT_USER")).await;
+    test.execute(&format!("ALTER DATABASE {name} OWNER TO {role}")).await;
+    let place = database.expose_secret().rsplit_once('/').expect("a URL").0.to_owned();
+    let settings = testkit::settings(&["--database-url", &format!("{place}/{name}")]);
+    let roles: RoleSettings = testkit::settings(&["--tasks-database-password", "b81e0c47"]);
+    let run =
+        platform::migrate::run_with_roles(&settings, Development, &roles).await.expect("it migrates all the same");
+    assert!(run.without_role.is_some_and(|reason| reason.contains(&format!("{role}_tasks"))));
+    drop(fresh);
+    test.execute(&format!("DROP ROLE {role}")).await;
+}

@@ -1,0 +1,67 @@
+//! The roles of Postgres that the services of `up` log in as: each its own, with a password made once and kept.
+
+use std::fs;
+
+use anyhow::Result;
+use platform::privileges::role_of;
+use platform::settings::{DatabaseSettings, ROLES};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::environment::{Env, secret};
+use super::{UpArgs, database};
+use crate::console::say;
+
+/// A password for each service, and the URL that has it.
+#[derive(Debug, Default)]
+pub(crate) struct Logins(Vec<Login>);
+
+#[derive(Debug)]
+struct Login {
+    service: &'static str,
+    password: String,
+    url: SecretString,
+}
+
+impl Logins {
+    /// Passwords for the roles of the database in `env`; none where its URL names no role that could own them.
+    pub(crate) fn make(args: &UpArgs, env: &Env) -> Result<Self> {
+        let folder = args.dir.join("roles");
+        fs::create_dir_all(&folder)?;
+        let owner = DatabaseSettings::of_url(&env["DATABASE_URL"]);
+        let mut logins = Vec::new();
+        for service in ROLES {
+            let password = secret(&folder.join(service))?;
+            if let Some(url) = owner.url_as(|owner| role_of(owner, service), &password) {
+                logins.push(Login { service, password, url });
+            }
+        }
+        Ok(Self(logins))
+    }
+
+    /// What `migrate` is told.
+    pub(crate) fn passwords(&self) -> impl Iterator<Item = (String, &str)> {
+        self.0
+            .iter()
+            .map(|login| (format!("{}_DATABASE_PASSWORD", login.service.to_uppercase()), login.password.as_str()))
+    }
+
+    /// Those that Postgres lets in, after the migrations. Where it lets nobody else in, the owner serves everything.
+    pub(crate) fn that_work(self) -> Result<Self> {
+        let mut working = Vec::new();
+        for login in self.0 {
+            if database::lets_in(login.url.expose_secret())? {
+                working.push(login);
+            }
+        }
+        if working.len() < ROLES.len() {
+            say("The role of DATABASE_URL may not make others (CREATEROLE): it serves everything itself");
+            working.clear();
+        }
+        Ok(Self(working))
+    }
+
+    /// Where a service finds its database, if not where everybody does.
+    pub(crate) fn url(&self, service: &str) -> Option<&str> {
+        self.0.iter().find(|login| login.service == service).map(|login| login.url.expose_secret())
+    }
+}
