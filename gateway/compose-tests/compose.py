@@ -208,10 +208,17 @@ def health_is_asked_as_the_program_answers():
 
 @check
 def servers_are_named_as_they_are():
-    environment = SERVICES["shop"]["environment"]
+    environment, database = SERVICES["shop"]["environment"], SERVICES["db"]["environment"]
     assert environment["POSTGRES_SERVER"] in SERVICES
-    for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"):
-        equal(environment[name], SERVICES["db"]["environment"][name])
+    migrate = SERVICES["migrate"]["environment"]
+    equal({name: migrate[name] for name in database}, database)
+    # The owner is for migrations alone; each service has the role and the password that they make.
+    for role in ROLES:
+        own = SERVICES[role]["environment"]
+        equal(own["POSTGRES_DB"], database["POSTGRES_DB"])
+        equal(own["POSTGRES_USER"], f"{database['POSTGRES_USER']}_{role}")
+        equal(own["POSTGRES_PASSWORD"], migrate[f"{role.upper()}_DATABASE_PASSWORD"])
+        assert database["POSTGRES_PASSWORD"] not in own.values(), role
     for setting, service, wanted in (
         ("REDIS_URL", "redis", {"--appendonly": "yes", "--maxmemory-policy": "noeviction"}),
         ("CACHE_REDIS_URL", "redis-cache", {"--appendonly": "no", "--maxmemory-policy": "allkeys-lru"}),

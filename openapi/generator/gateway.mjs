@@ -169,7 +169,7 @@ function operations(services, policy) {
   const blocks = services.map(({ prefix, name, routes: all }) => {
     const preflight = { name: `${prefix}/cors-preflight`, body: NO_BODY, timeout: DEADLINE_MS + MARGIN_MS, limits: [] };
     const seen = new Map([...all, preflight].map((route) => [route.name, route]));
-    const root = `location = /operation/${prefix}/service-root {\n    internal;\n    add_header X-Request-Id $id always;\n    return 307 /${prefix}/docs;\n}\n`;
+    const root = `location = /operation/${prefix}/service-root {\n    internal;\n    add_header Strict-Transport-Security $hsts always;\n    add_header X-Request-Id $id always;\n    return 307 /${prefix}/docs;\n}\n`;
     return root + [...seen.values()].map((route) => location(prefix, name, route)).join('');
   });
   return `${NOTICE}location = /operation/gateway/index-page {
@@ -178,6 +178,7 @@ function operations(services, policy) {
     default_type text/html;
     charset utf-8;
     add_header Content-Security-Policy "${policy}" always;
+    add_header Strict-Transport-Security $hsts always;
     add_header X-Content-Type-Options nosniff always;
     add_header Cache-Control no-cache always;
     add_header X-Request-Id $id always;
@@ -194,6 +195,7 @@ function keptAnswers(services) {
     set $kept_operation ${route.name};
     default_type application/json;
     add_header X-Request-Id $id;
+    add_header Strict-Transport-Security $hsts;
     add_header X-Content-Type-Options nosniff;
     add_header Content-Security-Policy "default-src 'none'; frame-ancestors 'none'";
     add_header Cache-Control no-store;

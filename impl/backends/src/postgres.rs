@@ -196,9 +196,18 @@ fn make_cluster(launch: &Launch) -> Result<()> {
 
 /// Ends a server that outlived the run that started it: we hold the folder's lock, so nobody may be using these data.
 ///
-/// A lock file left by one that is gone stays: the server needs what it says of the shared memory, to refuse to start beside
-/// children of the old one. Only when its process id has become somebody else's would that keep it from starting for ever.
+/// Its children, too: one that is recovering, or was stopped, does not notice that its parent is gone, and holds the shared memory, so
+/// that the next server refuses to start.
+///
+/// A lock file left by one that is gone stays: the server needs what it says of the shared memory. Only when its process id has become
+/// somebody else's would that keep it from starting for ever.
 pub(crate) fn end_orphan(data: &Path) -> Result<()> {
+    end_server(data)?;
+    process::end_inside(data, &["postgres"]);
+    Ok(())
+}
+
+fn end_server(data: &Path) -> Result<()> {
     let Some((pid, rest)) = lock_file(data).and_then(|lines| {
         let (first, rest) = lines.split_first()?;
         Some((Pid::from_raw(first.trim().parse().ok()?), rest.join("\n")))

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
@@ -123,6 +124,38 @@ pub(crate) fn stop_stranger(stranger: Pid, steps: &[(Signal, Duration)]) {
             thread::sleep(POLL);
         }
     }
+}
+
+/// Kills every process of these names that has a folder as its own, and waits until it is gone: a server's children outlive it for
+/// as long as they please, and hold what the next one needs. Whoever calls this holds the folder's lock. Only Linux tells.
+pub(crate) fn end_inside(folder: &Path, names: &[&str]) {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        let inside = inside(folder, names);
+        if inside.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        for process in inside {
+            // It may be gone by now.
+            let _ = kill(process, Signal::SIGKILL);
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn inside(folder: &Path, names: &[&str]) -> Vec<Pid> {
+    let Ok(folder) = folder.canonicalize() else { return Vec::new() };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Pid::from_raw);
+    ids.filter(|process| {
+        let known = || {
+            let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+            let own = std::fs::read_link(format!("/proc/{process}/cwd")).ok()?;
+            Some(names.contains(&name.trim()) && own == folder && command_line(*process).is_some())
+        };
+        known().unwrap_or(false)
+    })
+    .collect()
 }
 
 /// The command line of a running process; nothing when it has ended, even if its parent has not noticed.

@@ -112,8 +112,15 @@ fn configure(data: &Path, identity: Identity, port: u16, password: &str, append_
 
 /// Ends a server that outlived the run that started it: we hold the folder's lock, so nobody may be using these data.
 pub(crate) fn end_orphan(data: &Path) -> Result<()> {
+    end_server(data);
+    // A child that rewrites the file goes on when its server was killed.
+    process::end_inside(data, &["valkey-server", "redis-server"]);
+    Ok(())
+}
+
+fn end_server(data: &Path) {
     let Some(pid) = fs::read_to_string(data.join("pid")).ok().and_then(|pid| pid.parse().ok()) else {
-        return Ok(());
+        return;
     };
     let pid = Pid::from_raw(pid);
     // It shows its address for a command line: "valkey-server 127.0.0.1:6379".
@@ -124,5 +131,4 @@ pub(crate) fn end_orphan(data: &Path) -> Result<()> {
     {
         process::stop_stranger(pid, &STOP);
     }
-    Ok(())
 }

@@ -122,6 +122,28 @@ fn killed_servers_come_back_on_their_ports() {
     });
 }
 
+/// As when it is killed while it recovers from having been killed: a child holds the shared memory and notices nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn children_that_outlive_a_killed_server_do_not_keep_the_next_from_starting() {
+    let dir = temp();
+    let mut servers = Backends::start(&Options { durable: true, ..options(dir.path()) }).unwrap();
+    let url = servers.database_url().unwrap();
+    sql(&url, "CREATE TABLE kept AS SELECT 'here'::text").unwrap();
+    for _ in 0..2 {
+        let lock = fs::read_to_string(dir.path().join("postgres/postmaster.pid")).unwrap();
+        let server: u32 = lock.lines().next().unwrap().parse().unwrap();
+        let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children")).unwrap();
+        let child = children.split_whitespace().next().unwrap().parse().unwrap();
+        hurt(child, Signal::SIGSTOP);
+        hurt(server, Signal::SIGKILL);
+        eventually("postgres serves again", || {
+            servers.revive().unwrap();
+            sql(&url, "SELECT * FROM kept").is_ok_and(|rows| rows == ["here"])
+        });
+    }
+}
+
 #[test]
 fn nothing_survives_a_killed_parent_and_the_next_run_starts() {
     let dir = temp();

@@ -40,6 +40,26 @@ impl Error {
         Problem::internal(cause).into()
     }
 
+    /// What went wrong and why, for a person at a terminal: without the codes of the API.
+    pub fn in_plain_words(&self) -> String {
+        let (mut words, mut source) = match self {
+            Self::Problem(problem) => match problem.cause() {
+                Some(cause) => (cause.to_string(), cause.source()),
+                None => (problem.code().to_owned(), None),
+            },
+            Self::Database(error) => (error.to_string(), std::error::Error::source(error)),
+        };
+        while let Some(error) = source {
+            let more = error.to_string();
+            // Some say what their source says.
+            if !words.contains(&more) {
+                words = format!("{words}: {more}");
+            }
+            source = error.source();
+        }
+        words
+    }
+
     /// The SQLSTATE of a failed statement.
     pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {

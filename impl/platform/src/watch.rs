@@ -2,6 +2,11 @@
 //!
 //! No exporters are needed beside the services, and what is told is what matters: whether those who need a server reach it. A
 //! pool that is exhausted does not make Postgres look away, since nothing here waits for one.
+//!
+//! Whether a server answers, each process tells for itself. What is the same whoever asks (connections, sizes) is told by one
+//! process of all, so that sums are right: the one whose connection holds a lock in Postgres.
+//!
+//! Who reads the log hears of a server that is away at once, and now and then while it lasts.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,21 +39,32 @@ pub struct Watch(Arc<Inner>);
 struct Inner {
     postgres: PgConnectOptions,
     redis: Vec<(&'static str, Cache)>,
+    places: Vec<String>,
     seen: Mutex<Seen>,
 }
+
+/// A connection that is kept, and whether it holds the lock of the one that tells for all.
+type Kept = Option<(PgConnection, bool)>;
+
+/// The key of that lock.
+const REPORTER: &str = "SELECT pg_try_advisory_lock(7305423198540024)";
+/// Between two warnings of the same server.
+const REMINDER: Duration = Duration::from_secs(30);
 
 /// What was found when last asked; nothing before the first time.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     postgres: Option<Found<Postgres>>,
     redis: Vec<(&'static str, Found<Redis>)>,
+    /// Whether this process tells for all.
+    reporter: bool,
 }
 
-/// An answer and the time it took; `None` when there was none.
+/// An answer and the time it took, or why there was none.
 #[derive(Debug, Clone)]
 struct Found<T> {
     took: Duration,
-    state: Option<T>,
+    state: Result<T, String>,
 }
 
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -76,16 +92,18 @@ impl Watch {
     /// When a URL is not one.
     pub fn new(database: &DatabaseSettings, redis: &RedisSettings, role: &str) -> Result<Self, InvalidSettings> {
         let postgres = database.connect_options()?.application_name(&format!("{role}-watch"));
-        let mut watched = Vec::new();
+        let (mut watched, mut places) = (Vec::new(), vec![database.place()?]);
         if let Some(queue) = Cache::new(redis, "")? {
             watched.push(("queue", queue));
+            places.push(redis.place());
         }
         if redis.is_split()
             && let Some(cache) = Cache::new(&redis.for_cache(), "")?
         {
             watched.push(("cache", cache));
+            places.push(redis.for_cache().place());
         }
-        Ok(Self(Arc::new(Inner { postgres, redis: watched, seen: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { postgres, redis: watched, places, seen: Mutex::default() })))
     }
 
     /// Adds what was found to a service's measurements.
@@ -95,7 +113,8 @@ impl Watch {
 
     /// Asks until it is told to stop.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let (mut postgres, mut redis) = (None, vec![None; self.0.redis.len()]);
+        let (mut postgres, mut redis) = (Kept::None, vec![None; self.0.redis.len()]);
+        let mut alarms = vec![Alarm::default(); self.0.places.len()];
         loop {
             let asked = async {
                 let of_redis = self.0.redis.iter().zip(&mut redis);
@@ -110,8 +129,16 @@ impl Watch {
                 () = shutdown.cancelled() => break,
                 found = asked => found,
             };
-            *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) =
-                Seen { postgres: Some(of_postgres), redis: of_redis };
+            let failures = std::iter::once(("Postgres", of_postgres.state.as_ref().err()))
+                .chain(of_redis.iter().map(|(_, found)| ("Redis", found.state.as_ref().err())));
+            for ((alarm, place), (server, failure)) in alarms.iter_mut().zip(&self.0.places).zip(failures) {
+                alarm.hear(server, place, failure);
+            }
+            let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            // While Postgres is away nobody can take the lock, and whoever had it goes on to tell of Redis.
+            let reporter = postgres.as_ref().map_or(seen.reporter, |(_, reporter)| *reporter);
+            *seen = Seen { postgres: Some(of_postgres), redis: of_redis, reporter };
+            drop(seen);
             // Processes that began together do not go on together.
             let pause = INTERVAL.mul_f64(rand::random_range(0.5..=1.0));
             tokio::select! {
@@ -119,7 +146,7 @@ impl Watch {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        if let Some(connection) = postgres {
+        if let Some((connection, _)) = postgres {
             let _ = timeout(PATIENCE, connection.close()).await;
         }
     }
@@ -131,14 +158,40 @@ impl fmt::Debug for Watch {
     }
 }
 
-async fn ask<T, F: Future<Output = Option<T>>>(question: impl FnOnce() -> F) -> Found<T> {
+/// Tells whoever reads the log of a server that is away, and of its return.
+#[derive(Debug, Clone, Default)]
+struct Alarm {
+    last: Option<Instant>,
+}
+
+impl Alarm {
+    fn hear(&mut self, server: &'static str, place: &str, failure: Option<&String>) {
+        match (failure, self.last) {
+            (Some(_), Some(last)) if last.elapsed() < REMINDER => {}
+            (Some(cause), _) => {
+                tracing::warn!(place, cause, "{server} cannot be reached");
+                self.last = Some(Instant::now());
+            }
+            (None, Some(_)) => {
+                tracing::info!(place, "{server} is reached again");
+                self.last = None;
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+async fn ask<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(question: impl FnOnce() -> F) -> Found<T> {
     let begun = Instant::now();
-    let state = timeout(PATIENCE, question()).await.ok().flatten();
+    let state = match timeout(PATIENCE, question()).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
     Found { took: begun.elapsed(), state }
 }
 
 /// What Postgres tells; a connection that fails, or is left in the middle of an answer, is not used again.
-async fn postgres_state(options: &PgConnectOptions, kept: &mut Option<PgConnection>) -> Option<Postgres> {
+async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Result<Postgres> {
     const SQL: &str = "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections, \
              current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
                  AS connections_limit, \
@@ -146,38 +199,41 @@ async fn postgres_state(options: &PgConnectOptions, kept: &mut Option<PgConnecti
          FROM pg_stat_database d WHERE d.datname = current_database()";
     // The kept one may be of before a restart.
     let mut found = None;
-    if let Some(mut connection) = kept.take()
+    if let Some((mut connection, reporter)) = kept.take()
         && let Ok(state) = sqlx::query_as::<_, Postgres>(SQL).fetch_one(&mut connection).await
     {
-        found = Some((connection, state));
+        found = Some((connection, reporter, state));
     }
-    let (mut connection, mut state) = match found {
+    let (mut connection, mut reporter, mut state) = match found {
         Some(found) => found,
         None => {
-            let mut connection = options.connect().await.ok()?;
-            let state = sqlx::query_as(SQL).fetch_one(&mut connection).await.ok()?;
-            (connection, state)
+            let mut connection = options.connect().await?;
+            let state = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
+            (connection, false, state)
         }
     };
+    if !reporter {
+        reporter = sqlx::query_scalar(REPORTER).fetch_one(&mut connection).await?;
+    }
     // By a function, since sessions of other roles do not show when they began; it is there after the migrations.
     let oldest = sqlx::query_scalar("SELECT oldest_transaction_seconds()").fetch_one(&mut connection).await;
     state.oldest_transaction = oldest.ok();
-    *kept = Some(connection);
-    Some(state)
+    *kept = Some((connection, reporter));
+    Ok(state)
 }
 
-async fn redis_state(cache: &Cache, kept: &mut Option<MultiplexedConnection>) -> Option<Redis> {
+async fn redis_state(cache: &Cache, kept: &mut Option<MultiplexedConnection>) -> redis::RedisResult<Redis> {
     let info = redis::cmd("INFO");
     if let Some(mut connection) = kept.take()
         && let Ok(info) = info.query_async::<String>(&mut connection).await
     {
         *kept = Some(connection);
-        return Some(Redis::parse(&info));
+        return Ok(Redis::parse(&info));
     }
-    let mut connection = cache.dedicated(PATIENCE).await.ok()?;
-    let info: String = info.query_async(&mut connection).await.ok()?;
+    let mut connection = cache.dedicated(PATIENCE).await?;
+    let info: String = info.query_async(&mut connection).await?;
     *kept = Some(connection);
-    Some(Redis::parse(&info))
+    Ok(Redis::parse(&info))
 }
 
 impl Redis {
@@ -209,9 +265,9 @@ impl Collector for Watch {
                 let gauge = ConstGauge::new(value);
                 gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
             };
-            gauge("postgres_up", "Whether Postgres answers this process", f64::from(u8::from(found.state.is_some())))?;
+            gauge("postgres_up", "Whether Postgres answers this process", f64::from(u8::from(found.state.is_ok())))?;
             gauge("postgres_probe_seconds", "Time the last answer of Postgres took", found.took.as_secs_f64())?;
-            if let Some(state) = &found.state {
+            if let (Ok(state), true) = (&found.state, seen.reporter) {
                 gauge("postgres_connections", "Connections Postgres has open, of everybody", state.connections as f64)?;
                 let help = "Connections Postgres allows";
                 gauge("postgres_connections_limit", help, state.connections_limit as f64)?;
@@ -243,18 +299,21 @@ impl Collector for Watch {
             Ok::<_, fmt::Error>(())
         };
         family("redis_up", "Whether Redis answers this process", |found| {
-            Some(f64::from(u8::from(found.state.is_some())))
+            Some(f64::from(u8::from(found.state.is_ok())))
         })?;
         family("redis_probe_seconds", "Time the last answer of Redis took", |found| Some(found.took.as_secs_f64()))?;
-        family("redis_memory_used_bytes", "Memory Redis uses", |found| Some(found.state.as_ref()?.used as f64))?;
+        if !seen.reporter {
+            return Ok(());
+        }
+        family("redis_memory_used_bytes", "Memory Redis uses", |found| Some(found.state.as_ref().ok()?.used as f64))?;
         let help = "Memory Redis may use: its own limit, else its machine's memory";
-        family("redis_memory_limit_bytes", help, |found| Some(found.state.as_ref()?.limit as f64))?;
-        family("redis_clients", "Connections Redis has open", |found| Some(found.state.as_ref()?.clients as f64))?;
+        family("redis_memory_limit_bytes", help, |found| Some(found.state.as_ref().ok()?.limit as f64))?;
+        family("redis_clients", "Connections Redis has open", |found| Some(found.state.as_ref().ok()?.clients as f64))?;
         let kind = ConstCounter::new(0_u64).metric_type();
         let help = "Keys Redis threw away for want of memory";
         let mut evicted = encoder.encode_descriptor("redis_evicted_keys", help, None, kind)?;
         for (purpose, found) in &seen.redis {
-            if let Some(state) = &found.state {
+            if let Ok(state) = &found.state {
                 let counter = ConstCounter::new(u64::try_from(state.evicted).unwrap_or(0));
                 counter.encode(evicted.encode_family(&[("purpose", *purpose)].as_slice())?)?;
             }

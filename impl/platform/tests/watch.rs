@@ -12,10 +12,20 @@ use platform::settings::{DatabaseSettings, RedisSettings};
 use testkit::{TestDatabase, TestRedis};
 use tokio_util::sync::CancellationToken;
 
+fn demo_app() -> App {
+    let description = Description { service: "demo".into(), version: "1".into(), document: demo::DOCUMENT };
+    App::new(description, demo::router(), &testkit::settings(&[]), Readiness::default())
+}
+
+async fn text_of(app: &App) -> String {
+    let request = Request::get("/metrics").body(Body::empty()).expect("a request");
+    let bytes = to_bytes(app.handle(request).await.into_body(), usize::MAX).await.expect("a body");
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
 /// What is measured once everybody was asked.
 async fn measured(database: &DatabaseSettings, redis: &RedisSettings) -> String {
-    let description = Description { service: "demo".into(), version: "1".into(), document: demo::DOCUMENT };
-    let app = App::new(description, demo::router(), &testkit::settings(&[]), Readiness::default());
+    let app = demo_app();
     let watch = Watch::new(database, redis, "test").expect("URLs");
     watch.register(app.metrics());
     let end = CancellationToken::new();
@@ -25,9 +35,7 @@ async fn measured(database: &DatabaseSettings, redis: &RedisSettings) -> String 
     });
     let looked = async {
         loop {
-            let request = Request::get("/metrics").body(Body::empty()).expect("a request");
-            let bytes = to_bytes(app.handle(request).await.into_body(), usize::MAX).await.expect("a body");
-            let text = String::from_utf8(bytes.to_vec()).expect("text");
+            let text = text_of(&app).await;
             if text.contains("\npostgres_up ") {
                 return text;
             }
@@ -80,4 +88,42 @@ async fn a_process_without_redis_tells_nothing_of_one() {
     let database: DatabaseSettings = testkit::settings(&["--database-url", "postgresql://x@127.0.0.1:1/x"]);
     let text = measured(&database, &testkit::settings(&["--redis-url", ""])).await;
     assert!(!text.contains("redis_"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_the_same_whoever_asks_is_told_once() {
+    let (database, redis) = (TestDatabase::new().await, TestRedis::new());
+    let watches: Vec<Watch> =
+        (0..3).map(|_| Watch::new(&database.settings(), &redis.settings(), "test").expect("URLs")).collect();
+    let apps: Vec<App> = watches.iter().map(|_| demo_app()).collect();
+    let ends: Vec<CancellationToken> = watches.iter().map(|_| CancellationToken::new()).collect();
+    for ((watch, app), end) in watches.iter().zip(&apps).zip(&ends) {
+        watch.register(app.metrics());
+        let (watch, end) = (watch.clone(), end.clone());
+        tokio::spawn(async move { watch.run(end).await });
+    }
+    let telling = |texts: &[String], name: &str| texts.iter().filter(|text| text.contains(name)).count();
+    let mut left: Vec<usize> = vec![0, 1, 2];
+    // Also after whoever told has ended.
+    while left.len() > 1 {
+        let looked = async {
+            loop {
+                let mut texts = Vec::new();
+                for at in &left {
+                    texts.push(text_of(&apps[*at]).await);
+                }
+                if telling(&texts, "\npostgres_up 1") == left.len() && telling(&texts, "\npostgres_connections ") > 0 {
+                    return texts;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let texts = tokio::time::timeout(Duration::from_secs(60), looked).await.expect("somebody tells");
+        for name in ["postgres_connections ", "postgres_database_bytes ", "redis_memory_used_bytes{", "redis_clients{"]
+        {
+            assert_eq!(telling(&texts, &format!("\n{name}")), 1, "{name}");
+        }
+        let teller = texts.iter().position(|text| text.contains("\npostgres_connections ")).expect("one of them");
+        ends[left.remove(teller)].cancel();
+    }
 }

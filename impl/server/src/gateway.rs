@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use backends::{Nginx, Njs, Source};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -16,6 +16,7 @@ use nix::unistd::{Gid, Group, Uid, User};
 use platform::settings::{Bind, ExposureSettings, Origins, RateLimits, TraceSettings};
 
 use crate::console::say;
+use crate::port;
 use addresses::{Networks, Upstreams, collector};
 
 mod addresses;
@@ -46,6 +47,9 @@ pub(crate) struct TlsArgs {
     /// File of its key
     #[arg(long, env = "TLS_KEY", value_name = "FILE", default_value = "", hide_default_value = true)]
     tls_key: String,
+    /// Seconds for which browsers are to insist on HTTPS (Strict-Transport-Security); they are told nothing at 0
+    #[arg(long, env = "HSTS_SECONDS", default_value_t = 0)]
+    hsts_seconds: u32,
 }
 
 impl TlsArgs {
@@ -59,8 +63,12 @@ impl TlsArgs {
     }
 
     /// The same, as the environment tells it.
-    pub(crate) fn env(&self) -> [(&'static str, String); 2] {
-        [("TLS_CERTIFICATE", self.tls_certificate.clone()), ("TLS_KEY", self.tls_key.clone())]
+    pub(crate) fn env(&self) -> [(&'static str, String); 3] {
+        [
+            ("TLS_CERTIFICATE", self.tls_certificate.clone()),
+            ("TLS_KEY", self.tls_key.clone()),
+            ("HSTS_SECONDS", self.hsts_seconds.to_string()),
+        ]
     }
 
     /// `https` when a certificate is named.
@@ -161,6 +169,8 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
         let status = command().arg("-t").status()?;
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    port::check(&args.exposure.bind_address, args.port)
+        .map_err(|why| anyhow!("port {} {why}; choose another one for the gateway with --port", args.port))?;
     // Every client is two files. What cannot be raised stays.
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
@@ -225,6 +235,10 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_ANALYTICS", args.analytics_upstreams.0.clone()),
         ("GATEWAY_LISTEN", listen(&args.exposure.bind_address, args.port, &flags)),
         ("GATEWAY_TLS", tls),
+        (
+            "GATEWAY_HSTS",
+            if args.tls.hsts_seconds == 0 { String::new() } else { format!("max-age={}", args.tls.hsts_seconds) },
+        ),
         ("GATEWAY_CORS_ORIGINS", origins),
         ("GATEWAY_OTLP", collector(&args.traces)?),
         ("GATEWAY_TRACES_RATIO", args.traces.otel_traces_sampler_arg.to_string()),

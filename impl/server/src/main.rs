@@ -9,6 +9,7 @@ use crate::roles::Role;
 mod console;
 mod gateway;
 mod health;
+mod port;
 mod prometheus;
 mod roles;
 mod signals;
@@ -18,10 +19,19 @@ mod with_backends;
 
 /// A schema-first API server: what the documents in openapi/ say, served.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version = version(), max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+}
+
+/// Of what is served, since that is what clients know; and of the source, when that is known.
+fn version() -> String {
+    let documents =
+        [Role::Tasks, Role::Shop, Role::Analytics].map(|role| format!("{} {}", role.name(), role.version()));
+    let commit = option_env!("GIT_COMMIT").filter(|commit| !commit.is_empty());
+    let commit = commit.map(|commit| format!(", commit {commit}")).unwrap_or_default();
+    format!("{} (API: {}{commit})", env!("CARGO_PKG_VERSION"), documents.join(", "))
 }
 
 #[derive(Debug, Subcommand)]

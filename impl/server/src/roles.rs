@@ -2,19 +2,23 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use analytics::{AnalyticsService, AnalyticsSettings};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
-use platform::settings::Settings;
+use platform::settings::{DatabaseSettings, Settings};
 use platform::{Cache, Database, Limiter, Watch, migrate, telemetry, traces};
 use shop::ShopService;
 use shop::pipeline::{Pipeline, ShopSettings};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// Between two words on a database that is not migrated.
+const REMINDER: Duration = Duration::from_secs(30);
 
 /// A service of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,6 +63,12 @@ impl Role {
             Self::Analytics => "ANALYTICS_UPSTREAMS",
             Self::Worker => "WORKER_UPSTREAMS",
         }
+    }
+
+    /// That of what it serves: `info.version` of its document.
+    pub(crate) fn version(self) -> String {
+        let document: serde_json::Value = serde_json::from_str(self.document()).unwrap_or_default();
+        document["info"]["version"].as_str().unwrap_or_default().to_owned()
     }
 
     fn document(self) -> &'static str {
@@ -196,6 +206,8 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let mut background = Background::start(roles, pipeline, views, &shutdown);
         let end = shutdown.clone();
         background.tasks.spawn(async move { watch.run(end).await });
+        let waiting = await_migrations(database.clone(), settings.database.place()?, shutdown.clone());
+        background.tasks.spawn(waiting);
         http::serve(services, &settings.http, shutdown).await;
         background.end().await;
         database.close().await;
@@ -273,7 +285,7 @@ fn app(
     };
     let description = Description {
         service: settings.app.app_name.clone().unwrap_or_else(|| role.name().to_owned()),
-        version: settings.app.app_version.clone().unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()),
+        version: settings.app.app_version.clone().unwrap_or_else(|| role.version()),
         document: role.document(),
     };
     let app = App::new(description, router, &settings.http, needs);
@@ -293,6 +305,34 @@ fn app(
         of_the_shop()?.register(app.metrics());
     }
     Ok(app)
+}
+
+/// A failure of a command, for the person at the terminal: which database, and every cause.
+pub(crate) fn plain(database: &DatabaseSettings, what: &str, error: &platform::Error) -> anyhow::Error {
+    match database.place() {
+        Ok(place) => anyhow!("cannot {what} the database at {place}: {}", error.in_plain_words()),
+        Err(invalid) => invalid.into(),
+    }
+}
+
+/// Tells whoever reads the log, at once and now and then, that nobody has migrated the database: until then the process is not
+/// ready. Whether it can be reached at all is told by the watch.
+async fn await_migrations(database: Database, place: String, end: CancellationToken) {
+    let mut told: Option<Instant> = None;
+    loop {
+        match migrate::is_current(&database).await {
+            Ok(true) => return,
+            Ok(false) if told.is_none_or(|last| last.elapsed() > REMINDER) => {
+                tracing::warn!(place, wanted = migrate::newest(), "the database is not migrated: run `server migrate`");
+                told = Some(Instant::now());
+            }
+            _ => {}
+        }
+        tokio::select! {
+            () = end.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+        }
+    }
 }
 
 /// What bringing the schema up to date needs.
@@ -318,7 +358,8 @@ pub(crate) fn run_migrate(args: &MigrateArgs) -> Result<ExitCode> {
     let environment = args.exposure.effective()?;
     args.database.validate(environment)?;
     args.roles.validate(environment)?;
-    let migrated = runtime.block_on(migrate::run_with_roles(&args.database, environment, &args.roles))?;
+    let migrated = runtime.block_on(migrate::run_with_roles(&args.database, environment, &args.roles));
+    let migrated = migrated.map_err(|error| plain(&args.database, "migrate", &error))?;
     let migrate::Migrated { applied, demo, closed, without_role } = migrated;
     if let Some(reason) = without_role {
         tracing::warn!(%reason, "a service has no role of its own: the connected one needs CREATEROLE, or the role must be made by hand");

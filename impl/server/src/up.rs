@@ -18,6 +18,7 @@ use clap::Args;
 use platform::settings::{Bind, Environment, ExposureSettings};
 
 use crate::console::say;
+use crate::port;
 use crate::roles::Role;
 use crate::signals::stop_flag;
 use environment::{Env, Given};
@@ -26,12 +27,12 @@ use logins::Logins;
 use monitoring::UpMonitoringArgs;
 use supervised::Supervised;
 
+mod connections;
 mod database;
 mod environment;
 mod gateway;
 mod logins;
 mod monitoring;
-mod port;
 mod replicas;
 mod supervised;
 
@@ -179,10 +180,13 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     if gateway.is_some() {
         Gateway::introduce(args, &mut env);
     }
-    if let Some(url) = given_database
-        && let Some(name) = database::make_if_missing(&url)?
+    if let Some(url) = &given_database
+        && let Some(name) = database::make_if_missing(url)?
     {
         say(&format!("Made the database {name}"));
+    }
+    if let Some(url) = given_database {
+        connections::fit(args, &mut env, &url)?;
     }
     let logins = Logins::make(args, &env)?;
     migrate(&logs, &env, &logins, stop)?;
@@ -224,6 +228,7 @@ fn start_backends(args: &UpArgs, given: &Given, stop: &Arc<AtomicBool>) -> Resul
         postgres,
         redis,
         fresh: args.fresh,
+        connections: if postgres { connections::of_private(args) } else { 0 },
         interrupted: Arc::clone(stop),
         notice: say,
         ..Options::new(dir, &args.wheels)

@@ -28,12 +28,14 @@ use super::sender::{Peer, Proxies, SENDER, Sender};
 use crate::access_log::{self, Entry};
 use crate::gate::Gate;
 use crate::settings::HttpSettings;
-use crate::traces::{self, Attribute};
+use crate::traces::{self, Attribute, TraceContext};
 
 /// How long a request waits for its turn before it is shed.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// For proxies that are trusted, whose logs tell who it was as well.
+const AUTHENTICATED_USER: HeaderName = HeaderName::from_static("x-authenticated-user");
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// What distinguishes one service from another.
@@ -127,6 +129,9 @@ impl App {
         let span = traces::Open::of(request.headers());
         let trace = span.as_ref().map(traces::Open::context);
         let sender = Sender::of(peer, request.headers(), &self.0.proxies, trace);
+        let (client, user, by_proxy) = (sender.address, sender.identity(), sender.is_by_proxy());
+        // That of whoever asks is worth a line also where nobody is told of traces.
+        let trace = trace.or_else(|| TraceContext::of(request.headers()));
         let (request, reading) = watch(request);
         // A panic of a handler was caught on the road; this is for what surrounds it.
         let road = self.0.route(request, reading.as_deref(), page.preflight);
@@ -141,6 +146,9 @@ impl App {
             response = explain(response, &id);
         }
         self.finish(&mut response, operation, &id);
+        if let (true, Some(user)) = (by_proxy, user.get()) {
+            response.headers_mut().insert(AUTHENTICATED_USER, HeaderValue::from(*user));
+        }
         self.0.cors.allow(&page, response.headers_mut());
 
         let elapsed = started.elapsed();
@@ -153,9 +161,13 @@ impl App {
         access_log::write(&Entry {
             service: &self.0.service,
             operation: label,
+            route: operation.map(|operation| operation.path),
             method: &method,
             path: target.path(),
             id: &id.0,
+            trace,
+            user: user.get().copied(),
+            client,
             elapsed,
             response: &response,
         });

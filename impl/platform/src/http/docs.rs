@@ -53,6 +53,9 @@ function below(document) {
   return document;
 }
 
+// What earlier versions of this page have kept there.
+localStorage.removeItem("authorized");
+
 window.ui = SwaggerUIBundle({
   url: url.href,
   responseInterceptor: (response) => {
@@ -63,7 +66,8 @@ window.ui = SwaggerUIBundle({
   deepLinking: true,
   displayOperationId: true,
   displayRequestDuration: true,
-  persistAuthorization: true,
+  // What is typed into the dialog, a password among it, is gone with the page.
+  persistAuthorization: false,
   presets: [SwaggerUIBundle.presets.apis],
   validatorUrl: null,
 });

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 
 use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
@@ -23,6 +24,10 @@ pub struct Sender {
     pub address: Option<IpAddr>,
     user_agent: Option<HeaderValue>,
     trace: Option<TraceContext>,
+    /// Shared with whoever writes the line of the request.
+    user: Arc<OnceLock<i64>>,
+    /// Whether a proxy that is trusted handed it on.
+    by_proxy: bool,
 }
 
 tokio::task_local! {
@@ -40,6 +45,21 @@ impl Sender {
         SENDER.try_with(|sender| sender.trace).ok().flatten()
     }
 
+    /// Tells who it is that the request of this task came from, once that is known; for the log.
+    pub fn identify(user: i64) {
+        let _ = SENDER.try_with(|sender| sender.user.set(user));
+    }
+
+    /// Who it turned out to be, also later.
+    pub(super) fn identity(&self) -> Arc<OnceLock<i64>> {
+        Arc::clone(&self.user)
+    }
+
+    /// Whether it came by a proxy that is trusted, and so may be told of whom it came from.
+    pub(super) fn is_by_proxy(&self) -> bool {
+        self.by_proxy
+    }
+
     /// The `User-Agent` field.
     pub fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_ref()?.to_str().ok()
@@ -50,6 +70,8 @@ impl Sender {
             address: peer.map(|Peer(peer)| trusted.client(peer.ip().to_canonical(), headers)),
             user_agent: headers.get(USER_AGENT).cloned(),
             trace,
+            user: Arc::default(),
+            by_proxy: peer.is_some_and(|Peer(peer)| trusted.trust(peer.ip().to_canonical())),
         }
     }
 }

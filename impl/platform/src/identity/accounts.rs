@@ -15,6 +15,7 @@ use super::tokens::{Tokens, refused, seconds};
 use super::users::{self, NewUser, User};
 use crate::database::Database;
 use crate::error::Result;
+use crate::http::Sender;
 use crate::settings::{AuthSettings, DatabaseSettings, InvalidSettings};
 
 /// An authenticated caller. Its rights are those of the user now, not those at login.
@@ -154,6 +155,7 @@ impl Accounts {
             WHERE u.id = $1 AND u.is_active AND u.session_epoch = $2
               AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = $3)";
         if let Some(known) = self.sessions.get(token) {
+            Sender::identify(known.user);
             return Ok(known);
         }
         let claims = self.tokens.verify(token)?;
@@ -168,6 +170,7 @@ impl Accounts {
             .ok_or_else(|| refused("its user is gone or its session has ended"))?;
         let principal = Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, expires: claims.exp };
         self.sessions.remember(token, principal, ticket);
+        Sender::identify(user);
         Ok(principal)
     }
 
@@ -195,6 +198,7 @@ impl Accounts {
             }
             _ => return Err(Problem::bad_request("invalid_grant", "The e-mail or the password is wrong.").into()),
         };
+        Sender::identify(user.id);
         let scope = if user.is_superuser { "user superuser" } else { "user" };
         Ok(AccessToken {
             access_token: self.tokens.issue(user.id, user.session_epoch, scope)?,

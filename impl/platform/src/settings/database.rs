@@ -116,6 +116,19 @@ impl DatabaseSettings {
         Ok(())
     }
 
+    /// Where it is, for a person: without the password.
+    ///
+    /// # Errors
+    /// As [`DatabaseSettings::connect_options`].
+    pub fn place(&self) -> Result<String, InvalidSettings> {
+        let options = self.connect_options()?;
+        let host =
+            options.get_socket().map_or_else(|| options.get_host().to_owned(), |path| path.display().to_string());
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        Ok(format!("{host}:{}, database {database}, as {}", options.get_port(), options.get_username()))
+    }
+
     /// The same for sqlx.
     ///
     /// # Errors

@@ -146,6 +146,12 @@ impl RedisSettings {
         own.is_some() && self.url().is_some() && own != self.url()
     }
 
+    /// Where it is, for a person: without the password.
+    pub fn place(&self) -> String {
+        let info = self.url().and_then(|url| url.into_connection_info().ok());
+        info.map_or_else(|| "nowhere".to_owned(), |info| info.addr().to_string())
+    }
+
     /// The URL, unless it is missing or empty.
     pub fn url(&self) -> Option<&str> {
         self.redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty())

@@ -33,12 +33,17 @@ impl TraceContext {
         (trace != 0 && span != 0).then_some(Self { trace, span, sampled })
     }
 
+    /// The one a request brings.
+    pub(crate) fn of(headers: &http::HeaderMap) -> Option<Self> {
+        headers.get("traceparent").and_then(|value| Self::parse(value.to_str().ok()?))
+    }
+
     /// Another place in the same trace.
     pub(super) fn child(self) -> Self {
         Self { span: rand::random::<u64>() | 1, ..self }
     }
 
-    pub(super) fn trace(self) -> u128 {
+    pub(crate) fn trace(self) -> u128 {
         self.trace
     }
 

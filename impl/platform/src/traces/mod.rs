@@ -120,8 +120,7 @@ impl Open {
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let exporter = EXPORTER.get()?;
         let began = SystemTime::now();
-        let given = headers.get("traceparent").and_then(|value| TraceContext::parse(value.to_str().ok()?));
-        Some(match given {
+        Some(match TraceContext::of(headers) {
             Some(given) => Self { context: given.child(), parent: Some(given.span()), began },
             None => Self { context: TraceContext::new(rand::random::<f64>() < exporter.ratio), parent: None, began },
         })

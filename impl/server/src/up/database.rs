@@ -31,6 +31,19 @@ pub(crate) async fn lets_in(url: &str) -> Result<bool> {
     }
 }
 
+/// How many connections it accepts.
+#[tokio::main(flavor = "current_thread")]
+pub(crate) async fn max_connections(url: &str) -> Result<u32> {
+    let config: Config = url.parse().context("DATABASE_URL")?;
+    let ask = async {
+        let client = connect(&config).await?;
+        client.query_one("SELECT current_setting('max_connections')::int", &[]).await
+    };
+    let row =
+        timeout(PATIENCE, ask).await.context("the database does not answer")?.context("the database cannot be used")?;
+    Ok(u32::try_from(row.get::<_, i32>(0))?)
+}
+
 async fn make(mut config: Config) -> Result<Option<String>, tokio_postgres::Error> {
     match connect(&config).await {
         Ok(_) => Ok(None),

@@ -11,11 +11,11 @@ use clap::Args;
 
 use super::UpArgs;
 use super::environment::{self, Env};
-use super::port::Probe;
 use super::replicas::Replica;
 use super::supervised::Plan;
 use crate::console::say;
 use crate::gateway::{PORT, TlsArgs};
+use crate::port::Probe;
 
 /// Where the gateway is, if there is to be one.
 #[derive(Debug, Args)]

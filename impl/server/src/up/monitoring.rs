@@ -9,9 +9,9 @@ use clap::Args;
 
 use super::UpArgs;
 use super::environment::Env;
-use super::port::Probe;
 use super::replicas::Replica;
 use super::supervised::Plan;
+use crate::port::Probe;
 use crate::prometheus::{self, PORT};
 
 /// Whether there is to be a Prometheus, and where.

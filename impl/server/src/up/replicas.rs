@@ -8,9 +8,9 @@ use backends::process::Signal;
 use super::environment::Env;
 use super::gateway::Gateway;
 use super::logins::Logins;
-use super::port::Probe;
 use super::supervised::{Plan, Supervised};
 use super::{UpArgs, monitoring};
+use crate::port::Probe;
 use crate::roles::Role;
 
 /// One process of a role.

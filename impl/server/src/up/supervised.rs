@@ -11,8 +11,8 @@ use backends::process::{self, Signal};
 use platform::settings::Bind;
 
 use super::environment::Env;
-use super::port::{self, Probe};
 use crate::console::say;
+use crate::port::{self, Probe};
 
 /// The pause after a first death; doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

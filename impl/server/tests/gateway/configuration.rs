@@ -95,3 +95,82 @@ fn every_placeholder_is_explained() {
     let missing: Vec<_> = used.difference(&explained).collect();
     assert!(missing.is_empty() && used.len() > 5, "{missing:?} of {used:?}");
 }
+
+/// What a TLS handshake comes to, and the head of the answer to a request after it.
+fn handshake(address: std::net::SocketAddr, options: &str) -> String {
+    const TRY: &str = "
+import socket, ssl, sys
+host, port, options = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+exec(options)
+try:
+    with context.wrap_socket(socket.create_connection((host, port), timeout=10)) as tls:
+        tls.sendall(b'GET /health HTTP/1.1\\r\\nHost: here\\r\\nConnection: close\\r\\n\\r\\n')
+        print(tls.version(), tls.cipher()[0], tls.recv(4096).decode().lower())
+except ssl.SSLError as error:
+    print('refused', error.reason)
+except ConnectionError as error:
+    print('refused', error)
+";
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let output = Command::new("python3").args(["-c", TRY, &host, &port, options]).output().expect("Python runs");
+    assert!(output.status.success(), "{options}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_recorded_cannot_be_read_later() {
+    let (certificate, key) = (fixture("localhost.crt"), fixture("localhost.key"));
+    let files = [certificate.to_str().unwrap(), key.to_str().unwrap()];
+    let tls = ["--tls-certificate", files[0], "--tls-key", files[1], "--hsts-seconds", "31536000"];
+    let nobody = ["127.0.0.1:1"; 3];
+    let gateway = Gateway::start(nobody, &tls).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while std::net::TcpStream::connect(gateway.address).is_err() {
+        assert!(std::time::Instant::now() < deadline, "nobody listens");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for version in ["TLSv1_2", "TLSv1_3"] {
+        let exactly = format!("context.minimum_version = context.maximum_version = ssl.TLSVersion.{version}");
+        let said = handshake(gateway.address, &exactly);
+        assert!(said.contains("200 ok") && said.contains("strict-transport-security: max-age=31536000"), "{said}");
+        assert!(version == "TLSv1_3" || said.contains("ECDHE"), "{said}");
+    }
+    // With the key of the certificate, or of nobody, and by hashes that are broken: what nginx would take by itself.
+    for suites in [
+        "AES128-SHA",
+        "AES256-GCM-SHA384",
+        "AES128-GCM-SHA256",
+        "kRSA",
+        "ECDHE-ECDSA-AES128-SHA",
+        "ECDHE-ECDSA-AES256-SHA384",
+    ] {
+        let options =
+            format!("context.maximum_version = ssl.TLSVersion.TLSv1_2; context.set_ciphers('{suites}:@SECLEVEL=0')");
+        let said = handshake(gateway.address, &options);
+        assert!(said.starts_with("refused"), "{suites}: {said}");
+    }
+    for version in ["TLSv1", "TLSv1_1"] {
+        let options = format!(
+            "import warnings; warnings.simplefilter('ignore'); context.set_ciphers('ALL:@SECLEVEL=0'); \
+             context.minimum_version = context.maximum_version = ssl.TLSVersion.{version}"
+        );
+        let said = handshake(gateway.address, &options);
+        assert!(said.starts_with("refused"), "{version}: {said}");
+    }
+}
+
+#[test]
+fn a_used_port_is_told_in_a_sentence() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let dir = TempDir::new().unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = gateway(dir.path(), port, ["127.0.0.1:1"; 3], &[]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let told: Vec<&str> = said.lines().filter(|line| line.contains(&port.to_string())).collect();
+    assert!(
+        !output.status.success() && told.len() == 1 && told[0].contains("in use") && told[0].contains("--port"),
+        "{said}"
+    );
+}
