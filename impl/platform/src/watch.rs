@@ -134,11 +134,9 @@ impl Watch {
             for ((alarm, place), (server, failure)) in alarms.iter_mut().zip(&self.0.places).zip(failures) {
                 alarm.hear(server, place, failure);
             }
-            let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
             // While Postgres is away nobody can take the lock, and whoever had it goes on to tell of Redis.
-            let reporter = postgres.as_ref().map_or(seen.reporter, |(_, reporter)| *reporter);
-            *seen = Seen { postgres: Some(of_postgres), redis: of_redis, reporter };
-            drop(seen);
+            let holds = postgres.as_ref().map(|(_, reporter)| *reporter);
+            self.0.see(of_postgres, of_redis, holds);
             // Processes that began together do not go on together.
             let pause = INTERVAL.mul_f64(rand::random_range(0.5..=1.0));
             tokio::select! {
@@ -149,6 +147,14 @@ impl Watch {
         if let Some((connection, _)) = postgres {
             let _ = timeout(PATIENCE, connection.close()).await;
         }
+    }
+}
+
+impl Inner {
+    fn see(&self, postgres: Found<Postgres>, redis: Vec<(&'static str, Found<Redis>)>, holds: Option<bool>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let reporter = holds.unwrap_or(seen.reporter);
+        *seen = Seen { postgres: Some(postgres), redis, reporter };
     }
 }
 

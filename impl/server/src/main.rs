@@ -1,6 +1,7 @@
 //! The one binary: a subcommand per role, and the commands that bring everything up.
 
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 
@@ -19,20 +20,20 @@ mod with_backends;
 
 /// A schema-first API server: what the documents in openapi/ say, served.
 #[derive(Debug, Parser)]
-#[command(version = version(), max_term_width = 100)]
+#[command(version = VERSION.as_str(), max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 /// Of what is served, since that is what clients know; and of the source, when that is known.
-fn version() -> String {
+static VERSION: LazyLock<String> = LazyLock::new(|| {
     let documents =
         [Role::Tasks, Role::Shop, Role::Analytics].map(|role| format!("{} {}", role.name(), role.version()));
     let commit = option_env!("GIT_COMMIT").filter(|commit| !commit.is_empty());
     let commit = commit.map(|commit| format!(", commit {commit}")).unwrap_or_default();
     format!("{} (API: {}{commit})", env!("CARGO_PKG_VERSION"), documents.join(", "))
-}
+});
 
 #[derive(Debug, Subcommand)]
 enum Command {
