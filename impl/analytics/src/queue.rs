@@ -197,8 +197,8 @@ async fn write(writer: Writer, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
             Err(error) if error.is_unavailable() => {
                 tracing::warn!(%error, rows = views.len(), "page views cannot be stored");
                 for job in jobs {
-                    let detail = "Page views cannot be stored now; try again.";
-                    settle(&writer.load, job, Err(Problem::unavailable("database_unavailable", detail, 1).into()));
+                    let refusal = error.unavailable().map_or_else(full, Error::from);
+                    settle(&writer.load, job, Err(refusal));
                 }
             }
             // Something is wrong with one of them: each request alone, so that its neighbours go on.

@@ -268,6 +268,13 @@ impl Lease {
         };
     }
 
+    /// As [`Lease::settle`] with a failure that was seen before the connection was tidied up.
+    pub(crate) fn settle_after(&mut self, failure: &sqlx::Error) {
+        if breaks_connection(failure) {
+            self.state = State::Broken;
+        }
+    }
+
     fn take_permit(mut self) -> Option<OwnedSemaphorePermit> {
         self.permit.take()
     }

@@ -6,7 +6,10 @@
 //! transaction, and later writes on it were acknowledged and lost.)
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract::Problem;
@@ -76,8 +79,8 @@ impl Database {
     /// must do nothing but talk to the database.
     ///
     /// # Errors
-    /// What `work` failed with; then nothing was written. 500 when it panicked. A failure of the commit itself may
-    /// be ambiguous: the server may have committed before the connection broke.
+    /// What `work` failed with; then nothing was written. 500 when it panicked. [`Error::OutcomeUnknown`] when the connection
+    /// broke between the request to commit and its answer.
     pub async fn write<T, F, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
@@ -86,14 +89,15 @@ impl Database {
     {
         // Waiting for a connection may be cancelled without harm, so it stays outside the task.
         let lease = self.writes.lease().await?;
-        self.detached(transaction(lease, work)).await
+        let committing = Arc::new(AtomicBool::new(false));
+        self.detached(transaction(lease, Arc::clone(&committing), work), committing).await
     }
 
     /// Runs `work`, which must be exactly one statement, without BEGIN and COMMIT around it: a third of the round
     /// trips. As uncancellable as [`Database::write`].
     ///
     /// # Errors
-    /// As [`Database::write`]; nothing is repeated.
+    /// As [`Database::write`]; nothing is repeated, and the statement is the commit.
     pub async fn write_once<T, F, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
@@ -101,20 +105,35 @@ impl Database {
         W: FnOnce(Transaction) -> F + Send + 'static,
     {
         let lease = self.writes.lease().await?;
-        self.detached(async move {
+        let once = async move {
             let (result, mut lease) = run(lease, work).await?;
             // Whatever the failure was made into, the connection itself tells whether it is still good.
             let sound = if result.is_ok() { Ok(()) } else { lease.connection().ping().await };
             lease.settle(&sound);
-            result
-        })
-        .await
+            result.map_err(|error| match error {
+                Error::Database(error) => {
+                    lease.settle_after(&error);
+                    Error::while_committing(error)
+                }
+                other => other,
+            })
+        };
+        self.detached(once, Arc::new(AtomicBool::new(true))).await
     }
 
-    async fn detached<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    /// Runs `work` to its end or to its deadline, whoever waits for it; `committing` tells whether the server was asked to
+    /// commit.
+    async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+        committing: Arc<AtomicBool>,
+    ) -> Result<T> {
         let task = self.transactions.spawn(timeout(TRANSACTION, work));
         match task.await {
             Ok(Ok(result)) => result,
+            Ok(Err(_)) if committing.load(Ordering::Relaxed) => {
+                Err(Error::OutcomeUnknown(sqlx::Error::Io(ErrorKind::TimedOut.into())))
+            }
             Ok(Err(_)) => Err(Problem::unavailable("database_busy", "The transaction took too long.", 1).into()),
             Err(panic) => Err(Error::internal(panic)),
         }
@@ -169,7 +188,7 @@ impl fmt::Debug for Database {
     }
 }
 
-async fn transaction<T, F, W>(mut lease: Lease, work: W) -> Result<T>
+async fn transaction<T, F, W>(mut lease: Lease, committing: Arc<AtomicBool>, work: W) -> Result<T>
 where
     F: Future<Output = Result<T>>,
     W: FnOnce(Transaction) -> F + Clone,
@@ -177,7 +196,7 @@ where
     let mut repetition = 0;
     loop {
         let result;
-        (result, lease) = attempt(lease, work.clone()).await?;
+        (result, lease) = attempt(lease, &committing, work.clone()).await?;
         match result {
             Err(error) if error.is_transient() && repetition < REPETITIONS => {
                 repetition += 1;
@@ -191,7 +210,7 @@ where
 }
 
 /// One run from BEGIN to COMMIT or ROLLBACK. An outer error means that the connection is lost.
-async fn attempt<T, F, W>(mut lease: Lease, work: W) -> Result<(Result<T>, Lease)>
+async fn attempt<T, F, W>(mut lease: Lease, committing: &AtomicBool, work: W) -> Result<(Result<T>, Lease)>
 where
     F: Future<Output = Result<T>>,
     W: FnOnce(Transaction) -> F,
@@ -206,17 +225,25 @@ where
     let result = match result {
         // COMMIT of a transaction in which a statement failed rolls back without an error, whatever `work` made of
         // that failure. SELECT fails in such a transaction, and COMMIT is not run then.
-        Ok(value) => match lease.connection().execute("SELECT; COMMIT").await {
-            Ok(done) => {
-                lease.settle(&Ok(done));
-                return Ok((Ok(value), lease));
+        Ok(value) => {
+            committing.store(true, Ordering::Relaxed);
+            match lease.connection().execute("SELECT; COMMIT").await {
+                Ok(done) => {
+                    lease.settle(&Ok(done));
+                    return Ok((Ok(value), lease));
+                }
+                Err(error) => Err(Error::while_committing(error)),
             }
-            Err(error) => Err(error.into()),
-        },
+        }
         Err(error) => Err(error),
     };
     let ended = lease.connection().execute("ROLLBACK").await;
+    // A commit that was refused was not done, and the next attempt is not committing yet.
+    committing.store(matches!(result, Err(Error::OutcomeUnknown(_))), Ordering::Relaxed);
     lease.settle(&ended);
+    if let Err(Error::Database(failure)) = &result {
+        lease.settle_after(failure);
+    }
     Ok((result, lease))
 }
 

@@ -6,15 +6,21 @@ use contract::{FieldError, Place, Problem};
 use http::StatusCode;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
+use crate::sqlstate::{self, Meaning};
+
 /// What handlers and queries fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A refusal.
     #[error("{}", in_words(.0))]
     Problem(Box<Problem>),
-    /// A failure of the database; which answer it becomes is told by [`Problem::from`].
+    /// A failure of the database; which answer it becomes is told by [`Problem::from`]. Nothing was written.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+    /// The database was lost before it told whether it had written; made by [`Database`](crate::Database), which knows when
+    /// it was asked to commit.
+    #[error("{0} (the outcome is not known)")]
+    OutcomeUnknown(#[source] sqlx::Error),
 }
 
 /// The result of handlers and queries.
@@ -63,7 +69,9 @@ impl Error {
     /// The SQLSTATE of a failed statement.
     pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Database(error) => error.as_database_error().and_then(sqlx::error::DatabaseError::code),
+            Self::Database(error) | Self::OutcomeUnknown(error) => {
+                error.as_database_error().and_then(sqlx::error::DatabaseError::code)
+            }
             Self::Problem(_) => None,
         }
     }
@@ -73,7 +81,28 @@ impl Error {
         match self {
             Self::Problem(problem) => problem.status() == StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) => unavailable(error).is_some(),
+            Self::OutcomeUnknown(_) => true,
         }
+    }
+
+    /// The refusal of an [unavailable](Error::is_unavailable) database, as many times as there are clients to be told.
+    pub fn unavailable(&self) -> Option<Problem> {
+        match self {
+            Self::Problem(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                Some(Problem::unavailable(problem.code(), "It cannot be done now; try again.", 1))
+            }
+            Self::Problem(_) => None,
+            Self::Database(error) => unavailable(error),
+            Self::OutcomeUnknown(_) => Some(outcome_unknown()),
+        }
+    }
+
+    /// A failure of the last statement, which commits what was done: when the connection did not survive it, the server may
+    /// have committed and have been unable to say so.
+    pub(crate) fn while_committing(error: sqlx::Error) -> Self {
+        let told = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let never_read = told.is_some_and(|code| sqlstate::meaning(&code) == Meaning::Ended);
+        if is_lost(&error) && !never_read { Self::OutcomeUnknown(error) } else { Self::Database(error) }
     }
 
     /// Whether doing the same transaction again can succeed: a serialization failure or a deadlock.
@@ -102,15 +131,30 @@ impl<T, E: Into<Error>> OnConstraint<T> for Result<T, E> {
     }
 }
 
-/// Whether the connection a statement failed on must not be used again.
-pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
+/// Whether the connection a statement failed on is no more.
+fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => error
-            .try_downcast_ref::<PgDatabaseError>()
-            .is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)),
+        sqlx::Error::Database(_) => severity(error).is_none_or(|it| matches!(it, PgSeverity::Fatal | PgSeverity::Panic)),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
+}
+
+/// Whether the connection a statement failed on must not be used again.
+pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    is_lost(error) || is_stale_plan(error) || code.is_some_and(|code| sqlstate::ends_session(&code))
+}
+
+fn severity(error: &sqlx::Error) -> Option<PgSeverity> {
+    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity)
+}
+
+/// Whether a statement was prepared before a migration changed what it returns. Of the features that are not supported
+/// (0A000) it is the one that a new connection supports.
+fn is_stale_plan(error: &sqlx::Error) -> bool {
+    let failure = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    failure.is_some_and(|it| it.code() == "0A000" && it.routine() == Some("RevalidateCachedQuery"))
 }
 
 impl From<Error> for Problem {
@@ -118,6 +162,7 @@ impl From<Error> for Problem {
         match error {
             Error::Problem(problem) => *problem,
             Error::Database(error) => from_database(error),
+            Error::OutcomeUnknown(error) => outcome_unknown().with_cause(error),
         }
     }
 }
@@ -127,8 +172,9 @@ fn from_database(error: sqlx::Error) -> Problem {
         return problem.with_cause(error);
     }
     match &error {
-        // Text that Postgres cannot hold is the client's: U+0000.
-        sqlx::Error::Database(failure) if matches!(failure.code().as_deref(), Some("22021" | "22P05")) => {
+        sqlx::Error::Database(failure)
+            if failure.code().is_some_and(|code| sqlstate::meaning(&code) == Meaning::Client) =>
+        {
             Problem::validation(vec![FieldError {
                 place: Place::Body,
                 pointer: "#".to_owned(),
@@ -140,23 +186,33 @@ fn from_database(error: sqlx::Error) -> Problem {
     }
 }
 
-/// The answer while the database is away or busy.
+/// The answer while the database is away or busy. Nothing was done, unless the server says that it does not know.
 fn unavailable(error: &sqlx::Error) -> Option<Problem> {
     let busy = || Problem::unavailable("database_busy", "The database has more to do than it can; try again.", 1);
     let away = || Problem::unavailable("database_unavailable", "The database cannot be reached; try again.", 2);
     match error {
         sqlx::Error::PoolTimedOut => Some(busy()),
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Some(away()),
-        sqlx::Error::Database(failure) => match failure.code().as_deref()? {
-            // Statement and lock timeouts, too many connections, and conflicts that retries did not get past.
-            "57014" | "55P03" | "53300" | "40001" | "40P01" => Some(busy()),
-            // Being shut down, crashed or starting up; class 08 is connection trouble.
-            "57P01" | "57P02" | "57P03" => Some(away()),
-            code if code.starts_with("08") => Some(away()),
-            _ => None,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Some(away()),
+        sqlx::Error::Database(failure) => match sqlstate::meaning(&failure.code()?) {
+            Meaning::Busy => Some(busy()),
+            Meaning::Away | Meaning::Ended => Some(away()),
+            Meaning::Unknown => Some(outcome_unknown()),
+            // The server gives up, whatever made it, and starts anew.
+            _ if matches!(severity(error), Some(PgSeverity::Panic)) => Some(away()),
+            Meaning::Fault if is_stale_plan(error) => Some(away()),
+            Meaning::Fault | Meaning::Client => None,
         },
         _ => None,
     }
+}
+
+fn outcome_unknown() -> Problem {
+    let detail = "The database was lost before it told whether this was done. Look, or repeat it with its Idempotency-Key.";
+    Problem::unavailable("outcome_unknown", detail, 2)
 }
 
 #[cfg(test)]
