@@ -108,7 +108,7 @@ fn reason(failure: &Error) -> String {
     use std::error::Error as _;
     match failure {
         Error::Problem(problem) => problem.cause().map_or_else(|| problem.code().to_owned(), ToString::to_string),
-        Error::Database(error) => match error.source() {
+        Error::Database(error) | Error::OutcomeUnknown(error) => match error.source() {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         },
