@@ -91,6 +91,7 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
     rm -rf "$work"
     node "$GENERATOR/gateway.mjs" "$into" "$into/gateway"
     node "$GENERATOR/monitoring.mjs" "$into"
+    node "$GENERATOR/codes.mjs" "$into"
 }
 
 check() {
@@ -104,7 +105,7 @@ check() {
         diff -r -u "generated/$name-api" "$fresh/$name-api" >&2 ||
             die "generated/$name-api is not what openapi/$name.yaml says; run ./codegen.sh"
     done
-    for name in gateway monitoring; do
+    for name in gateway monitoring codes.md; do
         diff -r -u "generated/$name" "$fresh/$name" >&2 || die "generated/$name is not what the documents say; run ./codegen.sh"
     done
     say "generated: no drift"

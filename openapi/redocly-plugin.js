@@ -4,10 +4,11 @@
 const schemas = require('./redocly-rules/schemas.js');
 const operations = require('./redocly-rules/operations.js');
 const extensions = require('./redocly-rules/extensions.js');
+const problems = require('./redocly-rules/problems.js');
 
 module.exports = () => ({
   id: 'contract',
-  rules: { oas3: { ...schemas, ...operations, ...extensions } },
+  rules: { oas3: { ...schemas, ...operations, ...extensions, ...problems } },
   // So that what an extension refers to counts as used, and is bundled.
   typeExtension: {
     oas3: (types) => ({

@@ -2,7 +2,7 @@
 """A real Prometheus asks the running services, which have a little to do: every expression of every dashboard and of every
 rule must return a number. Of an alert both sides of its comparison must: what it looks at is there while it is silent.
 
-    openapi/with-services monitoring/tests/live.py
+    openapi/with-services monitoring/tests/live.py PROMTOOL
 
 The expressions are read from the files, so that one which is added is asked as well.
 """
@@ -189,7 +189,21 @@ def healthy_rules(prometheus):
     return bool(rules) and all(rule["health"] == "ok" for rule in rules)
 
 
-def main():
+def check_metrics(promtool):
+    """The older text format, as it is for whoever does not ask for OpenMetrics, which Prometheus itself reads here."""
+    faults = []
+    for service, url in SERVICES.items():
+        with urlopen(f"{url}/metrics", timeout=35) as answer:
+            kind, text = answer.headers["Content-Type"], answer.read()
+        assert kind.startswith("text/plain; version=0.0.4"), kind
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
+        said = (done.stdout + done.stderr).decode().strip()
+        if done.returncode or said:
+            faults.append(f"{service}: promtool check metrics: {said}")
+    return faults
+
+
+def main(promtool):
     with tempfile.TemporaryDirectory(prefix="prometheus-") as folder, Prometheus(folder) as prometheus:
         eventually("everybody answers Prometheus", prometheus.has_asked)
         for number in range(3):
@@ -207,12 +221,12 @@ def main():
                 page_views()
                 one_order(f"{time.monotonic_ns()}")
                 time.sleep(1)
-        for where, expression in missing:
-            print(f"no number: {where}: {expression}")
-        print(f"monitoring: {len(expressions) - len(missing)} passed, {len(missing)} failed (live)")
-        return 1 if missing or not expressions else 0
+        faults = [f"no number: {where}: {expression}" for where, expression in missing] + check_metrics(promtool)
+        print(*faults, sep="\n")
+        print(f"monitoring: {len(expressions) + len(SERVICES) - len(faults)} passed, {len(faults)} failed (live)")
+        return 1 if faults or not expressions else 0
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

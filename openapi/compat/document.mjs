@@ -12,6 +12,8 @@ export function compareDocuments(before, after) {
   const report = (breaking, place, text) => changes.set(`${place} ${text}`, breaking || (changes.get(`${place} ${text}`) ?? false));
   compareServers('the document', before.servers, after.servers, report);
   compareSecuritySchemes(before.components?.securitySchemes ?? {}, after.components?.securitySchemes ?? {}, report);
+  const [was, is] = [before, after].map((one) => one['x-unknown-parameters'] ?? 'ignore');
+  if (was !== is) report(is === 'refuse', 'the document', `has query parameters it does not know ${is === 'refuse' ? 'refused (422)' : 'ignored'}`);
   compareOperations(before, after, report);
   compareTypes(before, after, report);
   return [...changes].map(([text, breaking]) => ({ breaking, text }));

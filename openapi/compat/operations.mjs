@@ -77,6 +77,8 @@ export class Operation {
     const stored = (value) => (value ?? []).map((one) => `${one.amount} ${one.of}`).join(' and ') || 'none';
     policy('x-quotas', () => false, stored);
     policy('x-deadline-ms', () => false);
+    // Where it differs from what the document says of all.
+    policy('x-unknown-parameters', (_, current) => current === 'refuse');
     // How old an answer may be is said in words.
     policy('x-gateway-cache', () => false, (value) => (value ? `${value.milliseconds} ms` : 'none'));
   }

@@ -67,6 +67,7 @@ function furniture(prefix) {
     // A word with a hyphen is no operation id.
     { ...plain, name: `${prefix}/docs-page`, path: '/docs' },
     { ...plain, name: `${prefix}/docs-page`, path: '/docs/{file}' },
+    { ...plain, name: `${prefix}/docs-page`, path: '/favicon.ico' },
     { ...plain, name: `${prefix}/openapi-document`, path: '/openapi.json' },
     { ...plain, name: `${prefix}/health-live`, path: '/health' },
     { ...plain, name: `${prefix}/health-ready`, path: '/health/ready', inside: true },
@@ -109,6 +110,8 @@ map "$verb $path" $operation {
     "HEAD /" "gateway/index-page";
     "GET /health" "gateway/health-live";
     "HEAD /health" "gateway/health-live";
+    "GET /favicon.ico" "gateway/page-icon";
+    "HEAD /favicon.ico" "gateway/page-icon";
 ${lines.join('')}}\n`;
 }
 
@@ -117,7 +120,7 @@ function allowMap(services) {
     const methods = unique(routes.filter((route) => route.path === path).flatMap((route) => route.methods));
     return `    "/${prefix}${path}" "${methods.join(', ')}";\n`;
   }));
-  const own = ['/', '/health', ...services.map(({ prefix }) => `/${prefix}`)].map((path) => `    "${path}" "GET, HEAD";\n`);
+  const own = ['/', '/health', '/favicon.ico', ...services.map(({ prefix }) => `/${prefix}`)].map((path) => `    "${path}" "GET, HEAD";\n`);
   return `# The methods of a declared path.\nmap $path $allow {\n    default "";\n${own.join('')}${lines.join('')}}\n`;
 }
 
@@ -130,6 +133,7 @@ map $request_uri $path {
     default "";
 ${services.map(({ prefix }) => `    "~^/${prefix}(?:[/?]|$)" $path_of_${prefix};\n`).join('')}    "~^/(?:\\?|$)" "/";
     "~^/health/?(?:\\?|$)" "/health";
+    "~^/favicon\\.ico(?:\\?|$)" "/favicon.ico";
 }
 ${services.map(pathsOf).join('')}
 ${allowMap(services)}

@@ -54,6 +54,7 @@ function prepareOperation(operation) {
   const security = operation.security ?? document.security ?? [];
   operation['x-optional-auth'] = security.length > 1 && security.some((choice) => Object.keys(choice).length === 0);
   operation['x-body'] = 'requestBody' in operation;
+  operation['x-closed-query'] = (operation['x-unknown-parameters'] ?? document['x-unknown-parameters']) === 'refuse';
   // One limit is a list of one.
   operation['x-rate-limits'] = [operation['x-rate-limit'] ?? []].flat().map(({ class: name, amount, by, 'window-seconds': seconds }) => (
     { class: name, amount, seconds, by: by[0].toUpperCase() + by.slice(1) }));

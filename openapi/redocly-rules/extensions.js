@@ -1,4 +1,6 @@
 // Vendor extensions are policies that generated code enforces; a misspelt one would be silently without effect.
+const codes = require('../codes.json');
+
 const integer = (low, high) => (value) =>
   Number.isInteger(value) && value >= low && value <= high ? undefined : `is an integer from ${low} to ${high}`;
 const oneOf = (...words) => (value) => (words.includes(value) ? undefined : `is ${words.join(' or ')}`);
@@ -93,10 +95,29 @@ function eventData(value, media, ctx) {
   return typeof value?.$ref === 'string' ? undefined : 'is a reference to the schema of each `data`';
 }
 
+// The codes an operation answers with beside those that any operation does.
+function ownCodes(value, operation) {
+  if (!Array.isArray(value) || !value.length || new Set(value).size < value.length) return 'is a list of distinct codes';
+  for (const code of value) {
+    const known = codes.problems[code];
+    if (!known) return `names \`${code}\`, which openapi/codes.json does not have`;
+    if (known.any) return `names \`${code}\`, which any operation may answer`;
+    if (!(known.status in operation.responses)) return `names \`${code}\`, but the operation does not answer ${known.status}`;
+  }
+  return undefined;
+}
+
+const unknownParameters = oneOf('refuse', 'ignore');
+
 const KNOWN = {
-  Root: { 'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table') },
+  Root: {
+    'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table'),
+    // For every operation that says nothing else.
+    'x-unknown-parameters': unknownParameters,
+  },
   Operation: {
     'x-body-limit': bodyLimit,
+    'x-codes': ownCodes,
     // Nobody waits longer for an answer.
     'x-deadline-ms': integer(1, 30000),
     'x-gateway-cache': gatewayCache,
@@ -105,6 +126,7 @@ const KNOWN = {
     'x-quotas': quotas,
     'x-rate-limit': rateLimits,
     'x-row-errors': rowErrors,
+    'x-unknown-parameters': unknownParameters,
   },
   MediaType: { 'x-event-data': eventData },
   Schema: { 'x-assume-utc': assumeUtc, 'x-enum-varnames': variantNames },

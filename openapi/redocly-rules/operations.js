@@ -165,9 +165,11 @@ function checkReplays(operation, keyed, ctx, refuse) {
 
 function operationRule() {
   let rootSecurity;
+  let rootUnknown;
   return {
     Root(root) {
       rootSecurity = root.security;
+      rootUnknown = root['x-unknown-parameters'];
     },
     PathItem: {
       Operation(operation, ctx, { PathItem: pathItem }) {
@@ -182,13 +184,14 @@ function operationRule() {
         const parameters = [...(pathItem.parameters ?? []), ...(operation.parameters ?? [])].map((one) => follow(ctx, one).node).filter(Boolean);
         const fields = parameters.map((one) => field(one.name));
         fields.filter((name, at) => fields.indexOf(name) !== at).forEach((name) => refuse(`Two parameters become the field \`${name}\`.`));
-        checkStatuses(operation, parameters, access, ctx, refuse);
+        const closed = (operation['x-unknown-parameters'] ?? rootUnknown) === 'refuse';
+        checkStatuses(operation, { parameters, closed }, access, ctx, refuse);
       },
     },
   };
 }
 
-function checkStatuses(operation, parameters, access, ctx, refuse) {
+function checkStatuses(operation, { parameters, closed }, access, ctx, refuse) {
   const has = (name) => parameters.some((one) => one.name === name);
   const listed = Object.keys(operation.responses ?? {});
   const body = Boolean(operation.requestBody);
@@ -200,7 +203,7 @@ function checkStatuses(operation, parameters, access, ctx, refuse) {
     412: has('If-Match'),
     413: body,
     415: body,
-    422: body || parameters.length > 0,
+    422: body || closed || parameters.length > 0,
     304: has('If-None-Match'),
   };
   for (const code of ALWAYS) if (!listed.includes(String(code))) refuse(`Every operation can answer ${code} (${REFUSALS[code]}).`);

@@ -125,6 +125,12 @@ const extensions = [
   ['says `of` what', (doc) => { create(doc)['x-quotas'][0].of = 'Things.'; }],
   ['each `code` once', (doc) => { create(doc)['x-quotas'].push(create(doc)['x-quotas'][0]); }],
   ['that answers 409', (doc) => { delete create(doc).responses[409]; }],
+  ['`x-unknown-parameters` is refuse or ignore', (doc) => { doc['x-unknown-parameters'] = true; }],
+  ['`x-unknown-parameters` is refuse or ignore', (doc) => { list(doc)['x-unknown-parameters'] = 'warn'; }],
+  ['is a list of distinct codes', (doc) => { put(doc)['x-codes'] = ['user_not_found', 'user_not_found']; }],
+  ['which openapi/codes.json does not have', (doc) => { put(doc)['x-codes'] = ['nobody_sends_this']; }],
+  ['which any operation may answer', (doc) => { put(doc)['x-codes'] = ['cursor_not_found']; }],
+  ['but the operation does not answer 409', (doc) => { put(doc)['x-codes'] = ['email_taken']; }],
   ['body is an array', (doc) => { create(doc)['x-row-errors'] = 'collect'; }],
   ['`x-row-errors` is', (doc) => { rows(doc)['x-row-errors'] = 'ignore'; }],
   ['belongs to text/event-stream', (doc) => { csv(doc)['x-event-data'] = { $ref: '#/components/schemas/Thing' }; }],
@@ -133,6 +139,21 @@ const extensions = [
   ['belongs to an enum', (doc) => { name(doc)['x-enum-varnames'] = ['Red']; }],
   ['belongs to `security', (doc) => { create(doc)['x-optional-auth'] = true; }],
 ].map((one) => ['known-extensions', ...one]);
+
+const problem = (value) => (doc) => {
+  doc.components.responses.NotFound.content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Thing' }, example: value } };
+};
+const missing = { type: 'urn:problem:not_found', title: 'Not Found', status: 404, code: 'not_found' };
+const broken = (error) => ({ type: 'urn:problem:validation_failed', title: 'Unprocessable Entity', status: 422, code: 'validation_failed', errors: [error] });
+const examples = [
+  ['`gone_missing` is no code', problem({ ...missing, code: 'gone_missing' })],
+  ['the type of `not_found`', problem({ ...missing, type: 'urn:problem:missing' })],
+  ['`not_found` is a 404', problem({ ...missing, status: 400 })],
+  ['the title of a 404', problem({ ...missing, title: 'Gone' })],
+  ['`max_length` is no rule', problem(broken({ in: 'body', pointer: '#/name', code: 'max_length' }))],
+  ['a `pointer` is into the body', problem(broken({ in: 'query', pointer: '#/limit', code: 'too_small' }))],
+  ['`parameter` is the name of one', problem(broken({ in: 'body', pointer: '#/name', parameter: 'name', code: 'too_long' }))],
+].map((one) => ['problem-examples', ...one]);
 
 const parameters = [
   ['`cookie` are not read', parameter({ name: 'session', in: 'cookie', schema: scalar })],
@@ -207,4 +228,4 @@ const policies = [
   ['keys belong to users', (doc) => { rows(doc)['x-idempotency'] = 'optional'; }],
 ].map((one) => ['operation-policies', ...one]);
 
-module.exports = [...keywords, ...shapes, ...extensions, ...parameters, ...bodies, ...answers, ...policies];
+module.exports = [...keywords, ...shapes, ...extensions, ...examples, ...parameters, ...bodies, ...answers, ...policies];

@@ -25,6 +25,7 @@ module.exports = () => structuredClone({
   openapi: '3.0.3',
   info: { title: 'Good', version: '1.0.0' },
   security: [{ oauth2: ['user'] }],
+  'x-unknown-parameters': 'refuse',
   paths: {
     '/things': {
       get: {
@@ -62,6 +63,7 @@ module.exports = () => structuredClone({
         tags: ['things'],
         security: [{}, { oauth2: ['user'] }],
         'x-optional-auth': true,
+        'x-codes': ['user_not_found'],
         parameters: [{ name: 'If-Match', in: 'header', schema: { type: 'string', maxLength: 9 } }],
         requestBody: {
           required: true,

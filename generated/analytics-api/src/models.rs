@@ -110,9 +110,12 @@ pub struct FieldError {
     /// `in`
     #[serde(rename = "in")]
     pub r_in: models::FieldLocation,
-    /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`), or to a parameter (`#/limit`).
-    #[serde(rename = "pointer")]
-    pub pointer: String,
+    /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`). Of the body only.
+    #[serde(rename = "pointer", skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The name of the parameter, in path, query or header.
+    #[serde(rename = "parameter", skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
     /// `code`
     #[serde(rename = "code")]
     pub code: String,
@@ -125,13 +128,14 @@ impl contract::Decode for FieldError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_r_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
-        let f_pointer = object.required(at, "pointer", |v, at| at.string(v, &contract::Text::ANY));
+        let f_pointer = object.optional(at, "pointer", |v, at| at.string(v, &contract::Text::ANY));
+        let f_parameter = object.optional(at, "parameter", |v, at| at.string(v, &contract::Text::ANY));
         let f_code = object.required(at, "code", |v, at| {
             at.string(v, &contract::Text::ANY.pattern(contract::pattern!("^[a-z][a-z0-9_]*$")))
         });
         let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
-        Some(Self { r_in: f_r_in?, pointer: f_pointer?, code: f_code?, detail: f_detail? })
+        Some(Self { r_in: f_r_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
     }
 }
 

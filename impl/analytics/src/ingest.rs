@@ -8,7 +8,7 @@ use analytics_api::apis::ingest::{
 };
 use analytics_api::models::{BatchReceipt, FieldError, FieldLocation, PageView, PageViewCreate, RejectedRow};
 use chrono::{DateTime, TimeDelta, Utc};
-use contract::{Place, Problem, Rows};
+use contract::{Problem, Rows};
 use platform::http::Sender;
 use platform::identity::Principal;
 use platform::{Columns, Result};
@@ -48,7 +48,7 @@ impl Ingest for AnalyticsService {
         let (salt, now) = (self.salts.today(&self.database).await?, Utc::now());
         let mut rejected: BTreeMap<usize, Vec<contract::FieldError>> = BTreeMap::new();
         for error in body.refused {
-            rejected.entry(row_of(&error.pointer)).or_default().push(error);
+            rejected.entry(row_of(error.pointer.as_deref().unwrap_or_default())).or_default().push(error);
         }
         let mut views = Vec::with_capacity(body.accepted.len());
         for (index, row) in body.accepted {
@@ -180,6 +180,7 @@ fn rejected_row(index: usize, errors: &[contract::FieldError]) -> RejectedRow {
     let error = |error: &contract::FieldError| FieldError {
         r_in: FieldLocation::Body,
         pointer: error.pointer.clone(),
+        parameter: None,
         code: error.code.to_owned(),
         detail: error.detail.clone(),
     };
@@ -187,12 +188,11 @@ fn rejected_row(index: usize, errors: &[contract::FieldError]) -> RejectedRow {
 }
 
 fn out_of_range(index: usize) -> contract::FieldError {
-    contract::FieldError {
-        place: Place::Body,
-        pointer: format!("#/{index}/occurred_at"),
-        code: "event_time_out_of_range",
-        detail: "Is in the future, or longer ago than page views are kept.".to_owned(),
-    }
+    contract::FieldError::body(
+        "event_time_out_of_range",
+        format!("#/{index}/occurred_at"),
+        "Is in the future, or longer ago than page views are kept.",
+    )
 }
 
 #[cfg(test)]

@@ -81,10 +81,21 @@ impl Decoder {
     /// Records a violation here.
     pub fn refuse<T>(&mut self, code: &'static str, detail: impl Into<String>) -> Option<T> {
         if self.errors.len() < MAX_ERRORS {
-            let pointer = self.pointer();
-            self.errors.push(FieldError { place: self.place, pointer, code, detail: detail.into() });
+            self.errors.push(match self.place {
+                Place::Body => FieldError::body(code, self.pointer(), detail),
+                place => FieldError::parameter(code, place, self.parameter(), detail),
+            });
         }
         None
+    }
+
+    /// The name of the parameter; where in a list it is wrong is not told.
+    fn parameter(&self) -> Option<Cow<'static, str>> {
+        match self.path.first()? {
+            Step::Name(name) => Some(Cow::Borrowed(name)),
+            Step::Member(name) => (name.len() <= MAX_NAME).then(|| Cow::Owned(name.clone())),
+            Step::Index(_) => None,
+        }
     }
 
     /// The place as a JSON pointer in a URI fragment (RFC 6901, 6).

@@ -159,7 +159,7 @@ async fn receive<I>(
         .map_err(|_| Problem::bad_request("invalid_encoding", "The path must be valid UTF-8."))?;
     waiting_for_body.store(true, Ordering::Relaxed);
     let raw = match &operation.body {
-        Some(rule) => body::read(rule, &parts.headers, body).await?,
+        Some(rule) => body::read(operation.method, rule, &parts.headers, body).await?,
         None => None,
     };
     waiting_for_body.store(false, Ordering::Relaxed);
@@ -173,6 +173,7 @@ async fn receive<I>(
         at: Decoder::new(Place::Body),
     };
     let decoded = decode(&mut input);
+    input.close_query();
     let errors = input.at.into_errors();
     match decoded {
         Some(decoded) if errors.is_empty() => Ok(decoded),
@@ -186,6 +187,11 @@ fn finish(
     result: Result<Response, Problem>,
     left: Option<&Vec<Quota>>,
 ) -> Response {
+    #[cfg(debug_assertions)]
+    let result = result.map_err(|problem| match crate::codes::fault(operation, problem.code()) {
+        None => problem,
+        Some(fault) => Problem::internal(fault),
+    });
     let mut response = result.unwrap_or_else(|problem| problem.into_response_for(id));
     if cfg!(debug_assertions) && !operation.statuses.contains(&response.status().as_u16()) {
         let undeclared =

@@ -6,13 +6,15 @@ use axum::extract::RawPathParams;
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Step};
 use crate::idempotency::{IdempotencyKey, KeyedRequest};
 use crate::limits::Items;
 use crate::operation::Operation;
 use crate::problem::{Place, Problem, RequestId};
 use crate::value::Value;
 
+/// Libraries add it, with a number that differs each time, so that no cache answers.
+const CACHE_BUSTER: &str = "_";
 /// More pairs in a query string or form than this are refused.
 const MAX_PAIRS: usize = 200;
 
@@ -164,6 +166,17 @@ impl<'r> Input<'r> {
         match self.body.take() {
             Some(value) => rule(value, &mut self.at).map(Some),
             None => Some(None),
+        }
+    }
+
+    /// Refuses query parameters that the document does not know (`x-unknown-parameters: refuse`).
+    pub(crate) fn close_query(&mut self) {
+        let Some(known) = self.operation.query else { return };
+        let unknown = self.query.iter().filter(|(name, _)| !known.contains(&&**name) && name != CACHE_BUSTER);
+        for (name, _) in unknown {
+            self.at.enter(Place::Query);
+            let step = Step::Member(name.clone().into_owned());
+            self.at.within(step, |at| at.refuse::<()>("unknown_parameter", "Is not known here."));
         }
     }
 

@@ -7,7 +7,10 @@
 mod answer;
 mod body;
 mod canonical;
+#[cfg(debug_assertions)]
+mod codes;
 mod decode;
+mod encoding;
 mod endpoint;
 mod etag;
 mod format;

@@ -23,6 +23,10 @@ pub struct Operation {
     pub rate_limits: &'static [RateLimit],
     /// `x-quotas`: how many things it may add to; counted by its handler.
     pub quotas: &'static [StorageQuota],
+    /// `x-unknown-parameters: refuse`: the only names its query may have; `None` when others are ignored.
+    pub query: Option<&'static [&'static str]>,
+    /// `x-codes`: the codes of its refusals, beside those of any operation and of its quotas.
+    pub codes: &'static [&'static str],
     /// Every status the document declares for it.
     pub statuses: &'static [u16],
     /// Whether its 200 carries an `ETag`; if it also declares 304, it answers conditional requests (RFC 9110, 13).

@@ -34,12 +34,33 @@ pub struct FieldError {
     /// Which part of the request it is in.
     #[serde(rename = "in")]
     pub place: Place,
-    /// JSON pointer (RFC 6901) into the body as a URI fragment (`#/items/0/quantity`), or `#/name` of a parameter.
-    pub pointer: String,
+    /// Of the body only: a JSON pointer (RFC 6901) into it as a URI fragment (`#/items/0/quantity`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// Of path, query and header: the name of the parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<Cow<'static, str>>,
     /// Stable name of the rule that was broken, such as `too_long`.
     pub code: &'static str,
     /// The rule in words.
     pub detail: String,
+}
+
+impl FieldError {
+    /// Something in the body that breaks the rule `code`.
+    pub fn body(code: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { place: Place::Body, pointer: Some(pointer.into()), parameter: None, code, detail: detail.into() }
+    }
+
+    /// A parameter that breaks the rule `code`. Without a name where that is too long to be repeated.
+    pub fn parameter(
+        code: &'static str,
+        place: Place,
+        name: Option<impl Into<Cow<'static, str>>>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { place, pointer: None, parameter: name.map(Into::into), code, detail: detail.into() }
+    }
 }
 
 /// A part of a request.
@@ -177,6 +198,11 @@ impl Problem {
         self.0.cause.as_ref().map(|cause| &*cause.0)
     }
 
+    /// The sentence for people.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         self.0.code
@@ -208,6 +234,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail,
+            instance: request.map(|id| format!("urn:request:{}", id.0)),
             code,
             request_id: request.map(|id| &*id.0),
             errors,
@@ -230,6 +257,8 @@ struct Document<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,

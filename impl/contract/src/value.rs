@@ -93,6 +93,8 @@ impl<'a> Value<'a> {
         utf8(text)?
             .split('\n')
             .enumerate()
+            // Files that were put together have a byte order mark in the middle.
+            .map(|(index, line)| (index, line.trim_start_matches('\u{feff}')))
             .filter(|(_, line)| !line.trim_ascii().is_empty())
             .map(|(index, line)| serde_json::from_str(line).map_err(|error| describe(&error, index)))
             .collect::<Result<_, _>>()

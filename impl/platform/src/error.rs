@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use contract::{FieldError, Place, Problem};
+use contract::{FieldError, Problem};
 use http::StatusCode;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
@@ -175,12 +175,7 @@ fn from_database(error: sqlx::Error) -> Problem {
         sqlx::Error::Database(failure)
             if failure.code().is_some_and(|code| sqlstate::meaning(&code) == Meaning::Client) =>
         {
-            Problem::validation(vec![FieldError {
-                place: Place::Body,
-                pointer: "#".to_owned(),
-                code: "invalid_text",
-                detail: "Text must not contain U+0000.".to_owned(),
-            }])
+            Problem::validation(vec![FieldError::body("invalid_text", "#", "Text must not contain U+0000.")])
         }
         _ => Problem::internal(error),
     }

@@ -97,6 +97,7 @@ async fn failures_are_problems_without_their_cause() {
     for path in ["/api/failing", "/api/panicking", "/api/outside"] {
         let failed = server.client().get(path).await.expect_problem(500, "internal_error");
         assert_eq!(failed.json["request_id"], failed.header("x-request-id"));
+        assert_eq!(failed.json["instance"], format!("urn:request:{}", failed.header("x-request-id")));
         assert!(!failed.text.contains("secret") && !failed.text.contains("purpose"), "{}", failed.text);
     }
     server.client().get("/api/quick").await.expect(200);
@@ -200,6 +201,63 @@ async fn operations_are_measured_by_their_ids() {
     assert!(number("process_cpu_seconds_total") > 0.0);
     assert!(number("process_start_time_seconds") > 1.7e9);
     assert!(number("process_max_fds") > number("process_open_fds"));
+}
+
+/// Counters' families are called differently in the two formats; a file of Prometheus' own reads them in monitoring/tests.
+#[tokio::test]
+async fn measurements_come_in_the_format_that_is_asked_for() {
+    let server = start(&[]);
+    for (accept, open) in [
+        ("*/*", false),
+        ("text/plain;version=0.0.4", false),
+        ("application/openmetrics-text;q=0.1,text/plain;q=0.5", false),
+        ("application/openmetrics-text; version=1.0.0", true),
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1", true),
+    ] {
+        let got = ask(&server, Method::GET, "/metrics", &[("accept", accept)]).await;
+        let has = |line: &str| got.text.lines().any(|found| found == line);
+        assert_eq!(got.header("content-type").starts_with("application/openmetrics-text"), open, "{accept}");
+        assert_eq!(has("# TYPE http_requests counter"), open, "{accept}");
+        assert_eq!(has("# TYPE http_requests_total counter"), !open, "{accept}");
+        assert_eq!((has("# TYPE server_build info"), has("# TYPE server_build_info gauge")), (open, !open), "{accept}");
+        assert_eq!(got.text.contains("# UNIT"), open, "{accept}");
+        assert_eq!(got.text.ends_with("# EOF\n"), open, "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn people_get_pages_and_programs_problems() {
+    let server = start(&[]);
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+    for (path, status) in [("/api/nothing", 404), ("/docs/nothing.js", 404)] {
+        let page = ask(&server, Method::GET, path, &[("accept", browser)]).await;
+        assert_eq!((page.status.as_u16(), page.header("content-type")), (status, "text/html; charset=utf-8"), "{path}");
+        assert!(page.text.contains("404 Not Found") && page.text.contains(page.header("x-request-id")), "{}", page.text);
+        assert!(page.header("content-security-policy").contains("default-src 'none'"));
+        for accept in ["*/*", "application/json", "text/html;q=0.1, application/problem+json"] {
+            ask(&server, Method::GET, path, &[("accept", accept)]).await.expect_problem(status, "not_found");
+        }
+    }
+    let page = ask(&server, Method::DELETE, "/health", &[("accept", browser)]).await;
+    assert_eq!((page.status.as_u16(), page.header("allow")), (405, "GET, HEAD"));
+    assert!(page.header("content-type").starts_with("text/html"));
+    // An operation is for programs, whoever asks.
+    ask(&server, Method::GET, "/api/failing", &[("accept", browser)]).await.expect_problem(500, "internal_error");
+}
+
+#[tokio::test]
+async fn there_is_an_icon_and_words_where_there_is_no_operation() {
+    let server = start(&[]);
+    let icon = server.client().get("/favicon.ico").await;
+    assert_eq!((icon.status.as_u16(), icon.header("content-type")), (200, "image/png"));
+    let document = r#"{"openapi":"3.0.3","info":{"title":"Worker","version":"1.0.0"},"servers":[{"url":"/"}],"paths":{}}"#;
+    let description = Description { service: "worker".into(), version: "1.2.3".into(), document };
+    let worker = TestServer::start(description, axum::Router::new(), Readiness::default(), &[]);
+    for (path, link) in [("/docs", "./health"), ("/docs/", "../health")] {
+        let page = worker.client().get(path).await;
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.text.contains("no operations") && page.text.contains(&format!("href=\"{link}\"")), "{}", page.text);
+    }
 }
 
 #[tokio::test]

@@ -45,7 +45,9 @@ async fn an_empty_database_is_not() {
 async fn a_database_that_is_away_is_not_death() {
     let away = testkit::settings(&["--database-url", "postgresql://nobody@127.0.0.1:1/none"]);
     let server = start(Some(Database::new(&away, "test").expect("settings")), None);
-    assert_eq!(server.client().get("/health/ready").await.expect(503)["database"], "unavailable");
+    let report = server.client().get("/health/ready").await;
+    assert_eq!(report.header("retry-after"), "1");
+    assert_eq!(report.expect(503)["database"], "unavailable");
     server.client().get("/health").await.expect(200);
 }
 

@@ -145,22 +145,29 @@ impl Answer {
         self
     }
 
-    /// Expects a validation problem that points at a place.
+    /// Expects a validation problem of a place: `#/name` is that member of the body, or the parameter of that name.
     ///
     /// # Panics
     /// When it does not.
     #[track_caller]
-    pub fn expect_invalid(self, pointer: &str) -> Self {
+    pub fn expect_invalid(self, place: &str) -> Self {
         let answer = self.expect_problem(422, "validation_failed");
-        let pointers: Vec<_> = answer.json["errors"].as_array().into_iter().flatten().map(|e| &e["pointer"]).collect();
-        assert!(pointers.iter().any(|found| *found == pointer), "{pointer} is not among {pointers:?}");
+        let parameter = place.trim_start_matches("#/").split('/').next();
+        let mut errors = answer.json["errors"].as_array().into_iter().flatten();
+        let found = errors.any(|error| match error["in"].as_str() {
+            Some("body") => error["pointer"] == place && error.get("parameter").is_none(),
+            _ => error["parameter"].as_str() == parameter && error.get("pointer").is_none(),
+        });
+        assert!(found, "{place} is not among the errors: {}", answer.text);
         answer
     }
 
-    /// The problem document without the one thing in it that differs each time.
+    /// The problem document without what differs each time.
     pub fn without_request_id(&self) -> Value {
         let mut problem = self.json.clone();
-        problem.as_object_mut().map(|members| members.remove("request_id"));
+        for name in ["request_id", "instance"] {
+            problem.as_object_mut().map(|members| members.remove(name));
+        }
         problem
     }
 

@@ -26,7 +26,7 @@ async fn a_version_is_named_and_recognised() {
         assert_eq!(got.status, 200, "{condition}");
     }
     let long = get(THING).header("if-none-match", &"\"long\"".repeat(200)).send().await;
-    long.violates("header", "#/If-None-Match", "too_long");
+    long.violates("header", "If-None-Match", "too_long");
 }
 
 #[tokio::test]
@@ -83,11 +83,11 @@ async fn pages_say_how_to_go_on() {
     assert_eq!(first.head("x-next-cursor"), "bmV4dA");
     assert_eq!(first.head("link"), "<?q=a%20b&limit=2&count=true&cursor=bmV4dA>; rel=\"next\"");
     assert_eq!(list("limit=1&cursor=b2xk").await.head("link"), "<?limit=1&cursor=bmV4dA>; rel=\"next\"");
-    list("limit=0").await.violates("query", "#/limit", "too_small");
-    list("limit=1001").await.violates("query", "#/limit", "too_large");
-    list("skip=-1").await.violates("query", "#/skip", "too_small");
-    list("cursor=!").await.violates("query", "#/cursor", "pattern_mismatch");
-    list("q=%00").await.violates("query", "#/q", "pattern_mismatch");
+    list("limit=0").await.violates("query", "limit", "too_small");
+    list("limit=1001").await.violates("query", "limit", "too_large");
+    list("skip=-1").await.violates("query", "skip", "too_small");
+    list("cursor=!").await.violates("query", "cursor", "pattern_mismatch");
+    list("q=%00").await.violates("query", "q", "pattern_mismatch");
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn one_of_several_successes() {
     elsewhere.accepted(303);
     assert_eq!(elsewhere.head("location"), "/sink/things/1");
     several(418).await.refused(501, "not_implemented");
-    several(199).await.violates("query", "#/status", "too_small");
+    several(199).await.violates("query", "status", "too_small");
 }
 
 #[tokio::test]
@@ -135,5 +135,5 @@ async fn events() {
     assert_eq!((got.status.as_u16(), got.head("content-type")), (200, "text/event-stream"));
     assert_eq!(got.text(), "id: 8\nevent: thing\ndata: {}\n\nid: 9\nevent: thing\ndata: {}\n\n");
     let long = get("/sink/answers/events").header("last-event-id", &"7".repeat(65)).send().await;
-    long.violates("header", "#/Last-Event-ID", "too_long");
+    long.violates("header", "Last-Event-ID", "too_long");
 }

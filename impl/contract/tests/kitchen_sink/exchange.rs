@@ -143,25 +143,28 @@ impl Got {
         problem
     }
 
-    /// A validation problem that says `code` of exactly one place.
+    /// A validation problem that says `code` of exactly one place: a pointer into the body, or the name of a parameter.
     #[track_caller]
-    pub fn violates(&self, place: &str, pointer: &str, code: &str) {
+    pub fn violates(&self, place: &str, at: &str, code: &str) {
         let problem = self.refused(422, "validation_failed");
         let errors = problem["errors"].as_array().expect("errors");
         let [error] = errors.as_slice() else { panic!("not one error: {problem}") };
-        assert_eq!(
-            (error["in"].as_str(), error["pointer"].as_str(), error["code"].as_str()),
-            (Some(place), Some(pointer), Some(code)),
-            "{problem}"
-        );
+        assert_eq!((error["in"].as_str(), error["code"].as_str()), (Some(place), Some(code)), "{problem}");
+        assert!(is_at(error, at), "{problem}");
     }
 
     /// Whether some error of a validation problem names this place.
-    pub fn points_at(&self, place: &str, pointer: &str) -> bool {
+    pub fn points_at(&self, place: &str, at: &str) -> bool {
         let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let errors = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-        errors.iter().any(|error| error["in"] == place && error["pointer"] == pointer)
+        errors.iter().any(|error| error["in"] == place && is_at(error, at))
     }
+}
+
+/// Whether an error names this place, in the one way that is meant for it.
+fn is_at(error: &Value, at: &str) -> bool {
+    let (named, other) = if error["in"] == "body" { ("pointer", "parameter") } else { ("parameter", "pointer") };
+    error[named] == at && error.get(other).is_none()
 }
 
 /// `base` with one member set.

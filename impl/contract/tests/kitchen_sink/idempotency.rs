@@ -42,13 +42,13 @@ async fn the_key_keeps_the_rules_of_the_document() {
     let keyed = |key: &str| create(key, &json!({"name": "a"}));
     post(CREATE).token("of-user").json(&json!({"name": "a"})).send().await.violates(
         "header",
-        "#/Idempotency-Key",
+        "Idempotency-Key",
         "required",
     );
-    keyed("").send().await.violates("header", "#/Idempotency-Key", "too_short");
-    keyed("two words").send().await.violates("header", "#/Idempotency-Key", "pattern_mismatch");
-    keyed(&"x".repeat(256)).send().await.violates("header", "#/Idempotency-Key", "too_long");
-    keyed("a").header("idempotency-key", "b").send().await.violates("header", "#/Idempotency-Key", "duplicate");
+    keyed("").send().await.violates("header", "Idempotency-Key", "too_short");
+    keyed("two words").send().await.violates("header", "Idempotency-Key", "pattern_mismatch");
+    keyed(&"x".repeat(256)).send().await.violates("header", "Idempotency-Key", "too_long");
+    keyed("a").header("idempotency-key", "b").send().await.violates("header", "Idempotency-Key", "duplicate");
     keyed(&"x".repeat(255)).send().await.accepted(201);
     let optional = post(&format!("{CREATE}/1")).token("of-user");
     assert_eq!(optional.send().await.status, 204);

@@ -6,6 +6,7 @@ mod bodies;
 mod broken;
 mod collections;
 mod document;
+mod encodings;
 mod exchange;
 mod idempotency;
 mod numbers;

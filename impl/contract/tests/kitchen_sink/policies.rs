@@ -124,7 +124,7 @@ async fn an_operation_has_a_deadline() {
     let got = deadline(5000).await;
     got.refused(504, "deadline_exceeded");
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    deadline(5001).await.violates("query", "#/ms", "too_large");
+    deadline(5001).await.violates("query", "ms", "too_large");
 }
 
 #[tokio::test(start_paused = true)]

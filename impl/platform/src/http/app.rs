@@ -12,15 +12,18 @@ use axum::response::Response;
 use bytes::Bytes;
 use contract::{Operation, Problem, RequestId};
 use futures_util::FutureExt;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use serde::Serialize;
 use tower::Service;
 
+use super::accept::asks_for;
 use super::body::{Reading, watch};
 use super::cors::{Asked, Cors};
 use super::docs::Docs;
+use super::exposition::classic;
 use super::metrics::Metrics;
+use super::page;
 use super::readiness::{Checks, Readiness};
 use super::refusals::{late, method_not_allowed, not_found, overloaded};
 use super::request::{given_request_id, new_request_id, refuse, trim_slash};
@@ -124,6 +127,7 @@ impl App {
         request.extensions_mut().insert(id.clone());
         let (method, target) = (request.method().clone(), request.uri().clone());
         let page = Asked::of(&method, request.headers());
+        let for_people = page::is_wanted(request.headers());
 
         let peer = request.extensions_mut().remove::<Peer>();
         let span = traces::Open::of(request.headers());
@@ -140,11 +144,16 @@ impl App {
             Ok((label, answer)) => (label, answer),
             Err(_) => ("panic", Err(Problem::internal("a panic outside of any operation"))),
         };
-        let mut response = answer.unwrap_or_else(|problem| problem.into_response_for(Some(&id)));
+        let answer = answer.and_then(|response| match response.extensions().get::<&'static Operation>() {
+            Some(_) => Ok(response),
+            None => explain(response),
+        });
+        let mut response = match answer {
+            Ok(response) => response,
+            Err(problem) if for_people => page::of(problem, &id),
+            Err(problem) => problem.into_response_for(Some(&id)),
+        };
         let operation = response.extensions().get::<&'static Operation>().copied();
-        if operation.is_none() {
-            response = explain(response, &id);
-        }
         self.finish(&mut response, operation, &id);
         if let (true, Some(user)) = (by_proxy, user.get()) {
             response.headers_mut().insert(AUTHENTICATED_USER, HeaderValue::from(*user));
@@ -271,6 +280,7 @@ impl Inner {
             "/health/ready" => ("ready", ""),
             "/metrics" => ("metrics", ""),
             "/openapi.json" => ("openapi", ""),
+            "/favicon.ico" => ("docs", "favicon-32x32.png"),
             "/docs" => ("docs", ""),
             _ => ("docs", path.strip_prefix("/docs/")?),
         };
@@ -283,7 +293,13 @@ impl Inner {
             "health" => Ok(json(StatusCode::OK, self.health.clone())),
             "ready" => {
                 let (status, report) = self.checks.report().await;
-                serde_json::to_vec(&report).map(|body| json(status, body)).map_err(Problem::internal)
+                let answer = serde_json::to_vec(&report).map(|body| json(status, body)).map_err(Problem::internal);
+                answer.map(|mut answer| {
+                    if status == StatusCode::SERVICE_UNAVAILABLE {
+                        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                    }
+                    answer
+                })
             }
             "metrics" => self.measurements(headers),
             "openapi" => Ok(self.docs.document(headers)),
@@ -295,35 +311,28 @@ impl Inner {
 
     fn measurements(&self, headers: &HeaderMap) -> Result<Response, Problem> {
         let text = self.metrics.encode().map_err(Problem::internal)?;
-        let open = headers
-            .get(http::header::ACCEPT)
-            .is_some_and(|accept| accept.as_bytes().windows(11).any(|part| part == b"openmetrics"));
-        let kind = if open {
-            "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        let (text, kind) = if asks_for(headers, "application/openmetrics-text", "text/plain") {
+            (text, "application/openmetrics-text; version=1.0.0; charset=utf-8")
         } else {
-            "text/plain; version=0.0.4; charset=utf-8"
+            (classic(&text), "text/plain; version=0.0.4; charset=utf-8")
         };
         let mut response = Response::new(Body::from(text));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
         Ok(response)
     }
 }
 
 /// Replaces the router's own bare answers.
-fn explain(response: Response, id: &RequestId) -> Response {
-    let known = response.headers().contains_key(CONTENT_TYPE);
+fn explain(response: Response) -> Result<Response, Problem> {
     match response.status() {
-        StatusCode::NOT_FOUND if !known => not_found().into_response_for(Some(id)),
-        StatusCode::METHOD_NOT_ALLOWED if !known => {
-            let allow = response.headers().get(ALLOW).cloned();
-            let problem = method_not_allowed();
-            match allow {
-                Some(allow) => problem.with_header(ALLOW, allow),
-                None => problem,
-            }
-            .into_response_for(Some(id))
-        }
-        _ => response,
+        _ if response.headers().contains_key(CONTENT_TYPE) => Ok(response),
+        StatusCode::NOT_FOUND => Err(not_found()),
+        StatusCode::METHOD_NOT_ALLOWED => Err(match response.headers().get(ALLOW) {
+            Some(allow) => method_not_allowed().with_header(ALLOW, allow.clone()),
+            None => method_not_allowed(),
+        }),
+        _ => Ok(response),
     }
 }
 

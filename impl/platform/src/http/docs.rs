@@ -77,13 +77,17 @@ window.ui = SwaggerUIBundle({
 pub(crate) struct Docs {
     document: &'static str,
     title: String,
+    /// Without operations there is nothing for Swagger UI to show.
+    is_empty: bool,
     config: Arc<Config<'static>>,
 }
 
 impl Docs {
     pub(crate) fn new(document: &'static str, service: &str) -> Self {
         let title = service.replace(['<', '>', '&'], " ");
-        Self { document, title, config: Arc::new(Config::from("../openapi.json")) }
+        let parsed: serde_json::Value = serde_json::from_str(document).unwrap_or_default();
+        let is_empty = parsed["paths"].as_object().is_some_and(serde_json::Map::is_empty);
+        Self { document, title, is_empty, config: Arc::new(Config::from("../openapi.json")) }
     }
 
     /// `/` leads to the page, relative to wherever this is.
@@ -96,6 +100,14 @@ impl Docs {
 
     /// The page; `slashed` when its address ends in a slash.
     pub(crate) fn page(&self, slashed: bool) -> Response {
+        if self.is_empty {
+            let (up, sentence) = (if slashed { "../" } else { "./" }, "It has no operations: nobody sends it requests.");
+            let more = format!(
+                "<p><a href=\"{up}health\">Health</a> <a href=\"{up}health/ready\">Readiness</a> \
+                 <a href=\"{up}metrics\">Metrics</a></p>"
+            );
+            return file("text/html; charset=utf-8", super::page::page(&self.title, sentence, &more));
+        }
         let base = if slashed { "./" } else { "./docs/" };
         file("text/html; charset=utf-8", PAGE.replace("{base}", base).replace("{title}", &self.title))
     }

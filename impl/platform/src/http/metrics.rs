@@ -125,7 +125,7 @@ impl Metrics {
         InFlight { metrics: self, answered: false }
     }
 
-    /// Everything, in the OpenMetrics text format, which readers of the older one understand as well.
+    /// Everything, in the OpenMetrics text format.
     pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::with_capacity(16 * 1024);
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);

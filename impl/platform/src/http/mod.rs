@@ -1,11 +1,14 @@
 //! Serving: what surrounds the generated router of a service, and the sockets under it.
 
+mod accept;
 mod app;
 mod body;
 mod connection;
 mod cors;
 mod docs;
+mod exposition;
 mod metrics;
+mod page;
 mod readiness;
 mod refusals;
 mod request;

@@ -304,10 +304,9 @@ struct Credentials {
 }
 
 fn too_short(least: usize) -> Problem {
-    Problem::validation(vec![contract::FieldError {
-        place: contract::Place::Body,
-        pointer: "#/password".to_owned(),
-        code: "too_short",
-        detail: format!("Must have at least {least} characters."),
-    }])
+    Problem::validation(vec![contract::FieldError::body(
+        "too_short",
+        "#/password",
+        format!("Must have at least {least} characters."),
+    )])
 }

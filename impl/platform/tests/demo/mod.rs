@@ -61,6 +61,8 @@ const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
         security: Security::Public,
         body,
         deadline: Operation::DEFAULT_DEADLINE,
+        query: None,
+        codes: &[],
         statuses: &[200, 400, 408, 413, 415, 422, 500, 503],
         etag: false,
         rate_limits: &[],

@@ -25,6 +25,8 @@ const fn operation(id: &'static str, security: Security, rate_limits: &'static [
         deadline: Operation::DEFAULT_DEADLINE,
         rate_limits,
         quotas: &[],
+        query: None,
+        codes: &[],
         statuses: &[200, 400, 401, 403, 429, 500, 503],
         etag: false,
     }

@@ -60,8 +60,32 @@ async fn nothing_that_is_no_request_gets_another_answer() {
     ] {
         let answer = raw::exchange(gateway.address, request.as_bytes()).await.expect_problem(status, code);
         assert_eq!(answer.json["request_id"], answer.header("x-request-id"));
+        assert_eq!(answer.json["instance"], format!("urn:request:{}", answer.header("x-request-id")));
         assert!(!answer.text.contains("nonsense") && !answer.text.contains("aaa"), "{}", answer.text);
     }
+}
+
+/// A person who opened an address in a browser reads a page, and everybody's browser asks for an icon.
+#[tokio::test]
+async fn people_get_pages_and_programs_problems() {
+    let gateway = Gateway::start([NOBODY; 3], &[]).await;
+    let client = gateway.client();
+    let ask = |path: &str, accept: &str| client.send(client.request(Method::GET, path).header("accept", accept));
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+    for (path, status, code) in
+        [("/nothing", 404, "not_found"), ("/p1/nothing", 404, "not_found"), ("/p2/docs", 503, "service_unavailable")]
+    {
+        let page = ask(path, browser).await;
+        assert_eq!(page.status.as_u16(), status, "{path}");
+        assert!(page.header("content-type").starts_with("text/html"), "{path}: {}", page.header("content-type"));
+        assert!(page.text.contains("<h1>") && page.text.contains(page.header("x-request-id")), "{}", page.text);
+        assert_eq!(page.header("retry-after").is_empty(), status == 404, "{path}");
+        for accept in ["*/*", "application/json", "application/problem+json, text/html", "text/html;q=0"] {
+            ask(path, accept).await.expect_problem(status, code);
+        }
+    }
+    assert_eq!(ask("/favicon.ico", "image/*").await.status, 204);
+    ask("/page/404.html", "*/*").await.expect_problem(404, "not_found");
 }
 
 /// Whoever keeps to what is declared is never refused here, however he spreads it; the flood beyond it ends at the gateway.
@@ -124,7 +148,7 @@ async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
     });
     let lost = Gateway::start([&address, &address, &address], &[]).await;
     let answer = lost.client().post("/p1/api/v1/auth/signup", &json!({})).await;
-    answer.expect_problem(502, "bad_gateway");
+    assert_eq!(answer.expect_problem(502, "bad_gateway").header("retry-after"), "1");
     assert!(asked.await.expect("it was asked") > 0);
 }
 

@@ -45,7 +45,7 @@ where
             continue;
         }
         // The gateway says so itself, and honestly: it may be done or not.
-        answer.expect_problem(502, "bad_gateway");
+        assert_eq!(answer.expect_problem(502, "bad_gateway").header("retry-after"), "1");
         seen.failed.fetch_add(1, Ordering::Relaxed);
     }
 }

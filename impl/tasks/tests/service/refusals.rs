@@ -71,6 +71,7 @@ fn check(answer: &Answer) {
     assert!(!code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
     assert_eq!(answer.json["request_id"], answer.header("x-request-id"), "{}", answer.text);
     assert!(!answer.header("x-request-id").is_empty());
+    assert_eq!(answer.json["instance"], format!("urn:request:{}", answer.header("x-request-id")), "{}", answer.text);
     if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
         let errors = answer.json["errors"].as_array().expect("a list");
         let shape = &document["components"]["schemas"]["FieldError"];
@@ -78,7 +79,9 @@ fn check(answer: &Answer) {
             for required in shape["required"].as_array().expect("a list") {
                 assert!(error[required.as_str().expect("a name")].is_string(), "{error}");
             }
-            assert!(error["pointer"].as_str().is_some_and(|pointer| pointer.starts_with('#')), "{error}");
+            let in_body = error["in"] == "body";
+            assert_eq!(error["pointer"].as_str().is_some_and(|pointer| pointer.starts_with('#')), in_body, "{error}");
+            assert_eq!(error["parameter"].is_string(), !in_body, "{error}");
         }
         assert!(!errors.is_empty());
     }

@@ -1,0 +1,35 @@
+//! Whether an operation may answer with a code: openapi/codes.json says which codes there are, `x-codes` and `x-quotas` of
+//! the documents whose they are. Looked at in builds for tests only, as the statuses are.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::operation::Operation;
+
+#[derive(Deserialize)]
+struct List<'a> {
+    #[serde(borrow)]
+    problems: HashMap<&'a str, Known>,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    #[serde(default)]
+    any: bool,
+}
+
+static LIST: LazyLock<HashMap<&'static str, Known>> = LazyLock::new(|| {
+    let list: List<'static> =
+        serde_json::from_str(include_str!("../../../openapi/codes.json")).expect("openapi/codes.json is read");
+    list.problems
+});
+
+/// Why an operation must not answer with a code. That every code is on the list is for the test of the list to say.
+pub(crate) fn fault(operation: &Operation, code: &str) -> Option<String> {
+    let theirs = LIST.get(code).is_some_and(|known| !known.any);
+    let ours = operation.codes.contains(&code) || operation.quotas.iter().any(|quota| quota.code == code);
+    (theirs && !ours)
+        .then(|| format!("{} answered `{code}`; its document must name it in `x-codes` of the operation", operation.id))
+}

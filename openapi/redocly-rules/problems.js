@@ -1,0 +1,39 @@
+// Examples of problem documents show only what is sent: codes of codes.json with the status and title that belong to them.
+const { STATUS_CODES } = require('node:http');
+const codes = require('../codes.json');
+
+// As the services write them: names of RFC 7231, where RFC 9110 has newer ones.
+const TITLES = { 413: 'Payload Too Large', 422: 'Unprocessable Entity' };
+
+function faultOf(problem) {
+  const known = codes.problems[problem.code];
+  if (!known) return `\`${problem.code}\` is no code of openapi/codes.json`;
+  if (problem.type !== `urn:problem:${problem.code}`) return `the type of \`${problem.code}\` is \`urn:problem:${problem.code}\``;
+  if (problem.status !== known.status) return `\`${problem.code}\` is a ${known.status}`;
+  const title = TITLES[known.status] ?? STATUS_CODES[known.status];
+  if (problem.title !== title) return `the title of a ${known.status} is \`${title}\``;
+  return (problem.errors ?? []).map(faultOfField).find(Boolean);
+}
+
+function faultOfField(error) {
+  if (!(error.code in codes.rules)) return `\`${error.code}\` is no rule of openapi/codes.json`;
+  if (('pointer' in error) !== (error.in === 'body')) return 'a `pointer` is into the body, a parameter has its name';
+  if (('parameter' in error) === (error.in === 'body')) return '`parameter` is the name of one, and the body has none';
+  return undefined;
+}
+
+function examine(value, ctx, location) {
+  if (value === null || typeof value !== 'object') return;
+  const isProblem = typeof value.type === 'string' && value.type.startsWith('urn:problem:');
+  const isField = typeof value.code === 'string' && ['body', 'query', 'path', 'header'].includes(value.in);
+  const fault = (isProblem && faultOf(value)) || (isField && faultOfField(value));
+  if (fault) ctx.report({ message: `In an example, ${fault}.`, location });
+  if (!isProblem) Object.values(value).forEach((one) => examine(one, ctx, location));
+}
+
+const check = (node, ctx) => {
+  examine(node.example, ctx, ctx.location.child(['example']));
+  examine(node.examples, ctx, ctx.location.child(['examples']));
+};
+
+module.exports = { 'problem-examples': () => ({ Schema: check, MediaType: check }) };
