@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::error::breaks_connection;
 use crate::gate::{Gate, Refused};
+use crate::silence::Witness;
 
 /// How long opening one may take, for whoever comes later.
 const OPEN: Duration = Duration::from_secs(5);
@@ -47,6 +48,7 @@ pub(crate) struct Connections(Arc<Shared>);
 
 struct Shared {
     options: PgConnectOptions,
+    witness: Witness,
     after_cancel: AfterCancel,
     /// How long a request waits for its turn, and again for a new connection.
     wait: Duration,
@@ -60,9 +62,17 @@ struct Shared {
     generation: AtomicU64,
 }
 
+/// What a connection is and stays.
+#[derive(Debug, Clone, Copy)]
+struct Birth {
+    at: Instant,
+    /// The number of its session in `pg_stat_activity`.
+    session: i32,
+}
+
 struct Idle {
     connection: PgConnection,
-    born: Instant,
+    born: Birth,
     generation: u64,
     since: Instant,
 }
@@ -83,6 +93,7 @@ pub struct PoolState {
 impl Connections {
     pub(crate) fn new(options: PgConnectOptions, size: u32, wait: Duration, after_cancel: AfterCancel) -> Self {
         Self(Arc::new(Shared {
+            witness: Witness::new(options.clone()),
             options,
             after_cancel,
             wait,
@@ -131,8 +142,8 @@ impl Connections {
         loop {
             tokio::select! {
                 opened = &mut opened => {
-                    let (connection, generation) = opened.map_err(|_| sqlx::Error::WorkerCrashed)??;
-                    return Ok(Lease::new(connection, Instant::now(), generation, &self.0, permit));
+                    let (connection, born, generation) = opened.map_err(|_| sqlx::Error::WorkerCrashed)??;
+                    return Ok(Lease::new(connection, born, generation, &self.0, permit));
                 }
                 () = self.0.returned.notified() => {
                     // Whoever waited longest takes it; it rested only for a moment, so it is good.
@@ -161,6 +172,13 @@ impl Connections {
 }
 
 impl Shared {
+    /// What was opened together with a broken connection is most likely broken, too. Only the first of a generation speaks
+    /// for it, so that connections opened since stay.
+    fn give_up(&self, generation: u64) {
+        let _ =
+            self.generation.compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -171,7 +189,7 @@ impl Shared {
         let mut idle = self.lock();
         loop {
             let last = idle.pop()?;
-            if last.generation == generation && last.born.elapsed() < MAX_AGE {
+            if last.generation == generation && last.born.at.elapsed() < MAX_AGE {
                 return Some(last);
             }
         }
@@ -189,7 +207,7 @@ impl Shared {
 
     /// Opens a connection in a task of its own: when whoever wanted it is served otherwise, or has left, the next one finds
     /// it. No more are opened at once than there may be.
-    fn start_opening(self: &Arc<Self>) -> oneshot::Receiver<sqlx::Result<(PgConnection, u64)>> {
+    fn start_opening(self: &Arc<Self>) -> oneshot::Receiver<sqlx::Result<(PgConnection, Birth, u64)>> {
         let (sender, opened) = oneshot::channel();
         let shared = Arc::clone(self);
         let generation = self.generation.load(Ordering::Acquire);
@@ -198,20 +216,43 @@ impl Shared {
             if sender.is_closed() {
                 return;
             }
-            let result = match timeout(OPEN, PgConnection::connect_with(&shared.options)).await {
-                Ok(result) => result.map(|connection| (connection, generation)),
+            let result = match timeout(OPEN, open(&shared.options)).await {
+                Ok(result) => result.map(|(connection, born)| (connection, born, generation)),
                 Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
             };
-            if let Err(Ok((connection, generation))) = sender.send(result) {
-                let now = Instant::now();
+            if let Err(Ok((connection, born, generation))) = sender.send(result) {
                 let (size, busy, _) = shared.gate.state();
                 let room = busy + shared.lock().len() < size;
                 if room {
-                    shared.push(Idle { connection, born: now, generation, since: now });
+                    shared.push(Idle { connection, born, generation, since: Instant::now() });
                 }
             }
         });
         opened
+    }
+}
+
+async fn open(options: &PgConnectOptions) -> sqlx::Result<(PgConnection, Birth)> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let session = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+    Ok((connection, Birth { at: Instant::now(), session }))
+}
+
+/// Waits for what a connection on loan does, without holding it.
+pub(crate) struct Watch {
+    shared: Arc<Shared>,
+    born: Birth,
+    generation: u64,
+}
+
+impl Watch {
+    /// What `work` yields; `None` when its session will never answer. Then its siblings are not used any more either.
+    pub(crate) async fn over<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let done = self.shared.witness.watch(self.born.session, work).await;
+        if done.is_none() {
+            self.shared.give_up(self.generation);
+        }
+        done
     }
 }
 
@@ -230,7 +271,7 @@ enum State {
 /// A connection on loan. Dropped while its state is unknown, it does not go back as it is.
 pub(crate) struct Lease {
     connection: Option<PgConnection>,
-    born: Instant,
+    born: Birth,
     generation: u64,
     state: State,
     shared: Arc<Shared>,
@@ -240,7 +281,7 @@ pub(crate) struct Lease {
 impl Lease {
     fn new(
         connection: PgConnection,
-        born: Instant,
+        born: Birth,
         generation: u64,
         shared: &Arc<Shared>,
         permit: OwnedSemaphorePermit,
@@ -253,6 +294,11 @@ impl Lease {
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         self.state = State::Unknown;
         self.connection.as_mut().expect("a lease holds its connection until it is dropped")
+    }
+
+    /// To wait for what the connection does.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch { shared: Arc::clone(&self.shared), born: self.born, generation: self.generation }
     }
 
     /// The connection, only looked at.
@@ -286,22 +332,14 @@ impl Drop for Lease {
         let (born, generation) = (self.born, self.generation);
         match self.state {
             State::Clean => self.shared.push(Idle { connection, born, generation, since: Instant::now() }),
-            State::Broken => {
-                // Only the first of a generation speaks for it, so that connections opened since stay.
-                let _ = self.shared.generation.compare_exchange(
-                    generation,
-                    generation + 1,
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                );
-            }
+            State::Broken => self.shared.give_up(generation),
             State::Lost => {}
             State::Unknown if self.shared.after_cancel == AfterCancel::Close => {}
             State::Unknown => {
                 let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-                let (shared, permit) = (Arc::clone(&self.shared), self.permit.take());
+                let (shared, permit, watch) = (Arc::clone(&self.shared), self.permit.take(), self.watch());
                 runtime.spawn(async move {
-                    if matches!(timeout(RECOVERY, connection.ping()).await, Ok(Ok(()))) {
+                    if matches!(timeout(RECOVERY, watch.over(connection.ping())).await, Ok(Some(Ok(())))) {
                         shared.push(Idle { connection, born, generation, since: Instant::now() });
                     }
                     drop(permit);

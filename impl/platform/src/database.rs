@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::connections::{AfterCancel, Connections, Lease, PoolState};
+use crate::connections::{AfterCancel, Connections, Lease, PoolState, Watch};
 use crate::error::{Error, Result};
 use crate::reads::Reads;
 use crate::settings::{DatabaseSettings, InvalidSettings};
@@ -89,8 +89,8 @@ impl Database {
     {
         // Waiting for a connection may be cancelled without harm, so it stays outside the task.
         let lease = self.writes.lease().await?;
-        let committing = Arc::new(AtomicBool::new(false));
-        self.detached(transaction(lease, Arc::clone(&committing), work), committing).await
+        let (watch, committing) = (lease.watch(), Arc::new(AtomicBool::new(false)));
+        self.detached(watch, transaction(lease, Arc::clone(&committing), work), committing).await
     }
 
     /// Runs `work`, which must be exactly one statement, without BEGIN and COMMIT around it: a third of the round
@@ -105,6 +105,7 @@ impl Database {
         W: FnOnce(Transaction) -> F + Send + 'static,
     {
         let lease = self.writes.lease().await?;
+        let watch = lease.watch();
         let once = async move {
             let (result, mut lease) = run(lease, work).await?;
             // Whatever the failure was made into, the connection itself tells whether it is still good.
@@ -118,22 +119,23 @@ impl Database {
                 other => other,
             })
         };
-        self.detached(once, Arc::new(AtomicBool::new(true))).await
+        self.detached(watch, once, Arc::new(AtomicBool::new(true))).await
     }
 
     /// Runs `work` to its end or to its deadline, whoever waits for it; `committing` tells whether the server was asked to
     /// commit.
     async fn detached<T: Send + 'static>(
         &self,
+        watch: Watch,
         work: impl Future<Output = Result<T>> + Send + 'static,
         committing: Arc<AtomicBool>,
     ) -> Result<T> {
-        let task = self.transactions.spawn(timeout(TRANSACTION, work));
+        let task = self.transactions.spawn(async move { timeout(TRANSACTION, watch.over(work)).await });
+        let silent = || sqlx::Error::Io(ErrorKind::TimedOut.into());
         match task.await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) if committing.load(Ordering::Relaxed) => {
-                Err(Error::OutcomeUnknown(sqlx::Error::Io(ErrorKind::TimedOut.into())))
-            }
+            Ok(Ok(Some(result))) => result,
+            Ok(_) if committing.load(Ordering::Relaxed) => Err(Error::OutcomeUnknown(silent())),
+            Ok(Ok(None)) => Err(silent().into()),
             Ok(Err(_)) => Err(Problem::unavailable("database_busy", "The transaction took too long.", 1).into()),
             Err(panic) => Err(Error::internal(panic)),
         }

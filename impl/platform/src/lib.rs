@@ -21,6 +21,7 @@ pub mod page;
 pub mod privileges;
 mod reads;
 pub mod settings;
+mod silence;
 mod sqlstate;
 pub mod telemetry;
 pub mod traces;

@@ -37,10 +37,9 @@ impl<'c> Executor<'c> for &'c Reads {
     {
         let rows = async move {
             let mut lease = self.0.lease().await?;
-            let result = match timeout(PATIENCE, lease.connection().fetch_many(query).try_collect::<Vec<_>>()).await {
-                Ok(result) => result,
-                Err(_) => Err(silent()),
-            };
+            let watch = lease.watch();
+            let read = lease.connection().fetch_many(query).try_collect::<Vec<_>>();
+            let result = timeout(PATIENCE, watch.over(read)).await.ok().flatten().unwrap_or_else(|| Err(silent()));
             lease.settle(&result);
             result
         };
@@ -54,10 +53,9 @@ impl<'c> Executor<'c> for &'c Reads {
     {
         Box::pin(async move {
             let mut lease = self.0.lease().await?;
-            let result = match timeout(PATIENCE, lease.connection().fetch_optional(query)).await {
-                Ok(result) => result,
-                Err(_) => Err(silent()),
-            };
+            let watch = lease.watch();
+            let read = lease.connection().fetch_optional(query);
+            let result = timeout(PATIENCE, watch.over(read)).await.ok().flatten().unwrap_or_else(|| Err(silent()));
             lease.settle(&result);
             result
         })

@@ -397,3 +397,66 @@ async fn whoever_waits_for_a_new_connection_takes_one_that_comes_back_sooner() {
     };
     timeout(Duration::from_secs(20), both).await.expect("the new connection is kept");
 }
+
+/// Half-open connections: nobody resets them, and new ones work. Slow statements are not taken for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_went_silent_are_given_up_soon() {
+    let test = TestDatabase::empty().await;
+    test.execute("CREATE TABLE notes (id bigint PRIMARY KEY)").await;
+    let proxy = FaultProxy::start(test.url()).await;
+    let flags = ["--database-url", proxy.url(), "--database-read-pool", "3", "--database-write-pool", "3"];
+    let db = Database::new(&testkit::settings(&flags), "test").expect("settings");
+    let insert = |id: i64| {
+        db.write(move |mut tx| async move {
+            sqlx::query("INSERT INTO notes VALUES ($1)").bind(id).execute(&mut *tx).await?;
+            Ok(())
+        })
+    };
+    // All connections are open.
+    let (a, b, c) = tokio::join!(insert(1), insert(2), insert(3));
+    a.and(b).and(c).expect("written");
+    let (a, b, c) = tokio::join!(db.ping(), db.ping(), db.ping());
+    a.and(b).and(c).expect("read");
+    // One of them holds a lock while it goes silent.
+    let holder = {
+        let db = db.clone();
+        tokio::spawn(async move {
+            db.write(|mut tx| async move {
+                tx.execute("UPDATE notes SET id = 1 WHERE id = 1").await?;
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                tx.execute("SELECT 1").await?;
+                Ok(())
+            })
+            .await
+        })
+    };
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    proxy.silence_open();
+    let silent = Instant::now();
+    let (mut written, mut read) = (None, None);
+    let mut id = 10;
+    while written.is_none() || read.is_none() {
+        assert!(silent.elapsed() < Duration::from_secs(8), "written {written:?}, read {read:?}");
+        id += 1;
+        let (write, ping) = tokio::join!(insert(id), db.ping());
+        if write.is_ok() {
+            written.get_or_insert(silent.elapsed());
+        }
+        if ping.is_ok() {
+            read.get_or_insert(silent.elapsed());
+        }
+    }
+    assert!(written < Some(Duration::from_secs(3)) && read < Some(Duration::from_secs(3)), "{written:?} {read:?}");
+    let lost = holder.await.expect("no panic").expect_err("its session was lost");
+    assert_eq!(Problem::from(lost).code(), "database_unavailable", "it had not come to its commit");
+    let free = db.write(|mut tx| async move {
+        tx.execute("UPDATE notes SET id = 1 WHERE id = 1").await?;
+        Ok(())
+    });
+    free.await.expect("the lost session holds no lock");
+    let (read, written) = tokio::join!(
+        async { db.reads().execute("SELECT pg_sleep(2.5)").await.map_err(Error::from).map(drop) },
+        db.write(|mut tx| async move { tx.execute("SELECT pg_sleep(2.5)").await.map_err(Error::from).map(drop) }),
+    );
+    read.and(written).expect("slow is not silent");
+}

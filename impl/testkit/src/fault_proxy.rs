@@ -29,6 +29,8 @@ pub struct FaultProxy {
     address: SocketAddr,
     url: String,
     fault: watch::Sender<Fault>,
+    /// How often what was open went silent for ever.
+    silenced: watch::Sender<u64>,
     stop: CancellationToken,
 }
 
@@ -43,10 +45,11 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let (fault, seen) = watch::channel(Fault::Pass);
+        let (silenced, heard) = watch::channel(0);
         let stop = CancellationToken::new();
         let url = format!("{before}{address}{after}");
-        tokio::spawn(stop.clone().run_until_cancelled_owned(accept(listener, server, seen, stop.clone())));
-        Self { address, url, fault, stop }
+        tokio::spawn(stop.clone().run_until_cancelled_owned(accept(listener, server, (seen, heard), stop.clone())));
+        Self { address, url, fault, silenced, stop }
     }
 
     /// Where it listens.
@@ -62,6 +65,12 @@ impl FaultProxy {
     /// What happens from now on, also to connections that are open.
     pub fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
+    }
+
+    /// What is open now says nothing any more, in either direction and for ever, as behind a firewall that has forgotten it;
+    /// connections that are made from now on are not concerned.
+    pub fn silence_open(&self) {
+        self.silenced.send_modify(|times| *times += 1);
     }
 }
 
@@ -79,10 +88,14 @@ fn authority(url: &str) -> Option<(&str, &str, &str)> {
     url[start..end].contains(':').then(|| (&url[..start], &url[start..end], &url[end..]))
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, fault: watch::Receiver<Fault>, stop: CancellationToken) {
+/// What happens to connections, and how often those that were open went silent.
+type Faults = (watch::Receiver<Fault>, watch::Receiver<u64>);
+
+async fn accept(listener: TcpListener, server: SocketAddr, (fault, silenced): Faults, stop: CancellationToken) {
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
-        let connection = serve(client, server, fault.clone());
+        let silence = Silence { born: *silenced.borrow(), times: silenced.clone() };
+        let connection = serve(client, server, fault.clone(), silence);
         tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
             // Whatever ended the connection, both sides have noticed.
             let _ = connection.await;
@@ -91,7 +104,12 @@ async fn accept(listener: TcpListener, server: SocketAddr, fault: watch::Receive
 }
 
 /// One connection, from its beginning to its end or its reset.
-async fn serve(mut client: TcpStream, server: SocketAddr, mut fault: watch::Receiver<Fault>) -> io::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    server: SocketAddr,
+    mut fault: watch::Receiver<Fault>,
+    silence: Silence,
+) -> io::Result<()> {
     client.set_nodelay(true)?;
     if until(&mut fault, |fault| fault != Fault::Blackhole).await == Some(Fault::Reset) {
         return client.set_zero_linger();
@@ -104,8 +122,8 @@ async fn serve(mut client: TcpStream, server: SocketAddr, mut fault: watch::Rece
     tokio::select! {
         Some(_) = until(&mut reset, |fault| fault == Fault::Reset) => {}
         both = async {
-            let up = pump(from_client, to_server, fault.clone());
-            let down = pump(from_server, to_client, fault.clone());
+            let up = pump(from_client, to_server, fault.clone(), silence.clone());
+            let down = pump(from_server, to_client, fault.clone(), silence);
             tokio::try_join!(up, down)
         } => if both.is_ok() { return Ok(()) },
     }
@@ -119,8 +137,28 @@ async fn until(fault: &mut watch::Receiver<Fault>, wanted: impl Fn(Fault) -> boo
     fault.wait_for(|fault| wanted(*fault)).await.ok().map(|fault| *fault)
 }
 
+/// Whether a connection is one of those that went silent.
+#[derive(Clone)]
+struct Silence {
+    born: u64,
+    times: watch::Receiver<u64>,
+}
+
+impl Silence {
+    async fn bear(&self) {
+        if *self.times.borrow() > self.born {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// One direction. Reading and writing are apart, so that a delay holds up no more than it says.
-async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut fault: watch::Receiver<Fault>) -> io::Result<()> {
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut fault: watch::Receiver<Fault>,
+    silence: Silence,
+) -> io::Result<()> {
     let (sender, mut pieces) = mpsc::channel::<(Instant, Vec<u8>)>(256);
     let read = async move {
         let mut piece = vec![0; 16 * 1024];
@@ -136,8 +174,11 @@ async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut fault: watch::R
             if let Some(Fault::Delay(delay)) = until(&mut fault, |fault| fault != Fault::Blackhole).await {
                 sleep_until(arrived + delay).await;
             }
+            silence.bear().await;
             to.write_all(&piece).await?;
         }
+        // An end is not heard either.
+        silence.bear().await;
         to.shutdown().await
     };
     tokio::try_join!(read, write).map(drop)
