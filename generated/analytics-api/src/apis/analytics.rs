@@ -102,6 +102,8 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
         by: contract::CountedBy::User,
     }],
     quotas: &[],
+    query: Some(&["start", "end", "path", "after_id", "limit"]),
+    codes: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -177,6 +179,8 @@ pub static GET_BREAKDOWN: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["start", "end", "path", "limit"]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -249,6 +253,8 @@ pub static GET_TIME_SERIES: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["start", "end", "path", "interval", "time_zone"]),
+    codes: &["time_zone_not_found", "window_too_large"],
     statuses: &[200, 400, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -323,6 +329,8 @@ pub static GET_TOP_PATHS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["start", "end", "limit"]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -381,6 +389,8 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
     deadline: std::time::Duration::from_millis(14000),
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["start", "end", "limit"]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -439,6 +449,8 @@ pub static GET_UNIQUES: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["start", "end", "path"]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -500,6 +512,8 @@ pub static STREAM_LIVE: Operation = Operation {
         by: contract::CountedBy::Address,
     }],
     quotas: &[],
+    query: Some(&["seconds"]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

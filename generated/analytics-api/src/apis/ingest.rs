@@ -75,6 +75,8 @@ pub static ERASE_USER: Operation = Operation {
         by: contract::CountedBy::User,
     }],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["erasure_unfinished"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -129,6 +131,8 @@ pub static ERASE_VISITOR: Operation = Operation {
         by: contract::CountedBy::User,
     }],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["erasure_unfinished"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -183,6 +187,8 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["event_time_out_of_range", "ingest_queue_full"],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -231,6 +237,8 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["ingest_queue_full"],
     statuses: &[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

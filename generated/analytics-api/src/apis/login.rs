@@ -62,6 +62,8 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
         },
     ],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["invalid_grant"],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -106,7 +108,9 @@ pub static LOGOUT: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -153,6 +157,8 @@ pub static SIGNUP: Operation = Operation {
         by: contract::CountedBy::Address,
     }],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["email_taken"],
     statuses: &[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };

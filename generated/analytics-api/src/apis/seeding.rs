@@ -48,6 +48,8 @@ pub static GET_SEED_JOB: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["seed_job_not_found"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -102,6 +104,8 @@ pub static SEED: Operation = Operation {
         by: contract::CountedBy::User,
     }],
     quotas: &[],
+    query: Some(&["rows", "unique_paths"]),
+    codes: &[],
     statuses: &[200, 202, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

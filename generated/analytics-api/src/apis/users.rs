@@ -32,7 +32,9 @@ pub static GET_ME: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 

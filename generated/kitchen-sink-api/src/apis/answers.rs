@@ -92,7 +92,9 @@ pub static ANSWER_BINARY: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -130,7 +132,9 @@ pub static ANSWER_CSV: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -168,6 +172,8 @@ pub static ANSWER_EVENTS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -217,7 +223,9 @@ pub static ANSWER_NDJSON: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -255,6 +263,8 @@ pub static ANSWER_SEVERAL: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["status"]),
+    codes: &[],
     statuses: &[200, 202, 303, 400, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -324,7 +334,9 @@ pub static ANSWER_TEXT: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -366,6 +378,8 @@ pub static CREATE_THING: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[contract::StorageQuota { code: "too_many_things", amount: 3, of: "things of that name" }],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -412,6 +426,8 @@ pub static DELETE_THING: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -461,6 +477,8 @@ pub static GET_THING: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -514,6 +532,8 @@ pub static LIST_THINGS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["skip", "limit", "cursor", "count", "q"]),
+    codes: &[],
     statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -594,6 +614,8 @@ pub static PUT_THING: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };

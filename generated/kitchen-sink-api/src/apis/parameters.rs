@@ -51,6 +51,8 @@ pub static ECHO_HEADERS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -114,6 +116,8 @@ pub static ECHO_PATH: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -176,6 +180,10 @@ pub static ECHO_QUERY: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[
+        "needed", "text", "whole", "small", "even", "ratio", "flag", "color", "at", "local", "day", "key", "email",
+    ]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -281,6 +289,8 @@ pub static ECHO_QUERY_ARRAYS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: None,
+    codes: &[],
     statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };

@@ -98,6 +98,8 @@ pub static ASK_DEADLINE: Operation = Operation {
     deadline: std::time::Duration::from_millis(200),
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["ms"]),
+    codes: &[],
     statuses: &[204, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -150,6 +152,8 @@ pub static ASK_GUARDED_BODY: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[200, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -198,6 +202,8 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -257,6 +263,8 @@ pub static ASK_IDEMPOTENT_CHANGE: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["words"]),
+    codes: &[],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -323,7 +331,9 @@ pub static ASK_OPTIONAL: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -361,7 +371,9 @@ pub static ASK_PUBLIC: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -399,7 +411,9 @@ pub static ASK_RATE: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[contract::RateLimit { class: "sink", amount: 5, window_seconds: 1, by: contract::CountedBy::User }],
     quotas: &[],
-    statuses: &[204, 400, 401, 403, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -444,6 +458,8 @@ pub static ASK_RATE_BODY: Operation = Operation {
         contract::RateLimit { class: "sink-account", amount: 2, window_seconds: 60, by: contract::CountedBy::Account },
     ],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -488,6 +504,8 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -532,7 +550,9 @@ pub static ASK_SUPERUSER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -573,7 +593,9 @@ pub static ASK_USER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 

@@ -91,6 +91,8 @@ pub static DISCARD_DEAD_LETTER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["dead_letter_not_found", "dead_letter_settled"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -143,6 +145,8 @@ pub static GET_DEAD_LETTER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["dead_letter_not_found"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -195,7 +199,9 @@ pub static GET_QUEUE: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
-    statuses: &[200, 400, 401, 403, 405, 408, 429, 500, 501, 503, 504],
+    query: Some(&[]),
+    codes: &[],
+    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
 
@@ -233,6 +239,8 @@ pub static LIST_DEAD_LETTERS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["skip", "limit", "cursor", "count", "state", "order_id"]),
+    codes: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -323,6 +331,8 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["limit", "cursor"]),
+    codes: &["product_not_found"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -391,6 +401,8 @@ pub static REQUEUE_DEAD_LETTER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["dead_letter_not_found", "dead_letter_settled"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

@@ -104,6 +104,8 @@ pub static CANCEL_ORDER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["order_not_found", "order_state_conflict"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -162,6 +164,8 @@ pub static CREATE_ORDER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["product_not_found", "mixed_currencies", "order_total_too_large"],
     statuses: &[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -218,6 +222,8 @@ pub static GET_ORDER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["order_not_found"],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: true,
 };
@@ -271,6 +277,8 @@ pub static GET_ORDER_TIMELINE: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["order_not_found"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -323,6 +331,8 @@ pub static LIST_ORDERS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["skip", "limit", "cursor", "count", "sort", "status", "user_id", "created_after", "created_before"]),
+    codes: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -423,6 +433,8 @@ pub static PAY_ORDER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["order_not_found", "order_state_conflict"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -482,6 +494,8 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
         by: contract::CountedBy::User,
     }],
     quotas: &[],
+    query: Some(&["seconds"]),
+    codes: &["order_not_found"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };

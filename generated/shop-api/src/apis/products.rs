@@ -91,6 +91,8 @@ pub static ADJUST_STOCK: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["delta", "kind"]),
+    codes: &["product_not_found", "insufficient_stock", "stock_limit"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: true,
 };
@@ -149,6 +151,8 @@ pub static CREATE_PRODUCT: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["sku_taken"],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -198,6 +202,8 @@ pub static DELETE_PRODUCT: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["product_not_found"],
     statuses: &[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -253,6 +259,8 @@ pub static GET_PRODUCT: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["product_not_found"],
     statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: true,
 };
@@ -306,6 +314,8 @@ pub static LIST_PRODUCTS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["skip", "limit", "cursor", "count", "q", "sort", "in_stock"]),
+    codes: &[],
     statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
@@ -403,6 +413,8 @@ pub static PATCH_PRODUCT: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["product_not_found", "sku_taken", "stock_limit"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 501, 503, 504],
     etag: true,
 };

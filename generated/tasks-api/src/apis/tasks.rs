@@ -92,6 +92,8 @@ pub static ASSIGN_TASK: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["task_not_found", "user_not_found", "owner_only"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -145,6 +147,8 @@ pub static CREATE_TASK: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["project_not_found", "user_not_found"],
     statuses: &[201, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -191,6 +195,8 @@ pub static DELETE_TASK: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["task_not_found", "owner_only"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -243,6 +249,8 @@ pub static GET_TASK: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["task_not_found"],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -296,6 +304,20 @@ pub static LIST_TASKS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[
+        "skip",
+        "limit",
+        "cursor",
+        "count",
+        "q",
+        "sort",
+        "status",
+        "project_id",
+        "assignee_id",
+        "due_after",
+        "due_before",
+    ]),
+    codes: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -412,6 +434,8 @@ pub static PATCH_TASK: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["task_not_found", "project_not_found", "user_not_found", "owner_only"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -465,6 +489,8 @@ pub static PUT_TASK: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["task_not_found", "project_not_found", "user_not_found", "owner_only"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -518,6 +544,8 @@ pub static SET_TASK_STATUS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["task_not_found"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };

@@ -106,6 +106,8 @@ pub static CREATE_USER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["email_taken"],
     statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -152,6 +154,8 @@ pub static DELETE_USER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["user_not_found", "last_superuser"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -204,6 +208,8 @@ pub static GET_ME: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &[],
     statuses: &[200, 304, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -253,6 +259,8 @@ pub static GET_USER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["user_not_found"],
     statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -306,6 +314,8 @@ pub static LIST_USERS: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&["skip", "limit", "cursor", "count", "q", "sort"]),
+    codes: &[],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
@@ -401,6 +411,8 @@ pub static PATCH_ME: Operation = Operation {
         by: contract::CountedBy::Account,
     }],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["email_taken", "wrong_password"],
     statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -454,6 +466,8 @@ pub static PATCH_USER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["user_not_found", "email_taken", "last_superuser"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -516,6 +530,8 @@ pub static PUT_ME: Operation = Operation {
         by: contract::CountedBy::Account,
     }],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["email_taken", "wrong_password"],
     statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
@@ -569,6 +585,8 @@ pub static PUT_USER: Operation = Operation {
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
     quotas: &[],
+    query: Some(&[]),
+    codes: &["user_not_found", "email_taken", "last_superuser"],
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
