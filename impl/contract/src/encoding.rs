@@ -27,7 +27,8 @@ pub(crate) fn coding(headers: &HeaderMap) -> Result<Coding, Problem> {
         let names = value.to_str().map_err(|_| unsupported())?.split(',').map(str::trim);
         for name in names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity")) {
             let known = [("gzip", Coding::Gzip), ("x-gzip", Coding::Gzip), ("deflate", Coding::Deflate)];
-            let coding = known.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, coding)| coding);
+            let coding =
+                known.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, coding)| coding);
             match coding {
                 Some(coding) if found == Coding::Identity => found = coding,
                 _ => return Err(unsupported()),

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::canonical::{self, write_length, write_text};
-use crate::input::Input;
+use crate::input::{CACHE_BUSTER, Input};
 use crate::{Answer, Problem, Reply, RequestId};
 
 /// What the client named its request, if it did.
@@ -68,7 +68,7 @@ fn fingerprint(input: &Input<'_>) -> u128 {
         write_text(b't', value, &mut bytes);
     }
     // Stable: values of one name are an array, and its order may matter.
-    let mut query: Vec<_> = input.query.iter().collect();
+    let mut query: Vec<_> = input.query.iter().filter(|(name, _)| name != CACHE_BUSTER).collect();
     query.sort_by(|a, b| a.0.cmp(&b.0));
     write_length(b'q', query.len(), &mut bytes);
     for (name, value) in query {

@@ -14,7 +14,7 @@ use crate::problem::{Place, Problem, RequestId};
 use crate::value::Value;
 
 /// Libraries add it, with a number that differs each time, so that no cache answers.
-const CACHE_BUSTER: &str = "_";
+pub(crate) const CACHE_BUSTER: &str = "_";
 /// More pairs in a query string or form than this are refused.
 const MAX_PAIRS: usize = 200;
 

@@ -60,7 +60,9 @@ fn sources() -> Vec<(PathBuf, String)> {
 
 /// The first string after each place where `start` stands, if it looks like a code and stands in the same expression.
 fn literals<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
-    let code = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let code = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
     let after = text.match_indices(start).map(|(at, _)| &text[at + start.len()..]);
     after
         .filter_map(|rest| {
@@ -87,7 +89,8 @@ fn sent(starts: &[&str]) -> BTreeMap<String, String> {
 
 /// Codes of quotas, which the documents list themselves.
 fn of_quotas() -> BTreeSet<String> {
-    let documents = ["tasks", "shop", "analytics"].map(|name| root().join(format!("generated/{name}-api/openapi.json")));
+    let documents =
+        ["tasks", "shop", "analytics"].map(|name| root().join(format!("generated/{name}-api/openapi.json")));
     let mut found = BTreeSet::new();
     for path in documents {
         let document: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a document")).expect("JSON");
@@ -108,11 +111,16 @@ fn every_code_that_is_sent_is_listed_and_every_listed_one_is_sent() {
     let mut known = names(&list()["problems"]);
     known.extend(of_quotas());
     for (code, path) in &sent {
-        assert!(known.contains(code), "{path} sends `{code}`, which openapi/codes.json does not list: add a line there");
+        assert!(
+            known.contains(code),
+            "{path} sends `{code}`, which openapi/codes.json does not list: add a line there"
+        );
     }
     // Made by constructors of their own.
     let own = ["idempotency_in_flight", "idempotency_key_reused", "precondition_failed", "validation_failed"];
-    sent.extend(own.into_iter().chain(["internal_error", "not_implemented"]).map(|code| (code.to_owned(), String::new())));
+    sent.extend(
+        own.into_iter().chain(["internal_error", "not_implemented"]).map(|code| (code.to_owned(), String::new())),
+    );
     let listed = names(&list()["problems"]);
     let unsent: Vec<_> = listed.iter().filter(|code| !sent.contains_key(*code)).collect();
     assert!(unsent.is_empty(), "openapi/codes.json lists what nobody sends: {unsent:?}");

@@ -175,8 +175,7 @@ impl Shared {
     /// What was opened together with a broken connection is most likely broken, too. Only the first of a generation speaks
     /// for it, so that connections opened since stay.
     fn give_up(&self, generation: u64) {
-        let _ =
-            self.generation.compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Relaxed);
+        let _ = self.generation.compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {

@@ -134,7 +134,9 @@ impl<T, E: Into<Error>> OnConstraint<T> for Result<T, E> {
 /// Whether the connection a statement failed on is no more.
 fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(_) => severity(error).is_none_or(|it| matches!(it, PgSeverity::Fatal | PgSeverity::Panic)),
+        sqlx::Error::Database(_) => {
+            severity(error).is_none_or(|it| matches!(it, PgSeverity::Fatal | PgSeverity::Panic))
+        }
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
@@ -206,7 +208,8 @@ fn unavailable(error: &sqlx::Error) -> Option<Problem> {
 }
 
 fn outcome_unknown() -> Problem {
-    let detail = "The database was lost before it told whether this was done. Look, or repeat it with its Idempotency-Key.";
+    let detail =
+        "The database was lost before it told whether this was done. Look, or repeat it with its Idempotency-Key.";
     Problem::unavailable("outcome_unknown", detail, 2)
 }
 

@@ -295,8 +295,10 @@ async fn what_is_ambiguous_says_so_and_what_is_certain_too() {
         assert_eq!(code(stalled.await.expect_err("too slow")), "database_unavailable", "{statement_follows}");
     }
     insert(7, false, Arc::clone(&proxy)).await.expect("the pool is sound");
-    let certain: Vec<i64> =
-        sqlx::query_scalar("SELECT id FROM notes WHERE id NOT IN (1, 5) ORDER BY id").fetch_all(db.reads()).await.expect("ids");
+    let certain: Vec<i64> = sqlx::query_scalar("SELECT id FROM notes WHERE id NOT IN (1, 5) ORDER BY id")
+        .fetch_all(db.reads())
+        .await
+        .expect("ids");
     assert_eq!(certain, [0, 2, 7]);
 }
 

@@ -232,7 +232,11 @@ async fn people_get_pages_and_programs_problems() {
     for (path, status) in [("/api/nothing", 404), ("/docs/nothing.js", 404)] {
         let page = ask(&server, Method::GET, path, &[("accept", browser)]).await;
         assert_eq!((page.status.as_u16(), page.header("content-type")), (status, "text/html; charset=utf-8"), "{path}");
-        assert!(page.text.contains("404 Not Found") && page.text.contains(page.header("x-request-id")), "{}", page.text);
+        assert!(
+            page.text.contains("404 Not Found") && page.text.contains(page.header("x-request-id")),
+            "{}",
+            page.text
+        );
         assert!(page.header("content-security-policy").contains("default-src 'none'"));
         for accept in ["*/*", "application/json", "text/html;q=0.1, application/problem+json"] {
             ask(&server, Method::GET, path, &[("accept", accept)]).await.expect_problem(status, "not_found");
@@ -250,13 +254,18 @@ async fn there_is_an_icon_and_words_where_there_is_no_operation() {
     let server = start(&[]);
     let icon = server.client().get("/favicon.ico").await;
     assert_eq!((icon.status.as_u16(), icon.header("content-type")), (200, "image/png"));
-    let document = r#"{"openapi":"3.0.3","info":{"title":"Worker","version":"1.0.0"},"servers":[{"url":"/"}],"paths":{}}"#;
+    let document =
+        r#"{"openapi":"3.0.3","info":{"title":"Worker","version":"1.0.0"},"servers":[{"url":"/"}],"paths":{}}"#;
     let description = Description { service: "worker".into(), version: "1.2.3".into(), document };
     let worker = TestServer::start(description, axum::Router::new(), Readiness::default(), &[]);
     for (path, link) in [("/docs", "./health"), ("/docs/", "../health")] {
         let page = worker.client().get(path).await;
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-        assert!(page.text.contains("no operations") && page.text.contains(&format!("href=\"{link}\"")), "{}", page.text);
+        assert!(
+            page.text.contains("no operations") && page.text.contains(&format!("href=\"{link}\"")),
+            "{}",
+            page.text
+        );
     }
 }
 

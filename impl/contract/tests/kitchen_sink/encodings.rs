@@ -47,7 +47,9 @@ async fn packed_bodies_are_unpacked() {
         let request = post("/sink/strings").chunks("application/json", body).header("content-encoding", name);
         assert_eq!(request.send().await.accepted(200), json!({"any": "packed"}), "{name}");
     }
-    let row = ask("POST", "/sink/rows").body("application/x-ndjson", gzip(b"{\"name\":\"a\"}\n")).header("content-encoding", "gzip");
+    let row = ask("POST", "/sink/rows")
+        .body("application/x-ndjson", gzip(b"{\"name\":\"a\"}\n"))
+        .header("content-encoding", "gzip");
     assert!(row.send().await.status.is_success());
 }
 
@@ -79,7 +81,9 @@ async fn what_is_not_packed_as_it_says_is_malformed() {
 
 #[tokio::test]
 async fn other_codings_are_415_and_the_answer_names_those_that_are_read() {
-    for names in [&["br"][..], &["zstd"], &["gzip, gzip"], &["gzip", "deflate"], &["compress"], &["utf-8"], &["gzip;q=1"]] {
+    for names in
+        [&["br"][..], &["zstd"], &["gzip, gzip"], &["gzip", "deflate"], &["compress"], &["utf-8"], &["gzip;q=1"]]
+    {
         let got = send(names, TEXT).await;
         got.refused(415, "unsupported_content_encoding");
         assert_eq!(got.head("accept-encoding"), "gzip, deflate");

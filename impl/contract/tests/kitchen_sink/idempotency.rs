@@ -96,8 +96,9 @@ async fn parameters_are_part_of_the_request() {
     for other in ["2?words=a&words=b", "1?words=b&words=a", "1?words=a", "1", "1?words=a&words=b&words=c"] {
         changed("parameters", other).await.refused(422, "idempotency_key_reused");
     }
-    let first = changed("pairs", "1?words=a&other=x").await;
-    is_replay_of(&changed("pairs", "1?other=x&words=a").await, &first);
+    // What is added against caches, and differs each time, is none.
+    let first = changed("pairs", "1?words=a&_=1").await;
+    is_replay_of(&changed("pairs", "1?_=2&words=a").await, &first);
 }
 
 #[tokio::test]

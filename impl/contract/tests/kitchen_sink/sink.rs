@@ -145,11 +145,22 @@ impl bodies::Bodies for Sink {
 }
 
 fn row_error(error: FieldError) -> models::RowError {
-    let index = error.pointer.as_deref().and_then(|pointer| pointer.split('/').nth(1)).and_then(|index| index.parse().ok()).unwrap_or(-1);
+    let index = error
+        .pointer
+        .as_deref()
+        .and_then(|pointer| pointer.split('/').nth(1))
+        .and_then(|index| index.parse().ok())
+        .unwrap_or(-1);
     let (pointer, code, detail) = (error.pointer, error.code.to_owned(), error.detail);
     models::RowError {
         index,
-        r_errors: vec![models::FieldError { r_in: models::FieldLocation::Body, pointer, parameter: None, code, detail }],
+        r_errors: vec![models::FieldError {
+            r_in: models::FieldLocation::Body,
+            pointer,
+            parameter: None,
+            code,
+            detail,
+        }],
     }
 }
 

@@ -8,7 +8,9 @@ use http::header::ACCEPT;
 fn wanted(headers: &HeaderMap, kind: &str) -> (u16, bool) {
     let mut found: Option<(u8, u16)> = None;
     let family = kind.split_once('/').map_or(kind, |(family, _)| family);
-    for range in headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+    for range in
+        headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','))
+    {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
         let specific = match name.split_once('/') {
@@ -88,7 +90,8 @@ mod tests {
         let page = |accept: &str| asks(&[accept], "text/html", "application/problem+json");
         assert!(page("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"));
         assert!(page("text/html"));
-        for accept in ["*/*", "text/*", "application/json", "text/html;q=0.5,application/problem+json", "text/html;q=0"] {
+        for accept in ["*/*", "text/*", "application/json", "text/html;q=0.5,application/problem+json", "text/html;q=0"]
+        {
             assert!(!page(accept), "{accept}");
         }
     }

@@ -101,7 +101,8 @@ impl Docs {
     /// The page; `slashed` when its address ends in a slash.
     pub(crate) fn page(&self, slashed: bool) -> Response {
         if self.is_empty {
-            let (up, sentence) = (if slashed { "../" } else { "./" }, "It has no operations: nobody sends it requests.");
+            let (up, sentence) =
+                (if slashed { "../" } else { "./" }, "It has no operations: nobody sends it requests.");
             let more = format!(
                 "<p><a href=\"{up}health\">Health</a> <a href=\"{up}health/ready\">Readiness</a> \
                  <a href=\"{up}metrics\">Metrics</a></p>"
