@@ -75,6 +75,13 @@ function assumeUtc(value, schema) {
   return schema.format === 'date-time' ? only(true)(value) : 'belongs to `format: date-time`';
 }
 
+// One line of text for people. What it demands stands in the schema as well; a test of the runtime compares them.
+function text(value, schema) {
+  if (schema.type !== 'string' || schema.format || schema.enum) return 'belongs to a string without `format` and `enum`';
+  if (!schema.maxLength || !schema.pattern) return 'stands beside `maxLength` and `pattern`';
+  return oneOf('name')(value);
+}
+
 function variantNames(value, schema) {
   if (!schema.enum) return 'belongs to an enum';
   const fits =
@@ -129,7 +136,7 @@ const KNOWN = {
     'x-unknown-parameters': unknownParameters,
   },
   MediaType: { 'x-event-data': eventData },
-  Schema: { 'x-assume-utc': assumeUtc, 'x-enum-varnames': variantNames },
+  Schema: { 'x-assume-utc': assumeUtc, 'x-text': text, 'x-enum-varnames': variantNames },
 };
 // Keys of these are names, not keywords.
 const NAMES = ['SchemaProperties', 'NamedSchemas'];

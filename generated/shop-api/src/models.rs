@@ -605,12 +605,8 @@ impl contract::Decode for Product {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_id =
             object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_sku = object.required(at, "sku", |v, at| {
-            at.string(v, &contract::Text::ANY.min(1).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
-        let f_name = object.required(at, "name", |v, at| {
-            at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_sku = object.required(at, "sku", |v, at| at.string(v, &contract::Text::ANY));
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -643,10 +639,10 @@ impl contract::Decode for Product {
 /// `ProductCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProductCreate {
-    /// `sku`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "sku")]
     pub sku: String,
-    /// `name`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "name")]
     pub name: String,
     /// `description`
@@ -666,12 +662,8 @@ pub struct ProductCreate {
 impl contract::Decode for ProductCreate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_sku = object.required(at, "sku", |v, at| {
-            at.string(v, &contract::Text::ANY.min(1).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
-        let f_name = object.required(at, "name", |v, at| {
-            at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_sku = object.required(at, "sku", |v, at| at.string(v, &contract::Text::ANY.min(1).max(100).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*$"))));
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY.min(1).max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*$"))));
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -762,10 +754,10 @@ impl contract::Decode for ProductSort {
 /// `ProductUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProductUpdate {
-    /// `sku`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "sku", skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
-    /// `name`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "name", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `description`
@@ -785,12 +777,8 @@ pub struct ProductUpdate {
 impl contract::Decode for ProductUpdate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_sku = object.optional(at, "sku", |v, at| {
-            at.string(v, &contract::Text::ANY.min(1).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
-        let f_name = object.optional(at, "name", |v, at| {
-            at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_sku = object.optional(at, "sku", |v, at| at.string(v, &contract::Text::ANY.min(1).max(100).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*$"))));
+        let f_name = object.optional(at, "name", |v, at| at.string(v, &contract::Text::ANY.min(1).max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*$"))));
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -870,7 +858,7 @@ pub struct Signup {
     /// `password`
     #[serde(rename = "password")]
     pub password: String,
-    /// `full_name`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
 }
@@ -881,11 +869,7 @@ impl contract::Decode for Signup {
         let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
             .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
-        let f_full_name = object.optional(at, "full_name", |v, at| {
-            at.nullable(v, |v, at| {
-                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-            })
-        });
+        let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*(?:[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         object.close(at);
         Some(Self { email: f_email?, password: f_password?, full_name: f_full_name? })
     }

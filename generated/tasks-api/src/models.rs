@@ -123,9 +123,7 @@ impl contract::Decode for Project {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_id =
             object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_title = object.required(at, "title", |v, at| {
-            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -150,7 +148,7 @@ impl contract::Decode for Project {
 /// `ProjectCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProjectCreate {
-    /// `title`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "title")]
     pub title: String,
     /// `description`
@@ -161,9 +159,7 @@ pub struct ProjectCreate {
 impl contract::Decode for ProjectCreate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_title = object.required(at, "title", |v, at| {
-            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY.min(3).max(100).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️][^\\x00-\\x1F\\x7F-\\x9F  ]{1,}[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ][  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*$"))));
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -192,6 +188,9 @@ pub struct ProjectDetail {
     /// `tasks`
     #[serde(rename = "tasks")]
     pub tasks: Vec<models::Task>,
+    /// Where the list of the project's tasks goes on after these; null when these are all.
+    #[serde(rename = "tasks_next_cursor")]
+    pub tasks_next_cursor: Option<String>,
     /// `created_at`
     #[serde(rename = "created_at")]
     pub created_at: chrono::DateTime<chrono::Utc>,
@@ -205,9 +204,7 @@ impl contract::Decode for ProjectDetail {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_id =
             object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_title = object.required(at, "title", |v, at| {
-            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -216,8 +213,10 @@ impl contract::Decode for ProjectDetail {
         let f_owner_id = object
             .required(at, "owner_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_tasks = object.required(at, "tasks", |v, at| {
-            at.array(v, &contract::Items::ANY.max(1000), |v, at| <models::Task as contract::Decode>::decode(v, at))
+            at.array(v, &contract::Items::ANY.max(100), |v, at| <models::Task as contract::Decode>::decode(v, at))
         });
+        let f_tasks_next_cursor = object
+            .required(at, "tasks_next_cursor", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
         object.close(at);
@@ -227,6 +226,7 @@ impl contract::Decode for ProjectDetail {
             description: f_description?,
             owner_id: f_owner_id?,
             tasks: f_tasks?,
+            tasks_next_cursor: f_tasks_next_cursor?,
             created_at: f_created_at?,
             updated_at: f_updated_at?,
         })
@@ -289,7 +289,7 @@ impl contract::Decode for ProjectSort {
 /// `ProjectUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProjectUpdate {
-    /// `title`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "title", skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// `description`
@@ -300,9 +300,7 @@ pub struct ProjectUpdate {
 impl contract::Decode for ProjectUpdate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_title = object.optional(at, "title", |v, at| {
-            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_title = object.optional(at, "title", |v, at| at.string(v, &contract::Text::ANY.min(3).max(100).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️][^\\x00-\\x1F\\x7F-\\x9F  ]{1,}[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ][  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*$"))));
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -310,6 +308,29 @@ impl contract::Decode for ProjectUpdate {
         });
         object.close(at);
         Some(Self { title: f_title?, description: f_description? })
+    }
+}
+
+/// What one sees of another person.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PublicUser {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: i64,
+    /// `full_name`
+    #[serde(rename = "full_name")]
+    pub full_name: Option<String>,
+}
+
+impl contract::Decode for PublicUser {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_full_name =
+            object.required(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        object.close(at);
+        Some(Self { id: f_id?, full_name: f_full_name? })
     }
 }
 
@@ -322,7 +343,7 @@ pub struct Signup {
     /// `password`
     #[serde(rename = "password")]
     pub password: String,
-    /// `full_name`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
 }
@@ -333,11 +354,7 @@ impl contract::Decode for Signup {
         let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
             .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
-        let f_full_name = object.optional(at, "full_name", |v, at| {
-            at.nullable(v, |v, at| {
-                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-            })
-        });
+        let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*(?:[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         object.close(at);
         Some(Self { email: f_email?, password: f_password?, full_name: f_full_name? })
     }
@@ -369,7 +386,7 @@ pub struct Task {
     pub assignee_id: Option<i64>,
     /// `assignee`
     #[serde(rename = "assignee")]
-    pub assignee: Option<models::User>,
+    pub assignee: Option<models::PublicUser>,
     /// `created_at`
     #[serde(rename = "created_at")]
     pub created_at: chrono::DateTime<chrono::Utc>,
@@ -383,9 +400,7 @@ impl contract::Decode for Task {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_id =
             object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_title = object.required(at, "title", |v, at| {
-            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -399,7 +414,7 @@ impl contract::Decode for Task {
             at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_assignee = object.required(at, "assignee", |v, at| {
-            at.nullable(v, |v, at| <models::User as contract::Decode>::decode(v, at))
+            at.nullable(v, |v, at| <models::PublicUser as contract::Decode>::decode(v, at))
         });
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
@@ -422,7 +437,7 @@ impl contract::Decode for Task {
 /// `TaskCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TaskCreate {
-    /// `title`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "title")]
     pub title: String,
     /// `description`
@@ -431,7 +446,7 @@ pub struct TaskCreate {
     /// `status`
     #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
     pub status: Option<models::TaskStatusInput>,
-    /// A point in time; null means none. Without an offset it is read as UTC.
+    /// A point in time; null means none. Without an offset it is read as UTC. In UTC it is in one of the years 1 to 9999; a leap second, which is the last of a day in UTC, is the first one of the next. Kept to the microsecond.
     #[serde(rename = "due_date", skip_serializing_if = "Option::is_none")]
     pub due_date: Option<Option<chrono::DateTime<chrono::Utc>>>,
     /// `project_id`
@@ -445,9 +460,7 @@ pub struct TaskCreate {
 impl contract::Decode for TaskCreate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_title = object.required(at, "title", |v, at| {
-            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY.min(3).max(100).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️][^\\x00-\\x1F\\x7F-\\x9F  ]{1,}[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ][  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*$"))));
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -499,7 +512,7 @@ pub struct TaskDetail {
     pub assignee_id: Option<i64>,
     /// `assignee`
     #[serde(rename = "assignee")]
-    pub assignee: Option<models::User>,
+    pub assignee: Option<models::PublicUser>,
     /// `created_at`
     #[serde(rename = "created_at")]
     pub created_at: chrono::DateTime<chrono::Utc>,
@@ -516,9 +529,7 @@ impl contract::Decode for TaskDetail {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_id =
             object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_title = object.required(at, "title", |v, at| {
-            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -532,7 +543,7 @@ impl contract::Decode for TaskDetail {
             at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_assignee = object.required(at, "assignee", |v, at| {
-            at.nullable(v, |v, at| <models::User as contract::Decode>::decode(v, at))
+            at.nullable(v, |v, at| <models::PublicUser as contract::Decode>::decode(v, at))
         });
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
@@ -718,7 +729,7 @@ impl contract::Decode for TaskStatusInput {
 /// `TaskUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TaskUpdate {
-    /// `title`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "title", skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// `description`
@@ -727,7 +738,7 @@ pub struct TaskUpdate {
     /// `status`
     #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
     pub status: Option<models::TaskStatusInput>,
-    /// A point in time; null means none. Without an offset it is read as UTC.
+    /// A point in time; null means none. Without an offset it is read as UTC. In UTC it is in one of the years 1 to 9999; a leap second, which is the last of a day in UTC, is the first one of the next. Kept to the microsecond.
     #[serde(rename = "due_date", skip_serializing_if = "Option::is_none")]
     pub due_date: Option<Option<chrono::DateTime<chrono::Utc>>>,
     /// `project_id`
@@ -741,9 +752,7 @@ pub struct TaskUpdate {
 impl contract::Decode for TaskUpdate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_title = object.optional(at, "title", |v, at| {
-            at.string(v, &contract::Text::ANY.min(3).max(100).pattern(contract::pattern!("^[^\\x00]*$")))
-        });
+        let f_title = object.optional(at, "title", |v, at| at.string(v, &contract::Text::ANY.min(3).max(100).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️][^\\x00-\\x1F\\x7F-\\x9F  ]{1,}[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ][  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*$"))));
         let f_description = object.optional(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
@@ -890,7 +899,7 @@ pub struct UserCreate {
     /// `password`
     #[serde(rename = "password")]
     pub password: String,
-    /// `full_name`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
     /// `is_active`
@@ -907,11 +916,7 @@ impl contract::Decode for UserCreate {
         let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
             .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
-        let f_full_name = object.optional(at, "full_name", |v, at| {
-            at.nullable(v, |v, at| {
-                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-            })
-        });
+        let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*(?:[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         let f_is_active = object.defaulted(at, "is_active", "true", |v, at| at.boolean(v));
         let f_is_superuser = object.defaulted(at, "is_superuser", "false", |v, at| at.boolean(v));
         object.close(at);
@@ -934,7 +939,7 @@ pub struct UserSelfUpdate {
     /// `password`
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// `full_name`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
     /// `current_password`
@@ -948,11 +953,7 @@ impl contract::Decode for UserSelfUpdate {
         let f_email = object.optional(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
             .optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
-        let f_full_name = object.optional(at, "full_name", |v, at| {
-            at.nullable(v, |v, at| {
-                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-            })
-        });
+        let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*(?:[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         let f_current_password = object
             .optional(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
         object.close(at);
@@ -1027,7 +1028,7 @@ pub struct UserUpdate {
     /// `password`
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// `full_name`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
     /// `is_active`
@@ -1044,11 +1045,7 @@ impl contract::Decode for UserUpdate {
         let f_email = object.optional(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
             .optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
-        let f_full_name = object.optional(at, "full_name", |v, at| {
-            at.nullable(v, |v, at| {
-                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-            })
-        });
+        let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*(?:[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         let f_is_active = object.optional(at, "is_active", |v, at| at.boolean(v));
         let f_is_superuser = object.optional(at, "is_superuser", |v, at| at.boolean(v));
         object.close(at);

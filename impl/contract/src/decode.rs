@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::format;
 use crate::limits::{Bounds, Float, Integer, Items, Text};
+use crate::name;
 use crate::object::Object;
 use crate::problem::{FieldError, Place};
 use crate::unique::all_different;
@@ -126,14 +127,12 @@ impl Decoder {
     pub fn string(&mut self, value: Value<'_>, rule: &Text) -> Option<String> {
         let (Value::String(text) | Value::Text(text)) = value else { return self.wrong_type("a string", &value) };
         // Bytes bound code points from above and, divided by four, from below: count only when it matters.
-        if text.len() > rule.max || text.len() < rule.min.saturating_mul(4) {
-            let length = text.chars().count();
-            if length < rule.min {
-                return self.refuse("too_short", format!("Must have at least {} characters.", rule.min));
-            }
-            if length > rule.max {
-                return self.refuse("too_long", format!("Must have at most {} characters.", rule.max));
-            }
+        if text.len() > rule.max && text.chars().count() > rule.max {
+            return self.refuse("too_long", format!("Must have at most {} characters.", rule.max));
+        }
+        let text = if rule.name { Cow::Owned(name::trim(&text).to_owned()) } else { text };
+        if text.len() < rule.min.saturating_mul(4) && text.chars().count() < rule.min {
+            return self.refuse("too_short", format!("Must have at least {} characters.", rule.min));
         }
         if rule.pattern.is_some_and(|pattern| !pattern.matches(&text)) {
             return self.refuse("pattern_mismatch", "Must match the pattern of the API document.");

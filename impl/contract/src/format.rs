@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 use percent_encoding::{AsciiSet, CONTROLS};
 use regex::Regex;
 
@@ -68,11 +68,19 @@ fn uri(text: &str) -> bool {
 
 /// RFC 3339 full-date.
 pub(crate) fn date(text: &str) -> Option<NaiveDate> {
-    is_like(text, "0000-00-00").then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
+    let date = is_like(text, "0000-00-00").then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()?;
+    // The year 0 is none that Postgres and most programs know.
+    (date.year() > 0).then_some(date)
 }
 
+/// The first second that a date-time is taken and shown of.
+pub const EARLIEST: DateTime<Utc> = DateTime::<Utc>::from_timestamp(-62_135_596_800, 0).expect("a time");
+
 /// RFC 3339 date-time; `assume_utc` also takes one without offset and a date alone.
-pub(crate) fn date_time(text: &str, assume_utc: bool) -> Option<DateTime<Utc>> {
+///
+/// It is judged as it is kept and shown again, which is in UTC and without leap seconds: the offset may push it out of the
+/// years that can be written, and 23:59:60 is the next day's first second. Whatever this yields can be written again.
+pub fn date_time(text: &str, assume_utc: bool) -> Option<DateTime<Utc>> {
     let strict = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
     let lenient = || {
         if text.len() > 10
@@ -87,10 +95,20 @@ pub(crate) fn date_time(text: &str, assume_utc: bool) -> Option<DateTime<Utc>> {
             .or_else(|| date(text).and_then(|day| day.and_hms_opt(0, 0, 0)))
             .map(|time| time.and_utc())
     };
-    strict
-        .or_else(|| if assume_utc { lenient() } else { None })
-        // An offset can push a time out of the years RFC 3339 can write.
-        .filter(|time| (0..=9999).contains(&time.year()))
+    let time = strict.or_else(|| if assume_utc { lenient() } else { None })?;
+    let time = if time.nanosecond() < SECOND { time } else { after_leap_second(time)? };
+    (1..=9999).contains(&time.year()).then_some(time)
+}
+
+/// In nanoseconds; chrono writes a leap second as the one before it with more of them.
+const SECOND: u32 = 1_000_000_000;
+
+/// Leap seconds are the last of a day in UTC (RFC 3339, 5.7), and nobody's clock but the client's has them.
+fn after_leap_second(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    if (time.hour(), time.minute()) != (23, 59) {
+        return None;
+    }
+    DateTime::from_timestamp(time.timestamp() + 1, time.nanosecond() - SECOND)
 }
 
 /// Whether digits stand where the model has 0, and its other characters where it has them. chrono takes more: signs
@@ -155,6 +173,52 @@ mod tests {
             assert!(date_time(bad, true).is_none(), "{bad}");
         }
         assert!(date("2024-02-29").is_some() && date("2025-02-29").is_none() && date("2025-2-01").is_none());
+        assert!(date("0000-01-01").is_none() && date("0001-01-01").is_some());
+    }
+
+    #[test]
+    fn times_are_judged_as_they_are_shown() {
+        for (typed, shown) in [
+            ("2016-12-31T23:59:60Z", Some("2017-01-01T00:00:00+00:00")),
+            ("2016-12-31T23:59:60.5Z", Some("2017-01-01T00:00:00.500+00:00")),
+            ("2017-01-01T00:59:60+01:00", Some("2017-01-01T00:00:00+00:00")),
+            ("2016-12-31T22:59:60-01:00", Some("2017-01-01T00:00:00+00:00")),
+            ("2016-12-31T23:59:60+01:00", None),
+            ("2016-12-31T12:00:60Z", None),
+            ("2016-12-31 23:59:60", Some("2017-01-01T00:00:00+00:00")),
+            ("9999-12-31T23:59:60Z", None),
+            ("9999-12-31T23:59:60", None),
+            ("9999-12-31T23:59:59.9999999Z", Some("9999-12-31T23:59:59.999999900+00:00")),
+            ("9999-12-31T22:59:60-01:00", None),
+            ("0000-12-31T23:59:60Z", Some("0001-01-01T00:00:00+00:00")),
+            ("0000-01-01T00:00:00Z", None),
+            ("0000-12-31T23:59:59.999Z", None),
+            ("0000-12-31", None),
+            ("0000-12-31T23:00:00-01:00", Some("0001-01-01T00:00:00+00:00")),
+            ("0001-01-01T00:00:00+00:01", None),
+        ] {
+            assert_eq!(date_time(typed, true).map(|time| time.to_rfc3339()).as_deref(), shown, "{typed}");
+        }
+        assert_eq!(EARLIEST.to_rfc3339(), "0001-01-01T00:00:00+00:00");
+    }
+
+    proptest::proptest! {
+        /// What is taken is written again as the same time, whatever the offset.
+        #[test]
+        fn what_is_taken_can_be_shown(
+            (year, month, day) in (0..=9999_u32, 1..=12_u32, 1..=31_u32),
+            (hour, minute, second) in (0..=24_u32, 0..=60_u32, 0..=61_u32),
+            fraction in "(\\.[0-9]{1,12})?",
+            offset in "Z|[+-](0[0-9]|1[0-9]|2[0-4]):[0-5][0-9]|",
+        ) {
+            let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}{offset}");
+            if let Some(time) = date_time(&text, true) {
+                let shown = serde_json::to_string(&time).expect("a string");
+                let shown = shown.trim_matches('"');
+                proptest::prop_assert_eq!(shown.find('-'), Some(4), "{} is shown as {}", text, shown);
+                proptest::prop_assert_eq!(date_time(shown, false), Some(time), "{} is shown as {}", text, shown);
+            }
+        }
     }
 
     #[test]

@@ -9,11 +9,12 @@ pub struct Text {
     pub(crate) max: usize,
     pub(crate) pattern: Option<&'static Pattern>,
     pub(crate) format: &'static str,
+    pub(crate) name: bool,
 }
 
 impl Text {
     /// Any string.
-    pub const ANY: Self = Self { min: 0, max: usize::MAX, pattern: None, format: "" };
+    pub const ANY: Self = Self { min: 0, max: usize::MAX, pattern: None, format: "", name: false };
 
     /// `minLength`
     pub const fn min(self, min: usize) -> Self {
@@ -33,6 +34,11 @@ impl Text {
     /// `format`, when it says more than the type
     pub const fn format(self, format: &'static str) -> Self {
         Self { format, ..self }
+    }
+
+    /// `x-text: name`
+    pub const fn name(self) -> Self {
+        Self { name: true, ..self }
     }
 }
 

@@ -55,6 +55,20 @@ fn every_pattern_compiles() {
 }
 
 #[test]
+fn every_name_says_in_its_pattern_what_is_done_with_it() {
+    let mut names = 0;
+    for (document, spec) in documents() {
+        each(&spec, "x-text", &mut |schema, _| {
+            let min = schema["minLength"].as_u64().unwrap_or(0);
+            let wanted = contract::name_pattern(usize::try_from(min).expect("a length"));
+            assert_eq!(schema["pattern"].as_str(), Some(&*wanted), "{document}: {schema}");
+            names += 1;
+        });
+    }
+    assert!(names > 5, "{names}");
+}
+
+#[test]
 fn every_default_keeps_its_own_limits() {
     for (name, document) in documents() {
         each(&document, "default", &mut |schema, default| {

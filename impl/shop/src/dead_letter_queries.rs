@@ -1,7 +1,7 @@
 //! The SQL of dead letters, and of what waits in the pipeline besides them. Only superusers get here.
 
 use platform::Result;
-use platform::page::{Key, Kind, Order, Page, fingerprint};
+use platform::page::{self, Key, Kind, Order, Page, fingerprint};
 use shop_api::apis::operations::ListDeadLettersParams;
 use shop_api::models::{DeadLetter, DeadLetterState};
 use sqlx::postgres::{PgConnection, PgExecutor};
@@ -77,8 +77,11 @@ pub(crate) async fn list(
 
 /// How many dead letters the whole list has.
 pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListDeadLettersParams) -> Result<i64> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM dead_letters d WHERE TRUE");
-    filter(&mut sql, params);
+    let mut sql = QueryBuilder::new("");
+    page::count(&mut sql, &[()], |sql, ()| {
+        sql.push("SELECT FROM dead_letters d WHERE TRUE");
+        filter(sql, params);
+    });
     Ok(sql.build_query_scalar().fetch_one(db).await?)
 }
 

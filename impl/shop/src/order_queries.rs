@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use contract::Problem;
 use platform::identity::Principal;
-use platform::page::{Key, Kind, Order as Sorted, Page, fingerprint};
+use platform::page::{self, Key, Kind, Order as Sorted, Page, fingerprint};
 use platform::traces::TraceContext;
 use platform::{Columns, Result};
 use shop_api::apis::orders::ListOrdersParams;
@@ -258,8 +258,11 @@ pub(crate) async fn list(
 
 /// How many orders the whole list has.
 pub(crate) async fn count(db: impl PgExecutor<'_>, caller: &Principal, params: &ListOrdersParams) -> Result<i64> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM orders o WHERE true");
-    filter(&mut sql, caller, params);
+    let mut sql = QueryBuilder::new("");
+    page::count(&mut sql, &[()], |sql, ()| {
+        sql.push("SELECT FROM orders o WHERE true");
+        filter(sql, caller, params);
+    });
     Ok(sql.build_query_scalar().fetch_one(db).await?)
 }
 

@@ -2,7 +2,7 @@
 //! ledger only.
 
 use platform::Result;
-use platform::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
+use platform::page::{self, Key, Kind, Order, Page, fingerprint, searched};
 use shop_api::apis::products::ListProductsParams;
 use shop_api::models::{Product, ProductCreate, ProductSort, ProductUpdate};
 use sqlx::postgres::{PgConnection, PgExecutor};
@@ -115,7 +115,7 @@ pub(crate) async fn list(
     let mut sql = QueryBuilder::new(SQL);
     filter(&mut sql, params);
     page.finish(&mut sql, "p.id")?;
-    let rows = sql.build().fetch_all(db).await?;
+    let rows = sql.build().persistent(params.q.is_none()).fetch_all(db).await?;
     let mut products = rows.iter().map(projection::product).collect::<sqlx::Result<Vec<_>>>()?;
     let next = page.cut(&mut products, |product| (key(sort, product), product.id));
     Ok((products, next))
@@ -123,9 +123,12 @@ pub(crate) async fn list(
 
 /// How many products the whole list has.
 pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListProductsParams) -> Result<i64> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM products p WHERE p.deleted_at IS NULL");
-    filter(&mut sql, params);
-    Ok(sql.build_query_scalar().fetch_one(db).await?)
+    let mut sql = QueryBuilder::new("");
+    page::count(&mut sql, &[()], |sql, ()| {
+        sql.push("SELECT FROM products p WHERE p.deleted_at IS NULL");
+        filter(sql, params);
+    });
+    Ok(sql.build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
 }
 
 fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListProductsParams) {
@@ -135,9 +138,7 @@ fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListProductsParams) {
         None => sql,
     };
     if let Some(text) = searched(params.q.as_deref()) {
-        sql.push(" AND (p.sku ILIKE ").push_bind(containing(text));
-        sql.push(" OR p.name ILIKE ").push_bind(containing(text));
-        sql.push(" OR p.description ILIKE ").push_bind(containing(text)).push(")");
+        page::search(sql, "p.search_text", text);
     }
 }
 
@@ -147,8 +148,8 @@ fn order(sort: ProductSort) -> Order {
         ProductSort::IdDesc => ("p.id", Kind::Id, true),
         ProductSort::CreatedAt => ("p.created_at", Kind::Time, false),
         ProductSort::CreatedAtDesc => ("p.created_at", Kind::Time, true),
-        ProductSort::Name => ("p.name", Kind::Text, false),
-        ProductSort::NameDesc => ("p.name", Kind::Text, true),
+        ProductSort::Name => ("p.name_key", Kind::Text, false),
+        ProductSort::NameDesc => ("p.name_key", Kind::Text, true),
         ProductSort::PriceCents => ("p.price_cents", Kind::Integer, false),
         ProductSort::PriceCentsDesc => ("p.price_cents", Kind::Integer, true),
     };

@@ -1,17 +1,22 @@
 //! The SQL of projects. A project is visible to its owner and to superusers.
 
-use platform::Result;
+use contract::StorageQuota;
 use platform::identity::Principal;
+use platform::{OnConstraint, Result};
 use sqlx::postgres::{PgConnection, PgExecutor};
 use sqlx::{Postgres, QueryBuilder, Row};
-use tasks_api::apis::projects::ListProjectsParams;
+use tasks_api::apis::projects::{CREATE_PROJECT, ListProjectsParams};
 use tasks_api::models::{Project, ProjectCreate, ProjectDetail, ProjectSort, ProjectUpdate, Task};
 
 use crate::projection::{self, project_columns, task_columns};
-use platform::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
+use crate::task_queries;
+use platform::page::{self, Key, Kind, Order, Page, fingerprint, searched};
 
 /// A project is shown with at most this many of its tasks; the list of tasks pages through more.
-const SHOWN_TASKS: i64 = 1000;
+const SHOWN_TASKS: usize = 100;
+
+/// How many projects one user may have.
+const QUOTA: &StorageQuota = CREATE_PROJECT.quota("too_many_projects");
 
 /// Whether the caller ($2, superuser $3) may see a project `p`.
 macro_rules! visible {
@@ -28,7 +33,7 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, caller: &Principal, id: i64) -
         task_columns!(),
         ", ",
         project_columns!(),
-        " FROM projects p LEFT JOIN LATERAL (SELECT * FROM tasks WHERE project_id = p.id ORDER BY id LIMIT $4) t ON TRUE \
+        " FROM projects p LEFT JOIN LATERAL (SELECT * FROM tasks x WHERE x.project_id = p.id ORDER BY x.id LIMIT $4) t ON TRUE \
          LEFT JOIN users u ON u.id = t.assignee_id WHERE p.id = $1 AND ",
         visible!(),
         " ORDER BY t.id"
@@ -37,21 +42,24 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, caller: &Principal, id: i64) -
         .bind(id)
         .bind(caller.user_id())
         .bind(caller.is_superuser())
-        .bind(SHOWN_TASKS)
+        .bind(i64::try_from(SHOWN_TASKS + 1).unwrap_or(i64::MAX))
         .fetch_all(db)
         .await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let project = projection::project_after_task(first)?;
-    let tasks = match first.try_get::<Option<i64>, _>(0)? {
+    let mut tasks = match first.try_get::<Option<i64>, _>(0)? {
         Some(_) => rows.iter().map(projection::task).collect::<sqlx::Result<Vec<_>>>()?,
         None => Vec::new(),
     };
-    Ok(Some(detail(project, tasks)))
+    let more = tasks.len() > SHOWN_TASKS;
+    tasks.truncate(SHOWN_TASKS);
+    let next = tasks.last().filter(|_| more).map(|last| task_queries::cursor_after(id, last.id));
+    Ok(Some(detail(project, tasks, next)))
 }
 
-fn detail(project: Project, tasks: Vec<Task>) -> ProjectDetail {
+fn detail(project: Project, tasks: Vec<Task>, tasks_next_cursor: Option<String>) -> ProjectDetail {
     let Project { id, title, description, owner_id, created_at, updated_at } = project;
-    ProjectDetail { id, title, description, owner_id, tasks, created_at, updated_at }
+    ProjectDetail { id, title, description, owner_id, tasks, tasks_next_cursor, created_at, updated_at }
 }
 
 /// Locks a project the caller may see until the transaction ends.
@@ -62,17 +70,23 @@ pub(crate) async fn lock(db: &mut PgConnection, caller: &Principal, id: i64) -> 
 }
 
 /// Starts a project of the caller's.
+///
+/// # Errors
+/// 409 `too_many_projects`.
 pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, project: &ProjectCreate) -> Result<Project> {
     const SQL: &str = concat!(
-        "INSERT INTO projects AS p (title, description, owner_id) VALUES ($1, $2, $3) RETURNING ",
+        "INSERT INTO projects AS p (title, description, owner_id) \
+         SELECT $1, $2, $3 WHERE within_quota('projects', $3, $4) RETURNING ",
         project_columns!()
     );
     let row = sqlx::query(SQL)
         .bind(&project.title)
         .bind(project.description.as_ref().and_then(Option::as_ref))
         .bind(caller.user_id())
+        .bind(QUOTA.amount)
         .fetch_one(db)
-        .await?;
+        .await
+        .on_constraint("projects_quota", || QUOTA.exceeded())?;
     Ok(projection::project(&row)?)
 }
 
@@ -103,7 +117,6 @@ pub(crate) async fn list(
     caller: &Principal,
     params: &ListProjectsParams,
 ) -> Result<(Vec<Project>, Option<String>)> {
-    const SQL: &str = concat!("SELECT ", project_columns!(), " FROM projects p WHERE TRUE");
     let sort = params.sort.unwrap_or(ProjectSort::Id);
     let page = Page {
         list: fingerprint(("projects", searched(params.q.as_deref()))),
@@ -112,10 +125,10 @@ pub(crate) async fn list(
         skip: params.skip,
         limit: params.limit,
     };
-    let mut sql = QueryBuilder::new(SQL);
-    filter(&mut sql, caller, params);
+    let mut sql = QueryBuilder::new(concat!("SELECT ", project_columns!()));
+    visible_and_searched(&mut sql, caller, params);
     page.finish(&mut sql, "p.id")?;
-    let rows = sql.build().fetch_all(db).await?;
+    let rows = sql.build().persistent(params.q.is_none()).fetch_all(db).await?;
     let mut projects = rows.iter().map(projection::project).collect::<sqlx::Result<Vec<_>>>()?;
     let next = page.cut(&mut projects, |project| (key(sort, project), project.id));
     Ok((projects, next))
@@ -123,18 +136,21 @@ pub(crate) async fn list(
 
 /// How many projects the whole list has.
 pub(crate) async fn count(db: impl PgExecutor<'_>, caller: &Principal, params: &ListProjectsParams) -> Result<i64> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM projects p WHERE TRUE");
-    filter(&mut sql, caller, params);
-    Ok(sql.build_query_scalar().fetch_one(db).await?)
+    let mut sql = QueryBuilder::new("");
+    page::count(&mut sql, &[()], |sql, ()| {
+        sql.push("SELECT");
+        visible_and_searched(sql, caller, params);
+    });
+    Ok(sql.build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
 }
 
-fn filter(sql: &mut QueryBuilder<Postgres>, caller: &Principal, params: &ListProjectsParams) {
+fn visible_and_searched(sql: &mut QueryBuilder<Postgres>, caller: &Principal, params: &ListProjectsParams) {
+    sql.push(" FROM projects p WHERE TRUE");
     if !caller.is_superuser() {
         sql.push(" AND p.owner_id = ").push_bind(caller.user_id());
     }
     if let Some(text) = searched(params.q.as_deref()) {
-        sql.push(" AND (p.title ILIKE ").push_bind(containing(text));
-        sql.push(" OR p.description ILIKE ").push_bind(containing(text)).push(")");
+        page::search(sql, "p.search_text", text);
     }
 }
 
@@ -144,8 +160,8 @@ fn order(sort: ProjectSort) -> Order {
         ProjectSort::IdDesc => ("p.id", Kind::Id, true),
         ProjectSort::CreatedAt => ("p.created_at", Kind::Time, false),
         ProjectSort::CreatedAtDesc => ("p.created_at", Kind::Time, true),
-        ProjectSort::Title => ("p.title", Kind::Text, false),
-        ProjectSort::TitleDesc => ("p.title", Kind::Text, true),
+        ProjectSort::Title => ("p.title_key", Kind::Text, false),
+        ProjectSort::TitleDesc => ("p.title_key", Kind::Text, true),
     };
     Order { name: sort.as_str(), key, kind, descending }
 }

@@ -5,12 +5,19 @@
 use platform::Columns;
 use sqlx::Result;
 use sqlx::postgres::PgRow;
-use tasks_api::models::{Project, Task, TaskDetail, TaskStatus, User};
+use tasks_api::models::{Project, PublicUser, Task, TaskDetail, TaskStatus, User};
 
 /// Columns of a user `u`.
 macro_rules! user_columns {
     () => {
         "u.id, u.email, u.full_name, u.is_active, u.is_superuser, u.created_at, coalesce(u.updated_at, u.created_at)"
+    };
+}
+
+/// Columns of a user `u` as everybody may see them.
+macro_rules! public_user_columns {
+    () => {
+        "u.id, u.full_name"
     };
 }
 
@@ -27,35 +34,37 @@ macro_rules! task_columns {
         concat!(
             "t.id, t.title, t.description, t.status, t.due_date, t.project_id, t.assignee_id, t.created_at, \
              coalesce(t.updated_at, t.created_at), ",
-            $crate::projection::user_columns!()
+            $crate::projection::public_user_columns!()
         )
     };
 }
 
-/// A task `t`, its assignee `u` and its project `p`, from the rows or the WITH query `t`.
+/// A task `t`, its assignee `u` and its project `p`, from the WITH query `t` or, as `tasks t`, from the table.
 macro_rules! task_detail {
-    () => {
+    ($from:literal) => {
         concat!(
             "SELECT ",
             $crate::projection::task_columns!(),
             ", ",
             $crate::projection::project_columns!(),
-            " FROM t JOIN projects p ON p.id = t.project_id LEFT JOIN users u ON u.id = t.assignee_id"
+            " FROM ",
+            $from,
+            " JOIN projects p ON p.id = t.project_id LEFT JOIN users u ON u.id = t.assignee_id"
         )
     };
 }
 
-pub(crate) use {project_columns, task_columns, task_detail, user_columns};
+pub(crate) use {project_columns, public_user_columns, task_columns, task_detail, user_columns};
 
-/// How many columns a user and a task (with its assignee) have.
-const USER_COLUMNS: usize = 7;
-const TASK_COLUMNS: usize = 9 + USER_COLUMNS;
+/// How many columns a task's assignee and a task (with its assignee) have.
+const PUBLIC_USER_COLUMNS: usize = 2;
+const TASK_COLUMNS: usize = 9 + PUBLIC_USER_COLUMNS;
 
 /// The resources that several rows have in common.
 trait Resources {
     fn user(&mut self) -> Result<User>;
-    /// A user of an outer join.
-    fn optional_user(&mut self) -> Result<Option<User>>;
+    /// A user of an outer join, as others see them.
+    fn public_user(&mut self) -> Result<Option<PublicUser>>;
     fn project(&mut self) -> Result<Project>;
     fn task(&mut self) -> Result<Task>;
 }
@@ -73,8 +82,11 @@ impl Resources for Columns<'_> {
         })
     }
 
-    fn optional_user(&mut self) -> Result<Option<User>> {
-        if self.skip_if_null(USER_COLUMNS)? { Ok(None) } else { self.user().map(Some) }
+    fn public_user(&mut self) -> Result<Option<PublicUser>> {
+        if self.skip_if_null(PUBLIC_USER_COLUMNS)? {
+            return Ok(None);
+        }
+        Ok(Some(PublicUser { id: self.take()?, full_name: self.take()? }))
     }
 
     fn project(&mut self) -> Result<Project> {
@@ -99,7 +111,7 @@ impl Resources for Columns<'_> {
             assignee_id: self.take()?,
             created_at: self.take()?,
             updated_at: self.take()?,
-            assignee: self.optional_user()?,
+            assignee: self.public_user()?,
         })
     }
 }

@@ -1,28 +1,36 @@
 //! The SQL of tasks. A task is visible to its project's owner, to its assignee and to superusers.
 
-use platform::Result;
+use contract::StorageQuota;
 use platform::identity::Principal;
+use platform::{OnConstraint, Result};
 use sqlx::postgres::{PgConnection, PgExecutor};
 use sqlx::{Postgres, QueryBuilder};
-use tasks_api::apis::tasks::ListTasksParams;
+use tasks_api::apis::tasks::{CREATE_TASK, ListTasksParams};
 use tasks_api::models::{Task, TaskCreate, TaskDetail, TaskSort, TaskStatus, TaskStatusInput, TaskUpdate};
 
 use crate::projection::{self, task_columns, task_detail};
-use platform::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
+use platform::page::{self, Key, Kind, Order, Page, fingerprint, searched};
 
-/// Whether the caller ($2, superuser $3) may see a task `t`.
+/// Whether the caller ($2, superuser $3) may see a task `t`. What decides is in its row: whatever the caller has besides, this costs
+/// nothing.
 macro_rules! visible {
     () => {
-        "($3 OR t.assignee_id = $2 OR EXISTS (SELECT FROM projects o WHERE o.id = t.project_id AND o.owner_id = $2))"
+        "($3 OR t.assignee_id = $2 OR t.owner_id = $2)"
     };
 }
 
 /// Whether the caller ($2, superuser $3) may do everything with a task `t`.
 macro_rules! owned {
     () => {
-        "($3 OR EXISTS (SELECT FROM projects o WHERE o.id = t.project_id AND o.owner_id = $2))"
+        "($3 OR t.owner_id = $2)"
     };
 }
+
+/// How many tasks the projects of one user may hold, whoever adds them.
+const QUOTA: &StorageQuota = CREATE_TASK.quota("too_many_tasks");
+
+/// The columns of a task `t` that a list shows or is sorted by.
+const LISTED: &str = "t.id, t.title, t.description, t.status, t.due_date, t.project_id, t.assignee_id, t.created_at, t.updated_at, t.title_key";
 
 /// The status a spelling stands for.
 pub(crate) fn status(input: TaskStatusInput) -> TaskStatus {
@@ -35,8 +43,7 @@ pub(crate) fn status(input: TaskStatusInput) -> TaskStatus {
 
 /// A task the caller may see.
 pub(crate) async fn find(db: impl PgExecutor<'_>, caller: &Principal, id: i64) -> Result<Option<TaskDetail>> {
-    const SQL: &str =
-        concat!("WITH t AS (SELECT * FROM tasks t WHERE t.id = $1 AND ", visible!(), ") ", task_detail!());
+    const SQL: &str = concat!(task_detail!("tasks t"), " WHERE t.id = $1 AND ", visible!());
     let row = sqlx::query(SQL).bind(id).bind(caller.user_id()).bind(caller.is_superuser()).fetch_optional(db).await?;
     Ok(row.as_ref().map(projection::detail).transpose()?)
 }
@@ -50,10 +57,14 @@ pub(crate) async fn lock(db: &mut PgConnection, caller: &Principal, id: i64) -> 
 }
 
 /// Adds a task to a project of the caller's; nothing when there is no such project.
+///
+/// # Errors
+/// 409 `too_many_tasks`.
 pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, task: &TaskCreate) -> Result<Option<Task>> {
     const SQL: &str = concat!(
         "WITH t AS (INSERT INTO tasks (project_id, title, description, status, due_date, assignee_id) \
-         SELECT p.id, $4, $5, $6, $7, $8 FROM projects p WHERE p.id = $1 AND ($3 OR p.owner_id = $2) RETURNING *) SELECT ",
+         SELECT p.id, $4, $5, $6, $7, $8 FROM projects p WHERE p.id = $1 \
+         AND CASE WHEN $3 OR p.owner_id = $2 THEN within_quota('tasks', p.owner_id, $9) END RETURNING *) SELECT ",
         task_columns!(),
         " FROM t LEFT JOIN users u ON u.id = t.assignee_id"
     );
@@ -66,8 +77,10 @@ pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, task: &Tas
         .bind(task.status.map_or(TaskStatus::ToDo, status).as_str())
         .bind(task.due_date.flatten())
         .bind(task.assignee_id.flatten())
+        .bind(QUOTA.amount)
         .fetch_optional(db)
-        .await?;
+        .await
+        .on_constraint("tasks_quota", || QUOTA.exceeded())?;
     Ok(row.as_ref().map(projection::task).transpose()?)
 }
 
@@ -79,7 +92,7 @@ pub(crate) async fn update(db: &mut PgConnection, id: i64, update: &TaskUpdate) 
          due_date = CASE WHEN $6 THEN $7 ELSE due_date END, \
          assignee_id = CASE WHEN $8 THEN $9 ELSE assignee_id END, \
          project_id = coalesce($10, project_id) WHERE id = $1 RETURNING *) ",
-        task_detail!()
+        task_detail!("t")
     );
     let row = sqlx::query(SQL)
         .bind(id)
@@ -108,7 +121,7 @@ pub(crate) async fn set_status(
         "WITH t AS (UPDATE tasks t SET status = $4 WHERE t.id = $1 AND ",
         visible!(),
         " RETURNING *) ",
-        task_detail!()
+        task_detail!("t")
     );
     let row = sqlx::query(SQL)
         .bind(id)
@@ -131,7 +144,7 @@ pub(crate) async fn assign(
         "WITH t AS (UPDATE tasks t SET assignee_id = $4 WHERE t.id = $1 AND ",
         owned!(),
         " RETURNING *) ",
-        task_detail!()
+        task_detail!("t")
     );
     let row = sqlx::query(SQL)
         .bind(id)
@@ -155,29 +168,16 @@ pub(crate) async fn list(
     caller: &Principal,
     params: &ListTasksParams,
 ) -> Result<(Vec<Task>, Option<String>)> {
-    const SQL: &str =
-        concat!("SELECT ", task_columns!(), " FROM tasks t LEFT JOIN users u ON u.id = t.assignee_id WHERE TRUE");
     let sort = params.sort.unwrap_or(TaskSort::Id);
-    let ListTasksParams { project_id, assignee_id, due_after, due_before, skip, limit, .. } = *params;
-    let page = Page {
-        list: fingerprint((
-            "tasks",
-            statuses(params),
-            project_id,
-            assignee_id,
-            due_after,
-            due_before,
-            searched(params.q.as_deref()),
-        )),
-        order: order(sort),
-        cursor: params.cursor.as_deref(),
-        skip,
-        limit,
-    };
-    let mut sql = QueryBuilder::new(SQL);
-    filter(&mut sql, caller, params);
-    page.finish(&mut sql, "t.id")?;
-    let rows = sql.build().fetch_all(db).await?;
+    let page = page(params);
+    let mut sql = QueryBuilder::new(concat!("SELECT ", task_columns!(), " FROM "));
+    page.select(&mut sql, "t", "t.id", &parts(caller, params), |sql, part| {
+        sql.push("SELECT ").push(LISTED);
+        within(sql, caller, *part, params);
+    })?;
+    sql.push(" LEFT JOIN users u ON u.id = t.assignee_id");
+    page.sort(&mut sql, "t.id");
+    let rows = sql.build().persistent(params.q.is_none()).fetch_all(db).await?;
     let mut tasks = rows.iter().map(projection::task).collect::<sqlx::Result<Vec<_>>>()?;
     let next = page.cut(&mut tasks, |task| (key(sort, task), task.id));
     Ok((tasks, next))
@@ -185,30 +185,105 @@ pub(crate) async fn list(
 
 /// How many tasks the whole list has.
 pub(crate) async fn count(db: impl PgExecutor<'_>, caller: &Principal, params: &ListTasksParams) -> Result<i64> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM tasks t WHERE TRUE");
-    filter(&mut sql, caller, params);
-    Ok(sql.build_query_scalar().fetch_one(db).await?)
+    let mut sql = QueryBuilder::new("");
+    page::count(&mut sql, &parts(caller, params), |sql, part| {
+        sql.push("SELECT");
+        within(sql, caller, *part, params);
+    });
+    Ok(sql.build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
 }
 
-fn filter(sql: &mut QueryBuilder<Postgres>, caller: &Principal, params: &ListTasksParams) {
+/// The cursor with which the list of a project's tasks goes on after one of them.
+pub(crate) fn cursor_after(project: i64, task: i64) -> String {
+    let params = ListTasksParams {
+        skip: 0,
+        limit: 1,
+        cursor: None,
+        count: false,
+        q: None,
+        sort: None,
+        status: None,
+        project_id: Some(project),
+        assignee_id: None,
+        due_after: None,
+        due_before: None,
+    };
+    page(&params).cursor_after(Key::Id, task)
+}
+
+fn page(params: &ListTasksParams) -> Page<'_> {
+    let ListTasksParams { project_id, assignee_id, due_after, due_before, skip, limit, .. } = *params;
+    let filters = (statuses(params), project_id, assignee_id, due_after, due_before, searched(params.q.as_deref()));
+    Page {
+        list: fingerprint(("tasks", filters)),
+        order: order(params.sort.unwrap_or(TaskSort::Id)),
+        cursor: params.cursor.as_deref(),
+        skip,
+        limit,
+    }
+}
+
+/// Parts of what the caller may see, none of them twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// What there is, for superusers.
+    All,
+    /// What the caller owns.
+    Owned,
+    /// What others have assigned to the caller.
+    Assigned,
+    /// What is assigned to the caller, by whomever.
+    Mine,
+}
+
+/// The parts that can hold what is asked for.
+fn parts(caller: &Principal, params: &ListTasksParams) -> Vec<Part> {
+    match params.assignee_id {
+        _ if caller.is_superuser() => vec![Part::All],
+        None => vec![Part::Owned, Part::Assigned],
+        Some(assignee) if assignee == caller.user_id() => vec![Part::Mine],
+        Some(_) => vec![Part::Owned],
+    }
+}
+
+/// Appends where the tasks of a part are.
+fn within(sql: &mut QueryBuilder<Postgres>, caller: &Principal, part: Part, params: &ListTasksParams) {
     let me = caller.user_id();
-    if let Some(project) = params.project_id {
-        sql.push(" AND t.project_id = ").push_bind(project);
-    }
-    if !caller.is_superuser() {
-        if params.project_id.is_some() {
-            // One project: its index gives the order, and whose it is is asked once a row.
-            sql.push(" AND (t.assignee_id = ").push_bind(me);
-            sql.push(" OR EXISTS (SELECT FROM projects o WHERE o.id = t.project_id AND o.owner_id = ");
-            sql.push_bind(me).push("))");
-        } else {
-            // Two indexes, then the union: an OR over both would walk the whole table.
-            sql.push(
-                " AND t.id IN (SELECT v.id FROM projects o JOIN tasks v ON v.project_id = o.id WHERE o.owner_id = ",
-            );
-            sql.push_bind(me).push(" UNION SELECT v.id FROM tasks v WHERE v.assignee_id = ").push_bind(me).push(")");
+    match (part, params.project_id) {
+        (Part::All, project) => in_project(sql.push(" FROM tasks t WHERE TRUE"), project),
+        (Part::Owned, None) => sql.push(" FROM tasks t WHERE t.owner_id = ").push_bind(me),
+        // Of another's project nothing is read: whose it is is asked once, not of each task.
+        (Part::Owned, Some(project)) => {
+            sql.push(" FROM tasks t WHERE EXISTS (SELECT FROM projects o WHERE o.id = ").push_bind(project);
+            in_project(sql.push(" AND o.owner_id = ").push_bind(me).push(")"), params.project_id)
         }
+        (Part::Assigned, None) => {
+            sql.push(" FROM tasks t WHERE t.assignee_id = ").push_bind(me).push(" AND t.owner_id <> ").push_bind(me)
+        }
+        (Part::Mine, None) => sql.push(" FROM tasks t WHERE t.assignee_id = ").push_bind(me),
+        // What is assigned to the caller within one project is looked up as that, whatever the order: OFFSET keeps the planner from
+        // walking through a whole project instead, which it believes to be small.
+        (Part::Assigned | Part::Mine, project) => {
+            in_project(sql.push(" FROM (SELECT * FROM tasks t WHERE t.assignee_id = ").push_bind(me), project);
+            if part == Part::Assigned {
+                sql.push(" AND t.owner_id <> ").push_bind(me);
+                sql.push(" AND NOT EXISTS (SELECT FROM projects o WHERE o.id = ").push_bind(project);
+                sql.push(" AND o.owner_id = ").push_bind(me).push(")");
+            }
+            sql.push(" OFFSET 0) t WHERE TRUE")
+        }
+    };
+    filter(sql, params);
+}
+
+fn in_project(sql: &mut QueryBuilder<Postgres>, project: Option<i64>) -> &mut QueryBuilder<Postgres> {
+    match project {
+        Some(project) => sql.push(" AND t.project_id = ").push_bind(project),
+        None => sql,
     }
+}
+
+fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListTasksParams) {
     if let Some(statuses) = statuses(params) {
         sql.push(" AND t.status = ANY(").push_bind(statuses).push(")");
     }
@@ -222,8 +297,7 @@ fn filter(sql: &mut QueryBuilder<Postgres>, caller: &Principal, params: &ListTas
         sql.push(" AND t.due_date < ").push_bind(before);
     }
     if let Some(text) = searched(params.q.as_deref()) {
-        sql.push(" AND (t.title ILIKE ").push_bind(containing(text));
-        sql.push(" OR t.description ILIKE ").push_bind(containing(text)).push(")");
+        page::search(sql, "t.search_text", text);
     }
 }
 
@@ -244,10 +318,10 @@ fn order(sort: TaskSort) -> Order {
         TaskSort::CreatedAtDesc => ("t.created_at", Kind::Time, true),
         TaskSort::UpdatedAt => ("coalesce(t.updated_at, t.created_at)", Kind::Time, false),
         TaskSort::UpdatedAtDesc => ("coalesce(t.updated_at, t.created_at)", Kind::Time, true),
-        TaskSort::DueDate => ("t.due_date", Kind::Time, false),
-        TaskSort::DueDateDesc => ("t.due_date", Kind::Time, true),
-        TaskSort::Title => ("t.title", Kind::Text, false),
-        TaskSort::TitleDesc => ("t.title", Kind::Text, true),
+        TaskSort::DueDate => ("t.due_date", Kind::OptionalTime, false),
+        TaskSort::DueDateDesc => ("t.due_date", Kind::OptionalTime, true),
+        TaskSort::Title => ("t.title_key", Kind::Text, false),
+        TaskSort::TitleDesc => ("t.title_key", Kind::Text, true),
     };
     Order { name: sort.as_str(), key, kind, descending }
 }

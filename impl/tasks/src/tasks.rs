@@ -104,7 +104,7 @@ impl TasksService {
                 let current = locked(&mut tx, &caller, id).await?;
                 if_match(condition.as_deref(), &current)?;
                 let moved = update.project_id.filter(|project| *project != current.project_id);
-                if moved.is_some() || update.assignee_id.is_some_and(|assignee| assignee != current.assignee_id) {
+                if moved.is_some() || reassigns(&caller, &current, &update) {
                     owner_only(&caller, &current)?;
                 }
                 if let Some(project) = moved {
@@ -127,7 +127,13 @@ async fn locked(tx: &mut platform::Transaction, caller: &Principal, id: i64) -> 
     Ok(task_queries::find(&mut **tx, caller, id).await?.ok_or_else(task_not_found)?)
 }
 
-/// The assignee may change a task, not give it away.
+/// Whether an update gives the task to somebody else, which is more than declining it.
+fn reassigns(caller: &Principal, task: &TaskDetail, update: &TaskUpdate) -> bool {
+    let declines = update.assignee_id == Some(None) && task.assignee_id == Some(caller.user_id());
+    !declines && update.assignee_id.is_some_and(|assignee| assignee != task.assignee_id)
+}
+
+/// The assignee may change a task or decline it, not give it away.
 fn owner_only(caller: &Principal, task: &TaskDetail) -> Result<(), Problem> {
     if caller.is_superuser() || task.project.owner_id == caller.user_id() {
         return Ok(());

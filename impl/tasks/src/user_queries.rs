@@ -7,7 +7,7 @@ use tasks_api::apis::users::ListUsersParams;
 use tasks_api::models::{User, UserSort};
 
 use crate::projection::{self, user_columns};
-use platform::page::{Key, Kind, Order, Page, containing, fingerprint, searched};
+use platform::page::{self, Key, Kind, Order, Page, fingerprint, searched};
 
 /// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends; against
 /// changes only, or nobody could be assigned or create anything who is a superuser meanwhile.
@@ -37,7 +37,7 @@ pub(crate) async fn list(db: impl PgExecutor<'_>, params: &ListUsersParams) -> R
     let mut sql = QueryBuilder::new(SQL);
     filter(&mut sql, params);
     page.finish(&mut sql, "u.id")?;
-    let rows = sql.build().fetch_all(db).await?;
+    let rows = sql.build().persistent(params.q.is_none()).fetch_all(db).await?;
     let mut users = rows.iter().map(projection::user).collect::<sqlx::Result<Vec<_>>>()?;
     let next = page.cut(&mut users, |user| (key(sort, user), user.id));
     Ok((users, next))
@@ -45,15 +45,17 @@ pub(crate) async fn list(db: impl PgExecutor<'_>, params: &ListUsersParams) -> R
 
 /// How many users the whole list has.
 pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListUsersParams) -> Result<i64> {
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM users u WHERE TRUE");
-    filter(&mut sql, params);
-    Ok(sql.build_query_scalar().fetch_one(db).await?)
+    let mut sql = QueryBuilder::new("");
+    page::count(&mut sql, &[()], |sql, ()| {
+        sql.push("SELECT FROM users u WHERE TRUE");
+        filter(sql, params);
+    });
+    Ok(sql.build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
 }
 
 fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListUsersParams) {
     if let Some(text) = searched(params.q.as_deref()) {
-        sql.push(" AND (u.email ILIKE ").push_bind(containing(text));
-        sql.push(" OR u.full_name ILIKE ").push_bind(containing(text)).push(")");
+        page::search(sql, "u.search_text", text);
     }
 }
 
@@ -63,8 +65,8 @@ fn order(sort: UserSort) -> Order {
         UserSort::IdDesc => ("u.id", Kind::Id, true),
         UserSort::CreatedAt => ("u.created_at", Kind::Time, false),
         UserSort::CreatedAtDesc => ("u.created_at", Kind::Time, true),
-        UserSort::Email => ("u.email", Kind::Text, false),
-        UserSort::EmailDesc => ("u.email", Kind::Text, true),
+        UserSort::Email => ("u.email_key", Kind::Text, false),
+        UserSort::EmailDesc => ("u.email_key", Kind::Text, true),
     };
     Order { name: sort.as_str(), key, kind, descending }
 }

@@ -86,6 +86,34 @@ async fn what_cannot_be_answered_is_refused() {
         let too_many = answer(query((end + TimeDelta::microseconds(1)).to_rfc3339())).await;
         too_many.expect_problem(409, "window_too_large");
     }
-    let ever = [("start", "0000-01-01T00:00:00Z"), ("end", "9999-12-31T23:59:59Z"), ("interval", "day")];
+    let ever = [("start", "0001-01-01T00:00:00Z"), ("end", "9999-12-31T23:59:59Z"), ("interval", "day")];
     ask(&ever).await.expect_problem(409, "window_too_large");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bucket_begins_where_no_date_time_can() {
+    let world = World::new().await;
+    for (start, end) in
+        [("0001-01-01T00:00:00Z", "0001-01-03T00:00:00Z"), ("9999-12-30T00:00:00Z", "9999-12-31T23:59:59.999Z")]
+    {
+        for (zone, interval) in [
+            ("America/Los_Angeles", "day"),
+            ("Pacific/Kiritimati", "day"),
+            ("Asia/Kathmandu", "hour"),
+            ("UTC", "minute"),
+        ] {
+            let query = [("start", start), ("end", end), ("time_zone", zone), ("interval", interval)];
+            let points = world.nobody.get(&with_query(TIME_SERIES, &query)).await.expect(200);
+            for point in points.as_array().expect("points") {
+                let begins = point["start"].as_str().expect("a time");
+                assert!(
+                    ("0001-01-01T00:00:00Z"..="9999-12-31T23:59:59Z").contains(&begins),
+                    "{zone} {interval}: {begins}"
+                );
+            }
+        }
+    }
+    for bad in ["0000-12-31T23:59:59Z", "9999-12-31T23:59:60Z", "9999-12-31T23:59:59-01:00"] {
+        world.nobody.get(&with_query(TIME_SERIES, &[("start", bad)])).await.expect_invalid("#/start");
+    }
 }

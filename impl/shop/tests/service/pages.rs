@@ -14,8 +14,8 @@ const SORTS: [(&str, &str); 8] = [
     ("-id", "id DESC"),
     ("created_at", "created_at, id"),
     ("-created_at", "created_at DESC, id DESC"),
-    ("name", "name, id"),
-    ("-name", "name DESC, id DESC"),
+    ("name", "name_key, id"),
+    ("-name", "name_key DESC, id DESC"),
     ("price_cents", "price_cents, id"),
     ("-price_cents", "price_cents DESC, id DESC"),
 ];

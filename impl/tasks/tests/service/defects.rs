@@ -177,8 +177,8 @@ async fn defect_11_an_assignee_works_on_a_task_but_cannot_give_it_away() {
     for method in ["PUT", "PATCH"] {
         for away in [
             json!({"assignee_id": eve.id}),
-            json!({"assignee_id": null}),
             json!({"assignee_id": 4711}),
+            json!({"assignee_id": null, "project_id": bobs}),
             json!({"project_id": bobs}),
             json!({"project_id": 4711}),
             json!({"title": "Mine now", "project_id": bobs, "assignee_id": bob.id}),

@@ -17,8 +17,8 @@ pub const TASK_SORTS: [(&str, &str); 10] = [
     ("-updated_at", "coalesce(updated_at, created_at) DESC, id DESC"),
     ("due_date", "due_date ASC NULLS LAST, id"),
     ("-due_date", "due_date DESC NULLS LAST, id DESC"),
-    ("title", "title, id"),
-    ("-title", "title DESC, id DESC"),
+    ("title", "title_key, id"),
+    ("-title", "title_key DESC, id DESC"),
 ];
 
 /// The same of projects and users.
@@ -27,16 +27,16 @@ pub const PROJECT_SORTS: [(&str, &str); 6] = [
     ("-id", "id DESC"),
     ("created_at", "created_at, id"),
     ("-created_at", "created_at DESC, id DESC"),
-    ("title", "title, id"),
-    ("-title", "title DESC, id DESC"),
+    ("title", "title_key, id"),
+    ("-title", "title_key DESC, id DESC"),
 ];
 pub const USER_SORTS: [(&str, &str); 6] = [
     ("id", "id"),
     ("-id", "id DESC"),
     ("created_at", "created_at, id"),
     ("-created_at", "created_at DESC, id DESC"),
-    ("email", "email, id"),
-    ("-email", "email DESC, id DESC"),
+    ("email", "email_key, id"),
+    ("-email", "email_key DESC, id DESC"),
 ];
 
 /// A task as it is put into the database; times are in days from a common one.

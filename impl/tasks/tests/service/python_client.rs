@@ -82,7 +82,7 @@ async fn works_through_a_day() {
         assert_eq!(put["status"], stored);
     }
     let assigned = client.post_empty(&format!("{one}assign/2/")).await.expect(200);
-    assert_eq!((&assigned["assignee_id"], &assigned["assignee"]["email"]), (&json!(2), &json!("user@example.com")));
+    assert_eq!((&assigned["assignee_id"], &assigned["assignee"]["full_name"]), (&json!(2), &json!("Demo User")));
     let read = client.get(&one).await.expect(200);
     assert_eq!(id(&read["project"]), id(&project));
     assert_eq!(read["assignee"]["id"], 2);

@@ -27,7 +27,7 @@ pub const KEY: &str = "a key that belongs to the tests only, and is long enough"
 pub const AT_LAST: Duration = Duration::from_secs(20);
 
 /// Hashing that costs nothing: few tests are about how long it takes.
-const CHEAP: [&str; 6] = ["--secret-key", KEY, "--argon2-memory-kib", "64", "--argon2-iterations", "1"];
+pub const CHEAP: [&str; 6] = ["--secret-key", KEY, "--argon2-memory-kib", "64", "--argon2-iterations", "1"];
 
 pub struct World {
     /// Speaks to the service as nobody.

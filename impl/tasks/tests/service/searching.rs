@@ -1,0 +1,102 @@
+//! Search and order as people mean them: neither case nor accents nor the way a character is written matters, whoever wrote the row.
+
+use serde_json::json;
+
+use crate::listing::{TASKS, ids_of, walk};
+use crate::world::{World, id, ids, with_query};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_looked_for_is_found_in_every_spelling() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let project = ada.project("Spellings").await;
+    for (spellings, others) in [
+        (
+            vec!["Café au lait", "CAFE\u{301} AU LAIT", "cafe au lait", "ＣＡＦＥ au lait"],
+            vec!["Caff au lait", "coffee"],
+        ),
+        (vec!["Straße 1", "STRASSE 1", "strasse 1"], vec!["strase 1"]),
+        (vec!["İstanbul", "istanbul", "ISTANBUL", "ıstanbul"], vec!["stanbul."]),
+        (vec!["ΟΔΥΣΣΕΥΣ", "Οδυσσεύς", "οδυσσευσ"], vec!["Οδυσσε"]),
+        (vec!["Ёжик", "ежик", "ЁЖИК"], vec!["жик"]),
+        (vec!["ﬁnal office", "final OFFICE"], vec!["f inal office"]),
+        (vec!["Łódź", "lodz", "LÓDŹ"], vec!["lod z"]),
+    ] {
+        let mut wanted = Vec::new();
+        for (n, title) in spellings.iter().enumerate() {
+            // Also where it is a description, and where a script has written it.
+            let task = id(&match n % 2 {
+                0 => ada.task(&project, title, json!({})).await,
+                _ => ada.task(&project, "Described", json!({"description": format!("See: {title}!")})).await,
+            });
+            wanted.push(task);
+            let sql = "INSERT INTO tasks (title, project_id) VALUES ($1, $2) RETURNING id";
+            let mut db = world.database.connect().await;
+            let inserted = sqlx::query_scalar(sql).bind(title).bind(id(&project)).fetch_one(&mut db).await;
+            wanted.push(inserted.expect("a task"));
+        }
+        for title in others {
+            ada.task(&project, title, json!({})).await;
+        }
+        for q in &spellings {
+            let found = ada.client.get(&with_query(TASKS, &[("q", q), ("count", "true")])).await;
+            assert_eq!(ids(&found.json), wanted, "{q}");
+            assert_eq!(found.header("x-total-count"), wanted.len().to_string());
+            let by_title = with_query(TASKS, &[("q", q), ("sort", "title")]);
+            assert_eq!(walk(&ada.client, &by_title, 1).await.len(), wanted.len(), "{q} page by page");
+        }
+    }
+    // What changes is found as it is now, and not as it was.
+    let task = ada.task(&project, "Übung", json!({})).await;
+    let path = format!("{TASKS}/{}", task["id"]);
+    ada.client.patch(&path, &json!({"title": "Pause"})).await.expect(200);
+    assert_eq!(ids(&ada.client.get(&with_query(TASKS, &[("q", "ubung")])).await.expect(200)), [0; 0]);
+    world.database.execute(&format!("UPDATE tasks SET description = 'Frühstück' WHERE id = {}", task["id"])).await;
+    assert_eq!(ids(&ada.client.get(&with_query(TASKS, &[("q", "fruhstuck")])).await.expect(200)), [id(&task)]);
+    // One character becomes eighteen, and is searched and sorted by all the same.
+    let long = "\u{fdfa}".repeat(100);
+    let task = ada.task(&project, &long, json!({"description": "\u{fdfa}".repeat(10_000)})).await;
+    assert_eq!(ids(&ada.client.get(&with_query(TASKS, &[("q", &long[..30])])).await.expect(200)), [id(&task)]);
+    // What a regular expression would make of it is looked for as it is.
+    for q in [".*x", "(?i)a", "[a-z]x", "a|b", "***=a", "\\m", "^pau", "pause$"] {
+        assert_eq!(ids(&ada.client.get(&with_query(TASKS, &[("q", q)])).await.expect(200)), [0; 0], "{q}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_in_the_order_of_a_dictionary() {
+    let world = World::new().await;
+    let (admin, ada) = (world.admin().await, world.person("ada").await);
+    let sorted = ["100 apples", "apple", "Äpfel", "apricot", "Éclair", "eclat", "Zebra", "zèbre"];
+    let mixed = [6, 1, 4, 0, 7, 2, 5, 3].map(|n| sorted[n]);
+    for title in mixed {
+        let project = ada.project(title).await;
+        ada.task(&project, title, json!({})).await;
+        admin
+            .post(
+                "/api/v1/users",
+                &json!({"email": format!("{}@a.example.com", title.len()), "password": "secret", "full_name": title}),
+            )
+            .await;
+    }
+    let titles = |rows: Vec<serde_json::Value>| -> Vec<String> {
+        rows.iter().map(|row| row["title"].as_str().expect("a title").to_owned()).collect()
+    };
+    for list in [TASKS, "/api/v1/projects"] {
+        for limit in [1, 3, 100] {
+            assert_eq!(titles(walk(&ada.client, &format!("{list}?sort=title"), limit).await), sorted, "{list}");
+            let falling = titles(walk(&ada.client, &format!("{list}?sort=-title"), limit).await);
+            assert_eq!(falling, sorted.iter().rev().copied().collect::<Vec<_>>(), "{list}");
+        }
+    }
+    // The same word in several spellings: by id, and each once.
+    let project = ada.project("Same").await;
+    let mut same = Vec::new();
+    for title in ["résumé", "RESUME", "Re\u{301}sume\u{301}", "resume"] {
+        same.push(id(&ada.task(&project, title, json!({})).await));
+    }
+    let path = format!("{TASKS}?project_id={}&sort=title", project["id"]);
+    assert_eq!(ids_of(&walk(&ada.client, &path, 1).await), same);
+    let users = admin.get("/api/v1/users?q=ECLAIR").await.expect(200);
+    assert_eq!(users.as_array().map(Vec::len), Some(1));
+}
