@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks everything, or only the pieces named:
 #
-#   lint       the documents, the rules they are held to, and that they break no client of the released ones
+#   lint       the documents, the rules they are held to, and that they break no client of the released ones; help texts, dependencies
 #   codegen    what is generated is what the documents say
 #   fmt        formatting
 #   clippy     lints, warnings denied
@@ -29,7 +29,7 @@ usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 # The same packages for each piece: with others cargo would choose other features, and build much anew.
 build() { cargo build --locked -p server -p bench; }
 
-piece_lint() { ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
+piece_lint() { build && .ci/tidy && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
 piece_codegen() { ./codegen.sh --check; }
 piece_fmt() { cargo fmt --all --check; }
 piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }

@@ -1,11 +1,21 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by scripts that bring their own tools: TOOLS is the folder they go to, die() how the script ends. What is set
+# Sourced by scripts that bring their own tools or tell what they are for: TOOLS is the folder they go to, die() how the script ends. What is set
 # here is used there.
 
 # Twice more after a failure, for what a network does now and then.
 again() { "$@" || { sleep 5; "$@"; } || { sleep 20; "$@"; }; }
 
 say() { printf '%s\n' "$*" >&2; }
+
+# The comment that a script begins with.
+usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
+
+no_arguments() { # "$@": for scripts that take none but --help
+    [ $# -gt 0 ] || return 0
+    case $1 in --help | -h) usage; exit ;; esac
+    usage >&2
+    exit 2
+}
 
 pip_install() { # DIR REQUIREMENT...: wheels only, into a folder of their own
     local dir=$1
