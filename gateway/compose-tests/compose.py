@@ -18,7 +18,7 @@ SERVER, NGINX, COMPOSE, HADOLINT = (os.environ[name] for name in ("SERVER", "NGI
 ROLES = ("tasks", "shop", "analytics", "worker")
 # Of the reference, and where it published them.
 PUBLISHED = {"db": 5432, "redis": 6379, "tasks": 8000, "shop": 8001, "analytics": 8002, "gateway": 8080, "pgadmin": 5050,
-             "prometheus": 9090, "grafana": 3000}
+             "prometheus": 9090, "grafana": 3000, "jaeger": 16686}
 CHECKS = []
 
 
@@ -31,14 +31,16 @@ def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **options)
 
 
-def configured(env_file, *arguments):
+def configured(env_file, *arguments, profiles=()):
     # Nothing of this shell's: only the file tells.
     bare = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
-    return run(COMPOSE, "--env-file", env_file, "config", *arguments, env=bare)
+    chosen = [word for profile in profiles for word in ("--profile", profile)]
+    return run(COMPOSE, "--env-file", env_file, *chosen, "config", *arguments, env=bare)
 
 
 def compose():
-    done = configured(".env.example", "--format", "json")
+    # Whatever its profile.
+    done = configured(".env.example", "--format", "json", profiles=["*"])
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -336,6 +338,59 @@ def nginx_takes_the_gateway_with_tls():
         equal([mounted[f"/tls/tls.{kind}"] for kind in ("crt", "key")], [f"{folder}/tls.crt", f"{folder}/tls.key"])
         text = nginx_takes(gateway["environment"], certificate=folder)
         assert re.search(r"listen 8080 ssl;", text)
+
+
+@check
+def a_profile_adds_what_it_is_named_for():
+    base = set(json.loads(configured(".env.example", "--format", "json").stdout)["services"])
+    assert not base & {"jaeger", "contract-tests"}
+    for profile, added in ("traces", "jaeger"), ("contract-tests", "contract-tests"):
+        done = configured(".env.example", "--format", "json", profiles=[profile])
+        equal(set(json.loads(done.stdout)["services"]) - base, {added})
+
+
+@check
+def images_are_pinned():
+    for name, service in SERVICES.items():
+        assert "build" in service or name in (*ROLES, "migrate") or re.search(r":v?\d[\w.-]*$", service["image"]), service["image"]
+
+
+@check
+def everybody_tells_the_collector_of_traces():
+    endpoint = re.search(r"OTEL_EXPORTER_OTLP_ENDPOINT=(http://\S+) docker compose --profile traces up", read("docs/operations.md"))[1]
+    equal(endpoint, "http://jaeger:4318")
+    with tempfile.NamedTemporaryFile("w", suffix=".env") as file:
+        file.write(read(".env.example") + f"OTEL_EXPORTER_OTLP_ENDPOINT={endpoint}\n")
+        file.flush()
+        services = json.loads(configured(file.name, "--format", "json", profiles=["traces"]).stdout)["services"]
+    for role in ROLES:
+        equal(services[role]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"], endpoint)
+    equal(services["gateway"]["environment"]["GATEWAY_OTLP"], endpoint)
+    assert "jaeger" in services
+
+
+@check
+def contract_tests_are_those_without_containers():
+    service = SERVICES["contract-tests"]
+    [pinned] = re.findall(r"^schemathesis==(\S+)", read("openapi/contract-tests/requirements.txt"), re.M)
+    equal(service["image"], f"schemathesis/schemathesis:{pinned}")
+    program = inside("contract-tests", service["entrypoint"][1])
+    equal(program, ROOT / "openapi/contract-tests/run")
+    environment = service["environment"]
+    hooks = re.search(r'^hooks = "(.*)"', read("openapi/contract-tests/schemathesis.toml"), re.M)[1]
+    equal(inside("contract-tests", environment["SCHEMATHESIS_HOOKS"]), program.parent / hooks)
+    for role in ("tasks", "shop", "analytics"):
+        equal(environment[f"{role.upper()}_URL"], f"http://{role}:{port_of(role)}")
+        equal(service["depends_on"][role]["condition"], "service_healthy")
+    # As the container starts it: it finds its way, asks for nothing to be installed, and fails where nobody answers.
+    nobody = {f"{role.upper()}_URL": "http://127.0.0.1:1" for role in ("tasks", "shop", "analytics")}
+    with tempfile.TemporaryDirectory() as folder:
+        tools = ROOT / ".local/tools/contract-tests"
+        done = run(sys.executable, program, *service["command"], timeout=60, env={
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(tools), **environment, **nobody,
+            "SCHEMATHESIS_DOCKER_IMAGE": "test", "CONTRACT_TESTS_REPORTS": folder})
+    if tools.exists():
+        assert "Connection refused" in done.stderr, done.stderr
 
 
 @check
