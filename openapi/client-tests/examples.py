@@ -5,7 +5,9 @@
 
 Blocks of ```sh share one shell; ```python and ```ts blocks run by themselves. A comment line that begins with `=>`
 must be in what its block printed, after those before it. TASKS_BASE, SHOP_BASE and ANALYTICS_BASE are the services; TS_RUN
-is a command that runs a TypeScript file. Where GATEWAY_URL is set, it stands for http://localhost:8080.
+is a command that runs a TypeScript file. What a page says of a system started by ./run.sh is said of the one under test: where
+GATEWAY_URL is set, it stands for http://localhost:8080, TASKS_URL for localhost:8000 and so on, SERVICES_ENV for .local/env and
+SERVER for target/release/server.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(sh|python|ts)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXPECTED = re.compile(r"^\s*(?:#|//) => (.*)$", re.MULTILINE)
 
@@ -27,7 +30,7 @@ def main() -> int:
 
 
 def check(page: Path) -> int:
-    text = page.read_text().replace("http://localhost:8080", os.environ.get("GATEWAY_URL", "http://localhost:8080"))
+    text = of_the_system_under_test(page.read_text())
     blocks = [(match[1], match[2], text[: match.start()].count("\n") + 1) for match in BLOCK.finditer(text)]
     failures = 0
     with tempfile.TemporaryDirectory(prefix="examples-") as folder:
@@ -44,12 +47,21 @@ def check(page: Path) -> int:
     return 1 if failures or not blocks else 0
 
 
+def of_the_system_under_test(text: str) -> str:
+    for port, name in (8080, "GATEWAY_URL"), (8000, "TASKS_URL"), (8001, "SHOP_URL"), (8002, "ANALYTICS_URL"):
+        place = f"http://localhost:{port}"
+        text = re.sub(rf"(http://)?localhost:{port}", os.environ.get(name, place), text)
+    text = text.replace(".local/env", os.environ.get("SERVICES_ENV", f"{ROOT}/.local/env"))
+    return text.replace("target/release/server", os.environ.get("SERVER", f"{ROOT}/target/release/server"))
+
+
 def shell(blocks: list[tuple[str, str, int]], folder: Path) -> dict[int, tuple[str, int]]:
     """What each block printed and how it ended; what follows a block that failed is not run."""
     script = ["set -eu -o pipefail"]
     for _, code, line in blocks:
         script += [f"exec >{folder}/{line} 2>&1", code, f"echo 0 >{folder}/{line}.ended"]
-    subprocess.run(["bash", "-c", "\n".join(script)], check=False, timeout=300)
+    # Files that an example writes go with it.
+    subprocess.run(["bash", "-c", "\n".join(script)], check=False, timeout=300, cwd=folder)
     printed = {}
     for _, _, line in blocks:
         output = folder / str(line)
