@@ -47,6 +47,16 @@ install_tools() {
     printf '%s' "$wanted" >"$TOOLS/installed"
 }
 
+install_compiler() {
+    local source=$GENERATOR/clients/compiler wanted
+    wanted=$(cksum <"$source/package-lock.json")
+    [ "$(cat "$TOOLS/compiler/installed" 2>/dev/null)" != "$wanted" ] || return 0
+    mkdir -p "$TOOLS/compiler"
+    cp "$source/package.json" "$source/package-lock.json" "$TOOLS/compiler"
+    again "${NPM[@]}" ci --prefix "$TOOLS/compiler" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    printf '%s' "$wanted" >"$TOOLS/compiler/installed"
+}
+
 quietly() { # COMMAND...: its output only when it fails
     local log
     log=$(mktemp)
@@ -132,6 +142,9 @@ clients() {
         cp docs/LICENSE "generated/clients/$language/LICENSE"
     done
     quietly rustfmt --edition 2021 --config-path rustfmt.toml generated/clients/rust/src/lib.rs
+    # So that the folder can be installed where there is no compiler.
+    install_compiler
+    quietly "$TOOLS/compiler/node_modules/.bin/tsc" -p generated/clients/typescript
     say "generated: clients for TypeScript, Python and Rust"
 }
 
@@ -155,5 +168,6 @@ case "${1:-}" in
     compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
     release) install_tools; lint; compat release ;;
     rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; quietly node --test openapi/compat-test/run.mjs ;;
-    *) sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//'; [ "$1" = --help ] || exit 2 ;;
+    --help | -h) usage ;;
+    *) usage >&2; exit 2 ;;
 esac

@@ -24,9 +24,36 @@ function fail(message) {
   process.exit(1);
 }
 
+// Never printed, besides what the documents call a password.
+const SECRETS = ['access_token', 'refresh_token'];
+
 function resolve(document, node) {
   if (!node?.$ref) return node;
   return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+}
+
+// Schemas that are sent, through all that they refer to.
+function sent(document, node, found = new Set()) {
+  if (node === null || typeof node !== 'object') return found;
+  const [, schema] = /^#\/components\/schemas\/(.+)$/.exec(node.$ref ?? '') ?? [];
+  if (found.has(schema)) return found;
+  if (schema) found.add(schema);
+  if (node.$ref) sent(document, resolve(document, node), found);
+  else Object.values(node).forEach((one) => sent(document, one, found));
+  return found;
+}
+
+// What templates have to know of a model beside its members: whether it is sent, and what of it is secret.
+function annotate(document, requests) {
+  for (const [name, schema] of Object.entries(document.components.schemas).filter(([, one]) => one.properties)) {
+    if (requests.has(name)) schema['x-request'] = true;
+    const members = Object.entries(schema.properties).map(([member, property]) => {
+      const secret = SECRETS.includes(member) || resolve(document, property).format === 'password';
+      return { name: language === 'typescript' ? member.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()) : member, secret };
+    });
+    const secret = members.filter((one) => one.secret).map((one) => one.name);
+    if (secret.length > 0) Object.assign(schema, { 'x-members': members, 'x-secret-members': secret });
+  }
 }
 
 function withoutLimits(node) {
@@ -106,6 +133,8 @@ for (const [index, service] of services.entries()) {
   if (document.info.version !== merged.info.version) {
     fail(`${name} is version ${document.info.version}, ${services[0].name} is ${merged.info.version}; they are released together`);
   }
+  const bodies = Object.values(document.paths).flatMap((item) => METHODS.map((method) => item[method]?.requestBody));
+  annotate(document, sent(document, bodies));
   for (const [schema, definition] of Object.entries(document.components.schemas)) {
     const known = merged.components.schemas[schema];
     if (known && JSON.stringify(known) !== JSON.stringify(definition)) fail(`${name}: ${schema} is something else in another service`);

@@ -1,5 +1,6 @@
 //! The scenario that every client runs (see ../run), in Rust. TASKS_BASE, SHOP_BASE and ANALYTICS_BASE are base URLs,
 //! RUN makes names of this run different from those of others.
+mod failures;
 mod headers;
 
 use std::env;
@@ -19,6 +20,8 @@ type Outcome<T> = Result<T, Box<dyn StdError>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome<()> {
+    failures::secrets_are_not_shown().await?;
+    failures::networks_that_fail().await?;
     let run = env::var("RUN")?;
     let client = Client::new(Addresses {
         tasks: env::var("TASKS_BASE")?,

@@ -1,0 +1,84 @@
+// What the TypeScript client does when things go wrong: with members that are not there, with secrets, with networks that fail.
+// Needs no services but one of its own.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { inspect } from 'node:util';
+import { Client, ClientError, DecodeError, ProblemError, type ProductCreate, TransportError } from 'schema-first-client';
+
+const SECRET = 'eyJ-not-to-be-seen';
+const TOKEN = JSON.stringify({ access_token: SECRET, token_type: 'bearer', expires_in: 1800, scope: 'user' });
+const PROBLEM = JSON.stringify({ type: 'urn:problem:x', title: 'Unprocessable Content', status: 422, code: 'validation_failed' });
+
+function answer(status: string, body: string, media = 'application/json'): string {
+  return [`HTTP/1.1 ${status}`, `Content-Type: ${media}`, `Content-Length: ${body.length}`, 'Connection: close', '', body].join('\r\n');
+}
+
+/** Calls `use` with the address of a service that answers every request so, and a list of what it was asked. */
+async function served(given: string, use: (gateway: string, asked: string[]) => Promise<void>): Promise<void> {
+  const asked: string[] = [];
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', (data) => {
+      asked.push(String(data));
+      socket.end(given);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await use(`http://127.0.0.1:${(server.address() as net.AddressInfo).port}`, asked);
+  server.close();
+}
+
+async function failing<T extends ClientError>(kind: new (...args: never[]) => T, request: Promise<unknown>): Promise<T> {
+  const error = await request.then(() => assert.fail('not refused'), (error: unknown) => error);
+  assert.ok(error instanceof kind && error instanceof ClientError, inspect(error));
+  assert.equal(error.constructor, kind);
+  return error;
+}
+
+// Members that are not there, where types do not look.
+const product = { sku: 'S', name: 'Spoon', priceCents: 250, stok: 5 };
+const alike: ProductCreate = product;
+// @ts-expect-error types look at what is written out
+const written: ProductCreate = { sku: 'S', name: 'Spoon', priceCents: 250, stok: 5 };
+const order = { items: [{ productId: 1, quantity: 1, colour: 'red' }] };
+await served(answer('201 Created', '{}'), async (gateway, asked) => {
+  const client = new Client({ gateway });
+  await assert.rejects(client.products.createProduct({ productCreate: alike }), /ProductCreate has no member "stok"/);
+  await assert.rejects(client.products.createProduct({ productCreate: written }), TypeError);
+  await assert.rejects(client.orders.createOrder({ orderCreate: order }), /OrderItemCreate has no member "colour"/);
+  assert.deepEqual(asked, [], 'nothing was sent');
+});
+
+// Secrets are not shown.
+await served(answer('200 OK', TOKEN), async (gateway) => {
+  const client = new Client({ gateway });
+  const token = await client.signIn('a@b.test', SECRET);
+  assert.equal(token.accessToken, SECRET);
+  assert.equal(client.token, SECRET);
+  assert.equal(JSON.parse(JSON.stringify(token)).accessToken, SECRET, 'it can be kept all the same');
+  const raw = await client.login.loginAccessTokenRaw({ username: 'a@b.test', password: SECRET });
+  for (const shown of [client, token, [token], { token }, new Client({ gateway }, { token: SECRET }), raw]) {
+    assert.ok(!inspect(shown, { depth: 10, showHidden: false }).includes(SECRET), inspect(shown, { depth: 10 }));
+  }
+  assert.ok(!JSON.stringify(client).includes(SECRET));
+});
+
+// Networks that fail, and answers that cannot be read.
+const get = (gateway: string) => new Client({ gateway }).products.getProduct({ productId: 1 });
+assert.ok((await failing(TransportError, get('http://127.0.0.1:9'))).cause);
+await failing(TransportError, get('http://no-such-host.invalid'));
+await served('', async (gateway) => void (await failing(TransportError, get(gateway))));
+await served('no HTTP at all\r\n\r\n', async (gateway) => void (await failing(TransportError, get(gateway))));
+await served(answer('200 OK', '{"id":1,"sku":').replace('Length: 14', 'Length: 99'), async (gateway) => {
+  await failing(TransportError, get(gateway));
+});
+await served(answer('200 OK', '<html>'), async (gateway) => void (await failing(DecodeError, get(gateway))));
+await served(answer('500 Oh', '{', 'application/problem+json'), async (gateway) => {
+  await failing(DecodeError, get(gateway));
+});
+await served(answer('422 Unprocessable Content', PROBLEM, 'application/problem+json'), async (gateway, asked) => {
+  assert.equal((await failing(ProblemError, get(gateway))).code, 'validation_failed');
+  await failing(ProblemError, new Client({ gateway }).orders.streamOrderEventsRaw({ orderId: 1 }));
+  assert.equal(asked.length, 2, 'nothing is tried again');
+});
+console.log('typescript, when things go wrong: ok');
