@@ -46,6 +46,8 @@ await served(answer('201 Created', '{}'), async (gateway, asked) => {
   await assert.rejects(client.products.createProduct({ productCreate: alike }), /ProductCreate has no member "stok"/);
   await assert.rejects(client.products.createProduct({ productCreate: written }), TypeError);
   await assert.rejects(client.orders.createOrder({ orderCreate: order }), /OrderItemCreate has no member "colour"/);
+  const paging = { limt: 1 };
+  await assert.rejects(client.products.listProducts(paging as object), /ListProductsRequest has no member "limt"/);
   assert.deepEqual(asked, [], 'nothing was sent');
 });
 
