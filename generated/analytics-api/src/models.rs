@@ -570,7 +570,7 @@ pub struct Signup {
     /// `password`
     #[serde(rename = "password")]
     pub password: String,
-    /// `full_name`
+    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
 }
@@ -581,11 +581,7 @@ impl contract::Decode for Signup {
         let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
             .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
-        let f_full_name = object.optional(at, "full_name", |v, at| {
-            at.nullable(v, |v, at| {
-                at.string(v, &contract::Text::ANY.max(255).pattern(contract::pattern!("^[^\\x00]*$")))
-            })
-        });
+        let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*(?:[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         object.close(at);
         Some(Self { email: f_email?, password: f_password?, full_name: f_full_name? })
     }

@@ -988,7 +988,7 @@ pub struct Strings {
     /// `instant`
     #[serde(rename = "instant", skip_serializing_if = "Option::is_none")]
     pub instant: Option<chrono::DateTime<chrono::Utc>>,
-    /// A point in time (RFC 3339). Without an offset it is read as UTC.
+    /// A point in time (RFC 3339). Without an offset it is read as UTC. In UTC it is in one of the years 1 to 9999; a leap second, which is the last of a day in UTC, is the first one of the next.
     #[serde(rename = "local", skip_serializing_if = "Option::is_none")]
     pub local: Option<chrono::DateTime<chrono::Utc>>,
     /// `day`

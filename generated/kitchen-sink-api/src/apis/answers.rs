@@ -547,9 +547,9 @@ pub struct ListThingsParams {
     pub limit: i64,
     /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count everything that matches, into `X-Total-Count`.
+    /// Whether to count what matches, into `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, in any case of letters.
+    /// Only what contains this text, whatever the case of letters, accents and Unicode form.
     pub q: Option<String>,
 }
 

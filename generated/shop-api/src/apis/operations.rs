@@ -254,7 +254,7 @@ pub struct ListDeadLettersParams {
     pub limit: i64,
     /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count everything that matches, into `X-Total-Count`.
+    /// Whether to count what matches, into `X-Total-Count`.
     pub count: bool,
     /// In this state.
     pub state: Option<models::DeadLetterState>,

@@ -346,9 +346,9 @@ pub struct ListOrdersParams {
     pub limit: i64,
     /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count everything that matches, into `X-Total-Count`.
+    /// Whether to count what matches, into `X-Total-Count`.
     pub count: bool,
-    /// The order; `-` means descending.
+    /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::OrderSort>,
     /// In one of these states.
     pub status: Option<Vec<models::OrderStatus>>,

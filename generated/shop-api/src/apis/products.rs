@@ -329,11 +329,11 @@ pub struct ListProductsParams {
     pub limit: i64,
     /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count everything that matches, into `X-Total-Count`.
+    /// Whether to count what matches, into `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, in any case of letters.
+    /// Only what contains this text, whatever the case of letters, accents and Unicode form.
     pub q: Option<String>,
-    /// The order; `-` means descending.
+    /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::ProductSort>,
     /// Only what is in stock (true) or sold out (false).
     pub in_stock: Option<bool>,

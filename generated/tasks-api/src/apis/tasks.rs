@@ -146,10 +146,14 @@ pub static CREATE_TASK: Operation = Operation {
     body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
-    quotas: &[],
+    quotas: &[contract::StorageQuota {
+        code: "too_many_tasks",
+        amount: 10000,
+        of: "tasks in the projects of one user",
+    }],
     query: Some(&[]),
     codes: &["project_not_found", "user_not_found"],
-    statuses: &[201, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503, 504],
+    statuses: &[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -331,11 +335,11 @@ pub struct ListTasksParams {
     pub limit: i64,
     /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count everything that matches, into `X-Total-Count`.
+    /// Whether to count what matches, into `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, in any case of letters.
+    /// Only what contains this text, whatever the case of letters, accents and Unicode form.
     pub q: Option<String>,
-    /// The order; `-` means descending.
+    /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::TaskSort>,
     /// In one of these states.
     pub status: Option<Vec<models::TaskStatusInput>>,
