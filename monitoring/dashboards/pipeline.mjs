@@ -37,11 +37,14 @@ export default {
       ],
     },
     {
-      title: 'Stock',
+      title: 'Stock and orders',
       panels: [
         { title: 'Products whose stock is not what their ledger says', kind: 'stat', thresholds: [[1, 'red']],
           queries: [['pipeline:stock_mismatched_products:max', 'products']] },
+        { title: 'Orders that do not hold together', kind: 'stat', thresholds: [[1, 'red']],
+          queries: [['pipeline:orders_inconsistent:max', 'orders']] },
         { title: 'Products compared with their ledger', unit: 'cps', queries: [[rate('stock_checked_products_total'), 'products']] },
+        { title: 'Orders compared with what they hold', unit: 'cps', queries: [[rate('orders_checked_total'), 'orders']] },
         { title: 'Rounds of comparing in 10 minutes', queries: [['pipeline:stock_checks:increase10m', 'rounds']] },
       ],
     },

@@ -35,6 +35,7 @@ EDGES = [
     ("OutboxStuck", "warning", 60, "pipeline:outbox_oldest_seconds:max", ">", 15),
     ("DeadLetters", "warning", 0, "pipeline:dead_letters_waiting:max", ">", 0),
     ("StockMismatch", "critical", 0, "pipeline:stock_mismatched_products:max", ">", 0),
+    ("OrdersInconsistent", "critical", 0, "pipeline:orders_inconsistent:max", ">", 0),
     ("StockNotChecked", "warning", 300, "pipeline:stock_checks:increase10m", "<", 1),
     ("PostgresDown", "critical", 30, 'job:postgres_up:min{job="shop"}', "<", 1),
     ("PostgresConnectionsHigh", "warning", 120, "postgres:connections:ratio", ">", 0.85),

@@ -74,6 +74,7 @@ GIVEN = {
     **{f'{name}{{instance="{instance}"}}': gauge(value)
        for name, one, other in (("orders_pending_oldest_seconds", 3, 4), ("outbox_oldest_seconds", 5, 6),
                                 ("dead_letters_waiting", 7, 8), ("stock_mismatched_products", 9, 10),
+                                ("orders_inconsistent", 13, 14),
                                 ("postgres_connections", 50, 60), ("postgres_connections_limit", 100, 80),
                                 ("postgres_transaction_oldest_seconds", 11, 12))
        for instance, value in (("a", one), ("b", other))},
@@ -117,6 +118,7 @@ EXPECTED = {
     "pipeline:outbox_oldest_seconds:max": {NONE: 6},
     "pipeline:dead_letters_waiting:max": {NONE: 8},
     "pipeline:stock_mismatched_products:max": {NONE: 10},
+    "pipeline:orders_inconsistent:max": {NONE: 14},
     # In 585 s (samples 77 to 116) 2000 and 285, so much more in 600; of two.
     "pipeline:stock_checks:increase10m": {NONE: 4687.179},
     "pipeline:order_decision_seconds:p95_5m": {NONE: 1.5},

@@ -88,7 +88,7 @@ impl FromMemory {
         let (created_at, updated_at) = (now, now);
         Ok(models::Order {
             id,
-            user_id,
+            user_id: Some(user_id),
             status,
             reason: None,
             total_cents,

@@ -165,7 +165,6 @@ async fn receive<I>(
     waiting_for_body.store(false, Ordering::Relaxed);
     let mut input = Input {
         operation,
-        request_id: parts.extensions.get(),
         path: &path,
         query: pairs(parts.uri.query().unwrap_or(""))?,
         headers: &parts.headers,

@@ -1,4 +1,7 @@
-//! `x-idempotency`: a request that names itself by an `Idempotency-Key` is done once and answered alike each time.
+//! `x-idempotency`: a request that names itself by an `Idempotency-Key` is done once, and answered alike each time after that.
+//!
+//! Successes are kept, refusals are not: nothing was done, and most of them (a state, a quota, a product that is not there yet) may
+//! be cured by time. What the request alone decides is refused anew, and alike, without being kept.
 //!
 //! The document declares it; generated code hands the handler the key with a fingerprint of what is asked, and takes
 //! nothing but a [`Once`] in return. Keeping the answers is left to whoever has a store, in the transaction of the effect.
@@ -9,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::canonical::{self, write_length, write_text};
 use crate::input::{CACHE_BUSTER, Input};
-use crate::{Answer, Problem, Reply, RequestId};
+use crate::{Answer, Problem, Reply};
 
 /// What the client named its request, if it did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,22 +41,11 @@ pub struct KeyedRequest {
     /// A hash of the operation, its path and query parameters and the body's values. The order of members and of
     /// parameters of different names, white space and the spelling of numbers make no difference.
     pub fingerprint: u128,
-    /// The request's id, which its refusals name.
-    pub request_id: Option<RequestId>,
 }
 
 impl KeyedRequest {
     pub(crate) fn new(input: &Input<'_>, key: String) -> Self {
-        Self { key, fingerprint: fingerprint(input), request_id: input.request_id.cloned() }
-    }
-
-    /// A refusal of this request as it is sent the first time, request id included.
-    ///
-    /// # Errors
-    /// As [`Reply::stored`].
-    pub fn refusal(&self, problem: &Problem) -> Result<StoredReply, Problem> {
-        let body = problem.document(self.request_id.as_ref());
-        StoredReply::new(problem.status(), &problem.headers(), body.into())
+        Self { key, fingerprint: fingerprint(input) }
     }
 }
 
@@ -113,7 +105,7 @@ pub enum Once<R> {
     Fresh(R),
     /// To a request with a name that was done now, encoded because it was kept.
     Encoded(Reply),
-    /// What an earlier request of this name was answered, be it a success or a refusal.
+    /// What an earlier request of this name was answered when it was done.
     Replayed(StoredReply),
 }
 

@@ -10,7 +10,7 @@ use crate::decode::{Decoder, Step};
 use crate::idempotency::{IdempotencyKey, KeyedRequest};
 use crate::limits::Items;
 use crate::operation::Operation;
-use crate::problem::{Place, Problem, RequestId};
+use crate::problem::{Place, Problem};
 use crate::value::Value;
 
 /// Libraries add it, with a number that differs each time, so that no cache answers.
@@ -21,7 +21,6 @@ const MAX_PAIRS: usize = 200;
 /// A request whose caller is known and whose body was read; parameters and body are taken by name.
 pub struct Input<'r> {
     pub(crate) operation: &'static Operation,
-    pub(crate) request_id: Option<&'r RequestId>,
     pub(crate) path: &'r RawPathParams,
     pub(crate) query: Pairs<'r>,
     pub(crate) headers: &'r HeaderMap,

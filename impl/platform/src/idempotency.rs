@@ -1,14 +1,13 @@
 //! Requests with an `Idempotency-Key` are done once: the answer is kept in the transaction of its effect, for 24 hours.
 //!
 //! A lock on user and key, held until the transaction ends, tells a request whose first copy is still under way; it is
-//! tried, never waited for, so that copies of a request cannot use up the connections. A refusal is an answer like any
-//! other: the work is rolled back, and the refusal is kept. Failures (5xx) are not, so that they can be tried again.
+//! tried, never waited for, so that copies of a request cannot use up the connections. Only what was done is kept: a
+//! refusal has changed nothing, so the request is simply tried anew. So what is kept is bounded by what may be done.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use contract::{Answer, IdempotencyKey, KeyedRequest, Once, Problem, Reply, StoredReply};
-use http::StatusCode;
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -59,8 +58,7 @@ impl Database {
     ///     insert_order(&mut tx, user_id, &body).await.map(created)
     /// });
     /// ```
-    /// What `work` refuses with a [`Problem`] of status 4xx is kept, too, unless it is 401, 408 or 429. So violations of
-    /// constraints must be made into problems inside `work`.
+    /// What `work` refuses is rolled back and not kept.
     ///
     /// # Errors
     /// As [`Database::write`]. 409 `idempotency_in_flight` when the first request is not done yet, 422
@@ -105,17 +103,11 @@ impl Database {
             Ok(Attempt::Done(reply)) => return Ok(Once::Encoded(reply)),
             Ok(Attempt::Known(kept)) => return keyed.replay(kept),
             Ok(Attempt::InFlight) => return Err(Problem::idempotency_in_flight().into()),
-            Err(Error::Problem(refusal)) if is_final(&refusal) => refusal,
+            Err(Error::Problem(refusal)) if refusal.status().is_client_error() => refusal,
             Err(failure) => return Err(failure),
         };
-        // The lock ended with the transaction, so another copy of the request may have been done since; then its answer is
-        // the one. (A request that is cancelled here has had no effect, and its next copy starts anew.)
-        if refusal.code() != OVERTAKEN {
-            let (keeper, stored) = (keyed.clone(), keyed.request.refusal(&refusal)?);
-            if self.write_once(move |mut tx| async move { keeper.keep(&mut tx, &stored).await }).await? {
-                return Err(Error::Problem(refusal));
-            }
-        }
+        // Perhaps because another copy of the request was done between the look for its answer and the lock: then its answer
+        // is the one for both.
         let found = sqlx::query(FIND).bind(keyed.user_id).bind(&keyed.request.key).fetch_optional(self.reads()).await?;
         match found {
             Some(row) => keyed.replay(Kept::read(&row)?),
@@ -140,17 +132,6 @@ pub async fn forget_old(database: &Database) -> Result<u64> {
         }
     }
     Ok(forgotten)
-}
-
-/// The code of [`Problem::idempotency_in_flight`]. As the failure of an attempt: another copy of the request was done while
-/// this one waited for the lock to be looked at, and this one is undone.
-const OVERTAKEN: &str = "idempotency_in_flight";
-
-/// Whether a refusal is the answer to a request, and not to its moment or its bearer.
-fn is_final(refusal: &Problem) -> bool {
-    const PASSING: [StatusCode; 3] =
-        [StatusCode::UNAUTHORIZED, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-    refusal.status().is_client_error() && !PASSING.contains(&refusal.status())
 }
 
 /// A request with its key and the user the key belongs to.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use contract::{Answer, IdempotencyKey, KeyedRequest, Once, Problem, Reply, RequestId, StoredReply};
+use contract::{Answer, IdempotencyKey, KeyedRequest, Once, Problem, Reply, StoredReply};
 use http::StatusCode;
 use platform::{Database, Error, Transaction, idempotency};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
@@ -66,7 +66,7 @@ fn refused(status: u16, code: &'static str) -> Seen {
 }
 
 fn request(key: &str, fingerprint: u128) -> KeyedRequest {
-    KeyedRequest { key: key.to_owned(), fingerprint, request_id: Some(RequestId("the-first".into())) }
+    KeyedRequest { key: key.to_owned(), fingerprint }
 }
 
 fn keyed(key: &str, fingerprint: u128) -> IdempotencyKey {
@@ -274,38 +274,19 @@ async fn whoever_is_overtaken_answers_as_the_first_did() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_is_kept_and_its_work_undone() {
-    let fixture = Fixture::new(&[]).await;
-    let refusal = || {
-        let header = http::HeaderName::from_static("x-why");
-        Problem::not_found("product_not_found", "No such product.")
-            .with_header(header, http::HeaderValue::from_static("because"))
-    };
-    assert_eq!(fixture.regret(keyed("k", 1), refusal).await, refused(404, "product_not_found"));
-    assert_eq!((fixture.notes().await, fixture.kept().await), (0, 1));
-    let again = fixture.note(ALICE, keyed("k", 1), "spoon").await;
-    let expected = request("k", 1).refusal(&refusal()).expect("can be kept");
-    assert!(String::from_utf8_lossy(&expected.body).contains("the-first"));
-    let Seen::Replayed(mut again) = again else { panic!("{again:?}") };
-    let mut expected = expected;
-    again.headers.sort();
-    expected.headers.sort();
-    assert_eq!(again, expected);
-    assert_eq!(fixture.note(ALICE, keyed("k", 2), "spoon").await, refused(422, "idempotency_key_reused"));
-    assert_eq!((fixture.notes().await, fixture.runs()), (0, 1));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_may_end_otherwise_next_time_is_not_kept() {
+async fn only_what_was_done_is_kept() {
     let fixture = Fixture::new(&["--database-write-pool", "1"]).await;
-    let passing: [fn() -> Problem; 5] = [
-        || Problem::internal("broken"),
-        || Problem::unavailable("busy", "Later.", 1),
+    let refusals: [fn() -> Problem; 8] = [
+        || Problem::bad_request("order_state_conflict", "Not yet."),
+        || Problem::not_found("product_not_found", "Not yet."),
+        || Problem::conflict("sku_taken", "As long as the other is there."),
         || Problem::unauthorized("invalid_token", "Who?"),
         || Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Slower."),
         || Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "Faster."),
+        || Problem::internal("broken"),
+        || Problem::unavailable("busy", "Later.", 1),
     ];
-    for problem in passing {
+    for problem in refusals {
         let expected = Seen::Refused(problem().status(), problem().code());
         assert_eq!(fixture.regret(keyed("k", 1), problem).await, expected);
     }
@@ -355,7 +336,7 @@ async fn after_a_day_a_key_may_be_used_anew() {
     assert_eq!(fixture.note(ALICE, keyed("k", 1), "spoon").await, refused(422, "idempotency_key_reused"));
     fixture.age("24 hours").await;
     assert_eq!(fixture.regret(keyed("k", 3), || Problem::conflict("regret", "No.")).await, refused(409, "regret"));
-    assert!(matches!(fixture.regret(keyed("k", 3), Problem::not_implemented).await, Seen::Replayed(_)));
+    assert_eq!(fixture.kept().await, 1, "a refusal replaces nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use contract::Problem;
+use contract::{Problem, StorageQuota};
 use platform::identity::Principal;
 use platform::page::{self, Key, Kind, Order as Sorted, Page, fingerprint};
 use platform::traces::TraceContext;
 use platform::{Columns, Result};
-use shop_api::apis::orders::ListOrdersParams;
+use shop_api::apis::orders::{CREATE_ORDER, ListOrdersParams};
 use shop_api::models::{Order, OrderCreate, OrderEvent, OrderItem, OrderSort, OrderStatus};
 use sqlx::postgres::{PgConnection, PgExecutor};
 use sqlx::{Postgres, QueryBuilder};
@@ -17,6 +17,14 @@ use crate::projection::named;
 
 /// The largest total: 2^53, up to where floating-point numbers count every cent.
 const MOST_CENTS: i64 = 9_007_199_254_740_992;
+
+/// How much a user may have waiting, in the order in which `order_quota` counts.
+const QUOTAS: [&StorageQuota; 4] = [
+    CREATE_ORDER.quota("too_many_unpaid_orders"),
+    CREATE_ORDER.quota("too_many_unpaid_units"),
+    CREATE_ORDER.quota("too_many_unpaid_units_of_product"),
+    CREATE_ORDER.quota("too_many_orders"),
+];
 
 /// Whether the caller ($2, superuser $3) may see an order `o`.
 macro_rules! visible {
@@ -28,8 +36,10 @@ macro_rules! visible {
 /// Accepts an order: the order, its lines, the first event of its timeline and the message to the workers, in one
 /// statement and so all or nothing; the message carries on the request's trace. Names, SKUs and prices are those of this moment.
 ///
+/// Users, not superusers, have quotas; those of one user take turns until they are committed (`order_quota`).
+///
 /// # Errors
-/// 404 `product_not_found`, 409 `mixed_currencies`, 409 `order_total_too_large`.
+/// 404 `product_not_found`, 409 `mixed_currencies`, 409 `order_total_too_large`, and those of the [quotas](QUOTAS).
 pub(crate) async fn insert(
     db: &mut PgConnection,
     caller: &Principal,
@@ -37,7 +47,9 @@ pub(crate) async fn insert(
     trace: Option<TraceContext>,
 ) -> Result<Order> {
     const SQL: &str = concat!(
-        "WITH wanted AS ( \
+        "WITH quota AS MATERIALIZED ( \
+             SELECT CASE WHEN $6::bigint[] IS NULL THEN 0 ELSE order_quota($1, $2, $3, $6) END AS exceeded \
+         ), wanted AS ( \
              SELECT w.place, p.id, p.sku, p.name, p.price_cents, p.currency, w.quantity \
              FROM unnest($2::bigint[], $3::bigint[]) WITH ORDINALITY AS w (product_id, quantity, place) \
              JOIN products p ON p.id = w.product_id AND p.deleted_at IS NULL \
@@ -46,7 +58,8 @@ pub(crate) async fn insert(
                     min(currency) AS currency, sum(quantity::numeric * price_cents) AS total FROM wanted \
          ), o AS ( \
              INSERT INTO orders (user_id, total_cents, currency) \
-             SELECT $1, total::bigint, currency FROM sums WHERE complete AND one_currency AND total <= $4 \
+             SELECT $1, total::bigint, currency FROM sums, quota \
+             WHERE complete AND one_currency AND total <= $4 AND exceeded = 0 \
              RETURNING * \
          ), i AS ( \
              INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents) \
@@ -57,27 +70,33 @@ pub(crate) async fn insert(
          ), sent AS ( \
              INSERT INTO outbox (topic, order_id, payload, trace) \
              SELECT 'order.created', id, '{\"order_id\":' || id || '}', $5 FROM o \
-         ) SELECT sums.complete, sums.one_currency, o.id IS NOT NULL, ",
+         ) SELECT sums.complete, sums.one_currency, coalesce(sums.total <= $4, false), quota.exceeded, o.id IS NOT NULL, ",
         order_columns!(),
         ", ",
         item_columns!(),
-        " FROM sums LEFT JOIN o ON true LEFT JOIN i ON true ORDER BY i.id"
+        " FROM sums CROSS JOIN quota LEFT JOIN o ON true LEFT JOIN i ON true ORDER BY i.id"
     );
     let (products, quantities) = merged(order);
     let query = sqlx::query(SQL).bind(caller.user_id()).bind(products).bind(quantities).bind(MOST_CENTS);
-    let rows = query.bind(trace.map(|trace| trace.to_string())).fetch_all(db).await?;
-    let (mut complete, mut one_currency, mut accepted) = (false, false, false);
+    let most = (!caller.is_superuser()).then(|| QUOTAS.map(|quota| quota.amount));
+    let rows = query.bind(trace.map(|trace| trace.to_string())).bind(most).fetch_all(db).await?;
+    let (mut complete, mut one_currency, mut countable, mut exceeded, mut accepted) = (false, false, false, 0_i32, false);
     if let Some(first) = rows.first() {
         let mut columns = Columns::of(first);
-        (complete, one_currency, accepted) = (columns.take()?, columns.take()?, columns.take()?);
+        (complete, one_currency, countable) = (columns.take()?, columns.take()?, columns.take()?);
+        (exceeded, accepted) = (columns.take()?, columns.take()?);
     }
-    match order_projection::whole_order(if accepted { &rows } else { &[] }, 3)? {
+    let exceeded = usize::try_from(exceeded - 1).ok().and_then(|place| QUOTAS.get(place));
+    match order_projection::whole_order(if accepted { &rows } else { &[] }, 5)? {
         Some(order) => Ok(order),
         None if !complete => Err(crate::products::product_not_found().into()),
         None if !one_currency => {
             Err(Problem::conflict("mixed_currencies", "The products of one order must have one currency.").into())
         }
-        None => Err(Problem::conflict("order_total_too_large", "The total must not exceed 2^53 cents.").into()),
+        None => match exceeded {
+            Some(quota) if countable => Err(quota.exceeded().into()),
+            _ => Err(Problem::conflict("order_total_too_large", "The total must not exceed 2^53 cents.").into()),
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use shop_api::apis::orders::{
 };
 use shop_api::models::OrderCreate;
 
+use crate::live::Events;
 use crate::{ShopService, live, order_queries};
 
 /// Most events of a timeline; the document's limit.
@@ -95,8 +96,11 @@ impl Orders for ShopService {
         caller: Principal,
         params: StreamOrderEventsParams,
     ) -> Result<StreamOrderEventsResponse> {
-        let events = live::events(&self.database, self.pipeline.live(), caller, &params).await?;
-        Ok(StreamOrderEventsResponse::Ok(events.ok_or_else(not_found)?))
+        match live::events(&self.database, self.pipeline.live(), caller, &params).await? {
+            Events::Stream(events) => Ok(StreamOrderEventsResponse::Ok(events)),
+            Events::Over => Ok(StreamOrderEventsResponse::NoContent),
+            Events::Missing => Err(not_found().into()),
+        }
     }
 }
 

@@ -113,9 +113,10 @@ fn booked_as(kind: StockChange, delta: i64) -> StockEntryKind {
     }
 }
 
+/// Also one that differs in case, form or white space only (migration V023).
 fn sku_is_free(result: Result<Product>) -> Result<Product> {
-    result
-        .on_constraint("products_sku_key", || Problem::conflict("sku_taken", "There is another product with this SKU."))
+    let taken = || Problem::conflict("sku_taken", "There is another product with this SKU.");
+    result.on_constraint("products_sku_key", taken).on_constraint("products_sku_identity_key", taken)
 }
 
 fn insufficient_stock() -> Problem {

@@ -17,7 +17,21 @@ pub(crate) async fn is_last_superuser(db: &mut PgConnection, id: i64) -> Result<
     Ok(superusers == [id])
 }
 
-/// Deletes a user that was locked, and with it what the user owns.
+/// Erases at most so many rows of what is known of a user that was locked, and tells how many: fewer when nothing is left. Each
+/// table's owner says what that is (`personal_data`); orders stay, as nobody's.
+pub(crate) async fn erase(db: &mut PgConnection, id: i64, most: i64) -> Result<i64> {
+    Ok(sqlx::query_scalar("SELECT erase_personal_data($1, $2)").bind(id).bind(most).fetch_one(db).await?)
+}
+
+/// Closes a user's account for good: every session ends, and nobody can sign in.
+pub(crate) async fn close(db: &mut PgConnection, id: i64) -> Result<()> {
+    const SQL: &str =
+        "UPDATE users SET is_active = false, hashed_password = '!', session_epoch = session_epoch + 1 WHERE id = $1";
+    sqlx::query(SQL).bind(id).execute(db).await?;
+    Ok(())
+}
+
+/// Deletes a user that was locked, and of whom nothing else is left.
 pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<()> {
     sqlx::query("DELETE FROM users WHERE id = $1").bind(id).execute(db).await?;
     Ok(())

@@ -1,5 +1,7 @@
 //! Handlers of users.
 
+use std::time::{Duration, Instant};
+
 use contract::{Operation, Problem, if_match};
 use platform::Result;
 use platform::Transaction;
@@ -14,6 +16,11 @@ use tasks_api::apis::users::{
 use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
 
 use crate::{TasksService, user_queries};
+
+/// Rows of what is known of a user that one transaction erases.
+const ERASED_AT_ONCE: i64 = 2_000;
+/// No slice of an erasure is begun later than this; shorter than a request may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Users for TasksService {
     async fn list_users(&self, _: Principal, params: ListUsersParams) -> Result<ListUsersResponse> {
@@ -72,16 +79,35 @@ impl Users for TasksService {
 
     async fn delete_user(&self, _: Principal, params: DeleteUserParams) -> Result<DeleteUserResponse> {
         let DeleteUserParams { user_id, if_match: condition } = params;
-        let user = self
-            .database
-            .write(move |mut tx| async move {
-                superuser_remains(&mut tx, user_id).await?;
-                let current = locked(&mut tx, user_id, condition.as_deref(), not_found).await?;
-                user_queries::delete(&mut tx, user_id).await?;
-                Ok(current)
-            })
-            .await?;
-        self.accounts.user_changed(user_id);
+        let begun = Instant::now();
+        let (mut user, mut condition) = (None, condition);
+        // Nearly always once. Whoever has left more behind than one transaction can erase loses the account first and then the
+        // rest, slice by slice; what was erased stays erased when there is no time left.
+        let user = loop {
+            let condition = condition.take();
+            let (seen, done) = self
+                .database
+                .write(move |mut tx| async move {
+                    superuser_remains(&mut tx, user_id).await?;
+                    let seen = locked(&mut tx, user_id, condition.as_deref(), not_found).await?;
+                    let done = user_queries::erase(&mut tx, user_id, ERASED_AT_ONCE).await? < ERASED_AT_ONCE;
+                    match done {
+                        true => user_queries::delete(&mut tx, user_id).await?,
+                        false => user_queries::close(&mut tx, user_id).await?,
+                    }
+                    Ok((seen, done))
+                })
+                .await?;
+            self.accounts.user_changed(user_id);
+            let user = user.get_or_insert(seen);
+            if done {
+                break user.clone();
+            }
+            if begun.elapsed() > PATIENCE {
+                let detail = "The account is closed, and there is more to erase: ask again.";
+                return Err(Problem::unavailable("erasure_unfinished", detail, 1).into());
+            }
+        };
         Ok(DeleteUserResponse::Ok(user))
     }
 }

@@ -42,16 +42,9 @@ impl Sink {
             Entry::Occupied(_) => return Err(Problem::idempotency_key_reused()),
             Entry::Vacant(place) => place,
         };
-        match work(count).and_then(Answer::into_reply) {
-            Ok(reply) => {
-                place.insert((request.fingerprint, reply.stored()?));
-                Ok(Once::Encoded(reply))
-            }
-            Err(problem) => {
-                place.insert((request.fingerprint, request.refusal(&problem)?));
-                Err(problem)
-            }
-        }
+        let reply = work(count).and_then(Answer::into_reply)?;
+        place.insert((request.fingerprint, reply.stored()?));
+        Ok(Once::Encoded(reply))
     }
 }
 

@@ -31,7 +31,7 @@ async fn a_worker_may_die_at_any_boundary() {
     system.shops[0].start();
     system.ready().await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     let mut healthy = system.another(Role::Worker, "healthy", &[]);
     let (mut orders, mut poison, mut failed, mut expired) = (0, 0, 0, 0);
     for (name, point) in Failpoint::ALL {

@@ -21,7 +21,7 @@ async fn orders_whose_client_hangs_up_are_whole_or_not_there() {
     let seed: u64 = dice().random();
     let system = System::start(&Plan::new("cancelled")).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     user.warm_up(&system).await;
     let (hasty, key) = (user.unpooled(), |n: usize| format!("cancelled-{n}"));
     let outcomes = crowd(32, orders, move |n| {

@@ -16,7 +16,7 @@ async fn whoever_retries_with_a_key_has_one_order_although_the_api_is_killed() {
     let mut dice = dice();
     let mut system = System::start(&Plan::new("crashes")).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     let key = |n: usize| format!("crash-{n}");
     let buyer = user.clone();
     let shopping = tokio::spawn(crowd(32, orders, move |n| {

@@ -29,7 +29,7 @@ async fn two_item_orders_in_random_order_never_deadlock() {
     for n in 0..8 {
         products.push(admin.product(&format!("one of few {n}"), dice.random_range(50..150)).await);
     }
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     let seed: u64 = dice.random();
     let settled = crowd(32, orders, move |n| {
         let (user, admin, products) = (user.clone(), admin.clone(), products.clone());

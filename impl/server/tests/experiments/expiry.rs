@@ -18,7 +18,7 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
     let plan = Plan { shops: 2, workers: 2, environment, ..Plan::new("expiry") };
     let system = System::start(&plan).await;
     let product = Shopper::admin(&system).await.product("short-lived", 3 * pairs).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     user.warm_up(&system).await;
 
     let races = (0..pairs).map(|n| {

@@ -17,7 +17,7 @@ const STILL: Duration = Duration::from_secs(7);
 async fn a_worker_that_wakes_up_does_nothing_again() {
     let system = System::start(&Plan { workers: 2, ..Plan::new("frozen") }).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     user.warm_up(&system).await;
     let load = Load::start(&user, 16, product);
     let mut between = Vec::new();

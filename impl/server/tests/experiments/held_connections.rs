@@ -18,7 +18,7 @@ const RECOVERED: Duration = Duration::from_secs(5);
 async fn without_a_connection_requests_are_refused_soon_and_served_again_after() {
     let mut system = System::start(&Plan { environment: IMPATIENT, ..Plan::new("held-connections") }).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     let Outcome::Acked(before) = user.order(None, &[(product, 1)]).await else { panic!("not accepted") };
 
     let held = hold_all(&system).await;

@@ -22,7 +22,7 @@ async fn faults_of_the_network_cost_no_order_and_no_more_than_the_deadline() {
     }
     system.ready().await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     user.warm_up(&system).await;
     // Every request asserts that it was answered within its deadline.
     let load = Load::start(&user, 8, product);

@@ -17,7 +17,7 @@ async fn exactly_the_stock_is_sold() {
     let (orders, stock) = size((1_500, 100), (10_000, 500));
     let system = System::start(&Plan::new("oversell")).await;
     let product = Shopper::admin(&system).await.product("wanted", stock).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     user.warm_up(&system).await;
     let outcomes = crowd(CONNECTIONS, orders, move |_| {
         let user = user.clone();
@@ -39,7 +39,7 @@ async fn exactly_the_stock_is_sold_while_workers_die_and_redis_and_postgres_falt
     let plan = Plan { workers: 2, durable: true, ..Plan::new("oversell-with-faults") };
     let mut system = System::start(&plan).await;
     let product = Shopper::admin(&system).await.product("wanted", stock).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     let shopping = tokio::spawn(crowd(CONNECTIONS, orders, move |n| {
         let user = user.clone();
         async move { user.order_surely(&format!("oversell-{n}"), &[(product, 1)]).await }

@@ -18,7 +18,7 @@ async fn postgres_comes_and_goes_and_nothing_acknowledged_is_lost() {
     let mut system =
         System::start(&Plan { workers: 2, durable: true, environment: IMPATIENT, ..Plan::new("postgres") }).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     let load = Load::start(&user, 16, product);
     let mut extra = Vec::new();
     for (kill, away) in [(false, Duration::ZERO), (true, Duration::ZERO), (false, away), (true, Duration::ZERO)] {

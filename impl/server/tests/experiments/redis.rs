@@ -52,7 +52,7 @@ async fn backlog(system: &mut System) {
 
 async fn start(system: &System) -> Load {
     let product = Shopper::admin(system).await.product("plenty", 1_000_000).await;
-    let user = Shopper::user(system).await;
+    let user = Shopper::admin(system).await;
     user.warm_up(system).await;
     let load = Load::start(&user, 8, product);
     sleep(Duration::from_secs(1)).await;

@@ -14,7 +14,7 @@ async fn a_product_on_two_lines_counts_as_the_sum_and_a_key_as_one_order() {
     let system = System::start(&Plan { shops: 2, ..Plan::new("repetition") }).await;
     let admin = Shopper::admin(&system).await;
     let (scarce, plenty) = (admin.product("scarce", 3).await, admin.product("plenty", 1_000).await);
-    let user = Shopper::user(&system).await;
+    let user = Shopper::admin(&system).await;
     user.warm_up(&system).await;
 
     let mut expected = Vec::new();

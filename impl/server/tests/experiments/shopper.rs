@@ -49,7 +49,7 @@ impl Shopper {
         Self::login(system, "user@example.com", "user").await
     }
 
-    /// The demo superuser.
+    /// The demo superuser, who has no quotas and may stand for a crowd of shoppers.
     pub async fn admin(system: &System) -> Self {
         Self::login(system, "admin@example.com", "admin").await
     }

@@ -21,7 +21,7 @@ async fn no_request_in_flight_fails_when_a_process_is_asked_to_stop() {
     let mut system = System::start(&Plan { workers: 2, ..Plan::new("shutdown") }).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
     // With a connection for each order, only one that nobody has heard of yet can be reset.
-    let user = Shopper::user(&system).await.unpooled();
+    let user = Shopper::admin(&system).await.unpooled();
     user.warm_up(&system).await;
 
     let (stop, refused) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::order_queries;
 
-pub(crate) use stream::events;
+pub(crate) use stream::{Events, events};
 
 /// How often the timelines are asked, and whether those who watch still may.
 const TICK: Duration = Duration::from_millis(500);
@@ -190,14 +190,19 @@ impl Live {
         self.lock().watchers.len()
     }
 
-    fn watch(&self, order: i64, caller: Principal) -> Watch {
+    /// Nothing when the caller has as many streams as a user may; superusers may have any number.
+    fn watch(&self, order: i64, caller: Principal, most: i64) -> Option<Watch> {
         let mut watched = self.lock();
+        let his = watched.watchers.values().filter(|(watcher, _)| watcher.user_id() == caller.user_id()).count();
+        if !caller.is_superuser() && i64::try_from(his).is_ok_and(|his| his >= most) {
+            return None;
+        }
         let events = watched.orders.entry(order).or_insert_with(|| watch::Sender::new(Vec::new())).subscribe();
         watched.last_watcher += 1;
         let (id, end) = (watched.last_watcher, self.0.closing.child_token());
         watched.watchers.insert(id, (caller, end.clone()));
         drop(watched);
-        Watch { live: self.clone(), order, id, events, end }
+        Some(Watch { live: self.clone(), order, id, events, end })
     }
 
     fn lock(&self) -> MutexGuard<'_, Watched> {

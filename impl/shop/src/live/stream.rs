@@ -4,30 +4,43 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::response::sse::Event;
-use contract::EventStream;
+use contract::{EventStream, StorageQuota};
 use futures_util::{StreamExt as _, stream};
 use platform::identity::Principal;
 use platform::{Database, Result};
-use shop_api::apis::orders::StreamOrderEventsParams;
+use shop_api::apis::orders::{STREAM_ORDER_EVENTS, StreamOrderEventsParams};
 use shop_api::models::{OrderEvent, OrderStatus};
 use tokio::time::{Instant, timeout};
 
 use super::{Live, PAGE, Watch, newest};
 use crate::order_queries::{self, Timeline};
 
-/// The timeline of an order the caller may see, as it is and as it goes on; nothing when there is no such order.
+/// How many streams a user may have.
+const STREAMS: &StorageQuota = STREAM_ORDER_EVENTS.quota("too_many_streams");
+
+/// What there is to be sent.
+pub(crate) enum Events {
+    /// The timeline as it is, and as it goes on.
+    Stream(EventStream),
+    /// The client knows everything, and nothing more will happen.
+    Over,
+    /// There is no such order.
+    Missing,
+}
+
+/// The timeline of an order, if the caller may see it.
 ///
 /// # Errors
-/// Those of the database, before the first event.
+/// 409 `too_many_streams`; those of the database, before the first event.
 pub(crate) async fn events(
     database: &Database,
     live: &Live,
     caller: Principal,
     params: &StreamOrderEventsParams,
-) -> Result<Option<EventStream>> {
+) -> Result<Events> {
     let order = params.order_id;
     // Watched before it is read: what happens in between is seen twice rather than not at all.
-    let watch = live.watch(order, caller);
+    let watch = live.watch(order, caller, STREAMS.amount).ok_or_else(|| STREAMS.exceeded())?;
     let after = match params.last_event_id.as_deref().and_then(|id| id.parse().ok()) {
         Some(event) => order_queries::place(database.reads(), order, event).await?,
         None => 0,
@@ -35,8 +48,12 @@ pub(crate) async fn events(
     let Some(Timeline { status, events }) =
         order_queries::events(database.reads(), &caller, order, after, PAGE).await?
     else {
-        return Ok(None);
+        return Ok(Events::Missing);
     };
+    // An `EventSource` whose stream has ended comes again, and for ever, unless it is told that there is nothing to come for.
+    if is_final(status) && events.is_empty() {
+        return Ok(Events::Over);
+    }
     let patience = Duration::from_secs(u64::try_from(params.seconds).unwrap_or(1)).min(caller.remaining());
     let after = after.max(newest(&events));
     // If it is, there is nothing to wait for; unless there is more than one page.
@@ -44,7 +61,7 @@ pub(crate) async fn events(
     let reader = Reader { watch, after, is_done, until: Instant::now() + patience };
     let news = stream::unfold(reader, |mut reader| async move { Some((stream::iter(reader.next().await?), reader)) });
     let all = stream::iter(events).chain(news.flatten());
-    Ok(Some(Box::pin(all.map(|event| Ok::<_, Infallible>(encoded(&event))))))
+    Ok(Events::Stream(Box::pin(all.map(|event| Ok::<_, Infallible>(encoded(&event))))))
 }
 
 struct Reader {

@@ -1,5 +1,6 @@
-//! Whether stock is what its ledger says, looked at all the time and a little at a time: what moved lately, what was wrong
-//! before, and a page of all the rest. `server verify` looks at everything; this is cheap enough to go on for ever.
+//! Whether stock is what its ledger says, and orders what they hold, looked at all the time and a little at a time: what moved
+//! lately, what was wrong before, and a page of all the rest. `server verify` looks at everything; this is cheap enough to go on
+//! for ever.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
@@ -8,85 +9,120 @@ use platform::Result;
 
 use super::Pipeline;
 
-/// Movements of stock whose products are looked at, and products of a page.
-const RECENT: i64 = 200;
-const PAGE: i64 = 100;
-/// Products looked at by one statement: one with a long ledger keeps few others from being looked at.
-const TOGETHER: usize = 20;
+/// What is looked at. Each statement sees one snapshot.
+struct Subject {
+    /// Names what was found in the log.
+    found: &'static str,
+    /// Ids that something happened to lately.
+    lately: &'static str,
+    /// The ids after $1, at most $2.
+    next: &'static str,
+    page: i64,
+    /// Which of the ids $1 are wrong.
+    wrong: &'static str,
+    /// How many are looked at by one statement: one that takes long keeps few others from being looked at.
+    together: usize,
+}
+
+/// Stock and ledger. What is held is in the ledger as taken and not given back.
+const PRODUCTS: Subject = Subject {
+    found: "the stock of a product is not what its ledger says",
+    lately: "SELECT DISTINCT product_id FROM (SELECT product_id FROM stock_entries ORDER BY id DESC LIMIT 200) e",
+    next: "SELECT id FROM products WHERE id > $1 ORDER BY id LIMIT $2",
+    page: 100,
+    wrong: "SELECT p.id FROM products p \
+        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS stock, \
+            coalesce(-sum(quantity) FILTER (WHERE kind IN ('reserve', 'release')), 0) AS taken \
+            FROM stock_entries WHERE product_id = p.id) e \
+        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS quantity FROM reservations \
+            WHERE product_id = p.id AND state = 'held') held \
+        WHERE p.id = ANY ($1) AND (p.stock < 0 OR p.stock <> e.stock OR held.quantity > e.taken)",
+    together: 20,
+};
+
+/// Orders and their lines, total and reservations. What the older service left is told by the time of its first event (V005), and
+/// need not add up.
+const ORDERS: Subject = Subject {
+    found: "an order has no lines, another total than its lines, or holds other things than its state wants",
+    lately: "SELECT DISTINCT order_id FROM (SELECT order_id FROM order_events ORDER BY id DESC LIMIT 500) e",
+    next: "SELECT id FROM orders WHERE id > $1 ORDER BY id LIMIT $2",
+    page: 500,
+    wrong: "SELECT o.id FROM orders o \
+        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity::numeric * unit_price_cents), -1) AS cents \
+            FROM order_items WHERE order_id = o.id) i \
+        WHERE o.id = ANY ($1) AND (CASE WHEN o.status IN ('RESERVED', 'CONFIRMED', 'PAID') THEN EXISTS ( \
+                SELECT FROM (SELECT product_id, quantity FROM order_items WHERE order_id = o.id) l \
+                FULL JOIN (SELECT product_id, quantity, state FROM reservations WHERE order_id = o.id) r USING (product_id) \
+                WHERE l.quantity IS DISTINCT FROM r.quantity \
+                   OR r.state <> CASE o.status WHEN 'PAID' THEN 'committed' ELSE 'held' END) \
+            ELSE EXISTS (SELECT FROM reservations WHERE order_id = o.id AND state <> 'released') END \
+            OR o.total_cents <> i.cents AND NOT EXISTS ( \
+                SELECT FROM order_events e WHERE e.order_id = o.id AND e.kind = 'created' AND e.at = o.created_at))",
+    together: 100,
+};
 
 /// What is known from round to round.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    /// Products that were found wrong.
+    products: Known,
+    orders: Known,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// What was found wrong.
     wrong: BTreeSet<i64>,
-    /// The last product of the page before.
+    /// The last of the page before.
     after: i64,
 }
 
 impl Pipeline {
-    /// One round: compares the stock of some products with what their ledger and reservations say. How many are known to be
-    /// wrong.
+    /// One round: compares the stock of some products with what their ledger and reservations say, and some orders with their
+    /// lines and reservations. How many products and orders are known to be wrong.
     ///
     /// # Errors
-    /// When Postgres cannot be used. Products that take too long to look at are passed over.
-    pub async fn audit(&self) -> Result<usize> {
-        // One statement sees one snapshot. What is held is in the ledger as taken and not given back.
-        const WRONG: &str = "SELECT p.id FROM products p \
-             CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS stock, \
-                 coalesce(-sum(quantity) FILTER (WHERE kind IN ('reserve', 'release')), 0) AS taken \
-                 FROM stock_entries WHERE product_id = p.id) e \
-             CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS quantity FROM reservations \
-                 WHERE product_id = p.id AND state = 'held') held \
-             WHERE p.id = ANY ($1) AND (p.stock < 0 OR p.stock <> e.stock OR held.quantity > e.taken)";
+    /// When Postgres cannot be used. What takes too long to look at is passed over.
+    pub async fn audit(&self) -> Result<(usize, usize)> {
+        let audit = &self.0.metrics.audit;
+        let (looked, products) = self.look_at(&PRODUCTS, |audit| &mut audit.products).await?;
+        audit.products.inc_by(looked);
+        audit.mismatched.set(i64::try_from(products).unwrap_or(i64::MAX));
+        let (looked, orders) = self.look_at(&ORDERS, |audit| &mut audit.orders).await?;
+        audit.orders.inc_by(looked);
+        audit.inconsistent.set(i64::try_from(orders).unwrap_or(i64::MAX));
+        audit.rounds.inc();
+        Ok((products, orders))
+    }
+
+    /// How many were looked at, and how many are known to be wrong.
+    async fn look_at(&self, subject: &Subject, known: fn(&mut Audit) -> &mut Known) -> Result<(u64, usize)> {
         let db = self.0.database.reads();
-        let page = self.page().await?;
-        let suspects: Vec<i64> = page.iter().copied().collect();
-        let mut looked = 0;
-        for some in suspects.chunks(TOGETHER) {
-            match sqlx::query_scalar::<_, i64>(WRONG).bind(some).fetch_all(db).await {
+        let (after, mut page) = self.audited(|audit| (known(audit).after, known(audit).wrong.clone()));
+        page.extend(sqlx::query_scalar::<_, i64>(subject.lately).fetch_all(db).await?);
+        let next: Vec<i64> = sqlx::query_scalar(subject.next).bind(after).bind(subject.page).fetch_all(db).await?;
+        // After the last page the first one follows.
+        let last = next.last().copied().filter(|_| next.len() as i64 == subject.page).unwrap_or(0);
+        self.audited(|audit| known(audit).after = last);
+        page.extend(next);
+        let (suspects, mut looked): (Vec<i64>, usize) = (page.into_iter().collect(), 0);
+        for some in suspects.chunks(subject.together) {
+            match sqlx::query_scalar::<_, i64>(subject.wrong).bind(some).fetch_all(db).await {
                 Ok(wrong) => {
-                    self.found(some, &wrong);
                     looked += some.len();
+                    wrong.iter().for_each(|id| tracing::error!(id, "{}", subject.found));
+                    self.audited(|audit| {
+                        known(audit).wrong.retain(|id| !some.contains(id));
+                        known(audit).wrong.extend(wrong);
+                    });
                 }
                 Err(error) => {
                     let error = platform::Error::from(error);
-                    tracing::warn!(%error, products = some.len(), "stock could not be compared with its ledger");
+                    tracing::warn!(%error, number = some.len(), "not found out in time whether {}", subject.found);
                     self.0.database.ping().await?;
                 }
             }
         }
-        let audit = &self.0.metrics.audit;
-        audit.rounds.inc();
-        audit.products.inc_by(looked as u64);
-        Ok(self.audited(|audit| audit.wrong.len()))
-    }
-
-    /// The products of a round.
-    async fn page(&self) -> Result<BTreeSet<i64>> {
-        const LATELY: &str =
-            "SELECT DISTINCT product_id FROM (SELECT product_id FROM stock_entries ORDER BY id DESC LIMIT $1) e";
-        const NEXT: &str = "SELECT id FROM products WHERE id > $1 ORDER BY id LIMIT $2";
-        let db = self.0.database.reads();
-        let (after, mut page) = self.audited(|audit| (audit.after, audit.wrong.clone()));
-        page.extend(sqlx::query_scalar::<_, i64>(LATELY).bind(RECENT).fetch_all(db).await?);
-        let next: Vec<i64> = sqlx::query_scalar(NEXT).bind(after).bind(PAGE).fetch_all(db).await?;
-        // After the last page the first one follows.
-        let last = next.last().copied().filter(|_| next.len() as i64 == PAGE).unwrap_or(0);
-        self.audited(|audit| audit.after = last);
-        page.extend(next);
-        Ok(page)
-    }
-
-    fn found(&self, looked: &[i64], wrong: &[i64]) {
-        let known = self.audited(|audit| {
-            audit.wrong.retain(|product| !looked.contains(product));
-            for product in wrong {
-                tracing::error!(product, "the stock of a product is not what its ledger says");
-                audit.wrong.insert(*product);
-            }
-            audit.wrong.len()
-        });
-        self.0.metrics.audit.mismatched.set(i64::try_from(known).unwrap_or(i64::MAX));
+        Ok((looked as u64, self.audited(|audit| known(audit).wrong.len())))
     }
 
     fn audited<T>(&self, look: impl FnOnce(&mut Audit) -> T) -> T {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use platform::{Error, Result};
+use chrono::{DateTime, Utc};
+use platform::{Error, Result, Transaction};
 
 use super::Pipeline;
 use super::failpoints::Failpoint;
 
 /// Seconds after which a message is published again whatever the stream looks like. An order is decided within half a minute.
 const ANCIENT: f64 = 20.0;
+/// Messages published again by one statement.
+const REPUBLISHED: u64 = 5_000;
 /// Reservations given back by one statement.
 const EXPIRIES: i64 = 200;
 
@@ -24,16 +27,17 @@ impl Pipeline {
     /// # Errors
     /// When Postgres or Redis cannot be used.
     pub async fn heal(&self, grace: Duration) -> Result<u64> {
-        const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - make_interval(secs => $2)) \
+        const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - make_interval(secs => $2)), now() \
              FROM outbox WHERE published_at < now() - make_interval(secs => $1)";
         const AGAIN: &str = "UPDATE outbox SET published_at = NULL WHERE id IN \
-             (SELECT id FROM outbox WHERE published_at < now() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED)";
+             (SELECT id FROM outbox WHERE published_at < $1::timestamptz - make_interval(secs => $2) ORDER BY id LIMIT $3 \
+              FOR UPDATE SKIP LOCKED)";
         let Some(stream) = &self.0.stream else { return Ok(0) };
         let seconds = grace.as_secs_f64();
         // Before the messages are counted: what is done in between must not look lost, or whoever has much to do gets all of
         // it a second time.
         let length = stream.len().await;
-        let (old, ancient): (i64, i64) =
+        let (old, ancient, now): (i64, i64, DateTime<Utc>) =
             sqlx::query_as(COUNT).bind(seconds).bind(ANCIENT).fetch_one(self.0.database.reads()).await?;
         if old == 0 {
             return Ok(0);
@@ -43,18 +47,21 @@ impl Pipeline {
             return Ok(0);
         }
         let age = if lost { seconds } else { ANCIENT };
-        let again = self
-            .0
-            .database
-            .write_once(move |mut tx| async move {
-                Ok(sqlx::query(AGAIN).bind(age).execute(&mut *tx).await?.rows_affected())
-            })
-            .await?;
-        self.0.failpoints.hit(Failpoint::LossHealed)?;
+        // Slices, each for good: however much was lost, some of it goes on.
+        let (mut again, mut slice) = (0, REPUBLISHED);
+        while slice == REPUBLISHED {
+            let work = move |mut tx: Transaction| async move {
+                let query = sqlx::query(AGAIN).bind(now).bind(age).bind(REPUBLISHED.cast_signed());
+                Ok(query.execute(&mut *tx).await?.rows_affected())
+            };
+            slice = self.0.database.write_once(work).await?;
+            again += slice;
+            self.0.failpoints.hit(Failpoint::LossHealed)?;
+            self.wake();
+        }
         if again > 0 {
             tracing::warn!(messages = again, "messages are published again");
             self.0.metrics.republished.inc_by(again);
-            self.wake();
         }
         Ok(again)
     }

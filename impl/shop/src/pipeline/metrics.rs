@@ -38,12 +38,14 @@ pub(crate) struct Metrics {
     queue: Arc<Mutex<Option<(QueueStatus, f64)>>>,
 }
 
-/// What comparing stock with its ledger has found.
+/// What comparing stock with its ledger, and orders with what they hold, has found.
 #[derive(Debug, Default)]
 pub(crate) struct AuditMetrics {
     pub(crate) rounds: Counter,
     pub(crate) products: Counter,
     pub(crate) mismatched: Gauge,
+    pub(crate) orders: Counter,
+    pub(crate) inconsistent: Gauge,
 }
 
 impl Metrics {
@@ -100,6 +102,12 @@ impl Metrics {
                 "stock_mismatched_products",
                 "Products known to have another stock than their ledger says, or less than none",
                 self.audit.mismatched.clone(),
+            );
+            registry.register("orders_checked", "Orders compared with their lines and reservations", self.audit.orders.clone());
+            registry.register(
+                "orders_inconsistent",
+                "Orders known to have no lines, another total than their lines, or to hold other things than their state wants",
+                self.audit.inconsistent.clone(),
             );
             registry.register_collector(Box::new(Queue(Arc::clone(&self.queue))));
         });

@@ -2,6 +2,18 @@
 
 use platform::verification::Check;
 
+/// Between two parts of a query: whether the older service left an order `o`, which need not add up (migration V005 gave it the
+/// time it was made for its first event; one of ours is made a little before it is told).
+macro_rules! adopted {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "EXISTS (SELECT FROM order_events a WHERE a.order_id = o.id AND a.kind = 'created' AND a.at = o.created_at)",
+            $after
+        )
+    };
+}
+
 /// Every check, in the order of the invariants.
 pub const CHECKS: &[Check] = &[
     Check::always(
@@ -74,6 +86,28 @@ pub const CHECKS: &[Check] = &[
          WHERE l.quantity IS DISTINCT FROM t.quantity ORDER BY order_id, product_id",
     ),
     Check::always(
+        "O1",
+        "every order has lines",
+        "orders",
+        adopted!(
+            "SELECT format('order %s: %s, and no lines', o.id, o.status) FROM orders o
+             WHERE NOT EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id) AND NOT ",
+            " ORDER BY o.id"
+        ),
+    ),
+    Check::always(
+        "O1",
+        "the total of an order is the sum of its lines",
+        "orders",
+        adopted!(
+            "SELECT format('order %s: total %s, lines %s', o.id, o.total_cents, i.cents) FROM orders o
+             JOIN (SELECT order_id, sum(quantity::numeric * unit_price_cents) AS cents FROM order_items GROUP BY order_id) i
+                 ON i.order_id = o.id
+             WHERE o.total_cents <> i.cents AND NOT ",
+            " ORDER BY o.id"
+        ),
+    ),
+    Check::always(
         "O2",
         "no stock is below zero",
         "products",
@@ -102,6 +136,30 @@ pub const CHECKS: &[Check] = &[
         "orders",
         "SELECT format('order %s: %s, expired at %s', id, status, expires_at) FROM orders
          WHERE status = 'RESERVED' AND expires_at < now() - interval '30 seconds' ORDER BY id",
+    ),
+    Check::always(
+        "O3",
+        "a reservation says when it ends",
+        "orders",
+        adopted!(
+            "SELECT format('order %s: reserved for ever', o.id) FROM orders o
+             WHERE o.status = 'RESERVED' AND o.expires_at IS NULL AND NOT ",
+            " ORDER BY o.id"
+        ),
+    ),
+    Check::always(
+        "O3",
+        "nobody's orders do not wait to be paid",
+        "orders",
+        "SELECT format('order %s: %s, and its owner is gone', id, status) FROM orders
+         WHERE user_id IS NULL AND status IN ('PENDING', 'RESERVED', 'CONFIRMED') ORDER BY id",
+    ),
+    Check::always(
+        "O3",
+        "no message has been due for more than 30 s",
+        "outbox",
+        "SELECT format('message %s: %s, due since %s', id, topic, available_at) FROM outbox
+         WHERE available_at < now() - interval '30 seconds' ORDER BY id",
     ),
     Check::always(
         "O4",
@@ -149,6 +207,16 @@ pub const CHECKS: &[Check] = &[
          WHERE t.last IS DISTINCT FROM o.status OR NOT t.allowed ORDER BY o.id",
     ),
     Check::always(
+        "O5",
+        "the reason of an order is that of the last thing that happened to it",
+        "orders",
+        "SELECT format('order %s (%s): %s, last %s', o.id, o.status, coalesce(o.reason, 'no reason'), coalesce(e.reason, 'no reason'))
+         FROM orders o
+         CROSS JOIN LATERAL (SELECT reason FROM order_events WHERE order_id = o.id ORDER BY id DESC LIMIT 1) e
+         WHERE o.reason IS DISTINCT FROM e.reason
+            OR o.reason IS NOT NULL AND o.status NOT IN ('FAILED', 'CANCELLED') ORDER BY o.id",
+    ),
+    Check::always(
         "O6",
         "the order a key was answered with is there and its owner's",
         "idempotency_keys",
@@ -156,6 +224,31 @@ pub const CHECKS: &[Check] = &[
          FROM (SELECT user_id, key, (convert_from(body, 'UTF8')::jsonb ->> 'id')::bigint AS order_id
                FROM idempotency_keys WHERE status = 201) k
          LEFT JOIN orders o ON o.id = k.order_id WHERE o.user_id IS DISTINCT FROM k.user_id ORDER BY k.order_id",
+    ),
+    Check::always(
+        "O6",
+        "a kept answer tells of its order what is true of it",
+        "idempotency_keys",
+        // What never changes of an order, and the states that are for good. An owner who was anonymised may be named.
+        "SELECT * FROM (SELECT format('user %s, key %s: order %s has another %s', k.user_id, k.key, o.id, concat_ws(', ',
+                CASE WHEN (k.body ->> 'total_cents')::bigint IS DISTINCT FROM o.total_cents THEN 'total' END,
+                CASE WHEN k.body ->> 'currency' IS DISTINCT FROM o.currency THEN 'currency' END,
+                CASE WHEN (k.body ->> 'user_id')::bigint IS DISTINCT FROM coalesce(o.user_id, (k.body ->> 'user_id')::bigint)
+                     THEN 'owner' END,
+                CASE WHEN (k.body ->> 'created_at')::timestamptz IS DISTINCT FROM o.created_at THEN 'time' END,
+                CASE WHEN k.body ->> 'status' IS DISTINCT FROM CASE k.status WHEN 201 THEN 'PENDING' ELSE o.status END
+                     THEN 'state' END,
+                CASE WHEN (SELECT coalesce(jsonb_agg(jsonb_build_array(i -> 'id', i -> 'product_id', i -> 'sku', i -> 'name',
+                                  i -> 'quantity', i -> 'unit_price_cents') ORDER BY (i ->> 'id')::bigint), '[]')
+                           FROM jsonb_array_elements(k.body -> 'items') i)
+                     IS DISTINCT FROM
+                          (SELECT coalesce(jsonb_agg(jsonb_build_array(id, product_id, sku, name, quantity, unit_price_cents)
+                                  ORDER BY id), '[]') FROM order_items WHERE order_id = o.id) THEN 'lines' END,
+                CASE WHEN k.status = 201 AND NOT ('/api/v2/orders/' || o.id = ANY (k.headers)) THEN 'place' END)) AS wrong
+             FROM (SELECT user_id, key, status, headers, convert_from(body, 'UTF8')::jsonb AS body
+                   FROM idempotency_keys WHERE status IN (200, 201)) k
+             JOIN orders o ON o.id = (k.body ->> 'id')::bigint ORDER BY k.user_id, k.key) answers
+         WHERE wrong NOT LIKE '%has another '",
     ),
     Check::always(
         "O6",
@@ -172,6 +265,13 @@ pub const CHECKS: &[Check] = &[
         "dead_letters",
         "SELECT format('dead letter %s: reason %L, payload %L', id, reason, payload) FROM dead_letters
          WHERE reason = '' OR payload = '' ORDER BY id",
+    ),
+    Check::always(
+        "O7",
+        "a dead letter that was decided about says since when",
+        "dead_letters",
+        "SELECT format('dead letter %s: %s, settled at %s', id, state, coalesce(settled_at::text, 'no time')) FROM dead_letters
+         WHERE (state = 'waiting') <> (settled_at IS NULL) ORDER BY id",
     ),
     Check::at_rest(
         "O7",

@@ -64,7 +64,9 @@ async fn everything_that_happens_is_told_once_and_in_order_by_every_replica() {
 
         // From where one was cut off, and from the end; an event of another order is none.
         assert_eq!(kinds(&read(&there, &path, Some(&here[0].0)).await), ["reserved", "paid"]);
-        assert_eq!(kinds(&read(&there, &path, Some(&here[2].0)).await), [""; 0]);
+        // An `EventSource` that has seen the end comes again, and 204 tells it to stay away.
+        let over = there.send(there.request(Method::GET, &path).header("last-event-id", &here[2].0)).await;
+        assert_eq!((over.status.as_u16(), &*over.text), (204, ""));
         for nothing in ["0", "999999", "garbage", "-1"] {
             assert_eq!(kinds(&read(&there, &path, Some(nothing)).await), ["created", "reserved", "paid"]);
         }
@@ -134,7 +136,8 @@ async fn however_many_watch_all_of_them_see_everything() {
     let mut watchers = JoinSet::new();
     for crowd in 1..=15 {
         for _ in 0..20 {
-            let (client, path) = (ada.client.clone(), path.clone());
+            // A superuser: others may have only so many streams.
+            let (client, path) = (world.admin.clone(), path.clone());
             watchers.spawn(async move { read(&client, &path, None).await });
         }
         world.until_watched(crowd * 20).await;
@@ -164,4 +167,27 @@ async fn a_process_that_is_told_to_stop_sends_everybody_to_the_others() {
     assert_eq!(kinds(&stream), ["created"]);
     // Also who comes now is told what there is, and that is all.
     assert_eq!(kinds(&read(&ada.client, &path, None).await), ["created"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_has_only_so_many_streams() {
+    let world = World::new().await;
+    let (ada, bob) = tokio::join!(world.person("ada"), world.person("bob"));
+    let spoon = world.product("SPOON", 250, 10).await;
+    let (order, others) = (ada.order(&spoon, 1).await, bob.order(&spoon, 1).await);
+    let path = format!("{ORDERS}/{order}/events?seconds=120");
+    let mut watchers = JoinSet::new();
+    for _ in 0..20 {
+        let (client, path) = (ada.client.clone(), path.clone());
+        watchers.spawn(async move { read(&client, &path, None).await });
+    }
+    world.until_watched(20).await;
+    ada.client.get(&path).await.expect_problem(409, "too_many_streams");
+    let bobs = format!("{ORDERS}/{others}/events?seconds=1");
+    assert_eq!(kinds(&read(&bob.client, &bobs, None).await), ["created"], "others are not held up");
+    ada.client.post_empty(&format!("{ORDERS}/{order}/cancel")).await.expect(200);
+    for stream in watchers.join_all().await {
+        assert_eq!(kinds(&stream), ["created", "cancelled"]);
+    }
+    assert_eq!(kinds(&read(&ada.client, &path, None).await), ["created", "cancelled"], "there is room again");
 }

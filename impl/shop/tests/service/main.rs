@@ -13,6 +13,7 @@ mod orders;
 mod pages;
 mod products;
 mod queue;
+mod quotas;
 mod races;
 mod random;
 mod reservations;

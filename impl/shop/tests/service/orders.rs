@@ -230,6 +230,44 @@ async fn orders_go_with_their_user_and_stock_comes_back() {
     world.verify().await;
 }
 
+/// As the services delete an account, see `DELETE /users/{user_id}`.
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_a_deleted_account_are_nobodys() {
+    for slice in [1, 1_000] {
+        let world = World::new().await;
+        let ada = world.person("ada").await;
+        let spoon = world.product("SPOON", 250, 9).await;
+        let (paid, held) = (ada.order(&spoon, 1).await, ada.order(&spoon, 2).await);
+        world.drain().await;
+        ada.client.post_empty(&format!("{ORDERS}/{paid}/pay")).await.expect(200);
+        let waiting = ada.order(&spoon, 3).await;
+        let mut sold = ada.client.get(&format!("{ORDERS}/{paid}")).await.expect(200);
+        sold["user_id"] = json!(null);
+        let keyed = ada.client.request(http::Method::POST, &format!("{ORDERS}/{held}/cancel")).header("idempotency-key", "k");
+        let erase = format!("SELECT erase_personal_data({}, {slice})", ada.id);
+        if slice > 1 {
+            assert_eq!(ada.client.send(keyed).await.status, 200);
+        }
+        while world.number(&erase).await == slice {
+            world.verify_now().await;
+        }
+        world.database.execute(&format!("DELETE FROM users WHERE id = {}", ada.id)).await;
+        let seen = async |order: i64| world.admin.get(&format!("{ORDERS}/{order}")).await.expect(200);
+        assert_eq!(seen(paid).await, sold);
+        for order in [held, waiting] {
+            let order = seen(order).await;
+            assert_eq!((&order["status"], &order["user_id"]), (&json!("CANCELLED"), &json!(null)));
+            let timeline = world.admin.get(&format!("{ORDERS}/{}/timeline", order["id"])).await.expect(200);
+            assert_eq!(timeline.as_array().expect("a list").last().expect("an event")["kind"], "cancelled");
+        }
+        assert_eq!(world.stock(id(&spoon)).await, 8);
+        let listed = world.admin.get(&format!("{ORDERS}?user_id={}", ada.id)).await.expect(200);
+        assert_eq!(ids(&listed), [0; 0]);
+        world.drain().await;
+        world.verify().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn conditional_reads_of_an_order() {
     let world = World::new().await;

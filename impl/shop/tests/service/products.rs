@@ -136,9 +136,27 @@ async fn an_sku_belongs_to_one_product() {
     let path = format!("{PRODUCTS}/{}", second["id"]);
     world.admin.patch(&path, &json!({"sku": "FIRST", "name": "x"})).await.expect_problem(409, "sku_taken");
     assert_eq!(world.nobody.get(&path).await.expect(200), second, "nothing of it was done");
-    // One's own SKU is not taken, and case tells SKUs apart.
-    world.admin.patch(&path, &json!({"sku": "SECOND"})).await.expect(200);
-    world.product("first", 1, 0).await;
+    // One's own SKU is not taken, however it is written.
+    for own in ["second", "SECOND"] {
+        world.admin.patch(&path, &json!({"sku": own})).await.expect(200);
+    }
+    // What people would call the same is the same: case, form, and what takes room or cannot be seen.
+    let wide = "\u{ff26}\u{ff29}\u{ff32}\u{ff33}\u{ff34}";
+    for same in ["first", " First ", "FIRST\u{a0}", "FI RST", "fi\u{200b}rst", "FI\u{ad}RST", wide] {
+        let twin = json!({"sku": same, "name": "Again", "price_cents": 1});
+        world.admin.post(PRODUCTS, &twin).await.expect_problem(409, "sku_taken");
+        world.admin.patch(&path, &json!({"sku": same})).await.expect_problem(409, "sku_taken");
+    }
+    let (composed, apart) = ("Caf\u{e9}-\u{c4}", "CAFE\u{301}-a\u{308}");
+    world.product(composed, 1, 0).await;
+    let twin = json!({"sku": apart, "name": "Again", "price_cents": 1});
+    world.admin.post(PRODUCTS, &twin).await.expect_problem(409, "sku_taken");
+    world.product("FIRST-1", 1, 0).await;
+    // Scripts that write by SQL go on as they did.
+    let script = "INSERT INTO products (sku, name, price_cents) VALUES ('SECOND', 'Scripted', 7)
+                  ON CONFLICT (sku) WHERE deleted_at IS NULL DO UPDATE SET name = excluded.name";
+    world.database.execute(script).await;
+    assert_eq!(world.nobody.get(&path).await.expect(200)["name"], "Scripted");
 
     world.admin.delete(&format!("{PRODUCTS}/{}", first["id"])).await.expect(204);
     let reused = world.admin.post(PRODUCTS, &again).await.expect(201);

@@ -157,9 +157,18 @@ impl World {
         self.stream_command(&["DEL", "{stream}"]).await;
     }
 
-    /// Everything that must hold of the shop's data holds.
+    /// Everything that must hold of the shop's data at rest holds.
     pub async fn verify(&self) {
-        let findings = verify::make(&mut self.database.connect().await, true).await.expect("the checks are made");
+        self.holds(true).await;
+    }
+
+    /// Everything that must hold of the shop's data at any moment holds.
+    pub async fn verify_now(&self) {
+        self.holds(false).await;
+    }
+
+    async fn holds(&self, at_rest: bool) {
+        let findings = verify::make(&mut self.database.connect().await, at_rest).await.expect("the checks are made");
         for (check, finding) in findings {
             assert!(!matches!(finding, Finding::Violated { .. }), "{} {}: {finding:?}", check.invariant, check.name);
         }

@@ -5,7 +5,8 @@ pub const SOUND: &str = "
     INSERT INTO products (id, sku, name, price_cents, stock) VALUES (1001, 'sound', 'Sound', 100, 1);
     INSERT INTO stock_entries (product_id, kind, quantity) VALUES (1001, 'receive', 10), (1001, 'adjust', -1);
     INSERT INTO orders (id, user_id, status, reason, total_cents, expires_at)
-    SELECT n, (SELECT min(id) FROM users), status, reason, 100, expires_at FROM (VALUES
+    SELECT n, (SELECT min(id) FROM users), status, reason, 100 * CASE n WHEN 104 THEN 1000 WHEN 102 THEN 3 ELSE 2 END, expires_at
+    FROM (VALUES
         (101, 'RESERVED', NULL, now() + interval '1 hour'), (102, 'PAID', NULL, NULL),
         (103, 'CANCELLED', 'cancelled_by_user', NULL), (104, 'FAILED', 'insufficient_stock', NULL),
         (105, 'CANCELLED', 'expired', now() - interval '1 hour'), (106, 'CONFIRMED', NULL, NULL)
@@ -19,25 +20,31 @@ pub const SOUND: &str = "
     INSERT INTO stock_entries (product_id, order_id, kind, quantity) VALUES
         (1001, 101, 'reserve', -2), (1001, 102, 'reserve', -3), (1001, 102, 'commit', 0), (1001, 105, 'reserve', -2),
         (1001, 105, 'release', 2), (1001, 106, 'reserve', -2), (1001, 99, 'reserve', -1), (1001, 99, 'commit', 0);
-    INSERT INTO order_events (order_id, kind, status) VALUES
-        (101, 'created', 'PENDING'), (101, 'reserved', 'RESERVED'),
-        (102, 'created', 'PENDING'), (102, 'reserved', 'RESERVED'), (102, 'paid', 'PAID'),
-        (103, 'created', 'PENDING'), (103, 'cancelled', 'CANCELLED'),
-        (104, 'created', 'PENDING'), (104, 'failed', 'FAILED'), (104, 'requeued', 'PENDING'), (104, 'failed', 'FAILED'),
-        (105, 'created', 'PENDING'), (105, 'reserved', 'RESERVED'), (105, 'expired', 'CANCELLED'),
-        (106, 'created', 'PENDING'), (106, 'reserved', 'RESERVED'), (106, 'confirmed', 'CONFIRMED');
-    INSERT INTO dead_letters (id, state, order_id, topic, payload, reason) OVERRIDING SYSTEM VALUE
-    VALUES (901, 'requeued', 104, 'order.created', '{\"order_id\":104}', 'too many attempts');
+    INSERT INTO order_events (order_id, kind, status, reason) VALUES
+        (101, 'created', 'PENDING', NULL), (101, 'reserved', 'RESERVED', NULL),
+        (102, 'created', 'PENDING', NULL), (102, 'reserved', 'RESERVED', NULL), (102, 'paid', 'PAID', NULL),
+        (103, 'created', 'PENDING', NULL), (103, 'cancelled', 'CANCELLED', 'cancelled_by_user'),
+        (104, 'created', 'PENDING', NULL), (104, 'failed', 'FAILED', 'processing_failed'),
+        (104, 'requeued', 'PENDING', NULL), (104, 'failed', 'FAILED', 'insufficient_stock'),
+        (105, 'created', 'PENDING', NULL), (105, 'reserved', 'RESERVED', NULL), (105, 'expired', 'CANCELLED', 'expired'),
+        (106, 'created', 'PENDING', NULL), (106, 'reserved', 'RESERVED', NULL), (106, 'confirmed', 'CONFIRMED', NULL);
+    -- Left by the older service, which did not add up: its first event is as old as it is itself.
+    INSERT INTO orders (id, user_id, status, total_cents) SELECT n, min(id), 'FAILED', 7 FROM users, generate_series(98, 98) n GROUP BY n;
+    INSERT INTO order_events (order_id, kind, status, at)
+    SELECT id, 'created', 'PENDING', created_at FROM orders WHERE id = 98 UNION ALL SELECT 98, 'failed', 'FAILED', now();
+    INSERT INTO dead_letters (id, state, order_id, topic, payload, reason, settled_at) OVERRIDING SYSTEM VALUE
+    VALUES (901, 'requeued', 104, 'order.created', '{\"order_id\":104}', 'too many attempts', now());
     INSERT INTO idempotency_keys (user_id, key, fingerprint, status, headers, body)
-    SELECT user_id, 'key-' || id, decode(repeat('00', 16), 'hex'), 201, ARRAY[]::text[], convert_to('{\"id\":' || id || '}', 'UTF8')
-    FROM orders WHERE id IN (101, 102)
+    SELECT o.user_id, k.key || o.id, decode(repeat('00', 16), 'hex'), k.status,
+           CASE k.status WHEN 201 THEN ARRAY['location', '/api/v2/orders/' || o.id] ELSE ARRAY[]::text[] END,
+           convert_to(jsonb_build_object('id', o.id, 'user_id', o.user_id, 'total_cents', o.total_cents, 'currency', o.currency,
+               'created_at', o.created_at, 'status', CASE k.status WHEN 201 THEN 'PENDING' ELSE o.status END,
+               'items', (SELECT jsonb_agg(to_jsonb(i) - 'order_id') FROM order_items i WHERE i.order_id = o.id))::text, 'UTF8')
+    FROM orders o JOIN (VALUES (101, 'key-', 201), (102, 'key-', 201), (102, 'paid-', 200)) k (id, key, status) USING (id)
     UNION ALL
-    -- A refusal has no order; a payment is of an order that another key made.
+    -- A refusal, as they were kept once, has no order.
     SELECT user_id, 'refused', decode(repeat('00', 16), 'hex'), 404, ARRAY[]::text[], convert_to('not JSON', 'UTF8')
-    FROM orders WHERE id = 101
-    UNION ALL
-    SELECT user_id, 'paid', decode(repeat('00', 16), 'hex'), 200, ARRAY[]::text[], convert_to('{\"id\":102}', 'UTF8')
-    FROM orders WHERE id = 102;
+    FROM orders WHERE id = 101;
     UPDATE products SET stock = 9 - 2 - 3 - 2 - 1 WHERE id = 1001;
 ";
 
@@ -103,6 +110,98 @@ pub const SPOILED: &[(&str, &str, &str)] = &[
         "INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents)
          VALUES (101, 4711, 'other', 'Other', 1, 100)",
         "order 101, product 4711: 1 ordered, 0 reserved",
+    ),
+    (
+        "every order has lines",
+        "DELETE FROM order_items WHERE order_id = 103",
+        "order 103: CANCELLED, and no lines",
+    ),
+    (
+        "the total of an order is the sum of its lines",
+        "UPDATE orders SET total_cents = 301 WHERE id = 102",
+        "order 102: total 301, lines 300",
+    ),
+    (
+        "the total of an order is the sum of its lines",
+        "UPDATE order_items SET unit_price_cents = 99 WHERE order_id = 103",
+        "order 103: total 200, lines 198",
+    ),
+    (
+        "a reservation says when it ends",
+        "UPDATE orders SET expires_at = NULL WHERE id = 101",
+        "order 101: reserved for ever",
+    ),
+    (
+        "nobody's orders do not wait to be paid",
+        "UPDATE orders SET user_id = NULL WHERE id IN (101, 102, 103)",
+        "order 101: RESERVED, and its owner is gone",
+    ),
+    (
+        "no message has been due for more than 30 s",
+        "UPDATE outbox SET available_at = '2026-01-31T09:30:00Z'",
+        "message 801: order.created, due since 2026-01-31 09:30:00+00",
+    ),
+    (
+        "the reason of an order is that of the last thing that happened to it",
+        "UPDATE orders SET reason = 'expired' WHERE id = 103",
+        "order 103 (CANCELLED): expired, last cancelled_by_user",
+    ),
+    (
+        "the reason of an order is that of the last thing that happened to it",
+        "UPDATE orders SET reason = 'expired' WHERE id = 101",
+        "order 101 (RESERVED): expired, last no reason",
+    ),
+    (
+        "a dead letter that was decided about says since when",
+        "UPDATE dead_letters SET state = 'waiting', settled_at = '2026-01-31T09:30:00Z'",
+        "dead letter 901: waiting, settled at 2026-01-31 09:30:00+00",
+    ),
+    (
+        "a kept answer tells of its order what is true of it",
+        "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{total_cents}', '299')::text, 'UTF8')
+         WHERE key = 'key-102'",
+        "user 1, key key-102: order 102 has another total",
+    ),
+    (
+        "a kept answer tells of its order what is true of it",
+        "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{currency}', '\"EUR\"')::text, 'UTF8')
+         WHERE key = 'key-102'",
+        "user 1, key key-102: order 102 has another currency",
+    ),
+    (
+        "a kept answer tells of its order what is true of it",
+        "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{status}', '\"CANCELLED\"')::text, 'UTF8')
+         WHERE key = 'paid-102'",
+        "user 1, key paid-102: order 102 has another state",
+    ),
+    (
+        "a kept answer tells of its order what is true of it",
+        "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{user_id}', '2')::text, 'UTF8')
+         WHERE key = 'paid-102'",
+        "user 1, key paid-102: order 102 has another owner",
+    ),
+    (
+        "a kept answer tells of its order what is true of it",
+        "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{created_at}', '\"2026-01-31T09:30:00Z\"')::text, 'UTF8')
+         WHERE key = 'key-102'",
+        "user 1, key key-102: order 102 has another time",
+    ),
+    (
+        "a kept answer tells of its order what is true of it",
+        "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{items,0,quantity}', '4')::text, 'UTF8')
+         WHERE key = 'key-102'",
+        "user 1, key key-102: order 102 has another lines",
+    ),
+    (
+        "a kept answer tells of its order what is true of it",
+        "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{items}', '[]')::text, 'UTF8')
+         WHERE key = 'key-102'",
+        "user 1, key key-102: order 102 has another lines",
+    ),
+    (
+        "a kept answer tells of its order what is true of it",
+        "UPDATE idempotency_keys SET headers = ARRAY['location', '/api/v2/orders/7'] WHERE key = 'key-102'",
+        "user 1, key key-102: order 102 has another place",
     ),
     (
         "no stock is below zero",

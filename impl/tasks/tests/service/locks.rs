@@ -41,7 +41,7 @@ async fn superusers_can_be_worked_with_while_an_account_is_being_deleted() {
         let admin = admin.clone();
         async move { admin.delete(&path).await }
     });
-    waiting(&world.database, "DELETE FROM users").await;
+    waiting(&world.database, "SELECT erase_personal_data").await;
     ada.client.post_empty(&format!("/api/v1/tasks/{}/assign/1", free["id"])).await.expect(200);
     admin.post("/api/v1/projects", &json!({"title": "Meanwhile"})).await.expect(201);
     holder.close().await.expect("let go");
