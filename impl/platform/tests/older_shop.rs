@@ -158,13 +158,19 @@ async fn skus_that_are_one_today_stay_two() {
     for sql in [USERS, WITH_TEXT, HISTORY] {
         test.execute(sql).await;
     }
-    test.execute("INSERT INTO products (sku, name, price_cents, stock) VALUES ('a', 'Twin', 1, 1), (' A', 'Third', 1, 1)").await;
+    test.execute(
+        "INSERT INTO products (sku, name, price_cents, stock) VALUES ('a', 'Twin', 1, 1), (' A', 'Third', 1, 1)",
+    )
+    .await;
     migrate::run(&test.settings(), Production).await.expect("migrates");
     let skus = "SELECT format('%s|%s', sku, coalesce(sku_identity, 'none')) FROM products WHERE lower(trim(sku)) = 'a' ORDER BY id";
     assert_eq!(texts(&test, skus).await, ["A|a", "a|none", " A|none"]);
     test.execute("UPDATE products SET name = 'Renamed', sku = sku WHERE name = 'Twin'").await;
     test.execute("UPDATE products SET sku = 'a2' WHERE name = 'Renamed'").await;
-    for taken in ["INSERT INTO products (sku, name, price_cents) VALUES ('\u{ff41}', 'x', 1)", "UPDATE products SET sku = 'A 2' WHERE name = 'Third'"] {
+    for taken in [
+        "INSERT INTO products (sku, name, price_cents) VALUES ('\u{ff41}', 'x', 1)",
+        "UPDATE products SET sku = 'A 2' WHERE name = 'Third'",
+    ] {
         let refused = sqlx::query(taken).execute(&mut test.connect().await).await.expect_err(taken);
         assert_eq!(refused.as_database_error().and_then(|error| error.constraint()), Some("products_sku_identity_key"));
     }

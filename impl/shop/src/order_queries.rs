@@ -80,7 +80,8 @@ pub(crate) async fn insert(
     let query = sqlx::query(SQL).bind(caller.user_id()).bind(products).bind(quantities).bind(MOST_CENTS);
     let most = (!caller.is_superuser()).then(|| QUOTAS.map(|quota| quota.amount));
     let rows = query.bind(trace.map(|trace| trace.to_string())).bind(most).fetch_all(db).await?;
-    let (mut complete, mut one_currency, mut countable, mut exceeded, mut accepted) = (false, false, false, 0_i32, false);
+    let (mut complete, mut one_currency, mut countable, mut exceeded, mut accepted) =
+        (false, false, false, 0_i32, false);
     if let Some(first) = rows.first() {
         let mut columns = Columns::of(first);
         (complete, one_currency, countable) = (columns.take()?, columns.take()?, columns.take()?);

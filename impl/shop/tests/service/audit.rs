@@ -69,7 +69,10 @@ async fn an_order_that_does_not_hold_together_is_found_until_it_is_mended() {
         (order, "DELETE FROM reservations WHERE order_id = $"),
         (paid, "UPDATE reservations SET state = 'held' WHERE order_id = $"),
         (off, "UPDATE reservations SET state = 'held' WHERE order_id = $"),
-        (off, "INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents) VALUES ($, 4711, '', '', 1, 7)"),
+        (
+            off,
+            "INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents) VALUES ($, 4711, '', '', 1, 7)",
+        ),
     ];
     let mut db = world.database.connect().await;
     for (order, damage) in spoiled {

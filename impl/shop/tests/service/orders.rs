@@ -243,7 +243,8 @@ async fn orders_of_a_deleted_account_are_nobodys() {
         let waiting = ada.order(&spoon, 3).await;
         let mut sold = ada.client.get(&format!("{ORDERS}/{paid}")).await.expect(200);
         sold["user_id"] = json!(null);
-        let keyed = ada.client.request(http::Method::POST, &format!("{ORDERS}/{held}/cancel")).header("idempotency-key", "k");
+        let keyed =
+            ada.client.request(http::Method::POST, &format!("{ORDERS}/{held}/cancel")).header("idempotency-key", "k");
         let erase = format!("SELECT erase_personal_data({}, {slice})", ada.id);
         if slice > 1 {
             assert_eq!(ada.client.send(keyed).await.status, 200);

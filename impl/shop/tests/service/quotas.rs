@@ -55,14 +55,16 @@ async fn a_user_holds_only_so_much_of_a_product() {
     world.warm_up(id(&spoon)).await;
     const OF_ONE: &str = "too_many_unpaid_units_of_product";
     order(&ada.client, &spoon, 51).await.expect_problem(409, OF_ONE);
-    let twice = json!({"items": [{"product_id": spoon["id"], "quantity": 30}, {"product_id": spoon["id"], "quantity": 30}]});
+    let twice =
+        json!({"items": [{"product_id": spoon["id"], "quantity": 30}, {"product_id": spoon["id"], "quantity": 30}]});
     ada.client.post(ORDERS, &twice).await.expect_problem(409, OF_ONE);
     let (made, refused) = storm(&ada, &spoon, 20, 8).await;
     assert_eq!((made.len(), refused), (6, vec![OF_ONE.to_owned(); 14]));
     order(&ada.client, &spoon, 3).await.expect_problem(409, OF_ONE);
     order(&ada.client, &spoon, 2).await.expect(201);
     order(&ada.client, &fork, 50).await.expect(201);
-    let both = json!({"items": [{"product_id": fork["id"], "quantity": 1}, {"product_id": spoon["id"], "quantity": 1}]});
+    let both =
+        json!({"items": [{"product_id": fork["id"], "quantity": 1}, {"product_id": spoon["id"], "quantity": 1}]});
     ada.client.post(ORDERS, &both).await.expect_problem(409, OF_ONE);
     order(&bob.client, &spoon, 50).await.expect(201);
     world.drain().await;

@@ -101,9 +101,12 @@ async fn calling_off_while_workers_reserve_leaves_nothing_behind() {
     let spoon = world.product("SPOON", 250, 1000).await;
     world.warm_up(id(&spoon)).await;
     let orders = join_all((0..60).map(|n| people[n % 3].order(&spoon, 2))).await;
-    let cancel = join_all(orders.iter().enumerate().map(async |(n, order)| {
-        people[n % 3].client.post_empty(&format!("{ORDERS}/{order}/cancel")).await
-    }));
+    let cancel = join_all(
+        orders
+            .iter()
+            .enumerate()
+            .map(async |(n, order)| people[n % 3].client.post_empty(&format!("{ORDERS}/{order}/cancel")).await),
+    );
     let (cancelled, (), ()) = tokio::join!(cancel, world.drain(), world.drain());
     assert!(cancelled.iter().all(|answer| answer.status == StatusCode::OK));
     world.drain().await;
