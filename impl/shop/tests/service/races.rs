@@ -100,7 +100,7 @@ async fn calling_off_while_workers_reserve_leaves_nothing_behind() {
     let people = join_all(["ada", "bob", "cyd"].map(|name| world.person(name))).await;
     let spoon = world.product("SPOON", 250, 1000).await;
     world.warm_up(id(&spoon)).await;
-    let orders = join_all((0..60).map(|n| people[n % 3].order(&spoon, 2))).await;
+    let orders = join_all((0..60_usize).map(|n| people[n % 3].order(&spoon, 2))).await;
     let cancel = join_all(
         orders
             .iter()
