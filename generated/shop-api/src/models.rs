@@ -155,9 +155,9 @@ pub struct Order {
     /// `id`
     #[serde(rename = "id")]
     pub id: i64,
-    /// `user_id`
+    /// Null when the account was deleted.
     #[serde(rename = "user_id")]
-    pub user_id: i64,
+    pub user_id: Option<i64>,
     /// `status`
     #[serde(rename = "status")]
     pub status: models::OrderStatus,
@@ -189,8 +189,9 @@ impl contract::Decode for Order {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_id =
             object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_user_id = object
-            .required(at, "user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_user_id = object.required(at, "user_id", |v, at| {
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
+        });
         let f_status = object.required(at, "status", |v, at| <models::OrderStatus as contract::Decode>::decode(v, at));
         let f_reason = object.required(at, "reason", |v, at| {
             at.nullable(v, |v, at| <models::OrderReason as contract::Decode>::decode(v, at))

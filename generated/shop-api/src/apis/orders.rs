@@ -115,7 +115,7 @@ pub static CANCEL_ORDER: Operation = Operation {
 pub struct CancelOrderParams {
     /// Which order.
     pub order_id: i64,
-    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer, also a refusal, without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
+    /// A name for this request, unique to the user for 24 hours from when it was done. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`. A refusal is not kept, since nothing was done and time may cure it: the request is tried anew, and its key may go with another one.
     pub idempotency_key: contract::IdempotencyKey,
 }
 
@@ -163,7 +163,24 @@ pub static CREATE_ORDER: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     rate_limits: &[],
-    quotas: &[],
+    quotas: &[
+        contract::StorageQuota {
+            code: "too_many_unpaid_orders",
+            amount: 50,
+            of: "orders of one user that are not paid",
+        },
+        contract::StorageQuota {
+            code: "too_many_unpaid_units",
+            amount: 200,
+            of: "units in orders of one user that are not paid",
+        },
+        contract::StorageQuota {
+            code: "too_many_unpaid_units_of_product",
+            amount: 50,
+            of: "units of one product in orders of one user that are not paid",
+        },
+        contract::StorageQuota { code: "too_many_orders", amount: 1000, of: "orders of one user in 24 hours" },
+    ],
     query: Some(&[]),
     codes: &["product_not_found", "mixed_currencies", "order_total_too_large"],
     statuses: &[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
@@ -173,7 +190,7 @@ pub static CREATE_ORDER: Operation = Operation {
 /// Parameters of [`Orders::create_order`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateOrderParams {
-    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer, also a refusal, without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
+    /// A name for this request, unique to the user for 24 hours from when it was done. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`. A refusal is not kept, since nothing was done and time may cure it: the request is tried anew, and its key may go with another one.
     pub idempotency_key: contract::IdempotencyKey,
 }
 
@@ -444,7 +461,7 @@ pub static PAY_ORDER: Operation = Operation {
 pub struct PayOrderParams {
     /// Which order.
     pub order_id: i64,
-    /// A name for this request, unique to the user for 24 hours. The same key with the same request gives the same answer, also a refusal, without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`.
+    /// A name for this request, unique to the user for 24 hours from when it was done. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`. A refusal is not kept, since nothing was done and time may cure it: the request is tried anew, and its key may go with another one.
     pub idempotency_key: contract::IdempotencyKey,
 }
 
@@ -493,10 +510,10 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
         window_seconds: 60,
         by: contract::CountedBy::User,
     }],
-    quotas: &[],
+    quotas: &[contract::StorageQuota { code: "too_many_streams", amount: 20, of: "streams of one user at once" }],
     query: Some(&["seconds"]),
     codes: &["order_not_found"],
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
     etag: false,
 };
 
@@ -515,12 +532,15 @@ pub struct StreamOrderEventsParams {
 pub enum StreamOrderEventsResponse {
     /// 200
     Ok(contract::EventStream),
+    /// 204
+    NoContent,
 }
 
 impl contract::Answer for StreamOrderEventsResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
             Self::Ok(body) => Ok(Reply::new(200).events(body)),
+            Self::NoContent => Ok(Reply::new(204)),
         }
     }
 }
