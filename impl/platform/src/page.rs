@@ -275,11 +275,12 @@ pub fn search(sql: &mut QueryBuilder<Postgres>, column: &str, text: &str) {
 
 /// Appends `SELECT count(*)` of a list that consists of `parts`, as in [`Page::select`]; it ends at [`COUNTED_AT_MOST`].
 pub fn count<P>(sql: &mut QueryBuilder<Postgres>, parts: &[P], mut part: impl FnMut(&mut QueryBuilder<Postgres>, &P)) {
-    sql.push("SELECT count(*) FROM (");
+    // Named outside as well: to one SELECT in parentheses a second LIMIT would be one too many.
+    sql.push("SELECT count(*) FROM (SELECT FROM (");
     for (place, branch) in parts.iter().enumerate() {
         sql.push(if place > 0 { " UNION ALL (" } else { "(" });
         part(sql, branch);
         sql.push(" LIMIT ").push_bind(COUNTED_AT_MOST).push(")");
     }
-    sql.push(" LIMIT ").push_bind(COUNTED_AT_MOST).push(") counted");
+    sql.push(") part LIMIT ").push_bind(COUNTED_AT_MOST).push(") counted");
 }
