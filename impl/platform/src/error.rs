@@ -53,7 +53,9 @@ impl Error {
                 Some(cause) => (cause.to_string(), cause.source()),
                 None => (problem.code().to_owned(), None),
             },
-            Self::Database(error) | Self::OutcomeUnknown(error) => (error.to_string(), std::error::Error::source(error)),
+            Self::Database(error) | Self::OutcomeUnknown(error) => {
+                (error.to_string(), std::error::Error::source(error))
+            }
         };
         while let Some(error) = source {
             let more = error.to_string();
