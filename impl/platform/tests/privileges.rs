@@ -35,6 +35,7 @@ async fn everything_in_the_schema_has_its_line() {
                 let known = format!("SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass('{name}')");
                 assert!(names(&test, &known).await.contains(&column), "{name} has no column {column}");
             }
+            Object::Column(..) => {}
             Object::Definer(name) => functions.push(name),
         }
     }
@@ -42,10 +43,10 @@ async fn everything_in_the_schema_has_its_line() {
     let known = format!(
         "SELECT relname::text FROM pg_class WHERE {here} AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition"
     );
-    let mut known = names(&test, &known).await;
-    known.sort();
-    tables.sort();
-    assert_eq!(tables, known, "tables of migrations/privileges, and those there are");
+    let missing = |known: Vec<String>, lines: &[String]| {
+        known.into_iter().filter(|name| !lines.contains(name)).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(names(&test, &known).await, &tables), [""; 0], "tables without a line in migrations/privileges");
     // They take their rights from the column that they belong to.
     let alone = format!(
         "SELECT relname::text FROM pg_class s WHERE {here} AND relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d \
@@ -54,10 +55,8 @@ async fn everything_in_the_schema_has_its_line() {
     assert_eq!(names(&test, &alone).await, [""; 0], "sequences of no column");
     let definers =
         "SELECT proname::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prosecdef";
-    let mut definers = names(&test, definers).await;
-    definers.sort();
-    functions.sort();
-    assert_eq!(functions, definers, "definers of migrations/privileges, and those there are");
+    let definers = names(&test, definers).await;
+    assert_eq!(missing(definers, &functions), [""; 0], "functions that act for the owner without a line there");
     let loose = "SELECT proname::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prosecdef \
          AND (has_function_privilege('public', oid, 'EXECUTE') \
               OR NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%pg_temp'))";
