@@ -111,7 +111,7 @@ async fn a_line_tells_who_did_what_to_which_object() {
     admin.post("/api/v1/projects", &json!({"title": "Logged"})).await.expect(201);
     tasks.client().get("/health").await.expect(200);
     tasks.client().get("/metrics").await;
-    let text = tasks.until("project_create").await;
+    let text = tasks.until("create_project").await;
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let line =
         |of: &dyn Fn(&Value) -> bool| lines.iter().find(|line| of(line)).unwrap_or_else(|| panic!("{text}")).clone();
@@ -123,7 +123,7 @@ async fn a_line_tells_who_did_what_to_which_object() {
     assert_eq!((&asked["path"], &asked["route"]), (&json!("/api/v1/tasks/2"), &json!("/api/v1/tasks/{task_id}")));
     let login = line(&|line| line["path"] == "/api/v1/auth/login/access-token");
     assert_eq!((&login["user"], &login["client"]), (&json!(1), &json!("127.0.0.1")));
-    let made = line(&|line| line["operation"] == "project_create");
+    let made = line(&|line| line["operation"] == "create_project");
     assert!(made["made"].as_str().is_some_and(|made| made.starts_with("/api/v1/projects/")), "{made}");
     let probed = lines.iter().filter(|line| line["path"] == "/health" || line["path"] == "/metrics").count();
     assert_eq!(probed, 0, "what is asked every few seconds is no news: {text}");
