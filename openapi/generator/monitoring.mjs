@@ -96,6 +96,11 @@ function servicePanels(service) {
     { title: 'Requests that wait for a connection', queries: [
       [`sum by (instance, pool) (database_waiting{${of}})`, '{{pool}} {{instance}}']] },
     { title: 'Open connections of clients', queries: [[`http_connections_open{${of}}`, '{{instance}}']] },
+    { title: 'Refused for their share or budget', unit: 'reqps', queries: [
+      [`sum by (resource, kind) (rate(client_refusals_total{${of}}[5m]))`, '{{resource}} {{kind}}']] },
+    { title: 'Answers not read yet, of what may be', unit: 'percentunit', thresholds: [[0.8, 'red']], queries: [
+      [`http_unsent_bytes{${of}} / http_unsent_bytes_limit{${of}}`, '{{instance}}']] },
+    { title: 'Event streams', queries: [[`http_event_streams_open{${of}}`, '{{instance}}']] },
     { title: 'Processor', unit: 'percentunit', queries: [[`instance:process_cpu_seconds:rate5m{${of}}`, '{{instance}}']] },
     { title: 'Memory', unit: 'bytes', queries: [[`process_resident_memory_bytes{${of}}`, '{{instance}}']] },
     { title: 'Version', kind: 'stat', queries: [[`count by (version) (server_build_info{${of}})`, '{{version}}']] },

@@ -32,7 +32,7 @@ use contract::{Operation, Quota, Service};
 use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
 use platform::settings::Environment;
-use platform::{Cache, Database, Error, Limiter, Result};
+use platform::{Cache, Database, Error, Limiter, Result, shares};
 use tokio_util::sync::CancellationToken;
 
 use crate::bots::Bots;
@@ -120,6 +120,10 @@ impl Service for AnalyticsService {
 
     async fn authenticate(&self, token: &str) -> Result<Principal> {
         self.accounts.authenticate(token).await
+    }
+
+    fn enter(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<()> {
+        shares::enter(operation, caller.map(Principal::user_id))
     }
 
     async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {

@@ -10,7 +10,7 @@ use axum::response::sse::Event;
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::EventStream;
 use futures_util::{StreamExt as _, stream};
-use platform::{Database, Result};
+use platform::{Database, Result, shares};
 use sqlx::postgres::PgExecutor;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
@@ -42,7 +42,7 @@ impl Live {
         let first = match self.minute().await? {
             Some(minute) => minute,
             // It failed for somebody else a moment ago.
-            None => count(self.database.reads(), this_second()).await?,
+            None => self.count(this_second()).await?,
         };
         let (live, until) = (self.clone(), Instant::now() + patience);
         let later = stream::unfold(first.at, move |last| {
@@ -71,13 +71,18 @@ impl Live {
         }
     }
 
+    /// One statement a second for all who watch.
+    async fn count(&self, at: DateTime<Utc>) -> Result<LiveMinute> {
+        shares::for_everybody(count(self.database.reads(), at)).await
+    }
+
     /// The minute that ends with this second. Others wait for the one that asks, and none asks again.
     async fn minute(&self) -> Result<Option<LiveMinute>> {
         let mut newest = self.newest.lock().await;
         let at = this_second();
         if newest.asked < at {
             *newest = Newest { asked: at, minute: None };
-            newest.minute = Some(count(self.database.reads(), at).await?);
+            newest.minute = Some(self.count(at).await?);
         }
         Ok(newest.minute.clone())
     }

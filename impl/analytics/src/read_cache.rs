@@ -14,10 +14,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use deadpool_redis::redis;
 use futures_util::StreamExt as _;
+use platform::shares::{Requester, Subject};
 use platform::{Cache, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// No answer is older than this. The gateway may give it for the rest of a second (`x-gateway-cache` in the document).
@@ -27,6 +29,8 @@ const OLDEST: Duration = Duration::from_millis(600);
 const RENEWED: Range<Duration> = Duration::from_millis(300)..Duration::from_millis(400);
 /// Questions a process remembers the answers of.
 const MOST: usize = 10_000;
+/// How long one waits for an answer that somebody else asks for.
+const OTHERS_TURN: Duration = Duration::from_millis(250);
 /// After Redis could not be listened to.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -50,6 +54,8 @@ struct Entry<T> {
     answer: RwLock<Option<Answer<T>>>,
     /// Held by the one who computes.
     flight: Arc<tokio::sync::Mutex<()>>,
+    /// Who asks for all, or did last.
+    asking: Mutex<Option<Subject>>,
 }
 
 struct Answer<T> {
@@ -61,6 +67,10 @@ struct Answer<T> {
 }
 
 impl<T> Entry<T> {
+    fn is_asked_by(&self, who: Option<Subject>) -> bool {
+        *self.asking.lock().unwrap_or_else(PoisonError::into_inner) == who
+    }
+
     /// A good answer, if there is one, and whether it is time to renew it.
     fn answer(&self, generation: u64) -> Option<(Arc<T>, bool)> {
         let (answer, now) = (self.answer.read().unwrap_or_else(PoisonError::into_inner), Instant::now());
@@ -103,9 +113,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
             }
             return Ok(answer);
         }
-        let _flight = entry.flight.lock().await;
+        // Whoever answers the question for all may have to wait for his turn: others do not wait for that.
+        let me = Requester::current().map(|requester| requester.subject());
+        let flight = match timeout(OTHERS_TURN, entry.flight.lock()).await {
+            Ok(flight) => Some(flight),
+            Err(_) if entry.is_asked_by(me) => Some(entry.flight.lock().await),
+            Err(_) => None,
+        };
         if let Some((answer, _)) = entry.answer(found) {
             return Ok(answer);
+        }
+        if flight.is_some() {
+            *entry.asking.lock().unwrap_or_else(PoisonError::into_inner) = me;
         }
         self.renew(&entry, question, compute()).await
     }
@@ -144,7 +163,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
             // Whoever holds one goes on with it.
             entries.clear();
         }
-        let entry = Arc::new(Entry { answer: RwLock::new(None), flight: Arc::default() });
+        let entry = Arc::new(Entry { answer: RwLock::new(None), flight: Arc::default(), asking: Mutex::default() });
         entries.insert(question.to_owned(), Arc::clone(&entry));
         entry
     }

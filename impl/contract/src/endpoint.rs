@@ -80,24 +80,22 @@ where
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let door = (!operation.rate_limits.is_empty()).then(|| Arc::clone(&service));
-    let enter = async move |_: &Parts, left: &Left| match door {
-        Some(door) => count(operation, &*door, None, left).await,
-        None => Ok(()),
-    };
+    let door = Arc::clone(&service);
+    let enter = async move |_: &Parts, left: &Left| count(operation, &*door, None, left).await;
     serve(operation, request, enter, decode, |(), input| call(service, input))
 }
 
 /// What is left of the operation's limits, once that is known.
 type Left = OnceLock<Vec<Quota>>;
 
-/// Counts the request, if anything is to be counted.
+/// Lets the request in, and counts it, if anything is to be counted.
 async fn count<S: Service>(
     operation: &'static Operation,
     service: &S,
     caller: Option<&S::Caller>,
     left: &Left,
 ) -> Result<(), Problem> {
+    service.enter(operation, caller).map_err(Into::into)?;
     if !operation.rate_limits.is_empty() {
         // Boxed, so that the road of operations without limits stays small.
         let quotas = Box::pin(service.admit(operation, caller)).await.map_err(Into::into)?;

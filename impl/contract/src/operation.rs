@@ -133,6 +133,15 @@ pub trait Service: Send + Sync + 'static {
     /// 401 `invalid_token` for a token that is not, or no longer, good.
     fn authenticate(&self, token: &str) -> impl Future<Output = Result<Self::Caller, Self::Error>> + Send;
 
+    /// Called once for each request, as soon as its caller is known and before anything else is done for it.
+    ///
+    /// # Errors
+    /// 429 when nothing may be done for this caller now.
+    fn enter(&self, operation: &'static Operation, caller: Option<&Self::Caller>) -> Result<(), Self::Error> {
+        let _ = (operation, caller);
+        Ok(())
+    }
+
     /// Counts a request for an operation that has [rate limits](Operation::rate_limits), before its body is read; for other
     /// operations it is not called. What is left is told in the answer. Limits by [account](crate::CountedBy::Account) are
     /// counted by the handler instead.

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::error::breaks_connection;
-use crate::gate::{Gate, Refused};
+use crate::shares::{Gate, Keep, Permit, Refused, Requester, TooMany};
 use crate::silence::Witness;
 
 /// How long opening one may take, for whoever comes later.
@@ -52,7 +52,13 @@ struct Shared {
     after_cancel: AfterCancel,
     /// How long a request waits for its turn, and again for a new connection.
     wait: Duration,
+    /// Its name where a client is told that it has its share.
+    name: &'static str,
     gate: Gate,
+    /// Half as many, which those pass before whose statements take long.
+    long: Gate,
+    /// Statements that succeeded.
+    served: AtomicU64,
     idle: Mutex<Vec<Idle>>,
     /// Rung when a connection is given back.
     returned: Notify,
@@ -91,13 +97,23 @@ pub struct PoolState {
 }
 
 impl Connections {
-    pub(crate) fn new(options: PgConnectOptions, size: u32, wait: Duration, after_cancel: AfterCancel) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        options: PgConnectOptions,
+        size: u32,
+        wait: Duration,
+        after_cancel: AfterCancel,
+    ) -> Self {
+        let gate = |size: usize| Gate::new(size, size * WAITING_PER_CONNECTION, wait, Keep::OneIn(3));
         Self(Arc::new(Shared {
             witness: Witness::new(options.clone()),
+            name,
             options,
             after_cancel,
             wait,
-            gate: Gate::new(size as usize, size as usize * WAITING_PER_CONNECTION, wait),
+            gate: gate(size as usize),
+            long: gate((size as usize).div_ceil(2)),
+            served: AtomicU64::new(0),
             idle: Mutex::new(Vec::with_capacity(size as usize)),
             returned: Notify::new(),
             openings: Semaphore::new(size as usize),
@@ -108,12 +124,22 @@ impl Connections {
     /// A connection, opened when none is free and there may be one more.
     ///
     /// # Errors
-    /// `PoolTimedOut` when none came free in time or too many wait already; what connecting failed with.
+    /// `PoolTimedOut` when none came free in time or too many wait already, [`TooMany`] when that is the doing of whoever
+    /// asks; what connecting failed with.
     pub(crate) async fn lease(&self) -> sqlx::Result<Lease> {
-        let permit = self.0.gate.enter().await.map_err(|refused| match refused {
-            Refused::Full => sqlx::Error::PoolTimedOut,
+        let requester = Requester::current();
+        let before = self.0.served.load(Ordering::Relaxed);
+        let refused = |refused| match refused {
+            // Nothing at all went on meanwhile: then it is not the client that keeps everybody waiting.
+            Refused::Share if self.0.served.load(Ordering::Relaxed) != before => {
+                sqlx::Error::AnyDriverError(Box::new(TooMany(self.0.name)))
+            }
+            Refused::Share | Refused::Full => sqlx::Error::PoolTimedOut,
             Refused::Closed => sqlx::Error::PoolClosed,
-        })?;
+        };
+        let is_long = requester.as_ref().is_some_and(|requester| requester.is_long());
+        let long = if is_long { Some(self.0.long.enter().await.map_err(refused)?) } else { None };
+        let permit = Stay { _permit: self.0.gate.enter().await.map_err(refused)?, _long: long, since: None, requester };
         if let Some(idle) = self.0.pop() {
             let mut lease = Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit);
             if idle.since.elapsed() < RESTED {
@@ -135,7 +161,7 @@ impl Connections {
     }
 
     /// A new connection, or one that is given back while it is being opened: under load that is sooner.
-    async fn open(&self, permit: OwnedSemaphorePermit) -> sqlx::Result<Lease> {
+    async fn open(&self, permit: Stay) -> sqlx::Result<Lease> {
         let mut opened = self.0.start_opening();
         let deadline = sleep(self.0.wait);
         tokio::pin!(deadline);
@@ -267,6 +293,22 @@ enum State {
     Lost,
 }
 
+/// A place at the gate, and for whom. What it is held for is what its statements cost.
+struct Stay {
+    _permit: Permit,
+    _long: Option<Permit>,
+    since: Option<Instant>,
+    requester: Option<Arc<Requester>>,
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if let (Some(requester), Some(since)) = (&self.requester, self.since) {
+            requester.statement_took(since.elapsed());
+        }
+    }
+}
+
 /// A connection on loan. Dropped while its state is unknown, it does not go back as it is.
 pub(crate) struct Lease {
     connection: Option<PgConnection>,
@@ -274,18 +316,14 @@ pub(crate) struct Lease {
     generation: u64,
     state: State,
     shared: Arc<Shared>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Stay>,
 }
 
 impl Lease {
-    fn new(
-        connection: PgConnection,
-        born: Birth,
-        generation: u64,
-        shared: &Arc<Shared>,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    fn new(connection: PgConnection, born: Birth, generation: u64, shared: &Arc<Shared>, mut permit: Stay) -> Self {
         let shared = Arc::clone(shared);
+        // Opening a connection is not what the client asked for.
+        permit.since = Some(Instant::now());
         Self { connection: Some(connection), born, generation, state: State::Clean, shared, permit: Some(permit) }
     }
 
@@ -311,6 +349,9 @@ impl Lease {
             Err(error) if breaks_connection(error) => State::Broken,
             _ => State::Clean,
         };
+        if result.is_ok() {
+            self.shared.served.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// As [`Lease::settle`] with a failure that was seen before the connection was tidied up.
@@ -320,7 +361,7 @@ impl Lease {
         }
     }
 
-    fn take_permit(mut self) -> Option<OwnedSemaphorePermit> {
+    fn take_permit(mut self) -> Option<Stay> {
         self.permit.take()
     }
 }

@@ -59,8 +59,20 @@ impl Database {
             ("idle_in_transaction_session_timeout", "5s"),
         ]);
         Ok(Self {
-            reads: Reads(Connections::new(reads, settings.database_read_pool, settings.wait(), AfterCancel::Recover)),
-            writes: Connections::new(writes, settings.database_write_pool, settings.wait(), AfterCancel::Close),
+            reads: Reads(Connections::new(
+                "database_reads",
+                reads,
+                settings.database_read_pool,
+                settings.wait(),
+                AfterCancel::Recover,
+            )),
+            writes: Connections::new(
+                "database_writes",
+                writes,
+                settings.database_write_pool,
+                settings.wait(),
+                AfterCancel::Close,
+            ),
             transactions: TaskTracker::new(),
         })
     }

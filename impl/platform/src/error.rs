@@ -6,6 +6,7 @@ use contract::{FieldError, Problem};
 use http::StatusCode;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
+use crate::shares::{TooMany, too_many};
 use crate::sqlstate::{self, Meaning};
 
 /// What handlers and queries fail with.
@@ -180,6 +181,9 @@ fn from_database(error: sqlx::Error) -> Problem {
             if failure.code().is_some_and(|code| sqlstate::meaning(&code) == Meaning::Client) =>
         {
             Problem::validation(vec![FieldError::body("invalid_text", "#", "Text must not contain U+0000.")])
+        }
+        sqlx::Error::AnyDriverError(failure) if let Some(TooMany(resource)) = failure.downcast_ref() => {
+            too_many(resource)
         }
         _ => Problem::internal(error),
     }

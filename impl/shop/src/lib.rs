@@ -20,7 +20,7 @@ pub mod verify;
 
 use contract::{Operation, Quota, Service};
 use platform::identity::{Accounts, Principal};
-use platform::{Database, Error, Limiter, Result};
+use platform::{Database, Error, Limiter, Result, shares};
 
 use crate::pipeline::Pipeline;
 
@@ -48,6 +48,10 @@ impl Service for ShopService {
 
     async fn authenticate(&self, token: &str) -> Result<Principal> {
         self.accounts.authenticate(token).await
+    }
+
+    fn enter(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<()> {
+        shares::enter(operation, caller.map(Principal::user_id))
     }
 
     async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {

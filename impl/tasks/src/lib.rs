@@ -14,7 +14,7 @@ mod users;
 
 use contract::{Operation, Quota, Service};
 use platform::identity::{Accounts, Principal};
-use platform::{Database, Error, Limiter, Result};
+use platform::{Database, Error, Limiter, Result, shares};
 
 pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 
@@ -39,6 +39,10 @@ impl Service for TasksService {
 
     async fn authenticate(&self, token: &str) -> Result<Principal> {
         self.accounts.authenticate(token).await
+    }
+
+    fn enter(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<()> {
+        shares::enter(operation, caller.map(Principal::user_id))
     }
 
     async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {

@@ -2,6 +2,7 @@
 //!
 //! One function rather than a stack of layers: the order can be read, and nothing is boxed on the way.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,13 +31,17 @@ use super::readiness::{Checks, Readiness};
 use super::refusals::{late, method_not_allowed, not_found, overloaded};
 use super::request::{given_request_id, new_request_id, refuse, trim_slash};
 use super::sender::{Peer, Proxies, SENDER, Sender};
+use super::unsent::held;
 use crate::access_log::{self, Entry};
-use crate::gate::Gate;
 use crate::settings::HttpSettings;
+use crate::shares::{Gate, Keep, Refused, Requester, Shares, Subject, too_many};
 use crate::traces::{self, Attribute, TraceContext};
 
 /// How long a request waits for its turn before it is shed.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// One place in so many is kept free for others: more than what may wait for a pool, all from one address.
+const KEPT_FREE: usize = 8;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// For proxies that are trusted, whose logs tell who it was as well.
@@ -68,6 +73,7 @@ struct Inner {
     checks: Checks,
     proxies: Proxies,
     metrics: Metrics,
+    shares: Arc<Shares>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +93,8 @@ impl App {
         let size = settings.http_concurrency as usize;
         let Description { service, version, document } = description;
         metrics.describe(&version, settings.http_concurrency);
+        let shares = Arc::new(Shares::new(settings));
+        shares.register(&metrics);
         let health = Health { status: "ok", service: &service, version: &version };
         Self(Arc::new(Inner {
             // Two strings and a constant: serializing them into memory cannot fail.
@@ -95,10 +103,11 @@ impl App {
             service,
             router,
             cors: Cors::new(&settings.backend_cors_origins),
-            gate: Gate::new(size, size, PATIENCE),
+            gate: Gate::new(size, 2 * size, PATIENCE, Keep::OneIn(KEPT_FREE)),
             checks: Checks::new(needs),
             proxies: settings.trusted_proxies.clone(),
             metrics,
+            shares,
         }))
     }
 
@@ -110,6 +119,15 @@ impl App {
     /// Its measurements.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Whether a peer counts for itself: a proxy that is trusted has the connections of many.
+    pub(crate) fn counts(&self, peer: IpAddr) -> bool {
+        !self.0.proxies.trust(peer.to_canonical())
+    }
+
+    pub(crate) fn shares(&self) -> &Shares {
+        &self.0.shares
     }
 
     /// Announces the end: not ready any more, and connections are asked to close.
@@ -134,11 +152,16 @@ impl App {
         let peer = request.extensions_mut().remove::<Peer>();
         let span = traces::Open::of(request.headers());
         let trace = span.as_ref().map(traces::Open::context);
-        let sender = Sender::of(peer, request.headers(), &self.0.proxies, trace);
+        let mut sender = Sender::of(peer, request.headers(), &self.0.proxies, trace);
         let (client, user, by_proxy) = (sender.address, sender.identity(), sender.is_by_proxy());
+        let requester =
+            sender.address.map(|address| Arc::new(Requester::new(Subject::at(address), Arc::clone(&self.0.shares))));
+        if let Some(requester) = &requester {
+            sender = sender.counted(Arc::clone(requester));
+        }
         // That of whoever asks is worth a line also where nobody is told of traces.
         let trace = trace.or_else(|| TraceContext::of(request.headers()));
-        let (request, reading) = watch(request);
+        let (request, reading) = watch(request, requester.as_ref());
         // A panic of a handler was caught on the road; this is for what surrounds it.
         let road = self.0.route(request, reading.as_deref(), page.preflight);
         let road = AssertUnwindSafe(SENDER.scope(sender, road)).catch_unwind();
@@ -156,6 +179,15 @@ impl App {
             Err(problem) => problem.into_response_for(Some(&id)),
         };
         let operation = response.extensions().get::<&'static Operation>().copied();
+        if let (Some(_), Some(requester)) = (operation, &requester) {
+            response = held(&method, response, requester).unwrap_or_else(|problem| {
+                let mut refusal = problem.into_response_for(Some(&id));
+                if let Some(operation) = operation {
+                    refusal.extensions_mut().insert(operation);
+                }
+                refusal
+            });
+        }
         self.finish(&mut response, operation, &id);
         if let (true, Some(user)) = (by_proxy, user.get()) {
             response.headers_mut().insert(AUTHENTICATED_USER, HeaderValue::from(*user));
@@ -248,9 +280,13 @@ impl Inner {
         if let Some(answered) = self.own(request.method(), request.uri().path(), request.headers(), slashed).await {
             return answered;
         }
-        let Ok(place) = self.gate.enter().await else {
-            self.metrics.shed();
-            return ("shed", Err(overloaded()));
+        let place = match self.gate.enter().await {
+            Ok(place) => place,
+            Err(Refused::Share) => return ("shed", Err(too_many("requests"))),
+            Err(_) => {
+                self.metrics.shed();
+                return ("shed", Err(overloaded()));
+            }
         };
         // The router is shared; calling it only needs a handle of its own.
         let mut router = self.router.clone();
@@ -261,6 +297,10 @@ impl Inner {
         };
         reading.hold(place);
         let Ok(response) = router.call(request).await;
+        if reading.was_refused() {
+            let operation = response.extensions().get::<&'static Operation>().copied();
+            return (operation.map_or("unmatched", |operation| operation.id), Err(too_many("request_bodies")));
+        }
         if reading.was_late() {
             let operation = response.extensions().get::<&'static Operation>().copied();
             return (operation.map_or("unmatched", |operation| operation.id), Err(late()));
@@ -294,7 +334,8 @@ impl Inner {
             "root" => Ok(Docs::redirect()),
             "health" => Ok(json(StatusCode::OK, self.health.clone())),
             "ready" => {
-                let (status, report) = self.checks.report().await;
+                // Whoever asks, and whatever else comes from there.
+                let (status, report) = Sender::nobodys(self.checks.report()).await;
                 let answer = serde_json::to_vec(&report).map(|body| json(status, body)).map_err(Problem::internal);
                 answer.map(|mut answer| {
                     if status == StatusCode::SERVICE_UNAVAILABLE {

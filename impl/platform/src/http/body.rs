@@ -15,9 +15,10 @@ use http::Request;
 use http::header::EXPECT;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use crate::shares::{Permit, Requester, Taken};
 
 /// From the head of a request to the end of its body; below the deadline of an operation.
 const WHOLE: Duration = Duration::from_secs(7);
@@ -28,11 +29,17 @@ const HELD_BACK: Duration = Duration::from_secs(2);
 /// How long such a body is read on; longer than that, so that the answer has time to arrive.
 const UNWANTED: Duration = Duration::from_secs(4);
 
+/// Smaller bodies are not counted, and larger ones in steps of this many bytes.
+const STEP: usize = 64 * 1024;
+
 /// What the road outside learns of a body that is read inside.
 #[derive(Default)]
 pub(crate) struct Reading {
     late: AtomicBool,
-    place: Mutex<Option<OwnedSemaphorePermit>>,
+    place: Mutex<Option<Permit>>,
+    /// Bytes that are in memory, counted against whoever sends them until the request is answered.
+    held: Mutex<Vec<Taken>>,
+    refused: AtomicBool,
     /// Reads what nobody wants.
     unwanted: Mutex<Option<JoinHandle<()>>>,
 }
@@ -40,13 +47,33 @@ pub(crate) struct Reading {
 impl Reading {
     /// Holds the request's place among those that are worked on; it is given up when the client keeps us waiting, so
     /// that slow senders do not crowd out the others.
-    pub(crate) fn hold(&self, place: OwnedSemaphorePermit) {
+    pub(crate) fn hold(&self, place: Permit) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }
 
     /// Whether the body did not arrive in time.
     pub(crate) fn was_late(&self) -> bool {
         self.late.load(Ordering::Acquire)
+    }
+
+    /// Whether whoever sends the body has too much in memory already.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
+    }
+
+    /// Counts what has come so far; whether it may be there.
+    fn count(&self, requester: &Requester, received: usize) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        while held.len() * STEP + STEP <= received {
+            match requester.receive(STEP) {
+                Some(taken) => held.push(taken),
+                None => {
+                    self.refused.store(true, Ordering::Release);
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Waits until nothing of the body is on its way any more, though not for long.
@@ -64,13 +91,16 @@ impl Reading {
 }
 
 /// Puts a request's body, if it has one, under a clock.
-pub(crate) fn watch<B: Wire>(request: Request<B>) -> (Request<axum::body::Body>, Option<Arc<Reading>>) {
+pub(crate) fn watch<B: Wire>(
+    request: Request<B>,
+    requester: Option<&Arc<Requester>>,
+) -> (Request<axum::body::Body>, Option<Arc<Reading>>) {
     if request.body().is_end_stream() {
         return (request.map(|_| axum::body::Body::empty()), None);
     }
     let reading = Arc::new(Reading::default());
     let withheld = request.headers().contains_key(EXPECT);
-    let timely = |body| axum::body::Body::new(Timely::new(body, Arc::clone(&reading), withheld));
+    let timely = |body| axum::body::Body::new(Timely::new(body, Arc::clone(&reading), requester.cloned(), withheld));
     (request.map(timely), Some(reading))
 }
 
@@ -80,6 +110,8 @@ struct Timely<B: Wire> {
     deadline: Instant,
     clock: Option<Pin<Box<Sleep>>>,
     reading: Arc<Reading>,
+    requester: Option<Arc<Requester>>,
+    received: usize,
     /// The client sends it only when it is asked to (`Expect: 100-continue`), so it must not be asked in vain.
     withheld: bool,
 }
@@ -91,8 +123,9 @@ impl<B: Body<Data = Bytes, Error: Into<Failure>> + Send + Unpin + 'static> Wire 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl<B: Wire> Timely<B> {
-    fn new(body: B, reading: Arc<Reading>, withheld: bool) -> Self {
-        Self { body: Some(body), deadline: Instant::now() + WHOLE, clock: None, reading, withheld }
+    fn new(body: B, reading: Arc<Reading>, requester: Option<Arc<Requester>>, withheld: bool) -> Self {
+        let deadline = Instant::now() + WHOLE;
+        Self { body: Some(body), deadline, clock: None, reading, requester, received: 0, withheld }
     }
 }
 
@@ -104,7 +137,15 @@ impl<B: Wire> Body for Timely<B> {
         self.withheld = false;
         let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
         let failure = match Pin::new(body).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.received += frame.data_ref().map_or(0, Bytes::len);
+                let counted = self.requester.as_ref().is_none_or(|who| self.reading.count(who, self.received));
+                if counted {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                // What is still on its way is read and thrown away.
+                return Poll::Ready(Some(Err("too much of its sender is in memory".into())));
+            }
             Poll::Ready(Some(Err(error))) => Some(error.into()),
             Poll::Ready(None) => None,
             Poll::Pending => {

@@ -14,6 +14,7 @@ mod refusals;
 mod request;
 mod sender;
 mod serve;
+mod unsent;
 
 pub use app::{App, Description};
 pub use metrics::Metrics;

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 use crate::settings::InvalidSettings;
+use crate::shares::Requester;
 use crate::traces::TraceContext;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -28,6 +29,7 @@ pub struct Sender {
     user: Arc<OnceLock<i64>>,
     /// Whether a proxy that is trusted handed it on.
     by_proxy: bool,
+    requester: Option<Arc<Requester>>,
 }
 
 tokio::task_local! {
@@ -60,9 +62,23 @@ impl Sender {
         self.by_proxy
     }
 
+    pub(crate) fn requester() -> Option<Arc<Requester>> {
+        SENDER.try_with(|sender| sender.requester.clone()).ok().flatten()
+    }
+
+    /// The same, counting for somebody.
+    pub(super) fn counted(self, requester: Arc<Requester>) -> Self {
+        Self { requester: Some(requester), ..self }
+    }
+
     /// The `User-Agent` field.
     pub fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_ref()?.to_str().ok()
+    }
+
+    /// Does work as nobody's, whoever waits for it.
+    pub(crate) async fn nobodys<F: Future>(work: F) -> F::Output {
+        SENDER.scope(Self::default(), work).await
     }
 
     pub(super) fn of(peer: Option<Peer>, headers: &HeaderMap, trusted: &Proxies, trace: Option<TraceContext>) -> Self {
@@ -72,6 +88,7 @@ impl Sender {
             trace,
             user: Arc::default(),
             by_proxy: peer.is_some_and(|Peer(peer)| trusted.trust(peer.ip().to_canonical())),
+            requester: None,
         }
     }
 }
@@ -81,7 +98,7 @@ impl Sender {
 pub struct Proxies(Vec<IpNet>);
 
 impl Proxies {
-    fn trust(&self, address: IpAddr) -> bool {
+    pub(super) fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|net| net.contains(&address))
     }
 

@@ -23,12 +23,17 @@ use super::app::App;
 use super::connection::Watched;
 use super::sender::Peer;
 use crate::settings::HttpSettings;
+use crate::shares::{Stock, Subject};
 
 /// Time for the head of a request, and so also the life of an idle connection. A gateway must let go of its idle
 /// connections earlier.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer heads are refused by hyper; shorter ones above [`App`]'s own limit are refused by us, in our words.
 const MAX_HEAD: usize = 128 * 1024;
+/// Most of an answer that hyper takes before it is sent, and of a head before it is parsed; the latter must fit.
+pub(super) const WRITE_BUFFER: usize = 256 * 1024;
+/// How many times the connections that are left an address may have: alone four fifths.
+const OF_LEFT: f64 = 4.0;
 /// Between the last connection and the farewell to those that are idle.
 const LAST_REQUEST: Duration = Duration::from_millis(200);
 /// What is in flight at shutdown may take this long; the deadline of an operation is shorter.
@@ -78,6 +83,7 @@ pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, s
     let limit = connection_limit(settings.http_max_connections as usize);
     let server = Arc::new(Server {
         places: Arc::new(Semaphore::new(limit)),
+        by_address: Stock::new(limit, OF_LEFT, usize::MAX),
         connections: TaskTracker::new(),
         farewell: CancellationToken::new(),
         cut: CancellationToken::new(),
@@ -112,6 +118,7 @@ pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, s
 
 struct Server {
     places: Arc<Semaphore>,
+    by_address: Stock,
     connections: TaskTracker,
     /// Connections finish what they are doing and close.
     farewell: CancellationToken,
@@ -150,13 +157,20 @@ impl Server {
     }
 
     fn welcome(self: &Arc<Self>, socket: TcpStream, place: OwnedSemaphorePermit, app: &App) {
+        let peer = socket.peer_addr().ok().map(Peer);
+        let counted = peer.map(|Peer(peer)| peer.ip()).filter(|peer| app.counts(*peer));
+        let share = counted.map(|address| self.by_address.take(Subject::at(address), 1));
+        if let Some(None) = share {
+            // Closed without a word: an answer would have to wait for a request.
+            app.shares().measurements.refused("connections", "share");
+            return;
+        }
         let (server, app) = (Arc::clone(self), app.clone());
         self.connections.spawn(async move {
-            let _place = place;
+            let _place = (place, share);
             let _open = app.metrics().connection();
             // Answers are written whole, so waiting for more to send only costs time.
             let _ = socket.set_nodelay(true);
-            let peer = socket.peer_addr().ok().map(Peer);
             let service = service_fn(move |mut request| {
                 let app = app.clone();
                 if let Some(peer) = peer {
@@ -168,6 +182,7 @@ impl Server {
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
                 .max_header_size(MAX_HEAD)
+                .max_buf_size(WRITE_BUFFER)
                 .serve_connection(TokioIo::new(Watched::new(socket)), service);
             let mut connection = pin!(connection);
             tokio::select! {

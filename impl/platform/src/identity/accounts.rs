@@ -17,6 +17,7 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::http::Sender;
 use crate::settings::{AuthSettings, DatabaseSettings, InvalidSettings};
+use crate::shares;
 
 /// An authenticated caller. Its rights are those of the user now, not those at login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -160,6 +161,7 @@ impl Accounts {
         }
         let claims = self.tokens.verify(token)?;
         let user: i64 = claims.sub.parse().map_err(|_| refused("its subject is not a user id"))?;
+        shares::identify(user);
         let ticket = self.sessions.ticket();
         let is_superuser = sqlx::query_scalar(SQL)
             .bind(user)

@@ -4,15 +4,15 @@
 //! waits, and the rest is told to come back.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use contract::Problem;
 
 use crate::error::{Error, Result};
-use crate::gate::Gate;
 use crate::settings::{AuthSettings, InvalidSettings};
+use crate::shares::{Cost, Gate, Keep, Refused, Requester, too_many};
 
 /// How long somebody waits for a core to hash on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,7 +36,7 @@ pub enum Verdict {
 #[derive(Clone)]
 pub struct Passwords {
     argon2: Argon2<'static>,
-    cores: Arc<Gate>,
+    cores: Gate,
     /// A hash no password has, verified for users that do not exist: the answer takes as long.
     nobody: Arc<str>,
 }
@@ -61,7 +61,7 @@ impl Passwords {
         let nobody = argon2.hash_password(&rand::random::<[u8; 32]>()).map_err(|error| invalid(&error))?;
         Ok(Self {
             argon2,
-            cores: Arc::new(Gate::new(cores, settings.hashing_queue as usize, PATIENCE)),
+            cores: Gate::new(cores, settings.hashing_queue as usize, PATIENCE, Keep::Nothing),
             nobody: nobody.to_string().into(),
         })
     }
@@ -104,14 +104,18 @@ impl Passwords {
     /// Runs `work` on a blocking thread when a core is free. A request that goes away leaves the work running, and
     /// the core taken until it ends.
     async fn on_a_core<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let core = self
-            .cores
-            .enter()
-            .await
-            .map_err(|_| Problem::unavailable("busy", "Too many passwords are being checked; try again.", 1))?;
+        let core = self.cores.enter().await.map_err(|refused| match refused {
+            Refused::Share => too_many("hashing"),
+            _ => Problem::unavailable("busy", "Too many passwords are being checked; try again.", 1),
+        })?;
+        let requester = Requester::current();
         let work = move || {
-            let _core = core;
-            work()
+            let (_core, started) = (core, Instant::now());
+            let result = work();
+            if let Some(requester) = requester {
+                requester.charge(Cost::Hashing, started.elapsed().as_secs_f64());
+            }
+            result
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }

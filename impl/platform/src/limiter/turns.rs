@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-
-use crate::gate::Gate;
+use crate::shares::{Gate, Keep, Permit};
 
 /// How long an attempt waits for others, as long as a password may wait to be hashed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,13 +20,13 @@ pub(super) struct Turn<'a> {
     turns: &'a Turns,
     key: String,
     gate: Arc<Gate>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Option<Permit>,
 }
 
 impl Turns {
     /// Waits until fewer than `amount` are inside; `None` when too many wait, or it takes too long.
     pub(super) async fn take(&self, key: &str, amount: u32) -> Option<Turn<'_>> {
-        let new = || Arc::new(Gate::new(amount as usize, QUEUE, PATIENCE));
+        let new = || Arc::new(Gate::new(amount as usize, QUEUE, PATIENCE, Keep::Nothing));
         let gate = Arc::clone(self.gates().entry(key.to_owned()).or_insert_with(new));
         let mut turn = Turn { turns: self, key: key.to_owned(), gate, _permit: None };
         turn._permit = Some(turn.gate.enter().await.ok()?);

@@ -23,6 +23,21 @@ pub struct HttpSettings {
     /// Connections a service holds open at once; more wait in the kernel's queue
     #[arg(long, env = "HTTP_MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     pub http_max_connections: u32,
+    /// MiB of bodies that are received, and of answers that clients have not read yet; one client may have a quarter of what is left
+    #[arg(long, env = "HTTP_UNSENT_MIB", default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub http_unsent_mib: u32,
+    /// Event streams open at once; one user may have 64, one address 256
+    #[arg(long, env = "EVENT_STREAMS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub event_streams: u32,
+    /// Seconds a minute that long statements (beyond 0.1 s each) of one client may take while others ask, too; 0 is without bound
+    #[arg(long, env = "DATABASE_BUDGET_SECONDS", default_value_t = 20)]
+    pub database_budget_seconds: u32,
+    /// Seconds a minute of a core that passwords of one client may be hashed while others ask, too; 0 is without bound
+    #[arg(long, env = "HASHING_BUDGET_SECONDS", default_value_t = 20)]
+    pub hashing_budget_seconds: u32,
+    /// MiB a minute of large answers (beyond 256 KiB each) to one client while others ask, too; 0 is without bound
+    #[arg(long, env = "BYTES_BUDGET_MIB", default_value_t = 1_024)]
+    pub bytes_budget_mib: u32,
     /// Whether the rate limits of the documents are enforced
     #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
     pub rate_limits: RateLimits,

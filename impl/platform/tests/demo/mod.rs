@@ -63,7 +63,7 @@ const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
         deadline: Operation::DEFAULT_DEADLINE,
         query: None,
         codes: &[],
-        statuses: &[200, 400, 408, 413, 415, 422, 500, 503],
+        statuses: &[200, 400, 408, 413, 415, 422, 429, 500, 503],
         etag: false,
         rate_limits: &[],
         quotas: &[],

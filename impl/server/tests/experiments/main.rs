@@ -5,6 +5,9 @@
 //! A short run by default; `EXPERIMENT_LONG=1` for the full size, `EXPERIMENT_SEED` for other dice. Logs of the processes
 //! are in `target/tmp/experiments`.
 
+#[path = "../gateway/system.rs"]
+#[expect(dead_code, reason = "this experiment needs the gateway alone of it")]
+mod gateway;
 mod process;
 mod scale;
 mod shopper;
@@ -28,4 +31,5 @@ mod postgres;
 mod redis;
 mod repetition;
 mod shutdown;
+mod strangers;
 mod together;

@@ -22,6 +22,7 @@ pub const FAREWELL: Duration = Duration::from_secs(25);
 /// A role of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    Tasks,
     Shop,
     Worker,
     Analytics,
@@ -67,6 +68,7 @@ impl Process {
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "{} runs", self.log.display());
         let role = match self.role {
+            Role::Tasks => "tasks",
             Role::Shop => "shop",
             Role::Worker => "worker",
             Role::Analytics => "analytics",

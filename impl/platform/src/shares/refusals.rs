@@ -1,0 +1,50 @@
+//! What a subject is told that asks for more than its share.
+
+use std::time::Duration;
+
+use contract::Problem;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+
+use super::{Cost, Requester};
+
+/// A pool refused because of the subject's share, as a cause that travels through the driver's error.
+#[derive(Debug, thiserror::Error)]
+#[error("the subject holds its share of {0} already")]
+pub(crate) struct TooMany(pub(crate) &'static str);
+
+/// 429: the subject has as much of a resource under way as it may; what it waits for comes free soon.
+pub(crate) fn too_many(resource: &'static str) -> Problem {
+    if let Some(requester) = Requester::current() {
+        requester.shares().measurements.refused(resource, "share");
+    }
+    let detail = "Too many requests of yours are under way at once; wait for some of them.";
+    refusal("too_many_concurrent_requests", detail, Duration::from_secs(1))
+}
+
+/// 429: too much that was sent to the subject is not read yet.
+pub(crate) fn unread() -> Problem {
+    let detail = "Too many answers of yours are not read yet; read them first, or ask for smaller ones.";
+    refusal("too_many_unread_answers", detail, Duration::from_secs(5))
+}
+
+/// 429: the subject follows as many event streams as it may.
+pub(crate) fn too_many_streams() -> Problem {
+    let detail = "Too many event streams of yours are open; close some of them.";
+    refusal("too_many_event_streams", detail, Duration::from_secs(30))
+}
+
+/// 429: requests of the subject cost more than it may use up, and it must wait so long.
+pub(crate) fn in_debt(cost: Cost, wait: Duration) -> Problem {
+    let (code, detail) = match cost {
+        Cost::Database => ("database_budget_exhausted", "Your requests took too much of the database's time."),
+        Cost::Hashing => ("hashing_budget_exhausted", "Your requests had too many passwords checked."),
+        Cost::Bytes => ("bandwidth_budget_exhausted", "Your requests had too much data sent."),
+    };
+    refusal(code, detail, wait)
+}
+
+fn refusal(code: &'static str, detail: &'static str, wait: Duration) -> Problem {
+    let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with_header(RETRY_AFTER, HeaderValue::from(seconds))
+}

@@ -1,0 +1,293 @@
+//! A stranger does the worst that each operation of the documents allows, one after the other, at the service and through the
+//! gateway; meanwhile others' requests must not fail, memory stays bounded, and everything is idle again afterwards.
+//!
+//! The operations are those of the documents, so a new one is tried by itself. What each costs is printed as a table.
+
+mod other;
+mod worst;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, Response};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::{interval, sleep};
+
+use self::other::Other;
+use self::worst::{Asked, Document, Made};
+use crate::gateway::Gateway;
+use crate::process::{Process, Role};
+use crate::scale::size;
+use crate::system::{Plan, System};
+
+/// Requests that are under way at once, and those that ask and do not read.
+const CONNECTIONS: usize = 32;
+const SLOW_READERS: usize = 16;
+/// Most memory of a process, in MiB.
+const MEMORY: u64 = 400;
+/// How soon everything is idle again.
+const IDLE: Duration = Duration::from_secs(60);
+/// Of others' requests, where the machine is not shared.
+const P99: Duration = Duration::from_millis(500);
+/// Things of the stranger's that operations are about.
+const TASKS: usize = 300;
+
+/// A service under attack, and how it is reached.
+struct Target {
+    document: Document,
+    base: String,
+    address: String,
+}
+
+/// What came of an operation.
+struct Row {
+    name: String,
+    asked: usize,
+    statuses: HashMap<u16, usize>,
+    mean: Duration,
+    bytes: usize,
+    slowest_of_others: Duration,
+    failures: Vec<String>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_stranger_asks_for_others_are_served() {
+    let plan = Plan {
+        // A short run is for machines that are busy with other tests: slow is not refused there.
+        environment: size::<&[(&str, &str)]>(
+            &[("TRUSTED_PROXIES", "127.0.0.1")],
+            &[("TRUSTED_PROXIES", "127.0.0.1"), ("DATABASE_WAIT_MS", "1000")],
+        ),
+        shops: 0,
+        ..Plan::new("strangers")
+    };
+    let system = System::start(&plan).await;
+    let mut processes: Vec<Process> = [(Role::Tasks, "tasks"), (Role::Shop, "shop"), (Role::Analytics, "analytics")]
+        .map(|(role, name)| system.another(role, name, &[]))
+        .into();
+    for process in &mut processes {
+        process.start();
+        process.ready().await;
+    }
+    let urls: Vec<String> = processes.iter().map(Process::url).collect();
+    let addresses: Vec<String> = urls.iter().map(|url| url.replace("http://", "")).collect();
+    let gateway = Gateway::start([&addresses[0], &addresses[1], &addresses[2]], &[]).await;
+
+    let http = Client::new();
+    let other = Other::prepare(&system, &http, &urls).await;
+    let mut stranger = Stranger::new(&http, &urls, 0, other.product).await;
+    let documents = [tasks::DOCUMENT, shop::DOCUMENT, analytics::DOCUMENT];
+    let mut rows = Vec::new();
+    for through in [false, true] {
+        for (at, text) in documents.iter().enumerate() {
+            let base = if through { format!("{}/p{}", gateway.url(), at + 1) } else { urls[at].clone() };
+            let address = if through { gateway.address.to_string() } else { addresses[at].clone() };
+            let target = Target { document: Document::new(text), base, address };
+            for asked in target.document.operations() {
+                // Some operations end the session, or what others are about.
+                if !stranger.is_whole(&http, &urls).await {
+                    stranger = Stranger::new(&http, &urls, rows.len() + 1, other.product).await;
+                }
+                let mut row = attack(&target, &asked, &stranger, &other).await;
+                row.name = format!("{}{}", if through { "gateway " } else { "" }, asked.id);
+                println!("{row}");
+                rows.push(row);
+                for process in &processes {
+                    let resident = process.resident() / 1024;
+                    assert!(resident < MEMORY, "{resident} MiB after {}\n{}", asked.id, process.tail());
+                }
+            }
+        }
+    }
+    drop(gateway);
+    for process in &processes {
+        comes_to_rest(&http, process).await;
+    }
+    let failed: Vec<_> =
+        rows.iter().flat_map(|row| row.failures.iter().map(move |what| format!("{}: {what}", row.name))).collect();
+    assert!(failed.is_empty(), "others' requests failed:\n{}", failed.join("\n"));
+    let slow: Vec<_> = rows.iter().filter(|row| row.slowest_of_others > P99).map(|row| &row.name).collect();
+    println!("others waited longer than {P99:?} beside: {slow:?}");
+    assert!(size(true, slow.is_empty()), "others waited longer than {P99:?} beside {slow:?}");
+}
+
+/// The stranger asks, paced, for a while; the other asks as well.
+async fn attack(target: &Target, asked: &Asked, Stranger { token, known }: &Stranger, other: &Other) -> Row {
+    let http = Client::builder().timeout(Duration::from_secs(20)).build().expect("a client");
+    // What the operation takes at its worst, or as its document shows it.
+    let first = send(&http, target, asked, token, &target.document.request(asked, 0, known, false)).await;
+    let plain = first.is_ok_and(|answer| [400, 413, 422].contains(&answer.status().as_u16()));
+    let (until, turn) =
+        (Instant::now() + size(Duration::from_millis(700), Duration::from_secs(10)), AtomicUsize::new(1));
+    let pace = Mutex::new(interval(size(Duration::from_millis(5), Duration::from_micros(500))));
+    let seen = Mutex::new((HashMap::new(), Duration::ZERO, 0_usize, 0_usize));
+    let watching = other.watch(until);
+    let readers = slow_readers(target, asked, token, known, plain);
+    let asking = futures_util::future::join_all((0..CONNECTIONS).map(|_| async {
+        while Instant::now() < until {
+            pace.lock().await.tick().await;
+            let made = target.document.request(asked, turn.fetch_add(1, Ordering::Relaxed), known, plain);
+            let begun = Instant::now();
+            let (status, bytes) = match send(&http, target, asked, token, &made).await {
+                Ok(answer) => {
+                    let status = answer.status().as_u16();
+                    // An event stream goes on; its first bytes tell enough.
+                    let endless = answer.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream");
+                    (status, if endless { 0 } else { answer.bytes().await.map_or(0, |bytes| bytes.len()) })
+                }
+                Err(_) => (0, 0),
+            };
+            let mut seen = seen.lock().await;
+            *seen.0.entry(status).or_insert(0) += 1;
+            seen.1 += begun.elapsed();
+            seen.2 += 1;
+            seen.3 = seen.3.max(bytes);
+        }
+    }));
+    let (_, readers, (failures, slowest_of_others)) = tokio::join!(asking, readers, watching);
+    drop(readers);
+    let (statuses, time, count, bytes) = seen.into_inner();
+    let mean = time / u32::try_from(count).unwrap_or(1).max(1);
+    Row { name: String::new(), asked: count, statuses, mean, bytes, slowest_of_others, failures }
+}
+
+async fn send(http: &Client, target: &Target, asked: &Asked, token: &str, made: &Made) -> reqwest::Result<Response> {
+    let method: Method = asked.method.parse().expect("a method");
+    let mut request = http.request(method, format!("{}{}", target.base, made.target)).bearer_auth(token);
+    for (name, value) in &made.headers {
+        request = request.header(name, value);
+    }
+    if let Some((media, body)) = &made.body {
+        request = request.header("content-type", media).body(body.clone());
+    }
+    request.send().await
+}
+
+/// Ask for the largest answer, and do not read it.
+async fn slow_readers(
+    target: &Target,
+    asked: &Asked,
+    token: &str,
+    known: &HashMap<String, i64>,
+    plain: bool,
+) -> Vec<TcpStream> {
+    let mut readers = Vec::new();
+    if asked.method != "GET" {
+        return readers;
+    }
+    for n in 0..SLOW_READERS {
+        let made = target.document.request(asked, n, known, plain);
+        let path = target.base.splitn(4, '/').nth(3).map_or(String::new(), |prefix| format!("/{prefix}"));
+        let head = format!("GET {path}{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n", made.target);
+        if let Ok(mut socket) = TcpStream::connect(&target.address).await {
+            let _ = socket.write_all(head.as_bytes()).await;
+            readers.push(socket);
+        }
+    }
+    readers
+}
+
+/// Signs up and logs in; the token.
+async fn sign_up(http: &Client, tasks: &str, name: &str) -> String {
+    let email = format!("{name}@example.com");
+    let account = json!({"email": email, "password": "correct horse battery"});
+    let made = http.post(format!("{tasks}/api/v1/auth/signup")).json(&account).send().await.expect("an answer");
+    assert!(made.status().is_success(), "{}", made.text().await.unwrap_or_default());
+    let body = format!("username={email}&password=correct+horse+battery");
+    let login = http.post(format!("{tasks}/api/v1/auth/login/access-token"));
+    let login = login.header("content-type", "application/x-www-form-urlencoded").body(body);
+    let token: Value = login.send().await.expect("an answer").json().await.expect("JSON");
+    token["access_token"].as_str().expect("a token").to_owned()
+}
+
+/// Somebody who means no good, with things of his own that are as large as they may be.
+struct Stranger {
+    token: String,
+    /// Ids by the names of parameters.
+    known: HashMap<String, i64>,
+}
+
+impl Stranger {
+    async fn new(http: &Client, urls: &[String], n: usize, product: i64) -> Self {
+        let token = sign_up(http, &urls[0], &format!("stranger-{n}")).await;
+        let post = async |url: String, body: Value| -> Value {
+            let answer = http.post(url).bearer_auth(&token).json(&body).send().await.expect("an answer");
+            answer.json::<Value>().await.unwrap_or_default()["id"].clone()
+        };
+        let project = post(format!("{}/api/v1/projects", urls[0]), json!({"title": "The stranger's"})).await;
+        let text = format!("abc aab {}", "a".repeat(9_000));
+        let mut task = Value::Null;
+        for n in 0..TASKS {
+            let body = json!({"title": format!("Task {n}"), "description": text, "project_id": project});
+            task = post(format!("{}/api/v1/tasks", urls[0]), body).await;
+        }
+        let order = json!({"items": [{"product_id": product, "quantity": 1}]});
+        let order = post(format!("{}/api/v2/orders", urls[1]), order).await;
+        let me = http.get(format!("{}/api/v1/users/me", urls[0])).bearer_auth(&token).send().await.expect("an answer");
+        let me = me.json::<Value>().await.expect("JSON")["id"].clone();
+        let all = [
+            ("project_id", project),
+            ("task_id", task),
+            ("assignee_id", me.clone()),
+            ("user_id", me),
+            ("order_id", order),
+            ("product_id", json!(product)),
+        ];
+        let known = all.into_iter().filter_map(|(name, id)| Some((name.to_owned(), id.as_i64()?))).collect();
+        Self { token, known }
+    }
+
+    /// Whether he is still there, and his things.
+    async fn is_whole(&self, http: &Client, urls: &[String]) -> bool {
+        let (project, task) = (self.known["project_id"], self.known["task_id"]);
+        let paths = ["users/me".to_owned(), format!("projects/{project}"), format!("tasks/{task}")];
+        for path in paths {
+            let request = http.get(format!("{}/api/v1/{path}", urls[0])).bearer_auth(&self.token);
+            let status = request.send().await.expect("an answer").status();
+            // A budget that is used up is none of his losses.
+            if !status.is_success() && status != 429 {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Nothing is under way, nothing is held.
+async fn comes_to_rest(http: &Client, process: &Process) {
+    let deadline = Instant::now() + IDLE;
+    loop {
+        let text = http.get(format!("{}/metrics", process.url())).send().await.expect("an answer").text().await;
+        let text = text.expect("metrics");
+        let busy = text.lines().filter(|line| {
+            let held = ["http_unsent_bytes ", "http_event_streams_open "].iter().any(|name| line.starts_with(name));
+            let used = line.starts_with("database_connections") && line.contains(r#"state="busy""#);
+            (held || used) && !line.ends_with(" 0")
+        });
+        let busy: Vec<_> = busy.collect();
+        if busy.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not idle within {IDLE:?}: {busy:?}");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut statuses: Vec<_> = self.statuses.iter().map(|(status, count)| format!("{status}x{count}")).collect();
+        statuses.sort();
+        let Self { name, asked, mean, bytes, slowest_of_others, failures, .. } = self;
+        write!(
+            to,
+            "{name:40} asked {asked:5}  mean {mean:8.1?}  largest answer {bytes:8}  others' slowest {slowest_of_others:8.1?} \
+             failed {}  {}",
+            failures.len(),
+            statuses.join(" ")
+        )
+    }
+}

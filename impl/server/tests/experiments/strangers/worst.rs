@@ -1,0 +1,185 @@
+//! The worst request an operation allows, made from its document: the largest body, the longest text, the most rows, the
+//! widest window, and values that were not there before.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+/// Text that is long, repeats itself and finds nothing: what searching costs most with.
+const LONGEST: usize = 10_000;
+
+/// A document whose references are resolved when they are met.
+pub struct Document(Value);
+
+/// One operation of a document.
+#[derive(Clone)]
+pub struct Asked {
+    pub id: String,
+    pub method: String,
+    path: String,
+    parameters: Vec<Value>,
+    body: Option<(String, Value)>,
+}
+
+/// A request that is ready to be sent.
+#[derive(Clone)]
+pub struct Made {
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<(String, String)>,
+}
+
+impl Document {
+    pub fn new(text: &str) -> Self {
+        Self(serde_json::from_str(text).expect("a document is JSON"))
+    }
+
+    /// Every operation of it.
+    pub fn operations(&self) -> Vec<Asked> {
+        let mut all = Vec::new();
+        for (path, item) in self.0["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("a path") {
+                let Some(id) = operation["operationId"].as_str() else { continue };
+                let list = |of: &Value| of["parameters"].as_array().cloned().unwrap_or_default();
+                let parameters = [list(item), list(operation)].concat();
+                let content = self.follow(&operation["requestBody"])["content"].as_object();
+                let body = content.and_then(|content| content.iter().next());
+                all.push(Asked {
+                    id: id.to_owned(),
+                    method: method.to_uppercase(),
+                    path: path.clone(),
+                    parameters: parameters.iter().map(|one| self.follow(one).clone()).collect(),
+                    body: body.map(|(media, of)| (media.clone(), of["schema"].clone())),
+                });
+            }
+        }
+        all
+    }
+
+    fn follow<'a>(&'a self, node: &'a Value) -> &'a Value {
+        match node["$ref"].as_str() {
+            Some(place) => self.follow(self.0.pointer(&place[1..]).expect("a reference leads somewhere")),
+            None => node,
+        }
+    }
+
+    /// The worst request of an operation, the `n`th of its kind; `known` are ids of things that are there. The plainer one
+    /// is what the document shows as an example, for operations that refuse the worst.
+    pub fn request(&self, asked: &Asked, n: usize, known: &HashMap<String, i64>, plain: bool) -> Made {
+        let (mut path, mut query, mut headers) = (asked.path.clone(), Vec::new(), Vec::new());
+        for parameter in &asked.parameters {
+            let name = parameter["name"].as_str().expect("a name");
+            let text = match known.get(name) {
+                Some(id) => id.to_string(),
+                None => in_words(&self.parameter(name, parameter, n, plain)),
+            };
+            match parameter["in"].as_str() {
+                Some("path") => path = path.replace(&format!("{{{name}}}"), &encoded(&text)),
+                Some("query") if name != "cursor" && name != "skip" => query.push(format!("{name}={}", encoded(&text))),
+                Some("header") if name == "Idempotency-Key" => headers.push((name.to_owned(), format!("key-{n}"))),
+                _ => {}
+            }
+        }
+        let target = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
+        let body = asked.body.as_ref().map(|(media, schema)| {
+            let value = self.value("body", schema, n, known, plain);
+            let text = if media.ends_with("urlencoded") { form(&value) } else { value.to_string() };
+            (media.clone(), text)
+        });
+        Made { target, headers, body }
+    }
+
+    fn parameter(&self, name: &str, parameter: &Value, n: usize, plain: bool) -> Value {
+        let schema = self.follow(&parameter["schema"]);
+        let most = schema["maximum"].as_i64();
+        match (name, most) {
+            ("start", _) => json!("2020-01-01T00:00:00Z"),
+            ("end", _) => json!("2030-01-01T00:00:00Z"),
+            ("seconds" | "rows", _) => json!(1),
+            ("limit", Some(most)) => json!(most.min(100_000)),
+            ("count", _) => json!(true),
+            ("q", _) => {
+                let most = usize::try_from(schema["maxLength"].as_u64().unwrap_or(64)).unwrap_or(64);
+                json!(format!("{}bc", "a".repeat(most.saturating_sub(2))))
+            }
+            _ if plain && parameter.get("example").is_some() => parameter["example"].clone(),
+            _ => self.value(name, schema, n, &HashMap::new(), plain),
+        }
+    }
+
+    fn value(&self, name: &str, schema: &Value, n: usize, known: &HashMap<String, i64>, plain: bool) -> Value {
+        let schema = self.follow(schema);
+        if let Some(id) = known.get(name) {
+            return json!(id);
+        }
+        if let Some(choices) = schema["enum"].as_array() {
+            return choices[n % choices.len()].clone();
+        }
+        if let Some(parts) = schema["allOf"].as_array().filter(|_| schema.get("properties").is_none()) {
+            return self.value(name, &parts[0], n, known, plain);
+        }
+        match schema["type"].as_str() {
+            Some("object") => {
+                let mut members = Map::new();
+                for (member, of) in schema["properties"].as_object().into_iter().flatten() {
+                    members.insert(member.clone(), self.value(member, of, n, known, plain));
+                }
+                Value::Object(members)
+            }
+            Some("array") => {
+                let most = usize::try_from(schema["maxItems"].as_u64().unwrap_or(10)).unwrap_or(10);
+                let count = if plain { 1 } else { most.min(1_000) };
+                (0..count).map(|at| self.value(name, &schema["items"], n * 1_000 + at, known, plain)).collect()
+            }
+            Some("string") => self.text(name, schema, n, plain),
+            Some("integer") => {
+                let (least, most) = (schema["minimum"].as_i64().unwrap_or(1), schema["maximum"].as_i64());
+                json!(least.max(1).min(most.unwrap_or(1)))
+            }
+            Some("number") => json!(1),
+            Some("boolean") => json!(true),
+            _ => Value::Null,
+        }
+    }
+
+    fn text(&self, name: &str, schema: &Value, n: usize, plain: bool) -> Value {
+        let example = schema["example"].as_str();
+        match schema["format"].as_str() {
+            Some("date-time") => return json!("2026-11-01T00:00:00Z"),
+            Some("email") => return json!(format!("made-up-{n}@example.com")),
+            Some("uuid") => return json!(format!("00000000-0000-4000-8000-{n:012x}")),
+            Some("password") => return json!("correct horse battery"),
+            _ => {}
+        }
+        if plain && let Some(example) = example {
+            return json!(if name == "sku" || name == "title" { format!("{example} {n}") } else { example.to_owned() });
+        }
+        let most = usize::try_from(schema["maxLength"].as_u64().unwrap_or(100)).unwrap_or(100).min(LONGEST);
+        let begin = if name == "path" { format!("/{n:x}/") } else { format!("{n:x} ") };
+        let begin: String = begin.chars().take(most).collect();
+        json!(format!("{begin}{}", "a".repeat(most - begin.len())))
+    }
+}
+
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.first().map(in_words).unwrap_or_default(),
+        other => other.to_string(),
+    }
+}
+
+fn form(value: &Value) -> String {
+    let members = value.as_object().into_iter().flatten();
+    let pair = |(name, value): (&String, &Value)| format!("{name}={}", encoded(&in_words(value)));
+    members
+        .filter(|(name, _)| ["username", "password", "grant_type"].contains(&name.as_str()))
+        .map(pair)
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+fn encoded(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
+    text.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
