@@ -387,7 +387,12 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
     security: Security::Public,
     body: None,
     deadline: std::time::Duration::from_millis(14000),
-    rate_limits: &[],
+    rate_limits: &[contract::RateLimit {
+        class: "slow",
+        amount: 1200,
+        window_seconds: 60,
+        by: contract::CountedBy::Address,
+    }],
     quotas: &[],
     query: Some(&["start", "end", "limit"]),
     codes: &[],
