@@ -158,7 +158,7 @@ async fn a_process_that_is_told_to_stop_sends_everybody_to_the_others() {
     let order = ada.order(&spoon, 1).await;
     let path = format!("{ORDERS}/{order}/events?seconds=300");
     let end = CancellationToken::new();
-    let serve = world.pipeline.serve(end.clone(), end.clone());
+    let serve = world.of_shop.serve(end.clone(), end.clone());
     let stop = async {
         world.until_watched(1).await;
         end.cancel();

@@ -48,6 +48,8 @@ pub struct World {
     pub admin: Client,
     /// The pipeline of the shop; only tests work on it, step by step.
     pub pipeline: Pipeline,
+    /// The one of the process that serves, which others watch.
+    pub of_shop: Pipeline,
     /// Where the pipeline's stream is, if it has one.
     pub redis: Option<TestRedis>,
     /// Kept alive: it serves until it is dropped.
@@ -78,8 +80,8 @@ impl World {
         let server = serve(&database, redis.as_ref());
         let nobody = server.client();
         let admin = nobody.login(LOGIN, "admin@example.com", "admin").await;
-        let pipeline = server.pipeline.clone();
-        Self { nobody, admin, pipeline, redis, _server: server, database }
+        let (pipeline, of_shop) = (server.pipeline.clone(), server.of_shop.clone());
+        Self { nobody, admin, pipeline, of_shop, redis, _server: server, database }
     }
 
     /// A worker of the shop, which works when it is told to.
@@ -120,7 +122,7 @@ impl World {
     /// Waits until so many watch an order.
     pub async fn until_watched(&self, watchers: usize) {
         let wait = async {
-            while self.pipeline.watchers() != watchers {
+            while self.of_shop.watchers() != watchers {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -254,6 +256,7 @@ impl Person {
 pub struct Server {
     served: TestServer,
     pub pipeline: Pipeline,
+    pub of_shop: Pipeline,
     live: CancellationToken,
 }
 
@@ -288,8 +291,8 @@ pub fn serve(database: &TestDatabase, redis: Option<&TestRedis>) -> Server {
         let (pipeline, end) = (of_shop.clone(), live.clone());
         async move { pipeline.watch(end).await }
     });
-    let service = ShopService::new(db, accounts, Limiter::off(), of_shop);
-    Server { served: TestServer::start(description, shop::router(Arc::new(service)), needs, &[]), pipeline, live }
+    let service = ShopService::new(db, accounts, Limiter::off(), of_shop.clone());
+    Server { served: TestServer::start(description, shop::router(Arc::new(service)), needs, &[]), pipeline, of_shop, live }
 }
 
 /// Any request with an optional JSON body.
