@@ -292,7 +292,12 @@ pub fn serve(database: &TestDatabase, redis: Option<&TestRedis>) -> Server {
         async move { pipeline.watch(end).await }
     });
     let service = ShopService::new(db, accounts, Limiter::off(), of_shop.clone());
-    Server { served: TestServer::start(description, shop::router(Arc::new(service)), needs, &[]), pipeline, of_shop, live }
+    Server {
+        served: TestServer::start(description, shop::router(Arc::new(service)), needs, &[]),
+        pipeline,
+        of_shop,
+        live,
+    }
 }
 
 /// Any request with an optional JSON body.
