@@ -387,7 +387,7 @@ def contract_tests_are_those_without_containers():
     with tempfile.TemporaryDirectory() as folder:
         tools = ROOT / ".local/tools/contract-tests"
         done = run(sys.executable, program, *service["command"], timeout=60, env={
-            "PATH": os.environ["PATH"], "PYTHONPATH": str(tools), **environment, **nobody,
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(tools), **{name: value for name, value in environment.items() if value is not None}, **nobody,
             "SCHEMATHESIS_DOCKER_IMAGE": "test", "CONTRACT_TESTS_REPORTS": folder})
     if tools.exists():
         assert "Connection refused" in done.stderr, done.stderr
