@@ -37,9 +37,10 @@ export const breaking = [
   ['`POST /things` is for user and admin, was for user', (d) => (post(d).security = [{ oauth2: ['user', 'admin'] }])],
   ['`POST /things` `x-body-limit` 1000 became 999', (d) => (post(d)['x-body-limit'] = 999)],
   ['`POST /things` `x-idempotency` optional became none', (d) => delete post(d)['x-idempotency']],
+  ['the document has query parameters it does not know refused (422)', (d) => (d['x-unknown-parameters'] = 'refuse')],
+  ['`GET /things` `x-unknown-parameters` none became refuse', (d) => (get(d)['x-unknown-parameters'] = 'refuse')],
   ['`GET /things`: parameter `limit` is gone', (d) => get(d).parameters.shift()],
   ['`GET /things`: parameter `limit` is required', (d) => (get(d).parameters[0].required = true)],
-  ['`POST /things` `x-quotas` none became 9 things of one user', (d) => (post(d)['x-quotas'] = [{ code: 'too_many_things', amount: 9, of: 'things of one user' }])],
   ['`GET /things`: parameter `limit` maximum 100 became 50 (in requests)', (d) => (get(d).parameters[0].schema.maximum = 50)],
   ['`GET /things`: parameter `limit` default 10 became 20 (in requests)', (d) => (get(d).parameters[0].schema.default = 20)],
   ['`GET /things`: parameter `color` is written in another way', (d) => (get(d).parameters[1].explode = false)],
@@ -119,6 +120,8 @@ export const breaking = [
 ];
 
 export const additive = [
+  ['`POST /things` `x-quotas` none became 9 things of one user', (d) => (post(d)['x-quotas'] = [{ code: 'too_many_things', amount: 9, of: 'things of one user' }])],
+  ['`GET /things` `x-unknown-parameters` none became ignore', (d) => (get(d)['x-unknown-parameters'] = 'ignore')],
   ['`DELETE /things` is new: no summary', (d) => (d.paths['/things'].delete = { operationId: 'drop', responses: {} })],
   ['`GET /things` is deprecated', (d) => (get(d).deprecated = true)],
   ['`POST /things` is for nobody in particular, was for user', (d) => (post(d).security = [])],
