@@ -80,6 +80,12 @@ def healthy():
         on("analytics", "page_views_waiting_bytes"): always(1000),
         on("analytics", "page_views_waiting_limit_bytes"): always(16777216),
         on("analytics", "page_views_refused_total"): always(0),
+        on("worker", "background_job_overdue_seconds", 'task="relay"'): always(0),
+        on("analytics", "page_view_rollups_oldest_unmerged_seconds"): always(9),
+        on("analytics", "page_view_counts_mismatched_spans"): always(0),
+        on("analytics", "page_view_count_checks_total"): grows(1),
+        on("analytics", "page_view_paths"): always(100),
+        on("analytics", "page_view_paths_limit"): always(200000),
     }
     return series
 
@@ -123,6 +129,11 @@ CASES = {
     "ingest queue, rows": ({on("analytics", "page_views_waiting"): always(19000)}, ["IngestQueueFilling"]),
     "ingest queue, bytes": ({on("analytics", "page_views_waiting_bytes"): always(16000000)}, ["IngestQueueFilling"]),
     "ingest queue, full": ({on("analytics", "page_views_refused_total"): grows(10)}, ["PageViewsRefused"]),
+    "a background job": ({on("worker", "background_job_overdue_seconds", 'task="relay"'): f"0+15x{STEPS}"}, ["BackgroundJobFailing"]),
+    "counts that wait": ({on("analytics", "page_view_rollups_oldest_unmerged_seconds"): f"0+15x{STEPS}"}, ["PageViewCountsBehind"]),
+    "wrong counts": ({on("analytics", "page_view_counts_mismatched_spans"): always(1)}, ["PageViewCountsWrong"]),
+    "nobody looks for wrong counts": ({on("analytics", "page_view_count_checks_total"): always(7)}, ["PageViewCountsNotChecked"]),
+    "too many paths": ({on("analytics", "page_view_paths"): always(190000)}, ["PageViewPathsFilling"]),
     "Postgres down": ({on(job, "postgres_up"): always(0) for job in PORTS}, ["PostgresDown"]),
     "Postgres out of reach for one": ({on("shop", "postgres_up"): always(0)}, ["PostgresDown"]),
     "Postgres connections": ({on("tasks", "postgres_connections"): always(90)}, ["PostgresConnectionsHigh"]),

@@ -18,9 +18,10 @@ macro_rules! counted {
 pub(crate) async fn uniques(db: impl PgExecutor<'_>, window: Window, path: Option<&str>) -> Result<Uniques> {
     // Hashed twice in one pass; counting distinct values in an aggregate would sort them.
     const SQL: &str = concat!(
-        "SELECT count(visitor), count(user_id) FROM (SELECT visitor, user_id",
+        "SELECT count(visitor), count(user_id) FROM (SELECT visitor, user_id FROM ( \
+         SELECT visitor, CASE WHEN NOT user_claimed THEN user_id END AS user_id",
         counted!(),
-        " GROUP BY GROUPING SETS ((visitor), (user_id))) u"
+        ") v GROUP BY GROUPING SETS ((visitor), (user_id))) u"
     );
     let query = sqlx::query_as(SQL).bind(window.start).bind(window.end).bind(path);
     let (visitors, users) = query.fetch_one(db).await?;

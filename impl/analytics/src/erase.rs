@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use analytics_api::models::Erased;
 use contract::Problem;
-use platform::{Database, Result};
+use platform::{Database, Error, Result, Transaction};
 use sqlx::postgres::PgConnection;
+
+use crate::slice::{Slice, pause, took_too_long};
 
 /// Rows erased by one transaction.
 const BATCH: i64 = 5_000;
+const SMALLEST_BATCH: i64 = 50;
 /// No batch is begun later than this; shorter than a request may take.
 const PATIENCE: Duration = Duration::from_secs(6);
 
@@ -19,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// 503 `erasure_unfinished` when there are so many that it must be asked for again. Those of the database; batches that
 /// were erased before stay erased.
 pub(crate) async fn of_user(database: &Database, user: i64) -> Result<Erased> {
-    in_batches(database, Whose::User(user)).await
+    in_batches(database, Whose::User(user)).await.and_then(all)
 }
 
 /// Erases the page views of a visitor.
@@ -27,7 +30,32 @@ pub(crate) async fn of_user(database: &Database, user: i64) -> Result<Erased> {
 /// # Errors
 /// As [`of_user`].
 pub(crate) async fn of_visitor(database: &Database, visitor: String) -> Result<Erased> {
-    in_batches(database, Whose::Visitor(visitor)).await
+    in_batches(database, Whose::Visitor(visitor)).await.and_then(all)
+}
+
+/// Erases the page views of users who are deleted, which is noted by the deletion itself; how many users.
+///
+/// # Errors
+/// Those of the database; what was erased before stays erased, and the rest is done the next time.
+pub(crate) async fn of_deleted_users(database: &Database) -> Result<usize> {
+    const NEXT: &str = "SELECT user_id FROM page_view_erasures ORDER BY asked_at, user_id LIMIT 10";
+    const DONE: &str = "DELETE FROM page_view_erasures WHERE user_id = $1";
+    let users: Vec<i64> = sqlx::query_scalar(NEXT).fetch_all(database.reads()).await?;
+    for user in users.iter().copied() {
+        match in_batches(database, Whose::User(user)).await? {
+            (_, true) => {}
+            (0, false) => return Err(unfinished(0)),
+            // It goes on.
+            (_, false) => return Ok(users.len()),
+        }
+        let done = move |mut tx: Transaction| async move {
+            sqlx::query(DONE).bind(user).execute(&mut *tx).await?;
+            Ok(())
+        };
+        database.write_once(done).await?;
+        tracing::info!(user, "the page views of a deleted user are erased");
+    }
+    Ok(users.len())
 }
 
 #[derive(Clone)]
@@ -36,24 +64,44 @@ enum Whose {
     Visitor(String),
 }
 
-async fn in_batches(database: &Database, whose: Whose) -> Result<Erased> {
-    let (begun, mut erased) = (Instant::now(), 0);
+fn all((erased, finished): (i64, bool)) -> Result<Erased> {
+    if finished { Ok(Erased { erased }) } else { Err(unfinished(erased)) }
+}
+
+fn unfinished(erased: i64) -> Error {
+    let detail = format!("{erased} page views are erased and there are more: ask again.");
+    Problem::unavailable("erasure_unfinished", detail, 1).into()
+}
+
+/// How many were erased, and whether these were all. On a busy machine the batches become smaller.
+async fn in_batches(database: &Database, whose: Whose) -> Result<(i64, bool)> {
+    let (begun, slice) = (Instant::now(), Slice::new(SMALLEST_BATCH, BATCH));
+    let (mut erased, mut attempt) = (0, 0);
     loop {
-        let whose = whose.clone();
-        let (rows, chosen) = database.write(move |mut tx| async move { delete_rows(&mut tx, &whose).await }).await?;
-        erased += rows;
-        if chosen < BATCH {
-            return Ok(Erased { erased });
+        let (whose, most) = (whose.clone(), slice.get());
+        let deleted = database.write(move |mut tx| async move { delete_rows(&mut tx, &whose, most).await }).await;
+        slice.settle(most, &deleted);
+        match deleted {
+            Ok((rows, chosen)) => {
+                (erased, attempt) = (erased + rows, 0);
+                if chosen < most {
+                    return Ok((erased, true));
+                }
+            }
+            Err(error) if took_too_long(&error) => attempt += 1,
+            Err(error) => return Err(error),
         }
         if begun.elapsed() > PATIENCE {
-            let detail = format!("{erased} page views are erased and there are more: ask again.");
-            return Err(Problem::unavailable("erasure_unfinished", detail, 1).into());
+            return Ok((erased, false));
+        }
+        if attempt > 0 {
+            tokio::time::sleep(pause(attempt)).await;
         }
     }
 }
 
 /// How many rows are gone, and how many were chosen: some of those may have been erased by somebody else meanwhile.
-async fn delete_rows(db: &mut PgConnection, whose: &Whose) -> Result<(i64, i64)> {
+async fn delete_rows(db: &mut PgConnection, whose: &Whose, most: i64) -> Result<(i64, i64)> {
     // Rows that another erasure holds are waited for, and then they are not there any more.
     macro_rules! delete {
         ($whose:literal) => {
@@ -75,5 +123,5 @@ async fn delete_rows(db: &mut PgConnection, whose: &Whose) -> Result<(i64, i64)>
         Whose::User(user) => sqlx::query_as(delete!("user_id = $1")).bind(*user),
         Whose::Visitor(visitor) => sqlx::query_as(delete!("visitor = $1")).bind(visitor),
     };
-    Ok(query.bind(BATCH).fetch_one(db).await?)
+    Ok(query.bind(most).fetch_one(db).await?)
 }

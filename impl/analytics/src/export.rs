@@ -10,11 +10,17 @@ use futures_util::stream;
 use platform::{Database, Result};
 use sqlx::postgres::PgExecutor;
 
+use crate::slice::{Slice, passes, pause};
 use crate::window::Window;
 
 /// Rows read at once.
 const PAGE: i64 = 2_000;
-const HEADING: &str = "id,created_at,path,user_id,country,referrer,device,visitor,bot\r\n";
+const SMALLEST_PAGE: i64 = 50;
+/// So often a page is asked for when the database is busy; half a minute in all.
+const ATTEMPTS: u32 = 10;
+/// What spreadsheets take a cell for a formula by, whatever stands between it and the beginning that they do not show.
+const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+const HEADING: &str = "id,created_at,path,user_id,country,referrer,device,visitor,bot,claimed_user_id\r\n";
 
 /// The page views of a window, bots among them, in the order of their times. A failure after the first page cuts the stream.
 ///
@@ -29,9 +35,18 @@ pub(crate) async fn csv(
         return Ok(Box::pin(stream::iter([Ok(Bytes::from_static(HEADING.as_bytes()))])));
     };
     let after = (window.start, params.after_id);
-    let mut reader = Reader { database, end: window.end, path: params.path, after, left: params.limit };
+    let mut reader = Reader {
+        database,
+        end: window.end,
+        path: params.path,
+        after,
+        left: params.limit,
+        slice: Slice::new(SMALLEST_PAGE, PAGE),
+        begun: false,
+    };
     let mut first = HEADING.to_owned();
     reader.append(&mut first).await?;
+    reader.begun = true;
     let pages = stream::unfold((reader, Some(first)), |(mut reader, first)| async move {
         if let Some(first) = first {
             return Some((Ok(Bytes::from(first)), (reader, None)));
@@ -58,6 +73,9 @@ struct Reader {
     /// Time and id of the last row.
     after: (DateTime<Utc>, i64),
     left: i64,
+    slice: Slice,
+    /// Whether anything was sent.
+    begun: bool,
 }
 
 impl Reader {
@@ -66,8 +84,7 @@ impl Reader {
         if self.left == 0 {
             return Ok(());
         }
-        let limit = PAGE.min(self.left);
-        let rows = page(self.database.reads(), self.after, self.end, self.path.as_deref(), limit).await?;
+        let (rows, limit) = self.page().await?;
         self.left = if (rows.len() as i64) < limit { 0 } else { self.left - limit };
         self.after = rows.last().map_or(self.after, |row| (row.1, row.0));
         rows.iter().for_each(|row| append(text, row));
@@ -75,9 +92,31 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// The next rows, and how many there could have been: fewer at once, and later, while the database is busy.
+    async fn page(&self) -> Result<(Vec<Row>, i64)> {
+        let mut attempt = 0;
+        loop {
+            let limit = self.slice.get().min(self.left);
+            let rows = page(self.database.reads(), self.after, self.end, self.path.as_deref(), limit).await;
+            self.slice.settle(limit, &rows);
+            attempt += 1;
+            match rows {
+                Ok(rows) => return Ok((rows, limit)),
+                // Whoever has got nothing yet asks again by himself.
+                Err(error) if passes(&error) && self.begun && attempt < ATTEMPTS => {
+                    tracing::debug!(%error, attempt, limit, "a page of an export is asked for again");
+                    tokio::time::sleep(pause(attempt)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
 type Text = Option<String>;
 /// In the order of the heading.
-type Row = (i64, DateTime<Utc>, String, Option<i64>, Text, Text, Text, Text, Text);
+type Row = (i64, DateTime<Utc>, String, Option<i64>, Text, Text, Text, Text, Text, bool);
 
 async fn page(
     db: impl PgExecutor<'_>,
@@ -87,7 +126,7 @@ async fn page(
     limit: i64,
 ) -> Result<Vec<Row>> {
     // The time alone decides which days are looked at.
-    const SQL: &str = "SELECT v.id, v.created_at, p.path, v.user_id, v.country, v.referrer, v.device, v.visitor, v.bot \
+    const SQL: &str = "SELECT v.id, v.created_at, p.path, v.user_id, v.country, v.referrer, v.device, v.visitor, v.bot, v.user_claimed \
          FROM (SELECT * FROM page_views WHERE (created_at, id) > ($1, $2) AND created_at >= $1 AND created_at < $3 \
                    AND ($4::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $4)) \
                ORDER BY created_at, id LIMIT $5) v JOIN paths p ON p.id = v.path_id ORDER BY v.created_at, v.id";
@@ -95,30 +134,47 @@ async fn page(
 }
 
 fn append(text: &mut String, row: &Row) {
-    let (id, created_at, path, user, country, referrer, device, visitor, bot) = row;
+    let (id, created_at, path, user, country, referrer, device, visitor, bot, claimed) = row;
     text.push_str(&id.to_string());
     text.push(',');
     text.push_str(&created_at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
     text.push(',');
     append_field(text, path);
     text.push(',');
-    if let Some(user) = user {
-        text.push_str(&user.to_string());
-    }
+    // Who has a token is a user; what others say is no more than that.
+    let (known, said) = if *claimed { (None, *user) } else { (*user, None) };
+    append_number(text, known);
     for field in [country, referrer, device, visitor, bot] {
         text.push(',');
         if let Some(field) = field {
             append_field(text, field);
         }
     }
+    text.push(',');
+    append_number(text, said);
     text.push_str("\r\n");
 }
 
-/// Quoted where it must be; what is not there at all is the empty field without quotes.
+fn append_number(text: &mut String, number: Option<i64>) {
+    if let Some(number) = number {
+        text.push_str(&number.to_string());
+    }
+}
+
+/// Quoted where it must be; what is not there at all is the empty field without quotes. What a spreadsheet would carry out as a
+/// formula begins with an apostrophe, as OWASP advises.
 fn append_field(text: &mut String, field: &str) {
+    let invisible = |c: char| c == ' ' || c == '\u{feff}' || c == '\u{a0}' || c == '\n';
+    if field.trim_start_matches(invisible).starts_with(FORMULA) {
+        return append_quoted(text, &format!("'{field}"));
+    }
     if !field.is_empty() && !field.contains([',', '"', '\r', '\n']) {
         return text.push_str(field);
     }
+    append_quoted(text, field);
+}
+
+fn append_quoted(text: &mut String, field: &str) {
     text.push('"');
     text.push_str(&field.replace('"', "\"\""));
     text.push('"');
@@ -143,6 +199,18 @@ mod tests {
             ("a\rb", "\"a\rb\""),
             ("", r#""""#),
             ("é;'", "é;'"),
+            ("=1+1", r#""'=1+1""#),
+            ("=HYPERLINK(\"http://x\",\"y\")", r#""'=HYPERLINK(""http://x"",""y"")""#),
+            ("+1", r#""'+1""#),
+            ("-1", r#""'-1""#),
+            ("@SUM(1)", r#""'@SUM(1)""#),
+            ("\t=1", "\"'\t=1\""),
+            ("\r=1", "\"'\r=1\""),
+            ("\n=1", "\"'\n=1\""),
+            ("  =1", r#""'  =1""#),
+            ("＝1", r#""'＝1""#),
+            ("＠x", r#""'＠x""#),
+            ("/a=b-c", "/a=b-c"),
         ];
         for (field, expected) in fields {
             assert_eq!(written(field), expected);

@@ -1,26 +1,30 @@
 //! Handlers of page views that come in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use analytics_api::apis::ingest::{
     EraseUserParams, EraseUserResponse, EraseVisitorParams, EraseVisitorResponse, Ingest, RecordPageViewResponse,
     RecordPageViewsResponse,
 };
 use analytics_api::models::{BatchReceipt, FieldError, FieldLocation, PageView, PageViewCreate, RejectedRow};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use contract::{Problem, Rows};
 use platform::http::Sender;
 use platform::identity::Principal;
 use platform::{Columns, Result};
 use uuid::Uuid;
 
+use crate::dictionary::{OTHER, Reporter};
 use crate::storage::{Stored, View};
-use crate::user_agent;
 use crate::visitor::Salt;
-use crate::{AnalyticsService, erase};
+use crate::{AnalyticsService, erase, page_path, user_agent};
 
 /// How far a client's clock may be ahead.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
+/// How long ago a view may have been that is not reported by a superuser: as long as the name of an event is remembered.
+pub(crate) const BACK: TimeDelta = TimeDelta::days(7);
+
+const OUT_OF_RANGE: &str = "The time of the event is in the future, or longer ago than may be reported: seven days, for superusers as long as views are kept.";
 
 impl Ingest for AnalyticsService {
     async fn record_page_view(
@@ -28,14 +32,16 @@ impl Ingest for AnalyticsService {
         caller: Option<Principal>,
         body: PageViewCreate,
     ) -> Result<RecordPageViewResponse> {
-        let salt = self.salts.today(&self.database).await?;
-        let view = self.judge(body, caller.as_ref(), Some(&Sender::current()), &salt, Utc::now())?;
+        let sender = Sender::current();
+        let created_at = self.time_of(&body, caller.as_ref(), Utc::now())?;
+        let salts = self.salts.of(&self.database, &[created_at.date_naive()]).await?;
+        let view = self.view(body, created_at, caller.as_ref(), &sender, true, &salts);
         self.bots.count([&view]);
         let stored = self.queue.store(vec![view.clone()]).await?;
         let Some(stored) = stored.first() else { return Err(platform::Error::internal("nothing was stored")) };
         let body = match stored.duplicate {
-            true => self.earlier(&view, stored).await?,
-            false => answer(view, stored),
+            true if stored.own => self.earlier(&view, stored).await?,
+            _ => answer(view, stored),
         };
         Ok(RecordPageViewResponse::Created(body))
     }
@@ -45,18 +51,22 @@ impl Ingest for AnalyticsService {
         caller: Option<Principal>,
         body: Rows<PageViewCreate>,
     ) -> Result<RecordPageViewsResponse> {
-        let (salt, now) = (self.salts.today(&self.database).await?, Utc::now());
+        let (sender, now) = (Sender::current(), Utc::now());
         let mut rejected: BTreeMap<usize, Vec<contract::FieldError>> = BTreeMap::new();
         for error in body.refused {
             rejected.entry(row_of(error.pointer.as_deref().unwrap_or_default())).or_default().push(error);
         }
-        let mut views = Vec::with_capacity(body.accepted.len());
+        let mut dated = Vec::with_capacity(body.accepted.len());
         for (index, row) in body.accepted {
-            match self.judge(row, caller.as_ref(), None, &salt, now) {
-                Ok(view) => views.push(view),
+            match self.time_of(&row, caller.as_ref(), now) {
+                Ok(created_at) => dated.push((row, created_at)),
                 Err(_) => rejected.entry(index).or_default().push(out_of_range(index)),
             }
         }
+        let days: Vec<NaiveDate> = dated.iter().map(|(_, created_at)| created_at.date_naive()).collect();
+        let salts = self.salts.of(&self.database, &days).await?;
+        let view = |(row, created_at)| self.view(row, created_at, caller.as_ref(), &sender, false, &salts);
+        let views: Vec<View> = dated.into_iter().map(view).collect();
         if views.is_empty() {
             return Err(Problem::validation(rejected.into_values().flatten().collect()).into());
         }
@@ -87,41 +97,73 @@ impl Ingest for AnalyticsService {
 }
 
 impl AnalyticsService {
-    /// The row a reported view becomes. `sender` is the visitor's own browser; a server that reports for others has none.
-    fn judge(
+    /// When a reported view was.
+    fn time_of(
+        &self,
+        view: &PageViewCreate,
+        caller: Option<&Principal>,
+        now: DateTime<Utc>,
+    ) -> Result<DateTime<Utc>, Problem> {
+        let created_at = view.occurred_at.flatten().unwrap_or(now);
+        let trusted = caller.is_some_and(Principal::is_superuser);
+        let oldest = now - if trusted { self.retention } else { BACK.min(self.retention) };
+        if created_at > now + AHEAD || created_at < oldest {
+            return Err(Problem::conflict("event_time_out_of_range", OUT_OF_RANGE));
+        }
+        // What Postgres keeps.
+        Ok(DateTime::from_timestamp_micros(created_at.timestamp_micros()).unwrap_or(created_at))
+    }
+
+    /// The row a reported view becomes. When it is `alone`, its sender is the visitor's own browser; a server that reports for others
+    /// sends many.
+    fn view(
         &self,
         view: PageViewCreate,
+        created_at: DateTime<Utc>,
         caller: Option<&Principal>,
-        sender: Option<&Sender>,
-        salt: &Salt,
-        now: DateTime<Utc>,
-    ) -> Result<View, Problem> {
-        let created_at = view.occurred_at.flatten().unwrap_or(now);
-        if created_at > now + AHEAD || created_at < now - self.retention {
-            let detail = "The time of the event is in the future, or longer ago than page views are kept.";
-            return Err(Problem::conflict("event_time_out_of_range", detail));
-        }
+        sender: &Sender,
+        alone: bool,
+        salts: &HashMap<NaiveDate, Salt>,
+    ) -> View {
         let reported = view.user_agent.flatten();
-        let agent = reported.as_deref().or_else(|| sender.and_then(Sender::user_agent));
-        let visitor = match (view.visitor_id.flatten(), sender.and_then(|sender| sender.address)) {
-            (Some(id), _) if !id.is_empty() => Some(salt.named(&id)),
-            (_, Some(address)) => Some(salt.seen(address, agent.unwrap_or_default())),
+        let browser = Some(sender).filter(|_| alone);
+        let agent = reported.as_deref().or_else(|| browser.and_then(Sender::user_agent));
+        let salt = salts.get(&created_at.date_naive());
+        let visitor = match (view.visitor_id.flatten(), browser.and_then(|sender| sender.address)) {
+            (Some(id), _) if !id.is_empty() => salt.map(|salt| salt.named(&id)),
+            (_, Some(address)) => salt.map(|salt| salt.seen(address, agent.unwrap_or_default())),
             _ => None,
         };
+        let network = Reporter::at(sender.address);
+        let (reporter, signature) = match caller {
+            Some(caller) if caller.is_superuser() => (Reporter::Superuser, format!("user {}", caller.user_id())),
+            Some(caller) => (Reporter::User(caller.user_id()), format!("user {}", caller.user_id())),
+            None => (network, format!("{network:?}")),
+        };
+        // Whoever has a token is whom it was given to; only superusers report for others. What anybody says without one is kept as
+        // what he says.
+        let claimed = view.user_id.flatten();
+        let (user_id, user_claimed) = match caller {
+            Some(caller) if caller.is_superuser() => (claimed.or_else(|| Some(caller.user_id())), false),
+            Some(caller) => (Some(caller.user_id()), false),
+            None => (claimed, claimed.is_some()),
+        };
         let event_id = view.event_id.flatten();
-        Ok(View {
-            path: view.path,
-            user_id: view.user_id.flatten().or_else(|| caller.map(Principal::user_id)),
+        View {
+            path: page_path::public(&view.path).into_owned(),
+            user_id,
+            user_claimed,
+            reporter,
             country: view.country.flatten().map(|country| country.to_ascii_uppercase()),
-            // What Postgres keeps.
-            created_at: DateTime::from_timestamp_micros(created_at.timestamp_micros()).unwrap_or(created_at),
+            created_at,
             event_id: event_id.unwrap_or_else(Uuid::now_v7),
             named: event_id.is_some(),
+            signature: event_id.map(|event| self.salts.signature(event, &signature)),
             referrer: view.referrer.flatten().as_deref().and_then(host),
             device: agent.map(user_agent::device),
             visitor,
             bot: agent.and_then(user_agent::bot),
-        })
+        }
     }
 
     /// The row an event became when it came first.
@@ -146,13 +188,14 @@ impl AnalyticsService {
     }
 }
 
+/// What a view is answered with that is new, or a repetition of somebody else's: of that nothing is told but that there is one.
 fn answer(view: View, stored: &Stored) -> PageView {
     PageView {
         id: stored.id,
-        path: view.path,
+        path: if stored.other { OTHER.to_owned() } else { view.path },
         user_id: view.user_id,
         country: view.country,
-        created_at: stored.created_at,
+        created_at: view.created_at,
         event_id: view.event_id,
         duplicate: stored.duplicate,
         bot: view.bot.map(str::to_owned),
@@ -188,11 +231,7 @@ fn rejected_row(index: usize, errors: &[contract::FieldError]) -> RejectedRow {
 }
 
 fn out_of_range(index: usize) -> contract::FieldError {
-    contract::FieldError::body(
-        "event_time_out_of_range",
-        format!("#/{index}/occurred_at"),
-        "Is in the future, or longer ago than page views are kept.",
-    )
+    contract::FieldError::body("event_time_out_of_range", format!("#/{index}/occurred_at"), OUT_OF_RANGE)
 }
 
 #[cfg(test)]

@@ -3,20 +3,25 @@
 //! Rows, the dictionary of their paths and the counts of each minute, hour, day and so on are written in one transaction, so
 //! that counts are exact at every instant.
 
+mod audit;
 mod bots;
 mod breakdown;
+mod dictionary;
 mod erase;
 mod export;
 mod ingest;
 mod live;
 mod maintenance;
+mod page_path;
 mod queries;
 mod queue;
 mod read_cache;
+mod rollup_metrics;
 mod rollups;
 mod seed_rows;
 mod seeding;
 mod settings;
+mod slice;
 mod storage;
 mod time_buckets;
 mod time_series;
@@ -31,14 +36,17 @@ use chrono::TimeDelta;
 use contract::{Operation, Quota, Service};
 use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
-use platform::settings::Environment;
-use platform::{Cache, Database, Error, Limiter, Result, shares};
+use platform::settings::{AuthSettings, Environment};
+use platform::{Cache, Database, Error, Jobs, Limiter, Result, shares};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Audit;
 use crate::bots::Bots;
 use crate::live::Live;
 use crate::queue::Queue;
 use crate::read_cache::ReadCache;
+use crate::rollup_metrics::RollupMetrics;
 use crate::visitor::Salts;
 
 pub use crate::settings::AnalyticsSettings;
@@ -54,9 +62,15 @@ pub struct AnalyticsService {
     queue: Queue,
     salts: Salts,
     retention: TimeDelta,
+    most_paths: u32,
+    /// How many paths there are, as far as this process knows.
+    paths: Gauge,
     bots: Bots,
+    rollups: RollupMetrics,
+    audit: Audit,
     top_paths: ReadCache<TopPaths>,
     live: Live,
+    jobs: Jobs,
     /// Cancelled when this process is about to end: who waits for something long is answered.
     leaving: CancellationToken,
 }
@@ -72,24 +86,49 @@ impl AnalyticsService {
         limiter: Limiter,
         cache: Option<Cache>,
         settings: &AnalyticsSettings,
+        auth: &AuthSettings,
         environment: Environment,
     ) -> Self {
         let top_paths = ReadCache::new(cache);
-        let queue = Queue::start(database.clone(), top_paths.clone());
-        let (salts, bots, retention) = (Salts::default(), Bots::default(), settings.retention());
-        let (live, leaving) = (Live::new(database.clone()), CancellationToken::new());
-        Self { database, accounts, limiter, environment, queue, salts, retention, bots, top_paths, live, leaving }
+        let queue = Queue::start(database.clone(), top_paths.clone(), settings.path_limits());
+        Self {
+            live: Live::new(database.clone()),
+            database,
+            accounts,
+            limiter,
+            environment,
+            queue,
+            salts: Salts::new(auth.signing_key()),
+            retention: settings.retention(),
+            most_paths: settings.most_paths,
+            paths: Gauge::default(),
+            bots: Bots::default(),
+            rollups: RollupMetrics::default(),
+            audit: Audit::default(),
+            top_paths,
+            jobs: Jobs::default(),
+            leaving: CancellationToken::new(),
+        }
     }
 
     /// What goes on beside answering requests, until it is told to stop.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let merging = rollups::keep_merged(self.database.clone(), shutdown.clone());
+        let job = self.jobs.job("merging", rollups::LONGEST);
+        let merging = rollups::keep_merged(self.database.clone(), job, self.rollups.clone(), shutdown.clone());
         let leaving = async {
             shutdown.cancelled().await;
             self.leaving.cancel();
         };
         let keeping = self.top_paths.clone().run(shutdown.clone());
-        tokio::join!(self.maintain(shutdown.clone()), merging, keeping, leaving);
+        let auditing =
+            self.jobs.job("audit", audit::INTERVAL).every(audit::INTERVAL, shutdown.clone(), || self.audit());
+        let caught_up = self.catch_up(shutdown.clone());
+        tokio::join!(self.maintain(shutdown.clone()), merging, auditing, caught_up, keeping, leaving);
+    }
+
+    /// What goes on in the background, to be watched.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// Merges what was added to the counts of each span of time: done by [`AnalyticsService::run`] all the time.
@@ -97,7 +136,7 @@ impl AnalyticsService {
     /// # Errors
     /// Those of the database; what was merged before stays merged.
     pub async fn merge_counts(&self) -> Result<()> {
-        rollups::merge(&self.database, 1).await
+        rollups::merge(&self.database, &rollups::slice(), 1, || true).await
     }
 
     /// To be called when page views came or went past this service: rankings from before are not answered any more. Without
@@ -109,7 +148,14 @@ impl AnalyticsService {
     /// Adds what it measures to a service's measurements.
     pub fn register(&self, metrics: &Metrics) {
         self.limiter.register(metrics, OPERATIONS);
-        self.queue.load().register(metrics);
+        self.queue.register(metrics);
+        self.rollups.register(metrics);
+        let limit: Gauge = Gauge::default();
+        limit.set(self.most_paths.into());
+        metrics.register(|registry| {
+            registry.register("page_view_paths", "Paths that are told apart", self.paths.clone());
+            registry.register("page_view_paths_limit", "Paths that may be told apart", limit);
+        });
         self.bots.register(metrics);
     }
 }

@@ -3,30 +3,30 @@
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate, Utc};
-use platform::{Database, Result};
+use platform::{Database, Result, Transaction};
 use tokio_util::sync::CancellationToken;
 
-use crate::{AnalyticsService, rollups};
+use crate::ingest::BACK;
+use crate::slice::{Slice, took_too_long};
+use crate::{AnalyticsService, dictionary, erase, rollups, seed_rows};
 
 const INTERVAL: Duration = Duration::from_secs(3_600);
 /// After a failure.
 const SOON: Duration = Duration::from_secs(30);
 /// Days that are there before anybody needs them.
 const AHEAD: u64 = 3;
-/// Events that were named longer ago than this may be forgotten, at most so many by one statement.
-const FORGET: i64 = 20_000;
+/// Rows removed by one statement.
+const ROWS: i64 = 20_000;
+const FEWEST_ROWS: i64 = 50;
+/// How often one looks for users who are deleted, and for seed jobs that nobody works on.
+const LOOK: Duration = Duration::from_secs(5);
 
 impl AnalyticsService {
     /// Looks after the tables until it is told to stop; any number of processes may.
     pub(crate) async fn maintain(&self, shutdown: CancellationToken) {
+        let job = self.jobs.job("maintenance", INTERVAL);
         loop {
-            let pause = match self.tidy().await {
-                Ok(()) => INTERVAL,
-                Err(error) => {
-                    tracing::warn!(%error, "page views are not looked after");
-                    SOON
-                }
-            };
+            let pause = if job.settle(self.tidy().await).is_ok() { INTERVAL } else { SOON };
             // Processes that began together do not go on together.
             let pause = pause.mul_f64(rand::random_range(0.5..=1.0));
             tokio::select! {
@@ -36,21 +36,74 @@ impl AnalyticsService {
         }
     }
 
-    /// One round of [`AnalyticsService::maintain`].
+    /// Does what has been left to the background until it is told to stop: erases the page views of deleted users, and goes
+    /// on with seed jobs.
+    pub(crate) async fn catch_up(&self, shutdown: CancellationToken) {
+        let erasing = self.jobs.job("erasing", LOOK).every(LOOK, shutdown.clone(), || self.erase_deleted_users());
+        let seeding = self.jobs.job("seeding", SOON * 10).every(SOON, shutdown, || self.resume_seeds());
+        tokio::join!(erasing, seeding);
+    }
+
+    /// Erases the page views of users who were deleted.
     ///
     /// # Errors
-    /// Those of the database; what was done before stays done.
-    pub async fn tidy(&self) -> Result<()> {
-        let today = Utc::now().date_naive();
-        for ahead in 0..=AHEAD {
-            make_day(&self.database, today.checked_add_days(Days::new(ahead)).unwrap_or(today)).await?;
+    /// Those of the database; what was erased before stays erased.
+    pub async fn erase_deleted_users(&self) -> Result<()> {
+        let erased = erase::of_deleted_users(&self.database).await;
+        if !matches!(erased, Ok(0)) {
+            self.top_paths.changed();
         }
-        let oldest = (Utc::now() - self.retention).date_naive();
+        erased.map(drop)
+    }
+
+    /// One round of [`AnalyticsService::maintain`]. What cannot be done keeps nothing else from being done.
+    ///
+    /// # Errors
+    /// The first of those of the database; what was done before stays done.
+    pub async fn tidy(&self) -> Result<()> {
+        let (today, oldest) = (Utc::now().date_naive(), (Utc::now() - self.retention).date_naive());
+        // Of what may still be reported, and of what will be.
+        let days = oldest.max(today - BACK).iter_days().take_while(|day| *day <= today + Days::new(AHEAD));
+        let mut done = Vec::new();
+        for day in days {
+            done.push(make_day(&self.database, day).await);
+        }
+        done.push(self.drop_days(oldest).await);
+        // A view may be dated a little ahead of the day on which it was noted that its path is viewed.
+        let unseen = oldest - Days::new(2);
+        done.push(in_slices(|most| forget_rows(&self.database, oldest, most)).await);
+        done.push(in_slices(|most| forget_events(&self.database, most)).await);
+        done.push(in_slices(|most| forget_jobs(&self.database, most)).await);
+        done.push(in_slices(|most| dictionary::forget(&self.database, unseen, most)).await);
+        let paths = dictionary::count(&self.database).await;
+        done.push(paths.map(|paths| {
+            self.paths.set(paths);
+        }));
+        done.push(self.salts.forget(&self.database, today - BACK).await);
+        done.into_iter().collect()
+    }
+
+    async fn drop_days(&self, oldest: NaiveDate) -> Result<()> {
         for day in days_before(&self.database, oldest).await? {
             drop_day(&self.database, day).await?;
         }
-        while forget_events(&self.database).await? == FORGET.unsigned_abs() {}
         Ok(())
+    }
+}
+
+/// Removes something, some at a time, until there is no more: fewer at once when that took too long.
+async fn in_slices<F: Future<Output = Result<i64>>>(mut remove: impl FnMut(i64) -> F) -> Result<()> {
+    let slice = Slice::new(FEWEST_ROWS, ROWS);
+    loop {
+        let (most, least) = (slice.get(), slice.is_least());
+        let removed = remove(most).await;
+        slice.settle(most, &removed);
+        match removed {
+            Ok(removed) if removed < most => return Ok(()),
+            Ok(_) => {}
+            Err(error) if took_too_long(&error) && !least => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -78,10 +131,34 @@ async fn drop_day(database: &Database, day: NaiveDate) -> Result<()> {
     Ok(())
 }
 
-async fn forget_events(database: &Database) -> Result<u64> {
+/// Rows that are too old and have no partition which could be dropped. The database takes them from the counts (migration V013).
+async fn forget_rows(database: &Database, oldest: NaiveDate, most: i64) -> Result<i64> {
+    const SQL: &str = "DELETE FROM page_views WHERE (created_at, id) IN ( \
+         SELECT created_at, id FROM page_views_default WHERE created_at < $1::timestamp AT TIME ZONE 'UTC' \
+         ORDER BY created_at, id LIMIT $2) AND created_at < $1::timestamp AT TIME ZONE 'UTC'";
+    removed(database, move |mut tx| async move {
+        Ok(sqlx::query(SQL).bind(oldest).bind(most).execute(&mut *tx).await?.rows_affected())
+    })
+    .await
+}
+
+async fn forget_events(database: &Database, most: i64) -> Result<i64> {
     const SQL: &str = "DELETE FROM page_view_events WHERE ctid = ANY (ARRAY( \
          SELECT ctid FROM page_view_events WHERE stored_at < now() - interval '7 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
-    database
-        .write_once(|mut tx| async move { Ok(sqlx::query(SQL).bind(FORGET).execute(&mut *tx).await?.rows_affected()) })
-        .await
+    removed(
+        database,
+        move |mut tx| async move { Ok(sqlx::query(SQL).bind(most).execute(&mut *tx).await?.rows_affected()) },
+    )
+    .await
+}
+
+async fn forget_jobs(database: &Database, most: i64) -> Result<i64> {
+    removed(database, move |mut tx| async move { seed_rows::forget_jobs(&mut tx, most).await }).await
+}
+
+async fn removed<F: Future<Output = Result<u64>> + Send + 'static>(
+    database: &Database,
+    remove: impl FnOnce(Transaction) -> F + Send + 'static,
+) -> Result<i64> {
+    Ok(database.write_once(remove).await?.cast_signed())
 }

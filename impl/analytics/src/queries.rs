@@ -1,5 +1,6 @@
 //! Handlers of analytics.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use analytics_api::apis::analytics::{
@@ -15,10 +16,15 @@ use platform::Result;
 use platform::identity::Principal;
 
 use crate::window::Window;
-use crate::{AnalyticsService, breakdown, export, time_buckets, time_series, top_paths};
+use crate::{AnalyticsService, breakdown, export, page_path, time_buckets, time_series, top_paths};
 
 /// Most points of a time series.
 const POINTS: usize = 10_000;
+
+/// A path that is asked for, as it is kept.
+fn public(path: &Option<String>) -> Option<Cow<'_, str>> {
+    path.as_deref().map(page_path::public)
+}
 
 impl Analytics for AnalyticsService {
     async fn get_top_paths_slow(&self, params: GetTopPathsSlowParams) -> Result<GetTopPathsSlowResponse> {
@@ -51,7 +57,8 @@ impl Analytics for AnalyticsService {
             .time_zone
             .parse()
             .map_err(|_| Problem::not_found("time_zone_not_found", "There is no such time zone."))?;
-        let path = params.path.as_deref();
+        let path = public(&params.path);
+        let path = path.as_deref();
         let start = match params.start {
             None => time_series::first_view(self.database.reads(), path).await?,
             start => start,
@@ -67,7 +74,7 @@ impl Analytics for AnalyticsService {
 
     async fn get_uniques(&self, params: GetUniquesParams) -> Result<GetUniquesResponse> {
         let body = match Window::of(params.start, params.end) {
-            Some(window) => breakdown::uniques(self.database.reads(), window, params.path.as_deref()).await?,
+            Some(window) => breakdown::uniques(self.database.reads(), window, public(&params.path).as_deref()).await?,
             None => Uniques { visitors: 0, users: 0 },
         };
         Ok(GetUniquesResponse::Ok(body))
@@ -76,7 +83,9 @@ impl Analytics for AnalyticsService {
     async fn get_breakdown(&self, params: GetBreakdownParams) -> Result<GetBreakdownResponse> {
         let GetBreakdownParams { dimension, start, end, path, limit } = params;
         let body = match Window::of(start, end) {
-            Some(window) => breakdown::by(self.database.reads(), dimension, window, path.as_deref(), limit).await?,
+            Some(window) => {
+                breakdown::by(self.database.reads(), dimension, window, public(&path).as_deref(), limit).await?
+            }
             None => Vec::new(),
         };
         Ok(GetBreakdownResponse::Ok(body))
@@ -88,6 +97,8 @@ impl Analytics for AnalyticsService {
     }
 
     async fn export_page_views(&self, _: Principal, params: ExportPageViewsParams) -> Result<ExportPageViewsResponse> {
+        let path = public(&params.path).map(Cow::into_owned);
+        let params = ExportPageViewsParams { path, ..params };
         let window = Window::of(params.start, params.end);
         Ok(ExportPageViewsResponse::Ok(export::csv(self.database.clone(), window, params).await?))
     }

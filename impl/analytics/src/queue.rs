@@ -16,8 +16,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::TopPaths;
+use crate::dictionary::{Dictionary, PathLimits};
 use crate::read_cache::ReadCache;
-use crate::storage::{self, Known, Stored, View};
+use crate::storage::{self, Stored, View};
 
 /// Rows of a batch. The more there are, the fewer blocks of counts there are for each; more would make others wait too long.
 const BATCH: usize = 4_000;
@@ -40,6 +41,7 @@ struct Job {
 pub(crate) struct Queue {
     jobs: mpsc::Sender<Job>,
     load: Arc<Load>,
+    dictionary: Arc<Dictionary>,
 }
 
 /// What waits or is being written.
@@ -54,7 +56,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn register(self: &Arc<Self>, metrics: &Metrics) {
+    fn register(self: &Arc<Self>, metrics: &Metrics) {
         metrics.register(|registry| {
             registry.register("page_views_stored", "Page views that were stored", self.stored.clone());
             registry.register("page_views_repeated", "Page views that had been stored before", self.duplicates.clone());
@@ -116,25 +118,29 @@ impl Collector for Waiting {
 
 impl Queue {
     /// A queue with its writers.
-    pub(crate) fn start(database: Database, answers: ReadCache<TopPaths>) -> Self {
+    pub(crate) fn start(database: Database, answers: ReadCache<TopPaths>, limits: PathLimits) -> Self {
         // Jobs are bounded by their rows, of which each has at least one.
         let (jobs, waiting) = mpsc::channel(MOST_ROWS);
-        let (waiting, known, load) =
-            (Arc::new(Mutex::new(waiting)), Arc::new(Known::default()), Arc::new(Load::default()));
+        let (waiting, load) = (Arc::new(Mutex::new(waiting)), Arc::new(Load::default()));
+        let dictionary = Arc::new(Dictionary::new(limits));
         for _ in 0..WRITERS {
             let writer = Writer {
                 database: database.clone(),
-                known: Arc::clone(&known),
+                dictionary: Arc::clone(&dictionary),
                 answers: answers.clone(),
                 load: Arc::clone(&load),
             };
             tokio::spawn(write(writer, Arc::clone(&waiting)));
         }
-        Self { jobs, load }
+        Self { jobs, load, dictionary }
     }
 
-    pub(crate) fn load(&self) -> &Arc<Load> {
-        &self.load
+    pub(crate) fn register(&self, metrics: &Metrics) {
+        self.load.register(metrics);
+        metrics.register(|registry| {
+            let help = "Page views counted under the path of those that have none of their own";
+            registry.register("page_views_other", help, self.dictionary.others.clone());
+        });
     }
 
     /// Stores page views; where each is, in their order.
@@ -167,14 +173,14 @@ fn weight(view: &View) -> usize {
 
 struct Writer {
     database: Database,
-    known: Arc<Known>,
+    dictionary: Arc<Dictionary>,
     answers: ReadCache<TopPaths>,
     load: Arc<Load>,
 }
 
 impl Writer {
     async fn store(&self, views: &Arc<Vec<View>>) -> Result<Vec<Stored>> {
-        let stored = storage::insert(&self.database, &self.known, views).await?;
+        let stored = storage::insert(&self.database, &self.dictionary, views).await?;
         // Before anybody is told: whoever knows of it also sees it counted.
         self.answers.changed();
         Ok(stored)
@@ -182,7 +188,14 @@ impl Writer {
 }
 
 async fn write(writer: Writer, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
-    while let Some(mut jobs) = gather(&mut *waiting.lock().await).await {
+    loop {
+        // The guard ends here: in the condition of the loop it would live as long as its body, and the other writer would wait
+        // for this one's commit before it could even gather.
+        let gathered = {
+            let mut waiting = waiting.lock().await;
+            gather(&mut waiting).await
+        };
+        let Some(mut jobs) = gathered else { return };
         let views = Arc::new(jobs.iter_mut().flat_map(|job| std::mem::take(&mut job.views)).collect::<Vec<_>>());
         writer.load.batches().observe(views.len() as f64);
         match writer.store(&views).await {

@@ -1,18 +1,31 @@
 //! The SQL of made-up page views: rows are made by the database, some ten thousand a transaction, with their counts.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
 use analytics_api::models::{SeedJob, SeedJobState};
 use chrono::{DateTime, NaiveDate, Utc};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use contract::Problem;
+use futures_util::future::try_join_all;
 use platform::{Columns, Database, Error, Result, Transaction};
+use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
+use uuid::Uuid;
 
+use crate::slice::{Slice, passes, pause};
 use crate::window::Window;
 
-/// Rows of a transaction; its statement takes a fraction of the time statements have.
+/// Rows of a transaction: its statement takes a fraction of the time statements have. On a busy machine there are fewer.
 const CHUNK: i64 = 25_000;
-const CHUNK_STEP: usize = CHUNK as usize;
+const SMALLEST_CHUNK: i64 = 200;
 /// Transactions at once.
 const AT_ONCE: usize = 2;
+/// Who works on a job says so at least this often, and is given up when nothing was heard of him for longer than [`SILENCE`].
+const SIGN: Duration = Duration::from_secs(10);
+const SILENCE: &str = "1 minute";
+
+/// Why a worker leaves its job to another one; never answered to anybody.
+pub(crate) const TAKEN_OVER: &str = "seed_job_taken_over";
 
 /// What a job makes.
 #[derive(Debug, Clone, Copy)]
@@ -20,30 +33,51 @@ pub(crate) struct Plan {
     pub(crate) job: i64,
     pub(crate) rows: i64,
     pub(crate) paths: i64,
+    /// Who works on it.
+    pub(crate) worker: Uuid,
+    /// How many are there already.
+    pub(crate) inserted: i64,
     /// When the views happen: evenly, in the order of time, as they would have come in.
     pub(crate) window: Window,
 }
 
 /// The row of a new job.
-pub(crate) async fn insert_job(db: &mut PgConnection, rows: i64, paths: i64) -> Result<SeedJob> {
-    const SQL: &str = "INSERT INTO seed_jobs (rows, paths) VALUES ($1, $2) \
+pub(crate) async fn insert_job(db: &mut PgConnection, rows: i64, paths: i64, worker: Uuid) -> Result<SeedJob> {
+    const SQL: &str = "INSERT INTO seed_jobs (rows, paths, worker) VALUES ($1, $2, $3) \
          RETURNING id, state, rows, inserted, created_at, updated_at";
-    Ok(job(&sqlx::query(SQL).bind(rows).bind(paths).fetch_one(db).await?)?)
+    Ok(job(&sqlx::query(SQL).bind(rows).bind(paths).bind(worker).fetch_one(db).await?)?)
 }
 
-/// A job as it is; one that has been silent for a minute has died with its process.
+/// A job as it is.
 pub(crate) async fn find_job(db: impl PgExecutor<'_>, id: i64) -> Result<Option<SeedJob>> {
-    const SQL: &str = "SELECT id, CASE WHEN state = 'running' AND updated_at < now() - interval '1 minute' \
-             THEN 'failed' ELSE state END, rows, inserted, created_at, updated_at FROM seed_jobs WHERE id = $1";
+    const SQL: &str = "SELECT id, state, rows, inserted, created_at, updated_at FROM seed_jobs WHERE id = $1";
     let row = sqlx::query(SQL).bind(id).fetch_optional(db).await?;
     Ok(row.as_ref().map(job).transpose()?)
 }
 
+/// A job whose worker is not heard of any more, as when its process has died, for another one to go on with; with its paths.
+pub(crate) async fn take_over(db: &mut PgConnection, worker: Uuid) -> Result<Option<(SeedJob, i64)>> {
+    const SQL: &str = "UPDATE seed_jobs SET worker = $1, updated_at = now() WHERE id = ( \
+             SELECT id FROM seed_jobs WHERE state = 'running' AND updated_at < now() - $2::text::interval \
+             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) \
+         RETURNING id, state, rows, inserted, created_at, updated_at, paths";
+    let row = sqlx::query(SQL).bind(worker).bind(SILENCE).fetch_optional(db).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some((job(&row)?, row.try_get("paths")?)))
+}
+
 /// A job that cannot go on.
-pub(crate) async fn fail_job(db: &mut PgConnection, id: i64) -> Result<()> {
-    const SQL: &str = "UPDATE seed_jobs SET state = 'failed', updated_at = now() WHERE id = $1";
-    sqlx::query(SQL).bind(id).execute(db).await?;
+pub(crate) async fn fail_job(db: &mut PgConnection, id: i64, worker: Uuid) -> Result<()> {
+    const SQL: &str = "UPDATE seed_jobs SET state = 'failed', updated_at = now() WHERE id = $1 AND worker = $2";
+    sqlx::query(SQL).bind(id).bind(worker).execute(db).await?;
     Ok(())
+}
+
+/// Forgets some jobs that ended long ago; how many.
+pub(crate) async fn forget_jobs(db: &mut PgConnection, most: i64) -> Result<u64> {
+    const SQL: &str = "DELETE FROM seed_jobs WHERE id = ANY (ARRAY(SELECT id FROM seed_jobs \
+         WHERE state <> 'running' AND updated_at < now() - interval '30 days' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))";
+    Ok(sqlx::query(SQL).bind(most).execute(db).await?.rows_affected())
 }
 
 fn job(row: &PgRow) -> sqlx::Result<SeedJob> {
@@ -62,37 +96,94 @@ fn job(row: &PgRow) -> sqlx::Result<SeedJob> {
     })
 }
 
-/// Makes all rows of a job; `changed` is called after each commit that others can see.
+/// Makes the rows of a job that are not there yet; `changed` is called after each commit that others can see. What the database
+/// refuses for the moment is done again, in smaller pieces when it took too long, for as long as it takes.
 ///
 /// # Errors
-/// Those of the database; chunks that were inserted before stay.
-pub(crate) async fn insert_all(database: &Database, plan: Plan, changed: impl Fn()) -> Result<()> {
-    for day in days_without_partition(database.reads(), plan.window).await? {
-        database
+/// What time does not cure; chunks that were inserted before stay.
+pub(crate) async fn insert_all(database: &Database, plan: Plan, changed: impl Fn() + Sync) -> Result<()> {
+    let signs = async {
+        loop {
+            tokio::time::sleep(SIGN.mul_f64(rand::random_range(0.5..=1.0))).await;
+            let sign = move |mut tx: Transaction| async move { give_sign(&mut tx, plan).await };
+            let _ = database.write_once(sign).await;
+        }
+    };
+    tokio::select! {
+        result = insert_rest(database, plan, &changed) => result,
+        () = signs => Ok(()),
+    }
+}
+
+async fn insert_rest(database: &Database, plan: Plan, changed: &(impl Fn() + Sync)) -> Result<()> {
+    // One at a time. What has none goes where it is found as well.
+    for day in days_without_partition(database.reads(), plan.window).await.unwrap_or_default() {
+        let made = database
             .write_once(move |mut tx| async move {
                 sqlx::query("SELECT ensure_page_views_of($1)").bind(day).execute(&mut *tx).await?;
                 Ok(())
             })
-            .await?;
-    }
-    let paths = database.write(move |mut tx| async move { path_ids(&mut tx, plan.paths).await }).await?;
-    let chunk = |first: i64| {
-        let paths = paths.clone();
-        let insert = move |mut tx: Transaction| async move {
-            let end = (first + CHUNK).min(plan.rows);
-            insert_chunk(&mut tx, plan, first, end, paths).await?;
-            add_progress(&mut tx, plan.job, end - first).await
-        };
-        let (insert, changed) = (database.write(insert), &changed);
-        async move {
-            insert.await?;
-            changed();
-            Ok::<_, Error>(())
+            .await;
+        if let Err(error) = made {
+            tracing::debug!(%error, %day, "a day has no partition");
         }
-    };
-    stream::iter((0..plan.rows).step_by(CHUNK_STEP)).map(chunk).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    }
+    let paths = patiently(|| database.write(move |mut tx| async move { path_ids(&mut tx, plan.paths).await })).await?;
+    let (next, slice) = (AtomicI64::new(plan.inserted), Slice::new(SMALLEST_CHUNK, CHUNK));
+    try_join_all((0..AT_ONCE).map(|_| insert_ranges(database, plan, &next, &paths, &slice, changed))).await?;
     summarize(database, plan.window.start).await;
     Ok(())
+}
+
+/// Makes one range of rows after the other until there is none left.
+async fn insert_ranges(
+    database: &Database,
+    plan: Plan,
+    next: &AtomicI64,
+    paths: &[i64],
+    slice: &Slice,
+    changed: &(impl Fn() + Sync),
+) -> Result<()> {
+    loop {
+        let mut first = next.fetch_add(CHUNK, Ordering::Relaxed);
+        let end = (first + CHUNK).min(plan.rows);
+        if first >= end {
+            return Ok(());
+        }
+        while first < end {
+            // As many at once as goes.
+            let insert = || {
+                let (rows, paths) = (slice.get(), paths.to_vec());
+                let until = (first + rows).min(end);
+                let inserted = database.write(move |mut tx| async move {
+                    insert_chunk(&mut tx, plan, first, until, paths).await?;
+                    add_progress(&mut tx, plan, until - first).await
+                });
+                async move {
+                    let inserted = inserted.await;
+                    slice.settle(rows, &inserted);
+                    inserted.map(|()| until)
+                }
+            };
+            first = patiently(insert).await?;
+            changed();
+        }
+    }
+}
+
+/// Does something until it is done or fails for a reason that stays.
+async fn patiently<T, F: Future<Output = Result<T>>>(mut work: impl FnMut() -> F) -> Result<T> {
+    let mut attempt = 0;
+    loop {
+        match work().await {
+            Err(error) if passes(&error) => {
+                attempt += 1;
+                tracing::debug!(%error, attempt, "a seed job waits for the database");
+                tokio::time::sleep(pause(attempt)).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 async fn days_without_partition(db: impl PgExecutor<'_>, window: Window) -> Result<Vec<NaiveDate>> {
@@ -106,9 +197,13 @@ async fn days_without_partition(db: impl PgExecutor<'_>, window: Window) -> Resu
 async fn path_ids(db: &mut PgConnection, paths: i64) -> Result<Vec<i64>> {
     const INSERT: &str = "INSERT INTO paths (path) SELECT '/seed/page-' || n FROM generate_series(1, $1) n \
          WHERE NOT EXISTS (SELECT FROM paths WHERE path = '/seed/page-' || n) ORDER BY 1 ON CONFLICT DO NOTHING";
+    const SEEN: &str = "UPDATE paths SET seen_on = current_date WHERE id IN (SELECT p.id FROM generate_series(1, $1) n \
+         JOIN paths p ON p.path = '/seed/page-' || n WHERE p.seen_on < current_date ORDER BY p.id FOR UPDATE OF p)";
     const SELECT: &str =
         "SELECT p.id FROM generate_series(1, $1) n JOIN paths p ON p.path = '/seed/page-' || n ORDER BY n";
-    sqlx::query(INSERT).bind(paths).execute(&mut *db).await?;
+    for sql in [INSERT, SEEN] {
+        sqlx::query(sql).bind(paths).execute(&mut *db).await?;
+    }
     let ids = sqlx::query_scalar(SELECT).bind(paths).fetch_all(db).await?;
     if ids.is_empty() { Err(Error::internal("paths are missing")) } else { Ok(ids) }
 }
@@ -144,11 +239,18 @@ async fn insert_chunk(db: &mut PgConnection, plan: Plan, first: i64, end: i64, p
     Ok(())
 }
 
-/// At the end of a transaction: until it is over, the job's other one waits here.
-async fn add_progress(db: &mut PgConnection, job: i64, rows: i64) -> Result<()> {
+/// At the end of a transaction: until it is over, the job's other one waits here. Whoever was given up has inserted nothing.
+async fn add_progress(db: &mut PgConnection, plan: Plan, rows: i64) -> Result<()> {
     const SQL: &str = "UPDATE seed_jobs SET inserted = inserted + $2, updated_at = now(), \
-         state = CASE WHEN inserted + $2 = rows THEN 'done' ELSE state END WHERE id = $1";
-    sqlx::query(SQL).bind(job).bind(rows).execute(db).await?;
+         state = CASE WHEN inserted + $2 = rows THEN 'done' ELSE state END \
+         WHERE id = $1 AND worker = $3 AND state = 'running' AND inserted + $2 <= rows";
+    let updated = sqlx::query(SQL).bind(plan.job).bind(rows).bind(plan.worker).execute(db).await?.rows_affected();
+    if updated == 0 { Err(Problem::conflict(TAKEN_OVER, "Somebody else goes on with the job.").into()) } else { Ok(()) }
+}
+
+async fn give_sign(db: &mut PgConnection, plan: Plan) -> Result<()> {
+    const SQL: &str = "UPDATE seed_jobs SET updated_at = now() WHERE id = $1 AND worker = $2 AND state = 'running'";
+    sqlx::query(SQL).bind(plan.job).bind(plan.worker).execute(db).await?;
     Ok(())
 }
 

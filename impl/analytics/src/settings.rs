@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use clap::Args;
 
+use crate::dictionary::PathLimits;
+
 /// How page views are kept.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Analytics")]
@@ -10,10 +12,24 @@ pub struct AnalyticsSettings {
     /// Days page views are kept
     #[arg(long, env = "RETENTION_DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub retention_days: u32,
+    /// New paths one reporter may bring in a minute; views of more are counted under `(other)`
+    #[arg(long, env = "NEW_PATHS_PER_MINUTE", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub new_paths_per_minute: u32,
+    /// New paths all reporters may bring in a day, one of them a quarter of these
+    #[arg(long, env = "NEW_PATHS_PER_DAY", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub new_paths_per_day: u32,
+    /// Paths that are told apart in all
+    #[arg(long, env = "MOST_PATHS", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    pub most_paths: u32,
 }
 
 impl AnalyticsSettings {
     pub(crate) fn retention(&self) -> TimeDelta {
         TimeDelta::days(self.retention_days.into())
+    }
+
+    pub(crate) fn path_limits(&self) -> PathLimits {
+        let Self { new_paths_per_minute, new_paths_per_day, most_paths, .. } = *self;
+        PathLimits { a_minute: new_paths_per_minute, a_day: new_paths_per_day, in_all: most_paths }
     }
 }

@@ -1,21 +1,23 @@
 //! Storing page views: many rows, their events, and what they add to the counts, in one statement.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use platform::{Database, Result};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Paths a process remembers the numbers of; some hundred bytes each.
-const REMEMBERED: usize = 50_000;
+use crate::dictionary::{Dictionary, Reporter};
 
 /// A page view to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     pub(crate) path: String,
     pub(crate) user_id: Option<i64>,
+    /// Whether nobody has vouched for the user.
+    pub(crate) user_claimed: bool,
+    pub(crate) reporter: Reporter,
     /// Two capital letters.
     pub(crate) country: Option<String>,
     /// When it happened.
@@ -23,6 +25,8 @@ pub(crate) struct View {
     pub(crate) event_id: Uuid,
     /// Whether the client has named the event, so that it may come again.
     pub(crate) named: bool,
+    /// Who reports it, as it is remembered with a named event.
+    pub(crate) signature: Option<String>,
     pub(crate) referrer: Option<String>,
     pub(crate) device: Option<&'static str>,
     pub(crate) visitor: Option<String>,
@@ -37,13 +41,10 @@ pub(crate) struct Stored {
     pub(crate) created_at: DateTime<Utc>,
     /// Whether its event had been stored before; then it is that row.
     pub(crate) duplicate: bool,
-}
-
-/// What a process knows of the tables, so that it need not ask each time.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    paths: Mutex<HashMap<String, i64>>,
-    days: Mutex<Vec<NaiveDate>>,
+    /// Whether it counts under the path of those that have none of their own.
+    pub(crate) other: bool,
+    /// Whether it was the same reporter who has it stored.
+    pub(crate) own: bool,
 }
 
 /// How often events are asked for that were known and then were not: somebody erases them meanwhile.
@@ -53,9 +54,12 @@ const ATTEMPTS: usize = 3;
 ///
 /// # Errors
 /// Those of the database; nothing is stored then, unless the connection broke before it told so.
-pub(crate) async fn insert(database: &Database, known: &Known, views: &Arc<Vec<View>>) -> Result<Vec<Stored>> {
-    ensure_days(database, known, views).await?;
-    let paths = path_ids(database, known, views).await?;
+pub(crate) async fn insert(
+    database: &Database,
+    dictionary: &Dictionary,
+    views: &Arc<Vec<View>>,
+) -> Result<Vec<Stored>> {
+    let paths = dictionary.numbers(database, views).await?;
     let mut places = vec![None; views.len()];
     for _ in 0..ATTEMPTS {
         let batch = Arc::new(Batch::of(views, &paths, &places));
@@ -74,17 +78,24 @@ pub(crate) async fn insert(database: &Database, known: &Known, views: &Arc<Vec<V
 
 /// Where events are that were stored by somebody else; in a statement of its own, because one that was stored at the very
 /// moment is not in the snapshot of the statement that met it.
-async fn stored_before(database: &Database, events: Vec<Uuid>) -> Result<HashMap<Uuid, Stored>> {
-    const SQL: &str = "SELECT event_id, id, created_at FROM page_view_events WHERE event_id = ANY($1)";
-    let rows: Vec<(Uuid, i64, DateTime<Utc>)> = sqlx::query_as(SQL).bind(events).fetch_all(database.reads()).await?;
-    let stored = |(event, id, created_at)| (event, Stored { id, created_at, duplicate: true });
-    Ok(rows.into_iter().map(stored).collect())
+async fn stored_before(database: &Database, events: Vec<Uuid>) -> Result<HashMap<Uuid, Known>> {
+    const SQL: &str = "SELECT event_id, id, created_at, reporter FROM page_view_events WHERE event_id = ANY($1)";
+    let rows: Vec<(Uuid, i64, DateTime<Utc>, Option<String>)> =
+        sqlx::query_as(SQL).bind(events).fetch_all(database.reads()).await?;
+    Ok(rows.into_iter().map(|(event, id, created_at, reporter)| (event, Known { id, created_at, reporter })).collect())
+}
+
+/// An event that had been stored before.
+struct Known {
+    id: i64,
+    created_at: DateTime<Utc>,
+    reporter: Option<String>,
 }
 
 /// Views as a statement takes them: without those of known place, each event once, in the order of events.
 struct Batch {
     views: Arc<Vec<View>>,
-    paths: Vec<i64>,
+    paths: Vec<(i64, bool)>,
     /// Which views are stored, as places in `views` and `paths`.
     firsts: Vec<usize>,
     /// Views whose event comes before them in the batch, with the place of that one among the firsts.
@@ -92,7 +103,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn of(views: &Arc<Vec<View>>, paths: &[i64], places: &[Option<Stored>]) -> Self {
+    fn of(views: &Arc<Vec<View>>, paths: &[(i64, bool)], places: &[Option<Stored>]) -> Self {
         let mut order: Vec<usize> = (0..views.len()).filter(|&place| places[place].is_none()).collect();
         // Stable: of an event that comes twice the first is stored.
         order.sort_by_key(|&place| views[place].event_id);
@@ -120,16 +131,24 @@ impl Batch {
     }
 
     /// Where the views are, now that the rows have ids of which the fresh ones are stored.
-    fn settle(&self, ids: &[i64], fresh: &[i64], found: &HashMap<Uuid, Stored>, places: &mut [Option<Stored>]) {
+    fn settle(&self, ids: &[i64], fresh: &[i64], found: &HashMap<Uuid, Known>, places: &mut [Option<Stored>]) {
         for (&place, id) in self.firsts.iter().zip(ids) {
-            let View { created_at, event_id, .. } = self.views[place];
+            let View { created_at, event_id, ref signature, .. } = self.views[place];
             places[place] = match fresh.binary_search(id) {
-                Ok(_) => Some(Stored { id: *id, created_at, duplicate: false }),
-                Err(_) => found.get(&event_id).copied(),
+                Ok(_) => {
+                    let other = !self.paths[place].1;
+                    Some(Stored { id: *id, created_at, duplicate: false, other, own: true })
+                }
+                Err(_) => found.get(&event_id).map(|known| {
+                    let own = known.reporter.is_some() && known.reporter == *signature;
+                    Stored { id: known.id, created_at: known.created_at, duplicate: true, other: false, own }
+                }),
             };
         }
         for &(place, first) in &self.repeated {
-            places[place] = places[self.firsts[first]].map(|first| Stored { duplicate: true, ..first });
+            let first = self.firsts[first];
+            let own = self.views[place].signature == self.views[first].signature;
+            places[place] = places[first].map(|stored| Stored { duplicate: true, own: own && stored.own, ..stored });
         }
     }
 }
@@ -154,24 +173,26 @@ async fn insert_batch(db: &mut PgConnection, batch: &Batch) -> Result<Ids> {
     const SQL: &str = "WITH input AS MATERIALIZED ( \
              SELECT nextval('page_views_id_seq') AS id, i.* \
              FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[], $6::boolean[], \
-                         $7::text[], $8::text[], $9::text[], $10::text[]) \
-                 AS i (path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot) \
+                         $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[]) \
+                 AS i (path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, \
+                       user_claimed, reporter) \
          ), events AS ( \
-             INSERT INTO page_view_events (event_id, id, created_at) \
-             SELECT event_id, id, created_at FROM input WHERE named ORDER BY event_id \
+             INSERT INTO page_view_events (event_id, id, created_at, reporter) \
+             SELECT event_id, id, created_at, reporter FROM input WHERE named ORDER BY event_id \
              ON CONFLICT ON CONSTRAINT page_view_events_pkey DO NOTHING RETURNING id \
          ), fresh AS MATERIALIZED ( \
              SELECT * FROM input WHERE NOT named OR id IN (SELECT id FROM events) \
          ), stored AS ( \
              INSERT INTO page_views \
-                 (id, path_id, user_id, country, created_at, event_id, referrer, device, visitor, bot) \
-             SELECT id, path_id, user_id, country, created_at, event_id, referrer, device, visitor, bot FROM fresh \
+                 (id, path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, user_claimed) \
+             SELECT id, path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, user_claimed \
+             FROM fresh \
          ), counted AS MATERIALIZED ( \
              SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM ( \
                  SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM fresh \
                  WHERE bot IS NULL GROUP BY 1, 2) by_minute \
          ) SELECT ARRAY(SELECT id FROM input ORDER BY id), ARRAY(SELECT id FROM fresh ORDER BY id) FROM counted";
-    let paths: Vec<i64> = batch.firsts.iter().map(|&place| batch.paths[place]).collect();
+    let paths: Vec<i64> = batch.firsts.iter().map(|&place| batch.paths[place].0).collect();
     Ok(sqlx::query_as(SQL)
         .bind(paths)
         .bind(batch.column(|view| view.user_id))
@@ -183,64 +204,8 @@ async fn insert_batch(db: &mut PgConnection, batch: &Batch) -> Result<Ids> {
         .bind(batch.column(|view| view.device))
         .bind(batch.column(|view| view.visitor.as_deref()))
         .bind(batch.column(|view| view.bot))
+        .bind(batch.column(|view| view.user_claimed))
+        .bind(batch.column(|view| view.signature.as_deref()))
         .fetch_one(db)
         .await?)
-}
-
-/// The numbers of the views' paths; new ones are put into the dictionary.
-async fn path_ids(database: &Database, known: &Known, views: &[View]) -> Result<Vec<i64>> {
-    // What another process inserts at this moment is waited for, and then found by the second statement.
-    const INSERT: &str = "INSERT INTO paths (path) SELECT DISTINCT p FROM unnest($1::text[]) p \
-         WHERE NOT EXISTS (SELECT FROM paths WHERE path = p) ORDER BY p ON CONFLICT DO NOTHING";
-    const FIND: &str = "SELECT path, id FROM paths WHERE path = ANY($1)";
-    let mut ids: Vec<Option<i64>> = {
-        let paths = known.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        views.iter().map(|view| paths.get(&view.path).copied()).collect()
-    };
-    let mut unknown: Vec<String> =
-        views.iter().zip(&ids).filter(|(_, id)| id.is_none()).map(|(view, _)| view.path.clone()).collect();
-    if !unknown.is_empty() {
-        unknown.sort_unstable();
-        unknown.dedup();
-        let found: Vec<(String, i64)> = database
-            .write(move |mut tx| async move {
-                sqlx::query(INSERT).bind(&unknown).execute(&mut *tx).await?;
-                Ok(sqlx::query_as(FIND).bind(&unknown).fetch_all(&mut *tx).await?)
-            })
-            .await?;
-        let new: HashMap<String, i64> = found.into_iter().collect();
-        for (id, view) in ids.iter_mut().zip(views).filter(|(id, _)| id.is_none()) {
-            *id = new.get(&view.path).copied();
-        }
-        let mut paths = known.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        if paths.len() + new.len() > REMEMBERED {
-            paths.clear();
-        }
-        paths.extend(new);
-    }
-    let ids: Option<Vec<i64>> = ids.into_iter().collect();
-    ids.ok_or_else(|| platform::Error::internal("a path has no number"))
-}
-
-/// Sees to it that the days of the views have partitions.
-async fn ensure_days(database: &Database, known: &Known, views: &[View]) -> Result<()> {
-    const SQL: &str = "SELECT ensure_page_views_of(day) FROM unnest($1::date[]) day";
-    let mut days: Vec<NaiveDate> = {
-        let known = known.days.lock().unwrap_or_else(PoisonError::into_inner);
-        views.iter().map(|view| view.created_at.date_naive()).filter(|day| !known.contains(day)).collect()
-    };
-    if days.is_empty() {
-        return Ok(());
-    }
-    days.sort_unstable();
-    days.dedup();
-    let wanted = days.clone();
-    database
-        .write_once(move |mut tx| async move {
-            sqlx::query(SQL).bind(wanted).execute(&mut *tx).await?;
-            Ok(())
-        })
-        .await?;
-    known.days.lock().unwrap_or_else(PoisonError::into_inner).extend(days);
-    Ok(())
 }

@@ -1,43 +1,79 @@
 //! What a `User-Agent` tells: a class of device, and whether it is a machine that reads pages for others.
 
-/// Words of crawlers that say what they are, and what they are counted as. Libraries and command-line clients are not
-/// among them: servers that report for their visitors use those.
-const BOTS: &[(&str, &str)] = &[
-    ("googlebot", "search_engine"),
-    ("bingbot", "search_engine"),
-    ("yandex", "search_engine"),
-    ("baiduspider", "search_engine"),
-    ("duckduckbot", "search_engine"),
-    ("slurp", "search_engine"),
-    ("applebot", "search_engine"),
-    ("gptbot", "language_model"),
-    ("claudebot", "language_model"),
-    ("ccbot", "language_model"),
-    ("perplexitybot", "language_model"),
-    ("bytespider", "language_model"),
-    ("facebookexternalhit", "link_preview"),
-    ("twitterbot", "link_preview"),
-    ("slackbot", "link_preview"),
-    ("discordbot", "link_preview"),
-    ("whatsapp/", "link_preview"),
-    ("uptimerobot", "monitor"),
-    ("pingdom", "monitor"),
-    ("statuscake", "monitor"),
-    ("headlesschrome", "headless_browser"),
-    ("phantomjs", "headless_browser"),
-    ("ahrefsbot", "crawler"),
-    ("semrushbot", "crawler"),
-    ("mj12bot", "crawler"),
-    ("crawler", "crawler"),
-    ("spider", "crawler"),
-    ("bot/", "crawler"),
-    ("+http", "crawler"),
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use regex::{RegexSet, RegexSetBuilder};
+use serde::Deserialize;
+
+/// The list is another's, who keeps it up: `data/update` takes a newer one.
+const LIST: &str = include_str!("../data/bots.json");
+/// Why a reader's views are not counted, the one first that is told of several.
+const REASONS: [&str; 11] = [
+    "search_engine",
+    "language_model",
+    "link_preview",
+    "monitor",
+    "headless_browser",
+    "scanner",
+    "feed_reader",
+    "advertising",
+    "archiver",
+    "academic",
+    "crawler",
 ];
+/// What readers that nobody has listed say of themselves, as is the custom. Libraries and command-line clients do not: servers
+/// that report for their visitors use those.
+const CUSTOM: [&str; 4] = ["bot/", "crawler", "spider", "+http"];
+/// User agents whose class a process remembers: to look through the whole list takes some microseconds.
+const REMEMBERED: usize = 5_000;
+/// Of a user agent so many bytes are looked at.
+const LONGEST: usize = 1_024;
+/// Memory of the compiled list, and of what it remembers while it is used.
+const COMPILED: usize = 64 << 20;
+
+/// All patterns, and the reason each stands for.
+static BOTS: LazyLock<(RegexSet, Vec<&'static str>)> = LazyLock::new(|| {
+    let (mut patterns, mut reasons) = (Vec::new(), Vec::new());
+    for (reason, of_reason) in listed() {
+        reasons.extend(of_reason.iter().map(|_| reason));
+        patterns.extend(of_reason);
+    }
+    let mut builder = RegexSetBuilder::new(&patterns);
+    // The tests compile it.
+    let set = builder.size_limit(COMPILED).dfa_size_limit(COMPILED).build().unwrap_or_else(|_| RegexSet::empty());
+    (set, reasons)
+});
+static KNOWN: LazyLock<Mutex<HashMap<Box<str>, Option<&'static str>>>> = LazyLock::new(Mutex::default);
+
+#[derive(Deserialize)]
+struct List {
+    patterns: HashMap<String, Vec<String>>,
+}
+
+fn listed() -> Vec<(&'static str, Vec<String>)> {
+    let mut list: List = serde_json::from_str(LIST).unwrap_or_else(|_| List { patterns: HashMap::new() });
+    REASONS.map(|reason| (reason, list.patterns.remove(reason).unwrap_or_default())).into()
+}
 
 /// Why views of this reader are not counted; nothing when they are.
 pub(crate) fn bot(user_agent: &str) -> Option<&'static str> {
-    let lower = user_agent.to_ascii_lowercase();
-    BOTS.iter().find(|(word, _)| lower.contains(word)).map(|(_, reason)| *reason)
+    let user_agent = &user_agent[..user_agent.floor_char_boundary(LONGEST)];
+    if let Some(known) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(user_agent).copied() {
+        return known;
+    }
+    let (set, reasons) = &*BOTS;
+    let listed = set.matches(user_agent).iter().next().and_then(|place| reasons.get(place).copied());
+    let found = listed.or_else(|| {
+        let lower = user_agent.to_ascii_lowercase();
+        CUSTOM.iter().any(|word| lower.contains(word)).then_some("crawler")
+    });
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= REMEMBERED {
+        known.clear();
+    }
+    known.insert(user_agent.into(), found);
+    found
 }
 
 /// `desktop`, `mobile`, `tablet` or `other`.
@@ -71,9 +107,40 @@ mod tests {
             ["mobile", "mobile", "tablet", "desktop", "other", "other"]
         );
         assert_eq!([iphone, linux, "python-httpx/0.28", ""].map(bot), [None; 4]);
+        // What says so itself, and was counted when the list was ours.
+        let named = [
+            (
+                "Mozilla/5.0 (Linux; Android 11; moto g power (2022)) Chrome/119.0.0.0 Mobile Safari/537.36 Chrome-Lighthouse",
+                "monitor",
+            ),
+            ("Mozilla/5.0 (compatible; GoogleOther)", "search_engine"),
+            ("Mozilla/5.0 (compatible; Google-InspectionTool/1.0)", "search_engine"),
+            ("Mozilla/5.0 AppleWebKit/537.36; compatible; ChatGPT-User/1.0; +https://openai.com/bot", "language_model"),
+            ("Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)", "crawler"),
+            ("Feedly/1.0 (+http://www.feedly.com/fetcher.html; like FeedFetcher-Google)", "feed_reader"),
+            ("TelegramBot (like TwitterBot)", "link_preview"),
+            ("SomethingNew (+https://example.com/about)", "crawler"),
+        ];
+        for (agent, reason) in named {
+            assert_eq!((bot(agent), bot(agent)), (Some(reason), Some(reason)), "{agent}");
+        }
+        let facebook = "Mozilla/5.0 (Linux; Android 14; SM-S918B; wv) Version/4.0 Chrome/131.0.0.0 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/490.0.0.0.0;]";
+        let libraries =
+            ["curl/8.5.0", "okhttp/4.12.0", "Go-http-client/2.0", "node-fetch/1.0", "axios/1.7", "reqwest/0.12"];
+        assert_eq!([pixel, tab, facebook].map(bot), [None; 3]);
+        assert_eq!(libraries.map(bot), [None; 6]);
         assert_eq!(
             (bot(google), bot("MyCrawler 1.0"), bot("HeadlessChrome/131")),
             (Some("search_engine"), Some("crawler"), Some("headless_browser"))
         );
+    }
+    #[test]
+    fn the_whole_list_is_used() {
+        let known: Vec<usize> = listed().iter().map(|(_, patterns)| patterns.len()).collect();
+        assert!(known.iter().all(|patterns| *patterns > 5) && known.iter().sum::<usize>() > 1_000, "{known:?}");
+        assert_eq!(BOTS.0.len(), BOTS.1.len());
+        // Longer than anybody's, and cut within a letter.
+        assert_eq!(bot(&"ä".repeat(1_000)), None);
+        assert_eq!(bot(&format!("x{}", "ä".repeat(1_000))), None);
     }
 }

@@ -22,6 +22,22 @@ pub const CHECKS: &[Check] = &[
            AND e.created_at >= (SELECT min(start) FROM view_rollups WHERE minutes = 1440)",
     ),
     Check::always(
+        "P1",
+        "an event that was named is remembered by its name",
+        "page_views",
+        // As long as none is forgotten: a day less than names are remembered.
+        "SELECT format('event %s: row %s of %s has no name, and counts twice when it is repeated', v.event_id, v.id, v.created_at)
+         FROM page_views v WHERE v.named AND v.created_at > now() - interval '6 days'
+           AND NOT EXISTS (SELECT FROM page_view_events e WHERE e.event_id = v.event_id AND e.id = v.id)",
+    ),
+    Check::always(
+        "P2",
+        "a path that is counted has its name",
+        "view_rollups",
+        "SELECT format('%s minutes from %s: path %s', minutes, start, path_id) FROM path_counts c
+         WHERE NOT EXISTS (SELECT FROM paths p WHERE p.id = c.path_id)",
+    ),
+    Check::always(
         "P2",
         "counts are what the rows add up to",
         "view_rollups",

@@ -1,77 +1,132 @@
-//! Telling visitors apart without knowing them: a keyed hash whose key is thrown away every day.
+//! Telling visitors apart without knowing them: a keyed hash whose key is that of the day of the view, and is thrown away.
+//!
+//! The key of a day is made of two halves: a random seed, which is in the database until nobody may report views of that day any
+//! more, and the signing key, which is not in the database. A dump without the signing key tells nothing; the signing key alone
+//! tells nothing of days whose seed is gone.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use hmac::{Hmac, KeyInit, Mac};
 use platform::{Database, Result};
 use sha2::Sha256;
 
-/// Days whose salt is kept: a request that began before midnight may end after it.
-const KEPT: u64 = 2;
+/// Days a process remembers.
+const REMEMBERED: usize = 500;
 
-/// The salt of the day, shared by all processes.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Salts(Arc<RwLock<Option<Salt>>>);
-
-/// A day's salt.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Salt {
-    day: NaiveDate,
-    key: [u8; 32],
+/// The salts of days, the same in all processes.
+#[derive(Clone)]
+pub(crate) struct Salts {
+    key: Salt,
+    known: Arc<RwLock<HashMap<NaiveDate, Salt>>>,
 }
 
+/// A day's salt.
+#[derive(Clone, Copy)]
+pub(crate) struct Salt([u8; 32]);
+
 impl Salts {
-    /// Today's salt; the first who asks makes it.
+    pub(crate) fn new(signing_key: &[u8]) -> Self {
+        // Not the signing key itself (RFC 5869, with one block of output): what is made here signs no token.
+        let extracted = Salt(hash(b"analytics", &[signing_key]));
+        Self { key: Salt(extracted.hash(&[b"visitor salts", &[1]])), known: Arc::default() }
+    }
+
+    /// The salts of the days, in their order; whoever asks first makes them.
     ///
     /// # Errors
     /// Those of the database.
-    pub(crate) async fn today(&self, database: &Database) -> Result<Salt> {
-        // One statement: a salt that another process makes at this moment is waited for, and then read.
-        const SQL: &str = "WITH old AS (DELETE FROM visitor_salts WHERE day <= $1 - $3::int) \
-             INSERT INTO visitor_salts AS s (day, salt) VALUES ($1, $2) \
-             ON CONFLICT ON CONSTRAINT visitor_salts_pkey DO UPDATE SET salt = s.salt RETURNING salt";
-        let day = Utc::now().date_naive();
-        let known = *self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(salt) = known.filter(|salt| salt.day == day) {
-            return Ok(salt);
+    pub(crate) async fn of(&self, database: &Database, days: &[NaiveDate]) -> Result<HashMap<NaiveDate, Salt>> {
+        // One statement: a seed that another process makes at this moment is waited for, and then read.
+        const SQL: &str = "INSERT INTO visitor_salts AS s (day, salt) \
+             SELECT day, salt FROM unnest($1::date[], $2::bytea[]) AS i (day, salt) ORDER BY day \
+             ON CONFLICT ON CONSTRAINT visitor_salts_pkey DO UPDATE SET salt = s.salt RETURNING day, salt";
+        let (mut salts, mut missing): (HashMap<NaiveDate, Salt>, Vec<NaiveDate>) = (HashMap::new(), Vec::new());
+        {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            for day in days {
+                match known.get(day) {
+                    Some(salt) => drop(salts.insert(*day, *salt)),
+                    None => missing.push(*day),
+                }
+            }
         }
-        let fresh: [u8; 32] = rand::random();
-        let kept: Vec<u8> = database
+        if missing.is_empty() {
+            return Ok(salts);
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        let fresh: Vec<Vec<u8>> = missing.iter().map(|_| rand::random::<[u8; 32]>().to_vec()).collect();
+        let seeds: Vec<(NaiveDate, Vec<u8>)> = database
             .write_once(move |mut tx| async move {
-                let query = sqlx::query_scalar(SQL).bind(day).bind(fresh.to_vec()).bind(KEPT as i32);
-                Ok(query.fetch_one(&mut *tx).await?)
+                Ok(sqlx::query_as(SQL).bind(missing).bind(fresh).fetch_all(&mut *tx).await?)
             })
             .await?;
-        let mut key = [0; 32];
-        key.iter_mut().zip(kept).for_each(|(to, from)| *to = from);
-        let salt = Salt { day, key };
-        *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(salt);
-        Ok(salt)
+        let made =
+            seeds.into_iter().map(|(day, seed)| (day, Salt(self.key.hash(&[day.to_string().as_bytes(), &seed]))));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        for (day, salt) in made {
+            known.insert(day, salt);
+            salts.insert(day, salt);
+        }
+        Ok(salts)
+    }
+
+    /// Throws away the seeds of days before `oldest`. Those of older ones, of which a superuser has reported, live for a day.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) async fn forget(&self, database: &Database, oldest: NaiveDate) -> Result<()> {
+        const SQL: &str = "DELETE FROM visitor_salts WHERE day < $1 AND made_at < now() - interval '1 day'";
+        database
+            .write_once(move |mut tx| async move {
+                sqlx::query(SQL).bind(oldest).execute(&mut *tx).await?;
+                Ok(())
+            })
+            .await?;
+        self.known.write().unwrap_or_else(PoisonError::into_inner).retain(|day, _| *day >= oldest);
+        Ok(())
+    }
+
+    /// Who reports an event, in words that tell nothing of other events.
+    pub(crate) fn signature(&self, event: uuid::Uuid, reporter: &str) -> String {
+        hex(&self.key.hash(&[b"reporter", event.as_bytes(), reporter.as_bytes()]))
     }
 }
 
 impl Salt {
     /// Who came with an identifier of the site's own.
     pub(crate) fn named(&self, id: &str) -> String {
-        self.hash(&[b"id", id.as_bytes()])
+        hex(&self.hash(&[b"id", id.as_bytes()]))
     }
 
     /// Who came from an address with a browser.
     pub(crate) fn seen(&self, address: IpAddr, user_agent: &str) -> String {
-        self.hash(&[b"ip", address.to_string().as_bytes(), user_agent.as_bytes()])
+        hex(&self.hash(&[b"ip", address.to_string().as_bytes(), user_agent.as_bytes()]))
     }
 
-    fn hash(&self, parts: &[&[u8]]) -> String {
-        // HMAC takes keys of any length.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else { return String::new() };
-        for part in parts {
-            mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
+        hash(&self.0, parts)
     }
+}
+
+fn hash(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    // HMAC takes keys of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
+    for part in parts {
+        mac.update(&(part.len() as u64).to_le_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -80,12 +135,21 @@ mod tests {
 
     #[test]
     fn the_same_visitor_is_known_on_the_same_day_only() {
-        let day = |key| Salt { day: NaiveDate::MIN, key: [key; 32] };
+        let day = |key| Salt([key; 32]);
         let address: IpAddr = "192.0.2.1".parse().expect("an address");
         assert_eq!(day(1).seen(address, "Firefox"), day(1).seen(address, "Firefox"));
         assert_ne!(day(1).seen(address, "Firefox"), day(2).seen(address, "Firefox"));
         assert_ne!(day(1).seen(address, "Firefox"), day(1).seen(address, "Chrome"));
         assert_ne!(day(1).named("a"), day(1).named("b"));
         assert_eq!(day(1).named("a").len(), 32);
+    }
+
+    #[test]
+    fn without_the_signing_key_a_seed_is_nothing() {
+        let event = uuid::Uuid::nil();
+        let (one, other) = (Salts::new(b"one"), Salts::new(b"other"));
+        assert_ne!(one.key.hash(&[b"2026-01-31", &[7; 32]]), other.key.hash(&[b"2026-01-31", &[7; 32]]));
+        assert_ne!(one.signature(event, "user 1"), other.signature(event, "user 1"));
+        assert_ne!(one.signature(event, "user 1"), one.signature(uuid::Uuid::max(), "user 1"));
     }
 }

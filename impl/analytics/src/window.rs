@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// Widths of counts in minutes, widest first.
 const WIDTHS: [i64; 7] = [7 * DAY, DAY, 4 * HOUR, HOUR, 15 * MINUTE, 5 * MINUTE, MINUTE];
-const DAY: i64 = 24 * HOUR;
+pub(crate) const DAY: i64 = 24 * HOUR;
 const HOUR: i64 = 60 * MINUTE;
 pub(crate) const MINUTE: i64 = 1;
 

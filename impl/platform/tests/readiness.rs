@@ -2,13 +2,19 @@
 
 mod demo;
 
+use std::time::Duration;
+
 use platform::http::{Description, Readiness};
-use platform::{Cache, Database};
+use platform::{Cache, Database, Jobs};
 use testkit::{TestDatabase, TestServer};
 
 fn start(database: Option<Database>, cache: Option<Cache>) -> TestServer {
+    start_with(Readiness { database, cache, jobs: Vec::new() })
+}
+
+fn start_with(needs: Readiness) -> TestServer {
     let description = Description { service: "demo".into(), version: "1.2.3".into(), document: demo::DOCUMENT };
-    TestServer::start(description, demo::router(), Readiness { database, cache }, &[])
+    TestServer::start(description, demo::router(), needs, &[])
 }
 
 fn absent_redis() -> Option<Cache> {
@@ -60,4 +66,33 @@ async fn redis_keys_carry_their_prefix() {
     assert!(asked.elapsed() < std::time::Duration::from_secs(1));
     assert!(Cache::new(&testkit::settings(&["--redis-url", ""]), "").expect("none is fine").is_none());
     assert!(Cache::new(&testkit::settings(&["--redis-url", "http://x"]), "").is_err());
+}
+
+#[tokio::test]
+async fn who_stands_still_is_not_ready() {
+    let jobs = Jobs::with_patience(Duration::from_millis(400));
+    let (hourly, often) =
+        (jobs.job("hourly", Duration::from_secs(3_600)), jobs.job("often", Duration::from_millis(100)));
+    let server = start_with(Readiness { jobs: vec![jobs.clone()], ..Readiness::default() });
+    let report = async |status| server.client().get("/health/ready").await.expect(status);
+    assert_eq!(report(200).await, serde_json::json!({"status": "ok"}));
+    for _ in 0..3 {
+        hourly.failed("it is broken");
+        often.failed("it is broken");
+    }
+    let metrics = server.client().get("/metrics").await.text;
+    assert!(metrics.contains(r#"background_job_failures_total{task="often"} 3"#), "{metrics}");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    // The other one has an hour.
+    let still = serde_json::json!({"status": "unavailable", "standing_still": ["often"]});
+    assert_eq!(report(503).await, still);
+    let metrics = server.client().get("/metrics").await.text;
+    assert!(metrics.contains(r#"background_job_overdue_seconds{task="hourly"} 0"#), "{metrics}");
+    assert!(!metrics.contains(r#"background_job_overdue_seconds{task="often"} 0.0"#), "{metrics}");
+    assert!(metrics.contains(r#"background_job_last_success_timestamp_seconds{task="often"}"#), "{metrics}");
+    // A job that begins anew has done nothing yet.
+    drop(jobs.job("often", Duration::from_millis(100)));
+    assert_eq!(report(503).await, still);
+    often.succeeded();
+    assert_eq!(report(200).await, serde_json::json!({"status": "ok"}));
 }

@@ -187,7 +187,15 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         let views = match own.analytics {
             Some(own) => {
                 let (accounts, limiter) = (accounts.clone(), limiter(settings)?);
-                Some(AnalyticsService::new(database.clone(), accounts, limiter, views_cache.clone(), own, environment))
+                Some(AnalyticsService::new(
+                    database.clone(),
+                    accounts,
+                    limiter,
+                    views_cache.clone(),
+                    own,
+                    &settings.auth,
+                    environment,
+                ))
             }
             None => None,
         };
@@ -272,7 +280,13 @@ fn app(
 ) -> Result<App> {
     let (database, accounts) = (database.clone(), accounts.clone());
     let cache = Cache::new(&settings.redis, &format!("{}:", role.name()))?;
-    let needs = Readiness { database: Some(database.clone()), cache };
+    let mut jobs = vec![accounts.jobs().clone()];
+    match role {
+        Role::Shop | Role::Worker => jobs.extend(pipeline.map(|pipeline| pipeline.jobs().clone())),
+        Role::Analytics => jobs.extend(views.map(|views| views.jobs().clone())),
+        Role::Tasks => {}
+    }
+    let needs = Readiness { database: Some(database.clone()), cache, jobs };
     let of_the_shop = || pipeline.cloned().context("a role of the shop has a pipeline");
     let of_analytics = || views.cloned().context("the analytics role has its service");
     let limiter = limiter(settings)?;

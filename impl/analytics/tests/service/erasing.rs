@@ -128,3 +128,22 @@ async fn superusers_only() {
     }
     world.admin.delete("/api/p3/visitors/somebody/page-views").await.expect_invalid("#/visitor");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_user_leaves_no_page_views() {
+    let world = World::new().await;
+    let me = world.user.get("/api/p3/auth/users/me").await.expect(200)["id"].as_i64().expect("an id");
+    for n in 0..3 {
+        world.user.post("/api/p3/page-views", &json!({"path": format!("/{n}")})).await.expect(201);
+    }
+    // Said by somebody without a token; it is about the user all the same.
+    world.nobody.post("/api/p3/page-views", &json!({"path": "/0", "user_id": me})).await.expect(201);
+    world.nobody.post("/api/p3/page-views", &json!({"path": "/0", "user_id": me + 1_000})).await.expect(201);
+    world.database.execute(&format!("DELETE FROM users WHERE id = {me}")).await;
+    world.service.erase_deleted_users().await.expect("they are erased");
+    let left = format!("SELECT count(*) FROM page_views WHERE user_id = {me}");
+    assert_eq!(world.number(&left).await, 0);
+    assert_eq!(world.number("SELECT count(*) FROM page_view_erasures").await, 0);
+    assert_eq!(world.ask(OPTIMIZED, &[]).await, json!([{"path": "/0", "count": 1}]));
+    world.verify().await;
+}

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::world::{View, World, time, view, with_query};
 
 const EXPORT: &str = "/api/p3/analytics/export";
-const HEADING: &str = "id,created_at,path,user_id,country,referrer,device,visitor,bot\r\n";
+const HEADING: &str = "id,created_at,path,user_id,country,referrer,device,visitor,bot,claimed_user_id\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_are_quoted_where_they_must_be() {
@@ -26,8 +26,8 @@ async fn rows_are_quoted_where_they_must_be() {
         .await;
     let answer = world.admin.get(EXPORT).await;
     assert_eq!(answer.header("content-type"), "text/csv");
-    let first = "1,2026-01-31T09:30:00Z,\"/a\"\"b\"\",\r\n\",2,DE,example.com,mobile,9f86d081884c7d65,\"a, b\"\r\n";
-    assert_eq!(answer.text, format!("{HEADING}{first}2,2026-01-31T09:30:00.000001Z,/x,,,,,,\r\n"));
+    let first = "1,2026-01-31T09:30:00Z,\"/a\"\"b\"\",\r\n\",2,DE,example.com,mobile,9f86d081884c7d65,\"a, b\",\r\n";
+    assert_eq!(answer.text, format!("{HEADING}{first}2,2026-01-31T09:30:00.000001Z,/x,,,,,,,\r\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,4 +69,22 @@ async fn superusers_only() {
     let world = World::new().await;
     world.nobody.get(EXPORT).await.expect_problem(401, "missing_token");
     world.user.get(EXPORT).await.expect_problem(403, "insufficient_scope");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cell_is_a_formula() {
+    let world = World::new().await;
+    for path in ["=HYPERLINK(\"http://evil.example\")", "+1", "-1", "@SUM(1)", "\t=1", "＝1", " =1"] {
+        let body = serde_json::json!({"path": path, "user_id": 7});
+        world.nobody.post("/api/p3/page-views", &body).await.expect(201);
+    }
+    let rows = world.admin.get(EXPORT).await.text;
+    let rows: Vec<&str> = rows.lines().skip(1).collect();
+    assert_eq!(rows.len(), 7);
+    for row in rows {
+        let path = row.split_once("Z,").expect("a time").1;
+        assert!(path.starts_with("\"'"), "{row}");
+        // Nobody has vouched for the user.
+        assert!(row.ends_with(",7") && row.contains("\",,"), "{row}");
+    }
 }

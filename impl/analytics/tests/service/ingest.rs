@@ -151,7 +151,8 @@ async fn what_makes_no_sense_is_refused_at_the_door() {
     for time in [Utc::now() + TimeDelta::hours(1), Utc::now() - TimeDelta::days(500)] {
         send(at(time)).await.expect_problem(409, "event_time_out_of_range");
     }
-    for time in [Utc::now() + TimeDelta::minutes(2), Utc::now() - TimeDelta::days(300)] {
+    send(at(Utc::now() - TimeDelta::days(8))).await.expect_problem(409, "event_time_out_of_range");
+    for time in [Utc::now() + TimeDelta::minutes(2), Utc::now() - TimeDelta::days(6)] {
         send(at(time)).await.expect(201);
     }
     world.nobody.with_token("garbage").post(VIEWS, &json!({"path": "/x"})).await.expect_problem(401, "invalid_token");
@@ -189,7 +190,43 @@ async fn visitors_are_told_apart_and_not_known() {
     seen("Safari", Some("cookie"), "").await;
     assert_eq!(world.number("SELECT count(DISTINCT visitor) FROM page_views").await, 3);
     assert_eq!(world.number("SELECT count(*) FROM page_views WHERE visitor ~ '127|cookie|1.2.3.4'").await, 0);
-    // Tomorrow they are strangers.
-    world.database.execute("UPDATE visitor_salts SET day = day - 1").await;
-    assert_eq!(world.number("SELECT count(*) FROM visitor_salts").await, 1);
+    // On another day they are strangers: it is the day of the view that counts, not that of the report.
+    let batch: Vec<Value> = (0..3)
+        .map(|days| json!({"path": "/x", "visitor_id": "me", "occurred_at": (Utc::now() - TimeDelta::days(days)).to_rfc3339()}))
+        .collect();
+    for _ in 0..2 {
+        world.nobody.post(BATCH, &json!(batch)).await.expect(201);
+    }
+    assert_eq!(world.number("SELECT count(DISTINCT visitor) FROM page_views").await, 3 + 3);
+    assert_eq!(world.number("SELECT count(*) FROM visitor_salts").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_batch_is_written_the_next_one_is_as_well() {
+    let world = World::new().await;
+    world
+        .database
+        .execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$; \
+             CREATE TRIGGER dawdle BEFORE INSERT ON page_views FOR EACH STATEMENT EXECUTE FUNCTION dawdle()",
+        )
+        .await;
+    let report = async |path: &str| world.nobody.post(VIEWS, &json!({"path": path})).await.expect(201);
+    let under_way = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
+        AND application_name = 'analytics-writes' AND query LIKE '%INSERT INTO page_views %'";
+    let most = async {
+        let mut most = 0;
+        for _ in 0..60 {
+            most = most.max(world.number(under_way).await);
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        most
+    };
+    // One writer takes the first at once; the second comes while it is being written.
+    let second = async {
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        report("/second").await
+    };
+    let (_, _, most) = tokio::join!(report("/first"), second, most);
+    assert_eq!(most, 2, "writes under way at once");
 }

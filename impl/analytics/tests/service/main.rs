@@ -1,8 +1,11 @@
 //! What the analytics service does, asked over HTTP: every test starts it on a port and a database of its own.
 
+mod audit;
+mod bounds;
 mod breakdown;
 mod erasing;
 mod export;
+mod identity;
 mod ingest;
 mod live;
 mod random;

@@ -56,16 +56,56 @@ async fn a_job_tells_how_far_it_is() {
     let state = |job: &Value| (job["state"].clone(), job["rows"].clone(), job["inserted"].clone());
     assert_eq!(state(&job), (json!("done"), json!(10), json!(10)));
     world.nobody.get(&format!("{JOBS}/2")).await.expect_problem(404, "seed_job_not_found");
-    // One whose process has died, and one that goes on.
+    // One whose process has died, and one that goes on: of both it is told that they do, for somebody takes the first one over.
     world
         .database
         .execute(
             "INSERT INTO seed_jobs (rows, paths, inserted, updated_at) \
-             VALUES (100, 1, 50, now() - interval '2 minutes'), (100, 1, 50, now() - interval '20 seconds')",
+             VALUES (100, 1, 40, now() - interval '2 minutes'), (100, 1, 50, now() - interval '20 seconds')",
         )
         .await;
-    assert_eq!(state(&world.nobody.get(&format!("{JOBS}/2")).await.expect(200)).0, "failed");
+    assert_eq!(state(&world.nobody.get(&format!("{JOBS}/2")).await.expect(200)).0, "running");
+    assert_eq!(world.service.resume_seeds().await.expect("one goes on"), 1);
+    let begun = Instant::now();
+    while world.nobody.get(&format!("{JOBS}/2")).await.expect(200)["state"] == "running" {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is over in the end");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let resumed = world.nobody.get(&format!("{JOBS}/2")).await.expect(200);
+    assert_eq!(state(&resumed), (json!("done"), json!(100), json!(100)));
     assert_eq!(state(&world.nobody.get(&format!("{JOBS}/3")).await.expect(200)).0, "running");
+    assert_eq!(world.number("SELECT count(*) FROM page_views").await, 10 + 60);
+    world.verify().await;
+}
+
+/// On a busy machine what is large takes too long, and what is small is refused now and then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_gets_through_on_a_busy_machine() {
+    let world = World::new().await;
+    world
+        .database
+        .execute(
+            "CREATE SEQUENCE attempts; \
+             CREATE FUNCTION be_busy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF (SELECT count(*) FROM fresh) > 4000 THEN RAISE EXCEPTION 'too long' USING ERRCODE = '57014'; END IF; \
+                 IF nextval('attempts') % 3 = 0 THEN RAISE EXCEPTION 'not now' USING ERRCODE = '55P03'; END IF; \
+                 RETURN NULL; END $$; \
+             CREATE TRIGGER be_busy AFTER INSERT ON page_views \
+                 REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION be_busy()",
+        )
+        .await;
+    // Where the machine is really busy it takes longer than a request waits.
+    let answer = world.nobody.post_empty(&format!("{SEED}?rows=30001&unique_paths=5")).await;
+    assert!(matches!(answer.status.as_u16(), 200 | 202), "{}", answer.text);
+    let begun = Instant::now();
+    while world.nobody.get(&format!("{JOBS}/1")).await.expect(200)["state"] == "running" {
+        assert!(begun.elapsed() < Duration::from_secs(120), "it is over in the end");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let job = world.nobody.get(&format!("{JOBS}/1")).await.expect(200);
+    assert_eq!((&job["state"], &job["inserted"]), (&json!("done"), &json!(30_001)));
+    assert_eq!(world.number("SELECT count(*) FROM page_views").await, 30_001);
+    world.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,8 +72,13 @@ impl World {
     }
 
     pub async fn of(environment: Environment) -> Self {
+        Self::with(environment, &[]).await
+    }
+
+    /// With settings of the service's own.
+    pub async fn with(environment: Environment, own: &[&str]) -> Self {
         let database = TestDatabase::new().await;
-        let (server, service) = serve(&database, environment);
+        let (server, service) = serve(&database, environment, own);
         let nobody = server.client();
         let admin = nobody.login(LOGIN, "admin@example.com", "admin").await;
         let user = nobody.login(LOGIN, "user@example.com", "user").await;
@@ -135,16 +140,16 @@ impl World {
     }
 }
 
-fn serve(database: &TestDatabase, environment: Environment) -> (TestServer, AnalyticsService) {
+fn serve(database: &TestDatabase, environment: Environment, own: &[&str]) -> (TestServer, AnalyticsService) {
     let settings = database.settings_of("analytics");
     let auth: AuthSettings = testkit::settings(&CHEAP);
     let db = Database::new(&settings, "analytics").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "analytics").expect("the settings are good");
-    let needs = Readiness { database: Some(db.clone()), cache: None };
+    let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };
     let description =
         Description { service: "analytics".into(), version: "test".into(), document: analytics::DOCUMENT };
-    let own: AnalyticsSettings = testkit::settings(&[]);
-    let service = AnalyticsService::new(db, accounts, Limiter::off(), None, &own, environment);
+    let own: AnalyticsSettings = testkit::settings(own);
+    let service = AnalyticsService::new(db, accounts, Limiter::off(), None, &own, &auth, environment);
     let router = analytics::router(Arc::new(service.clone()));
     (TestServer::start(description, router, needs, &[]), service)
 }

@@ -90,6 +90,7 @@ impl App {
         if let Some(database) = &needs.database {
             metrics.watch_database(database.clone());
         }
+        metrics.watch_jobs(needs.jobs.clone());
         let size = settings.http_concurrency as usize;
         let Description { service, version, document } = description;
         metrics.describe(&version, settings.http_concurrency);

@@ -15,6 +15,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Database;
+use crate::jobs::{Jobs, Measured};
 
 /// Seconds; from a cached read to the deadline of an operation.
 const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -102,6 +103,10 @@ impl Metrics {
 
     pub(crate) fn watch_database(&self, database: Database) {
         self.register(|registry| registry.register_collector(Box::new(Pools(database))));
+    }
+
+    pub(crate) fn watch_jobs(&self, jobs: Vec<Jobs>) {
+        self.register(|registry| registry.register_collector(Box::new(Measured(jobs))));
     }
 
     pub(crate) fn answered(&self, operation: &'static str, status: u16, after: Duration) {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::database::Database;
+use crate::jobs::Jobs;
 use crate::migrate;
 
 /// A check that takes longer has failed; an orchestrator asks every few seconds.
@@ -21,6 +22,8 @@ pub struct Readiness {
     pub database: Option<Database>,
     /// Should answer.
     pub cache: Option<Cache>,
+    /// Must not stand still.
+    pub jobs: Vec<Jobs>,
 }
 
 /// Remembers that the schema is complete: it does not become less so.
@@ -40,6 +43,9 @@ pub(crate) struct Report {
     migrations: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<&'static str>,
+    /// Background jobs that have stood still for minutes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    standing_still: Vec<&'static str>,
 }
 
 impl Checks {
@@ -58,7 +64,9 @@ impl Checks {
     pub(crate) async fn report(&self) -> (StatusCode, Report) {
         let (database, redis) = tokio::join!(self.database(), self.redis());
         let (database, migrations) = database;
-        let unavailable = [database, migrations].into_iter().flatten().any(|state| state != "ok");
+        let standing_still: Vec<&str> = self.needs.jobs.iter().flat_map(Jobs::standing_still).collect();
+        let unavailable =
+            !standing_still.is_empty() || [database, migrations].into_iter().flatten().any(|state| state != "ok");
         let (code, status) = if self.is_draining() {
             (StatusCode::SERVICE_UNAVAILABLE, "draining")
         } else if unavailable {
@@ -68,7 +76,7 @@ impl Checks {
         } else {
             (StatusCode::OK, "ok")
         };
-        (code, Report { status, database, migrations, redis })
+        (code, Report { status, database, migrations, redis, standing_still })
     }
 
     async fn database(&self) -> (Option<&'static str>, Option<&'static str>) {

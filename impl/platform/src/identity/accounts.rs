@@ -10,12 +10,13 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::passwords::{Passwords, Verdict};
-use super::sessions::Sessions;
+use super::sessions::{HEARD, Sessions};
 use super::tokens::{Tokens, refused, seconds};
 use super::users::{self, NewUser, User};
 use crate::database::Database;
 use crate::error::Result;
 use crate::http::Sender;
+use crate::jobs::Jobs;
 use crate::settings::{AuthSettings, DatabaseSettings, InvalidSettings};
 use crate::shares;
 
@@ -108,6 +109,7 @@ pub struct Accounts {
     sessions: Arc<Sessions>,
     password_min_length: usize,
     without_demo: bool,
+    jobs: Jobs,
 }
 
 /// The accounts of migrations/demo.sql and their passwords, which everybody knows.
@@ -127,7 +129,8 @@ impl Accounts {
     ) -> Result<Self, InvalidSettings> {
         let sessions = Arc::new(Sessions::default());
         let options = database.connect_options()?.application_name(&format!("{role}-sessions"));
-        tokio::spawn(Arc::clone(&sessions).listen(options));
+        let jobs = Jobs::default();
+        tokio::spawn(Arc::clone(&sessions).listen(options, jobs.job("sessions", HEARD)));
         Ok(Self {
             db,
             tokens: Arc::new(Tokens::new(settings)),
@@ -135,7 +138,13 @@ impl Accounts {
             sessions,
             password_min_length: settings.password_min_length as usize,
             without_demo: false,
+            jobs,
         })
+    }
+
+    /// What goes on in the background, to be watched.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// The same, with the published passwords of the demo accounts good for nothing, whatever the database holds: it may have

@@ -12,11 +12,14 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use uuid::Uuid;
 
 use super::accounts::Principal;
+use crate::jobs::Job;
 
 /// The longest a revocation may go unnoticed, were every notification lost.
 const LIFE: Duration = Duration::from_secs(1);
 /// More tokens than this are not remembered; about half a kilobyte each.
 const MOST: usize = 5_000;
+/// While it listens it says so at least this often.
+pub(crate) const HEARD: Duration = Duration::from_secs(10);
 /// Pause before listening again after the connection broke.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -87,11 +90,15 @@ impl Sessions {
     }
 
     /// Listens until nobody needs the sessions any more.
-    pub(crate) async fn listen(self: Arc<Self>, options: PgConnectOptions) {
+    pub(crate) async fn listen(self: Arc<Self>, options: PgConnectOptions, job: Job) {
         let sessions = Arc::downgrade(&self);
         drop(self);
         while sessions.strong_count() > 0 {
-            if let Ok(mut listener) = connect(&options).await {
+            let connected = connect(&options).await;
+            if let Err(error) = &connected {
+                job.failed(error);
+            }
+            if let Ok(mut listener) = connected {
                 let Some(now) = sessions.upgrade() else { return };
                 now.set_listening(true);
                 drop(now);
@@ -100,8 +107,11 @@ impl Sessions {
                     let rung = tokio::time::timeout(LIFE, listener.try_recv()).await;
                     let Some(now) = sessions.upgrade() else { return };
                     match rung {
-                        Err(_) => {}
-                        Ok(Ok(Some(bell))) => now.answer(bell.channel(), bell.payload()),
+                        Err(_) => job.succeeded(),
+                        Ok(Ok(Some(bell))) => {
+                            now.answer(bell.channel(), bell.payload());
+                            job.succeeded();
+                        }
                         Ok(_) => {
                             now.set_listening(false);
                             break;

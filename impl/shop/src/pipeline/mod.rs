@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use platform::{Cache, Database, idempotency};
+use platform::{Cache, Database, Error, Job, Jobs, idempotency};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +75,7 @@ struct Inner {
     metrics: Metrics,
     audit: Mutex<Audit>,
     failpoints: Arc<Failpoints>,
+    jobs: Jobs,
 }
 
 impl Pipeline {
@@ -90,6 +91,7 @@ impl Pipeline {
             metrics: Metrics::new(),
             audit: Mutex::default(),
             failpoints: Arc::new(Failpoints::from_environment()),
+            jobs: Jobs::default(),
         }))
     }
 
@@ -116,6 +118,11 @@ impl Pipeline {
     /// How many watch an order in this process.
     pub fn watchers(&self) -> usize {
         self.0.live.watchers()
+    }
+
+    /// What goes on in the background, to be watched.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// Boundaries at which tests have it fail.
@@ -151,36 +158,40 @@ impl Pipeline {
         self.keep(&mut tasks, &shutdown, |this, end| Worker::new(this).run(end));
         self.keep(&mut tasks, &shutdown, |this, end| this.0.live.clone().tell(end));
         self.keep(&mut tasks, &shutdown, |this, end| {
-            every(EXPIRE, end, move || {
+            this.job("expiry", EXPIRE).every(EXPIRE, end, move || {
                 let this = this.clone();
-                async move { this.expire().await.map(drop) }
+                async move { this.expire().await }
             })
         });
         self.keep(&mut tasks, &shutdown, |this, end| {
-            every(HEAL, end, move || {
+            this.job("healing", HEAL).every(HEAL, end, move || {
                 let this = this.clone();
-                async move { this.heal(GRACE).await.map(drop) }
+                async move { without_redis(this.heal(GRACE).await) }
             })
         });
         self.keep(&mut tasks, &shutdown, |this, end| {
-            every(GAUGES, end, move || {
+            this.job("gauges", GAUGES).every(GAUGES, end, move || {
                 let this = this.clone();
                 async move { this.measure().await }
             })
         });
         self.keep(&mut tasks, &shutdown, |this, end| {
-            every(AUDIT, end, move || {
+            this.job("audit", AUDIT).every(AUDIT, end, move || {
                 let this = this.clone();
-                async move { this.audit().await.map(drop) }
+                async move { this.audit().await }
             })
         });
         self.keep(&mut tasks, &shutdown, |this, end| {
-            every(TIDY, end, move || {
+            this.job("tidying", TIDY).every(TIDY, end, move || {
                 let this = this.clone();
-                async move { this.tidy().await }
+                async move { without_redis(this.tidy().await) }
             })
         });
         tasks.join_all().await;
+    }
+
+    fn job(&self, name: &'static str, interval: Duration) -> Job {
+        self.0.jobs.job(name, interval)
     }
 
     /// Has a task of its own do something until it ends. Should it panic, it begins anew: a process that looks alive must
@@ -234,26 +245,14 @@ impl fmt::Debug for Pipeline {
     }
 }
 
-/// Does something now and then until it is told to stop. What fails is logged when it begins to, and done again.
-async fn every<F: Future<Output = platform::Result<()>>>(
-    interval: Duration,
-    shutdown: CancellationToken,
-    mut work: impl FnMut() -> F,
-) {
-    let mut failing = false;
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(jittered(interval)) => {}
+/// Redis may be away: who needs it has failed, and nothing stands still by that. What else fails stays as it is.
+fn without_redis<T>(result: platform::Result<T>) -> platform::Result<()> {
+    match result {
+        Err(error) if !matches!(error, Error::Database(_)) && !error.is_unavailable() => {
+            tracing::debug!(%error, "what is done now and then waits for Redis");
+            Ok(())
         }
-        match work().await {
-            Ok(()) => failing = false,
-            Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!(%error, "what is done now and then fails");
-                }
-            }
-        }
+        result => result.map(drop),
     }
 }
 

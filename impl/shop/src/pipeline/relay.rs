@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platform::{Database, Result};
+use platform::{Database, Error, Result};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -56,9 +56,16 @@ impl Pipeline {
         if self.0.stream.is_none() {
             return;
         }
+        let job = self.job("relay", PAUSE);
         let mut failing = false;
         while !shutdown.is_cancelled() {
-            let pause = match self.publish().await {
+            let published = self.publish().await;
+            match &published {
+                Err(error) if matches!(error, Error::Database(_)) || error.is_unavailable() => job.failed(error),
+                // Without Redis messages wait where workers look for them, too.
+                _ => job.succeeded(),
+            }
+            let pause = match published {
                 Ok(_) if self.stream_is_full() => PAUSE,
                 Ok(published) => {
                     failing = false;

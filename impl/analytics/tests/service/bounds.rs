@@ -1,0 +1,170 @@
+//! What anybody can make grow has an end, and what the background has to digest is digested a little at a time.
+
+use std::time::{Duration, Instant};
+
+use chrono::{Days, TimeDelta, Utc};
+use platform::settings::Environment;
+use serde_json::{Value, json};
+
+use crate::world::{OPTIMIZED, SLOW, World, view};
+
+const VIEWS: &str = "/api/p3/page-views";
+const BATCH: &str = "/api/p3/page-views/batch";
+const PARTITIONS: &str = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'page_views'::regclass";
+
+fn batch(name: &str, paths: usize) -> Value {
+    (0..paths).map(|n| json!({"path": format!("/{name}/{n:0>200}")})).collect()
+}
+
+async fn count_of(world: &World, path: &str) -> i64 {
+    let slow = world.ask(SLOW, &[("limit", "100")]).await;
+    assert_eq!(world.ask(OPTIMIZED, &[("limit", "100")]).await, slow);
+    let found =
+        slow.as_array().expect("a list").iter().find(|row| row["path"] == path).map(|row| row["count"].as_i64());
+    found.flatten().unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_paths_are_bounded_and_the_others_are_counted_together() {
+    let own = ["--new-paths-per-minute", "50", "--new-paths-per-day", "300"];
+    let world = World::with(Environment::Development, &own).await;
+    world.nobody.post(VIEWS, &json!({"path": "/honest"})).await.expect(201);
+    for n in 0..3 {
+        world.nobody.post(BATCH, &batch(&n.to_string(), 200)).await.expect(201);
+    }
+    // A new minute may have begun meanwhile; of a day one address has a quarter.
+    let made = world.number("SELECT count(*) FROM paths WHERE path <> '(other)'").await;
+    assert!((50..=75).contains(&made), "{made}");
+    assert_eq!(count_of(&world, "(other)").await, 601 - made);
+    // What is known is told apart, and what is not is told.
+    assert_eq!(world.nobody.post(VIEWS, &json!({"path": "/honest"})).await.expect(201)["path"], "/honest");
+    world.nobody.post(BATCH, &batch("4", 100)).await.expect(201);
+    world.nobody.post(BATCH, &batch("5", 100)).await.expect(201);
+    let told = world
+        .nobody
+        .post(VIEWS, &json!({"path": "/too-much", "event_id": "11111111-1111-4111-8111-111111111111"}))
+        .await
+        .expect(201);
+    let again = world
+        .nobody
+        .post(VIEWS, &json!({"path": "/too-much", "event_id": "11111111-1111-4111-8111-111111111111"}))
+        .await
+        .expect(201);
+    assert!(told["path"] == "(other)" || told["path"] == "/too-much", "{told}");
+    assert_eq!((&told["path"], &told["id"]), (&again["path"], &again["id"]));
+    // Nobody uses up what is others'.
+    assert_eq!(world.user.post(VIEWS, &json!({"path": "/mine"})).await.expect(201)["path"], "/mine");
+    world.admin.post(BATCH, &batch("site", 1_000)).await.expect(201);
+    assert_eq!(world.number("SELECT count(*) FROM paths WHERE path LIKE '/site/%'").await, 1_000);
+    world.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dictionary_has_an_end_and_forgets_what_nobody_views() {
+    let world = World::with(Environment::Development, &["--most-paths", "60"]).await;
+    world.admin.post(BATCH, &batch("a", 100)).await.expect(201);
+    let known = world.number("SELECT count(*) FROM paths WHERE path <> '(other)'").await;
+    assert_eq!(known, 60);
+    assert_eq!(count_of(&world, "(other)").await, 40);
+    world.database.execute("UPDATE paths SET seen_on = seen_on - 500 WHERE path LIKE '/a/%'").await;
+    world.service.tidy().await.expect("the tables are looked after");
+    assert_eq!(world.number("SELECT count(*) FROM paths WHERE path LIKE '/a/%'").await, 0);
+    assert_eq!(world.number("SELECT total FROM path_dictionary").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_days_at_once_make_no_table() {
+    let world = World::new().await;
+    let day = |days: i64| json!({"path": "/x", "occurred_at": (Utc::now() - TimeDelta::days(days)).to_rfc3339()});
+    let year: Value = (0..399).map(day).collect();
+    let before = world.number(PARTITIONS).await;
+    // Whoever is nobody's: a week, and row by row.
+    let receipt = world.nobody.post(BATCH, &year).await.expect(207);
+    assert_eq!((&receipt["stored"], receipt["rejected"].as_array().map(Vec::len)), (&json!(7), Some(392)));
+    assert_eq!(receipt["rejected"][0]["errors"][0]["code"], "event_time_out_of_range");
+    world.user.post(VIEWS, &day(8)).await.expect_problem(409, "event_time_out_of_range");
+    // A superuser: as long as views are kept. It takes no longer than others.
+    let begun = Instant::now();
+    assert_eq!(world.admin.post(BATCH, &year).await.expect(201)["stored"], 399);
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert_eq!(world.number(PARTITIONS).await, before);
+    assert_eq!(count_of(&world, "/x").await, 406);
+    // What came before its partition moves there.
+    world.service.tidy().await.expect("the tables are looked after");
+    assert_eq!(world.number(PARTITIONS).await, before + 11);
+    let week = "SELECT count(*) FROM page_views_default WHERE created_at > now() - interval '6 days'";
+    assert_eq!(world.number(week).await, 0);
+    assert_eq!(count_of(&world, "/x").await, 406);
+    world.verify().await;
+    // What is too old goes, though no partition of it can be dropped.
+    let old = Utc::now() - TimeDelta::days(500);
+    world.store(&(0..20).map(|n| view("/old", old + TimeDelta::hours(n))).collect::<Vec<_>>()).await;
+    world.service.tidy().await.expect("the tables are looked after");
+    assert_eq!(count_of(&world, "/old").await, 0);
+    world.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_move_while_others_store_and_read() {
+    let world = World::new().await;
+    let stored = async |n: i64| {
+        for m in 0..20 {
+            let at = Utc::now() - TimeDelta::days((n + m) % 3);
+            let view = json!({"path": "/x", "occurred_at": at.to_rfc3339()});
+            assert_eq!(world.nobody.post(VIEWS, &view).await.status, 201);
+            world.ask(SLOW, &[]).await;
+        }
+    };
+    let moved = async {
+        while world.service.tidy().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::join!(stored(0), stored(1), stored(2), moved);
+    world.service.tidy().await.expect("the tables are looked after");
+    let today = Utc::now().date_naive() - Days::new(3);
+    assert_eq!(world.number(&format!("SELECT count(*) FROM page_views_default WHERE created_at > '{today}'")).await, 0);
+    assert_eq!(count_of(&world, "/x").await, 60);
+    world.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_is_merged_in_slices() {
+    let world = World::new().await;
+    // As many blocks as were too many for one statement, of one minute; and blocks of many paths.
+    world
+        .database
+        .execute(
+            "INSERT INTO paths (path) SELECT '/' || n FROM generate_series(1, 20000) n; \
+             CREATE TEMPORARY TABLE made AS SELECT p.id, now() - interval '1 hour' AS at FROM generate_series(1, 5000) n \
+                 JOIN paths p ON p.path = '/' || (1 + n % 50); \
+             INSERT INTO page_views (path_id, created_at, event_id) SELECT id, at, gen_random_uuid() FROM made; \
+             SELECT add_to_rollups(ARRAY[date_bin('1 minute', at, 'epoch')], ARRAY[id], ARRAY[1::bigint]) FROM made; \
+             INSERT INTO page_views (path_id, created_at, event_id) \
+                 SELECT p.id, now() - interval '2 hours', gen_random_uuid() FROM paths p, generate_series(1, 3); \
+             SELECT add_to_rollups(ARRAY(SELECT date_bin('1 minute', now() - interval '2 hours', 'epoch') FROM paths), \
+                 ARRAY(SELECT id FROM paths ORDER BY id), ARRAY(SELECT 1::bigint FROM paths)) FROM generate_series(1, 3)",
+        )
+        .await;
+    assert!(world.number("SELECT count(*) FROM view_rollups").await > 35_000);
+    // Waiting does not make it wrong, or an answer fail.
+    let before = world.ask(SLOW, &[("limit", "100")]).await;
+    assert_eq!(world.ask(OPTIMIZED, &[("limit", "100")]).await, before);
+    // A machine on which more than so many at once take too long.
+    world
+        .database
+        .execute(
+            "CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF (SELECT count(*) FROM gone) > 300 THEN RAISE EXCEPTION 'too long' USING ERRCODE = '57014'; END IF; \
+                 RETURN NULL; END $$; \
+             CREATE TRIGGER be_slow AFTER DELETE ON view_rollups \
+                 REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION be_slow()",
+        )
+        .await;
+    world.service.merge_counts().await.expect("counts are merged");
+    assert_eq!(world.number("SELECT count(*) FROM view_rollups WHERE NOT merged").await, 0);
+    assert!(world.number("SELECT count(*) FROM view_rollups").await < 60);
+    world.verify().await;
+    world.service.changed();
+    assert_eq!(world.ask(OPTIMIZED, &[("limit", "100")]).await, before);
+}
