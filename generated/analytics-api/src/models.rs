@@ -359,7 +359,7 @@ pub struct PageViewCreate {
     /// Names this view; repeating it is harmless.
     #[serde(rename = "event_id", skip_serializing_if = "Option::is_none")]
     pub event_id: Option<Option<uuid::Uuid>>,
-    /// Now, when absent. Without an offset it is read as UTC.
+    /// Now, when absent. Without an offset it is read as UTC. At most five minutes ahead, and seven days ago; for superusers, as long ago as page views are kept.
     #[serde(rename = "occurred_at", skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Option<chrono::DateTime<chrono::Utc>>>,
     /// `referrer`
