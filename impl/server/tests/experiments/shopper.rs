@@ -28,7 +28,8 @@ pub enum Outcome {
     Acked(i64),
     /// It is not: a 4xx and its code.
     Refused(u16, String),
-    /// 503 or 504: it is not, unless the answer of a commit was lost behind it.
+    /// 503 or 504: it is not, unless the answer of a commit was lost behind it. Or 429, by one shopper who waits for more places
+    /// than one may have: it is not.
     Unavailable(String),
     /// No answer.
     Ambiguous,
@@ -212,6 +213,9 @@ async fn outcome(response: Response) -> reqwest::Result<Outcome> {
     );
     assert_eq!(json["status"], status.as_u16(), "{text}");
     let code = json["code"].as_str().unwrap_or_else(|| panic!("{text}")).to_owned();
+    if status == StatusCode::TOO_MANY_REQUESTS && headers.contains_key("retry-after") {
+        return Ok(Outcome::Unavailable(code));
+    }
     if status.is_server_error() {
         assert!(matches!(status.as_u16(), 503 | 504), "{text}");
         assert!(status == StatusCode::GATEWAY_TIMEOUT || headers.contains_key("retry-after"), "{text}");
@@ -225,7 +229,7 @@ async fn outcome(response: Response) -> reqwest::Result<Outcome> {
 pub struct History {
     /// Ids of orders that were acknowledged.
     pub acked: HashSet<i64>,
-    /// How often there was a 503 or 504, by code.
+    /// How often there was a 429, 503 or 504, by code.
     pub unavailable: HashMap<String, usize>,
     /// How often there was no answer.
     pub ambiguous: usize,
