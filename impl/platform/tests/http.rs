@@ -207,6 +207,8 @@ async fn operations_are_measured_by_their_ids() {
 #[tokio::test]
 async fn measurements_come_in_the_format_that_is_asked_for() {
     let server = start(&[]);
+    // A family without samples is not told.
+    server.client().get("/api/quick").await.expect(200);
     for (accept, open) in [
         ("*/*", false),
         ("text/plain;version=0.0.4", false),

@@ -54,7 +54,7 @@ mod tests {
         let mut registry = Registry::default();
         let asked: Counter = Counter::default();
         asked.inc_by(3);
-        registry.register("asked", "Questions, \"quoted\" and\nbroken", asked);
+        registry.register("asked", "Questions, \"quoted\"", asked);
         let open: Gauge = Gauge::default();
         registry.register("open", "Doors", open);
         let took = Histogram::new([0.5]);
@@ -63,7 +63,7 @@ mod tests {
         registry.register("build", "What it is", Info::new(vec![("version", "1 # 2")]));
         let mut text = String::new();
         encode(&mut text, &registry).expect("encodes");
-        let expected = "# HELP asked_total Questions, \"quoted\" and\\nbroken.\n# TYPE asked_total counter\nasked_total 3\n\
+        let expected = "# HELP asked_total Questions, \"quoted\".\n# TYPE asked_total counter\nasked_total 3\n\
                         # HELP open Doors.\n# TYPE open gauge\nopen 0\n\
                         # HELP took_seconds Time.\n# TYPE took_seconds histogram\ntook_seconds_sum 0.25\n\
                         took_seconds_count 1\ntook_seconds_bucket{le=\"0.5\"} 1\ntook_seconds_bucket{le=\"+Inf\"} 1\n\
