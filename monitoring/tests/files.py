@@ -52,11 +52,11 @@ def generate(folder, edit):
 
 def changed_documents():
     def changed(operation):
-        operation["x-rate-limit"] = [{"class": "login", "amount": 7, "window-seconds": 2, "by": "account"}]
+        operation["x-rate-limit"] = [{"class": "login", "amount": 7, "window-seconds": 2, "by": "account-address"}]
         operation["x-deadline-ms"] = 3250
 
     def several_limits(operation):
-        operation["x-rate-limit"] = [{"class": "login", "amount": amount, "window-seconds": window, "by": "account"}
+        operation["x-rate-limit"] = [{"class": "login", "amount": amount, "window-seconds": window, "by": "account-address"}
                                      for amount, window in ((1, 86400), (60, 60), (5, 60))]
 
     with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +68,7 @@ def changed_documents():
             yield f"the lines of {path.stem} ascend", all(map(ascends, panels_of(json.loads(path.read_text()))))
     rule = '"expr":"vector(3.25)","labels":{"job":"tasks","operation":"login_access_token"}'
     yield "a changed rate limit moves the line in its panel", 3.5 in after[0] - before[0]
-    yield "a changed rate limit is told", "login: 7 in 2 s for each account" in after[1] and after[1] != before[1]
+    yield "a changed rate limit is told", "login: 7 in 2 s for each account and address" in after[1] and after[1] != before[1]
     yield "a changed deadline moves the line in its panel", 3.25 in after[0] - before[0]
     yield "a changed deadline changes the rule", rule in after[2] and rule not in before[2]
 

@@ -67,7 +67,7 @@ export class Operation {
       tell(breaking(old, current), `\`${name}\` ${text(old)} became ${text(current)}`);
     };
     const rates = (value) =>
-      [value ?? []].flat().map((one) => `${one.amount} in ${one['window-seconds']} s by ${one.by}`).join(' and ') || 'none';
+      [value ?? []].flat().map((one) => `${one.amount} in ${one['window-seconds']} s by ${one.by}${one['max-delay-seconds'] ? `, then delays of up to ${one['max-delay-seconds']} s` : ''}`).join(' and ') || 'none';
     const limits = [was, is].map((one) => one['x-body-limit'] ?? BODY_LIMIT);
     if (was.requestBody && limits[0] !== limits[1]) tell(limits[1] < limits[0], `\`x-body-limit\` ${limits.join(' became ')}`);
     policy('x-idempotency', (old) => old !== undefined);

@@ -30,7 +30,8 @@ function operationsOf(document) {
   }));
 }
 
-const inWords = ({ class: name, amount, window, by }) => `${name}: ${amount} in ${window} s for each ${by}`;
+const inWords = ({ class: name, amount, window, by, 'max-delay-seconds': delay }) =>
+  `${name}: ${amount} in ${window} s for each ${by.replace('-', ' and ')}${delay ? `, then delays of up to ${delay} s` : ''}`;
 
 function operationPanels(service, operation) {
   const of = `job="${service}",operation="${operation.id}"`;

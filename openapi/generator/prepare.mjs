@@ -56,8 +56,17 @@ function prepareOperation(operation) {
   operation['x-body'] = 'requestBody' in operation;
   operation['x-closed-query'] = (operation['x-unknown-parameters'] ?? document['x-unknown-parameters']) === 'refuse';
   // One limit is a list of one.
-  operation['x-rate-limits'] = [operation['x-rate-limit'] ?? []].flat().map(({ class: name, amount, by, 'window-seconds': seconds }) => (
-    { class: name, amount, seconds, by: by[0].toUpperCase() + by.slice(1) }));
+  operation['x-rate-limits'] = [operation['x-rate-limit'] ?? []].flat().map(
+    ({ class: name, amount, by, 'window-seconds': seconds, 'max-delay-seconds': delay = 0 }) => (
+      { class: name, amount, seconds, by: by.replaceAll(/(?:^|-)(.)/g, (_, first) => first.toUpperCase()), delay: String(delay) }));
+  if (operation['x-token-endpoint']) {
+    // The words a request may use are those of the document.
+    const { flows } = Object.values(document.components.securitySchemes)[0];
+    operation['x-token-words'] = {
+      grants: operation['x-token-endpoint']['grant-types'].map((word) => ({ word })),
+      scopes: Object.keys(flows.password.scopes).map((word) => ({ word })),
+    };
+  }
   if (operation['x-row-errors'] === 'collect') {
     operation.requestBody = { ...resolve(operation.requestBody), 'x-rows': true };
   }

@@ -17,14 +17,17 @@ function rateLimits(value, operation) {
 
 function rateLimit(value, operation) {
   const keys = ['amount', 'by', 'class', 'window-seconds'];
+  // Without it strangers could keep an account's owner out.
+  if (value?.by === 'account') keys.splice(3, 0, 'max-delay-seconds');
   if (typeof value !== 'object' || value === null || String(Object.keys(value).sort()) !== String(keys)) {
     return `has exactly ${keys.join(', ')}`;
   }
   if (!/^[a-z][a-z0-9-]*$/.test(value.class)) return 'has a `class` in kebab-case';
   if (integer(1, 1000000)(value.amount)) return 'has an `amount` from 1 to 1000000';
   if (integer(1, 86400)(value['window-seconds'])) return 'has `window-seconds` from 1 to 86400';
-  if (!['user', 'address', 'account'].includes(value.by)) return 'is counted `by` user, address or account';
-  if (value.by === 'account' && !operation.requestBody) return 'counts failures of an account that the body names or proves to be its own';
+  if (!['user', 'address', 'account-address', 'account'].includes(value.by)) return 'is counted `by` user, address, account-address or account';
+  if (value.by === 'account' && integer(1, 3600)(value['max-delay-seconds'])) return 'has `max-delay-seconds` from 1 to 3600';
+  if (value.by.startsWith('account') && !operation.requestBody) return 'counts failures of an account that the body names or proves to be its own';
   if (value.by === 'user' && Array.isArray(operation.security) && operation.security.length === 0) return 'is counted `by` address where nobody logs in';
   return undefined;
 }
@@ -50,6 +53,14 @@ function bodyLimit(value, operation) {
 }
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
+
+// The token endpoint of OAuth 2.0 (RFC 6749, 3.2): a form, for everybody.
+function tokenEndpoint(value, operation, ctx) {
+  const body = operation.requestBody && ctx.resolve(operation.requestBody).node;
+  if (!body?.content?.['application/x-www-form-urlencoded'] || operation.security?.length !== 0) return 'belongs to a form that everybody may send';
+  const grants = value?.['grant-types'];
+  return Array.isArray(grants) && grants.length && grants.every((grant) => grant === 'password') ? undefined : 'has `grant-types`, of which `password` is known';
+}
 
 // An answer that the gateway may give again to whoever asks the same, until another operation's answer tells of a change.
 function gatewayCache(value, operation, ctx, root) {
@@ -134,6 +145,7 @@ const KNOWN = {
     'x-rate-limit': rateLimits,
     'x-row-errors': rowErrors,
     'x-unknown-parameters': unknownParameters,
+    'x-token-endpoint': tokenEndpoint,
   },
   MediaType: { 'x-event-data': eventData },
   Schema: { 'x-assume-utc': assumeUtc, 'x-text': text, 'x-enum-varnames': variantNames },

@@ -47,7 +47,7 @@ module.exports = () => structuredClone({
         tags: ['things'],
         'x-rate-limit': [
           { class: 'things', amount: 9, 'window-seconds': 60, by: 'user' },
-          { class: 'guesses', amount: 3, 'window-seconds': 60, by: 'account' },
+          { class: 'guesses', amount: 3, 'window-seconds': 60, by: 'account', 'max-delay-seconds': 9 },
         ],
         'x-quotas': [{ code: 'too_many_things', amount: 7, of: 'things of one user' }],
         requestBody: { required: true, content: thing },

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use analytics_api::models::Erased;
 use contract::Problem;
+use platform::audit::{Entry, Written};
 use platform::{Database, Error, Result, Transaction};
 use sqlx::postgres::PgConnection;
 
@@ -21,16 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// # Errors
 /// 503 `erasure_unfinished` when there are so many that it must be asked for again. Those of the database; batches that
 /// were erased before stay erased.
-pub(crate) async fn of_user(database: &Database, user: i64) -> Result<Erased> {
-    in_batches(database, Whose::User(user)).await.and_then(all)
+pub(crate) async fn of_user(database: &Database, user: i64, entry: Entry) -> Result<Erased> {
+    in_batches(database, Whose::User(user), Some(entry)).await.and_then(all)
 }
 
 /// Erases the page views of a visitor.
 ///
 /// # Errors
 /// As [`of_user`].
-pub(crate) async fn of_visitor(database: &Database, visitor: String) -> Result<Erased> {
-    in_batches(database, Whose::Visitor(visitor)).await.and_then(all)
+pub(crate) async fn of_visitor(database: &Database, visitor: String, entry: Entry) -> Result<Erased> {
+    in_batches(database, Whose::Visitor(visitor), Some(entry)).await.and_then(all)
 }
 
 /// Erases the page views of users who are deleted, which is noted by the deletion itself; how many users.
@@ -42,7 +43,7 @@ pub(crate) async fn of_deleted_users(database: &Database) -> Result<usize> {
     const DONE: &str = "DELETE FROM page_view_erasures WHERE user_id = $1";
     let users: Vec<i64> = sqlx::query_scalar(NEXT).fetch_all(database.reads()).await?;
     for user in users.iter().copied() {
-        match in_batches(database, Whose::User(user)).await? {
+        match in_batches(database, Whose::User(user), None).await? {
             (_, true) => {}
             (0, false) => return Err(unfinished(0)),
             // It goes on.
@@ -74,12 +75,27 @@ fn unfinished(erased: i64) -> Error {
 }
 
 /// How many were erased, and whether these were all. On a busy machine the batches become smaller.
-async fn in_batches(database: &Database, whose: Whose) -> Result<(i64, bool)> {
+async fn in_batches(database: &Database, whose: Whose, mut entry: Option<Entry>) -> Result<(i64, bool)> {
     let (begun, slice) = (Instant::now(), Slice::new(SMALLEST_BATCH, BATCH));
     let (mut erased, mut attempt) = (0, 0);
     loop {
         let (whose, most) = (whose.clone(), slice.get());
-        let deleted = database.write(move |mut tx| async move { delete_rows(&mut tx, &whose, most).await }).await;
+        // Told of once, with the first rows that go.
+        let told = entry.clone();
+        let deleted = database
+            .write(move |mut tx| async move {
+                let written = match told {
+                    Some(entry) => entry.write(&mut tx).await?,
+                    None => Written::default(),
+                };
+                Ok((delete_rows(&mut tx, &whose, most).await?, written))
+            })
+            .await;
+        let deleted = deleted.map(|(rows, written)| {
+            written.tell();
+            entry = None;
+            rows
+        });
         slice.settle(most, &deleted);
         match deleted {
             Ok((rows, chosen)) => {

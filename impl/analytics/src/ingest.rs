@@ -9,6 +9,7 @@ use analytics_api::apis::ingest::{
 use analytics_api::models::{BatchReceipt, FieldError, FieldLocation, PageView, PageViewCreate, RejectedRow};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use contract::{Problem, Rows};
+use platform::audit::{Action, Entry};
 use platform::http::Sender;
 use platform::identity::Principal;
 use platform::{Columns, Result};
@@ -82,15 +83,17 @@ impl Ingest for AnalyticsService {
         })
     }
 
-    async fn erase_user(&self, _: Principal, params: EraseUserParams) -> Result<EraseUserResponse> {
-        let erased = erase::of_user(&self.database, params.user_id).await;
+    async fn erase_user(&self, caller: Principal, params: EraseUserParams) -> Result<EraseUserResponse> {
+        let entry = Entry::of(&caller, Action::UserViewsErased, params.user_id);
+        let erased = erase::of_user(&self.database, params.user_id, entry).await;
         // Also when it could not be finished.
         self.top_paths.changed();
         erased.map(EraseUserResponse::Ok)
     }
 
-    async fn erase_visitor(&self, _: Principal, params: EraseVisitorParams) -> Result<EraseVisitorResponse> {
-        let erased = erase::of_visitor(&self.database, params.visitor).await;
+    async fn erase_visitor(&self, caller: Principal, params: EraseVisitorParams) -> Result<EraseVisitorResponse> {
+        let entry = Entry::of(&caller, Action::VisitorViewsErased, &params.visitor);
+        let erased = erase::of_visitor(&self.database, params.visitor, entry).await;
         self.top_paths.changed();
         erased.map(EraseVisitorResponse::Ok)
     }

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use contract::Problem;
 use platform::Result;
+use platform::audit::{self, Action, Entry};
 use platform::identity::Principal;
 
 use crate::window::Window;
@@ -96,10 +97,12 @@ impl Analytics for AnalyticsService {
         Ok(StreamLiveResponse::Ok(self.live.events(patience).await?))
     }
 
-    async fn export_page_views(&self, _: Principal, params: ExportPageViewsParams) -> Result<ExportPageViewsResponse> {
+    async fn export_page_views(&self, caller: Principal, params: ExportPageViewsParams) -> Result<ExportPageViewsResponse> {
         let path = public(&params.path).map(Cow::into_owned);
         let params = ExportPageViewsParams { path, ..params };
         let window = Window::of(params.start, params.end);
+        let entry = Entry::by(Some(caller.user_id()), Action::ViewsExported);
+        audit::write_alone(&self.database, entry).await?;
         Ok(ExportPageViewsResponse::Ok(export::csv(self.database.clone(), window, params).await?))
     }
 }

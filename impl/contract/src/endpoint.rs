@@ -19,6 +19,7 @@ use crate::input::{Input, pairs};
 use crate::operation::{Caller, Operation, Security, Service};
 use crate::problem::{Place, Problem, RequestId};
 use crate::rate_limit::{self, Quota};
+use crate::token_endpoint::TokenEndpoint;
 
 /// Serves an operation that demands a token.
 pub fn authenticated<S, I, R, F>(
@@ -161,12 +162,16 @@ async fn receive<I>(
         None => None,
     };
     waiting_for_body.store(false, Ordering::Relaxed);
+    let mut parsed = raw.as_ref().map(body::parse).transpose()?;
+    if let (Some(endpoint), Some(form)) = (&operation.token_endpoint, &mut parsed) {
+        endpoint.judge(form)?;
+    }
     let mut input = Input {
         operation,
         path: &path,
         query: pairs(parts.uri.query().unwrap_or(""))?,
         headers: &parts.headers,
-        body: raw.as_ref().map(body::parse).transpose()?,
+        body: parsed,
         at: Decoder::new(Place::Body),
     };
     let decoded = decode(&mut input);
@@ -184,12 +189,17 @@ fn finish(
     result: Result<Response, Problem>,
     left: Option<&Vec<Quota>>,
 ) -> Response {
+    let is_oauth = operation.token_endpoint.is_some();
+    let result = result.map_err(|problem| if is_oauth { TokenEndpoint::refusal(problem) } else { problem });
     #[cfg(debug_assertions)]
     let result = result.map_err(|problem| match crate::codes::fault(operation, problem.code()) {
         None => problem,
         Some(fault) => Problem::internal(fault),
     });
     let mut response = result.unwrap_or_else(|problem| problem.into_response_for(id));
+    if is_oauth {
+        TokenEndpoint::never_kept(response.headers_mut());
+    }
     if cfg!(debug_assertions) && !operation.statuses.contains(&response.status().as_u16()) {
         let undeclared =
             format!("{} answered {}, which its document does not declare", operation.id, response.status());

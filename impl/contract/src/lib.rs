@@ -24,6 +24,7 @@ mod pattern;
 mod problem;
 mod rate_limit;
 mod storage_quota;
+mod token_endpoint;
 mod unique;
 mod value;
 
@@ -43,6 +44,7 @@ pub use pattern::Pattern;
 pub use problem::{Cause, FieldError, Place, Problem, RequestId};
 pub use rate_limit::{CountedBy, Quota, RateLimit};
 pub use storage_quota::StorageQuota;
+pub use token_endpoint::TokenEndpoint;
 pub use value::{Number, Value};
 
 pub use axum::response::sse::Event;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Problem, Quota, RateLimit, StorageQuota};
+use crate::{Problem, Quota, RateLimit, StorageQuota, TokenEndpoint};
 
 /// One operation of the document. Generated as a constant; the policies in it are enforced by this crate.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Operation {
     pub query: Option<&'static [&'static str]>,
     /// `x-codes`: the codes of its refusals, beside those of any operation and of its quotas.
     pub codes: &'static [&'static str],
+    /// `x-token-endpoint`: when it is one.
+    pub token_endpoint: Option<TokenEndpoint>,
     /// Every status the document declares for it.
     pub statuses: &'static [u16],
     /// Whether its 200 carries an `ETag`; if it also declares 304, it answers conditional requests (RFC 9110, 13).
@@ -143,8 +145,8 @@ pub trait Service: Send + Sync + 'static {
     }
 
     /// Counts a request for an operation that has [rate limits](Operation::rate_limits), before its body is read; for other
-    /// operations it is not called. What is left is told in the answer. Limits by [account](crate::CountedBy::Account) are
-    /// counted by the handler instead.
+    /// operations it is not called. What is left is told in the answer. Limits [that count failures](crate::CountedBy::counts_failures)
+    /// are counted by the handler instead.
     ///
     /// # Errors
     /// 429 `rate_limited` when there were too many.

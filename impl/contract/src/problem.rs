@@ -26,6 +26,8 @@ struct Parts {
     errors: Vec<FieldError>,
     headers: HeaderMap,
     cause: Option<Cause>,
+    /// `error` of RFC 6749, 5.2.
+    oauth_error: Option<&'static str>,
 }
 
 /// One violation of the document, and where it is.
@@ -88,8 +90,8 @@ pub struct RequestId(pub Arc<str>);
 impl Problem {
     /// A problem with a stable `code` and a sentence for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        let (errors, headers, cause) = (Vec::new(), HeaderMap::new(), None);
-        Self(Box::new(Parts { status, code, detail: detail.into(), errors, headers, cause }))
+        let (errors, headers, cause, oauth_error) = (Vec::new(), HeaderMap::new(), None, None);
+        Self(Box::new(Parts { status, code, detail: detail.into(), errors, headers, cause, oauth_error }))
     }
 
     /// 400: the request cannot be understood.
@@ -188,6 +190,18 @@ impl Problem {
         self
     }
 
+    /// The same with another status and code.
+    pub(crate) fn as_status(mut self, status: StatusCode, code: &'static str) -> Self {
+        (self.0.status, self.0.code) = (status, code);
+        self
+    }
+
+    /// Tells it in the words of RFC 6749, 5.2, too.
+    pub(crate) fn with_oauth_error(mut self, error: &'static str) -> Self {
+        self.0.oauth_error = Some(error);
+        self
+    }
+
     /// The status it answers with.
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -228,7 +242,7 @@ impl Problem {
 
     /// The body of the response.
     pub(crate) fn document(&self, request: Option<&RequestId>) -> Vec<u8> {
-        let Parts { status, code, detail, errors, .. } = &*self.0;
+        let Parts { status, code, detail, errors, oauth_error, .. } = &*self.0;
         let document = Document {
             kind: format!("urn:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
@@ -238,6 +252,8 @@ impl Problem {
             code,
             request_id: request.map(|id| &*id.0),
             errors,
+            error: *oauth_error,
+            error_description: oauth_error.map(|_| &**detail),
         };
         // Only strings and integers: serializing them into memory cannot fail.
         serde_json::to_vec(&document).unwrap_or_default()
@@ -264,4 +280,8 @@ struct Document<'a> {
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
 }

@@ -24,6 +24,9 @@ pub struct RateLimit {
     pub window_seconds: u32,
     /// Whose requests are counted together.
     pub by: CountedBy,
+    /// Beyond the amount whoever comes waits, for a second at first and never longer than these seconds; 0 where there is no
+    /// room beyond the amount.
+    pub max_delay_seconds: u32,
 }
 
 /// Whose requests are counted together.
@@ -33,16 +36,25 @@ pub enum CountedBy {
     User,
     /// Those from an address.
     Address,
-    /// Failed attempts at an account, whoever makes them. Which account that is only a handler knows, so it counts them.
+    /// Failed attempts at an account from one address. Which account that is only a handler knows, so it counts them.
+    AccountAddress,
+    /// Failed attempts at an account from all addresses it was not used from before. Never without a delay: whoever owns the
+    /// account must get in, whatever others do.
     Account,
 }
 
 impl CountedBy {
+    /// Whether a handler counts, and failures only.
+    pub fn counts_failures(self) -> bool {
+        matches!(self, Self::AccountAddress | Self::Account)
+    }
+
     /// As the document writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Address => "address",
+            Self::AccountAddress => "account-address",
             Self::Account => "account",
         }
     }

@@ -5,6 +5,7 @@
 //! [`http::App`].
 
 mod access_log;
+pub mod audit;
 mod cache;
 mod columns;
 mod connections;
@@ -35,6 +36,6 @@ pub use connections::PoolState;
 pub use database::{Database, Transaction};
 pub use error::{Error, OnConstraint, Result};
 pub use jobs::{Job, Jobs};
-pub use limiter::Limiter;
+pub use limiter::{Account, Guard, Limiter};
 pub use reads::Reads;
 pub use watch::Watch;

@@ -8,7 +8,7 @@ use contract::{Caller as _, Problem};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use platform::identity::{AUDIENCE, Accounts, Claims, ISSUER, Principal, Tokens, UserChange, still_welcome, users};
 use platform::settings::AuthSettings;
-use platform::{Database, Error};
+use platform::{Database, Error, Guard};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use testkit::TestDatabase;
@@ -41,7 +41,7 @@ impl Fixture {
     }
 
     async fn token(&self, email: &str, password: &str) -> String {
-        self.accounts.login(email, password.into()).await.expect("logs in").access_token
+        self.accounts.login(Guard::none(), email, password.into()).await.expect("logs in").access_token
     }
 
     async fn refused(&self, token: &str) -> Problem {
@@ -206,7 +206,7 @@ async fn older_hashes_are_verified_and_replaced() {
     {
         let email = format!("old{n}@test.local");
         fixture.test.execute(&format!("INSERT INTO users (email, hashed_password) VALUES ('{email}', '{hash}')")).await;
-        assert!(fixture.accounts.login(&email, "wrong horse".into()).await.is_err());
+        assert!(fixture.accounts.login(Guard::none(), &email, "wrong horse".into()).await.is_err());
         assert_eq!(stored(&fixture, &email).await, *hash, "a failed login changes nothing");
         fixture.token(&email, password).await;
         let replaced = stored(&fixture, &email).await;
@@ -216,7 +216,7 @@ async fn older_hashes_are_verified_and_replaced() {
     }
     // Other parameters: replaced by the next login.
     let stronger = Fixture::another(&fixture.test, &fixture.db, &["--argon2-memory-kib", "128", "--secret-key", KEY]);
-    stronger.login("old0@test.local", "correct horse".into()).await.expect("logs in");
+    stronger.login(Guard::none(), "old0@test.local", "correct horse".into()).await.expect("logs in");
     assert!(stored(&fixture, "old0@test.local").await.contains("m=128,t=2,p=1"));
 }
 
@@ -253,7 +253,7 @@ async fn what_is_no_hash_is_a_wrong_password() {
             .await;
         let asked = Instant::now();
         for password in [*stored, "admin", ""] {
-            let refused = Problem::from(fixture.accounts.login(&email, password.into()).await.expect_err(stored));
+            let refused = Problem::from(fixture.accounts.login(Guard::none(), &email, password.into()).await.expect_err(stored));
             assert_eq!((refused.status().as_u16(), refused.code()), (400, "invalid_grant"), "{stored}");
         }
         assert!(asked.elapsed() < Duration::from_secs(2), "{stored} took {:?}", asked.elapsed());
@@ -275,7 +275,7 @@ async fn failed_logins_cannot_be_told_apart() {
     for _ in 0..15 {
         for (best, (email, password)) in best.iter_mut().zip(kinds) {
             let asked = Instant::now();
-            let refused = Problem::from(accounts.login(email, password.into()).await.expect_err("refused"));
+            let refused = Problem::from(accounts.login(Guard::none(), email, password.into()).await.expect_err("refused"));
             *best = asked.elapsed().min(*best);
             assert_eq!((refused.status().as_u16(), refused.code()), (400, "invalid_grant"));
         }
@@ -417,4 +417,127 @@ async fn an_email_can_be_changed_to_a_free_one_only() {
     let taken: Error = rename("BOB@example.com").await.expect_err("taken");
     assert_eq!(Problem::from(taken).code(), "email_taken");
     assert!(good_claims()["jti"].is_string() && serde_json::from_value::<Claims>(good_claims()).is_ok());
+}
+
+#[tokio::test]
+async fn every_spelling_of_an_email_is_one_account() {
+    let fixture = Fixture::new().await;
+    // As provisioning scripts do it, which know nothing of keys.
+    let insert = async |email: &str| {
+        let hash = fixture.accounts.hash_password("secret1".into()).await.expect("hashes");
+        let sql = "INSERT INTO users (email, hashed_password) VALUES ($1, $2)
+                   ON CONFLICT (email) DO UPDATE SET hashed_password = excluded.hashed_password RETURNING id";
+        let mut connection = fixture.test.connect().await;
+        sqlx::query_scalar::<_, i64>(sql).bind(email).bind(hash).fetch_one(&mut connection).await.expect("inserted")
+    };
+    let who = async |email: &str| {
+        let token = fixture.accounts.login(Guard::none(), email, "secret1".into()).await.map_err(Problem::from);
+        match token {
+            Ok(token) => Ok(fixture.accounts.authenticate(&token.access_token).await.expect("good").user_id()),
+            Err(problem) => Err(problem.code()),
+        }
+    };
+    let ids = [
+        ("Jose\u{301}@example.com", "JOS\u{c9}@EXAMPLE.com"),
+        ("\u{130}da@example.com", "i\u{307}da@example.com"),
+        ("kim@example.com", " \u{ff2b}IM@example.com\t"),
+        ("straße@example.com", "STRA\u{1e9e}E@example.com"),
+        ("trailing@example.com ", "Trailing@example.com"),
+    ];
+    for (stored, typed) in ids {
+        let id = insert(stored).await;
+        assert_eq!(insert(stored).await, id, "a script that runs twice");
+        for spelt in [stored, typed] {
+            assert_eq!(who(spelt).await, Ok(id), "{spelt:?}");
+        }
+    }
+    for nobody in ["ida@example.com", "strasse@example.com", "jose@example.com"] {
+        assert_eq!(who(nobody).await, Err("invalid_grant"), "{nobody}");
+    }
+    // A script that changes an e-mail need not know of keys either.
+    fixture.test.execute("UPDATE users SET email = 'kîm@example.com' WHERE email = 'kim@example.com'").await;
+    assert_eq!(who("kim@example.com").await, Err("invalid_grant"));
+    who("K\u{ce}M@example.com").await.expect("its new name");
+    // A key that is computed is no change of the user.
+    let touched: i64 = sqlx::query_scalar("SELECT count(*) FROM users WHERE email LIKE 'Jose%' AND updated_at IS NOT NULL")
+        .fetch_one(fixture.db.reads())
+        .await
+        .expect("counts");
+    // Its second insertion changed the hash, which is one.
+    assert_eq!(touched, 1);
+    let taken = fixture.accounts.sign_up("TRAILING@example.com".into(), "secret1".into(), None).await;
+    assert_eq!(Problem::from(taken.expect_err("the blank is nothing")).code(), "email_taken");
+}
+
+#[tokio::test]
+async fn a_password_is_the_same_in_every_form_it_is_typed_in() {
+    let fixture = Fixture::new().await;
+    let (composed, decomposed) = ("caf\u{e9} \u{d55c}\u{ae00}", "cafe\u{301}\u{a0}\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}");
+    for (n, (first, second)) in [(composed, decomposed), (decomposed, composed)].into_iter().enumerate() {
+        let email = format!("forms{n}@example.com");
+        fixture.sign_up(&email, first).await;
+        for typed in [first, second] {
+            fixture.token(&email, typed).await;
+        }
+        let refused = fixture.accounts.login(Guard::none(), &email, "cafe 한글".into()).await;
+        assert_eq!(Problem::from(refused.expect_err("an accent is missing")).code(), "invalid_grant");
+    }
+    // Hashed as it was typed, before passwords were prepared: by ours and by the older service.
+    let settings: AuthSettings = settings();
+    let argon2 = platform::identity::Passwords::new(&settings).expect("settings");
+    let decomposed_only = "cafe\u{301}s";
+    for (n, hash) in [
+        argon2.hash(decomposed_only.into()).await.expect("hashes"),
+        bcrypt::hash(decomposed_only, 4).expect("hashes"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("older{n}@example.com");
+        fixture.test.execute(&format!("INSERT INTO users (email, hashed_password) VALUES ('{email}', '{hash}')")).await;
+        fixture.token(&email, "caf\u{e9}s").await;
+        let replaced = stored(&fixture, &email).await;
+        assert_ne!(replaced, hash, "prepared at the first login");
+        fixture.token(&email, decomposed_only).await;
+        assert_eq!(stored(&fixture, &email).await, replaced);
+    }
+    // Six characters as they are typed, five as they are hashed.
+    let short = fixture.accounts.sign_up("short@example.com".into(), "cafe\u{301}s".into(), None).await;
+    assert_eq!(Problem::from(short.expect_err("too short")).status().as_u16(), 422);
+}
+
+/// The addresses the service knows of an account.
+async fn known(fixture: &Fixture, user: i64) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM known_addresses WHERE user_id = $1")
+        .bind(user)
+        .fetch_one(fixture.db.reads())
+        .await
+        .expect("counts")
+}
+
+#[tokio::test]
+async fn addresses_are_remembered_in_bounds_and_forgotten() {
+    let fixture = Fixture::new().await;
+    let ann = fixture.sign_up("ann@example.com", "secret1").await;
+    assert_eq!(known(&fixture, ann).await, 1, "who signs up knows the password");
+    fixture.token("ann@example.com", "secret1").await;
+    assert_eq!(known(&fixture, ann).await, 1);
+    fixture
+        .test
+        .execute(
+            "INSERT INTO known_addresses (user_id, address, seen_at)
+             SELECT id, decode(lpad(to_hex(n), 32, '0'), 'hex'), now() - n * interval '2 days'
+             FROM users, generate_series(1, 60) AS n WHERE email = 'ann@example.com';
+             UPDATE known_addresses SET seen_at = now() - interval '91 days' WHERE seen_at > now() - interval '1 hour'",
+        )
+        .await;
+    assert_eq!(known(&fixture, ann).await, 61);
+    fixture.token("ann@example.com", "secret1").await;
+    assert_eq!(known(&fixture, ann).await, 20, "the last ones stay");
+    fixture.test.execute("UPDATE known_addresses SET seen_at = now() - interval '91 days'").await;
+    assert_eq!(platform::identity::forget_old_addresses(&fixture.db).await.expect("deletes"), 20);
+    fixture.token("ann@example.com", "secret1").await;
+    let hash = fixture.accounts.hash_password("another1".into()).await.expect("hashes");
+    fixture.change(ann, UserChange { hashed_password: Some(hash), ..UserChange::default() }).await;
+    assert_eq!(known(&fixture, ann).await, 0, "whoever knew the password is a stranger");
 }

@@ -1,5 +1,6 @@
 //! Any number of processes may migrate at once; demo data are for development.
 
+use platform::Guard;
 use platform::identity::Accounts;
 use platform::settings::Environment::{Development, Production};
 use platform::{Database, migrate};
@@ -64,18 +65,18 @@ async fn production_has_no_demo_accounts() {
     let db = Database::new(&test.settings(), "test").expect("settings");
     let flags = ["--secret-key", "a key of the tests, long enough for HS256"];
     let accounts = Accounts::start(db, &test.settings(), &testkit::settings(&flags), "test").expect("settings");
-    let token = accounts.login("user@example.com", "user".into()).await.expect("logs in").access_token;
+    let token = accounts.login(Guard::none(), "user@example.com", "user".into()).await.expect("logs in").access_token;
     // Until somebody migrates it, its services do not believe the passwords that everybody knows.
     let closed = accounts.clone().without_demo();
     for (email, password) in [("admin@example.com", "admin"), ("User@Example.com", "user")] {
-        closed.login(email, password.into()).await.expect_err("a published password");
+        closed.login(Guard::none(), email, password.into()).await.expect_err("a published password");
     }
     let own = accounts.hash_password("a password of one's own".into()).await.expect("hashes");
     test.execute(&format!("UPDATE users SET hashed_password = '{own}' WHERE email = 'admin@example.com'")).await;
     assert_eq!(migrate::run(&test.settings(), Production).await.expect("migrates").closed, 1);
-    assert!(accounts.login("user@example.com", "user".into()).await.is_err());
+    assert!(accounts.login(Guard::none(), "user@example.com", "user".into()).await.is_err());
     assert!(accounts.authenticate(&token).await.is_err(), "its sessions end, too");
-    accounts.login("admin@example.com", "a password of one's own".into()).await.expect("nobody's demo account");
+    accounts.login(Guard::none(), "admin@example.com", "a password of one's own".into()).await.expect("nobody's demo account");
     assert_eq!(migrate::run(&test.settings(), Production).await.expect("migrates").closed, 0);
 }
 

@@ -64,7 +64,7 @@ async fn demo_accounts_log_in_but_not_in_production() {
         let db = Database::new(&test.settings(), "test").expect("settings");
         let accounts = Accounts::start(db, &test.settings(), &testkit::settings(&flags), "test").expect("settings");
         for ((email, password), works) in pairs.into_iter().zip(works) {
-            let login = accounts.login(email, password.into()).await;
+            let login = accounts.login(platform::Guard::none(), email, password.into()).await;
             assert_eq!(login.is_ok(), works, "{email} in {environment:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! Handlers for those who keep the shop running.
 
 use contract::Problem;
+use platform::audit::{Action, Entry};
 use platform::identity::Principal;
 use platform::{Result, Transaction};
 use shop_api::apis::operations::{
@@ -45,25 +46,29 @@ impl Operations for ShopService {
 
     async fn discard_dead_letter(
         &self,
-        _: Principal,
+        caller: Principal,
         params: DiscardDeadLetterParams,
     ) -> Result<DiscardDeadLetterResponse> {
-        let letter = self
+        let entry = Entry::of(&caller, Action::DeadLetterDiscarded, params.dead_letter_id);
+        let (letter, written) = self
             .database
             .write(move |mut tx| async move {
                 let letter = locked(&mut tx, params.dead_letter_id).await?;
-                dead_letter_queries::settle(&mut tx, letter.id, DeadLetterState::Discarded).await
+                let letter = dead_letter_queries::settle(&mut tx, letter.id, DeadLetterState::Discarded).await?;
+                Ok((letter, entry.write(&mut tx).await?))
             })
             .await?;
+        written.tell();
         Ok(DiscardDeadLetterResponse::Ok(letter))
     }
 
     async fn requeue_dead_letter(
         &self,
-        _: Principal,
+        caller: Principal,
         params: RequeueDeadLetterParams,
     ) -> Result<RequeueDeadLetterResponse> {
-        let letter = self
+        let entry = Entry::of(&caller, Action::DeadLetterRequeued, params.dead_letter_id);
+        let (letter, written) = self
             .database
             .write(move |mut tx| async move {
                 let letter = locked(&mut tx, params.dead_letter_id).await?;
@@ -71,9 +76,11 @@ impl Operations for ShopService {
                     dead_letter_queries::reopen_order(&mut tx, order).await?;
                 }
                 dead_letter_queries::enqueue(&mut tx, &letter).await?;
-                dead_letter_queries::settle(&mut tx, letter.id, DeadLetterState::Requeued).await
+                let letter = dead_letter_queries::settle(&mut tx, letter.id, DeadLetterState::Requeued).await?;
+                Ok((letter, entry.write(&mut tx).await?))
             })
             .await?;
+        written.tell();
         self.pipeline.wake();
         Ok(RequeueDeadLetterResponse::Ok(letter))
     }

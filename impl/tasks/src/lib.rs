@@ -3,6 +3,7 @@
 //! A request takes two hand-written steps: handler, query. The handler tells the story; the query knows the SQL, and
 //! takes the caller as an argument, so that what belongs to others cannot be found.
 
+mod audit;
 mod login;
 mod project_queries;
 mod projection;

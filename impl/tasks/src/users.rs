@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use contract::{Operation, Problem, if_match};
 use platform::Result;
 use platform::Transaction;
+use platform::audit::{Action, Entry, Written};
 use platform::identity::users::{self, UserChange};
 use platform::identity::{NewUser, Principal, caller_is_gone};
 use platform::user_model;
 use tasks_api::apis::users::{
     CreateUserResponse, DeleteUserParams, DeleteUserResponse, GetMeParams, GetMeResponse, GetUserParams,
-    GetUserResponse, ListUsersParams, ListUsersResponse, PATCH_ME, PUT_ME, PatchMeParams, PatchMeResponse,
+    GetUserResponse, ListUsersParams, ListUsersResponse, PATCH_ME, PATCH_USER, PUT_ME, PUT_USER, PatchMeParams, PatchMeResponse,
     PatchUserParams, PatchUserResponse, PutMeParams, PutMeResponse, PutUserParams, PutUserResponse, Users,
 };
 use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
@@ -32,11 +33,23 @@ impl Users for TasksService {
         Ok(ListUsersResponse::Ok { body, x_total_count, x_next_cursor })
     }
 
-    async fn create_user(&self, _: Principal, body: UserCreate) -> Result<CreateUserResponse> {
+    async fn create_user(&self, caller: Principal, body: UserCreate) -> Result<CreateUserResponse> {
         let UserCreate { email, password, full_name, is_active, is_superuser } = body;
         let hashed_password = self.accounts.hash_password(password).await?;
         let user = NewUser { email, hashed_password, full_name: full_name.flatten(), is_active, is_superuser };
-        let user = self.database.write(move |mut tx| async move { users::insert(&mut tx, &user).await }).await?;
+        let entry = Entry::by(Some(caller.user_id()), Action::UserCreated);
+        let (user, written) = self
+            .database
+            .write(move |mut tx| async move {
+                let user = users::insert(&mut tx, &user).await?;
+                let mut written = entry.clone().on(user.id).write(&mut tx).await?;
+                if user.is_superuser {
+                    written.add(entry.and(Action::SuperuserGranted).on(user.id).write(&mut tx).await?);
+                }
+                Ok((user, written))
+            })
+            .await?;
+        written.tell();
         Ok(CreateUserResponse::Created {
             location: format!("/api/v1/users/{}", user.id),
             body: user_model!(tasks_api, user),
@@ -69,38 +82,46 @@ impl Users for TasksService {
         Ok(GetUserResponse::Ok(user_model!(tasks_api, user)))
     }
 
-    async fn put_user(&self, _: Principal, params: PutUserParams, body: UserUpdate) -> Result<PutUserResponse> {
-        self.change_user(params.user_id, params.if_match, body).await.map(PutUserResponse::Ok)
+    async fn put_user(&self, caller: Principal, params: PutUserParams, body: UserUpdate) -> Result<PutUserResponse> {
+        self.change_user(&PUT_USER, caller, params.user_id, params.if_match, body).await.map(PutUserResponse::Ok)
     }
 
-    async fn patch_user(&self, _: Principal, params: PatchUserParams, body: UserUpdate) -> Result<PatchUserResponse> {
-        self.change_user(params.user_id, params.if_match, body).await.map(PatchUserResponse::Ok)
+    async fn patch_user(
+        &self,
+        caller: Principal,
+        params: PatchUserParams,
+        body: UserUpdate,
+    ) -> Result<PatchUserResponse> {
+        self.change_user(&PATCH_USER, caller, params.user_id, params.if_match, body).await.map(PatchUserResponse::Ok)
     }
 
-    async fn delete_user(&self, _: Principal, params: DeleteUserParams) -> Result<DeleteUserResponse> {
+    async fn delete_user(&self, caller: Principal, params: DeleteUserParams) -> Result<DeleteUserResponse> {
         let DeleteUserParams { user_id, if_match: condition } = params;
+        let entry = Entry::of(&caller, Action::UserDeleted, user_id);
         let begun = Instant::now();
         let (mut user, mut condition) = (None, condition);
         // Nearly always once. Whoever has left more behind than one transaction can erase loses the account first and then the
         // rest, slice by slice; what was erased stays erased when there is no time left.
         let user = loop {
-            let condition = condition.take();
-            let (seen, done) = self
+            let (condition, entry) = (condition.take(), entry.clone());
+            let (seen, written) = self
                 .database
                 .write(move |mut tx| async move {
                     superuser_remains(&mut tx, user_id).await?;
                     let seen = locked(&mut tx, user_id, condition.as_deref(), not_found).await?;
                     let done = user_queries::erase(&mut tx, user_id, ERASED_AT_ONCE).await? < ERASED_AT_ONCE;
-                    match done {
-                        true => user_queries::delete(&mut tx, user_id).await?,
-                        false => user_queries::close(&mut tx, user_id).await?,
+                    if !done {
+                        user_queries::close(&mut tx, user_id).await?;
+                        return Ok((seen, None));
                     }
-                    Ok((seen, done))
+                    user_queries::delete(&mut tx, user_id).await?;
+                    Ok((seen, Some(entry.write(&mut tx).await?)))
                 })
                 .await?;
             self.accounts.user_changed(user_id);
             let user = user.get_or_insert(seen);
-            if done {
+            if let Some(written) = written {
+                written.tell();
                 break user.clone();
             }
             if begun.elapsed() > PATIENCE {
@@ -121,52 +142,115 @@ impl TasksService {
         body: UserSelfUpdate,
     ) -> Result<User> {
         let UserSelfUpdate { email, password, full_name, current_password } = body;
-        if let Some(current) = current_password {
-            let proof = self.prove(&caller, current);
-            self.limiter.count_failures(operation, &caller.user_id().to_string(), proof).await?;
-        }
+        let proof = self.prove(operation, &caller, current_password).await?;
         let change = UserChange { email, full_name, ..UserChange::default() };
-        self.change(caller.user_id(), condition, password, change, caller_is_gone).await
+        let asked = Asked { caller, id: caller.user_id(), condition, password, proof, missing: caller_is_gone };
+        self.change(asked, change).await
     }
 
-    async fn prove(&self, caller: &Principal, password: String) -> Result<()> {
-        match self.accounts.is_password(caller, password).await? {
-            true => Ok(()),
-            false => Err(Problem::forbidden("wrong_password", "The current password is another one.").into()),
-        }
-    }
-
-    async fn change_user(&self, id: i64, condition: Option<String>, body: UserUpdate) -> Result<User> {
-        let UserUpdate { email, password, full_name, is_active, is_superuser } = body;
-        let change = UserChange { email, full_name, is_active, is_superuser, ..UserChange::default() };
-        self.change(id, condition, password, change, not_found).await
-    }
-
-    async fn change(
+    async fn change_user(
         &self,
+        operation: &'static Operation,
+        caller: Principal,
         id: i64,
         condition: Option<String>,
-        password: Option<String>,
-        mut change: UserChange,
-        missing: fn() -> Problem,
+        body: UserUpdate,
     ) -> Result<User> {
+        let UserUpdate { email, password, full_name, is_active, is_superuser, current_password } = body;
+        let proof = match caller.user_id() == id {
+            true => self.prove(operation, &caller, current_password).await?,
+            false => Proof::Needless,
+        };
+        let change = UserChange { email, full_name, is_active, is_superuser, ..UserChange::default() };
+        self.change(Asked { caller, id, condition, password, proof, missing: not_found }, change).await
+    }
+
+    /// Whether the caller proves to own the account.
+    async fn prove(
+        &self,
+        operation: &'static Operation,
+        caller: &Principal,
+        current_password: Option<String>,
+    ) -> Result<Proof> {
+        let Some(password) = current_password else { return Ok(Proof::Missing) };
+        self.accounts.prove(self.limiter.guard(operation), caller, password).await?;
+        Ok(Proof::Given)
+    }
+
+    async fn change(&self, asked: Asked, mut change: UserChange) -> Result<User> {
+        let Asked { caller, id, condition, password, proof, missing } = asked;
         if let Some(password) = password {
+            if proof == Proof::Missing {
+                return Err(proof_required().into());
+            }
             // Slow, so before any row is locked.
             change.hashed_password = Some(self.accounts.hash_password(password).await?);
         }
-        let changed = self
+        let (entry, here) = (Entry::of(&caller, Action::EmailChanged, id), self.accounts.here());
+        let (changed, written) = self
             .database
             .write(move |mut tx| async move {
                 if change.is_active == Some(false) || change.is_superuser == Some(false) {
                     superuser_remains(&mut tx, id).await?;
                 }
-                locked(&mut tx, id, condition.as_deref(), missing).await?;
-                Ok(users::update(&mut tx, id, &change).await?.ok_or_else(missing)?)
+                let current = locked(&mut tx, id, condition.as_deref(), missing).await?;
+                if proof == Proof::Missing && change.email.as_ref().is_some_and(|email| *email != current.email) {
+                    return Err(proof_required().into());
+                }
+                let changed = users::update(&mut tx, id, &change).await?.ok_or_else(missing)?;
+                if proof == Proof::Given {
+                    here.is_used_by(&mut tx, id).await?;
+                }
+                let mut written = Written::default();
+                for action in changes(&current, &change) {
+                    written.add(entry.and(action).write(&mut tx).await?);
+                }
+                Ok((changed, written))
             })
             .await?;
+        written.tell();
         self.accounts.user_changed(id);
         Ok(user_model!(tasks_api, changed))
     }
+}
+
+/// A change of an account that is asked for.
+struct Asked {
+    caller: Principal,
+    id: i64,
+    condition: Option<String>,
+    password: Option<String>,
+    proof: Proof,
+    missing: fn() -> Problem,
+}
+
+/// Whether it is the account's owner who asks; a token alone does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Given,
+    Missing,
+    /// It is another's account, and the caller a superuser.
+    Needless,
+}
+
+/// What a change does that is audited.
+fn changes(current: &User, change: &UserChange) -> Vec<Action> {
+    let flag = |now: bool, then: Option<bool>, on: Action, off: Action| {
+        then.filter(|then| *then != now).map(|then| if then { on } else { off })
+    };
+    let email = change.email.as_ref().filter(|email| **email != current.email);
+    let all = [
+        email.map(|_| Action::EmailChanged),
+        change.hashed_password.as_ref().map(|_| Action::PasswordChanged),
+        flag(current.is_active, change.is_active, Action::UserActivated, Action::UserDeactivated),
+        flag(current.is_superuser, change.is_superuser, Action::SuperuserGranted, Action::SuperuserRevoked),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn proof_required() -> Problem {
+    let detail = "To change one's own e-mail or password, send current_password, too.";
+    Problem::forbidden("current_password_required", detail)
 }
 
 /// Locks a user as the caller last saw it.

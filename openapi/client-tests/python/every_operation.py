@@ -43,6 +43,7 @@ def users() -> None:
     admin.users.put_user(user.id, UserUpdate(full_name="Grace"))
     assert admin.users.patch_user(user.id, UserUpdate(is_active=False)).is_active is False
     assert admin.users.delete_user(user.id).id == user.id
+    assert admin.audit.list_audit_events(limit=1)[0].object_id == str(user.id)
 
 
 def tasks() -> None:

@@ -169,7 +169,11 @@ fn rate_limits(operation: &contract::Operation) -> Vec<Value> {
     let limits = operation.rate_limits.iter();
     limits
         .map(|limit| {
-            json!({"class": limit.class, "amount": limit.amount, "window-seconds": limit.window_seconds, "by": limit.by.name()})
+            let mut said = json!({"class": limit.class, "amount": limit.amount, "window-seconds": limit.window_seconds, "by": limit.by.name()});
+            if limit.max_delay_seconds > 0 {
+                said["max-delay-seconds"] = json!(limit.max_delay_seconds);
+            }
+            said
         })
         .collect()
 }

@@ -79,7 +79,7 @@ impl Service for Sink {
         let Some(counts) = &self.counts else { return Ok(Vec::new()) };
         let mut counts = counts.lock().map_err(|_| Problem::internal("poisoned"))?;
         let mut refused = false;
-        let counted = operation.rate_limits.iter().filter(|limit| limit.by != CountedBy::Account);
+        let counted = operation.rate_limits.iter().filter(|limit| !limit.by.counts_failures());
         let quotas: Vec<Quota> = counted
             .map(|limit| {
                 let count = counts.entry((caller.map_or(0, |who| who.id), limit.class)).or_default();

@@ -153,7 +153,7 @@ impl App {
         let peer = request.extensions_mut().remove::<Peer>();
         let span = traces::Open::of(request.headers());
         let trace = span.as_ref().map(traces::Open::context);
-        let mut sender = Sender::of(peer, request.headers(), &self.0.proxies, trace);
+        let mut sender = Sender::of(peer, request.headers(), &self.0.proxies, trace, id.clone());
         let (client, user, by_proxy) = (sender.address, sender.identity(), sender.is_by_proxy());
         let requester =
             sender.address.map(|address| Arc::new(Requester::new(Subject::at(address), Arc::clone(&self.0.shares))));

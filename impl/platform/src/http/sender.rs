@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
+use contract::RequestId;
 use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
@@ -23,6 +24,8 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub struct Sender {
     /// The client's address: the peer's or, where the peer is a proxy that is trusted, what that says.
     pub address: Option<IpAddr>,
+    /// The request's id.
+    pub(crate) request: Option<RequestId>,
     user_agent: Option<HeaderValue>,
     trace: Option<TraceContext>,
     /// Shared with whoever writes the line of the request.
@@ -81,8 +84,15 @@ impl Sender {
         SENDER.scope(Self::default(), work).await
     }
 
-    pub(super) fn of(peer: Option<Peer>, headers: &HeaderMap, trusted: &Proxies, trace: Option<TraceContext>) -> Self {
+    pub(super) fn of(
+        peer: Option<Peer>,
+        headers: &HeaderMap,
+        trusted: &Proxies,
+        trace: Option<TraceContext>,
+        request: RequestId,
+    ) -> Self {
         Self {
+            request: Some(request),
             address: peer.map(|Peer(peer)| trusted.client(peer.ip().to_canonical(), headers)),
             user_agent: headers.get(USER_AGENT).cloned(),
             trace,

@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use contract::{Caller, Problem};
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::addresses::{self, Addresses, known_columns};
 use super::passwords::{Passwords, Verdict};
 use super::sessions::{HEARD, Sessions};
-use super::tokens::{Tokens, refused, seconds};
+use super::text::{email_key, prepared_password};
+use super::tokens::{Tokens, caller_is_gone, refused, seconds};
 use super::users::{self, NewUser, User};
 use crate::database::Database;
 use crate::error::Result;
 use crate::http::Sender;
 use crate::jobs::Jobs;
+use crate::limiter::{Account, Guard};
 use crate::settings::{AuthSettings, DatabaseSettings, InvalidSettings};
 use crate::shares;
 
@@ -107,6 +110,7 @@ pub struct Accounts {
     tokens: Arc<Tokens>,
     passwords: Passwords,
     sessions: Arc<Sessions>,
+    addresses: Arc<Addresses>,
     password_min_length: usize,
     without_demo: bool,
     jobs: Jobs,
@@ -136,6 +140,7 @@ impl Accounts {
             tokens: Arc::new(Tokens::new(settings)),
             passwords: Passwords::new(settings)?,
             sessions,
+            addresses: Arc::new(Addresses::new(settings.signing_key())),
             password_min_length: settings.password_min_length as usize,
             without_demo: false,
             jobs,
@@ -185,30 +190,30 @@ impl Accounts {
         Ok(principal)
     }
 
-    /// Exchanges e-mail and password for a token. The case of the e-mail does not matter; should accounts differ by
-    /// case only, the exact spelling wins.
+    /// Exchanges e-mail and password for a token. Which account an e-mail names is told by its [key](email_key); should
+    /// several have it, the exact spelling wins.
     ///
     /// # Errors
     /// 400 `invalid_grant`, the same and as slow for an unknown e-mail, a wrong password and an inactive account
-    /// (RFC 6749, 5.2). 503 `busy` when too many log in at once.
-    pub async fn login(&self, email: &str, password: String) -> Result<AccessToken> {
-        const SQL: &str = "
-            SELECT id, password_hash_of(id) AS hashed_password, is_active, is_superuser, session_epoch
-            FROM users WHERE lower(email) = lower($1)
-            ORDER BY email = $1 DESC, id LIMIT 1";
-        let found: Option<Credentials> = sqlx::query_as(SQL).bind(email).fetch_optional(self.db.reads()).await?;
-        let published = |(known, its): &(&str, &str)| known.eq_ignore_ascii_case(email) && *its == password;
+    /// (RFC 6749, 5.2). 429 `rate_limited` as the guard says; 503 `busy` when too many log in at once.
+    pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
+        const SQL: &str = concat!(
+            "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, ",
+            known_columns!(),
+            " FROM users u WHERE u.email_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1"
+        );
+        let key = email_key(email);
+        users::fill_email_keys(&self.db).await?;
+        let found: Option<Credentials> =
+            sqlx::query_as(SQL).bind(&key).bind(email).fetch_optional(self.db.reads()).await?;
+        let published = |(known, its): &(&str, &str)| *known == key && *its == password;
         let found = found.filter(|_| !self.without_demo || !DEMO.iter().any(published));
-        let stored = found.as_ref().map(|user| user.hashed_password.clone());
-        let verdict = self.passwords.verify(password, stored).await?;
-        let user = match (found, verdict) {
-            (Some(user), Verdict::Right) if user.is_active => user,
-            (Some(user), Verdict::Outdated(hash)) if user.is_active => {
-                self.replace_hash(user.id, user.hashed_password.clone(), hash).await;
-                user
-            }
-            _ => return Err(Problem::bad_request("invalid_grant", "The e-mail or the password is wrong.").into()),
+        // Nobody's e-mails are counted by their key, which is what they would be found by.
+        let account = match &found {
+            Some(user) => self.account(user.id, &user.known),
+            None => Account { name: format!("nobody {key}"), is_used_from_here: false },
         };
+        let user = guard.attempt(&self.db, &account, self.check(found, password)).await?;
         Sender::identify(user.id);
         let scope = if user.is_superuser { "user superuser" } else { "user" };
         Ok(AccessToken {
@@ -217,6 +222,44 @@ impl Accounts {
             expires_in: self.tokens.life().as_secs().cast_signed(),
             scope,
         })
+    }
+
+    /// An attempt to log in.
+    async fn check(&self, found: Option<Credentials>, password: String) -> Result<Credentials> {
+        let stored = found.as_ref().map(|user| user.hashed_password.clone());
+        let verdict = self.passwords.verify(password, stored).await?;
+        match (found, verdict) {
+            (Some(user), Verdict::Right) if user.is_active => {
+                self.remember_address(&user).await;
+                Ok(user)
+            }
+            (Some(user), Verdict::Outdated(hash)) if user.is_active => {
+                self.replace_hash(user.id, user.hashed_password.clone(), hash).await;
+                self.remember_address(&user).await;
+                Ok(user)
+            }
+            _ => Err(Problem::bad_request("invalid_grant", "The e-mail or the password is wrong.").into()),
+        }
+    }
+
+    /// A user's account, for whoever makes the request that is being worked on.
+    fn account(&self, user: i64, known: &[Vec<u8>]) -> Account {
+        Account { name: format!("user {user}"), is_used_from_here: known.contains(&self.addresses.here(user)) }
+    }
+
+    /// Remembers where somebody logs in from, unless that was done today.
+    async fn remember_address(&self, user: &Credentials) {
+        let (id, here) = (user.id, self.addresses.here(user.id));
+        let mut known = user.known.iter().zip(&user.fresh);
+        if known.any(|(address, is_fresh)| *address == here && *is_fresh) {
+            return;
+        }
+        let remembered =
+            self.db.write_once(move |mut tx| async move { addresses::remember(&mut tx, id, &here).await }).await;
+        // The login is good whether or not this works; the next one tries again.
+        if let Err(error) = remembered {
+            tracing::warn!(user = id, %error, "where a user logs in from could not be remembered");
+        }
     }
 
     /// Replaces the hash of an older kind that was just verified, unless the password was changed meanwhile.
@@ -238,7 +281,14 @@ impl Accounts {
     pub async fn sign_up(&self, email: String, password: String, full_name: Option<String>) -> Result<User> {
         let hashed_password = self.hash_password(password).await?;
         let user = NewUser { email, hashed_password, full_name, is_active: true, is_superuser: false };
-        self.db.write(move |mut tx| async move { users::insert(&mut tx, &user).await }).await
+        let here = self.here();
+        self.db
+            .write(move |mut tx| async move {
+                let user = users::insert(&mut tx, &user).await?;
+                here.is_used_by(&mut tx, user.id).await?;
+                Ok(user)
+            })
+            .await
     }
 
     /// The hash to store for a new password.
@@ -246,20 +296,28 @@ impl Accounts {
     /// # Errors
     /// 422 when it is shorter than the settings demand; 503 `busy`.
     pub async fn hash_password(&self, password: String) -> Result<String> {
+        let password = prepared_password(&password);
         if password.chars().count() < self.password_min_length {
             return Err(too_short(self.password_min_length).into());
         }
         self.passwords.hash(password).await
     }
 
-    /// Whether this is the caller's password.
+    /// Makes sure that this is the caller's password.
     ///
     /// # Errors
-    /// 503 `busy` when too many passwords are being checked.
-    pub async fn is_password(&self, caller: &Principal, password: String) -> Result<bool> {
-        const SQL: &str = "SELECT password_hash_of(id) FROM users WHERE id = $1";
-        let stored = sqlx::query_scalar(SQL).bind(caller.user).fetch_optional(self.db.reads()).await?;
-        Ok(self.passwords.verify(password, stored).await? != Verdict::Wrong)
+    /// 403 `wrong_password`; 429 `rate_limited` as the guard says; 503 `busy` when too many passwords are being checked.
+    pub async fn prove(&self, guard: Guard<'_>, caller: &Principal, password: String) -> Result<()> {
+        const SQL: &str = concat!("SELECT password_hash_of(u.id) AS hashed_password, ", known_columns!(), " FROM users u WHERE u.id = $1");
+        let found: Option<Stored> = sqlx::query_as(SQL).bind(caller.user).fetch_optional(self.db.reads()).await?;
+        let Some(Stored { hashed_password, known }) = found else { return Err(caller_is_gone().into()) };
+        let attempt = async {
+            match self.passwords.verify(password, Some(hashed_password)).await? {
+                Verdict::Wrong => Err(Problem::forbidden("wrong_password", "The current password is another one.").into()),
+                Verdict::Right | Verdict::Outdated(_) => Ok(()),
+            }
+        };
+        guard.attempt(&self.db, &self.account(caller.user, &known), attempt).await
     }
 
     /// The caller's own account, as it is now.
@@ -298,10 +356,32 @@ impl Accounts {
         Ok(())
     }
 
+    /// Where the request that is being worked on comes from.
+    pub fn here(&self) -> Here {
+        Here { addresses: Arc::clone(&self.addresses), sender: Sender::current() }
+    }
+
     /// Forgets what this process remembers of a user; to be called after a transaction that changed one. Other
     /// processes are told by the database, and so is this one, a moment later.
     pub fn user_changed(&self, user: i64) {
         self.sessions.forget_user(user);
+    }
+}
+
+/// Where a request comes from, for its transaction to remember.
+#[derive(Clone)]
+pub struct Here {
+    addresses: Arc<Addresses>,
+    sender: Sender,
+}
+
+impl Here {
+    /// Whoever owns the account was here: from here it can be used whatever others do.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn is_used_by(&self, tx: &mut PgConnection, user: i64) -> Result<()> {
+        addresses::remember(tx, user, &self.addresses.of(&self.sender, user)).await
     }
 }
 
@@ -312,6 +392,14 @@ struct Credentials {
     is_active: bool,
     is_superuser: bool,
     session_epoch: i64,
+    known: Vec<Vec<u8>>,
+    fresh: Vec<bool>,
+}
+
+#[derive(FromRow)]
+struct Stored {
+    hashed_password: String,
+    known: Vec<Vec<u8>>,
 }
 
 fn too_short(least: usize) -> Problem {

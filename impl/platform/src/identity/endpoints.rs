@@ -10,9 +10,8 @@ macro_rules! login_endpoints {
                 &self,
                 body: $api::models::LoginForm,
             ) -> $crate::Result<$api::apis::login::LoginAccessTokenResponse> {
-                let operation = &$api::apis::login::LOGIN_ACCESS_TOKEN;
-                let attempt = self.accounts.login(&body.username, body.password);
-                let token = self.limiter.count_failures(operation, &body.username, attempt).await?;
+                let guard = self.limiter.guard(&$api::apis::login::LOGIN_ACCESS_TOKEN);
+                let token = self.accounts.login(guard, &body.username, body.password).await?;
                 Ok($api::apis::login::LoginAccessTokenResponse::Ok($api::models::Token {
                     access_token: token.access_token,
                     token_type: $api::models::TokenType::Bearer,

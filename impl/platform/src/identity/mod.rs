@@ -1,14 +1,18 @@
 //! Who may come in: one user base, one signing key; a token of one service is good in all.
 
 mod accounts;
+mod addresses;
 mod endpoints;
 mod passwords;
 mod sessions;
+mod text;
 mod tokens;
 pub mod users;
 
-pub use accounts::{AccessToken, Accounts, Principal, still_welcome};
+pub use accounts::{AccessToken, Accounts, Here, Principal, still_welcome};
+pub use addresses::forget_old_addresses;
 pub use passwords::{Passwords, Verdict};
+pub use text::{email_key, prepared_password};
 pub(crate) use tokens::refused;
 pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens, caller_is_gone};
 pub use users::{NewUser, User, UserChange};

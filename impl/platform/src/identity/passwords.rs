@@ -10,6 +10,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use contract::Problem;
 
+use super::text::password_forms;
 use crate::error::{Error, Result};
 use crate::settings::{AuthSettings, InvalidSettings};
 use crate::shares::{Cost, Gate, Keep, Refused, Requester, too_many};
@@ -66,7 +67,7 @@ impl Passwords {
         })
     }
 
-    /// The argon2id hash of a password, as a PHC string.
+    /// The argon2id hash of a prepared password, as a PHC string.
     ///
     /// # Errors
     /// 503 `busy` when too many wait already.
@@ -77,26 +78,23 @@ impl Passwords {
 
     /// Compares a password with what is stored for a user; with `None` it takes as long and finds it wrong.
     ///
+    /// What is stored may be the hash of another form of the same password, so one that has several is compared in each,
+    /// whoever's it is: how long that takes tells what was typed, not what is stored.
+    ///
     /// # Errors
     /// 503 `busy` when too many wait already.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict> {
         let Self { argon2, nobody, .. } = self.clone();
         self.on_a_core(move || {
-            let sound = match stored.as_deref() {
-                Some(stored) if is_bcrypt(stored) => bcrypt::verify(&password, stored).ok(),
-                Some(stored) => verify_argon2(&argon2, &password, stored),
-                None => None,
-            };
-            match sound {
-                // Nothing that could be compared: spend the time all the same.
-                None => {
-                    verify_argon2(&argon2, &password, &nobody);
-                    Ok(Verdict::Wrong)
+            let forms = password_forms(password);
+            for (n, form) in forms.iter().enumerate() {
+                if !is_password(&argon2, form, stored.as_deref(), &nobody) {
+                    continue;
                 }
-                Some(false) => Ok(Verdict::Wrong),
-                Some(true) if stored.is_some_and(|stored| is_current(&argon2, &stored)) => Ok(Verdict::Right),
-                Some(true) => hash(&argon2, &password).map(Verdict::Outdated),
+                let is_current = n == 0 && stored.as_deref().is_some_and(|stored| is_current(&argon2, stored));
+                return if is_current { Ok(Verdict::Right) } else { hash(&argon2, &forms[0]).map(Verdict::Outdated) };
             }
+            Ok(Verdict::Wrong)
         })
         .await?
     }
@@ -119,6 +117,19 @@ impl Passwords {
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
+}
+
+fn is_password(argon2: &Argon2<'_>, password: &str, stored: Option<&str>, nobody: &str) -> bool {
+    let sound = match stored {
+        Some(stored) if is_bcrypt(stored) => bcrypt::verify(password, stored).ok(),
+        Some(stored) => verify_argon2(argon2, password, stored),
+        None => None,
+    };
+    sound.unwrap_or_else(|| {
+        // Nothing that could be compared: spend the time all the same.
+        verify_argon2(argon2, password, nobody);
+        false
+    })
 }
 
 fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String> {

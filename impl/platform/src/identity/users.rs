@@ -5,6 +5,9 @@ use contract::Problem;
 use serde::Serialize;
 use sqlx::{Executor, FromRow, PgConnection, Postgres};
 
+use super::addresses;
+use super::text::email_key;
+use crate::database::Database;
 use crate::error::{OnConstraint, Result};
 
 /// A user as the API shows it; the password's hash is never part of it.
@@ -44,7 +47,7 @@ pub struct NewUser {
 /// What changes about an account; `None` leaves it as it is.
 #[derive(Debug, Clone, Default)]
 pub struct UserChange {
-    /// Log-in name.
+    /// Log-in name; another one ends every session.
     pub email: Option<String>,
     /// Name for people; `Some(None)` removes it.
     pub full_name: Option<Option<String>>,
@@ -81,7 +84,7 @@ pub async fn lock(tx: &mut PgConnection, id: i64) -> Result<Option<User>> {
 /// Adds an account. Must run in a transaction.
 ///
 /// # Errors
-/// 409 `email_taken`, also when the e-mail differs from a known one by case only.
+/// 409 `email_taken`, also when the e-mail is another spelling of a known one.
 pub async fn insert(tx: &mut PgConnection, user: &NewUser) -> Result<User> {
     const SQL: &str = "
         INSERT INTO users (email, hashed_password, full_name, is_active, is_superuser)
@@ -111,11 +114,14 @@ pub async fn update(tx: &mut PgConnection, id: i64, change: &UserChange) -> Resu
             hashed_password = coalesce($5, hashed_password),
             is_active = coalesce($6, is_active),
             is_superuser = coalesce($7, is_superuser),
-            session_epoch = session_epoch + CASE WHEN $5 IS NOT NULL OR $6 = false THEN 1 ELSE 0 END
+            session_epoch = session_epoch + CASE WHEN $5 IS NOT NULL OR $6 = false OR $2 <> email THEN 1 ELSE 0 END
         WHERE id = $1
         RETURNING id, email, full_name, is_active, is_superuser, created_at, updated_at";
     if let Some(email) = &change.email {
         claim_email(tx, email, Some(id)).await?;
+    }
+    if change.hashed_password.is_some() {
+        addresses::forget(tx, id).await?;
     }
     sqlx::query_as(SQL)
         .bind(id)
@@ -130,19 +136,47 @@ pub async fn update(tx: &mut PgConnection, id: i64, change: &UserChange) -> Resu
         .on_constraint("users_email_key", email_taken)
 }
 
-/// Makes sure that nobody else has the e-mail in any case. The unique constraint knows one spelling only, because
+/// Makes sure that nobody else has the e-mail in any spelling. The unique constraint knows one spelling only, because
 /// older databases hold pairs that differ by case; the lock keeps two sign-ups of one e-mail apart.
 async fn claim_email(tx: &mut PgConnection, email: &str, owner: Option<i64>) -> Result<()> {
-    const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('users.email ' || lower($1), 0))";
+    const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('users.email ' || $1, 0))";
     const TAKEN: &str = "
-        SELECT EXISTS (SELECT FROM users WHERE lower(email) = lower($1) AND id IS DISTINCT FROM $2
+        SELECT EXISTS (SELECT FROM users WHERE email_key = $1 AND id IS DISTINCT FROM $3
                        -- whoever has the spelling already may keep it beside its twin
-                       AND NOT EXISTS (SELECT FROM users WHERE id = $2 AND email = $1))";
-    sqlx::query(LOCK).bind(email).execute(&mut *tx).await?;
-    let taken: bool = sqlx::query_scalar(TAKEN).bind(email).bind(owner).fetch_one(tx).await?;
+                       AND NOT EXISTS (SELECT FROM users WHERE id = $3 AND email = $2))";
+    let key = email_key(email);
+    sqlx::query(LOCK).bind(&key).execute(&mut *tx).await?;
+    let keyless = keyless(&mut *tx).await?;
+    if !keyless.is_empty() {
+        fill(&mut *tx, &keyless).await?;
+    }
+    let taken: bool = sqlx::query_scalar(TAKEN).bind(key).bind(email).bind(owner).fetch_one(tx).await?;
     if taken { Err(email_taken().into()) } else { Ok(()) }
 }
 
 fn email_taken() -> Problem {
     Problem::conflict("email_taken", "There is an account with this e-mail address already.")
+}
+
+/// Gives keys to e-mails that have none: those outside ASCII that scripts inserted. Costs one look where there are none.
+pub(super) async fn fill_email_keys(db: &Database) -> Result<()> {
+    let keyless = keyless(db.reads()).await?;
+    if keyless.is_empty() {
+        return Ok(());
+    }
+    db.write_once(move |mut tx| async move { fill(&mut tx, &keyless).await }).await
+}
+
+/// Users whose e-mail has no key, a bounded number; whoever comes next goes on.
+async fn keyless<'c>(db: impl Executor<'c, Database = Postgres>) -> Result<Vec<(i64, String)>> {
+    const SQL: &str = "SELECT id, email FROM users WHERE email_key IS NULL ORDER BY id LIMIT 1000";
+    Ok(sqlx::query_as(SQL).fetch_all(db).await?)
+}
+
+async fn fill(db: &mut PgConnection, keyless: &[(i64, String)]) -> Result<()> {
+    const SQL: &str = "SELECT fill_email_keys($1, $2, $3)";
+    let (ids, emails): (Vec<i64>, Vec<&str>) = keyless.iter().map(|(id, email)| (*id, email.as_str())).unzip();
+    let keys: Vec<String> = emails.iter().map(|email| email_key(email)).collect();
+    sqlx::query(SQL).bind(ids).bind(emails).bind(keys).execute(db).await?;
+    Ok(())
 }

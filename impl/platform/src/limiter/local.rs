@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::window::{Ask, Count, Kind, SLICES, Verdict};
+use super::window::{Ask, Count, SLICES, Verdict};
 
 /// Subjects that are remembered: some 10 MB if each used up its windows.
 const MOST: usize = 20_000;
@@ -23,41 +23,27 @@ struct Window {
 #[derive(Default)]
 struct Slice {
     number: i64,
-    settled: u32,
-    open: u32,
+    count: u32,
 }
 
 impl Local {
     /// Counts once under every key, or under none if one of them is full.
-    pub(super) fn take(&self, asks: &[Ask], kind: Kind) -> Vec<Count> {
-        self.take_at(asks, kind, now())
+    pub(super) fn take(&self, asks: &[Ask]) -> Vec<Count> {
+        self.take_at(asks, now())
     }
 
-    fn take_at(&self, asks: &[Ask], kind: Kind, now: u64) -> Vec<Count> {
+    fn take_at(&self, asks: &[Ask], now: u64) -> Vec<Count> {
         let mut windows = self.windows();
         let counts: Vec<Count> = asks.iter().map(|ask| look(windows.get_mut(&ask.key), ask, now)).collect();
         if counts.iter().all(|count| count.verdict == Verdict::Counted) {
-            for (ask, count) in asks.iter().zip(&counts) {
+            for ask in asks {
                 make_room(&mut windows, &ask.key, now);
                 let window = windows.entry(ask.key.clone()).or_default();
                 window.ends = now + ask.life_millis();
-                let slice = window.slice(count.slice);
-                match kind {
-                    Kind::Request => slice.settled += 1,
-                    Kind::Attempt => slice.open += 1,
-                }
+                window.slice(present(ask, now)).count += 1;
             }
         }
         counts
-    }
-
-    /// The outcome of an attempt: forgotten when it succeeded, counted when it failed.
-    pub(super) fn settle(&self, ask: &Ask, slice: i64, failed: bool) {
-        if let Some(window) = self.windows().get_mut(&ask.key) {
-            let slice = window.slice(slice);
-            slice.open = slice.open.saturating_sub(1);
-            slice.settled += u32::from(failed);
-        }
     }
 
     fn windows(&self) -> MutexGuard<'_, HashMap<String, Window>> {
@@ -77,25 +63,19 @@ impl Window {
 
 /// What a window holds, and how much is left with what is asked for now.
 fn look(window: Option<&mut Window>, ask: &Ask, now: u64) -> Count {
-    let length = ask.window_millis() / u64::from(SLICES);
-    let present = (now / length).cast_signed();
+    let length = length(ask);
+    let present = present(ask, now);
     let oldest = present - i64::from(SLICES);
     let mut counts: Vec<(i64, u32)> = Vec::new();
-    let (mut settled, mut open) = (0, 0);
+    let mut total = 0;
     if let Some(window) = window {
         window.slices.retain(|slice| slice.number >= oldest);
         for slice in &window.slices {
-            settled += slice.settled;
-            open += slice.open;
-            counts.push((slice.number, slice.settled + slice.open));
+            total += slice.count;
+            counts.push((slice.number, slice.count));
         }
     }
-    let mut total = settled + open;
-    let verdict = match () {
-        () if settled >= ask.amount => Verdict::Full,
-        () if total >= ask.amount => Verdict::Open,
-        () => Verdict::Counted,
-    };
+    let verdict = if total >= ask.amount { Verdict::Full } else { Verdict::Counted };
     let mut excess = 1;
     if verdict == Verdict::Counted {
         total += 1;
@@ -112,7 +92,17 @@ fn look(window: Option<&mut Window>, ask: &Ask, now: u64) -> Count {
             break;
         }
     }
-    Count { verdict, remaining: ask.amount.saturating_sub(total), reset, slice: present }
+    Count { verdict, remaining: ask.amount.saturating_sub(total), reset }
+}
+
+/// Milliseconds of a slice.
+fn length(ask: &Ask) -> u64 {
+    ask.window_millis() / u64::from(SLICES)
+}
+
+/// Number of the present slice.
+fn present(ask: &Ask, now: u64) -> i64 {
+    (now / length(ask)).cast_signed()
 }
 
 /// Keeps the memory bounded: when there are too many subjects, what is over goes, and if that is not enough, somebody.
@@ -146,7 +136,7 @@ mod tests {
     }
 
     fn take(local: &Local, ask: &Ask, at: u64) -> Count {
-        local.take_at(std::slice::from_ref(ask), Kind::Request, START + at)[0]
+        local.take_at(std::slice::from_ref(ask), START + at)[0]
     }
 
     #[test]
@@ -179,25 +169,10 @@ mod tests {
         let local = Local::default();
         let (small, large) = (ask("small", 1), ask("large", 5));
         let both = [small.clone(), large.clone()];
-        assert!(local.take_at(&both, Kind::Request, START).iter().all(|count| count.verdict == Verdict::Counted));
-        let refused = local.take_at(&both, Kind::Request, START);
+        assert!(local.take_at(&both, START).iter().all(|count| count.verdict == Verdict::Counted));
+        let refused = local.take_at(&both, START);
         assert_eq!((refused[0].verdict, refused[1].verdict), (Verdict::Full, Verdict::Counted));
         assert_eq!(take(&local, &large, 0).remaining, 3, "the refused request was not counted");
-    }
-
-    #[test]
-    fn an_attempt_holds_its_place_until_its_outcome_is_known() {
-        let (local, ask) = (Local::default(), ask("a", 2));
-        let attempt = || local.take_at(std::slice::from_ref(&ask), Kind::Attempt, START)[0];
-        let (first, second) = (attempt(), attempt());
-        assert_eq!(attempt().verdict, Verdict::Open);
-        local.settle(&ask, first.slice, true);
-        assert_eq!(attempt().verdict, Verdict::Open);
-        local.settle(&ask, second.slice, false);
-        let third = attempt();
-        assert_eq!((third.verdict, third.remaining), (Verdict::Counted, 0));
-        local.settle(&ask, third.slice, true);
-        assert_eq!(attempt().verdict, Verdict::Full);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Enforces the rate limits of the documents.
 //!
-//! Counts are in Redis, so that replicas share them. While Redis is away each process counts on its own, with the same
-//! amounts; but where passwords are guarded, with a quarter of them, because replicas then add up. Whose requests are
-//! counted stands in Redis as a keyed hash only.
+//! Requests are counted in Redis, so that replicas share them. While Redis is away each process counts on its own, with the
+//! same amounts; but where passwords are guarded, with a quarter of them, because replicas then add up. Failed attempts at
+//! an account are counted in Postgres, which is there whenever a password can be checked. Whose they are stands in either as
+//! a keyed hash only.
 
+mod attempts;
+mod guard;
 mod local;
 mod measurements;
 mod shared;
@@ -14,15 +17,15 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::{CountedBy, Operation, Problem, Quota, RateLimit};
-use tokio::time::{Instant, sleep};
+use contract::{Operation, Problem, Quota, RateLimit};
 
+pub use self::guard::{Account, Guard};
 use self::local::Local;
 use self::measurements::Measurements;
 use self::shared::Shared;
 use self::subject::Subjects;
-use self::turns::{PATIENCE, Turns};
-use self::window::{Ask, Count, Kind, Verdict};
+use self::turns::Turns;
+use self::window::{Ask, Count, Verdict};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::http::Metrics;
@@ -73,39 +76,13 @@ impl Limiter {
     /// # Errors
     /// 429 `rate_limited`; then it was counted against none of them.
     pub async fn admit(&self, operation: &'static Operation, user: Option<i64>) -> Result<Vec<Quota>> {
-        let limits = |limit: &&RateLimit| limit.by != CountedBy::Account;
+        let limits = |limit: &&RateLimit| !limit.by.counts_failures();
         let limits: Vec<&RateLimit> = operation.rate_limits.iter().filter(limits).collect();
         let Some(inner) = self.0.as_deref().filter(|_| !limits.is_empty()) else { return Ok(Vec::new()) };
         let asks: Vec<Ask> = limits.iter().map(|limit| ask(limit, inner.subjects.of_request(limit.by, user))).collect();
-        let taken = inner.take(operation, &asks, Kind::Request).await;
+        let taken = inner.take(operation, &asks).await;
         let quotas = taken.quotas(&limits);
         if taken.is_admitted() { Ok(quotas) } else { Err(inner.refuse(operation, &limits, &taken, &quotas)) }
-    }
-
-    /// Makes an attempt at an account and counts it against the operation's limit by account if it fails, that is with a
-    /// 4xx. `account` is its name, however it is spelt.
-    ///
-    /// An attempt counts as failed until it succeeds, so that of many at once no more are made than may fail. Those that
-    /// only others under way keep from being made wait for their outcome, in this process in the order they came.
-    ///
-    /// # Errors
-    /// 429 `rate_limited` without an attempt when too many failed before, 503 `busy` when too many are under way; those of the
-    /// attempt.
-    pub async fn count_failures<T>(
-        &self,
-        operation: &'static Operation,
-        account: &str,
-        attempt: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        let limit = operation.rate_limits.iter().find(|limit| limit.by == CountedBy::Account);
-        let (Some(inner), Some(limit)) = (self.0.as_deref(), limit) else { return attempt.await };
-        let ask = ask(limit, inner.subjects.of_account(account));
-        let _turn = inner.turns.take(&ask.key, limit.amount).await.ok_or_else(busy)?;
-        let taken = inner.take_in_turn(operation, limit, &ask).await?;
-        let result = attempt.await;
-        let failed = matches!(&result, Err(Error::Problem(problem)) if problem.status().is_client_error());
-        inner.settle(&ask, &taken, failed).await;
-        result
     }
 
     /// Adds what it measures to a service's measurements: the limits of its operations and how often each refused.
@@ -117,49 +94,20 @@ impl Limiter {
 }
 
 impl Inner {
-    async fn take(&self, operation: &Operation, asks: &[Ask], kind: Kind) -> Taken {
+    async fn take(&self, operation: &Operation, asks: &[Ask]) -> Taken {
         if let Some(shared) = &self.shared {
-            if let Ok(counts) = shared.take(asks, kind).await {
-                return Taken { asks: asks.to_vec(), counts, locally: false };
+            if let Ok(counts) = shared.take(asks).await {
+                return Taken { asks: asks.to_vec(), counts };
             }
             self.measurements.fell_back();
         }
-        let guards_passwords = operation.rate_limits.iter().any(|limit| limit.by == CountedBy::Account);
+        let guards_passwords = operation.rate_limits.iter().any(|limit| limit.by.counts_failures());
         let mut asks = asks.to_vec();
         if guards_passwords {
             asks.iter_mut().for_each(|ask| ask.amount = ask.amount.div_ceil(STRICTER));
         }
-        let counts = self.local.take(&asks, kind);
-        Taken { asks, counts, locally: true }
-    }
-
-    /// Takes an attempt, once attempts in other replicas leave room for it.
-    async fn take_in_turn(&self, operation: &'static Operation, limit: &RateLimit, ask: &Ask) -> Result<Taken> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut pause = Duration::from_millis(10);
-        loop {
-            let taken = self.take(operation, std::slice::from_ref(ask), Kind::Attempt).await;
-            if taken.is_admitted() {
-                return Ok(taken);
-            }
-            if taken.counts.iter().all(|count| count.verdict != Verdict::Open) {
-                return Err(self.refuse(operation, &[limit], &taken, &taken.quotas(&[limit])));
-            }
-            if Instant::now() >= deadline {
-                return Err(busy().into());
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(160));
-        }
-    }
-
-    /// What cannot be settled counts as failed until its window ends.
-    async fn settle(&self, ask: &Ask, taken: &Taken, failed: bool) {
-        let slice = taken.counts.first().map_or(0, |count| count.slice);
-        match &self.shared {
-            Some(shared) if !taken.locally => drop(shared.settle(ask, slice, failed).await),
-            _ => self.local.settle(ask, slice, failed),
-        }
+        let counts = self.local.take(&asks);
+        Taken { asks, counts }
     }
 
     fn refuse(&self, operation: &'static Operation, limits: &[&RateLimit], taken: &Taken, quotas: &[Quota]) -> Error {
@@ -170,12 +118,11 @@ impl Inner {
     }
 }
 
-/// Counts that were taken together, and where.
+/// Counts that were taken together.
 struct Taken {
     /// With the amounts that were compared.
     asks: Vec<Ask>,
     counts: Vec<Count>,
-    locally: bool,
 }
 
 impl Taken {
@@ -193,16 +140,12 @@ impl Taken {
                 window_seconds: limit.window_seconds,
                 remaining: match count.verdict {
                     Verdict::Counted => count.remaining + uncounted,
-                    Verdict::Full | Verdict::Open => 0,
+                    Verdict::Full => 0,
                 },
                 reset_seconds: seconds(count.reset),
             })
             .collect()
     }
-}
-
-fn busy() -> Problem {
-    Problem::unavailable("busy", "Too many attempts at this account are under way; try again.", 1)
 }
 
 fn ask(limit: &RateLimit, subject: String) -> Ask {

@@ -9,7 +9,7 @@ use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, Script, Scrip
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::window::{Ask, Count, Kind, SLICES, Verdict};
+use super::window::{Ask, Count, SLICES, Verdict};
 use crate::cache::Cache;
 
 /// How long Redis is left alone once it is away.
@@ -22,7 +22,6 @@ pub(super) struct Away;
 pub(super) struct Shared {
     cache: Cache,
     take: Script,
-    settle: Script,
     link: Mutex<Link>,
     /// Connections opened so far.
     opened: AtomicU64,
@@ -44,7 +43,6 @@ impl Shared {
         Self {
             cache,
             take: Script::new(include_str!("take.lua")),
-            settle: Script::new(include_str!("settle.lua")),
             link: Mutex::new(Link::Unused),
             opened: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
@@ -52,21 +50,14 @@ impl Shared {
     }
 
     /// Counts once under every key, or under none if one of them is full.
-    pub(super) async fn take(&self, asks: &[Ask], kind: Kind) -> Result<Vec<Count>, Away> {
+    pub(super) async fn take(&self, asks: &[Ask]) -> Result<Vec<Count>, Away> {
         let mut call = self.take.prepare_invoke();
-        call.arg(SLICES).arg(if kind == Kind::Attempt { "o" } else { "" });
+        call.arg(SLICES);
         for ask in asks {
             call.key(self.cache.key(&ask.key)).arg(ask.amount).arg(ask.window_millis());
         }
         let answer: Vec<i64> = self.run(&call).await?;
-        Ok(answer.chunks_exact(4).map(count).collect())
-    }
-
-    /// The outcome of an attempt: forgotten when it succeeded, counted when it failed.
-    pub(super) async fn settle(&self, ask: &Ask, slice: i64, failed: bool) -> Result<(), Away> {
-        let mut call = self.settle.key(self.cache.key(&ask.key));
-        call.arg(slice).arg(u8::from(failed)).arg(ask.life_millis());
-        self.run(&call).await
+        Ok(answer.chunks_exact(3).map(count).collect())
     }
 
     async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
@@ -147,11 +138,7 @@ fn late() -> RedisError {
 }
 
 fn count(answer: &[i64]) -> Count {
-    let verdict = match answer[0] {
-        0 => Verdict::Counted,
-        1 => Verdict::Full,
-        _ => Verdict::Open,
-    };
+    let verdict = if answer[0] == 0 { Verdict::Counted } else { Verdict::Full };
     let remaining = u32::try_from(answer[1]).unwrap_or(0);
-    Count { verdict, remaining, reset: Duration::from_millis(answer[2].max(0).cast_unsigned()), slice: answer[3] }
+    Count { verdict, remaining, reset: Duration::from_millis(answer[2].max(0).cast_unsigned()) }
 }

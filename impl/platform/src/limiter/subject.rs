@@ -1,13 +1,16 @@
-//! Whose requests are counted together, as a keyed hash: who reads Redis learns of no e-mail and no address.
+//! Whose requests are counted together, as a keyed hash: who reads what is counted learns of no e-mail and no address.
 
 use std::fmt::Write as _;
 
-use contract::CountedBy;
+use contract::{CountedBy, RateLimit};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::http::Sender;
 use crate::shares::network;
+
+/// 16 bytes of a keyed hash.
+pub(super) type Digest = Vec<u8>;
 
 /// Names subjects, the same in every process that has the same signing key.
 pub(super) struct Subjects(Option<Hmac<Sha256>>);
@@ -23,36 +26,43 @@ impl Subjects {
     pub(super) fn of_request(&self, by: CountedBy, user: Option<i64>) -> String {
         match user {
             Some(user) if by == CountedBy::User => self.name("user", &user.to_string()),
-            _ => self.name(
-                "address",
-                &Sender::current().address.map_or_else(String::new, |address| network(address).to_string()),
-            ),
+            _ => self.name("address", &here()),
         }
     }
 
-    /// An account, however its name is spelt.
-    pub(super) fn of_account(&self, account: &str) -> String {
-        self.name("account", &folded(account))
+    /// Whose failures at an account a limit counts together.
+    pub(super) fn of_attempts(&self, limit: &RateLimit, account: &str) -> Digest {
+        let RateLimit { class, window_seconds, .. } = limit;
+        let place = if limit.by == CountedBy::AccountAddress { here() } else { String::new() };
+        self.digest(&["attempts", class, &window_seconds.to_string(), account, &place])
+    }
+
+    /// Who makes the attempt at an account that is being worked on.
+    pub(super) fn of_visitor(&self, account: &str) -> Digest {
+        self.digest(&["visitor", account, &here()])
     }
 
     fn name(&self, kind: &str, subject: &str) -> String {
         let mut name = String::with_capacity(32);
-        let Some(mut mac) = self.0.clone() else { return name };
-        for part in ["rate-limit", kind, subject] {
-            mac.update(part.as_bytes());
-            mac.update(&[0]);
-        }
-        for byte in mac.finalize().into_bytes().iter().take(16) {
+        for byte in self.digest(&["rate-limit", kind, subject]) {
             // Writing to a string cannot fail.
             let _ = write!(name, "{byte:02x}");
         }
         name
     }
+
+    fn digest(&self, parts: &[&str]) -> Digest {
+        let Some(mut mac) = self.0.clone() else { return Digest::new() };
+        for part in parts {
+            mac.update(part.as_bytes());
+            mac.update(&[0]);
+        }
+        mac.finalize().into_bytes()[..16].to_vec()
+    }
 }
 
-/// In lower case, letter by letter: what Postgres finds equal must be one account here as well.
-fn folded(account: &str) -> String {
-    account.chars().flat_map(char::to_lowercase).collect()
+fn here() -> String {
+    Sender::current().address.map_or_else(String::new, |address| network(address).to_string())
 }
 
 #[cfg(test)]
@@ -62,18 +72,15 @@ mod tests {
     #[test]
     fn subjects_are_told_apart_and_not_told() {
         let subjects = Subjects::new(b"a key");
-        assert_eq!(subjects.of_account("Ada@Example.com"), subjects.of_account("ada@example.COM"));
-        assert_eq!(subjects.of_account("ΑΣ"), subjects.of_account("ας".replace('ς', "σ").as_str()));
         let names = [
-            subjects.of_account("1"),
             subjects.of_request(CountedBy::User, Some(1)),
             subjects.of_request(CountedBy::User, None),
-            Subjects::new(b"another").of_account("1"),
+            Subjects::new(b"another").of_request(CountedBy::User, Some(1)),
         ];
         for (at, name) in names.iter().enumerate() {
             assert_eq!(name.len(), 32);
             assert!(!names[..at].contains(name), "{names:?}");
         }
-        assert_eq!(subjects.of_request(CountedBy::Address, Some(1)), names[2], "without a token as by address");
+        assert_eq!(subjects.of_request(CountedBy::Address, Some(1)), names[1], "without a token as by address");
     }
 }

@@ -1,38 +1,32 @@
 -- Counts a request once under every key, or under none if one of them is full.
 --
--- A key holds one window, cut into slices: number of the slice -> requests counted in it, and 'o' .. number -> attempts
--- taken in it whose outcome is open. The oldest slice counts until all of it is out of the window, so that there are
--- never more than the amount in any window.
+-- A key holds one window, cut into slices: number of the slice -> requests counted in it. The oldest slice counts until all
+-- of it is out of the window, so that there are never more than the amount in any window.
 --
--- ARGV: slices of a window, 'o' or '' for attempts or requests, then of each key its amount and its window in milliseconds.
--- Answers of each key: 0 counted, 1 full, 2 full only because of open attempts; how many more; milliseconds until some
--- come back; number of the present slice.
-local slices, kind = tonumber(ARGV[1]), ARGV[2]
+-- ARGV: slices of a window, then of each key its amount and its window in milliseconds.
+-- Answers of each key: 0 counted, 1 full; how many more; milliseconds until some come back.
+local slices = tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local answer, admitted = {}, true
+local answer, numbers, admitted = {}, {}, true
 
 for i, key in ipairs(KEYS) do
-  local amount, window = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
+  local amount, window = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
   local length = window / slices
   local present = math.floor(now / length)
   local oldest = present - slices
-  local settled, open, counts = 0, 0, {}
+  local total, counts = 0, {}
   local fields = redis.call('HGETALL', key)
   for f = 1, #fields, 2 do
-    local name, count = fields[f], tonumber(fields[f + 1])
-    local is_open = string.sub(name, 1, 1) == 'o'
-    local number = tonumber(is_open and string.sub(name, 2) or name)
-    if number < oldest then
-      redis.call('HDEL', key, name)
+    local number, count = tonumber(fields[f]), tonumber(fields[f + 1])
+    if number == nil or number < oldest then
+      redis.call('HDEL', key, fields[f])
     else
-      counts[number] = (counts[number] or 0) + count
-      if is_open then open = open + count else settled = settled + count end
+      counts[number] = count
+      total = total + count
     end
   end
-  local total = settled + open
-  local verdict = 0
-  if settled >= amount then verdict = 1 elseif total >= amount then verdict = 2 end
+  local verdict = total >= amount and 1 or 0
   if verdict > 0 then
     admitted = false
   else
@@ -49,15 +43,15 @@ for i, key in ipairs(KEYS) do
       break
     end
   end
-  local base = 4 * (i - 1)
-  answer[base + 1], answer[base + 2] = verdict, math.max(amount - total, 0)
-  answer[base + 3], answer[base + 4] = reset, present
+  local base = 3 * (i - 1)
+  numbers[i] = present
+  answer[base + 1], answer[base + 2], answer[base + 3] = verdict, math.max(amount - total, 0), reset
 end
 
 if admitted then
   for i, key in ipairs(KEYS) do
-    local window = tonumber(ARGV[2 * i + 2])
-    redis.call('HINCRBY', key, kind .. string.format('%d', answer[4 * i]), 1)
+    local window = tonumber(ARGV[2 * i + 1])
+    redis.call('HINCRBY', key, string.format('%d', numbers[i]), 1)
     redis.call('PEXPIRE', key, window + window / slices)
   end
 end

@@ -27,15 +27,6 @@ impl Ask {
     }
 }
 
-/// Whether what is counted is counted for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A request.
-    Request,
-    /// An attempt whose outcome is not known yet.
-    Attempt,
-}
-
 /// What a count is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Count {
@@ -44,8 +35,6 @@ pub(super) struct Count {
     pub(super) remaining: u32,
     /// Until some of it comes back.
     pub(super) reset: Duration,
-    /// Number of the slice it was counted in.
-    pub(super) slice: i64,
 }
 
 /// What became of a count.
@@ -55,6 +44,4 @@ pub(super) enum Verdict {
     Counted,
     /// There is no room.
     Full,
-    /// There is no room unless an attempt succeeds whose outcome is open.
-    Open,
 }

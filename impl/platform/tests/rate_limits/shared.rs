@@ -2,14 +2,13 @@
 
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
-use testkit::TestRedis;
 use tokio::time::sleep;
 
-use crate::world::{replica, tally};
+use crate::world::{Place, replica, tally};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_threshold_is_exact_under_concurrency_and_the_same_for_two_replicas() {
-    let redis = TestRedis::new();
+    let redis = Place::new().await;
     let (one, other) = (replica(&redis, redis.url(), &[]), replica(&redis, redis.url(), &[]));
     let answers = join_all((0..50).map(|n| [&one, &other][n % 2].own(1))).await;
     assert_eq!(tally(&answers), (20, 30));
@@ -24,7 +23,7 @@ async fn the_threshold_is_exact_under_concurrency_and_the_same_for_two_replicas(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_tell_the_policy_what_is_left_and_when_to_come_back() {
-    let redis = TestRedis::new();
+    let redis = Place::new().await;
     let one = replica(&redis, redis.url(), &[]);
     let user = one.user(1);
     for left in (0..5).rev() {
@@ -50,7 +49,7 @@ async fn answers_tell_the_policy_what_is_left_and_when_to_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_limits_both_must_have_room_and_a_refusal_counts_against_neither() {
-    let redis = TestRedis::new();
+    let redis = Place::new().await;
     let one = replica(&redis, redis.url(), &[]);
     let (ada, bob) = (one.user(1), one.user(2));
     let left = |answer: &testkit::Answer| {
@@ -71,7 +70,7 @@ async fn of_two_limits_both_must_have_room_and_a_refusal_counts_against_neither(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_window_slides() {
-    let redis = TestRedis::new();
+    let redis = Place::new().await;
     let one = replica(&redis, redis.url(), &[]);
     let mut admitted = Vec::new();
     for round in 0..3 {
@@ -110,7 +109,7 @@ async fn the_window_slides() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_token_the_address_counts_and_only_trusted_proxies_may_say_which() {
-    let redis = TestRedis::new();
+    let redis = Place::new().await;
     let direct = replica(&redis, redis.url(), &[]);
     let from = async |replica: &crate::world::Replica, address: &str| {
         let request = replica.client.request(http::Method::GET, "/anybody").header("x-forwarded-for", address);
@@ -143,7 +142,7 @@ async fn without_a_token_the_address_counts_and_only_trusted_proxies_may_say_whi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn off_means_off() {
-    let redis = TestRedis::new();
+    let redis = Place::new().await;
     let one = replica(&redis, redis.url(), &["--rate-limits", "off"]);
     let answers = join_all((0..40).map(|_| one.own(1))).await;
     assert_eq!(tally(&answers), (40, 0));
@@ -155,7 +154,7 @@ async fn off_means_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limits_are_among_the_measurements() {
-    let redis = TestRedis::new();
+    let redis = Place::new().await;
     let one = replica(&redis, redis.url(), &[]);
     for (name, wanted) in [
         (r#"rate_limit_amount{operation="own_fewer",class="own"}"#, 5.0),

@@ -1,6 +1,7 @@
 //! A service with one operation for each kind of limit, behind everything that surrounds a service in production, in as
 //! many replicas as a test wants. All of a test share a Redis prefix; nobody else has it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use axum::routing::{get, post};
 use contract::{Answer, Caller, CountedBy, Operation, Problem, Quota, RateLimit, Reply, Security, Service};
 use platform::http::{App, Description, Readiness};
 use platform::settings::{HttpSettings, RedisSettings};
-use platform::{Error, Limiter};
-use testkit::{Answer as Answered, Client, TestRedis, TestServer};
+use platform::{Account, Database, Error, Limiter};
+use testkit::{Answer as Answered, Client, TestDatabase, TestRedis, TestServer};
 
 /// What has not happened after this long never will.
 pub const AT_LAST: Duration = Duration::from_secs(20);
@@ -27,13 +28,18 @@ const fn operation(id: &'static str, security: Security, rate_limits: &'static [
         quotas: &[],
         query: None,
         codes: &[],
+        token_endpoint: None,
         statuses: &[200, 400, 401, 403, 429, 500, 503],
         etag: false,
     }
 }
 
 const fn limit(class: &'static str, amount: u32, window_seconds: u32, by: CountedBy) -> RateLimit {
-    RateLimit { class, amount, window_seconds, by }
+    RateLimit { class, amount, window_seconds, by, max_delay_seconds: 0 }
+}
+
+const fn delaying(class: &'static str, amount: u32, window_seconds: u32, max_delay_seconds: u32) -> RateLimit {
+    RateLimit { class, amount, window_seconds, by: CountedBy::Account, max_delay_seconds }
 }
 
 static OWN: Operation = operation("own", Security::Scopes(&["user"]), &[limit("own", 20, 60, CountedBy::User)]);
@@ -51,11 +57,15 @@ static BOTH: Operation = operation(
 static GUESS: Operation = operation(
     "guess",
     Security::Public,
-    &[limit("guess", 8, 60, CountedBy::Account), limit("guess-address", 100, 60, CountedBy::Address)],
+    &[
+        limit("guess", 8, 60, CountedBy::AccountAddress),
+        delaying("guess-account", 20, 3600, 4),
+        limit("guess-address", 100, 60, CountedBy::Address),
+    ],
 );
 static FREE: Operation = operation("free", Security::Public, &[]);
 
-struct Limited(Limiter);
+struct Limited(Limiter, Database);
 
 /// The token is the user's key.
 struct User(i64);
@@ -87,7 +97,7 @@ impl Answer for Done {
     }
 }
 
-fn router(limiter: Limiter) -> axum::Router {
+fn router(limiter: Limiter, database: Database) -> axum::Router {
     type Served = State<Arc<Limited>>;
     macro_rules! simple {
         ($road:ident, $operation:ident, |$($argument:pat_param),*|) => {
@@ -114,9 +124,10 @@ fn router(limiter: Limiter) -> axum::Router {
                     |input| {
                         let account = input.query("account", |value, at| at.string(value, &contract::Text::ANY));
                         let secret = input.query("secret", |value, at| at.string(value, &contract::Text::ANY));
-                        Some((account?, secret?))
+                        let known = input.optional_query("known", |value, at| at.string(value, &contract::Text::ANY));
+                        Some((account?, secret?, known?.is_some()))
                     },
-                    async |service: Arc<Limited>, (account, secret): (String, String)| {
+                    async |service: Arc<Limited>, (name, secret, is_used_from_here): (String, String, bool)| {
                         let attempt = async {
                             tokio::time::sleep(Duration::from_millis(5)).await;
                             match &*secret {
@@ -125,12 +136,13 @@ fn router(limiter: Limiter) -> axum::Router {
                                 _ => Err(Problem::bad_request("wrong", "Another one.").into()),
                             }
                         };
-                        service.0.count_failures(&GUESS, &account, attempt).await
+                        let account = Account { name, is_used_from_here };
+                        service.0.guard(&GUESS).attempt(&service.1, &account, attempt).await
                     },
                 )
             }),
         )
-        .with_state(Arc::new(Limited(limiter)))
+        .with_state(Arc::new(Limited(limiter, database)))
 }
 
 /// A replica.
@@ -140,8 +152,28 @@ pub struct Replica {
     pub client: Client,
 }
 
+/// What replicas share: a Redis and a database of the test's own.
+pub struct Place {
+    redis: TestRedis,
+    database: TestDatabase,
+}
+
+impl Place {
+    pub async fn new() -> Self {
+        Self { redis: TestRedis::new(), database: TestDatabase::new().await }
+    }
+}
+
+impl Deref for Place {
+    type Target = TestRedis;
+
+    fn deref(&self) -> &TestRedis {
+        &self.redis
+    }
+}
+
 /// A replica that counts in the Redis at `url`, or on its own without one.
-pub fn replica(redis: &TestRedis, url: &str, flags: &[&str]) -> Replica {
+pub fn replica(redis: &Place, url: &str, flags: &[&str]) -> Replica {
     // Straight to it, it may be slow, but is never away.
     let patience = if url == redis.url() { "8000" } else { "500" };
     let place = ["--redis-url", url, "--redis-prefix", redis.prefix(), "--redis-timeout-ms", patience];
@@ -149,12 +181,13 @@ pub fn replica(redis: &TestRedis, url: &str, flags: &[&str]) -> Replica {
     let http: HttpSettings = testkit::settings(flags);
     let auth = testkit::settings(&["--secret-key", "a key of the tests, the same for all replicas"]);
     let limiter = Limiter::new(&http, &settings, &auth).expect("the settings are good");
+    let database = Database::new(&redis.database.settings(), "limited").expect("the URL is one");
     let description = Description { service: "limited".into(), version: "1".into(), document: "{}" };
     let register = |app: &App| {
         let operations: [&'static Operation; 7] = [&OWN, &OWN_FEWER, &ANYBODY, &BRIEF, &BOTH, &GUESS, &FREE];
         limiter.register(app.metrics(), &operations);
     };
-    let server = TestServer::start_with(description, router(limiter.clone()), Readiness::default(), flags, register);
+    let server = TestServer::start_with(description, router(limiter.clone(), database), Readiness::default(), flags, register);
     Replica { client: server.client(), _server: server }
 }
 
@@ -170,6 +203,12 @@ impl Replica {
 
     pub async fn guess(&self, account: &str, secret: &str) -> Answered {
         self.client.post_empty(&format!("/guess?account={account}&secret={secret}")).await
+    }
+
+    /// The same from an address that a trusted proxy names.
+    pub async fn guess_from(&self, address: &str, account: &str, secret: &str) -> Answered {
+        let path = format!("/guess?account={account}&secret={secret}");
+        self.client.send(self.client.request(http::Method::POST, &path).header("x-forwarded-for", address)).await
     }
 
     /// A sample of its metrics; 0 when there is none.

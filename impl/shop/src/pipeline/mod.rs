@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use platform::{Cache, Database, Error, Job, Jobs, idempotency};
+use platform::{Cache, Database, Error, Job, Jobs, idempotency, identity};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -232,6 +232,8 @@ impl Pipeline {
 
     async fn tidy(&self) -> platform::Result<()> {
         idempotency::forget_old(&self.0.database).await?;
+        identity::forget_old_addresses(&self.0.database).await?;
+        platform::audit::forget_old(&self.0.database).await?;
         if let Some(stream) = &self.0.stream {
             stream.forget_consumers(GONE).await.map_err(platform::Error::internal)?;
         }

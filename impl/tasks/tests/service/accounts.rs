@@ -17,17 +17,18 @@ async fn an_email_is_taken_in_every_case_of_letters_by_every_way() {
         world.nobody.post(SIGNUP, &account).await.expect_problem(409, "email_taken");
         admin.post("/api/v1/users", &account).await.expect_problem(409, "email_taken");
         for method in ["PUT", "PATCH"] {
-            let change = json!({"email": spelling, "full_name": "Changed"});
+            let change = json!({"email": spelling, "full_name": "Changed", "current_password": PASSWORD});
             ask(&bob.client, method, ME, Some(&change)).await.expect_problem(409, "email_taken");
             let path = format!("/api/v1/users/{}", bob.id);
             ask(&admin, method, &path, Some(&change)).await.expect_problem(409, "email_taken");
         }
         // One's own in another case is not taken.
-        let own = ada.client.patch(ME, &json!({"email": spelling})).await.expect(200);
+        let change = json!({"email": spelling, "current_password": PASSWORD});
+        let own = world.login(&ada.email, PASSWORD).await.patch(ME, &change).await.expect(200);
         assert_eq!(own["email"], spelling);
     }
     assert_eq!(bob.client.get(ME).await.expect(200)["full_name"], "bob");
-    let moved = bob.client.patch(ME, &json!({"email": "robert@example.com"})).await.expect(200);
+    let moved = bob.client.patch(ME, &json!({"email": "robert@example.com", "current_password": PASSWORD})).await.expect(200);
     assert_eq!(moved["email"], "robert@example.com");
     world.person("bob").await;
 }
@@ -71,7 +72,11 @@ async fn a_new_password_ends_every_session() {
             session.get(ME).await.expect(200);
         }
         let (client, path) = if by_admin { (&admin, &*path) } else { (&sessions[1], ME) };
-        let user = ask(client, method, path, Some(&json!({"password": password}))).await.expect(200);
+        let mut change = json!({"password": password});
+        if !by_admin {
+            change["current_password"] = json!(current);
+        }
+        let user = ask(client, method, path, Some(&change)).await.expect(200);
         assert!(user.get("password").is_none() && user.get("hashed_password").is_none());
         for session in &sessions {
             session.get(ME).await.expect_problem(401, "invalid_token");
@@ -81,10 +86,48 @@ async fn a_new_password_ends_every_session() {
         world.login(&ada.email, password).await.get(ME).await.expect(200);
         current = password;
     }
-    // Other changes end nothing.
+    // So does another e-mail; other changes end nothing.
     let session = world.login(&ada.email, "fourth").await;
-    session.patch(ME, &json!({"full_name": "Countess", "email": "countess@example.com"})).await.expect(200);
+    session.patch(ME, &json!({"full_name": "Countess", "email": ada.email})).await.expect(200);
     session.get(ME).await.expect(200);
+    let change = json!({"email": "countess@example.com", "current_password": "fourth"});
+    session.patch(ME, &change).await.expect(200);
+    session.get(ME).await.expect_problem(401, "invalid_token");
+    world.login("countess@example.com", "fourth").await.get(ME).await.expect(200);
+}
+
+/// A token alone is not its user.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_alone_changes_neither_email_nor_password() {
+    let world = World::new().await;
+    let (admin, ada) = (world.admin().await, world.person("ada").await);
+    let ways = [(&ada.client, ME.to_owned()), (&admin, ME.to_owned()), (&admin, "/api/v1/users/1".to_owned())];
+    for (client, path) in &ways {
+        for method in ["PUT", "PATCH"] {
+            for change in [
+                json!({"email": "thief@example.com"}),
+                json!({"password": "stolen one"}),
+                json!({"email": "ADA@example.com", "password": "stolen one", "full_name": "Thief"}),
+            ] {
+                let answer = ask(client, method, path, Some(&change)).await;
+                answer.expect_problem(403, "current_password_required");
+            }
+            // What older clients send: the name, or the whole user with the e-mail it has.
+            let user = client.get(path).await.expect(200);
+            let whole = json!({"email": user["email"], "full_name": method});
+            assert_eq!(ask(client, method, path, Some(&whole)).await.expect(200)["full_name"], method);
+        }
+        client.get(ME).await.expect(200);
+    }
+    world.login(&ada.email, PASSWORD).await.get(ME).await.expect(200);
+    // A superuser needs no password of somebody else's, and gives the own one for the own account.
+    let path = format!("/api/v1/users/{}", ada.id);
+    admin.patch(&path, &json!({"email": "lady@example.com", "password": "another one"})).await.expect(200);
+    world.login("lady@example.com", "another one").await;
+    let change = json!({"password": "a better one", "current_password": "wrong"});
+    admin.patch("/api/v1/users/1", &change).await.expect_problem(403, "wrong_password");
+    admin.patch("/api/v1/users/1", &json!({"password": "a better one", "current_password": "admin"})).await.expect(200);
+    world.login("admin@example.com", "a better one").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

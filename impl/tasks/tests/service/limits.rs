@@ -1,12 +1,14 @@
 //! How often one may try to log in. The amounts are those of the document.
 
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::Method;
 use platform::Limiter;
 use platform::settings::HttpSettings;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use testkit::{Answer, Client, TestDatabase, TestRedis, TestServer};
 
 use crate::world::{KEY, LOGIN, ME, PASSWORD, serve_limited};
@@ -16,7 +18,7 @@ const SIGNUP: &str = "/api/v1/auth/signup";
 /// Replicas of the service that limit together.
 struct Limited {
     replicas: Vec<TestServer>,
-    _database: TestDatabase,
+    database: TestDatabase,
     _redis: TestRedis,
 }
 
@@ -28,7 +30,7 @@ impl Limited {
         let http: HttpSettings = testkit::settings(&flags);
         let limiter = || Limiter::new(&http, &redis.settings(), &auth).expect("the settings are good");
         let replicas = (0..replicas).map(|_| serve_limited(&database, limiter(), &flags)).collect();
-        let world = Self { replicas, _database: database, _redis: redis };
+        let world = Self { replicas, database, _redis: redis };
         world.warm_up().await;
         world
     }
@@ -36,7 +38,7 @@ impl Limited {
     /// Has all connections to Postgres opened: on a busy machine that may take longer than a request waits, and a test
     /// that counts answers would see it.
     async fn warm_up(&self) {
-        let login = async |n: usize| self.try_login(n, "user@example.com", "user").await;
+        let login = async |n: usize| self.try_login_afresh(n, "user@example.com", "user").await;
         while of(&join_all((0..16).map(login)).await, 200) < 16 {}
     }
 
@@ -51,11 +53,19 @@ impl Limited {
     }
 
     async fn try_login(&self, n: usize, email: &str, password: &str) -> Answer {
-        // From an address of its own each, which has a limit, too.
+        self.login_from("192.0.2.9", n, email, password).await
+    }
+
+    /// From an address nobody has used before.
+    async fn try_login_afresh(&self, n: usize, email: &str, password: &str) -> Answer {
         static TRIED: AtomicU16 = AtomicU16::new(0);
         let [high, low] = TRIED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        self.login_from(&format!("10.0.{high}.{low}"), n, email, password).await
+    }
+
+    async fn login_from(&self, address: &str, n: usize, email: &str, password: &str) -> Answer {
         let client = self.client(n);
-        let request = client.request(Method::POST, LOGIN).header("x-forwarded-for", format!("10.0.{high}.{low}"));
+        let request = client.request(Method::POST, LOGIN).header("x-forwarded-for", address);
         client.send(request.form(&[("username", email), ("password", password)])).await
     }
 }
@@ -78,7 +88,7 @@ fn of(answers: &[Answer], status: u16) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_wrong_passwords_is_stopped_for_the_account_and_for_nobody_else() {
+async fn a_flood_of_wrong_passwords_from_one_address_is_stopped_for_the_account_and_for_nobody_else() {
     let world = Limited::new(2).await;
     let (ada, bob) = (world.account("ada").await, world.account("bob").await);
     let (allowed, window) = (amount(LOGIN, "post", "login"), limit(LOGIN, "post", "login", "window-seconds"));
@@ -95,6 +105,61 @@ async fn a_flood_of_wrong_passwords_is_stopped_for_the_account_and_for_nobody_el
     // However it is spelt, with the right password as well: else the answer would tell which one is right.
     world.try_login(0, "ADA@example.com", PASSWORD).await.expect_problem(429, "rate_limited");
     world.try_login(1, &bob, PASSWORD).await.expect(200);
+}
+
+/// The finding: twenty wrong passwords a minute from anywhere, and the owner was refused everywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_do_not_keep_an_owner_out() {
+    let world = Limited::new(2).await;
+    let (home, ada) = ("198.51.100.7", world.account("ada").await);
+    world.login_from(home, 0, &ada, PASSWORD).await.expect(200);
+    let (allowed, most) = (amount(LOGIN, "post", "login-account"), limit(LOGIN, "post", "login-account", "max-delay-seconds"));
+    let answers = join_all((0..allowed + 30).map(|n| world.try_login_afresh(n, &ada, "wrong"))).await;
+    assert_eq!((of(&answers, 400), of(&answers, 429)), (allowed, 30), "{answers:?}");
+    // From where the account was used before, at once, and in any spelling; with failures of one's own, too.
+    world.login_from(home, 1, "ADA@example.com ", PASSWORD).await.expect(200);
+    world.login_from(home, 1, &ada, "a slip").await.expect_problem(400, "invalid_grant");
+    world.login_from(home, 0, &ada, PASSWORD).await.expect(200);
+    // From elsewhere after the delay; and then that is known, too.
+    let away = "203.0.113.5";
+    let refused = world.login_from(away, 0, &ada, PASSWORD).await;
+    assert_eq!(refused.header("ratelimit-policy"), format!(r#""login-account";q={allowed};w=3600"#));
+    let wait: u64 = refused.header("retry-after").parse().expect("a number of seconds");
+    refused.expect_problem(429, "rate_limited");
+    assert!(wait <= most as u64);
+    sleep(Duration::from_secs(wait)).await;
+    world.login_from(away, 1, &ada, PASSWORD).await.expect(200);
+    world.login_from(away, 0, &ada, PASSWORD).await.expect(200);
+    // A wrong current password is an attempt like any other: strangers have no second hundred.
+    let token = world.login_from(home, 0, &ada, PASSWORD).await.json["access_token"].as_str().expect("one").to_owned();
+    let thief = world.client(0).with_token(token);
+    let request = thief.request(Method::PATCH, ME).header("x-forwarded-for", "203.0.113.6");
+    let guess = thief.send(request.json(&json!({"current_password": "wrong", "full_name": "A"}))).await;
+    guess.expect_problem(429, "rate_limited");
+}
+
+/// `i` and `İ`: what is counted is the account that was found.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_has_attempts_of_its_own() {
+    let world = Limited::new(2).await;
+    let ada = world.account("ida").await;
+    let hash: String = sqlx::query_scalar("SELECT hashed_password FROM users WHERE email = $1")
+        .bind(&ada)
+        .fetch_one(&mut world.database.connect().await)
+        .await
+        .expect("a hash");
+    let odd = format!("INSERT INTO users (email, hashed_password) VALUES ('\u{130}da\u{e9}@example.com', '{hash}')");
+    world.database.execute(&odd).await;
+    let allowed = amount(LOGIN, "post", "login");
+    for spellings in [
+        ["ida@example.com", "IDA@EXAMPLE.COM", " ida@example.com", "\u{ff49}da@example.com"],
+        ["\u{130}da\u{e9}@example.com", "i\u{307}dae\u{301}@example.com", "I\u{307}DA\u{c9}@example.com ", "i\u{307}da\u{e9}@EXAMPLE.com"],
+        ["nobody\u{e9}@example.com", "NOBODYE\u{301}@example.com", "nobody\u{e9}@example.com\u{a0}", "\u{ff2e}obody\u{c9}@example.com"],
+    ] {
+        let guesses = (0..allowed + 12).map(|n| world.try_login(n, spellings[n % 4], "wrong"));
+        let answers = join_all(guesses).await;
+        assert_eq!((of(&answers, 400), of(&answers, 429)), (allowed, 12), "{spellings:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

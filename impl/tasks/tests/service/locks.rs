@@ -85,7 +85,7 @@ async fn a_caller_who_is_deleted_in_the_middle_of_a_request_is_told_so() {
     let world = World::new().await;
     for (method, path, body, statement) in [
         ("PUT", ME, json!({"full_name": "Late"}), "%FROM users WHERE id = $1 FOR"),
-        ("PATCH", ME, json!({"password": "too late"}), "%FROM users WHERE id = $1 FOR"),
+        ("PATCH", ME, json!({"password": "too late", "current_password": PASSWORD}), "%FROM users WHERE id = $1 FOR"),
         ("POST", "/api/v1/projects", json!({"title": "Late"}), "INSERT INTO projects"),
     ] {
         let ada = world.person("ada").await;

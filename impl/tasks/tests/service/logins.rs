@@ -183,17 +183,51 @@ async fn a_token_answer_says_what_a_client_needs() {
 async fn login_takes_a_form_and_says_so() {
     let world = World::new().await;
     let json = json!({"username": "user@example.com", "password": "user"});
-    world.nobody.post(LOGIN, &json).await.expect_problem(415, "unsupported_media_type");
+    let answer = world.nobody.post(LOGIN, &json).await.expect_problem(415, "unsupported_media_type");
+    assert_eq!(answer.json["error"], "invalid_request");
     let form = async |fields: &[(&str, &str)]| world.nobody.form(LOGIN, fields).await;
-    form(&[("username", "user@example.com")]).await.expect_invalid("#/password");
-    form(&[]).await.expect_invalid("#/username");
     let both = [("username", "user@example.com"), ("password", "user")];
-    form(&[&both[..], &[("grant_type", "refresh_token")]].concat()).await.expect_invalid("#/grant_type");
-    form(&[&both[..], &[("is_superuser", "true")]].concat()).await.expect_invalid("#/is_superuser");
-    form(&[&both[..], &[("username", "admin@example.com")]].concat()).await.expect_invalid("#/username");
-    form(&[("username", "a\u{0}b"), ("password", "user")]).await.expect_invalid("#/username");
-    form(&[("username", &"a".repeat(321)), ("password", "user")]).await.expect_invalid("#/username");
-    form(&[("username", "a"), ("password", &"p".repeat(1025))]).await.expect_invalid("#/password");
-    form(&[("username", "a"), ("password", &"p".repeat(100_000))]).await.expect_problem(413, "body_too_large");
+    let with = |more: &[(&'static str, &'static str)]| [&both[..], more].concat();
+    // Each in the words of RFC 6749, 5.2, beside those of a problem document.
+    let refused = async |fields: &[(&str, &str)], status: u16, code: &str, error: &str| {
+        let answer = form(fields).await.expect_problem(status, code);
+        assert_eq!((&answer.json["error"], &answer.json["error_description"]), (&json!(error), &answer.json["detail"]));
+        assert_eq!((answer.header("cache-control"), answer.header("pragma")), ("no-store", "no-cache"));
+        let visible = |byte: u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
+        assert!(answer.json["detail"].as_str().is_some_and(|text| text.bytes().all(visible)), "{}", answer.text);
+        answer
+    };
+    let invalid = async |fields: &[(&str, &str)], pointer: &str| {
+        let answer = refused(fields, 400, "invalid_request", "invalid_request").await;
+        assert_eq!(answer.json["errors"][0]["pointer"], pointer, "{}", answer.text);
+    };
+    invalid(&[("username", "user@example.com")], "#/password").await;
+    invalid(&[], "#/username").await;
+    invalid(&[("username", "a\u{0}b"), ("password", "user")], "#/username").await;
+    invalid(&[("username", &"a".repeat(321)), ("password", "user")], "#/username").await;
+    invalid(&[("username", "a"), ("password", &"p".repeat(1025))], "#/password").await;
+    for twice in [("username", "admin@example.com"), ("scope", "user"), ("nonsense", "1")] {
+        refused(&with(&[("scope", "user"), ("nonsense", "2"), twice]), 400, "invalid_request", "invalid_request").await;
+    }
+    for grant in ["refresh_token", "client_credentials", "Password", " "] {
+        for fields in [with(&[("grant_type", grant)]), vec![("grant_type", grant)]] {
+            refused(&fields, 400, "unsupported_grant_type", "unsupported_grant_type").await;
+        }
+    }
+    for scope in ["admin", "user,superuser", "user openid"] {
+        refused(&with(&[("scope", scope)]), 400, "invalid_scope", "invalid_scope").await;
+    }
+    refused(&[("username", "user@example.com"), ("password", "wrong")], 400, "invalid_grant", "invalid_grant").await;
+    refused(&[("username", "a"), ("password", &"p".repeat(100_000))], 413, "body_too_large", "invalid_request").await;
+    for more in [
+        &[("is_superuser", "true")][..],
+        &[("grant_type", "")],
+        &[("grant_type", "password"), ("scope", "user superuser")],
+        &[("scope", ""), ("client_id", "any"), ("client_secret", "thing"), ("resource", "https://example.com")],
+    ] {
+        let answer = form(&with(more)).await;
+        assert_eq!(answer.header("pragma"), "no-cache");
+        assert_eq!(answer.expect(200)["scope"], "user", "what the user may, whatever was asked for");
+    }
     assert_eq!(form(&both).await.expect(200).get("refresh_token"), None::<&Value>);
 }

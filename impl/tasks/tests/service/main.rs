@@ -2,6 +2,7 @@
 
 mod accounts;
 mod any_body;
+mod audit;
 mod bodies;
 mod cancelled;
 mod conditional;

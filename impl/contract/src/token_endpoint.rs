@@ -1,0 +1,72 @@
+//! `x-token-endpoint`: an operation that is the token endpoint of OAuth 2.0 (RFC 6749, 3.2). What it refuses is told in the words
+//! of 5.2 as well, beside the members of a problem document.
+
+use http::header::{CACHE_CONTROL, PRAGMA};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::problem::Problem;
+use crate::value::Value;
+
+/// What the document says of its token endpoint.
+#[derive(Debug)]
+pub struct TokenEndpoint {
+    /// Every `grant_type` it knows; absent means the first.
+    pub grant_types: &'static [&'static str],
+    /// The scopes of the document.
+    pub scopes: &'static [&'static str],
+}
+
+impl TokenEndpoint {
+    /// Judges what RFC 6749 says of every request, before the schema is asked: nothing twice, a grant that is known, scopes that
+    /// are known. What is sent without a value counts as omitted, as far as it may be.
+    pub(crate) fn judge(&self, form: &mut Value<'_>) -> Result<(), Problem> {
+        let Value::Object(members) = form else { return Ok(()) };
+        if members.iter().any(|(_, value)| !matches!(value, Value::Text(_))) {
+            return Err(Problem::bad_request("invalid_request", "A parameter is given more than once."));
+        }
+        let is_empty = |value: &Value<'_>| matches!(value, Value::Text(text) if text.is_empty());
+        members.retain(|(name, value)| !(is_empty(value) && matches!(&**name, "grant_type" | "scope")));
+        let text = |wanted: &str| {
+            members.iter().find_map(|(name, value)| match value {
+                Value::Text(text) if name == wanted => Some(&**text),
+                _ => None,
+            })
+        };
+        if text("grant_type").is_some_and(|grant| !self.grant_types.contains(&grant)) {
+            let detail = format!("The grant type is none of: {}.", self.grant_types.join(", "));
+            return Err(Problem::bad_request("unsupported_grant_type", detail));
+        }
+        let mut asked = text("scope").into_iter().flat_map(|scope| scope.split(' ')).filter(|scope| !scope.is_empty());
+        if asked.any(|scope| !self.scopes.contains(&scope)) {
+            let detail = format!("A scope is none of: {}.", self.scopes.join(", "));
+            return Err(Problem::bad_request("invalid_scope", detail));
+        }
+        Ok(())
+    }
+
+    /// A refusal in the words of 5.2: what breaks the schema is 400 `invalid_request`.
+    pub(crate) fn refusal(problem: Problem) -> Problem {
+        let problem = match problem.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => problem.as_status(StatusCode::BAD_REQUEST, "invalid_request"),
+            _ => problem,
+        };
+        let error = match (problem.status(), problem.code()) {
+            (StatusCode::BAD_REQUEST, "invalid_grant") => "invalid_grant",
+            (StatusCode::BAD_REQUEST, "unsupported_grant_type") => "unsupported_grant_type",
+            (StatusCode::BAD_REQUEST, "invalid_scope") => "invalid_scope",
+            // Not among those of 5.2, which know of no such answers: those of 4.1.2.1.
+            (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT, _) => {
+                "temporarily_unavailable"
+            }
+            (status, _) if status.is_server_error() => "server_error",
+            _ => "invalid_request",
+        };
+        problem.with_oauth_error(error)
+    }
+
+    /// Neither a token nor its refusal is kept by anybody (5.1).
+    pub(crate) fn never_kept(headers: &mut HeaderMap) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    }
+}
