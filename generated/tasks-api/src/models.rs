@@ -2,6 +2,65 @@
 
 use crate::models;
 
+/// `AuditEvent` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AuditEvent {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: i64,
+    /// `created_at`
+    #[serde(rename = "created_at")]
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    /// The user who did it, who may be gone by now; null for somebody without a token.
+    #[serde(rename = "actor_id")]
+    pub actor_id: Option<i64>,
+    /// The client's.
+    #[serde(rename = "address")]
+    pub address: Option<String>,
+    /// `action`
+    #[serde(rename = "action")]
+    pub action: String,
+    /// `object_type`
+    #[serde(rename = "object_type")]
+    pub object_type: String,
+    /// `object_id`
+    #[serde(rename = "object_id")]
+    pub object_id: Option<String>,
+    /// Found in the access log as well.
+    #[serde(rename = "request_id")]
+    pub request_id: Option<String>,
+}
+
+impl contract::Decode for AuditEvent {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
+        let f_actor_id =
+            object.required(at, "actor_id", |v, at| at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64)));
+        let f_address =
+            object.required(at, "address", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        let f_action = object.required(at, "action", |v, at| at.string(v, &contract::Text::ANY));
+        let f_object_type = object.required(at, "object_type", |v, at| at.string(v, &contract::Text::ANY));
+        let f_object_id =
+            object.required(at, "object_id", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        let f_request_id =
+            object.required(at, "request_id", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        object.close(at);
+        Some(Self {
+            id: f_id?,
+            created_at: f_created_at?,
+            actor_id: f_actor_id?,
+            address: f_address?,
+            action: f_action?,
+            object_type: f_object_type?,
+            object_id: f_object_id?,
+            request_id: f_request_id?,
+        })
+    }
+}
+
 /// `DeletedStatus` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DeletedStatus {
@@ -45,7 +104,7 @@ impl contract::Decode for DeletedWord {
     }
 }
 
-/// The token request of RFC 6749 4.3.2. Only `username` and `password` are looked at.
+/// The token request of RFC 6749 4.3.2. What is not named here is ignored (3.2).
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct LoginForm {
     /// `username`
@@ -54,10 +113,10 @@ pub struct LoginForm {
     /// `password`
     #[serde(rename = "password")]
     pub password: String,
-    /// `grant_type`
+    /// `password`, or absent.
     #[serde(rename = "grant_type", skip_serializing_if = "Option::is_none")]
     pub grant_type: Option<String>,
-    /// `scope`
+    /// Scopes of this document, separated by spaces; the answer tells which are granted.
     #[serde(rename = "scope", skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// `client_id`
@@ -66,24 +125,25 @@ pub struct LoginForm {
     /// `client_secret`
     #[serde(rename = "client_secret", skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<String>,
+    /// Members the document does not name.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
 }
 
 impl contract::Decode for LoginForm {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let mut object = at.object(value, &contract::Bounds::ANY.max(100))?;
         let f_username = object.required(at, "username", |v, at| {
             at.string(v, &contract::Text::ANY.max(320).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_password =
             object.required(at, "password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
-        let f_grant_type = object.optional(at, "grant_type", |v, at| {
-            at.string(v, &contract::Text::ANY.max(8).pattern(contract::pattern!("^(password)?$")))
-        });
+        let f_grant_type = object.optional(at, "grant_type", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
         let f_scope = object.optional(at, "scope", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
         let f_client_id = object.optional(at, "client_id", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
         let f_client_secret = object
             .optional(at, "client_secret", |v, at| at.string(v, &contract::Text::ANY.max(1000).format("password")));
-        object.close(at);
+        let additional_properties = object.rest(at);
         Some(Self {
             username: f_username?,
             password: f_password?,
@@ -91,6 +151,7 @@ impl contract::Decode for LoginForm {
             scope: f_scope?,
             client_id: f_client_id?,
             client_secret: f_client_secret?,
+            additional_properties: additional_properties?,
         })
     }
 }
@@ -942,7 +1003,7 @@ pub struct UserSelfUpdate {
     /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
-    /// `current_password`
+    /// Proves that the account's owner is asking.
     #[serde(rename = "current_password", skip_serializing_if = "Option::is_none")]
     pub current_password: Option<String>,
 }
@@ -1037,6 +1098,9 @@ pub struct UserUpdate {
     /// `is_superuser`
     #[serde(rename = "is_superuser", skip_serializing_if = "Option::is_none")]
     pub is_superuser: Option<bool>,
+    /// Proves that the account's owner is asking.
+    #[serde(rename = "current_password", skip_serializing_if = "Option::is_none")]
+    pub current_password: Option<String>,
 }
 
 impl contract::Decode for UserUpdate {
@@ -1048,6 +1112,8 @@ impl contract::Decode for UserUpdate {
         let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85︀-️]*(?:[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ︀-️](?:[^\\x00-\\x1F\\x7F-\\x9F  ]*[^\\x00-\\x1F\\x7F-\\x9F    ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ])?[  ­͏؜ᅟᅠ ឴឵᠋-᠏ -‏ -  -⁯⠀　ㅤ﻿ﾠ\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         let f_is_active = object.optional(at, "is_active", |v, at| at.boolean(v));
         let f_is_superuser = object.optional(at, "is_superuser", |v, at| at.boolean(v));
+        let f_current_password = object
+            .optional(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
         object.close(at);
         Some(Self {
             email: f_email?,
@@ -1055,6 +1121,7 @@ impl contract::Decode for UserUpdate {
             full_name: f_full_name?,
             is_active: f_is_active?,
             is_superuser: f_is_superuser?,
+            current_password: f_current_password?,
         })
     }
 }
