@@ -30,10 +30,11 @@ pub static GET_ME: Operation = Operation {
     security: Security::Scopes(&["user"]),
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
-    rate_limits: &[],
     quotas: &[],
     query: Some(&[]),
     codes: &[],
+    rate_limits: &[],
+    token_endpoint: None,
     statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };

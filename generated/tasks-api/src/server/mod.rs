@@ -8,6 +8,7 @@ use crate::apis;
 
 /// Every operation of the document.
 pub static OPERATIONS: &[&Operation] = &[
+    &apis::audit::LIST_AUDIT_EVENTS,
     &apis::login::LOGIN_ACCESS_TOKEN,
     &apis::login::LOGOUT,
     &apis::login::SIGNUP,
@@ -40,9 +41,10 @@ pub static OPERATIONS: &[&Operation] = &[
 /// Routes every operation to the service.
 pub fn router<S>(service: Arc<S>) -> axum::Router
 where
-    S: apis::login::Login + apis::projects::Projects + apis::tasks::Tasks + apis::users::Users,
+    S: apis::audit::Audit + apis::login::Login + apis::projects::Projects + apis::tasks::Tasks + apis::users::Users,
 {
     axum::Router::new()
+        .merge(apis::audit::routes::<S>())
         .merge(apis::login::routes::<S>())
         .merge(apis::projects::routes::<S>())
         .merge(apis::tasks::routes::<S>())
