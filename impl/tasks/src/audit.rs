@@ -1,6 +1,5 @@
 //! Handlers and SQL of the audit log, for superusers.
 
-use chrono::{DateTime, Utc};
 use platform::identity::Principal;
 use platform::page::{Key, Kind, Order, Page, fingerprint};
 use platform::{Columns, Result};
@@ -62,7 +61,7 @@ fn event(row: &PgRow) -> sqlx::Result<AuditEvent> {
     let mut columns = Columns::of(row);
     Ok(AuditEvent {
         id: columns.take()?,
-        created_at: columns.take::<DateTime<Utc>>()?,
+        created_at: columns.take()?,
         actor_id: columns.take()?,
         address: columns.take()?,
         action: columns.take()?,
