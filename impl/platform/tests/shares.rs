@@ -73,6 +73,7 @@ const fn operation(id: &'static str, method: &'static str, body: Option<BodyRule
         etag: false,
         rate_limits: &[],
         quotas: &[],
+        token_endpoint: None,
     }
 }
 
