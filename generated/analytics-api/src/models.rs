@@ -234,7 +234,7 @@ impl contract::Decode for LiveMinute {
     }
 }
 
-/// The token request of RFC 6749 4.3.2. Only `username` and `password` are looked at.
+/// The token request of RFC 6749 4.3.2. What is not named here is ignored (3.2).
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct LoginForm {
     /// `username`
@@ -243,10 +243,10 @@ pub struct LoginForm {
     /// `password`
     #[serde(rename = "password")]
     pub password: String,
-    /// `grant_type`
+    /// `password`, or absent.
     #[serde(rename = "grant_type", skip_serializing_if = "Option::is_none")]
     pub grant_type: Option<String>,
-    /// `scope`
+    /// Scopes of this document, separated by spaces; the answer tells which are granted.
     #[serde(rename = "scope", skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// `client_id`
@@ -255,24 +255,25 @@ pub struct LoginForm {
     /// `client_secret`
     #[serde(rename = "client_secret", skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<String>,
+    /// Members the document does not name.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
 }
 
 impl contract::Decode for LoginForm {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let mut object = at.object(value, &contract::Bounds::ANY.max(100))?;
         let f_username = object.required(at, "username", |v, at| {
             at.string(v, &contract::Text::ANY.max(320).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_password =
             object.required(at, "password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
-        let f_grant_type = object.optional(at, "grant_type", |v, at| {
-            at.string(v, &contract::Text::ANY.max(8).pattern(contract::pattern!("^(password)?$")))
-        });
+        let f_grant_type = object.optional(at, "grant_type", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
         let f_scope = object.optional(at, "scope", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
         let f_client_id = object.optional(at, "client_id", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
         let f_client_secret = object
             .optional(at, "client_secret", |v, at| at.string(v, &contract::Text::ANY.max(1000).format("password")));
-        object.close(at);
+        let additional_properties = object.rest(at);
         Some(Self {
             username: f_username?,
             password: f_password?,
@@ -280,6 +281,7 @@ impl contract::Decode for LoginForm {
             scope: f_scope?,
             client_id: f_client_id?,
             client_secret: f_client_secret?,
+            additional_properties: additional_properties?,
         })
     }
 }

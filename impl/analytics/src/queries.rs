@@ -97,7 +97,11 @@ impl Analytics for AnalyticsService {
         Ok(StreamLiveResponse::Ok(self.live.events(patience).await?))
     }
 
-    async fn export_page_views(&self, caller: Principal, params: ExportPageViewsParams) -> Result<ExportPageViewsResponse> {
+    async fn export_page_views(
+        &self,
+        caller: Principal,
+        params: ExportPageViewsParams,
+    ) -> Result<ExportPageViewsResponse> {
         let path = public(&params.path).map(Cow::into_owned);
         let params = ExportPageViewsParams { path, ..params };
         let window = Window::of(params.start, params.end);

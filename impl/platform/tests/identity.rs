@@ -253,7 +253,8 @@ async fn what_is_no_hash_is_a_wrong_password() {
             .await;
         let asked = Instant::now();
         for password in [*stored, "admin", ""] {
-            let refused = Problem::from(fixture.accounts.login(Guard::none(), &email, password.into()).await.expect_err(stored));
+            let refused =
+                Problem::from(fixture.accounts.login(Guard::none(), &email, password.into()).await.expect_err(stored));
             assert_eq!((refused.status().as_u16(), refused.code()), (400, "invalid_grant"), "{stored}");
         }
         assert!(asked.elapsed() < Duration::from_secs(2), "{stored} took {:?}", asked.elapsed());
@@ -275,7 +276,8 @@ async fn failed_logins_cannot_be_told_apart() {
     for _ in 0..15 {
         for (best, (email, password)) in best.iter_mut().zip(kinds) {
             let asked = Instant::now();
-            let refused = Problem::from(accounts.login(Guard::none(), email, password.into()).await.expect_err("refused"));
+            let refused =
+                Problem::from(accounts.login(Guard::none(), email, password.into()).await.expect_err("refused"));
             *best = asked.elapsed().min(*best);
             assert_eq!((refused.status().as_u16(), refused.code()), (400, "invalid_grant"));
         }
@@ -459,10 +461,11 @@ async fn every_spelling_of_an_email_is_one_account() {
     assert_eq!(who("kim@example.com").await, Err("invalid_grant"));
     who("K\u{ce}M@example.com").await.expect("its new name");
     // A key that is computed is no change of the user.
-    let touched: i64 = sqlx::query_scalar("SELECT count(*) FROM users WHERE email LIKE 'Jose%' AND updated_at IS NOT NULL")
-        .fetch_one(fixture.db.reads())
-        .await
-        .expect("counts");
+    let touched: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM users WHERE email LIKE 'Jose%' AND updated_at IS NOT NULL")
+            .fetch_one(fixture.db.reads())
+            .await
+            .expect("counts");
     // Its second insertion changed the hash, which is one.
     assert_eq!(touched, 1);
     let taken = fixture.accounts.sign_up("TRAILING@example.com".into(), "secret1".into(), None).await;
@@ -472,7 +475,8 @@ async fn every_spelling_of_an_email_is_one_account() {
 #[tokio::test]
 async fn a_password_is_the_same_in_every_form_it_is_typed_in() {
     let fixture = Fixture::new().await;
-    let (composed, decomposed) = ("caf\u{e9} \u{d55c}\u{ae00}", "cafe\u{301}\u{a0}\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}");
+    let (composed, decomposed) =
+        ("caf\u{e9} \u{d55c}\u{ae00}", "cafe\u{301}\u{a0}\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}");
     for (n, (first, second)) in [(composed, decomposed), (decomposed, composed)].into_iter().enumerate() {
         let email = format!("forms{n}@example.com");
         fixture.sign_up(&email, first).await;
@@ -486,12 +490,10 @@ async fn a_password_is_the_same_in_every_form_it_is_typed_in() {
     let settings: AuthSettings = settings();
     let argon2 = platform::identity::Passwords::new(&settings).expect("settings");
     let decomposed_only = "cafe\u{301}s";
-    for (n, hash) in [
-        argon2.hash(decomposed_only.into()).await.expect("hashes"),
-        bcrypt::hash(decomposed_only, 4).expect("hashes"),
-    ]
-    .into_iter()
-    .enumerate()
+    for (n, hash) in
+        [argon2.hash(decomposed_only.into()).await.expect("hashes"), bcrypt::hash(decomposed_only, 4).expect("hashes")]
+            .into_iter()
+            .enumerate()
     {
         let email = format!("older{n}@example.com");
         fixture.test.execute(&format!("INSERT INTO users (email, hashed_password) VALUES ('{email}', '{hash}')")).await;

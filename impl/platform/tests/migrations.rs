@@ -76,7 +76,10 @@ async fn production_has_no_demo_accounts() {
     assert_eq!(migrate::run(&test.settings(), Production).await.expect("migrates").closed, 1);
     assert!(accounts.login(Guard::none(), "user@example.com", "user".into()).await.is_err());
     assert!(accounts.authenticate(&token).await.is_err(), "its sessions end, too");
-    accounts.login(Guard::none(), "admin@example.com", "a password of one's own".into()).await.expect("nobody's demo account");
+    accounts
+        .login(Guard::none(), "admin@example.com", "a password of one's own".into())
+        .await
+        .expect("nobody's demo account");
     assert_eq!(migrate::run(&test.settings(), Production).await.expect("migrates").closed, 0);
 }
 

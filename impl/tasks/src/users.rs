@@ -11,8 +11,9 @@ use platform::identity::{NewUser, Principal, caller_is_gone};
 use platform::user_model;
 use tasks_api::apis::users::{
     CreateUserResponse, DeleteUserParams, DeleteUserResponse, GetMeParams, GetMeResponse, GetUserParams,
-    GetUserResponse, ListUsersParams, ListUsersResponse, PATCH_ME, PATCH_USER, PUT_ME, PUT_USER, PatchMeParams, PatchMeResponse,
-    PatchUserParams, PatchUserResponse, PutMeParams, PutMeResponse, PutUserParams, PutUserResponse, Users,
+    GetUserResponse, ListUsersParams, ListUsersResponse, PATCH_ME, PATCH_USER, PUT_ME, PUT_USER, PatchMeParams,
+    PatchMeResponse, PatchUserParams, PatchUserResponse, PutMeParams, PutMeResponse, PutUserParams, PutUserResponse,
+    Users,
 };
 use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
 

@@ -308,12 +308,18 @@ impl Accounts {
     /// # Errors
     /// 403 `wrong_password`; 429 `rate_limited` as the guard says; 503 `busy` when too many passwords are being checked.
     pub async fn prove(&self, guard: Guard<'_>, caller: &Principal, password: String) -> Result<()> {
-        const SQL: &str = concat!("SELECT password_hash_of(u.id) AS hashed_password, ", known_columns!(), " FROM users u WHERE u.id = $1");
+        const SQL: &str = concat!(
+            "SELECT password_hash_of(u.id) AS hashed_password, ",
+            known_columns!(),
+            " FROM users u WHERE u.id = $1"
+        );
         let found: Option<Stored> = sqlx::query_as(SQL).bind(caller.user).fetch_optional(self.db.reads()).await?;
         let Some(Stored { hashed_password, known }) = found else { return Err(caller_is_gone().into()) };
         let attempt = async {
             match self.passwords.verify(password, Some(hashed_password)).await? {
-                Verdict::Wrong => Err(Problem::forbidden("wrong_password", "The current password is another one.").into()),
+                Verdict::Wrong => {
+                    Err(Problem::forbidden("wrong_password", "The current password is another one.").into())
+                }
                 Verdict::Right | Verdict::Outdated(_) => Ok(()),
             }
         };

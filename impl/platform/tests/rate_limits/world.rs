@@ -187,7 +187,8 @@ pub fn replica(redis: &Place, url: &str, flags: &[&str]) -> Replica {
         let operations: [&'static Operation; 7] = [&OWN, &OWN_FEWER, &ANYBODY, &BRIEF, &BOTH, &GUESS, &FREE];
         limiter.register(app.metrics(), &operations);
     };
-    let server = TestServer::start_with(description, router(limiter.clone(), database), Readiness::default(), flags, register);
+    let server =
+        TestServer::start_with(description, router(limiter.clone(), database), Readiness::default(), flags, register);
     Replica { client: server.client(), _server: server }
 }
 

@@ -28,7 +28,8 @@ async fn an_email_is_taken_in_every_case_of_letters_by_every_way() {
         assert_eq!(own["email"], spelling);
     }
     assert_eq!(bob.client.get(ME).await.expect(200)["full_name"], "bob");
-    let moved = bob.client.patch(ME, &json!({"email": "robert@example.com", "current_password": PASSWORD})).await.expect(200);
+    let moved =
+        bob.client.patch(ME, &json!({"email": "robert@example.com", "current_password": PASSWORD})).await.expect(200);
     assert_eq!(moved["email"], "robert@example.com");
     world.person("bob").await;
 }

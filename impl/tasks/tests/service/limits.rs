@@ -8,8 +8,8 @@ use http::Method;
 use platform::Limiter;
 use platform::settings::HttpSettings;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 use testkit::{Answer, Client, TestDatabase, TestRedis, TestServer};
+use tokio::time::sleep;
 
 use crate::world::{KEY, LOGIN, ME, PASSWORD, serve_limited};
 
@@ -113,7 +113,8 @@ async fn strangers_do_not_keep_an_owner_out() {
     let world = Limited::new(2).await;
     let (home, ada) = ("198.51.100.7", world.account("ada").await);
     world.login_from(home, 0, &ada, PASSWORD).await.expect(200);
-    let (allowed, most) = (amount(LOGIN, "post", "login-account"), limit(LOGIN, "post", "login-account", "max-delay-seconds"));
+    let (allowed, most) =
+        (amount(LOGIN, "post", "login-account"), limit(LOGIN, "post", "login-account", "max-delay-seconds"));
     let answers = join_all((0..allowed + 30).map(|n| world.try_login_afresh(n, &ada, "wrong"))).await;
     assert_eq!((of(&answers, 400), of(&answers, 429)), (allowed, 30), "{answers:?}");
     // From where the account was used before, at once, and in any spelling; with failures of one's own, too.
@@ -153,8 +154,18 @@ async fn no_spelling_has_attempts_of_its_own() {
     let allowed = amount(LOGIN, "post", "login");
     for spellings in [
         ["ida@example.com", "IDA@EXAMPLE.COM", " ida@example.com", "\u{ff49}da@example.com"],
-        ["\u{130}da\u{e9}@example.com", "i\u{307}dae\u{301}@example.com", "I\u{307}DA\u{c9}@example.com ", "i\u{307}da\u{e9}@EXAMPLE.com"],
-        ["nobody\u{e9}@example.com", "NOBODYE\u{301}@example.com", "nobody\u{e9}@example.com\u{a0}", "\u{ff2e}obody\u{c9}@example.com"],
+        [
+            "\u{130}da\u{e9}@example.com",
+            "i\u{307}dae\u{301}@example.com",
+            "I\u{307}DA\u{c9}@example.com ",
+            "i\u{307}da\u{e9}@EXAMPLE.com",
+        ],
+        [
+            "nobody\u{e9}@example.com",
+            "NOBODYE\u{301}@example.com",
+            "nobody\u{e9}@example.com\u{a0}",
+            "\u{ff2e}obody\u{c9}@example.com",
+        ],
     ] {
         let guesses = (0..allowed + 12).map(|n| world.try_login(n, spellings[n % 4], "wrong"));
         let answers = join_all(guesses).await;
