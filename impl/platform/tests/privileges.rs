@@ -150,6 +150,24 @@ async fn a_service_cannot_do_what_is_another_s() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_goes_with_what_other_services_keep_of_it() {
+    let test = TestDatabase::new().await;
+    test.execute(
+        "INSERT INTO users (id, email, hashed_password) VALUES (70, 'leaving@x.y', ''); \
+         INSERT INTO orders (id, user_id, status, total_cents, expires_at) VALUES (70, 70, 'RESERVED', 199, now() + interval '1 hour'); \
+         INSERT INTO reservations (order_id, product_id, quantity, state) VALUES (70, 2, 3, 'held'); \
+         UPDATE products SET stock = stock - 3 WHERE id = 2",
+    )
+    .await;
+    connect(&test, "tasks").await.execute("DELETE FROM users WHERE id = 70").await.expect("it goes");
+    let stock: i64 = sqlx::query_scalar("SELECT stock::bigint FROM products WHERE id = 2")
+        .fetch_one(&mut test.connect().await)
+        .await
+        .expect("answers");
+    assert_eq!(stock, 1000, "what was held for it is on the shelf again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_only_reads_cannot_write() {
     let test = TestDatabase::new().await;
     for line in lines() {
