@@ -23,8 +23,6 @@ pub enum Object {
     Table(String),
     /// The columns of a table but one.
     Columns(String, String),
-    /// One column of a table.
-    Column(String, String),
     /// Functions of this name.
     Definer(String),
 }
@@ -50,10 +48,6 @@ fn line(text: &str) -> Option<Line> {
     let object = match kind {
         "table" => Object::Table(name),
         "columns" => Object::Columns(name, words.next()?.strip_prefix('-')?.to_owned()),
-        "column" => {
-            let (table, column) = name.split_once('.')?;
-            Object::Column(table.to_owned(), column.to_owned())
-        }
         "definer" => Object::Definer(name),
         _ => return None,
     };
@@ -155,7 +149,7 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
                         tables.3.push(rights.contains(letter));
                     }
                 }
-                Object::Columns(..) | Object::Column(..) | Object::Definer(_) => {}
+                Object::Columns(..) | Object::Definer(_) => {}
             }
         }
     }
@@ -194,13 +188,6 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
                     FROM unnest($1::text[]) role JOIN pg_attribute ON attrelid = to_regclass($2) AND attname = $3
                     WHERE has_column_privilege(role, attrelid, attname, 'SELECT')";
                 statements.extend(said(transaction.query(COLUMNS, &[&having, &table, &without]).await?));
-            }
-            Object::Column(table, column) => {
-                const COLUMN: &str = "
-                    SELECT format('GRANT UPDATE (%I) ON %s TO %I', attname, attrelid::regclass, role)
-                    FROM unnest($1::text[]) role JOIN pg_attribute ON attrelid = to_regclass($2) AND attname = $3
-                    WHERE NOT has_column_privilege(role, attrelid, attname, 'UPDATE')";
-                statements.extend(said(transaction.query(COLUMN, &[&having, &table, &column]).await?));
             }
             Object::Definer(name) => {
                 const FUNCTIONS: &str = "
@@ -271,11 +258,12 @@ mod tests {
     fn every_line_can_be_read() {
         let meant = PRIVILEGES.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
         assert_eq!(lines().len(), meant, "a line of migrations/privileges cannot be read");
-        for Line { object, rights } in lines() {
+        for (at, Line { object, rights }) in lines().into_iter().enumerate() {
+            // Of two lines one would take what the other gives, in turns.
+            assert!(lines()[..at].iter().all(|line| line.object != object), "{object:?} has two lines");
             let letters = match object {
                 Object::Table(_) => "SIUD",
                 Object::Columns(..) => "S",
-                Object::Column(..) => "U",
                 Object::Definer(_) => "X",
             };
             assert!(

@@ -37,7 +37,6 @@ async fn everything_in_the_schema_has_its_line() {
                 let known = format!("SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass('{name}')");
                 assert!(names(&test, &known).await.contains(&column), "{name} has no column {column}");
             }
-            Object::Column(..) => {}
             Object::Definer(name) => functions.push(name),
         }
     }
