@@ -195,7 +195,10 @@ async fn lists_filters_searches_and_counts_leak_nothing() {
         "due_after=0001-01-01".into(),
     ];
     for list in ["/api/v1/projects", "/api/v1/tasks"] {
-        for query in &queries {
+        // Projects have no such filters, and lists refuse what they do not know.
+        let of_tasks = ["project_id", "assignee_id", "status", "due_after"];
+        let known = |query: &&String| list.ends_with("tasks") || !of_tasks.iter().any(|name| query.starts_with(name));
+        for query in queries.iter().filter(known) {
             let answer = eve.client.get(&format!("{list}?count=true&{query}")).await;
             assert_eq!((&answer.json, answer.header("x-total-count")), (&json!([]), "0"), "{list} {query}");
             assert!(answer.header("x-next-cursor").is_empty() && answer.header("link").is_empty());

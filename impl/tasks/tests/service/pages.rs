@@ -132,7 +132,7 @@ async fn the_next_link_keeps_the_query_as_it_was_sent() {
         ada.task(&project, &format!("50% of {n} & more"), json!({})).await;
     }
     for slash in ["", "/"] {
-        let path = format!("{TASKS}{slash}?q=50%25+of&skip=1&status=ToDo&status=TODO&sort=-id&unknown=%F0%9F%98%80");
+        let path = format!("{TASKS}{slash}?q=50%25+of&skip=1&status=ToDo&status=TODO&sort=-id");
         let rows = walk(&ada.client, &path, 2).await;
         let all = ids(&ada.client.get(TASKS).await.expect(200));
         assert_eq!(ids_of(&rows), [all[3], all[2], all[1], all[0]], "skip counts once, for the first page");
