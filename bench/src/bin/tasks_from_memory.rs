@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use platform::identity::Principal;
 use platform::{Error, Limiter, Result};
 use tasks::TasksService;
-use tasks_api::apis::{login, projects, tasks as api, users};
+use tasks_api::apis::{audit, login, projects, tasks as api, users};
 use tasks_api::models;
 
 #[path = "../from_memory.rs"]
@@ -71,6 +71,12 @@ impl api::Tasks for FromMemory {
         patch_task(caller: Principal, params: api::PatchTaskParams, body: models::TaskUpdate) -> api::PatchTaskResponse;
         put_task(caller: Principal, params: api::PutTaskParams, body: models::TaskUpdate) -> api::PutTaskResponse;
         set_task_status(caller: Principal, params: api::SetTaskStatusParams) -> api::SetTaskStatusResponse;
+    }
+}
+
+impl audit::Audit for FromMemory {
+    pass_on! {
+        list_audit_events(caller: Principal, params: audit::ListAuditEventsParams) -> audit::ListAuditEventsResponse;
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract::{
-    Answer, ByteStream, Caller, CountedBy, Event, FieldError, IdempotencyKey, Once, Operation, Problem, Quota, Rows,
+    Answer, ByteStream, Caller, Event, FieldError, IdempotencyKey, Once, Operation, Problem, Quota, Rows,
     Service, StorageQuota, StoredReply,
 };
 use futures_util::stream;
