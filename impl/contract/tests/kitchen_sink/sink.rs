@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract::{
-    Answer, ByteStream, Caller, Event, FieldError, IdempotencyKey, Once, Operation, Problem, Quota, Rows,
-    Service, StorageQuota, StoredReply,
+    Answer, ByteStream, Caller, Event, FieldError, IdempotencyKey, Once, Operation, Problem, Quota, Rows, Service,
+    StorageQuota, StoredReply,
 };
 use futures_util::stream;
 use http::StatusCode;
