@@ -191,7 +191,7 @@ impl Problem {
     }
 
     /// The same with another status and code.
-    pub(crate) fn as_status(mut self, status: StatusCode, code: &'static str) -> Self {
+    pub(crate) fn with_status(mut self, status: StatusCode, code: &'static str) -> Self {
         (self.0.status, self.0.code) = (status, code);
         self
     }

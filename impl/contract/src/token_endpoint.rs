@@ -47,7 +47,7 @@ impl TokenEndpoint {
     /// A refusal in the words of 5.2: what breaks the schema is 400 `invalid_request`.
     pub(crate) fn refusal(problem: Problem) -> Problem {
         let problem = match problem.status() {
-            StatusCode::UNPROCESSABLE_ENTITY => problem.as_status(StatusCode::BAD_REQUEST, "invalid_request"),
+            StatusCode::UNPROCESSABLE_ENTITY => problem.with_status(StatusCode::BAD_REQUEST, "invalid_request"),
             _ => problem,
         };
         let error = match (problem.status(), problem.code()) {

@@ -159,22 +159,19 @@ impl Collector for Measured {
         let jobs: Vec<Job> = self.0.iter().flat_map(Jobs::list).collect();
         // A series of its own name: Prometheus calls `job` what it scrapes.
         let label = |job: &Job| [("task", job.name)];
-        let gauges: [(&str, &str, fn(&Job) -> f64); 2] = [
-            (
-                "background_job_last_success_timestamp_seconds",
-                "When a background job last succeeded, or began",
-                |job| job.lock().at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
-            ),
-            ("background_job_overdue_seconds", "For how long a background job should have succeeded again", |job| {
-                job.overdue().as_secs_f64()
-            }),
-        ];
-        for (name, help, value) in gauges {
+        let mut gauge = |name: &str, help: &str, value: fn(&Job) -> f64| {
             let mut metric = encoder.encode_descriptor(name, help, None, ConstGauge::new(0.0).metric_type())?;
             for job in &jobs {
                 ConstGauge::new(value(job)).encode(metric.encode_family(&label(job).as_slice())?)?;
             }
-        }
+            Ok(())
+        };
+        let help = "When a background job last succeeded, or began";
+        gauge("background_job_last_success_timestamp_seconds", help, |job| {
+            job.lock().at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+        })?;
+        let help = "For how long a background job should have succeeded again";
+        gauge("background_job_overdue_seconds", help, |job| job.overdue().as_secs_f64())?;
         let (name, help) = ("background_job_failures", "How often a background job failed");
         let mut metric = encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
         for job in &jobs {

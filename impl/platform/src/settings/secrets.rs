@@ -118,13 +118,11 @@ fn alphabet(key: &[u8]) -> f64 {
     if hexadecimal {
         return if key.iter().all(u8::is_ascii_digit) { 10.0 } else { 16.0 };
     }
-    let kinds: [(fn(&u8) -> bool, f64); 4] = [
-        (u8::is_ascii_digit, 10.0),
-        (u8::is_ascii_lowercase, 26.0),
-        (u8::is_ascii_uppercase, 26.0),
-        (u8::is_ascii_punctuation, 10.0),
-    ];
-    let known: f64 = kinds.into_iter().filter(|(kind, _)| any(*kind)).map(|(_, size)| size).sum();
+    let of = |kind: fn(&u8) -> bool, size| if any(kind) { size } else { 0.0 };
+    let known: f64 = of(u8::is_ascii_digit, 10.0)
+        + of(u8::is_ascii_lowercase, 26.0)
+        + of(u8::is_ascii_uppercase, 26.0)
+        + of(u8::is_ascii_punctuation, 10.0);
     let distinct = key.iter().collect::<std::collections::BTreeSet<_>>().len();
     // Two letters in turns are an alphabet of two.
     known.max(2.0).min((distinct * distinct) as f64)
