@@ -59,7 +59,7 @@ async fn what_deleted_users_have_reserved_is_in_stock_again() {
         sleep(Duration::from_millis(dice.random_range(50..250))).await;
         let gone = remaining.swap_remove(dice.random_range(0..remaining.len()));
         let email = format!("guest-{gone}@example.com");
-        while !deleted(&system, &email, gone % 2 == 0).await {}
+        while !deleted(&system, &email, gone.is_multiple_of(2)).await {}
     }
     let answered: usize = shopping.await.expect("the shopping ends well").into_iter().sum();
     assert!(answered > 2 * users, "{answered} answers");
