@@ -4,37 +4,37 @@
 -- The key is computed by the services (platform::identity::text), which know all of Unicode whatever the database's locale is. For
 -- ASCII that comes to what stands here, so that scripts go on inserting e-mails alone; NULL is a key that a service has yet to compute.
 -- Not unique: deployed databases may hold e-mails that differ by case only.
-ALTER TABLE users ADD COLUMN email_key text;
+ALTER TABLE users ADD COLUMN login_key text;
 
-CREATE FUNCTION set_email_key() RETURNS trigger
+CREATE FUNCTION set_login_key() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     IF octet_length(NEW.email) = char_length(NEW.email) THEN
-        NEW.email_key := lower(btrim(NEW.email, E'\t\n\x0b\x0c\r ') COLLATE "C");
-    ELSIF TG_OP = 'UPDATE' AND NEW.email IS DISTINCT FROM OLD.email AND NEW.email_key IS NOT DISTINCT FROM OLD.email_key THEN
-        NEW.email_key := NULL;
+        NEW.login_key := lower(btrim(NEW.email, E'\t\n\x0b\x0c\r ') COLLATE "C");
+    ELSIF TG_OP = 'UPDATE' AND NEW.email IS DISTINCT FROM OLD.email AND NEW.login_key IS NOT DISTINCT FROM OLD.login_key THEN
+        NEW.login_key := NULL;
     END IF;
     RETURN NEW;
 END $$;
 
 -- A computed key is no change that anybody sees.
 CREATE OR REPLACE TRIGGER users_touch BEFORE UPDATE ON users
-    FOR EACH ROW WHEN (to_jsonb(OLD) - 'email_key' IS DISTINCT FROM to_jsonb(NEW) - 'email_key')
+    FOR EACH ROW WHEN (to_jsonb(OLD) - 'login_key' IS DISTINCT FROM to_jsonb(NEW) - 'login_key')
     EXECUTE FUNCTION touch_updated_at();
 
-CREATE TRIGGER users_email_key BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION set_email_key();
+CREATE TRIGGER users_login_key BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION set_login_key();
 -- The trigger does it.
-UPDATE users SET email_key = NULL WHERE octet_length(email) = char_length(email);
+UPDATE users SET login_key = NULL WHERE octet_length(email) = char_length(email);
 
 -- users_lower_email_idx stays for processes from before this migration.
-CREATE INDEX users_email_key_idx ON users (email_key);
-CREATE INDEX users_without_email_key_idx ON users (id) WHERE email_key IS NULL;
+CREATE INDEX users_login_key_idx ON users (login_key);
+CREATE INDEX users_without_login_key_idx ON users (id) WHERE login_key IS NULL;
 
 -- What a service has computed; any of them may be the first to look for an e-mail.
-CREATE FUNCTION fill_email_keys(ids bigint[], emails text[], keys text[]) RETURNS void
+CREATE FUNCTION fill_login_keys(ids bigint[], emails text[], keys text[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER AS $$
-    UPDATE users u SET email_key = filled.key FROM unnest(ids, emails, keys) AS filled (id, email, key)
-    WHERE u.id = filled.id AND u.email = filled.email AND u.email_key IS NULL
+    UPDATE users u SET login_key = filled.key FROM unnest(ids, emails, keys) AS filled (id, email, key)
+    WHERE u.id = filled.id AND u.email = filled.email AND u.login_key IS NULL
 $$;
 
 -- Where an account was used with the right password: its address (of IPv6 the /64) as a hash whose key the database does not have.

@@ -200,7 +200,7 @@ impl Accounts {
         const SQL: &str = concat!(
             "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, ",
             known_columns!(),
-            " FROM users u WHERE u.email_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1"
+            " FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1"
         );
         let key = email_key(email);
         users::fill_email_keys(&self.db).await?;

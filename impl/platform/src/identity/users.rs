@@ -141,7 +141,7 @@ pub async fn update(tx: &mut PgConnection, id: i64, change: &UserChange) -> Resu
 async fn claim_email(tx: &mut PgConnection, email: &str, owner: Option<i64>) -> Result<()> {
     const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('users.email ' || $1, 0))";
     const TAKEN: &str = "
-        SELECT EXISTS (SELECT FROM users WHERE email_key = $1 AND id IS DISTINCT FROM $3
+        SELECT EXISTS (SELECT FROM users WHERE login_key = $1 AND id IS DISTINCT FROM $3
                        -- whoever has the spelling already may keep it beside its twin
                        AND NOT EXISTS (SELECT FROM users WHERE id = $3 AND email = $2))";
     let key = email_key(email);
@@ -169,12 +169,12 @@ pub(super) async fn fill_email_keys(db: &Database) -> Result<()> {
 
 /// Users whose e-mail has no key, a bounded number; whoever comes next goes on.
 async fn keyless<'c>(db: impl Executor<'c, Database = Postgres>) -> Result<Vec<(i64, String)>> {
-    const SQL: &str = "SELECT id, email FROM users WHERE email_key IS NULL ORDER BY id LIMIT 1000";
+    const SQL: &str = "SELECT id, email FROM users WHERE login_key IS NULL ORDER BY id LIMIT 1000";
     Ok(sqlx::query_as(SQL).fetch_all(db).await?)
 }
 
 async fn fill(db: &mut PgConnection, keyless: &[(i64, String)]) -> Result<()> {
-    const SQL: &str = "SELECT fill_email_keys($1, $2, $3)";
+    const SQL: &str = "SELECT fill_login_keys($1, $2, $3)";
     let (ids, emails): (Vec<i64>, Vec<&str>) = keyless.iter().map(|(id, email)| (*id, email.as_str())).unzip();
     let keys: Vec<String> = emails.iter().map(|email| email_key(email)).collect();
     sqlx::query(SQL).bind(ids).bind(emails).bind(keys).execute(db).await?;
