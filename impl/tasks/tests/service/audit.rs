@@ -27,7 +27,7 @@ async fn what_is_done_to_accounts_is_written_with_who_and_where() {
         from(http::Method::PATCH, &one, change).await.expect(200);
     }
     // What is refused leaves nothing.
-    from(http::Method::PATCH, &one, json!({"email": "root@example.com", "password": "third"})).await.expect(409);
+    from(http::Method::PATCH, &one, json!({"email": "root@example.com", "password": "third one"})).await.expect(409);
     let own = world.login("lady@example.com", "another one").await;
     own.patch(ME, &json!({"password": PASSWORD, "current_password": "another one"})).await.expect(200);
     from(http::Method::DELETE, &one, Value::Null).await.expect(200);
