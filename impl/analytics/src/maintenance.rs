@@ -134,7 +134,7 @@ async fn drop_day(database: &Database, day: NaiveDate) -> Result<()> {
 /// Rows that are too old and have no partition which could be dropped. The database takes them from the counts (migration V013).
 async fn forget_rows(database: &Database, oldest: NaiveDate, most: i64) -> Result<i64> {
     const SQL: &str = "DELETE FROM page_views WHERE (created_at, id) IN ( \
-         SELECT created_at, id FROM page_views_default WHERE created_at < $1::timestamp AT TIME ZONE 'UTC' \
+         SELECT created_at, id FROM page_views WHERE created_at < $1::timestamp AT TIME ZONE 'UTC' \
          ORDER BY created_at, id LIMIT $2) AND created_at < $1::timestamp AT TIME ZONE 'UTC'";
     removed(database, move |mut tx| async move {
         Ok(sqlx::query(SQL).bind(oldest).bind(most).execute(&mut *tx).await?.rows_affected())

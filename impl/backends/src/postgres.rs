@@ -98,11 +98,13 @@ impl Postgres {
         Ok(true)
     }
 
-    /// Makes the role, sets its password and makes its database, whatever of that is missing.
+    /// Makes the role, sets its password and makes its database, whatever of that is missing. The owner sees and ends the
+    /// sessions of the services, which log in as roles of their own.
     fn prepare(&self, database: &str) -> Result<()> {
         let sql = format!(
             "SELECT 'CREATE ROLE {ROLE}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') \\gexec\n\
              ALTER ROLE {ROLE} LOGIN CREATEDB CREATEROLE PASSWORD '{password}';\n\
+             GRANT pg_monitor, pg_signal_backend TO {ROLE};\n\
              SELECT 'CREATE DATABASE \"{database}\" OWNER {ROLE}'\n\
              WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n",
             password = self.password,

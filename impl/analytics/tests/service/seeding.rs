@@ -85,10 +85,10 @@ async fn a_job_gets_through_on_a_busy_machine() {
     world
         .database
         .execute(
-            "CREATE SEQUENCE attempts; \
-             CREATE FUNCTION be_busy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+            "CREATE SEQUENCE seed_attempts; \
+             CREATE FUNCTION be_busy() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN \
                  IF (SELECT count(*) FROM fresh) > 4000 THEN RAISE EXCEPTION 'too long' USING ERRCODE = '57014'; END IF; \
-                 IF nextval('attempts') % 3 = 0 THEN RAISE EXCEPTION 'not now' USING ERRCODE = '55P03'; END IF; \
+                 IF nextval('seed_attempts') % 3 = 0 THEN RAISE EXCEPTION 'not now' USING ERRCODE = '55P03'; END IF; \
                  RETURN NULL; END $$; \
              CREATE TRIGGER be_busy AFTER INSERT ON page_views \
                  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION be_busy()",
