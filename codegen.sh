@@ -88,7 +88,7 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
         # A renamed tag would otherwise leave its old module behind.
         rm -rf "$crate"
         mkdir -p "$crate"
-        quietly "$NODE_TOOLS/redocly" bundle "openapi/$name.yaml" --ext json --output "$crate/openapi.json"
+        quietly "$NODE_TOOLS/redocly" bundle --config openapi/redocly.yaml "openapi/$name.yaml" --ext json --output "$crate/openapi.json"
         node "$GENERATOR/prepare.mjs" "$crate/openapi.json" >"$work/$name.json"
         printf '%s\n' README.md .gitignore src/types.rs src/header.rs >"$crate/.openapi-generator-ignore"
         quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
@@ -155,7 +155,7 @@ compat() { # compat | check | release
     # shellcheck disable=SC2064  # the folder of now, not of then
     trap "rm -rf '$current'" EXIT
     for name in tasks shop analytics; do
-        quietly "$NODE_TOOLS/redocly" bundle "openapi/$name.yaml" --ext json --output "$current/$name.json"
+        quietly "$NODE_TOOLS/redocly" bundle --config openapi/redocly.yaml "openapi/$name.yaml" --ext json --output "$current/$name.json"
     done
     node openapi/compat/main.mjs "$1" "$current" openapi/released openapi/CHANGELOG.md
 }

@@ -132,6 +132,7 @@ async fn drop_day(database: &Database, day: NaiveDate) -> Result<()> {
 }
 
 /// Rows that are too old and have no partition which could be dropped. The database takes them from the counts (migration V013).
+/// What the role may do it may do with the table, not with a partition by its name; that no other is looked at the times say.
 async fn forget_rows(database: &Database, oldest: NaiveDate, most: i64) -> Result<i64> {
     const SQL: &str = "DELETE FROM page_views WHERE (created_at, id) IN ( \
          SELECT created_at, id FROM page_views WHERE created_at < $1::timestamp AT TIME ZONE 'UTC' \

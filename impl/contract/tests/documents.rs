@@ -37,6 +37,25 @@ fn each(node: &Value, keyword: &str, found: &mut impl FnMut(&Value, &Value)) {
 }
 
 #[test]
+fn no_document_refers_to_another() {
+    fn walk(name: &str, node: &Value) {
+        match node {
+            Value::Array(items) => items.iter().for_each(|item| walk(name, item)),
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                    assert!(reference.starts_with("#/"), "{name}: whoever is served this has no {reference}");
+                }
+                members.values().for_each(|member| walk(name, member));
+            }
+            _ => (),
+        }
+    }
+    for (name, document) in documents() {
+        walk(&name, &document);
+    }
+}
+
+#[test]
 fn every_pattern_compiles() {
     let mut patterns = 0;
     for (name, document) in documents() {
