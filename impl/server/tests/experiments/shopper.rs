@@ -44,6 +44,9 @@ pub struct Shopper {
     turn: Arc<AtomicUsize>,
 }
 
+/// Connections of a pool of six that one user may hold.
+const SHARE: i64 = 4;
+
 impl Shopper {
     /// The demo user.
     pub async fn user(system: &System) -> Self {
@@ -128,11 +131,11 @@ impl Shopper {
         }
     }
 
-    /// Orders what is not there until the processes have opened all their connections to write: on a busy machine opening
+    /// Orders what is not there until the processes have opened the connections to write that one user may have: on a busy machine opening
     /// one may take longer than a request waits for it, and an experiment that allows next to no 503 would see it.
     pub async fn warm_up(&self, system: &System) {
         let nothing = basket(&[(999_999_999, 1)]);
-        let (deadline, wanted) = (Instant::now() + PATIENCE, 6 * i64::try_from(system.shops.len()).expect("a few"));
+        let (deadline, wanted) = (Instant::now() + PATIENCE, SHARE * i64::try_from(system.shops.len()).expect("a few"));
         let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shop-writes'";
         loop {
             let mut outcomes = join_all((0..64).map(|_| self.post("/orders", None, Some(&nothing)))).await;
