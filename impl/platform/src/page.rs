@@ -294,19 +294,16 @@ pub fn fingerprint(list: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// The text to search for, if any: an empty one is in everything.
-pub fn searched(q: Option<&str>) -> Option<&str> {
-    q.filter(|text| !text.is_empty())
-}
-
 /// Appends the condition that a text is in `column`, which holds what the function `search_key` makes of texts (V021): whatever the case
-/// of letters, accents and Unicode form. Three characters or more are looked up in the column's trigram index.
+/// of letters, accents and Unicode form. Where fewer than three characters are left of it, nothing is found: the column's trigram index
+/// could not look them up.
 ///
 /// A regular expression that is taken literally, not LIKE, whose time for a text of many repetitions is the product of both
 /// lengths. Which way is good depends on the text: such a statement is not to be [persistent](sqlx::query::Query::persistent), so that
 /// it is planned for what is looked for.
 pub fn search(sql: &mut QueryBuilder<Postgres>, column: &str, text: &str) {
-    sql.push(format_args!(" AND {column} ~ ('***=' || search_key(")).push_bind(text.to_owned()).push("))");
+    sql.push(format_args!(" AND {column} ~ ('***=' || search_key(")).push_bind(text.to_owned());
+    sql.push(")) AND char_length(search_key(").push_bind(text.to_owned()).push(")) >= 3");
 }
 
 /// Appends `SELECT count(*)` of a list that consists of `parts`, as in [`Page::select`]; it ends at [`COUNTED_AT_MOST`].

@@ -2,7 +2,7 @@
 //! ledger only.
 
 use platform::Result;
-use platform::page::{self, Key, Kind, Order, Page, fingerprint, searched};
+use platform::page::{self, Key, Kind, Order, Page, fingerprint};
 use shop_api::apis::products::ListProductsParams;
 use shop_api::models::{Product, ProductCreate, ProductSort, ProductUpdate};
 use sqlx::postgres::{PgConnection, PgExecutor};
@@ -106,7 +106,7 @@ pub(crate) async fn list(
     const SQL: &str = concat!("SELECT ", product_columns!(), " FROM products p WHERE p.deleted_at IS NULL");
     let sort = params.sort.unwrap_or(ProductSort::Id);
     let page = Page {
-        list: fingerprint(("products", searched(params.q.as_deref()), params.in_stock)),
+        list: fingerprint(("products", params.q.as_deref(), params.in_stock)),
         order: order(sort),
         cursor: params.cursor.as_deref(),
         skip: params.skip,
@@ -137,7 +137,7 @@ fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListProductsParams) {
         Some(false) => sql.push(" AND p.stock = 0"),
         None => sql,
     };
-    if let Some(text) = searched(params.q.as_deref()) {
+    if let Some(text) = &params.q {
         page::search(sql, "p.search_text", text);
     }
 }

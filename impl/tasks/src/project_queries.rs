@@ -10,7 +10,7 @@ use tasks_api::models::{Project, ProjectCreate, ProjectDetail, ProjectSort, Proj
 
 use crate::projection::{self, project_columns, task_columns};
 use crate::task_queries;
-use platform::page::{self, Key, Kind, Order, Page, fingerprint, searched};
+use platform::page::{self, Key, Kind, Order, Page, fingerprint};
 
 /// A project is shown with at most this many of its tasks; the list of tasks pages through more.
 const SHOWN_TASKS: usize = 100;
@@ -119,7 +119,7 @@ pub(crate) async fn list(
 ) -> Result<(Vec<Project>, Option<String>)> {
     let sort = params.sort.unwrap_or(ProjectSort::Id);
     let page = Page {
-        list: fingerprint(("projects", searched(params.q.as_deref()))),
+        list: fingerprint(("projects", params.q.as_deref())),
         order: order(sort),
         cursor: params.cursor.as_deref(),
         skip: params.skip,
@@ -149,7 +149,7 @@ fn visible_and_searched(sql: &mut QueryBuilder<Postgres>, caller: &Principal, pa
     if !caller.is_superuser() {
         sql.push(" AND p.owner_id = ").push_bind(caller.user_id());
     }
-    if let Some(text) = searched(params.q.as_deref()) {
+    if let Some(text) = &params.q {
         page::search(sql, "p.search_text", text);
     }
 }

@@ -9,7 +9,7 @@ use tasks_api::apis::tasks::{CREATE_TASK, ListTasksParams};
 use tasks_api::models::{Task, TaskCreate, TaskDetail, TaskSort, TaskStatus, TaskStatusInput, TaskUpdate};
 
 use crate::projection::{self, task_columns, task_detail};
-use platform::page::{self, Key, Kind, Order, Page, fingerprint, searched};
+use platform::page::{self, Key, Kind, Order, Page, fingerprint};
 
 /// Whether the caller ($2, superuser $3) may see a task `t`. What decides is in its row: whatever the caller has besides, this costs
 /// nothing.
@@ -213,7 +213,7 @@ pub(crate) fn cursor_after(project: i64, task: i64) -> String {
 
 fn page(params: &ListTasksParams) -> Page<'_> {
     let ListTasksParams { project_id, assignee_id, due_after, due_before, skip, limit, .. } = *params;
-    let filters = (statuses(params), project_id, assignee_id, due_after, due_before, searched(params.q.as_deref()));
+    let filters = (statuses(params), project_id, assignee_id, due_after, due_before, params.q.as_deref());
     Page {
         list: fingerprint(("tasks", filters)),
         order: order(params.sort.unwrap_or(TaskSort::Id)),
@@ -296,7 +296,7 @@ fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListTasksParams) {
     if let Some(before) = params.due_before {
         sql.push(" AND t.due_date < ").push_bind(before);
     }
-    if let Some(text) = searched(params.q.as_deref()) {
+    if let Some(text) = &params.q {
         page::search(sql, "t.search_text", text);
     }
 }

@@ -7,7 +7,7 @@ use tasks_api::apis::users::ListUsersParams;
 use tasks_api::models::{User, UserSort};
 
 use crate::projection::{self, user_columns};
-use platform::page::{self, Key, Kind, Order, Page, fingerprint, searched};
+use platform::page::{self, Key, Kind, Order, Page, fingerprint};
 
 /// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends; against
 /// changes only, or nobody could be assigned or create anything who is a superuser meanwhile.
@@ -42,7 +42,7 @@ pub(crate) async fn list(db: impl PgExecutor<'_>, params: &ListUsersParams) -> R
     const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE TRUE");
     let sort = params.sort.unwrap_or(UserSort::Id);
     let page = Page {
-        list: fingerprint(("users", searched(params.q.as_deref()))),
+        list: fingerprint(("users", params.q.as_deref())),
         order: order(sort),
         cursor: params.cursor.as_deref(),
         skip: params.skip,
@@ -68,7 +68,7 @@ pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListUsersParams) -> 
 }
 
 fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListUsersParams) {
-    if let Some(text) = searched(params.q.as_deref()) {
+    if let Some(text) = &params.q {
         page::search(sql, "u.search_text", text);
     }
 }

@@ -559,7 +559,7 @@ pub struct ListThingsParams {
     pub cursor: Option<String>,
     /// Whether to count what matches, into `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, whatever the case of letters, accents and Unicode form.
+    /// Only what contains this text, whatever the case of letters, accents and Unicode form. Three characters at least, in every script, since fewer cannot be looked up: a word of two Chinese characters is asked for together with a third. Accents and characters that nobody sees do not count: where fewer than three others are left, nothing is found.
     pub q: Option<String>,
 }
 
@@ -602,7 +602,7 @@ fn handle_list_things<S: Answers>(State(service): State<Arc<S>>, request: Reques
             });
             let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
             let p_q = input.optional_query("q", |v, at| {
-                at.string(v, &contract::Text::ANY.max(200).pattern(contract::pattern!("^[^\\x00]*$")))
+                at.string(v, &contract::Text::ANY.min(3).max(64).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             Some((ListThingsParams { skip: p_skip?, limit: p_limit?, cursor: p_cursor?, count: p_count?, q: p_q? },))
         },

@@ -336,7 +336,7 @@ pub struct ListProductsParams {
     pub cursor: Option<String>,
     /// Whether to count what matches, into `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, whatever the case of letters, accents and Unicode form.
+    /// Only what contains this text, whatever the case of letters, accents and Unicode form. Three characters at least, in every script, since fewer cannot be looked up: a word of two Chinese characters is asked for together with a third. Accents and characters that nobody sees do not count: where fewer than three others are left, nothing is found.
     pub q: Option<String>,
     /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::ProductSort>,
@@ -386,7 +386,7 @@ fn handle_list_products<S: Products>(
             });
             let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
             let p_q = input.optional_query("q", |v, at| {
-                at.string(v, &contract::Text::ANY.max(200).pattern(contract::pattern!("^[^\\x00]*$")))
+                at.string(v, &contract::Text::ANY.min(3).max(64).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             let p_sort = input.optional_query("sort", |v, at| <models::ProductSort as contract::Decode>::decode(v, at));
             let p_in_stock = input.optional_query("in_stock", |v, at| at.boolean(v));

@@ -336,7 +336,7 @@ pub struct ListUsersParams {
     pub cursor: Option<String>,
     /// Whether to count what matches, into `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, whatever the case of letters, accents and Unicode form.
+    /// Only what contains this text, whatever the case of letters, accents and Unicode form. Three characters at least, in every script, since fewer cannot be looked up: a word of two Chinese characters is asked for together with a third. Accents and characters that nobody sees do not count: where fewer than three others are left, nothing is found.
     pub q: Option<String>,
     /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::UserSort>,
@@ -381,7 +381,7 @@ fn handle_list_users<S: Users>(State(service): State<Arc<S>>, request: Request) 
             });
             let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
             let p_q = input.optional_query("q", |v, at| {
-                at.string(v, &contract::Text::ANY.max(200).pattern(contract::pattern!("^[^\\x00]*$")))
+                at.string(v, &contract::Text::ANY.min(3).max(64).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             let p_sort = input.optional_query("sort", |v, at| <models::UserSort as contract::Decode>::decode(v, at));
             Some((ListUsersParams {

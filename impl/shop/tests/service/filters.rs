@@ -21,16 +21,16 @@ async fn a_search_looks_into_sku_name_and_description() {
     let cases: [(&str, &[usize]); 13] = [
         ("spoon", &[0, 1]),
         ("SPOON", &[0, 1]),
-        ("ab", &[0, 1, 2]),
+        ("ab_", &[1]),
         ("löff", &[2]),
         ("LÖFF", &[2]),
         // Not wildcards.
-        ("%", &[0]),
-        ("_", &[1]),
-        ("\\", &[2]),
-        ("100%", &[0]),
+        ("00%", &[0]),
+        ("b_2", &[1]),
+        ("B\\3", &[2]),
+        ("100", &[0, 2]),
         ("o'hara \"", &[3]),
-        ("さじ", &[3]),
+        ("のさじ", &[3]),
         ("nowhere", &[]),
         ("'; DROP TABLE products; --", &[]),
     ];
@@ -40,25 +40,25 @@ async fn a_search_looks_into_sku_name_and_description() {
         let expected: Vec<i64> = expected.iter().map(|n| made[*n]).collect();
         assert_eq!(ids(&answer.expect(200)), expected, "{q}");
     }
-    let all = ids(&world.nobody.get(&format!("{PRODUCTS}?q=")).await.expect(200));
-    assert!(made.iter().all(|id| all.contains(id)), "nothing to look for is in everything");
-    world.nobody.get(&with_query(PRODUCTS, &[("q", "\0")])).await.expect_invalid("#/q");
-    world.nobody.get(&with_query(PRODUCTS, &[("q", &"q".repeat(201))])).await.expect_invalid("#/q");
+    for (q, status) in [("", 422), ("さじ", 422), ("abc\0", 422), (&"q".repeat(64), 200), (&"q".repeat(65), 422)] {
+        let answer = world.nobody.get(&with_query(PRODUCTS, &[("q", q)])).await;
+        assert_eq!(answer.status.as_u16(), status, "{q}: {}", answer.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_sold_out_is_told_from_what_is_in_stock() {
     let world = World::new().await;
     let mut made = Vec::new();
-    for (sku, stock) in [("X-none", 0), ("X-one", 1), ("X-many", 1_000_000_000), ("X-sold", 1)] {
+    for (sku, stock) in [("X-1-none", 0), ("X-1-one", 1), ("X-1-many", 1_000_000_000), ("X-1-sold", 1)] {
         made.push(id(&world.product(sku, 1, stock).await));
     }
     world.adjust(made[3], -1).await.expect(200);
-    let list = async |query: &str| ids(&world.nobody.get(&format!("{PRODUCTS}?q=X-&{query}")).await.expect(200));
+    let list = async |query: &str| ids(&world.nobody.get(&format!("{PRODUCTS}?q=X-1-&{query}")).await.expect(200));
     assert_eq!(list("in_stock=true").await, made[1..3]);
     assert_eq!(list("in_stock=false").await, [made[0], made[3]]);
     assert_eq!(list("in_stock=false&sort=-id&limit=1").await, [made[3]]);
-    let both = format!("{PRODUCTS}?q=x-n&in_stock=");
+    let both = format!("{PRODUCTS}?q=x-1-n&in_stock=");
     assert_eq!(ids(&world.nobody.get(&format!("{both}false")).await.expect(200)), made[..1]);
     assert_eq!(ids(&world.nobody.get(&format!("{both}true")).await.expect(200)), [0_i64; 0]);
     world.nobody.get(&format!("{PRODUCTS}?in_stock=maybe")).await.expect_invalid("#/in_stock");

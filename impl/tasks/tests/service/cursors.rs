@@ -78,7 +78,7 @@ async fn a_cursor_of_other_filters_names_no_page() {
         }
     }
     // The same filter in other words is the same.
-    let same = [("&q=", 0), ("&status=TODO", 3), ("&status=TODO&status=ToDo", 3), ("&status=Done&status=TODO", 4)];
+    let same = [("&limit=1", 0), ("&status=TODO", 3), ("&status=TODO&status=ToDo", 3), ("&status=Done&status=TODO", 4)];
     for (filter, n) in same {
         ada.client.get(&format!("{TASKS}?cursor={}{filter}", cursors[n])).await.expect(200);
     }
