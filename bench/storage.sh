@@ -50,13 +50,13 @@ one_body() {
     sed "s/\[0-9\]/1/g; s/\[uuid\]/$uuid/g" <<<"$BODY"
 }
 
-statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this request, a line each; with a prefix, adds a token to HEADERS
+statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this request, a line each; with a prefix, adds a token of ASKED_BY to HEADERS
     local log=$work/server.log base seen
     base=http://127.0.0.1:$(free_port)
     # Without Redis, so that nothing of what goes on beside answering is among it.
     REDIS_URL='' OUTPUT=$log LOG_FORMAT=json RUST_LOG=info,sqlx::query=debug \
         start "$base/health" "$BIN/server" "$1" --port "${base##*:}"
-    [ -z "$2" ] || HEADERS="Authorization: Bearer $(log_in "$base" "$2" bench1001@example.com)"$'\n'${HEADERS:-}
+    [ -z "$2" ] || HEADERS="Authorization: Bearer $(log_in "$base" "$2" "${ASKED_BY:-bench1001@example.com}")"$'\n'${HEADERS:-}
     # Twice, because the first one also asks who the token belongs to, which is remembered for a second.
     ask "$base" "$3" >/dev/null
     seen=$(wc -l <"$log")
@@ -65,8 +65,10 @@ statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this re
     tail -n "+$((seen + 1))" "$log" | python3 -c '
 import json, sys
 for line in map(json.loads, sys.stdin):
-    if line.get("target") == "sqlx::query":
-        print(" ".join((line.get("db.statement") or line["summary"]).split()))' >"$work/statements"
+    statement = " ".join((line.get("db.statement") or line.get("summary") or "").split())
+    # A pool may open a connection meanwhile, and asks it for its number.
+    if line.get("target") == "sqlx::query" and statement != "SELECT pg_backend_pid()":
+        print(statement)' >"$work/statements"
 }
 
 with() { # STATEMENT VALUE...: the statement with values for its parameters; a parameter that is not known here ends the run
