@@ -116,7 +116,8 @@ async fn projects_and_users_are_searched_as_plain_text() {
     ] {
         assert_eq!(found("projects", q).await, expected, "{q}");
     }
-    for (q, expected) in [("r%c", vec![3]), ("r_s", vec![4]), ("a\\b", vec![4]), ("o'n", vec![5]), ("DEMO", vec![1, 2])] {
+    for (q, expected) in [("r%c", vec![3]), ("r_s", vec![4]), ("a\\b", vec![4]), ("o'n", vec![5]), ("DEMO", vec![1, 2])]
+    {
         assert_eq!(found("users", q).await, expected, "{q}");
     }
 }

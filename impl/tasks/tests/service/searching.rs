@@ -75,6 +75,36 @@ async fn what_is_looked_for_is_found_in_every_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn words_of_every_script_are_looked_up_in_the_index() {
+    let world = World::new().await;
+    let mut db = world.database.connect().await;
+    let trigrams = sqlx::query("SELECT FROM pg_extension WHERE extname = 'pg_trgm'").fetch_optional(&mut db).await;
+    if trigrams.expect("an answer").is_none() {
+        return;
+    }
+    let (ada, ben) = (world.person("ada").await, world.person("ben").await);
+    let (few, many) = (id(&ada.project("Few").await), id(&ben.project("Many").await));
+    let rows = "INSERT INTO tasks (title, description, project_id) \
+                SELECT 'Task ' || n, md5(n::text) || md5((n * 7)::text), CASE WHEN n % 100 = 0 THEN $1 ELSE $2 END \
+                FROM generate_series(1, 10000) n";
+    sqlx::query(rows).bind(few).bind(many).execute(&mut db).await.expect("rows");
+    sqlx::raw_sql("VACUUM ANALYZE tasks").execute(&mut db).await.expect("statistics");
+    for q in ["needle", "100% sure", "東京都", "Ёжик", "ΟΔΥΣΣΕΥΣ", "Łódź_", "x東京都庁é\\"] {
+        for owner in ["TRUE", "owner_id = 3", "owner_id = 4"] {
+            let mut sql = sqlx::QueryBuilder::new(format!("EXPLAIN SELECT id FROM tasks WHERE {owner}"));
+            platform::page::search(&mut sql, "search_text", q);
+            sql.push(" ORDER BY id LIMIT 21");
+            let plan: Vec<String> =
+                sql.build_query_scalar().persistent(false).fetch_all(&mut db).await.expect("a plan");
+            let plan = plan.join("\n");
+            // Of few rows they may all be read.
+            let of_few = owner == "owner_id = 3" && plan.contains("tasks_owner_id");
+            assert!(of_few || plan.contains("tasks_search_text_idx"), "{q} where {owner}:\n{plan}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_are_in_the_order_of_a_dictionary() {
     let world = World::new().await;
     let (admin, ada) = (world.admin().await, world.person("ada").await);
