@@ -183,7 +183,7 @@ async fn lists_filters_searches_and_counts_leak_nothing() {
     let queries = [
         String::new(),
         "q=secret".into(),
-        "q=%25".into(),
+        "q=%25%25%25".into(),
         "sort=-title".into(),
         "skip=0&limit=1000".into(),
         format!("project_id={}", targets.project),

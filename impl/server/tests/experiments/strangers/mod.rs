@@ -35,8 +35,6 @@ const IDLE: Duration = Duration::from_secs(60);
 const P99: Duration = Duration::from_millis(500);
 /// Things of the stranger's that operations are about.
 const TASKS: usize = 300;
-/// How many requests were made: what is to be new is named after it.
-static TURN: AtomicUsize = AtomicUsize::new(0);
 
 /// A service under attack, and how it is reached.
 struct Target {
@@ -54,8 +52,6 @@ struct Row {
     bytes: usize,
     slowest_of_others: Duration,
     failures: Vec<String>,
-    /// What even the plainest request was refused with.
-    refusal: String,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,9 +106,6 @@ async fn whatever_a_stranger_asks_for_others_are_served() {
     drop(gateway);
     for process in &processes {
         comes_to_rest(&http, process).await;
-        let log = process.log();
-        let denied: Vec<_> = log.lines().filter(|line| line.contains("permission denied")).collect();
-        assert!(denied.is_empty(), "a service lacks a right: {denied:?}");
     }
     let failed: Vec<_> =
         rows.iter().flat_map(|row| row.failures.iter().map(move |what| format!("{}: {what}", row.name))).collect();
@@ -126,23 +119,10 @@ async fn whatever_a_stranger_asks_for_others_are_served() {
 async fn attack(target: &Target, asked: &Asked, Stranger { token, known }: &Stranger, other: &Other) -> Row {
     let http = Client::builder().timeout(Duration::from_secs(20)).build().expect("a client");
     // What the operation takes at its worst, or as its document shows it.
-    let mut plain = false;
-    let mut refusal = String::new();
-    for plainer in [false, true] {
-        let made = target.document.request(asked, TURN.fetch_add(1, Ordering::Relaxed), known, plainer);
-        let answer = send(&http, target, asked, token, &made).await;
-        plain = plainer;
-        match answer {
-            Ok(answer) if [400, 413, 422].contains(&answer.status().as_u16()) => {
-                refusal = answer.text().await.unwrap_or_default();
-            }
-            _ => {
-                refusal.clear();
-                break;
-            }
-        }
-    }
-    let until = Instant::now() + size(Duration::from_millis(400), Duration::from_secs(10));
+    let first = send(&http, target, asked, token, &target.document.request(asked, 0, known, false)).await;
+    let plain = first.is_ok_and(|answer| [400, 413, 422].contains(&answer.status().as_u16()));
+    let (until, turn) =
+        (Instant::now() + size(Duration::from_millis(700), Duration::from_secs(10)), AtomicUsize::new(1));
     let pace = Mutex::new(interval(size(Duration::from_millis(5), Duration::from_micros(500))));
     let seen = Mutex::new((HashMap::new(), Duration::ZERO, 0_usize, 0_usize));
     let watching = other.watch(until);
@@ -150,7 +130,7 @@ async fn attack(target: &Target, asked: &Asked, Stranger { token, known }: &Stra
     let asking = futures_util::future::join_all((0..CONNECTIONS).map(|_| async {
         while Instant::now() < until {
             pace.lock().await.tick().await;
-            let made = target.document.request(asked, TURN.fetch_add(1, Ordering::Relaxed), known, plain);
+            let made = target.document.request(asked, turn.fetch_add(1, Ordering::Relaxed), known, plain);
             let begun = Instant::now();
             let (status, bytes) = match send(&http, target, asked, token, &made).await {
                 Ok(answer) => {
@@ -172,7 +152,7 @@ async fn attack(target: &Target, asked: &Asked, Stranger { token, known }: &Stra
     drop(readers);
     let (statuses, time, count, bytes) = seen.into_inner();
     let mean = time / u32::try_from(count).unwrap_or(1).max(1);
-    Row { name: String::new(), asked: count, statuses, mean, bytes, slowest_of_others, failures, refusal }
+    Row { name: String::new(), asked: count, statuses, mean, bytes, slowest_of_others, failures }
 }
 
 async fn send(http: &Client, target: &Target, asked: &Asked, token: &str, made: &Made) -> reqwest::Result<Response> {
@@ -301,11 +281,11 @@ impl std::fmt::Display for Row {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut statuses: Vec<_> = self.statuses.iter().map(|(status, count)| format!("{status}x{count}")).collect();
         statuses.sort();
-        let Self { name, asked, mean, bytes, slowest_of_others, failures, refusal, .. } = self;
+        let Self { name, asked, mean, bytes, slowest_of_others, failures, .. } = self;
         write!(
             to,
             "{name:40} asked {asked:5}  mean {mean:8.1?}  largest answer {bytes:8}  others' slowest {slowest_of_others:8.1?} \
-             failed {}  {} {refusal}",
+             failed {}  {}",
             failures.len(),
             statuses.join(" ")
         )
