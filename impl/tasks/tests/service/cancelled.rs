@@ -70,6 +70,8 @@ async fn every_acknowledged_write_is_there_and_no_transaction_is_forgotten() {
     let writes = number("CANCELLED_WRITES", WRITES);
     let mut random = StdRng::seed_from_u64(number("CANCELLED_SEED", 1) as u64);
     let (projects, tasks) = targets(&world, &ada, writes).await;
+    // Who has the targets has as many projects as one may have.
+    let bob = world.person("bob").await;
 
     let mut history: HashMap<usize, Vec<Known>> = HashMap::new();
     let (mut acknowledged, mut ambiguous) = (0, 0);
@@ -79,7 +81,7 @@ async fn every_acknowledged_write_is_there_and_no_transaction_is_forgotten() {
         // Now and then one waits, as after every burst somebody does.
         let patience = random.random_bool(0.9).then(|| Duration::from_micros(random.random_range(0..50_000)));
         // A client of its own has a connection of its own.
-        let client = world.server.client().with_token(ada.token());
+        let client = world.server.client().with_token(if kind == 0 { bob.token() } else { ada.token() });
         let write = write(client, kind, projects[n], tasks[n], format!("write {n}"), patience);
         running.spawn(async move { (kind, write.await) });
         while running.len() >= CLIENTS {
@@ -95,7 +97,7 @@ async fn every_acknowledged_write_is_there_and_no_transaction_is_forgotten() {
     // Whatever the connections were left with, writes after it count no less.
     for n in 0..50 {
         let title = format!("afterwards {n}");
-        let client = world.server.client().with_token(ada.token());
+        let client = world.server.client().with_token(if n % 2 == 0 { bob.token() } else { ada.token() });
         let known = write(client, n % 2, projects[n], tasks[n], title, None).await;
         history.entry(n % 2).or_default().push(known);
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::Client;
 
 use crate::listing::TASKS;
-use crate::world::{ME, World, id};
+use crate::world::{ME, PASSWORD, World, id};
 
 /// Every text anywhere in an answer's body and headers.
 async fn told(client: &Client, path: &str) -> String {
@@ -49,7 +49,7 @@ async fn of_another_one_sees_id_and_full_name() {
     // What is not shown changes no tag, or its changes could be watched.
     let tag = async || ada.client.get(&path).await.header("etag").to_owned();
     let before = tag().await;
-    bob.client.patch(ME, &json!({"email": "robert@example.com"})).await.expect(200);
+    bob.client.patch(ME, &json!({"email": "robert@example.com", "current_password": PASSWORD})).await.expect(200);
     admin.patch(&format!("/api/v1/users/{}", bob.id), &json!({"is_superuser": true})).await.expect(200);
     assert_eq!(tag().await, before);
     // Oneself and superusers see all of it.

@@ -39,7 +39,7 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
 }
 
 /// Operations about the caller, about nobody in particular, or for superusers only.
-const NOT_ON_OBJECTS: [&str; 15] = [
+const NOT_ON_OBJECTS: [&str; 16] = [
     "login_access_token",
     "signup",
     "logout",
@@ -52,6 +52,7 @@ const NOT_ON_OBJECTS: [&str; 15] = [
     "list_tasks",
     // Superusers'; see `rights`.
     "list_users",
+    "list_audit_events",
     "create_user",
     "put_user",
     "patch_user",

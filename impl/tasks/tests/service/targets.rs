@@ -51,7 +51,6 @@ async fn paths_that_are_not_there_are_404_for_everybody() {
         "/api/v1/Tasks",
         "/api/v1/tasks.json",
         "/api/v1/tasks;a=b",
-        "/favicon.ico",
         "/.env",
         "/api/v1/auth/login",
     ] {
@@ -115,7 +114,7 @@ async fn tricks_with_paths_lead_nowhere() {
         assert!(!answer.text.contains("ada@example.com") && !answer.text.contains("root:"), "{target}");
     }
     // The control: this is how it does lead there.
-    for target in [ME, "/api/v1/users/me/", "/api/v1/users/me?a=b&&=&x"] {
+    for target in [ME, "/api/v1/users/me/", "/api/v1/users/me?_=b&&"] {
         assert_eq!(raw(&world, target, ada.token()).await.expect(200)["email"], "ada@example.com", "{target}");
     }
 }
@@ -125,8 +124,10 @@ async fn queries_are_read_strictly_but_not_jealously() {
     let world = World::new().await;
     let user = world.login("user@example.com", "user").await;
     let list = async |query: &str| user.get(&format!("/api/v1/tasks?{query}")).await;
-    // What the document does not know is somebody else's.
-    list("utm_source=x&fields=a&page[size]=3&=&&&x").await.expect(200);
+    // What the document does not know would not filter; only what keeps caches away is let through.
+    let unknown = list("utm_source=x&fields=a&page[size]=3&status[]=Done").await;
+    unknown.expect_invalid("#/utm_source").expect_invalid("#/fields").expect_invalid("#/status[]");
+    list("_=1700000000&&&").await.expect(200);
     for (query, pointer) in [
         ("limit=1&limit=2", "#/limit"),
         ("sort=id&sort=id", "#/sort"),
@@ -136,10 +137,10 @@ async fn queries_are_read_strictly_but_not_jealously() {
         ("sort=id;DROP TABLE tasks", "#/sort"),
         ("count=yes", "#/count"),
         ("count=1", "#/count"),
-        ("status=Doing", "#/status/0"),
-        ("status=ToDo&status=x", "#/status/1"),
-        ("status=", "#/status/0"),
-        ("status=ToDo,Done", "#/status/0"),
+        ("status=Doing", "#/status"),
+        ("status=ToDo&status=x", "#/status"),
+        ("status=", "#/status"),
+        ("status=ToDo,Done", "#/status"),
         ("status=ToDo&status=ToDo&status=ToDo&status=ToDo&status=ToDo&status=ToDo&status=ToDo", "#/status"),
         ("project_id=0", "#/project_id"),
         ("project_id=1,2", "#/project_id"),
