@@ -209,6 +209,11 @@ async fn login_takes_a_form_and_says_so() {
     for twice in [("username", "admin@example.com"), ("scope", "user"), ("nonsense", "1")] {
         refused(&with(&[("scope", "user"), ("nonsense", "2"), twice]), 400, "invalid_request", "invalid_request").await;
     }
+    // What is sent without a value counts as omitted, but not as never sent.
+    let names: Vec<String> = (0..98).map(|n| format!("more{n}")).collect();
+    let crowd: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "")).chain(both).chain([("scope", "")]).collect();
+    refused(&crowd, 400, "invalid_request", "invalid_request").await;
+    form(&crowd[1..]).await.expect(200);
     for grant in ["refresh_token", "client_credentials", "Password", " "] {
         for fields in [with(&[("grant_type", grant)]), vec![("grant_type", grant)]] {
             refused(&fields, 400, "unsupported_grant_type", "unsupported_grant_type").await;
