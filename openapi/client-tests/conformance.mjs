@@ -35,6 +35,8 @@ process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
 function spellOutNull(node) {
   if (node === null || typeof node !== 'object') return;
   Object.values(node).forEach(spellOutNull);
+  // Prism tells in a header which pattern was broken, and a header holds nothing but ASCII.
+  if (typeof node.pattern === 'string') node.pattern = node.pattern.replace(/[^\x20-\x7e]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
   if (!node.nullable || !node.allOf) return;
   node.anyOf = [...node.allOf, { nullable: true, enum: [null] }];
   ['type', 'nullable', 'allOf'].forEach((key) => delete node[key]);
@@ -48,6 +50,8 @@ async function freePort() {
   await once(server, 'close');
   return port;
 }
+
+const upstreamOf = (service) => process.env[`${service.toUpperCase()}_URL`].replace(/\/+$/, '');
 
 async function startPrism(service) {
   const port = await freePort();
@@ -63,8 +67,7 @@ async function startPrism(service) {
   spellOutNull(said);
   const document = path.join(folder, `${service}.json`);
   fs.writeFileSync(document, JSON.stringify(said));
-  const upstream = process.env[`${service.toUpperCase()}_URL`].replace(/\/+$/, '');
-  const child = spawn(process.env.PRISM, ['proxy', document, upstream, '--port', String(port), '--cors', 'false'], {
+  const child = spawn(process.env.PRISM, ['proxy', document, upstreamOf(service), '--port', String(port), '--cors', 'false'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   proxies.push(child);
@@ -119,6 +122,12 @@ async function isBusy(answer) {
 
 async function passOn(service, port, request, response) {
   const body = Buffer.concat(await request.toArray());
+  // Prism cannot unpack a body, so what is packed goes past it.
+  if (request.headers['content-encoding']) {
+    const upstream = new URL(upstreamOf(service));
+    port = upstream.port;
+    request.url = upstream.pathname.replace(/\/+$/, '') + request.url;
+  }
   let answer = await ask(port, request, body);
   judge(service, request, answer);
   const busy = await isBusy(answer);
