@@ -87,7 +87,8 @@ async fn pages_say_how_to_go_on() {
     list("limit=1001").await.violates("query", "limit", "too_large");
     list("skip=-1").await.violates("query", "skip", "too_small");
     list("cursor=!").await.violates("query", "cursor", "pattern_mismatch");
-    list("q=%00").await.violates("query", "q", "pattern_mismatch");
+    list("q=ab%00").await.violates("query", "q", "pattern_mismatch");
+    list("q=ab").await.violates("query", "q", "too_short");
 }
 
 #[tokio::test]
