@@ -44,6 +44,20 @@ struct State {
     told: Option<Instant>,
 }
 
+/// Before work that has panicked begins anew.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
+
+/// Does something until it ends. Should it panic, it begins anew: a process that looks alive must not have stopped working.
+pub async fn restart_on_panic<F>(work: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Err(panic) = tokio::spawn(work()).await {
+        tracing::error!(error = %panic, "a task has panicked and begins anew");
+        tokio::time::sleep(RESTART_DELAY.mul_f64(rand::random_range(0.5..=1.0))).await;
+    }
+}
+
 impl Default for Jobs {
     fn default() -> Self {
         Self::with_patience(PATIENCE)

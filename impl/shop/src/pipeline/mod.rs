@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use platform::{Cache, Database, Error, Job, Jobs, idempotency, identity};
+use platform::{Cache, Database, Error, Job, Jobs, idempotency, identity, restart_on_panic};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -47,8 +47,6 @@ const GAUGES: Duration = Duration::from_secs(5);
 const AUDIT: Duration = Duration::from_secs(30);
 /// How often what is old is forgotten.
 const TIDY: Duration = Duration::from_secs(600);
-/// Before a task that has panicked begins anew.
-const ANEW: Duration = Duration::from_secs(1);
 /// A consumer that read nothing for this long is gone.
 const GONE: Duration = Duration::from_secs(600);
 
@@ -194,23 +192,17 @@ impl Pipeline {
         self.0.jobs.job(name, interval)
     }
 
-    /// Has a task of its own do something until it ends. Should it panic, it begins anew: a process that looks alive must
-    /// not have stopped working.
+    /// Has a task of its own do something until it ends, also when it panics meanwhile.
     fn keep<F>(
         &self,
         tasks: &mut JoinSet<()>,
         shutdown: &CancellationToken,
-        work: impl Fn(Self, CancellationToken) -> F + Send + Sync + 'static,
+        work: impl Fn(Self, CancellationToken) -> F + Send + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let (this, shutdown) = (self.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            while let Err(panic) = tokio::spawn(work(this.clone(), shutdown.clone())).await {
-                tracing::error!(error = %panic, "a task has panicked and begins anew");
-                tokio::time::sleep(jittered(ANEW)).await;
-            }
-        });
+        tasks.spawn(restart_on_panic(move || work(this.clone(), shutdown.clone())));
     }
 
     /// Seconds for which the oldest message that is due has waited to be handed to the stream.
