@@ -121,6 +121,7 @@ export const breaking = [
 
 export const additive = [
   ['`POST /things` `x-quotas` none became 9 things of one user', (d) => (post(d)['x-quotas'] = [{ code: 'too_many_things', amount: 9, of: 'things of one user' }])],
+  ['`GET /things` `x-event-streams` none became 9', (d) => (get(d)['x-event-streams'] = 9)],
   ['`GET /things` `x-unknown-parameters` none became ignore', (d) => (get(d)['x-unknown-parameters'] = 'ignore')],
   ['`DELETE /things` is new: no summary', (d) => (d.paths['/things'].delete = { operationId: 'drop', responses: {} })],
   ['`GET /things` is deprecated', (d) => (get(d).deprecated = true)],

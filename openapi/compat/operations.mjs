@@ -76,6 +76,7 @@ export class Operation {
     policy('x-rate-limit', () => false, rates);
     const stored = (value) => (value ?? []).map((one) => `${one.amount} ${one.of}`).join(' and ') || 'none';
     policy('x-quotas', () => false, stored);
+    policy('x-event-streams', () => false);
     policy('x-deadline-ms', () => false);
     // Where it differs from what the document says of all.
     policy('x-unknown-parameters', (_, current) => current === 'refuse');

@@ -48,6 +48,18 @@ function quota(value) {
   return typeof value.of === 'string' && /^[a-z][^"\\]*[^.\s"\\]$/.test(value.of) ? undefined : 'says `of` what, as words that follow a number';
 }
 
+// How many streams of one client may be open at once, in a process.
+function eventStreams(value, operation, ctx) {
+  return isEventStream(operation, ctx) ? integer(1, 1000)(value) : 'belongs to an operation that answers text/event-stream';
+}
+
+function isEventStream(operation, ctx) {
+  return Object.values(operation.responses ?? {}).some((response) => {
+    const answer = response.$ref ? ctx.resolve(response).node : response;
+    return Boolean(answer?.content?.['text/event-stream']);
+  });
+}
+
 function bodyLimit(value, operation) {
   return operation.requestBody ? integer(1, 16777216)(value) : 'belongs to an operation with a body';
 }
@@ -138,6 +150,7 @@ const KNOWN = {
     'x-codes': ownCodes,
     // Nobody waits longer for an answer.
     'x-deadline-ms': integer(1, 30000),
+    'x-event-streams': eventStreams,
     'x-gateway-cache': gatewayCache,
     'x-idempotency': oneOf('required', 'optional'),
     'x-optional-auth': optionalAuth,
@@ -167,6 +180,9 @@ function knownExtensions() {
   const enter = (node, ctx) => {
     if (ctx.type.name === 'Root') root = node;
     checkExtensions(node, ctx, root);
+    if (ctx.type.name === 'Operation' && !('x-event-streams' in node) && isEventStream(node, ctx)) {
+      ctx.report({ message: 'A stream of events says with `x-event-streams` how many one client may have open.', location: ctx.location.key() });
+    }
   };
   return { any: { enter } };
 }

@@ -7,6 +7,7 @@ const list = (doc) => doc.paths['/things'].get;
 const create = (doc) => doc.paths['/things'].post;
 const put = (doc) => doc.paths['/things/{thing_id}'].put;
 const rows = (doc) => doc.paths['/rows'].post;
+const events = (doc) => doc.paths['/events'].get;
 const csv = (doc) => rows(doc).responses[200].content['text/csv'];
 const property = (value) => (doc) => { thing(doc).properties.extra = value; };
 const pattern = (value) => (doc) => { name(doc).pattern = value; };
@@ -128,6 +129,9 @@ const extensions = [
   ['says `of` what', (doc) => { create(doc)['x-quotas'][0].of = 'Things.'; }],
   ['each `code` once', (doc) => { create(doc)['x-quotas'].push(create(doc)['x-quotas'][0]); }],
   ['that answers 409', (doc) => { delete create(doc).responses[409]; }],
+  ['answers text/event-stream', (doc) => { list(doc)['x-event-streams'] = 9; }],
+  ['`x-event-streams` is an integer', (doc) => { events(doc)['x-event-streams'] = 0; }],
+  ['how many one client may have open', (doc) => { delete events(doc)['x-event-streams']; }],
   ['`x-unknown-parameters` is refuse or ignore', (doc) => { doc['x-unknown-parameters'] = true; }],
   ['`x-unknown-parameters` is refuse or ignore', (doc) => { list(doc)['x-unknown-parameters'] = 'warn'; }],
   ['is a list of distinct codes', (doc) => { put(doc)['x-codes'] = ['user_not_found', 'user_not_found']; }],

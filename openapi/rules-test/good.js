@@ -72,6 +72,15 @@ module.exports = () => structuredClone({
         responses: { ...refuse(401, 403, 404, 412, 413, 415, 422), 204: { description: 'NoContent' } },
       },
     },
+    '/events': {
+      get: {
+        operationId: 'follow_things',
+        tags: ['things'],
+        security: [],
+        'x-event-streams': 9,
+        responses: { ...refuse(422), 200: { description: 'Ok', content: { 'text/event-stream': { schema: { type: 'string' } } } } },
+      },
+    },
     '/rows': {
       post: {
         operationId: 'add_rows',

@@ -23,6 +23,8 @@ pub struct Operation {
     pub rate_limits: &'static [RateLimit],
     /// `x-quotas`: how many things it may add to; counted by its handler.
     pub quotas: &'static [StorageQuota],
+    /// `x-event-streams`: how many streams of it one client may have open in a process; `None` when it streams no events.
+    pub event_streams: Option<u32>,
     /// `x-unknown-parameters: refuse`: the only names its query may have; `None` when others are ignored.
     pub query: Option<&'static [&'static str]>,
     /// `x-codes`: the codes of its refusals, beside those of any operation and of its quotas.

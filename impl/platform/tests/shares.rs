@@ -73,6 +73,7 @@ const fn operation(id: &'static str, method: &'static str, body: Option<BodyRule
         etag: false,
         rate_limits: &[],
         quotas: &[],
+        event_streams: None,
         token_endpoint: None,
     }
 }
@@ -81,7 +82,7 @@ static QUICK: Operation = operation("quick", "GET", None);
 static SLOW: Operation = operation("slow", "GET", None);
 static LARGE: Operation = operation("large", "GET", None);
 static MADE: Operation = operation("made", "POST", None);
-static FOLLOW: Operation = operation("follow", "GET", None);
+static FOLLOW: Operation = Operation { event_streams: Some(64), ..operation("follow", "GET", None) };
 
 async fn statement(db: &Database, seconds: f64) -> Result<Bytes, Error> {
     sqlx::query("SELECT pg_sleep($1)").bind(seconds).execute(db.reads()).await?;

@@ -160,7 +160,7 @@ impl Server {
         let peer = socket.peer_addr().ok().map(Peer);
         let counted = peer.map(|Peer(peer)| peer.ip()).filter(|peer| app.counts(*peer));
         let share = counted.map(|address| self.by_address.take(Subject::at(address), 1));
-        if let Some(None) = share {
+        if let Some(Err(_)) = share {
             // Closed without a word: an answer would have to wait for a request.
             app.shares().measurements.refused("connections", "share");
             return;

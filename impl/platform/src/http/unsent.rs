@@ -30,16 +30,15 @@ const FREE: usize = 256 * 1024;
 /// The answer, counted against the requester for as long as any of it waits to be sent.
 ///
 /// # Errors
-/// 429 when too much waits already, or too many event streams are open.
+/// 429 when too much waits already.
 pub(super) fn held(method: &Method, response: Response, requester: &Arc<Requester>) -> Result<Response, Problem> {
     // A refusal says that nothing was done.
     let done = !method.is_safe();
     let events = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
     if response.headers().get(CONTENT_TYPE).is_some_and(events) {
-        let place = requester.follow()?;
-        return Ok(
-            response.map(|body| Body::new(Streamed { body, requester: Arc::clone(requester), sent: 0, _held: place }))
-        );
+        // The requester holds its place, and the stream the requester.
+        let requester = Arc::clone(requester);
+        return Ok(response.map(|body| Body::new(Streamed { body, requester, sent: 0, _held: () })));
     }
     let size = response.body().size_hint().exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
     match size {

@@ -26,7 +26,7 @@ pub struct HttpSettings {
     /// MiB of bodies that are received, and of answers that clients have not read yet; one client may have a quarter of what is left
     #[arg(long, env = "HTTP_UNSENT_MIB", default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub http_unsent_mib: u32,
-    /// Event streams open at once; one user may have 64, one address 256
+    /// Event streams open at once; one address may have 256, one user what the document says (`x-event-streams`)
     #[arg(long, env = "EVENT_STREAMS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub event_streams: u32,
     /// Seconds a minute that long statements (beyond 0.1 s each) of one client may take while others ask, too; 0 is without bound

@@ -13,7 +13,7 @@ use super::{Cost, Shares};
 use crate::http::Metrics;
 
 /// What may be refused, and why.
-const REFUSALS: [(&str, &str); 11] = [
+const REFUSALS: [(&str, &str); 12] = [
     ("requests", "share"),
     ("database_reads", "share"),
     ("database_writes", "share"),
@@ -22,6 +22,7 @@ const REFUSALS: [(&str, &str); 11] = [
     ("unsent_bytes", "share"),
     ("event_streams", "share"),
     ("connections", "share"),
+    ("page_views", "share"),
     ("database_time", "budget"),
     ("hashing_time", "budget"),
     ("bytes_sent", "budget"),

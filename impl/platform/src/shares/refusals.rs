@@ -1,5 +1,6 @@
 //! What a subject is told that asks for more than its share.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use contract::Problem;
@@ -14,7 +15,7 @@ use super::{Cost, Requester};
 pub(crate) struct TooMany(pub(crate) &'static str);
 
 /// 429: the subject has as much of a resource under way as it may; what it waits for comes free soon.
-pub(crate) fn too_many(resource: &'static str) -> Problem {
+pub fn too_many(resource: &'static str) -> Problem {
     if let Some(requester) = Requester::current() {
         requester.shares().measurements.refused(resource, "share");
     }
@@ -29,8 +30,8 @@ pub(crate) fn unread() -> Problem {
 }
 
 /// 429: the subject follows as many event streams as it may.
-pub(crate) fn too_many_streams() -> Problem {
-    let detail = "Too many event streams of yours are open; close some of them.";
+pub(crate) fn too_many_streams(most: u32) -> Problem {
+    let detail = format!("Too many event streams of yours are open, of which you may have {most}; close some of them.");
     refusal("too_many_event_streams", detail, Duration::from_secs(30))
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn in_debt(cost: Cost, wait: Duration) -> Problem {
     refusal(code, detail, wait)
 }
 
-fn refusal(code: &'static str, detail: &'static str, wait: Duration) -> Problem {
+fn refusal(code: &'static str, detail: impl Into<Cow<'static, str>>, wait: Duration) -> Problem {
     let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
     Problem::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with_header(RETRY_AFTER, HeaderValue::from(seconds))
 }

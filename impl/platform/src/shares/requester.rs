@@ -12,8 +12,7 @@ use crate::error::Result;
 use crate::http::Sender;
 use crate::settings::HttpSettings;
 
-/// Event streams of one subject, and of one address.
-const STREAMS_OF_USER: usize = 64;
+/// Event streams of one address; those of a user are declared by the operation.
 const STREAMS_OF_ADDRESS: usize = 256;
 
 /// What a service's clients share, beside what its pools know themselves.
@@ -38,7 +37,7 @@ impl Shares {
             ]),
             pace: Pace::default(),
             unsent: Stock::new((settings.http_unsent_mib as usize) << 20, 0.25, usize::MAX),
-            streams: Stock::new(streams, 2.0, STREAMS_OF_USER),
+            streams: Stock::new(streams, 2.0, usize::MAX),
             streams_of_addresses: Stock::new(streams, 2.0, STREAMS_OF_ADDRESS),
             measurements: Measurements::default(),
         }
@@ -50,12 +49,14 @@ pub struct Requester {
     address: Subject,
     user: OnceLock<i64>,
     operation: OnceLock<&'static Operation>,
+    /// Places among those who follow event streams, for as long as the answer lives.
+    stream: OnceLock<(Taken, Taken)>,
     shares: Arc<Shares>,
 }
 
 impl Requester {
     pub(crate) fn new(address: Subject, shares: Arc<Shares>) -> Self {
-        Self { address, user: OnceLock::new(), operation: OnceLock::new(), shares }
+        Self { address, user: OnceLock::new(), operation: OnceLock::new(), stream: OnceLock::new(), shares }
     }
 
     /// Of the request this task is working on; nobody in background work.
@@ -82,23 +83,28 @@ impl Requester {
         &self.shares
     }
 
-    /// A place among those who follow event streams, for as long as the stream lives.
-    pub(crate) fn follow(&self) -> Result<(Taken, Taken), Problem> {
-        let stream = self.shares.streams.take(self.subject(), 1);
-        let both = stream.zip(self.shares.streams_of_addresses.take(self.address, 1));
-        both.ok_or_else(|| {
-            self.shares.measurements.refused("event_streams", "share");
-            too_many_streams()
-        })
+    /// Takes a place among those who follow event streams, of which a subject may have so many.
+    fn follow(&self, most: u32) -> Result<(), Problem> {
+        let stream = self.shares.streams.take_at_most(self.subject(), 1, most as usize);
+        match (stream, self.shares.streams_of_addresses.take(self.address, 1)) {
+            (Ok(stream), Ok(of_address)) => {
+                let _ = self.stream.set((stream, of_address));
+                Ok(())
+            }
+            _ => {
+                self.shares.measurements.refused("event_streams", "share");
+                Err(too_many_streams(most))
+            }
+        }
     }
 
     /// Counts the bytes of an answer until they are sent. What was done already is answered in any case.
     pub(crate) fn hold(&self, bytes: usize, done: bool) -> Result<Taken, Problem> {
         let unsent = &self.shares.unsent;
         match unsent.take(self.subject(), bytes) {
-            Some(taken) => Ok(taken),
-            None if done => Ok(unsent.take_anyway(self.subject(), bytes)),
-            None => Err(self.unread()),
+            Ok(taken) => Ok(taken),
+            Err(_) if done => Ok(unsent.take_anyway(self.subject(), bytes)),
+            Err(_) => Err(self.unread()),
         }
     }
 
@@ -124,7 +130,7 @@ impl Requester {
 
     /// Counts bytes of a body that is being read; nothing when there are too many.
     pub(crate) fn receive(&self, bytes: usize) -> Option<Taken> {
-        self.shares.unsent.take(self.subject(), bytes)
+        self.shares.unsent.take(self.subject(), bytes).ok()
     }
 
     fn unread(&self) -> Problem {
@@ -157,7 +163,8 @@ pub(crate) fn identify(user: i64) {
 /// before anything else is done.
 ///
 /// # Errors
-/// 429 for a subject that has used up one of its budgets, or that does not read what it is sent.
+/// 429 for a subject that has used up one of its budgets, that does not read what it is sent, or that follows as many event
+/// streams as it may.
 pub fn enter(operation: &'static Operation, user: Option<i64>) -> Result<()> {
     let Some(requester) = Requester::current() else { return Ok(()) };
     let _ = requester.operation.set(operation);
@@ -171,6 +178,10 @@ pub fn enter(operation: &'static Operation, user: Option<i64>) -> Result<()> {
     }
     if !requester.shares.unsent.has_room(subject) {
         return Err(requester.unread().into());
+    }
+    // Before anything is done for it. An answer that turns out to be none gives the place back when it is sent.
+    if let Some(most) = operation.event_streams {
+        requester.follow(most)?;
     }
     Ok(())
 }

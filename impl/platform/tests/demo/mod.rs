@@ -67,6 +67,7 @@ const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
         etag: false,
         rate_limits: &[],
         quotas: &[],
+        event_streams: None,
         token_endpoint: None,
     }
 }

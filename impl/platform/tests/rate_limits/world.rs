@@ -26,6 +26,7 @@ const fn operation(id: &'static str, security: Security, rate_limits: &'static [
         deadline: Operation::DEFAULT_DEADLINE,
         rate_limits,
         quotas: &[],
+        event_streams: None,
         query: None,
         codes: &[],
         token_endpoint: None,

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::redis;
-use futures_util::StreamExt as _;
 use platform::identity::{self, Principal};
 use platform::{Cache, Database};
 use shop_api::models::OrderEvent;
@@ -26,8 +25,6 @@ pub(crate) use stream::{Events, events};
 
 /// How often the timelines are asked, and whether those who watch still may.
 const TICK: Duration = Duration::from_millis(500);
-/// Before one listens for news again.
-const PAUSE: Duration = Duration::from_secs(1);
 /// Announcements that wait to be sent; more are left to the tick.
 const WAITING: usize = 4_096;
 /// Orders of one announcement.
@@ -116,19 +113,11 @@ impl Live {
 
     async fn hear(&self) {
         let Some(cache) = &self.0.cache else { return std::future::pending().await };
-        loop {
-            if let Ok(mut listener) = cache.listener().await
-                && listener.subscribe(channel(cache)).await.is_ok()
-            {
-                let mut news = listener.on_message();
-                while let Some(message) = news.next().await {
-                    let text = message.get_payload::<String>().unwrap_or_default();
-                    let orders: Vec<i64> = text.split(',').filter_map(|order| order.parse().ok()).collect();
-                    self.refresh(&orders).await;
-                }
-            }
-            sleep(PAUSE).await;
-        }
+        let heard = |text: String| async move {
+            let orders: Vec<i64> = text.split(',').filter_map(|order| order.parse().ok()).collect();
+            self.refresh(&orders).await;
+        };
+        cache.hear(&channel(cache), heard).await;
     }
 
     async fn tick(&self) {
@@ -190,19 +179,14 @@ impl Live {
         self.lock().watchers.len()
     }
 
-    /// Nothing when the caller has as many streams as a user may; superusers may have any number.
-    fn watch(&self, order: i64, caller: Principal, most: i64) -> Option<Watch> {
+    fn watch(&self, order: i64, caller: Principal) -> Watch {
         let mut watched = self.lock();
-        let his = watched.watchers.values().filter(|(watcher, _)| watcher.user_id() == caller.user_id()).count();
-        if !caller.is_superuser() && i64::try_from(his).is_ok_and(|his| his >= most) {
-            return None;
-        }
         let events = watched.orders.entry(order).or_insert_with(|| watch::Sender::new(Vec::new())).subscribe();
         watched.last_watcher += 1;
         let (id, end) = (watched.last_watcher, self.0.closing.child_token());
         watched.watchers.insert(id, (caller, end.clone()));
         drop(watched);
-        Some(Watch { live: self.clone(), order, id, events, end })
+        Watch { live: self.clone(), order, id, events, end }
     }
 
     fn lock(&self) -> MutexGuard<'_, Watched> {

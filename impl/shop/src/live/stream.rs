@@ -4,19 +4,16 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::response::sse::Event;
-use contract::{EventStream, StorageQuota};
+use contract::EventStream;
 use futures_util::{StreamExt as _, stream};
 use platform::identity::Principal;
 use platform::{Database, Result};
-use shop_api::apis::orders::{STREAM_ORDER_EVENTS, StreamOrderEventsParams};
+use shop_api::apis::orders::StreamOrderEventsParams;
 use shop_api::models::{OrderEvent, OrderStatus};
 use tokio::time::{Instant, timeout};
 
 use super::{Live, PAGE, Watch, newest};
 use crate::order_queries::{self, Timeline};
-
-/// How many streams a user may have.
-const STREAMS: &StorageQuota = STREAM_ORDER_EVENTS.quota("too_many_streams");
 
 /// What there is to be sent.
 pub(crate) enum Events {
@@ -31,7 +28,7 @@ pub(crate) enum Events {
 /// The timeline of an order, if the caller may see it.
 ///
 /// # Errors
-/// 409 `too_many_streams`; those of the database, before the first event.
+/// Those of the database, before the first event.
 pub(crate) async fn events(
     database: &Database,
     live: &Live,
@@ -40,7 +37,7 @@ pub(crate) async fn events(
 ) -> Result<Events> {
     let order = params.order_id;
     // Watched before it is read: what happens in between is seen twice rather than not at all.
-    let watch = live.watch(order, caller, STREAMS.amount).ok_or_else(|| STREAMS.exceeded())?;
+    let watch = live.watch(order, caller);
     let after = match params.last_event_id.as_deref().and_then(|id| id.parse().ok()) {
         Some(event) => order_queries::place(database.reads(), order, event).await?,
         None => 0,

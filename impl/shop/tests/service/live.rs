@@ -134,14 +134,17 @@ async fn however_many_watch_all_of_them_see_everything() {
     let order = ada.order(&spoon, 1).await;
     let path = format!("{ORDERS}/{order}/events?seconds=120");
     let mut watchers = JoinSet::new();
-    // As many as one client may have.
-    for crowd in 1..=3 {
+    // As many as one user may have, of each of three who may see it.
+    let mut crowd = vec![world.admin.clone(), ada.client.clone()];
+    let bob = world.person("bob").await;
+    world.number(&format!("UPDATE users SET is_superuser = true WHERE id = {} RETURNING 1::bigint", bob.id)).await;
+    crowd.push(world.nobody.login(LOGIN, "bob@example.com", PASSWORD).await);
+    for (place, client) in crowd.iter().enumerate() {
         for _ in 0..20 {
-            // A superuser: others may have only so many streams.
-            let (client, path) = (world.admin.clone(), path.clone());
+            let (client, path) = (client.clone(), path.clone());
             watchers.spawn(async move { read(&client, &path, None).await });
         }
-        world.until_watched(crowd * 20).await;
+        world.until_watched((place + 1) * 20).await;
     }
     world.drain().await;
     ada.client.post_empty(&format!("{ORDERS}/{order}/pay")).await.expect(200);
@@ -183,11 +186,20 @@ async fn a_user_has_only_so_many_streams() {
         watchers.spawn(async move { read(&client, &path, None).await });
     }
     world.until_watched(20).await;
-    ada.client.get(&path).await.expect_problem(409, "too_many_streams");
+    let refused = ada.client.get(&path).await.expect_problem(429, "too_many_event_streams");
+    assert_eq!(refused.header("retry-after"), "30");
+    // Superusers, too: what they may see is not what they may use up.
+    let mut admins = JoinSet::new();
+    for _ in 0..20 {
+        let (client, path) = (world.admin.clone(), path.clone());
+        admins.spawn(async move { read(&client, &path, None).await });
+    }
+    world.until_watched(40).await;
+    world.admin.get(&path).await.expect_problem(429, "too_many_event_streams");
     let bobs = format!("{ORDERS}/{others}/events?seconds=1");
     assert_eq!(kinds(&read(&bob.client, &bobs, None).await), ["created"], "others are not held up");
     ada.client.post_empty(&format!("{ORDERS}/{order}/cancel")).await.expect(200);
-    for stream in watchers.join_all().await {
+    for stream in watchers.join_all().await.into_iter().chain(admins.join_all().await) {
         assert_eq!(kinds(&stream), ["created", "cancelled"]);
     }
     assert_eq!(kinds(&read(&ada.client, &path, None).await), ["created", "cancelled"], "there is room again");
