@@ -3,10 +3,11 @@
 //! stored and counted under one path whose name says so.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{NaiveDate, Utc};
+use platform::shares::Subject;
 use platform::{Database, Result, Transaction};
 use prometheus_client::metrics::counter::Counter;
 
@@ -22,19 +23,13 @@ const REMEMBERED: usize = 50_000;
 pub(crate) enum Reporter {
     Superuser,
     User(i64),
-    /// An address; of IPv6 the network of one customer.
-    Network(Option<IpAddr>),
+    /// Whoever is at an address.
+    Network(Option<Subject>),
 }
 
 impl Reporter {
     pub(crate) fn at(address: Option<IpAddr>) -> Self {
-        Self::Network(address.map(|address| match address {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-            }
-            address => address,
-        }))
+        Self::Network(address.map(Subject::at))
     }
 }
 

@@ -34,7 +34,9 @@ impl Ingest for AnalyticsService {
         body: PageViewCreate,
     ) -> Result<RecordPageViewResponse> {
         let sender = Sender::current();
-        let created_at = self.time_of(&body, caller.as_ref(), Utc::now())?;
+        let now = Utc::now();
+        let created_at = self.time_of(&body, caller.as_ref(), now)?;
+        self.backdating.admit(reporter(caller.as_ref(), &sender), std::iter::once(created_at), now)?;
         let salts = self.salts.of(&self.database, &[created_at.date_naive()]).await?;
         let view = self.view(body, created_at, caller.as_ref(), &sender, true, &salts);
         self.bots.count([&view]);
@@ -64,6 +66,8 @@ impl Ingest for AnalyticsService {
                 Err(_) => rejected.entry(index).or_default().push(out_of_range(index)),
             }
         }
+        let times = dated.iter().map(|(_, created_at)| *created_at);
+        self.backdating.admit(reporter(caller.as_ref(), &sender), times, now)?;
         let days: Vec<NaiveDate> = dated.iter().map(|(_, created_at)| created_at.date_naive()).collect();
         let salts = self.salts.of(&self.database, &days).await?;
         let view = |(row, created_at)| self.view(row, created_at, caller.as_ref(), &sender, false, &salts);
@@ -137,11 +141,10 @@ impl AnalyticsService {
             (_, Some(address)) => salt.map(|salt| salt.seen(address, agent.unwrap_or_default())),
             _ => None,
         };
-        let network = Reporter::at(sender.address);
-        let (reporter, signature) = match caller {
-            Some(caller) if caller.is_superuser() => (Reporter::Superuser, format!("user {}", caller.user_id())),
-            Some(caller) => (Reporter::User(caller.user_id()), format!("user {}", caller.user_id())),
-            None => (network, format!("{network:?}")),
+        let reporter = reporter(caller, sender);
+        let signature = match caller {
+            Some(caller) => format!("user {}", caller.user_id()),
+            None => format!("{reporter:?}"),
         };
         // Whoever has a token is whom it was given to; only superusers report for others. What anybody says without one is kept as
         // what he says.
@@ -188,6 +191,15 @@ impl AnalyticsService {
             bot: columns.take()?,
             duplicate: true,
         })
+    }
+}
+
+/// Who reports views.
+fn reporter(caller: Option<&Principal>, sender: &Sender) -> Reporter {
+    match caller {
+        Some(caller) if caller.is_superuser() => Reporter::Superuser,
+        Some(caller) => Reporter::User(caller.user_id()),
+        None => Reporter::at(sender.address),
     }
 }
 

@@ -4,6 +4,7 @@
 //! that counts are exact at every instant.
 
 mod audit;
+mod backdating;
 mod bots;
 mod breakdown;
 mod dictionary;
@@ -32,16 +33,20 @@ pub mod verify;
 mod visitor;
 mod window;
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use contract::{Operation, Quota, Service};
 use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
 use platform::settings::{AuthSettings, Environment};
-use platform::{Cache, Database, Error, Jobs, Limiter, Result, shares};
+use platform::{Cache, Database, Error, Jobs, Limiter, Result, restart_on_panic, shares};
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
+use crate::backdating::Backdating;
 use crate::bots::Bots;
 use crate::live::Live;
 use crate::queue::Queue;
@@ -61,6 +66,7 @@ pub struct AnalyticsService {
     environment: Environment,
     queue: Queue,
     salts: Salts,
+    backdating: Arc<Backdating>,
     retention: TimeDelta,
     most_paths: u32,
     /// How many paths there are, as far as this process knows.
@@ -99,6 +105,7 @@ impl AnalyticsService {
             environment,
             queue,
             salts: Salts::new(auth.signing_key()),
+            backdating: Arc::default(),
             retention: settings.retention(),
             most_paths: settings.most_paths,
             paths: Gauge::default(),
@@ -113,17 +120,35 @@ impl AnalyticsService {
 
     /// What goes on beside answering requests, until it is told to stop.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let job = self.jobs.job("merging", rollups::LONGEST);
-        let merging = rollups::keep_merged(self.database.clone(), job, self.rollups.clone(), shutdown.clone());
-        let leaving = async {
-            shutdown.cancelled().await;
-            self.leaving.cancel();
-        };
-        let keeping = self.top_paths.clone().run(shutdown.clone());
-        let auditing =
-            self.jobs.job("audit", audit::INTERVAL).every(audit::INTERVAL, shutdown.clone(), || self.audit());
-        let caught_up = self.catch_up(shutdown.clone());
-        tokio::join!(self.maintain(shutdown.clone()), merging, auditing, caught_up, keeping, leaving);
+        let mut tasks = JoinSet::new();
+        self.keep(&mut tasks, &shutdown, |this, end| async move { this.maintain(end).await });
+        self.keep(&mut tasks, &shutdown, |this, end| {
+            let job = this.jobs.job("merging", rollups::LONGEST);
+            rollups::keep_merged(this.database, job, this.rollups, end)
+        });
+        self.keep(&mut tasks, &shutdown, |this, end| async move {
+            this.jobs.job("audit", audit::INTERVAL).every(audit::INTERVAL, end, || this.audit()).await;
+        });
+        self.keep(&mut tasks, &shutdown, |this, end| async move { this.catch_up(end).await });
+        self.keep(&mut tasks, &shutdown, |this, end| this.top_paths.run(end));
+        self.keep(&mut tasks, &shutdown, |this, end| async move {
+            end.cancelled().await;
+            this.leaving.cancel();
+        });
+        tasks.join_all().await;
+    }
+
+    /// Has a task of its own do something until it ends, also when it panics meanwhile.
+    fn keep<F>(
+        &self,
+        tasks: &mut JoinSet<()>,
+        shutdown: &CancellationToken,
+        work: impl Fn(Self, CancellationToken) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (this, shutdown) = (self.clone(), shutdown.clone());
+        tasks.spawn(restart_on_panic(move || work(this.clone(), shutdown.clone())));
     }
 
     /// What goes on in the background, to be watched.

@@ -1,19 +1,24 @@
 //! Requests that arrive together are stored together: while one batch is being written the next one gathers, so that batches
 //! are as large as the load is high and nobody waits for company. Acknowledged is what is committed.
+//!
+//! One client may hold a part of what may wait, and batches take from clients in turn: whoever sends little waits for a batch or
+//! two, however much others have sent.
 
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use contract::Problem;
 use platform::http::Metrics;
-use platform::{Database, Error, Result};
+use platform::shares::{Exhausted, Requester, Stock, Subject, Taken, too_many};
+use platform::{Database, Error, Result, restart_on_panic};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 use crate::TopPaths;
 use crate::dictionary::{Dictionary, PathLimits};
@@ -25,6 +30,8 @@ const BATCH: usize = 4_000;
 /// Rows and bytes that may wait; beyond either, requests are refused at once.
 const MOST_ROWS: usize = 20_000;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// How many times what is left of them one client may have: alone three quarters, a second one three quarters of the rest.
+const OF_LEFT: f64 = 3.0;
 /// Batches written at once: while one waits for the disk, another one computes.
 const WRITERS: usize = 2;
 
@@ -32,23 +39,112 @@ const WRITERS: usize = 2;
 struct Job {
     views: Vec<View>,
     rows: usize,
-    bytes: usize,
+    /// Rows and bytes, counted for whoever sent them until they are stored.
+    places: (Taken, Taken),
     done: oneshot::Sender<Result<Vec<Stored>>>,
 }
 
 /// The queue in front of the tables. Clones are one; when the last is dropped, the writers end.
 #[derive(Clone)]
 pub(crate) struct Queue {
-    jobs: mpsc::Sender<Job>,
+    waiting: Arc<Open>,
     load: Arc<Load>,
     dictionary: Arc<Dictionary>,
 }
 
+/// Jobs that wait, those of each client in the order they came.
+#[derive(Default)]
+struct Waiting {
+    lines: Mutex<Lines>,
+    /// Rung when there is something to do.
+    bell: Notify,
+}
+
+#[derive(Default)]
+struct Lines {
+    by: HashMap<Subject, VecDeque<Job>>,
+    /// Those with a job, in the order of their turns.
+    turns: VecDeque<Subject>,
+    closed: bool,
+}
+
+/// Closes what waits when nobody can send any more.
+struct Open(Arc<Waiting>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        // One wakes the other.
+        self.0.bell.notify_one();
+    }
+}
+
+impl Waiting {
+    fn push(&self, subject: Subject, job: Job) {
+        let mut lines = self.lock();
+        let line = lines.by.entry(subject).or_default();
+        line.push_back(job);
+        if line.len() == 1 {
+            lines.turns.push_back(subject);
+        }
+        drop(lines);
+        self.bell.notify_one();
+    }
+
+    /// What waits, up to a batch; nothing when nobody will send any more.
+    async fn gather(&self) -> Option<Vec<Job>> {
+        loop {
+            let jobs = {
+                let mut lines = self.lock();
+                let jobs = lines.take();
+                if !jobs.is_empty() && !lines.turns.is_empty() || lines.closed {
+                    // For the other writer.
+                    self.bell.notify_one();
+                }
+                if jobs.is_empty() && lines.closed {
+                    return None;
+                }
+                jobs
+            };
+            if !jobs.is_empty() {
+                return Some(jobs);
+            }
+            self.bell.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    /// One job of each client in turn, until they are a batch.
+    fn take(&mut self) -> Vec<Job> {
+        let (mut jobs, mut rows) = (Vec::new(), 0);
+        while rows < BATCH
+            && let Some(subject) = self.turns.pop_front()
+        {
+            let Some(line) = self.by.get_mut(&subject) else { continue };
+            if let Some(job) = line.pop_front() {
+                rows += job.rows;
+                jobs.push(job);
+            }
+            if line.is_empty() {
+                self.by.remove(&subject);
+            } else {
+                self.turns.push_back(subject);
+            }
+        }
+        jobs
+    }
+}
+
 /// What waits or is being written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Load {
-    rows: AtomicUsize,
-    bytes: AtomicUsize,
+    rows: Stock,
+    bytes: Stock,
     stored: Counter,
     duplicates: Counter,
     refused: Counter,
@@ -62,7 +158,7 @@ impl Load {
             registry.register("page_views_repeated", "Page views that had been stored before", self.duplicates.clone());
             registry.register("page_views_refused", "Page views refused because too many wait", self.refused.clone());
             registry.register("page_view_batch_size", "Rows stored at once", self.batches().clone());
-            registry.register_collector(Box::new(Waiting(Arc::clone(self))));
+            registry.register_collector(Box::new(Gauges(Arc::clone(self))));
         });
     }
 
@@ -72,38 +168,49 @@ impl Load {
         })
     }
 
-    fn enter(&self, rows: usize, bytes: usize) -> bool {
-        // Rows that have no room are not added for a moment: somebody else's may have.
-        if !add(&self.rows, rows, MOST_ROWS) {
-            return false;
-        }
-        let has_room = add(&self.bytes, bytes, MOST_BYTES);
-        if !has_room {
-            self.rows.fetch_sub(rows, Ordering::Relaxed);
-        }
-        has_room
+    /// Places for so much.
+    fn take(&self, subject: Subject, rows: usize, bytes: usize) -> Result<(Taken, Taken), Exhausted> {
+        // Rows are given back when there is no room for their bytes.
+        let rows = self.rows.take(subject, rows)?;
+        Ok((rows, self.bytes.take(subject, bytes)?))
     }
 
-    fn leave(&self, rows: usize, bytes: usize) {
-        self.rows.fetch_sub(rows, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    fn settle(&self, job: Job, stored: Result<Vec<Stored>>) {
+        if let Ok(stored) = &stored {
+            let duplicates = stored.iter().filter(|stored| stored.duplicate).count();
+            self.duplicates.inc_by(duplicates as u64);
+            self.stored.inc_by((stored.len() - duplicates) as u64);
+        }
+        // Before anybody is told: whoever knows of it finds its places free.
+        drop(job.places);
+        // Whoever asked may be gone; what is stored is stored.
+        let _ = job.done.send(stored);
     }
 }
 
-/// Whether it was added: not beyond what there may be.
-fn add(to: &AtomicUsize, more: usize, most: usize) -> bool {
-    to.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now + more).filter(|sum| *sum <= most)).is_ok()
+impl Default for Load {
+    fn default() -> Self {
+        let stock = |total| Stock::new(total, OF_LEFT, usize::MAX);
+        Self {
+            rows: stock(MOST_ROWS),
+            bytes: stock(MOST_BYTES),
+            stored: Counter::default(),
+            duplicates: Counter::default(),
+            refused: Counter::default(),
+            batches: OnceLock::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
-struct Waiting(Arc<Load>);
+struct Gauges(Arc<Load>);
 
-impl Collector for Waiting {
+impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let rows = ConstGauge::new(i64::try_from(self.0.rows.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
+        let rows = ConstGauge::new(i64::try_from(self.0.rows.state().1).unwrap_or(i64::MAX));
         let help = "Page views that wait to be stored, or are being stored";
         rows.encode(encoder.encode_descriptor("page_views_waiting", help, None, rows.metric_type())?)?;
-        let bytes = i64::try_from(self.0.bytes.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(self.0.bytes.state().1).unwrap_or(i64::MAX);
         for (name, help, value) in [
             ("page_views_waiting_limit", "Page views that may wait; more are refused", MOST_ROWS as i64),
             ("page_views_waiting_bytes", "Memory of the page views that wait", bytes),
@@ -119,9 +226,7 @@ impl Collector for Waiting {
 impl Queue {
     /// A queue with its writers.
     pub(crate) fn start(database: Database, answers: ReadCache<TopPaths>, limits: PathLimits) -> Self {
-        // Jobs are bounded by their rows, of which each has at least one.
-        let (jobs, waiting) = mpsc::channel(MOST_ROWS);
-        let (waiting, load) = (Arc::new(Mutex::new(waiting)), Arc::new(Load::default()));
+        let (waiting, load) = (Arc::new(Waiting::default()), Arc::new(Load::default()));
         let dictionary = Arc::new(Dictionary::new(limits));
         for _ in 0..WRITERS {
             let writer = Writer {
@@ -129,10 +234,12 @@ impl Queue {
                 dictionary: Arc::clone(&dictionary),
                 answers: answers.clone(),
                 load: Arc::clone(&load),
+                waiting: Arc::clone(&waiting),
             };
-            tokio::spawn(write(writer, Arc::clone(&waiting)));
+            // Those whose batch it was when it panics are told that it failed.
+            tokio::spawn(restart_on_panic(move || writer.clone().write()));
         }
-        Self { jobs, load, dictionary }
+        Self { waiting: Arc::new(Open(waiting)), load, dictionary }
     }
 
     pub(crate) fn register(&self, metrics: &Metrics) {
@@ -146,18 +253,22 @@ impl Queue {
     /// Stores page views; where each is, in their order.
     ///
     /// # Errors
-    /// 503 `ingest_queue_full` at once when too many wait; those of the database.
+    /// At once 429 `too_many_concurrent_requests` when too many of whoever sends them wait, 503 `ingest_queue_full` when too many
+    /// of all do; those of the database.
     pub(crate) async fn store(&self, views: Vec<View>) -> Result<Vec<Stored>> {
         let (rows, bytes) = (views.len(), views.iter().map(weight).sum());
-        if !self.load.enter(rows, bytes) {
+        let requester = Requester::current();
+        let subject =
+            requester.map_or(Subject::Address(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), |requester| requester.subject());
+        let places = self.load.take(subject, rows, bytes).map_err(|exhausted| {
             self.load.refused.inc_by(rows as u64);
-            return Err(full());
-        }
+            match exhausted {
+                Exhausted::Share => too_many("page_views").into(),
+                Exhausted::All => full(),
+            }
+        })?;
         let (done, stored) = oneshot::channel();
-        if self.jobs.try_send(Job { views, rows, bytes, done }).is_err() {
-            self.load.leave(rows, bytes);
-            return Err(full());
-        }
+        self.waiting.0.push(subject, Job { views, rows, places, done });
         stored.await.map_err(|_| Error::internal("a writer is gone"))?
     }
 }
@@ -171,11 +282,13 @@ fn weight(view: &View) -> usize {
     size_of::<View>() + view.path.len() + view.referrer.as_ref().map_or(0, String::len) + 64
 }
 
+#[derive(Clone)]
 struct Writer {
     database: Database,
     dictionary: Arc<Dictionary>,
     answers: ReadCache<TopPaths>,
     load: Arc<Load>,
+    waiting: Arc<Waiting>,
 }
 
 impl Writer {
@@ -185,69 +298,86 @@ impl Writer {
         self.answers.changed();
         Ok(stored)
     }
-}
 
-async fn write(writer: Writer, waiting: Arc<Mutex<mpsc::Receiver<Job>>>) {
-    loop {
-        // The guard ends here: in the condition of the loop it would live as long as its body, and the other writer would wait
-        // for this one's commit before it could even gather.
-        let gathered = {
-            let mut waiting = waiting.lock().await;
-            gather(&mut waiting).await
-        };
-        let Some(mut jobs) = gathered else { return };
-        let views = Arc::new(jobs.iter_mut().flat_map(|job| std::mem::take(&mut job.views)).collect::<Vec<_>>());
-        writer.load.batches().observe(views.len() as f64);
-        match writer.store(&views).await {
-            Ok(stored) => {
-                let mut stored = stored.into_iter();
-                for job in jobs {
-                    let mine = stored.by_ref().take(job.rows).collect();
-                    settle(&writer.load, job, Ok(mine));
+    async fn write(self) {
+        while let Some(mut jobs) = self.waiting.gather().await {
+            let views = Arc::new(jobs.iter_mut().flat_map(|job| std::mem::take(&mut job.views)).collect::<Vec<_>>());
+            self.load.batches().observe(views.len() as f64);
+            match self.store(&views).await {
+                Ok(stored) => {
+                    let mut stored = stored.into_iter();
+                    for job in jobs {
+                        let mine = stored.by_ref().take(job.rows).collect();
+                        self.load.settle(job, Ok(mine));
+                    }
                 }
-            }
-            // Away or busy: everybody is told, and comes again.
-            Err(error) if error.is_unavailable() => {
-                tracing::warn!(%error, rows = views.len(), "page views cannot be stored");
-                for job in jobs {
-                    let refusal = error.unavailable().map_or_else(full, Error::from);
-                    settle(&writer.load, job, Err(refusal));
+                // Away or busy: everybody is told, and comes again.
+                Err(error) if error.is_unavailable() => {
+                    tracing::warn!(%error, rows = views.len(), "page views cannot be stored");
+                    for job in jobs {
+                        let refusal = error.unavailable().map_or_else(full, Error::from);
+                        self.load.settle(job, Err(refusal));
+                    }
                 }
-            }
-            // Something is wrong with one of them: each request alone, so that its neighbours go on.
-            Err(_) => {
-                let mut views = Arc::unwrap_or_clone(views).into_iter();
-                for job in jobs {
-                    let mine = views.by_ref().take(job.rows).collect();
-                    let stored = writer.store(&Arc::new(mine)).await;
-                    settle(&writer.load, job, stored);
+                // Something is wrong with one of them: each request alone, so that its neighbours go on.
+                Err(_) => {
+                    let mut views = Arc::unwrap_or_clone(views).into_iter();
+                    for job in jobs {
+                        let mine = views.by_ref().take(job.rows).collect();
+                        let stored = self.store(&Arc::new(mine)).await;
+                        self.load.settle(job, stored);
+                    }
                 }
             }
         }
     }
 }
 
-/// What waits, up to a batch; nothing when nobody will send any more.
-async fn gather(waiting: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
-    let first = waiting.recv().await?;
-    let mut rows = first.rows;
-    let mut jobs = vec![first];
-    while rows < BATCH
-        && let Ok(job) = waiting.try_recv()
-    {
-        rows += job.rows;
-        jobs.push(job);
-    }
-    Some(jobs)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn settle(load: &Load, job: Job, stored: Result<Vec<Stored>>) {
-    load.leave(job.rows, job.bytes);
-    if let Ok(stored) = &stored {
-        let duplicates = stored.iter().filter(|stored| stored.duplicate).count();
-        load.duplicates.inc_by(duplicates as u64);
-        load.stored.inc_by((stored.len() - duplicates) as u64);
+    fn job(load: &Load, user: i64, rows: usize) -> (Subject, Job) {
+        let subject = Subject::User(user);
+        let places = load.take(subject, rows, rows).expect("there is room");
+        (subject, Job { views: Vec::new(), rows, places, done: oneshot::channel().0 })
     }
-    // Whoever asked may be gone; what is stored is stored.
-    let _ = job.done.send(stored);
+
+    #[tokio::test]
+    async fn whoever_sends_little_is_in_the_next_batch_however_much_waits() {
+        let (waiting, load) = (Arc::new(Waiting::default()), Load::default());
+        let open = Open(Arc::clone(&waiting));
+        let push = |user, rows| {
+            let (subject, job) = job(&load, user, rows);
+            waiting.push(subject, job);
+        };
+        (0..12).for_each(|_| push(1, 1_000));
+        push(2, 1);
+        (0..2).for_each(|_| push(3, 10));
+        let rows = |jobs: Vec<Job>| jobs.iter().map(|job| job.rows).collect::<Vec<_>>();
+        assert_eq!(rows(waiting.gather().await.expect("a batch")), [1_000, 1, 10, 1_000, 10, 1_000, 1_000]);
+        assert_eq!(load.rows.state().1, 8_000);
+        drop(open);
+        // What waits is stored before the end.
+        assert_eq!(rows(waiting.gather().await.expect("a batch")).len(), 4);
+        assert_eq!(rows(waiting.gather().await.expect("a batch")).len(), 4);
+        let ends = async { (waiting.gather().await.is_none(), waiting.gather().await.is_none()) };
+        assert_eq!(ends.await, (true, true), "both writers end");
+        assert_eq!((load.rows.state().1, load.bytes.state().1), (0, 0));
+        assert!(waiting.lock().by.is_empty());
+    }
+
+    #[test]
+    fn one_client_has_a_part_of_the_places_and_is_told_that_it_is_its_own_doing() {
+        let load = Load::default();
+        let one = Subject::User(1);
+        let held: Vec<_> = std::iter::from_fn(|| load.take(one, 1_000, 1_000).ok()).collect();
+        assert_eq!(held.len(), 15);
+        assert_eq!(load.take(one, 1_000, 1_000).err(), Some(Exhausted::Share));
+        let other = load.take(Subject::User(2), 1_000, 1_000).expect("something is left");
+        let large = load.take(Subject::User(2), 1, MOST_BYTES);
+        assert_eq!((large.err(), load.rows.state().1), (Some(Exhausted::All), 16_000), "no row stays counted");
+        drop((held, other));
+        assert_eq!((load.rows.state().1, load.bytes.state().1), (0, 0));
+    }
 }

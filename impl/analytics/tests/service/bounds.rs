@@ -1,10 +1,14 @@
 //! What anybody can make grow has an end, and what the background has to digest is digested a little at a time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{Days, TimeDelta, Utc};
 use platform::settings::Environment;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::world::{OPTIMIZED, SLOW, World, view};
 
@@ -70,6 +74,73 @@ async fn the_dictionary_has_an_end_and_forgets_what_nobody_views() {
     world.service.tidy().await.expect("the tables are looked after");
     assert_eq!(world.number("SELECT count(*) FROM paths WHERE path LIKE '/a/%'").await, 0);
     assert_eq!(world.number("SELECT total FROM path_dictionary").await, 1);
+}
+
+/// Each minute is seven blocks of counts, more or less: a thousand views of as many minutes made some three thousand of them, each
+/// time.
+#[tokio::test(flavor = "multi_thread")]
+async fn minutes_of_the_past_are_bounded() {
+    let world = World::new().await;
+    let week: Value = (0..1_000)
+        .map(|n| json!({"path": "/x", "occurred_at": (Utc::now() - TimeDelta::minutes(20 + 10 * n)).to_rfc3339()}))
+        .collect();
+    // A new minute may have begun meanwhile.
+    let mut stored = 0;
+    let refused = loop {
+        let answer = world.nobody.post(BATCH, &week).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        stored += 1_000;
+        assert!(stored <= 5_000, "nobody is refused");
+    };
+    let wait: u64 = refused.header("retry-after").parse().expect("a number of seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    refused.expect_problem(429, "too_many_past_minutes");
+    assert_eq!(count_of(&world, "/x").await, stored);
+    // Others, and what is of now.
+    world.user.post(BATCH, &week).await.expect(201);
+    for _ in 0..3 {
+        world.admin.post(BATCH, &week).await.expect(201);
+    }
+    world.nobody.post(BATCH, &batch("now", 100)).await.expect(201);
+    world.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_has_a_part_of_the_queue_and_no_turn_but_its_own() {
+    let world = World::new().await;
+    world.user.post(VIEWS, &json!({"path": "/x"})).await.expect(201);
+    world
+        .database
+        .execute(
+            "CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$; \
+             CREATE TRIGGER be_slow BEFORE INSERT ON page_views FOR EACH STATEMENT EXECUTE FUNCTION be_slow()",
+        )
+        .await;
+    let rows: Value = (0..1_000).map(|_| json!({"path": "/x"})).collect();
+    let (mut flood, refused) = (JoinSet::new(), Arc::new(Notify::new()));
+    for _ in 0..40 {
+        let (client, rows, refused) = (world.nobody.clone(), rows.clone(), Arc::clone(&refused));
+        flood.spawn(async move {
+            loop {
+                let answer = client.post(BATCH, &rows).await;
+                if answer.status != 201 {
+                    let refusal = answer.expect_problem(429, "too_many_concurrent_requests");
+                    assert_eq!(refusal.header("retry-after"), "1");
+                    refused.notify_one();
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        });
+    }
+    // As much waits as may of one client. In the order they came, the next one would wait for four batches.
+    timeout(Duration::from_secs(60), refused.notified()).await.expect("one client sends too much");
+    for _ in 0..2 {
+        world.user.post(VIEWS, &json!({"path": "/x"})).await.expect(201);
+    }
+    assert!(flood.try_join_next().is_none(), "one of them was told something else");
+    flood.abort_all();
 }
 
 #[tokio::test(flavor = "multi_thread")]

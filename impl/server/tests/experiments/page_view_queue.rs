@@ -65,9 +65,9 @@ async fn when_too_many_wait_the_rest_is_refused_at_once_and_memory_stays_bounded
             let status = answer.status().as_u16();
             let soon = answer.headers().get("retry-after").is_some();
             let body: Value = answer.json().await.expect("JSON");
-            let full = body["code"] == "ingest_queue_full";
-            assert!(status == 201 || (status == 503 && soon), "{status} {body}");
-            refused.fetch_add(usize::from(full), Ordering::Relaxed);
+            // All of them come from one address, which may not have all of the queue.
+            assert!(status == 201 || (soon && [429, 503].contains(&status)), "{status} {body}");
+            refused.fetch_add(usize::from(body["code"] == "too_many_concurrent_requests"), Ordering::Relaxed);
             status == 201
         });
     }
