@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use deadpool_redis::redis;
-use futures_util::StreamExt as _;
 use platform::shares::{Requester, Subject};
 use platform::{Cache, Result};
 use serde::Serialize;
@@ -27,11 +26,11 @@ const OLDEST: Duration = Duration::from_millis(600);
 /// Answers are renewed from an age between these on, so that not all are renewed at once. What is left is time to compute the
 /// next one.
 const RENEWED: Range<Duration> = Duration::from_millis(300)..Duration::from_millis(400);
-/// Questions a process remembers the answers of.
-const MOST: usize = 10_000;
+/// Questions a process remembers before it forgets those whose answers are too old to be given.
+const REMEMBERED: usize = 256;
 /// How long one waits for an answer that somebody else asks for.
 const OTHERS_TURN: Duration = Duration::from_millis(250);
-/// After Redis could not be listened to.
+/// After Redis could not be told.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers of one kind of question. Clones are one.
@@ -47,7 +46,13 @@ struct Inner<T> {
     changed: Notify,
     /// What this process calls itself, so that it does not listen to itself.
     name: String,
-    entries: Mutex<HashMap<String, Arc<Entry<T>>>>,
+    entries: Mutex<Entries<T>>,
+}
+
+struct Entries<T> {
+    by: HashMap<String, Arc<Entry<T>>>,
+    /// At so many, those nobody needs are forgotten.
+    swept_at: usize,
 }
 
 struct Entry<T> {
@@ -71,6 +76,12 @@ impl<T> Entry<T> {
         *self.asking.lock().unwrap_or_else(PoisonError::into_inner) == who
     }
 
+    /// Whether its answer may still be given.
+    fn is_good(&self) -> bool {
+        let answer = self.answer.read().unwrap_or_else(PoisonError::into_inner);
+        answer.as_ref().is_some_and(|answer| answer.until > Instant::now())
+    }
+
     /// A good answer, if there is one, and whether it is time to renew it.
     fn answer(&self, generation: u64) -> Option<(Arc<T>, bool)> {
         let (answer, now) = (self.answer.read().unwrap_or_else(PoisonError::into_inner), Instant::now());
@@ -82,7 +93,8 @@ impl<T> Entry<T> {
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
     pub(crate) fn new(cache: Option<Cache>) -> Self {
         let (generation, announced) = (AtomicU64::new(1), AtomicU64::new(1));
-        let (changed, name, entries) = (Notify::new(), format!("{:016x}", rand::random::<u64>()), Mutex::default());
+        let (changed, name) = (Notify::new(), format!("{:016x}", rand::random::<u64>()));
+        let entries = Mutex::new(Entries { by: HashMap::new(), swept_at: REMEMBERED });
         Self(Arc::new(Inner { cache, generation, announced, changed, name, entries }))
     }
 
@@ -156,19 +168,20 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
 
     fn entry(&self, question: &str) -> Arc<Entry<T>> {
         let mut entries = self.entries();
-        if let Some(entry) = entries.get(question) {
+        if let Some(entry) = entries.by.get(question) {
             return Arc::clone(entry);
         }
-        if entries.len() >= MOST {
-            // Whoever holds one goes on with it.
-            entries.clear();
+        if entries.by.len() >= entries.swept_at {
+            // Windows are endless, and each answer can be large: what is not given any more is not kept either.
+            entries.by.retain(|_, entry| Arc::strong_count(entry) > 1 || entry.is_good());
+            entries.swept_at = REMEMBERED.max(2 * entries.by.len());
         }
         let entry = Arc::new(Entry { answer: RwLock::new(None), flight: Arc::default(), asking: Mutex::default() });
-        entries.insert(question.to_owned(), Arc::clone(&entry));
+        entries.by.insert(question.to_owned(), Arc::clone(&entry));
         entry
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<String, Arc<Entry<T>>>> {
+    fn entries(&self) -> MutexGuard<'_, Entries<T>> {
         self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -239,23 +252,15 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
 
     async fn hear(&self) {
         let Some(cache) = &self.0.cache else { return std::future::pending().await };
-        loop {
-            if let Ok(mut listener) = cache.listener().await
-                && listener.subscribe(cache.key("stored")).await.is_ok()
-            {
-                let mut news = listener.on_message();
-                while let Some(message) = news.next().await {
-                    if message.get_payload::<String>().is_ok_and(|name| name == self.0.name) {
-                        continue;
-                    }
-                    // Told already, by whoever stored it.
-                    let generation = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
-                    let before = generation - 1;
-                    let _ = self.0.announced.compare_exchange(before, generation, Ordering::AcqRel, Ordering::Relaxed);
-                }
+        let heard = |name: String| async move {
+            if name != self.0.name {
+                // Told already, by whoever stored it.
+                let generation = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
+                let before = generation - 1;
+                let _ = self.0.announced.compare_exchange(before, generation, Ordering::AcqRel, Ordering::Relaxed);
             }
-            tokio::time::sleep(PAUSE).await;
-        }
+        };
+        cache.hear(&cache.key("stored"), heard).await;
     }
 }
 
@@ -297,6 +302,25 @@ mod tests {
             assert_eq!(answer.ok().flatten(), Some(7));
         }
         assert_eq!(computed.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn answers_that_are_not_given_any_more_are_not_kept() {
+        let cache = ReadCache::<Vec<u8>>::new(None);
+        let ask = async |question: String, bytes: usize| {
+            cache.get(&question, move || async move { Ok(vec![0; bytes]) }).await.map(drop).expect("an answer");
+        };
+        for window in 0..1_000 {
+            ask(format!("old {window}"), 30_000).await;
+        }
+        tokio::time::sleep(OLDEST).await;
+        let swept_at = cache.entries().swept_at;
+        for window in 0..swept_at {
+            ask(format!("new {window}"), 1).await;
+        }
+        let entries = cache.entries();
+        assert_eq!(entries.by.keys().filter(|question| question.starts_with("old")).count(), 0);
+        assert!(entries.by.len() <= swept_at && entries.swept_at <= 2 * swept_at);
     }
 
     #[tokio::test]

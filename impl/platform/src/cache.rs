@@ -1,12 +1,21 @@
 //! Redis: the doorbell, the cache and the limiter, never the truth. Whoever uses it must work without it.
+//!
+//! A network can lose a connection without telling either side. Whoever waits for an answer has a timeout; connections that
+//! nobody waits on, idle ones of the pool and those of subscribers, are asked for a sign of life.
 
 use std::fmt;
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::{MultiplexedConnection, PubSub};
+use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{self, AsyncConnectionConfig, Client, RedisError};
-use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
-use tokio::time::timeout;
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
+use futures_util::StreamExt as _;
+use tokio::time::{sleep, timeout};
+
+/// A subscriber that heard nothing for this long asks whether Redis is still there.
+const SILENCE: Duration = Duration::from_secs(1);
+/// Between two attempts to subscribe.
+const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(500);
 
 use crate::settings::{InvalidSettings, RedisSettings};
 
@@ -52,12 +61,20 @@ impl Cache {
         self.timeout
     }
 
-    /// A connection, in time or not at all.
+    /// A connection that answers, in time or not at all.
     ///
     /// # Errors
     /// When Redis cannot be reached in time.
     pub async fn connection(&self) -> Result<Connection, PoolError> {
-        self.pool.get().await
+        // The pool tests one idle connection after the other, each with a timeout of its own.
+        match timeout(self.timeout, self.pool.get()).await {
+            Ok(connection) => connection,
+            Err(_) => {
+                // One that was idle does not answer: most likely its siblings do not, either.
+                drop(self.pool.retain(|_, _| false));
+                Err(PoolError::Timeout(TimeoutType::Recycle))
+            }
+        }
     }
 
     /// A connection of one's own for commands that block for less than `patience`; a pooled one would give up on them
@@ -72,13 +89,39 @@ impl Cache {
         self.client.get_multiplexed_async_connection_with_config(&config).await
     }
 
-    /// A connection of one's own to listen on.
-    ///
-    /// # Errors
-    /// When Redis cannot be reached in time.
-    pub async fn listener(&self) -> Result<PubSub, RedisError> {
-        let patience = std::io::Error::from(std::io::ErrorKind::TimedOut);
-        timeout(self.timeout, self.client.get_async_pubsub()).await.unwrap_or_else(|_| Err(patience.into()))
+    /// Hears what is published on a channel for as long as it is polled, on a connection of its own that is opened again when it
+    /// is lost or does not answer any more. What is published meanwhile is missed.
+    pub async fn hear<F: Future<Output = ()>>(&self, channel: &str, mut heard: impl FnMut(String) -> F) {
+        loop {
+            // Whatever ended it, it begins anew.
+            let _ = self.hear_once(channel, &mut heard).await;
+            sleep(RESUBSCRIBE_DELAY.mul_f64(rand::random_range(0.5..=1.0))).await;
+        }
+    }
+
+    async fn hear_once<F: Future<Output = ()>>(
+        &self,
+        channel: &str,
+        heard: &mut impl FnMut(String) -> F,
+    ) -> Result<(), RedisError> {
+        let subscribe = async {
+            let (mut sink, messages) = self.client.get_async_pubsub().await?.split();
+            sink.subscribe(channel).await?;
+            Ok::<_, RedisError>((sink, messages))
+        };
+        let (mut sink, mut messages) = self.in_time(subscribe).await?;
+        loop {
+            match timeout(SILENCE, messages.next()).await {
+                Ok(Some(message)) => heard(message.get_payload().unwrap_or_default()).await,
+                Ok(None) => return Ok(()),
+                Err(_) => self.in_time(sink.ping::<redis::Value>()).await.map(drop)?,
+            }
+        }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
+        let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        timeout(self.timeout, work).await.unwrap_or_else(|_| Err(late.into()))
     }
 
     /// The full name of a key.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::Executor as _;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use uuid::Uuid;
 
@@ -20,6 +21,8 @@ const LIFE: Duration = Duration::from_secs(1);
 const MOST: usize = 5_000;
 /// While it listens it says so at least this often.
 pub(crate) const HEARD: Duration = Duration::from_secs(10);
+/// A connection on which nothing is heard has this long to answer; longer, and it is lost.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Pause before listening again after the connection broke.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -107,7 +110,14 @@ impl Sessions {
                     let rung = tokio::time::timeout(LIFE, listener.try_recv()).await;
                     let Some(now) = sessions.upgrade() else { return };
                     match rung {
-                        Err(_) => job.succeeded(),
+                        // Nothing was rung, or it cannot be heard any more: then nobody would ever say so.
+                        Err(_) => match tokio::time::timeout(ANSWER, listener.execute("SELECT 1")).await {
+                            Ok(Ok(_)) => job.succeeded(),
+                            Ok(Err(_)) | Err(_) => {
+                                now.set_listening(false);
+                                break;
+                            }
+                        },
                         Ok(Ok(Some(bell))) => {
                             now.answer(bell.channel(), bell.payload());
                             job.succeeded();

@@ -34,7 +34,8 @@ impl Stream {
 
     /// A connection for [`Stream::read`].
     pub(crate) async fn connect(&self, block: Duration) -> Result<MultiplexedConnection, RedisError> {
-        self.cache.dedicated(block + Duration::from_secs(2)).await
+        // A connection that went silent is given up after that.
+        self.cache.dedicated(block + 2 * self.cache.timeout()).await
     }
 
     /// Appends messages; how long the stream is then.
