@@ -16,7 +16,7 @@ use std::net::IpAddr;
 
 use sqlx::PgConnection;
 
-use crate::database::{Database, Transaction};
+use crate::database::{Database, in_batches};
 use crate::error::Result;
 use crate::http::Sender;
 use crate::identity::Principal;
@@ -160,11 +160,14 @@ pub async fn write_alone(db: &Database, entry: Entry) -> Result<()> {
     Ok(())
 }
 
-/// Deletes entries that are older than 400 days, a bounded number, and tells how many.
+/// Deletes entries that are older than 400 days, some at a time, and tells how many.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn forget_old(database: &Database) -> Result<i64> {
-    let query = sqlx::query_scalar("SELECT forget_audit_events($1)").bind(BATCH);
-    database.write_once(move |mut tx: Transaction| async move { Ok(query.fetch_one(&mut *tx).await?) }).await
+    in_batches(i64::from(BATCH), || {
+        let query = sqlx::query_scalar("SELECT forget_audit_events($1)").bind(BATCH);
+        database.write_once(|mut tx| async move { Ok(query.fetch_one(&mut *tx).await?) })
+    })
+    .await
 }

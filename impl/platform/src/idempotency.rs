@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::columns::Columns;
-use crate::database::{Database, Transaction};
+use crate::database::{Database, Transaction, in_batches};
 use crate::error::{Error, OnConstraint, Result};
 use crate::identity;
 
@@ -45,9 +45,7 @@ const FORGET: &str = "
         ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))";
 
 /// Rows deleted by one statement.
-const BATCH: u64 = 1000;
-/// Batches of one call.
-const BATCHES: u64 = 100;
+const BATCH: i64 = 1000;
 
 impl Database {
     /// Runs `work` in a transaction unless the user has had this request done before, and keeps the answer in the same
@@ -120,18 +118,12 @@ impl Database {
 ///
 /// # Errors
 /// Those of the database; batches that were deleted before stay deleted.
-pub async fn forget_old(database: &Database) -> Result<u64> {
-    let mut forgotten = 0;
-    for _ in 0..BATCHES {
-        let batch = sqlx::query(FORGET).bind(BATCH as i64);
-        let work = move |mut tx: Transaction| async move { Ok(batch.execute(&mut *tx).await?.rows_affected()) };
-        let gone = database.write_once(work).await?;
-        forgotten += gone;
-        if gone < BATCH {
-            break;
-        }
-    }
-    Ok(forgotten)
+pub async fn forget_old(database: &Database) -> Result<i64> {
+    in_batches(BATCH, || {
+        let query = sqlx::query(FORGET).bind(BATCH);
+        database.write_once(|mut tx| async move { Ok(query.execute(&mut *tx).await?.rows_affected().cast_signed()) })
+    })
+    .await
 }
 
 /// A request with its key and the user the key belongs to.

@@ -8,7 +8,7 @@ use contract::{Caller as _, Problem};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use platform::identity::{AUDIENCE, Accounts, Claims, ISSUER, Principal, Tokens, UserChange, still_welcome, users};
 use platform::settings::AuthSettings;
-use platform::{Database, Error, Guard};
+use platform::{Database, Error, Guard, Signups};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use testkit::TestDatabase;
@@ -37,7 +37,7 @@ impl Fixture {
     }
 
     async fn sign_up(&self, email: &str, password: &str) -> i64 {
-        self.accounts.sign_up(email.into(), password.into(), None).await.expect("signs up").id
+        self.accounts.sign_up(Signups::none(), email.into(), password.into(), None).await.expect("signs up").id
     }
 
     async fn token(&self, email: &str, password: &str) -> String {
@@ -140,11 +140,16 @@ async fn signing_up_and_in() {
         assert_eq!(principal.user_id(), id);
         assert!(principal.has_scope("user") && !principal.has_scope("superuser") && !principal.has_scope("other"));
     }
-    let user = fixture.accounts.sign_up("ann@example.COM".into(), "secret1".into(), None).await;
+    let user = fixture.accounts.sign_up(Signups::none(), "ann@example.COM".into(), "secret1".into(), None).await;
     let taken = Problem::from(user.expect_err("only the case differs"));
     assert_eq!((taken.status().as_u16(), taken.code()), (409, "email_taken"));
-    let short =
-        Problem::from(fixture.accounts.sign_up("b@example.com".into(), "12345".into(), None).await.expect_err("short"));
+    let short = Problem::from(
+        fixture
+            .accounts
+            .sign_up(Signups::none(), "b@example.com".into(), "12345".into(), None)
+            .await
+            .expect_err("short"),
+    );
     assert_eq!(short.status().as_u16(), 422);
 }
 
@@ -155,7 +160,9 @@ async fn sign_ups_at_the_same_time_make_one_account() {
     let mut asked = tokio::task::JoinSet::new();
     for email in spellings.into_iter().cycle().take(12) {
         let accounts = fixture.accounts.clone();
-        asked.spawn(async move { accounts.sign_up(email.into(), "secret1".into(), None).await.map_err(Problem::from) });
+        asked.spawn(async move {
+            accounts.sign_up(Signups::none(), email.into(), "secret1".into(), None).await.map_err(Problem::from)
+        });
     }
     let answers = asked.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
@@ -266,8 +273,9 @@ async fn failed_logins_cannot_be_told_apart() {
     // Real parameters, so that a missing hash would show in the time.
     let fixture = Fixture::new().await;
     let accounts = Fixture::another(&fixture.test, &fixture.db, &["--secret-key", KEY]);
-    accounts.sign_up("known@example.com".into(), "secret1".into(), None).await.expect("signs up");
-    let idle = accounts.sign_up("idle@example.com".into(), "secret1".into(), None).await.expect("signs up");
+    accounts.sign_up(Signups::none(), "known@example.com".into(), "secret1".into(), None).await.expect("signs up");
+    let idle =
+        accounts.sign_up(Signups::none(), "idle@example.com".into(), "secret1".into(), None).await.expect("signs up");
     fixture.change(idle.id, UserChange { is_active: Some(false), ..UserChange::default() }).await;
     let kinds =
         [("unknown@example.com", "secret1"), ("known@example.com", "wrong password"), ("idle@example.com", "secret1")];
@@ -468,7 +476,7 @@ async fn every_spelling_of_an_email_is_one_account() {
             .expect("counts");
     // Its second insertion changed the hash, which is one.
     assert_eq!(touched, 1);
-    let taken = fixture.accounts.sign_up("TRAILING@example.com".into(), "secret1".into(), None).await;
+    let taken = fixture.accounts.sign_up(Signups::none(), "TRAILING@example.com".into(), "secret1".into(), None).await;
     assert_eq!(Problem::from(taken.expect_err("the blank is nothing")).code(), "email_taken");
 }
 
@@ -504,7 +512,8 @@ async fn a_password_is_the_same_in_every_form_it_is_typed_in() {
         assert_eq!(stored(&fixture, &email).await, replaced);
     }
     // Six characters as they are typed, five as they are hashed.
-    let short = fixture.accounts.sign_up("short@example.com".into(), "cafe\u{301}s".into(), None).await;
+    let short =
+        fixture.accounts.sign_up(Signups::none(), "short@example.com".into(), "cafe\u{301}s".into(), None).await;
     assert_eq!(Problem::from(short.expect_err("too short")).status().as_u16(), 422);
 }
 

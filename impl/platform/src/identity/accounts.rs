@@ -15,11 +15,11 @@ use super::sessions::{HEARD, Sessions};
 use super::text::{email_key, prepared_password};
 use super::tokens::{Tokens, caller_is_gone, refused, seconds};
 use super::users::{self, NewUser, User};
-use crate::database::Database;
+use crate::database::{Database, Transaction};
 use crate::error::Result;
 use crate::http::Sender;
 use crate::jobs::Jobs;
-use crate::limiter::{Account, Guard};
+use crate::limiter::{Account, Guard, Signups};
 use crate::settings::{AuthSettings, DatabaseSettings, InvalidSettings};
 use crate::shares;
 
@@ -277,18 +277,26 @@ impl Accounts {
     /// Opens an account for anybody who asks: active, never a superuser.
     ///
     /// # Errors
-    /// 409 `email_taken`; 422 when the password is shorter than the settings demand; 503 `busy`.
-    pub async fn sign_up(&self, email: String, password: String, full_name: Option<String>) -> Result<User> {
-        let hashed_password = self.hash_password(password).await?;
-        let user = NewUser { email, hashed_password, full_name, is_active: true, is_superuser: false };
+    /// 409 `email_taken`; 422 when the password is shorter than the settings demand; 429 `too_many_signups`; 503 `busy`.
+    pub async fn sign_up(
+        &self,
+        signups: Signups<'_>,
+        email: String,
+        password: String,
+        full_name: Option<String>,
+    ) -> Result<User> {
         let here = self.here();
-        self.db
-            .write(move |mut tx| async move {
+        let open = async {
+            let hashed_password = self.hash_password(password).await?;
+            let user = NewUser { email, hashed_password, full_name, is_active: true, is_superuser: false };
+            let insert = move |mut tx: Transaction| async move {
                 let user = users::insert(&mut tx, &user).await?;
                 here.is_used_by(&mut tx, user.id).await?;
                 Ok(user)
-            })
-            .await
+            };
+            self.db.write(insert).await
+        };
+        signups.open(&self.db, open).await
     }
 
     /// The hash to store for a new password.
@@ -340,10 +348,12 @@ impl Accounts {
     /// # Errors
     /// Those of the database.
     pub async fn logout(&self, caller: &Principal) -> Result<()> {
-        // Sweeps what has expired on its own; the notification leaves with the commit of this one statement.
+        // Sweeps more than it leaves of what has expired on its own; the notification leaves with the commit of this one statement.
         const SQL: &str = "
             WITH swept AS (
-                DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'
+                DELETE FROM revoked_tokens WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'
+                    ORDER BY expires_at LIMIT 100))
             ), revoked AS (
                 INSERT INTO revoked_tokens (jti, user_id, expires_at)
                 SELECT $1, id, to_timestamp($3) FROM users WHERE id = $2

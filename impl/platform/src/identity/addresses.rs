@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use sqlx::PgConnection;
 
-use crate::database::{Database, Transaction};
+use crate::database::{Database, in_batches};
 use crate::error::Result;
 use crate::http::Sender;
 use crate::shares::network;
@@ -70,15 +70,17 @@ pub(super) async fn forget(connection: &mut PgConnection, user: i64) -> Result<(
     Ok(())
 }
 
-/// Deletes addresses that were not used for 90 days, a bounded number, and tells how many.
+/// Deletes addresses that were not used for 90 days, some at a time, and tells how many.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget_old_addresses(database: &Database) -> Result<u64> {
+pub async fn forget_old_addresses(database: &Database) -> Result<i64> {
     const SQL: &str = "
         DELETE FROM known_addresses WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM known_addresses WHERE seen_at <= now() - interval '90 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
-    let query = sqlx::query(SQL).bind(BATCH);
-    let work = move |mut tx: Transaction| async move { Ok(query.execute(&mut *tx).await?.rows_affected()) };
-    database.write_once(work).await
+    in_batches(BATCH, || {
+        let query = sqlx::query(SQL).bind(BATCH);
+        database.write_once(|mut tx| async move { Ok(query.execute(&mut *tx).await?.rows_affected().cast_signed()) })
+    })
+    .await
 }

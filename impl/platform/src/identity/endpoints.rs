@@ -24,7 +24,9 @@ macro_rules! login_endpoints {
                 &self,
                 body: $api::models::Signup,
             ) -> $crate::Result<$api::apis::login::SignupResponse> {
-                let user = self.accounts.sign_up(body.email, body.password, body.full_name.flatten()).await?;
+                let signups = self.limiter.signups(&$api::apis::login::SIGNUP);
+                let (email, password, name) = (body.email, body.password, body.full_name.flatten());
+                let user = self.accounts.sign_up(signups, email, password, name).await?;
                 Ok($api::apis::login::SignupResponse::Ok($crate::user_model!($api, user)))
             }
 

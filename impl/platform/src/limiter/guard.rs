@@ -67,7 +67,8 @@ impl Guard<'_> {
         let (key, amount) = (subjects[0].clone(), first.amount);
         let asked = Attempt { limits, subjects, visitor };
         let _turn = inner.turns.take(&key, amount).await.ok_or_else(busy)?;
-        let taken = inner.take_in_turn(operation, db, &asked).await?;
+        let refuse = |said: &[Said]| inner.refuse_attempt(operation, &asked, said);
+        let taken = inner.take_in_turn(db, &asked, refuse).await?;
         let result = attempt.await;
         let failed = matches!(&result, Err(Error::Problem(problem)) if problem.status().is_client_error());
         asked.settle(db, &taken, failed).await;
@@ -77,7 +78,12 @@ impl Guard<'_> {
 
 impl Inner {
     /// Takes an attempt, once attempts in other replicas leave room for it.
-    async fn take_in_turn(&self, operation: &Operation, db: &Database, asked: &Attempt<'_>) -> Result<Vec<Said>> {
+    pub(super) async fn take_in_turn(
+        &self,
+        db: &Database,
+        asked: &Attempt<'_>,
+        refuse: impl Fn(&[Said]) -> Error,
+    ) -> Result<Vec<Said>> {
         let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(10);
         loop {
@@ -86,7 +92,7 @@ impl Inner {
                 return Ok(said);
             }
             if !said.iter().any(Said::may_have_room) {
-                return Err(self.refuse_attempt(operation, asked, &said));
+                return Err(refuse(&said));
             }
             if Instant::now() >= deadline {
                 return Err(busy().into());
@@ -112,5 +118,5 @@ impl Inner {
 }
 
 fn busy() -> Problem {
-    Problem::unavailable("busy", "Too many attempts at this account are under way; try again.", 1)
+    Problem::unavailable("busy", "Too many attempts of this kind are under way; try again.", 1)
 }

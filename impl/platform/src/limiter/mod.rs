@@ -10,6 +10,7 @@ mod guard;
 mod local;
 mod measurements;
 mod shared;
+mod signups;
 mod subject;
 mod turns;
 mod window;
@@ -23,6 +24,7 @@ pub use self::guard::{Account, Guard};
 use self::local::Local;
 use self::measurements::Measurements;
 use self::shared::Shared;
+pub use self::signups::Signups;
 use self::subject::Subjects;
 use self::turns::Turns;
 use self::window::{Ask, Count, Verdict};
@@ -43,6 +45,8 @@ struct Inner {
     local: Local,
     subjects: Subjects,
     turns: Turns,
+    /// Of accounts that are opened from one address.
+    signups: Vec<RateLimit>,
     measurements: Measurements,
 }
 
@@ -61,6 +65,7 @@ impl Limiter {
             local: Local::default(),
             subjects: Subjects::new(auth.signing_key()),
             turns: Turns::default(),
+            signups: signups::limits(auth),
             measurements: Measurements::default(),
         }))))
     }

@@ -33,7 +33,7 @@ impl Subjects {
     /// Whose failures at an account a limit counts together.
     pub(super) fn of_attempts(&self, limit: &RateLimit, account: &str) -> Digest {
         let RateLimit { class, window_seconds, .. } = limit;
-        let place = if limit.by == CountedBy::AccountAddress { here() } else { String::new() };
+        let place = if limit.by == CountedBy::Account { String::new() } else { here() };
         self.digest(&["attempts", class, &window_seconds.to_string(), account, &place])
     }
 

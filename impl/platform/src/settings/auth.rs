@@ -24,6 +24,12 @@ pub struct AuthSettings {
     /// Characters a new password must have
     #[arg(long, env = "PASSWORD_MIN_LENGTH", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub password_min_length: u32,
+    /// Accounts that may be opened from one address (of IPv6 a /64) within an hour; 0 is without bound
+    #[arg(long, env = "SIGNUPS_PER_HOUR", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub signups_per_hour: u32,
+    /// Accounts that may be opened from one address within a day; 0 is without bound
+    #[arg(long, env = "SIGNUPS_PER_DAY", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub signups_per_day: u32,
     /// argon2id memory in KiB
     #[arg(long, env = "ARGON2_MEMORY_KIB", default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
     pub argon2_memory_kib: u32,

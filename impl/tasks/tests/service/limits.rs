@@ -24,8 +24,13 @@ struct Limited {
 
 impl Limited {
     async fn new(replicas: usize) -> Self {
+        Self::with(replicas, &[]).await
+    }
+
+    /// With flags of the identity settings.
+    async fn with(replicas: usize, flags: &[&str]) -> Self {
         let (database, redis) = (TestDatabase::new().await, TestRedis::new());
-        let auth = testkit::settings(&["--secret-key", KEY]);
+        let auth = testkit::settings(&[&["--secret-key", KEY], flags].concat());
         let flags = ["--trusted-proxies", "127.0.0.1"];
         let http: HttpSettings = testkit::settings(&flags);
         let limiter = || Limiter::new(&http, &redis.settings(), &auth).expect("the settings are good");
@@ -54,6 +59,11 @@ impl Limited {
 
     async fn try_login(&self, n: usize, email: &str, password: &str) -> Answer {
         self.login_from("192.0.2.9", n, email, password).await
+    }
+
+    async fn sign_up_from(&self, address: &str, n: usize, email: &str) -> Answer {
+        let request = self.client(n).request(Method::POST, SIGNUP).header("x-forwarded-for", address);
+        self.client(n).send(request.json(&json!({"email": email, "password": PASSWORD}))).await
     }
 
     /// From an address nobody has used before.
@@ -105,6 +115,45 @@ async fn a_flood_of_wrong_passwords_from_one_address_is_stopped_for_the_account_
     // However it is spelt, with the right password as well: else the answer would tell which one is right.
     world.try_login(0, "ADA@example.com", PASSWORD).await.expect_problem(429, "rate_limited");
     world.try_login(1, &bob, PASSWORD).await.expect(200);
+}
+
+/// Every quota of a user is one of a sign-up, so sign-ups have one, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_opens_only_so_many_accounts_whichever_replica_it_asks() {
+    let world = Limited::with(2, &["--signups-per-hour", "5", "--signups-per-day", "7"]).await;
+    // What is refused opens none.
+    for n in 0..6 {
+        world.sign_up_from("192.0.2.20", n, "user@example.com").await.expect_problem(409, "email_taken");
+        world.sign_up_from("192.0.2.20", n, "no address").await.expect_problem(422, "validation_failed");
+    }
+    let sign_ups = (0..12).map(async |n| world.sign_up_from("192.0.2.20", n, &format!("many-{n}@example.com")).await);
+    let answers = join_all(sign_ups).await;
+    assert_eq!((of(&answers, 200), of(&answers, 429)), (5, 7), "{answers:?}");
+    let refused = answers.into_iter().find(|answer| answer.status.as_u16() == 429).expect("one");
+    let wait: u64 = refused.header("retry-after").parse().expect("a number of seconds");
+    // An hour, of which the first account was opened a moment ago; forgotten up to a twentieth late.
+    assert!((3_000..=3_780).contains(&wait), "{wait}");
+    refused.expect_problem(429, "too_many_signups");
+    // The same address by another name, and another one.
+    world.sign_up_from("::ffff:192.0.2.20", 0, "mapped@example.com").await.expect_problem(429, "too_many_signups");
+    for n in 0..5 {
+        let address = format!("2001:db8:0:1::{n}");
+        world.sign_up_from(&address, n, &format!("six-{n}@example.com")).await.expect(200);
+    }
+    world.sign_up_from("2001:db8:0:1:ffff::", 0, "six@example.com").await.expect_problem(429, "too_many_signups");
+    world.sign_up_from("2001:db8:0:2::1", 1, "other@example.com").await.expect(200);
+    // The hour is over, the day is not.
+    world
+        .database
+        .execute("UPDATE attempts SET slice = slice - 21 WHERE slice > extract(epoch FROM now()) / 200")
+        .await;
+    for n in 0..2 {
+        world.sign_up_from("192.0.2.20", n, &format!("later-{n}@example.com")).await.expect(200);
+    }
+    let refused = world.sign_up_from("192.0.2.20", 0, "later@example.com").await;
+    let wait: u64 = refused.header("retry-after").parse().expect("a number of seconds");
+    assert!((75_000..=90_720).contains(&wait), "{wait}");
+    refused.expect_problem(429, "too_many_signups");
 }
 
 /// The finding: twenty wrong passwords a minute from anywhere, and the owner was refused everywhere.
