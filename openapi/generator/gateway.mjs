@@ -139,7 +139,7 @@ ${services.map(pathsOf).join('')}
 ${allowMap(services)}
 ${operationsMap(services)}
 # The declared limits by address; the services enforce all of them exactly, this keeps floods away from them.
-${[...zones.values()].map(({ name, rate }) => `limit_req_zone $binary_remote_addr zone=${name}:4m rate=${rate};\n`).join('')}
+${[...zones.values()].map(({ name, rate }) => `limit_req_zone $network zone=${name}:4m rate=${rate};\n`).join('')}
 # Seconds until a refused client may come back.
 map $operation $seconds_to_wait {
     default 1;

@@ -131,6 +131,27 @@ async fn a_flood_ends_at_the_gateway() {
     assert!(ended > 0, "{amount} are declared, and nothing was refused here");
 }
 
+/// One customer has 2^64 addresses.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_ipv6_a_network_is_limited_and_not_an_address() {
+    let Some(amount) = limit_by_address(&document("tasks")["paths"]["/api/v1/auth/signup"]["post"]) else { return };
+    let gateway = Gateway::start([NOBODY; 3], &["--trusted-proxies", "127.0.0.1"]).await;
+    let client = gateway.client();
+    let refused = async |address: fn(usize) -> String| {
+        let mut refused = 0;
+        for n in 0..2 * amount {
+            let request = client.request(Method::POST, "/p1/api/v1/auth/signup").header("x-forwarded-for", address(n));
+            let answer = client.send(request.json(&json!({}))).await;
+            assert!([429, 503].contains(&answer.status.as_u16()), "{}", answer.text);
+            refused += usize::from(answer.status == 429);
+        }
+        refused
+    };
+    assert!(refused(|n| format!("2001:db8:1:1:{:x}::{n:x}", n % 7)).await > 0);
+    assert_eq!(refused(|n| format!("2001:db8:2:{n:x}::1")).await, 0);
+    assert_eq!(refused(|n| format!("::ffff:10.1.{}.{}", n / 256, n % 256)).await, 0);
+}
+
 #[tokio::test]
 async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
     let gone = Gateway::start([NOBODY; 3], &[]).await;
