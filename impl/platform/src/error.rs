@@ -6,6 +6,7 @@ use contract::{FieldError, Problem};
 use http::StatusCode;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
+use crate::migrate;
 use crate::shares::{TooMany, too_many};
 use crate::sqlstate::{self, Meaning};
 
@@ -206,11 +207,16 @@ fn unavailable(error: &sqlx::Error) -> Option<Problem> {
             Meaning::Unknown => Some(outcome_unknown()),
             // The server gives up, whatever made it, and starts anew.
             _ if matches!(severity(error), Some(PgSeverity::Panic)) => Some(away()),
+            Meaning::Missing if !migrate::is_known_current() => Some(unmigrated()),
             Meaning::Fault if is_stale_plan(error) => Some(away()),
-            Meaning::Fault | Meaning::Client => None,
+            Meaning::Fault | Meaning::Missing | Meaning::Client => None,
         },
         _ => None,
     }
+}
+
+fn unmigrated() -> Problem {
+    Problem::unavailable("database_unavailable", "The database is not migrated yet; try again.", 2)
 }
 
 fn outcome_unknown() -> Problem {

@@ -1,5 +1,6 @@
 //! Migrations: refinery over one connection of its own, under a lock, so that any number of processes may start at once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use refinery::Runner;
@@ -132,11 +133,23 @@ pub async fn is_current(db: &crate::Database) -> Result<bool> {
     const SQL: &str = "SELECT max(version)::bigint FROM refinery_schema_history";
     let applied = sqlx::query_scalar::<_, Option<i64>>(SQL).fetch_one(db.reads()).await;
     match applied {
-        Ok(version) => Ok(version.is_some_and(|version| version >= newest())),
+        Ok(version) => {
+            let is_current = version.is_some_and(|version| version >= newest());
+            KNOWN_CURRENT.fetch_or(is_current, Ordering::Relaxed);
+            Ok(is_current)
+        }
         // undefined_table: nothing was ever applied.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether this process has found its database migrated. It does not become less so.
+static KNOWN_CURRENT: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`is_current`] was ever true: then what is missing in the database is a fault of ours.
+pub(crate) fn is_known_current() -> bool {
+    KNOWN_CURRENT.load(Ordering::Relaxed)
 }
 
 /// A program that is a release behind must still start on a database that is ahead of it.

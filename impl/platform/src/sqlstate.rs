@@ -15,13 +15,16 @@ pub(crate) enum Meaning {
     Ended,
     /// The server itself does not know whether it was done.
     Unknown,
+    /// Something is not there, or may not be used, that migrations make: as long as nobody has migrated the database, do it again
+    /// later; else a fault of ours.
+    Missing,
     /// The client sent text that cannot be stored.
     Client,
     /// A fault of ours.
     Fault,
 }
 
-use Meaning::{Away, Busy, Client, Ended, Fault, Unknown};
+use Meaning::{Away, Busy, Client, Ended, Fault, Missing, Unknown};
 
 /// What the classes of Appendix A of Postgres' documentation mean, unless [`CODES`] has more to say of a code.
 const CLASSES: &[(&str, Meaning)] = &[
@@ -60,7 +63,7 @@ const CLASSES: &[(&str, Meaning)] = &[
     ("3B", Fault),
     // Told while connecting: there is no such database (yet, or any more).
     ("3D", Away),
-    ("3F", Fault),
+    ("3F", Missing),
     // Serialization failures and deadlocks that repetitions did not get past.
     ("40", Busy),
     ("42", Fault),
@@ -100,6 +103,11 @@ const CODES: &[(&str, Meaning)] = &[
     ("26000", Away),
     // transaction_integrity_constraint_violation
     ("40002", Fault),
+    // insufficient_privilege, undefined_column, undefined_function, undefined_table
+    ("42501", Missing),
+    ("42703", Missing),
+    ("42883", Missing),
+    ("42P01", Missing),
     // disk_full: it takes more than a second to cure.
     ("53100", Away),
     // object_in_use, lock_not_available
@@ -159,7 +167,10 @@ mod tests {
         for code in cured {
             assert!(matches!(meaning(code), Busy | Away | Ended), "{code}");
         }
-        for code in ["23505", "42601", "42P01", "XX000", "XX001", "P0001", "22003", "ZZ123", "", "é"] {
+        for code in ["3F000", "42501", "42703", "42883", "42P01"] {
+            assert_eq!(meaning(code), Missing, "{code}");
+        }
+        for code in ["23505", "42601", "42P07", "XX000", "XX001", "P0001", "22003", "ZZ123", "", "é"] {
             assert_eq!(meaning(code), Fault, "{code}");
         }
         assert_eq!([meaning("08007"), meaning("40003"), meaning("22021")], [Unknown, Unknown, Client]);

@@ -4,9 +4,11 @@ mod demo;
 
 use std::time::Duration;
 
+use contract::Problem;
+use futures_util::future::join_all;
 use platform::http::{Description, Readiness};
-use platform::{Cache, Database, Jobs};
-use testkit::{TestDatabase, TestServer};
+use platform::{Cache, Database, Error, Jobs};
+use testkit::{Fault, FaultProxy, TestDatabase, TestServer};
 
 fn start(database: Option<Database>, cache: Option<Cache>) -> TestServer {
     start_with(Readiness { database, cache, jobs: Vec::new() })
@@ -40,11 +42,19 @@ async fn a_migrated_database_is_enough() {
 async fn an_empty_database_is_not() {
     let test = TestDatabase::empty().await;
     let db = Database::new(&test.settings(), "test").expect("settings");
-    let server = start(Some(db), None);
+    let server = start(Some(db.clone()), None);
     let report = server.client().get("/health/ready").await.expect(503);
     assert_eq!(report, serde_json::json!({"status": "unavailable", "database": "ok", "migrations": "pending"}));
+    // Whoever does not ask first is told to come again, too; what is missing later is a fault.
+    let missing = async || {
+        let failed = sqlx::query("SELECT nothing FROM nowhere").execute(db.reads()).await;
+        Problem::from(Error::from(failed.expect_err("there is no such table")))
+    };
+    let problem = missing().await;
+    assert_eq!((problem.status().as_u16(), problem.code()), (503, "database_unavailable"));
     platform::migrate::run(&test.settings(), platform::settings::Environment::Development).await.expect("migrates");
     assert_eq!(server.client().get("/health/ready").await.expect(200)["status"], "ok");
+    assert_eq!(missing().await.code(), "internal_error");
 }
 
 #[tokio::test]
@@ -55,6 +65,19 @@ async fn a_database_that_is_away_is_not_death() {
     assert_eq!(report.header("retry-after"), "1");
     assert_eq!(report.expect(503)["database"], "unavailable");
     server.client().get("/health").await.expect(200);
+}
+
+/// Each on its own, they would wait for the one connection, and most of them in vain; so would the background.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_ask_at_once_are_one_question() {
+    let test = TestDatabase::new().await;
+    let proxy = FaultProxy::start(test.url()).await;
+    let flags = ["--database-url", proxy.url(), "--database-read-pool", "1", "--database-wait-ms", "9000"];
+    let server = start(Some(Database::new(&testkit::settings(&flags), "test").expect("settings")), None);
+    while server.client().get("/health/ready").await.status != 200 {}
+    proxy.set(Fault::Delay(Duration::from_millis(50)));
+    let answers = join_all((0..200).map(async |_| server.client().get("/health/ready").await.status.as_u16())).await;
+    assert!(answers.iter().all(|status| *status == 200), "{answers:?}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::cache::Cache;
 use crate::database::Database;
@@ -32,7 +33,12 @@ pub(crate) struct Checks {
     pub(crate) needs: Readiness,
     migrated: AtomicBool,
     draining: AtomicBool,
+    /// What was found last, and when that was begun.
+    found: Mutex<Option<(Instant, Found)>>,
 }
+
+/// How Postgres, its schema and Redis are; nothing of what is not needed.
+type Found = (Option<&'static str>, Option<&'static str>, Option<&'static str>);
 
 #[derive(Serialize)]
 pub(crate) struct Report {
@@ -62,8 +68,7 @@ impl Checks {
     }
 
     pub(crate) async fn report(&self) -> (StatusCode, Report) {
-        let (database, redis) = tokio::join!(self.database(), self.redis());
-        let (database, migrations) = database;
+        let (database, migrations, redis) = self.find().await;
         let standing_still: Vec<&str> = self.needs.jobs.iter().flat_map(Jobs::standing_still).collect();
         let unavailable =
             !standing_still.is_empty() || [database, migrations].into_iter().flatten().any(|state| state != "ok");
@@ -77,6 +82,22 @@ impl Checks {
             (StatusCode::OK, "ok")
         };
         (code, Report { status, database, migrations, redis, standing_still })
+    }
+
+    /// However many ask at once, the servers are asked by one of them at a time: each gets what was found after it came.
+    async fn find(&self) -> Found {
+        let asked = Instant::now();
+        let mut last = self.found.lock().await;
+        if let Some((begun, found)) = *last
+            && begun >= asked
+        {
+            return found;
+        }
+        let begun = Instant::now();
+        let ((database, migrations), redis) = tokio::join!(self.database(), self.redis());
+        let found = (database, migrations, redis);
+        *last = Some((begun, found));
+        found
     }
 
     async fn database(&self) -> (Option<&'static str>, Option<&'static str>) {
