@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
-use platform::settings::{DatabaseSettings, Settings};
+use platform::settings::{DatabaseSettings, Environment, RoleSettings, Settings};
 use platform::{Cache, Database, Limiter, Watch, migrate, telemetry, traces};
 use shop::ShopService;
 use shop::pipeline::{Pipeline, ShopSettings};
@@ -117,6 +117,8 @@ pub(crate) struct AnalyticsArgs {
 struct Own<'a> {
     shop: Option<&'a ShopSettings>,
     analytics: Option<&'a AnalyticsSettings>,
+    /// Of a process with several roles.
+    logins: Option<&'a RoleSettings>,
 }
 
 /// Every role in one process, each on its own port.
@@ -140,6 +142,10 @@ pub(crate) struct AllArgs {
     shop: ShopSettings,
     #[command(flatten)]
     analytics: AnalyticsSettings,
+    /// With the passwords that `migrate` was given each service logs in as its own role, on connections of its own; else all of
+    /// them as whom DATABASE_URL names.
+    #[command(flatten)]
+    logins: RoleSettings,
 }
 
 /// Serves a role that needs no settings of its own.
@@ -164,7 +170,7 @@ pub(crate) fn run_analytics(args: &AnalyticsArgs) -> Result<ExitCode> {
 /// Serves every role.
 pub(crate) fn run_all(args: &AllArgs) -> Result<ExitCode> {
     let ports = [args.tasks_port, args.shop_port, args.analytics_port, args.worker_port];
-    let own = Own { shop: Some(&args.shop), analytics: Some(&args.analytics) };
+    let own = Own { shop: Some(&args.shop), analytics: Some(&args.analytics), logins: Some(&args.logins) };
     serve(&args.settings, own, "all", &Role::ALL.into_iter().zip(ports).collect::<Vec<_>>())
 }
 
@@ -176,34 +182,13 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
         // Before anything that takes time, so that a signal during the start is not lost.
         let shutdown = http::shutdown_signal()?;
         traces::start(&settings.traces)?;
-        let database = Database::new(&settings.database, process)?;
-        let mut accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, process)?;
-        if environment.is_production() {
-            accounts = accounts.without_demo();
-        }
-        let cache = Cache::new(&settings.redis, "shop:")?;
-        let pipeline = own.shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
-        let views_cache = Cache::new(&settings.redis.for_cache(), "analytics:")?;
-        let views = match own.analytics {
-            Some(own) => {
-                let (accounts, limiter) = (accounts.clone(), limiter(settings)?);
-                Some(AnalyticsService::new(
-                    database.clone(),
-                    accounts,
-                    limiter,
-                    views_cache.clone(),
-                    own,
-                    &settings.auth,
-                    environment,
-                ))
-            }
-            None => None,
-        };
-        let watch = Watch::new(&settings.database, &settings.redis, process)?;
-        let services = roles
+        let places = places(settings, own, process, roles, environment)?;
+        let login = places.first().map_or(&settings.database, |(_, _, place)| &place.login);
+        let watch = Watch::new(login, &settings.redis, process)?;
+        let services = places
             .iter()
-            .map(|(role, port)| {
-                let app = app(*role, settings, &database, &accounts, pipeline.as_ref(), views.as_ref())?;
+            .map(|(role, port, place)| {
+                let app = app(*role, settings, place)?;
                 watch.register(app.metrics());
                 let addresses = settings.exposure.bind_address.at(*port).into_iter();
                 let listen = |address| http::listen(address).with_context(|| format!("cannot listen on {address}"));
@@ -211,17 +196,89 @@ fn serve(settings: &Settings, own: Own<'_>, process: &str, roles: &[(Role, u16)]
             })
             .collect::<Result<Vec<Vec<(TcpListener, App)>>>>()?;
         let services = services.into_iter().flatten().collect();
-        let mut background = Background::start(roles, pipeline, views, &shutdown);
+        let mut background = Background::start(&places, &shutdown);
         let end = shutdown.clone();
         background.tasks.spawn(async move { watch.run(end).await });
-        let waiting = await_migrations(database.clone(), settings.database.place()?, shutdown.clone());
-        background.tasks.spawn(waiting);
+        if let Some((_, _, place)) = places.first() {
+            let waiting = await_migrations(place.database.clone(), place.login.place()?, shutdown.clone());
+            background.tasks.spawn(waiting);
+        }
         http::serve(services, &settings.http, shutdown).await;
         background.end().await;
-        database.close().await;
+        for (_, _, place) in &places {
+            place.database.close().await;
+        }
         traces::flush().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// What each role works with: those that have no login of their own share one place.
+fn places(
+    settings: &Settings,
+    own: Own<'_>,
+    process: &str,
+    roles: &[(Role, u16)],
+    environment: Environment,
+) -> Result<Vec<(Role, u16, Place)>> {
+    let login = |role: Role| own.logins.map_or(Ok(None), |logins| logins.login(role.name(), &settings.database));
+    let logins = roles.iter().map(|(role, _)| login(*role)).collect::<Result<Vec<_>, _>>()?;
+    let sharing: Vec<Role> =
+        roles.iter().zip(&logins).filter(|(_, login)| login.is_none()).map(|((role, _), _)| *role).collect();
+    let mut shared: Option<Place> = None;
+    let mut places = Vec::with_capacity(roles.len());
+    for ((role, port), login) in roles.iter().zip(logins) {
+        let place = match login {
+            Some(login) => Place::new(settings, login, own, role.name(), environment, &[*role])?,
+            None => match &shared {
+                Some(place) => place.clone(),
+                None => {
+                    let place = Place::new(settings, settings.database.clone(), own, process, environment, &sharing)?;
+                    shared.insert(place).clone()
+                }
+            },
+        };
+        places.push((*role, *port, place));
+    }
+    Ok(places)
+}
+
+/// What a role works with. Clones are one.
+#[derive(Clone)]
+struct Place {
+    login: DatabaseSettings,
+    database: Database,
+    accounts: Accounts,
+    pipeline: Option<Pipeline>,
+    views: Option<AnalyticsService>,
+}
+
+impl Place {
+    fn new(
+        settings: &Settings,
+        login: DatabaseSettings,
+        own: Own<'_>,
+        name: &str,
+        environment: Environment,
+        roles: &[Role],
+    ) -> Result<Self> {
+        let database = Database::new(&login, name)?;
+        let mut accounts = Accounts::start(database.clone(), &login, &settings.auth, name)?;
+        if environment.is_production() {
+            accounts = accounts.without_demo();
+        }
+        let cache = Cache::new(&settings.redis, "shop:")?;
+        let of_the_shop = roles.iter().any(|role| matches!(role, Role::Shop | Role::Worker));
+        let shop = own.shop.filter(|_| of_the_shop);
+        let pipeline = shop.map(|shop| Pipeline::new(database.clone(), cache, shop));
+        let cache = Cache::new(&settings.redis.for_cache(), "analytics:")?;
+        let limiter = limiter(settings)?;
+        let views = own.analytics.filter(|_| roles.contains(&Role::Analytics)).map(|own| {
+            let (database, accounts) = (database.clone(), accounts.clone());
+            AnalyticsService::new(database, accounts, limiter, cache, own, &settings.auth, environment)
+        });
+        Ok(Self { login, database, accounts, pipeline, views })
+    }
 }
 
 /// What goes on beside answering requests.
@@ -231,15 +288,10 @@ struct Background {
 }
 
 impl Background {
-    fn start(
-        roles: &[(Role, u16)],
-        pipeline: Option<Pipeline>,
-        views: Option<AnalyticsService>,
-        shutdown: &CancellationToken,
-    ) -> Self {
+    fn start(places: &[(Role, u16, Place)], shutdown: &CancellationToken) -> Self {
         let (mut tasks, answered) = (JoinSet::new(), CancellationToken::new());
-        for (role, _) in roles {
-            match (role, pipeline.clone(), views.clone()) {
+        for (role, _, place) in places {
+            match (role, place.pipeline.clone(), place.views.clone()) {
                 // Until the last request is answered: what it accepts is published.
                 (Role::Shop, Some(pipeline), _) => {
                     let (closing, end) = (shutdown.clone(), answered.clone());
@@ -270,25 +322,18 @@ fn limiter(settings: &Settings) -> Result<Limiter> {
     Ok(Limiter::new(&settings.http, &settings.redis.for_cache(), &settings.auth)?)
 }
 
-fn app(
-    role: Role,
-    settings: &Settings,
-    database: &Database,
-    accounts: &Accounts,
-    pipeline: Option<&Pipeline>,
-    views: Option<&AnalyticsService>,
-) -> Result<App> {
-    let (database, accounts) = (database.clone(), accounts.clone());
+fn app(role: Role, settings: &Settings, place: &Place) -> Result<App> {
+    let Place { database, accounts, pipeline, views, .. } = place.clone();
     let cache = Cache::new(&settings.redis, &format!("{}:", role.name()))?;
     let mut jobs = vec![accounts.jobs().clone()];
     match role {
-        Role::Shop | Role::Worker => jobs.extend(pipeline.map(|pipeline| pipeline.jobs().clone())),
-        Role::Analytics => jobs.extend(views.map(|views| views.jobs().clone())),
+        Role::Shop | Role::Worker => jobs.extend(pipeline.as_ref().map(|pipeline| pipeline.jobs().clone())),
+        Role::Analytics => jobs.extend(views.as_ref().map(|views| views.jobs().clone())),
         Role::Tasks => {}
     }
     let needs = Readiness { database: Some(database.clone()), cache, jobs };
-    let of_the_shop = || pipeline.cloned().context("a role of the shop has a pipeline");
-    let of_analytics = || views.cloned().context("the analytics role has its service");
+    let of_the_shop = || pipeline.clone().context("a role of the shop has a pipeline");
+    let of_analytics = || views.clone().context("the analytics role has its service");
     let limiter = limiter(settings)?;
     let limits = limiter.clone();
     let router = match role {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use platform::migrate;
 use platform::privileges::role_of;
-use platform::settings::{DatabaseSettings, Environment, RoleSettings};
+use platform::settings::{DatabaseSettings, Environment, ROLES, RoleSettings};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -78,6 +78,14 @@ impl TestDatabase {
             }
         }
         self.settings()
+    }
+
+    /// The variables that have a process of several services log in as the role of each; none where the server does not let us
+    /// make roles.
+    pub fn role_passwords(&self) -> Vec<(String, String)> {
+        let services: &[&str] = if *ROLES_MADE.get().unwrap_or(&false) { &ROLES } else { &[] };
+        let variable = |service: &str| format!("{}_DATABASE_PASSWORD", service.to_uppercase());
+        services.iter().map(|service| (variable(service), role_password(service))).collect()
     }
 
     /// A connection to it, for statements a service would not make.

@@ -4,7 +4,8 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::secrets::is_known_password;
-use super::{Environment, InvalidSettings, secret};
+use super::{DatabaseSettings, Environment, InvalidSettings, secret};
+use crate::privileges::role_of;
 
 /// The services that have a role of Postgres, in the order of `migrations/privileges`. `verify` only reads.
 pub const ROLES: [&str; 5] = ["tasks", "shop", "worker", "analytics", "verify"];
@@ -42,6 +43,26 @@ impl RoleSettings {
         } = self;
         [tasks, shop, worker, analytics, verify]
             .map(|password| password.as_ref().map(ExposeSecret::expose_secret).filter(|password| !password.is_empty()))
+    }
+
+    /// The settings of the database with which a service logs in as its own role; nothing when it has no password.
+    ///
+    /// # Errors
+    /// When the database's URL names nobody whose role it could be.
+    pub fn login(
+        &self,
+        service: &str,
+        database: &DatabaseSettings,
+    ) -> Result<Option<DatabaseSettings>, InvalidSettings> {
+        let Some(password) =
+            ROLES.into_iter().zip(self.passwords()).find_map(|(known, it)| it.filter(|_| known == service))
+        else {
+            return Ok(None);
+        };
+        let url = database.url_as(|owner| role_of(owner, service), password).ok_or_else(|| {
+            InvalidSettings("DATABASE_URL names nobody, so that the roles of services have no names either".into())
+        })?;
+        Ok(Some(DatabaseSettings { database_url: Some(url), ..database.clone() }))
     }
 
     /// What everybody knows protects nothing.

@@ -133,3 +133,16 @@ async fn measurements_and_readiness_are_for_insiders() {
     }
     assert!(closed.stop().iter().all(|line| line["client"] != "127.0.0.2" || line["upstream"] == ""));
 }
+
+/// With the passwords of the services' roles nobody needs the owner of the database, also where one process is all services.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_with_every_role_logs_in_as_each_of_them() {
+    const OWNERS: &str = "SELECT count(*) FILTER (WHERE usename = current_user), count(DISTINCT usename) \
+         FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let stores = Stores::new().await;
+    let _services = stores.services().await;
+    let mut owner = stores.database.connect().await;
+    let (owners, logins): (i64, i64) = sqlx::query_as(OWNERS).fetch_one(&mut owner).await.expect("the sessions");
+    let expected = if stores.database.role_passwords().is_empty() { (true, 1) } else { (false, 4) };
+    assert_eq!((owners > 0, logins), expected);
+}

@@ -99,6 +99,7 @@ impl Stores {
             ("DATABASE_WAIT_MS", "8000"),
             ("REDIS_TIMEOUT_MS", "8000"),
         ]);
+        command.envs(self.database.role_passwords());
         let mut process = Process::spawn(&mut command, &log);
         for port in ports {
             if !answers(&format!("http://127.0.0.1:{port}/health/ready"), &log, &mut process).await {
