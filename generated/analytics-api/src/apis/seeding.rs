@@ -47,6 +47,7 @@ pub static GET_SEED_JOB: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     quotas: &[],
+    event_streams: None,
     query: Some(&[]),
     codes: &["seed_job_not_found"],
     rate_limits: &[],
@@ -99,6 +100,7 @@ pub static SEED: Operation = Operation {
     body: None,
     deadline: std::time::Duration::from_millis(29000),
     quotas: &[],
+    event_streams: None,
     query: Some(&["rows", "unique_paths"]),
     codes: &[],
     rate_limits: &[contract::RateLimit {

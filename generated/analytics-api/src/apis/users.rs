@@ -31,6 +31,7 @@ pub static GET_ME: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     quotas: &[],
+    event_streams: None,
     query: Some(&[]),
     codes: &[],
     rate_limits: &[],

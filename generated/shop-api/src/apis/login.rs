@@ -53,6 +53,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     quotas: &[],
+    event_streams: None,
     query: Some(&[]),
     codes: &["invalid_grant", "invalid_request", "unsupported_grant_type", "invalid_scope"],
     rate_limits: &[
@@ -122,6 +123,7 @@ pub static LOGOUT: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     quotas: &[],
+    event_streams: None,
     query: Some(&[]),
     codes: &[],
     rate_limits: &[],
@@ -167,8 +169,9 @@ pub static SIGNUP: Operation = Operation {
     }),
     deadline: Operation::DEFAULT_DEADLINE,
     quotas: &[],
+    event_streams: None,
     query: Some(&[]),
-    codes: &["email_taken"],
+    codes: &["email_taken", "too_many_signups"],
     rate_limits: &[contract::RateLimit {
         class: "signup",
         amount: 600,

@@ -32,6 +32,7 @@ pub static LIST_AUDIT_EVENTS: Operation = Operation {
     body: None,
     deadline: Operation::DEFAULT_DEADLINE,
     quotas: &[],
+    event_streams: None,
     query: Some(&["skip", "limit", "cursor", "actor_id", "action", "object_type", "object_id", "since", "until"]),
     codes: &[],
     rate_limits: &[],
