@@ -55,7 +55,7 @@ stop_last() { # The server that was started last
 
 # A request is described by variables: METHOD, HEADERS (a line each), BODY, REPEAT (how often the body is there, as an
 # array). "[0-9]" in the path and the body is a random digit, "[key]" in a header and "[uuid]" in the body are different in
-# each request.
+# each request, "[token]" in a header one of TOKENS (a line each), in turn: a server holds what one client may take from others.
 load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; any failed request is a failure
     local base=$1 path=$2 seconds=${3:-$SECONDS_EACH} rate p50 p99 failed generator
     case $GENERATOR in
@@ -64,7 +64,7 @@ load() { # BASE PATH [SECONDS]: prints "requests/s p50 p99", latencies in ms; an
         *) die "no such load generator: $GENERATOR" ;;
     esac
     read -r rate p50 p99 failed < <(
-        BENCH_METHOD=${METHOD:-GET} BENCH_HEADERS=${HEADERS:-} BENCH_BODY=${BODY:-} BENCH_PATH=$path BENCH_REPEAT=${REPEAT:-1} \
+        BENCH_METHOD=${METHOD:-GET} BENCH_HEADERS=${HEADERS:-} BENCH_BODY=${BODY:-} BENCH_PATH=$path BENCH_REPEAT=${REPEAT:-1} BENCH_TOKENS=${TOKENS:-} \
             "${generator[@]}" | sed -n 's/^MEASURED //p'
     ) || true
     [ -n "${failed:-}" ] || die "no measurement of $path"

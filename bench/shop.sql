@@ -6,8 +6,8 @@ INSERT INTO users (id, email, hashed_password, full_name)
 SELECT n, 'bench' || n || '@example.com', demo.hashed_password, 'Bench User ' || n
 FROM generate_series(1001, 2000) n, users demo WHERE demo.email = 'user@example.com'
 ON CONFLICT DO NOTHING;
--- Whoever the orders come from orders more than a user may; the tasks are asked for by another, who may no more than others.
-UPDATE users SET is_superuser = (id = 2000) WHERE id IN (1001, 2000);
+-- Those whom the orders come from order more than a user may; the tasks are asked for by another, who may no more than others.
+UPDATE users SET is_superuser = (id > 1992) WHERE id IN (1001, 1993, 1994, 1995, 1996, 1997, 1998, 1999, 2000);
 INSERT INTO products (id, sku, name, description, price_cents, stock)
 SELECT n, 'BENCH-' || n, 'Product ' || n, 'What product ' || n || ' is good for, in a sentence or two.', 100 + n, 0
 FROM generate_series(1000, 1999) n

@@ -1,7 +1,7 @@
 -- Sends the request that the environment describes and prints what was measured as one line:
 -- MEASURED requests/s p50 p99 (ms) failures. Each "[0-9]" in the path and the body stands for a random digit, "[key]" in a
--- header for a value that no other request has, and each "[uuid]" in the body for a UUID that was never sent before. With
--- BENCH_REPEAT the body is an array of so many.
+-- header for a value that no other request has, "[token]" for one of BENCH_TOKENS, and each "[uuid]" in the body for a UUID that was
+-- never sent before. With BENCH_REPEAT the body is an array of so many.
 wrk.method = os.getenv("BENCH_METHOD") or "GET"
 for line in (os.getenv("BENCH_HEADERS") or ""):gmatch("[^\n]+") do
   local name, value = line:match("^([^:]+):%s*(.*)$")
@@ -40,6 +40,9 @@ local function split(text, at)
   end
 end
 
+local tokens = {}
+for token in (os.getenv("BENCH_TOKENS") or ""):gmatch("[^\n]+") do tokens[#tokens + 1] = token end
+
 -- Made beforehand, so that making them is not what is measured; each as its parts between what is different in each request.
 local requests, sent = {}, 0
 local run = os.time() % 2 ^ 24
@@ -47,6 +50,7 @@ function init()
   math.randomseed(os.time())
   for n = 1, math.max(20, 500 / times) do
     local text = wrk.format(nil, fill(path), nil, filled_body()):gsub("%[key%]", UNIQUE)
+    text = text:gsub("%[token%]", tokens[n % math.max(1, #tokens) + 1] or "")
     requests[n] = split(text, UNIQUE)
   end
 end

@@ -2,12 +2,15 @@
 //! `MEASURED requests/s p50 p99 (ms) failures`. Reads what `bench/wrk.lua` reads, for machines without wrk; one thread, as wrk
 //! has it here.
 //!
-//! Each `[0-9]` in the path and the body stands for a random digit, `[key]` in a header for a value that no other request has, and each
-//! `[uuid]` in the body for a UUID that was never sent before. With `BENCH_REPEAT` the body is an array of so many.
+//! Each `[0-9]` in the path and the body stands for a random digit, `[key]` in a header for a value that no other request has, `[token]`
+//! for one of `BENCH_TOKENS`, and each `[uuid]` in the body for a UUID that was never sent before. With `BENCH_REPEAT` the body is an
+//! array of so many.
 
 use std::cell::RefCell;
 use std::env;
 use std::rc::Rc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -22,7 +25,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 /// So many requests are made beforehand, so that making them is not what is measured.
 const REQUESTS: usize = 500;
 /// Stands in a request where each has something of its own; as long as that.
-const UNIQUE: &str = "<0000000-unique-0000-000000000000-x>";
+const UNIQUE: &str = "<000unique0>";
 /// What an answer may take; longer is a failure.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -95,7 +98,7 @@ async fn converse(
     while Instant::now() < end {
         let request = &requests[*next % requests.len()];
         *next += 1;
-        let text = request.join(&Uuid::new_v4().to_string());
+        let text = request.join(&unique());
         let begun = Instant::now();
         let answer = tokio::time::timeout(PATIENCE, async {
             stream.write_all(text.as_bytes()).await?;
@@ -113,6 +116,13 @@ async fn converse(
         }
     }
     Ok(())
+}
+
+/// Twelve hexadecimal digits that no other request of any run has.
+fn unique() -> String {
+    static RUN: LazyLock<u32> = LazyLock::new(|| rand::random_range(0..1 << 24));
+    static SENT: AtomicU32 = AtomicU32::new(0);
+    format!("{:06x}{:06x}", *RUN, SENT.fetch_add(1, Ordering::Relaxed))
 }
 
 struct Answer {
@@ -160,8 +170,11 @@ fn requests(host: &str, prefix: &str) -> Vec<Vec<String>> {
     }
     let method = env::var("BENCH_METHOD").unwrap_or_else(|_| "GET".to_owned());
     let times = env::var("BENCH_REPEAT").ok().and_then(|times| times.parse().ok()).unwrap_or(1_usize);
-    let made = (0..(REQUESTS / times).max(20)).map(|_| {
+    let tokens = of("BENCH_TOKENS");
+    let tokens: Vec<&str> = tokens.lines().collect();
+    let made = (0..(REQUESTS / times).max(20)).map(|n| {
         let path = filled(&path);
+        let headers = headers.replace("[token]", tokens.get(n % tokens.len().max(1)).unwrap_or(&""));
         let body = match times {
             1 => filled(&body),
             _ => format!("[{}]", (0..times).map(|_| filled(&body)).collect::<Vec<_>>().join(",")),
@@ -181,5 +194,14 @@ fn filled(text: &str) -> String {
         filled += &rand::rng().random_range(0..10).to_string();
         filled += part;
     }
-    filled.replace("[uuid]", UNIQUE)
+    // Random but for the end, which is another one whenever it is sent.
+    let mut parts = filled.split("[uuid]");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let random = Uuid::new_v4().to_string();
+        whole += &random[..random.len() - UNIQUE.len()];
+        whole += UNIQUE;
+        whole += part;
+    }
+    whole
 }

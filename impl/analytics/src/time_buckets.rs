@@ -5,7 +5,7 @@
 //! those; before that a bucket may begin some minutes late.
 
 use analytics_api::models::Interval;
-use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
 use crate::window::{MINUTE, Window, floor};
@@ -14,9 +14,16 @@ use crate::window::{MINUTE, Window, floor};
 const QUARTER: i64 = 15;
 /// No day is shorter.
 const SHORTEST_DAY: TimeDelta = TimeDelta::hours(22);
+/// No bucket is longer than so many usual ones: a date was lived through twice where a zone moved over the date line.
+const LONGEST: i32 = 2;
 
 /// The beginnings of all buckets that are in the window, at least in part; nothing when there are more than `most`.
 pub(crate) fn beginnings(window: Window, interval: Interval, zone: Tz, most: usize) -> Option<Vec<DateTime<Utc>>> {
+    // A window that is much too large is told by its length: looking up the clocks of thousands of buckets takes a while.
+    let longest = usual_length(interval) * LONGEST;
+    if (window.end - window.start).num_minutes() / longest.num_minutes() > i64::try_from(most).unwrap_or(i64::MAX) {
+        return None;
+    }
     let mut begins = first(window.start, interval, zone);
     let mut all = Vec::new();
     while begins < window.end {
@@ -42,18 +49,42 @@ fn first(time: DateTime<Utc>, interval: Interval, zone: Tz) -> DateTime<Utc> {
     begins.max(contract::EARLIEST)
 }
 
+/// How long a bucket is where no clock is changed.
+fn usual_length(interval: Interval) -> TimeDelta {
+    match interval {
+        Interval::Minute => TimeDelta::minutes(MINUTE),
+        Interval::Hour => TimeDelta::hours(1),
+        Interval::Day => TimeDelta::days(1),
+    }
+}
+
 /// The beginning of the bucket after the one that begins there.
 fn next(begins: DateTime<Utc>, interval: Interval, zone: Tz) -> DateTime<Utc> {
+    let usual = begins + usual_length(interval);
+    if interval == Interval::Minute || is_whole(begins, usual, interval, zone) {
+        return usual;
+    }
+    next_by_quarters(begins, interval, zone)
+}
+
+/// The beginning of the next hour or day, looked for on every quarter of an hour.
+fn next_by_quarters(begins: DateTime<Utc>, interval: Interval, zone: Tz) -> DateTime<Utc> {
     let quarter = TimeDelta::minutes(QUARTER);
-    let mut next = match interval {
-        Interval::Minute => return begins + TimeDelta::minutes(MINUTE),
-        Interval::Hour => begins + quarter,
-        Interval::Day => floor(begins + SHORTEST_DAY, QUARTER),
-    };
+    let mut next = if interval == Interval::Day { floor(begins + SHORTEST_DAY, QUARTER) } else { begins + quarter };
     while !is_beginning(next, interval, zone) {
         next += quarter;
     }
     next
+}
+
+/// Whether a bucket is as long as usual: its clock strikes where it begins, and shows as much more where it ends.
+fn is_whole(begins: DateTime<Utc>, ends: DateTime<Utc>, interval: Interval, zone: Tz) -> bool {
+    let (start, end) = (begins.with_timezone(&zone).naive_local(), ends.with_timezone(&zone).naive_local());
+    let strikes = match interval {
+        Interval::Day => start.time() == NaiveTime::MIN,
+        Interval::Minute | Interval::Hour => start.minute() == 0 && start.second() == 0,
+    };
+    strikes && end - start == ends - begins
 }
 
 /// Whether an hour or a day begins at a quarter of an hour: the clock shows that it does, or was put forward past it.
@@ -135,6 +166,38 @@ mod tests {
         assert_eq!(begins(Interval::Hour), "2026-01-31T09:00:00+00:00");
         assert_eq!(begins(Interval::Day), "2026-01-30T23:00:00+00:00");
         assert_eq!(beginnings(window, Interval::Day, Tz::UTC, 0), None);
+    }
+
+    #[test]
+    fn what_is_as_long_as_usual_need_not_be_looked_for() {
+        for (zone, year) in [
+            (Tz::Europe__Berlin, 2026),
+            (Tz::America__Sao_Paulo, 2018),
+            (Tz::Australia__Lord_Howe, 2026),
+            (Tz::Pacific__Apia, 2011),
+            (Tz::Asia__Kathmandu, 1986),
+            (Tz::America__St_Johns, 2006),
+            (Tz::Africa__Casablanca, 2026),
+        ] {
+            let end: DateTime<Utc> = format!("{}-01-02T00:00:00Z", year + 1).parse().expect("a time");
+            for interval in [Interval::Hour, Interval::Day] {
+                let mut begins = first(end - TimeDelta::days(366), interval, zone);
+                while begins < end {
+                    let next = next(begins, interval, zone);
+                    assert_eq!(next, next_by_quarters(begins, interval, zone), "{zone} {begins} {interval:?}");
+                    begins = next;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_with_far_too_many_buckets_is_told_at_once() {
+        let start: DateTime<Utc> = "0001-01-01T00:00:00Z".parse().expect("a time");
+        let window = Window { start, end: start + TimeDelta::days(3_000_000) };
+        for interval in [Interval::Minute, Interval::Hour, Interval::Day] {
+            assert_eq!(beginnings(window, interval, Tz::Europe__Berlin, 10_000), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Views over time, from the counts of minutes, hours and days.
 
 use analytics_api::models::TimePoint;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use platform::Result;
 use sqlx::postgres::PgExecutor;
 
@@ -30,10 +30,13 @@ pub(crate) async fn counts(
     beginnings: Vec<DateTime<Utc>>,
     path: Option<&str>,
 ) -> Result<Vec<TimePoint>> {
-    // Each span is looked up by itself: an index range, whatever the planner believes about all of them together.
-    const SQL: &str = "SELECT place, coalesce(sum(views), 0)::bigint FROM ( \
+    // Each span is looked up by itself: an index range, whatever the planner believes about all of them together. Windows may be
+    // of centuries: those before the first count are not looked up.
+    const SQL: &str = "WITH counted AS MATERIALIZED (SELECT min(start) AS since FROM view_rollups WHERE minutes = 10080) \
+         SELECT place, coalesce(sum(views), 0)::bigint FROM ( \
              SELECT width_bucket(c.start, $1::timestamptz[]) AS place, c.views \
-             FROM unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) AS span (minutes, start, ends) \
+             FROM counted JOIN unnest($2::smallint[], $3::timestamptz[], $4::timestamptz[]) AS span (minutes, start, ends) \
+                 ON span.ends > counted.since \
              CROSS JOIN LATERAL (SELECT start, CASE WHEN $9::text IS NULL THEN views \
                      ELSE counts[array_position(paths, (SELECT id FROM paths WHERE path = $9))] END AS views \
                  FROM view_rollups WHERE minutes = span.minutes AND start >= span.start AND start < span.ends) c \
@@ -64,11 +67,13 @@ pub(crate) async fn counts(
     Ok(points)
 }
 
-/// The pieces of all buckets; neighbours of one width, as most are, become one. Buckets begin with a minute, so that rows
+/// The pieces of all buckets until now; neighbours of one width, as most are, become one. Buckets begin with a minute, so that rows
 /// are counted at the two ends of the window only.
 fn spans(window: Window, beginnings: &[DateTime<Utc>]) -> Vec<Piece> {
     let mut spans: Vec<Piece> = Vec::new();
-    for (place, begins) in beginnings.iter().enumerate() {
+    // Clocks of those who report may be fast, within a limit; nothing was viewed on the day after tomorrow.
+    let future = Utc::now() + TimeDelta::days(2);
+    for (place, begins) in beginnings.iter().enumerate().take_while(|(_, begins)| **begins < future) {
         let end = beginnings.get(place + 1).map_or(window.end, |next| *next);
         for piece in (Window { start: window.start.max(*begins), end }).pieces() {
             match spans.last_mut() {

@@ -82,6 +82,7 @@ static QUICK: Operation = operation("quick", "GET", None);
 static SLOW: Operation = operation("slow", "GET", None);
 static LARGE: Operation = operation("large", "GET", None);
 static MADE: Operation = operation("made", "POST", None);
+static COMPUTE: Operation = operation("compute", "GET", None);
 static FOLLOW: Operation = Operation { event_streams: Some(64), ..operation("follow", "GET", None) };
 
 async fn statement(db: &Database, seconds: f64) -> Result<Bytes, Error> {
@@ -107,6 +108,16 @@ fn router(database: Database) -> axum::Router {
         let make = async |_, _, ()| Ok::<_, Error>(Bytes(2 << 20));
         contract::optional(&MADE, demo, request, |_| Some(()), make).await
     };
+    let compute = async |State(demo): Shared, request: Request| {
+        let make = async |_, _, ()| {
+            let (begun, mut rounds) = (Instant::now(), 0_u64);
+            while begun.elapsed() < Duration::from_millis(500) {
+                rounds = std::hint::black_box(rounds + 1);
+            }
+            Ok::<_, Error>(Bytes(2))
+        };
+        contract::optional(&COMPUTE, demo, request, |_| Some(()), make).await
+    };
     let follow = async |State(demo): Shared, request: Request| {
         contract::optional(&FOLLOW, demo, request, |_| Some(()), async |_, _, ()| Ok::<_, Error>(Events)).await
     };
@@ -115,6 +126,7 @@ fn router(database: Database) -> axum::Router {
         .route("/slow", get(slow))
         .route("/large", get(large))
         .route("/made", post(made))
+        .route("/compute", get(compute))
         .route("/follow", get(follow))
         .with_state(Arc::new(Demo(database)))
 }
@@ -219,13 +231,33 @@ async fn a_budget_is_charged_for_long_statements_while_others_ask_and_refuses_no
         other.get("/quick").await.expect(200);
         let _ = dear.get("/slow").await;
     }
-    let refusal = dear.get("/quick").await.expect_problem(429, "database_budget_exhausted");
-    let wait: u64 = refusal.header("retry-after").parse().expect("seconds");
-    assert!((1..=120).contains(&wait), "{wait}");
+    is_in_debt(&dear, "database_budget_exhausted").await;
     other.get("/quick").await.expect(200);
     // Somebody at the same address without a token is somebody else.
     world.server.client().get("/quick").await.expect(200);
     assert_eq!(world.metric(r#"clients_in_debt{resource="database_time"}"#).await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_keeps_processors_busy_pays_for_that() {
+    let world = World::new(&["--processor-budget-seconds", "1"]).await;
+    let (dear, other) = (world.user(1), world.user(2));
+    // On a busy machine half a second is not all spent on this.
+    for _ in 0..100 {
+        other.get("/quick").await.expect(200);
+        if dear.get("/compute").await.status != 200 {
+            break;
+        }
+    }
+    is_in_debt(&dear, "processor_budget_exhausted").await;
+    other.get("/compute").await.expect(200);
+    assert_eq!(world.metric(r#"clients_in_debt{resource="processor_time"}"#).await, 1.0);
+}
+
+async fn is_in_debt(client: &Client, code: &str) {
+    let refusal = client.get("/quick").await.expect_problem(429, code);
+    let wait: u64 = refusal.header("retry-after").parse().expect("seconds");
+    assert!((1..=120).contains(&wait), "{wait}");
 }
 
 /// Asks for something large and does not read the answer.

@@ -34,7 +34,7 @@ use super::sender::{Peer, Proxies, SENDER, Sender};
 use super::unsent::held;
 use crate::access_log::{self, Entry};
 use crate::settings::HttpSettings;
-use crate::shares::{Gate, Keep, Refused, Requester, Shares, Subject, too_many};
+use crate::shares::{Gate, Keep, Refused, Requester, Shares, Subject, metered, too_many};
 use crate::traces::{self, Attribute, TraceContext};
 
 /// How long a request waits for its turn before it is shed.
@@ -164,7 +164,7 @@ impl App {
         let trace = trace.or_else(|| TraceContext::of(request.headers()));
         let (request, reading) = watch(request, requester.as_ref());
         // A panic of a handler was caught on the road; this is for what surrounds it.
-        let road = self.0.route(request, reading.as_deref(), page.preflight);
+        let road = metered(self.0.route(request, reading.as_deref(), page.preflight), requester.as_deref());
         let road = AssertUnwindSafe(SENDER.scope(sender, road)).catch_unwind();
         let (label, answer) = match road.await {
             Ok((label, answer)) => (label, answer),

@@ -38,6 +38,9 @@ pub struct HttpSettings {
     /// MiB a minute of large answers (beyond 256 KiB each) to one client while others ask, too; 0 is without bound
     #[arg(long, env = "BYTES_BUDGET_MIB", default_value_t = 1_024)]
     pub bytes_budget_mib: u32,
+    /// Seconds a minute of a processor that requests of one client (beyond 5 ms each) may take while others ask, too; 0 is without bound
+    #[arg(long, env = "PROCESSOR_BUDGET_SECONDS", default_value_t = 20)]
+    pub processor_budget_seconds: u32,
     /// Whether the rate limits of the documents are enforced
     #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
     pub rate_limits: RateLimits,

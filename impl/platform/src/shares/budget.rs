@@ -1,6 +1,7 @@
 //! Budgets: what a subject's requests cost beyond what every request may cost is charged to it, and given back with time.
 //!
-//! Only what is dear is charged: of a statement what it takes beyond 100 ms, of an answer the bytes beyond 256 KiB. Many cheap
+//! Only what is dear is charged: of a statement what it takes beyond 100 ms, of an answer the bytes beyond 256 KiB, of a handler's
+//! time on a processor what is beyond 5 ms. Many cheap
 //! requests are a matter for shares and turns, which cost the others nothing; a budget would only refuse what could have been
 //! served. For the same reason nothing is charged to whoever is alone: only while others ask, too, does it take anything
 //! from them. A debt is refused before work begins, never in the middle of it.
@@ -18,6 +19,8 @@ const REFILL: f64 = 60.0;
 /// Accounts that are kept, some 2 MB.
 const MOST: usize = 20_000;
 
+const COSTS: usize = 4;
+
 /// What is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cost {
@@ -27,10 +30,12 @@ pub(crate) enum Cost {
     Hashing,
     /// Bytes sent.
     Bytes,
+    /// Seconds that a processor worked for its requests.
+    Processor,
 }
 
 impl Cost {
-    pub(crate) const ALL: [Self; 3] = [Self::Database, Self::Hashing, Self::Bytes];
+    pub(crate) const ALL: [Self; COSTS] = [Self::Database, Self::Hashing, Self::Bytes, Self::Processor];
 
     /// In metrics.
     pub(crate) fn name(self) -> &'static str {
@@ -38,6 +43,7 @@ impl Cost {
             Self::Database => "database_time",
             Self::Hashing => "hashing_time",
             Self::Bytes => "bytes_sent",
+            Self::Processor => "processor_time",
         }
     }
 }
@@ -45,7 +51,7 @@ impl Cost {
 /// What each subject has used.
 pub(crate) struct Budgets {
     /// By [`Cost`], of a minute; 0 is without bound.
-    amounts: [f64; 3],
+    amounts: [f64; COSTS],
     accounts: Mutex<Accounts>,
 }
 
@@ -57,12 +63,12 @@ struct Accounts {
 }
 
 struct Account {
-    used: [f64; 3],
+    used: [f64; COSTS],
     at: Instant,
 }
 
 impl Budgets {
-    pub(crate) fn new(amounts: [f64; 3]) -> Self {
+    pub(crate) fn new(amounts: [f64; COSTS]) -> Self {
         Self { amounts, accounts: Mutex::default() }
     }
 
@@ -103,13 +109,13 @@ impl Budgets {
                 accounts.used.clear();
             }
         }
-        let account = accounts.used.entry(subject).or_insert(Account { used: [0.0; 3], at: now });
+        let account = accounts.used.entry(subject).or_insert(Account { used: [0.0; COSTS], at: now });
         account.refill(&self.amounts, now);
         account.used[cost as usize] += amount;
     }
 
     /// How many subjects have used up each budget.
-    pub(crate) fn in_debt(&self) -> [(Cost, usize); 3] {
+    pub(crate) fn in_debt(&self) -> [(Cost, usize); COSTS] {
         let now = Instant::now();
         let mut accounts = self.lock();
         accounts.used.values_mut().for_each(|account| account.refill(&self.amounts, now));
@@ -142,7 +148,7 @@ impl Accounts {
 }
 
 impl Account {
-    fn refill(&mut self, amounts: &[f64; 3], now: Instant) {
+    fn refill(&mut self, amounts: &[f64; COSTS], now: Instant) {
         let part = now.duration_since(self.at).as_secs_f64() / REFILL;
         for (used, amount) in self.used.iter_mut().zip(amounts) {
             *used = (*used - amount * part).max(0.0);
@@ -160,7 +166,7 @@ mod tests {
 
     #[test]
     fn who_is_alone_is_not_charged_and_who_is_not_pays_back() {
-        let budgets = Budgets::new([20.0, 0.0, 100.0]);
+        let budgets = Budgets::new([20.0, 0.0, 100.0, 0.0]);
         budgets.check(ONE).expect("nothing used");
         budgets.charge(ONE, Cost::Database, 1_000.0);
         budgets.check(ONE).expect("nobody else was there");
@@ -172,15 +178,15 @@ mod tests {
         let (cost, wait) = budgets.check(ONE).expect_err("used up");
         assert_eq!((cost, wait.as_secs_f64().round()), (Cost::Database, 30.0), "at a third of a second each second");
         budgets.check(OTHER).expect("another's debt");
-        assert_eq!(budgets.in_debt().map(|(_, subjects)| subjects), [1, 0, 0]);
+        assert_eq!(budgets.in_debt().map(|(_, subjects)| subjects), [1, 0, 0, 0]);
         let later = Instant::now() + Duration::from_secs(31);
-        budgets.lock().used.get_mut(&ONE).expect("its account").refill(&[20.0, 0.0, 100.0], later);
+        budgets.lock().used.get_mut(&ONE).expect("its account").refill(&[20.0, 0.0, 100.0, 0.0], later);
         assert!(budgets.lock().used[&ONE].used[0] < 20.0);
     }
 
     #[test]
     fn memory_is_bounded() {
-        let budgets = Budgets::new([1.0; 3]);
+        let budgets = Budgets::new([1.0; COSTS]);
         for user in 0..50_000 {
             budgets.check(Subject::User(user)).expect("nothing used");
             budgets.charge(Subject::User(user), Cost::Bytes, 0.1);

@@ -26,6 +26,7 @@ const REFUSALS: [(&str, &str); 12] = [
     ("database_time", "budget"),
     ("hashing_time", "budget"),
     ("bytes_sent", "budget"),
+    ("processor_time", "budget"),
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -8,7 +8,7 @@
 //! | places of requests worked on, connections of the pools, cores that hash passwords | a [`Gate`]: a subject waits for its turn |
 //! | statements that run long | a [`Gate`] of half a pool, before that of the pool |
 //! | bytes of requests and answers in memory, event streams, connections of clients, page views that wait | a [`Stock`]: taken or refused |
-//! | time of the database, time of hashing, bytes sent | a [`budget`](Shares::enter), charged afterwards |
+//! | time of the database, of hashing, of computing; bytes sent | a [`budget`](Shares::enter), charged afterwards |
 //!
 //! Both gates and stocks use one rule (dynamic thresholds; Choudhury and Hahne, 1998): a subject may hold at most a multiple
 //! of what would be left free. Nobody has to say how much a share is: alone a subject gets most of it, and the more there are
@@ -31,7 +31,7 @@ pub(crate) use pace::{LONG, Pace};
 pub(crate) use refusals::TooMany;
 pub use refusals::too_many;
 pub use requester::{Requester, enter, for_everybody};
-pub(crate) use requester::{Shares, identify};
+pub(crate) use requester::{Shares, identify, metered};
 pub use stock::{Exhausted, Stock, Taken};
 pub use subject::Subject;
 pub(crate) use subject::network;

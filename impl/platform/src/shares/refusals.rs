@@ -40,6 +40,7 @@ pub(crate) fn in_debt(cost: Cost, wait: Duration) -> Problem {
     let (code, detail) = match cost {
         Cost::Database => ("database_budget_exhausted", "Your requests took too much of the database's time."),
         Cost::Hashing => ("hashing_budget_exhausted", "Your requests had too many passwords checked."),
+        Cost::Processor => ("processor_budget_exhausted", "Your requests took too much of a processor's time."),
         Cost::Bytes => ("bandwidth_budget_exhausted", "Your requests had too much data sent."),
     };
     refusal(code, detail, wait)

@@ -1,10 +1,13 @@
 //! Who a request counts for, known to everything on its road without being handed through signatures.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::{Operation, Problem};
+use nix::time::{ClockId, clock_gettime};
 
 use super::refusals::{in_debt, too_many_streams, unread};
 use super::{Budgets, Cost, LONG, Measurements, Pace, Stock, Subject, Taken};
@@ -14,6 +17,9 @@ use crate::settings::HttpSettings;
 
 /// Event streams of one address; those of a user are declared by the operation.
 const STREAMS_OF_ADDRESS: usize = 256;
+
+/// What a processor works for a request without charge: ten times what most take.
+const SHORT_WORK: Duration = Duration::from_millis(5);
 
 /// What a service's clients share, beside what its pools know themselves.
 pub(crate) struct Shares {
@@ -34,6 +40,7 @@ impl Shares {
                 budget(settings.database_budget_seconds, 1.0),
                 budget(settings.hashing_budget_seconds, 1.0),
                 budget(settings.bytes_budget_mib, f64::from(1 << 20)),
+                budget(settings.processor_budget_seconds, 1.0),
             ]),
             pace: Pace::default(),
             unsent: Stock::new((settings.http_unsent_mib as usize) << 20, 0.25, usize::MAX),
@@ -123,6 +130,13 @@ impl Requester {
         }
     }
 
+    /// A processor worked so long for a request.
+    fn worked(&self, time: Duration) {
+        if let Some(beyond) = time.checked_sub(SHORT_WORK) {
+            self.charge(Cost::Processor, beyond.as_secs_f64());
+        }
+    }
+
     /// Charges a budget of the subject's.
     pub(crate) fn charge(&self, cost: Cost, amount: f64) {
         self.shares.budgets.charge(self.subject(), cost, amount);
@@ -149,6 +163,27 @@ impl fmt::Debug for Requester {
 /// to wait until it is a stranger's turn.
 pub async fn for_everybody<F: Future>(work: F) -> F::Output {
     Sender::nobodys(work).await
+}
+
+/// Work whose time on a processor is charged to whom it is done for, when it ends.
+pub(crate) async fn metered<F: Future>(work: F, requester: Option<&Requester>) -> F::Output {
+    let (mut work, mut worked) = (pin!(work), Duration::ZERO);
+    let result = poll_fn(|context| {
+        let begun = processor_time();
+        let polled = work.as_mut().poll(context);
+        worked += processor_time().saturating_sub(begun);
+        polled
+    })
+    .await;
+    if let Some(requester) = requester {
+        requester.worked(worked);
+    }
+    result
+}
+
+/// For how long this thread has run: on a busy machine it waits for its turn as well, which is nobody's doing.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// A token that is signed says who asks, before the database has said whether it is still good: what that costs counts for its

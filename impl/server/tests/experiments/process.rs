@@ -37,9 +37,11 @@ pub struct Process {
     child: Option<Child>,
 }
 
-/// A command of this server, with nothing in its environment but what is given.
+/// A command of this server, with nothing in its environment but what is given: of the build that is tested, or of the one that
+/// `EXPERIMENT_SERVER` names (a release build, for times).
 pub fn server(environment: &[(String, String)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    let program = std::env::var_os("EXPERIMENT_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_server").into());
+    let mut command = Command::new(program);
     command.env_clear().envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
     // No `.env` is there.
     command.current_dir(env!("CARGO_TARGET_TMPDIR"));

@@ -75,6 +75,7 @@ impl Document {
             };
             match parameter["in"].as_str() {
                 Some("path") => path = path.replace(&format!("{{{name}}}"), &encoded(&text)),
+                Some("query") if narrows(name, n) && parameter["required"] != true => {}
                 Some("query") if name != "cursor" && name != "skip" => query.push(format!("{name}={}", encoded(&text))),
                 Some("header") if name == "Idempotency-Key" => headers.push((name.to_owned(), format!("key-{n}"))),
                 _ => {}
@@ -96,6 +97,7 @@ impl Document {
             ("start", _) => json!("2020-01-01T00:00:00Z"),
             ("end", _) => json!("2030-01-01T00:00:00Z"),
             ("seconds" | "rows", _) => json!(1),
+            ("time_zone", _) => json!("America/St_Johns"),
             ("limit", Some(most)) => json!(most.min(100_000)),
             ("count", _) => json!(true),
             ("q", _) => {
@@ -144,8 +146,16 @@ impl Document {
 
     fn text(&self, name: &str, schema: &Value, n: usize, plain: bool) -> Value {
         let example = schema["example"].as_str();
+        // Somebody's password is guessed: what costs most, and what an account must survive.
+        match name {
+            "grant_type" => return json!("password"),
+            "current_password" => return json!(format!("a guess {n}")),
+            "password" if schema["minLength"].is_null() => return json!(format!("a guess {n}")),
+            "username" => return json!("other@example.com"),
+            _ => {}
+        }
         match schema["format"].as_str() {
-            Some("date-time") => return json!("2026-11-01T00:00:00Z"),
+            Some("date-time") => return json!(sqlx::types::chrono::Utc::now().to_rfc3339()),
             Some("email") => return json!(format!("made-up-{n}@example.com")),
             Some("uuid") => return json!(format!("00000000-0000-4000-8000-{n:012x}")),
             Some("password") => return json!("correct horse battery"),
@@ -159,6 +169,13 @@ impl Document {
         let begin: String = begin.chars().take(most).collect();
         json!(format!("{begin}{}", "a".repeat(most - begin.len())))
     }
+}
+
+/// Whether the `n`th request leaves a parameter out, since it makes the answer smaller: one of three asks for all there is, one for what
+/// is searched longest, one names every filter.
+fn narrows(name: &str, n: usize) -> bool {
+    let widens = ["limit", "count", "start", "end", "seconds", "rows", "interval", "sort"].contains(&name);
+    !widens && (n % 3 == 0 || n % 3 == 1 && name != "q")
 }
 
 fn in_words(value: &Value) -> String {
