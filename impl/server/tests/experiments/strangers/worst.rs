@@ -161,12 +161,22 @@ impl Document {
             Some("password") => return json!("correct horse battery"),
             _ => {}
         }
+        // A pattern that asks for more than text without U+0000 is best known by the document's own example.
+        let pattern = schema["pattern"].as_str().filter(|pattern| !pattern.starts_with(r"^[^\x00]"));
+        if let (Some(_), Some(example)) = (pattern, example) {
+            return json!(example);
+        }
         if plain && let Some(example) = example {
             return json!(if name == "sku" || name == "title" { format!("{example} {n}") } else { example.to_owned() });
         }
         let most = usize::try_from(schema["maxLength"].as_u64().unwrap_or(100)).unwrap_or(100).min(LONGEST);
         let begin = if name == "path" { format!("/{n:x}/") } else { format!("{n:x} ") };
         let begin: String = begin.chars().take(most).collect();
+        if name == "user_agent" {
+            // Nothing of it was ever seen before.
+            let dice = (0..most - begin.len()).map(|_| rand::random_range('!'..='~'));
+            return json!(begin.chars().chain(dice).collect::<String>());
+        }
         json!(format!("{begin}{}", "a".repeat(most - begin.len())))
     }
 }
