@@ -13,7 +13,7 @@ use super::{Cost, Shares};
 use crate::http::Metrics;
 
 /// What may be refused, and why.
-const REFUSALS: [(&str, &str); 12] = [
+const REFUSALS: [(&str, &str); 13] = [
     ("requests", "share"),
     ("database_reads", "share"),
     ("database_writes", "share"),
