@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use regex::{RegexSet, RegexSetBuilder};
+use aho_corasick::AhoCorasick;
+use regex::RegexSet;
 use serde::Deserialize;
 
 /// The list is another's, who keeps it up: `data/update` takes a newer one.
@@ -27,23 +28,67 @@ const REASONS: [&str; 11] = [
 const CUSTOM: [&str; 4] = ["bot/", "crawler", "spider", "+http"];
 /// User agents whose class a process remembers: to look through the whole list takes some microseconds.
 const REMEMBERED: usize = 5_000;
-/// Of a user agent so many bytes are looked at: some 40 microseconds, where nothing of it was seen before.
+/// Of a user agent so many bytes are looked at.
 const LONGEST: usize = 512;
-/// Memory of the compiled list, and of what it remembers while it is used.
-const COMPILED: usize = 64 << 20;
 
-/// All patterns, and the reason each stands for.
-static BOTS: LazyLock<(RegexSet, Vec<&'static str>)> = LazyLock::new(|| {
-    let (mut patterns, mut reasons) = (Vec::new(), Vec::new());
-    for (reason, of_reason) in listed() {
-        reasons.extend(of_reason.iter().map(|_| reason));
-        patterns.extend(of_reason);
+/// The list, made to be searched. Nearly all of its patterns are words, and those are found in one pass whose time depends on
+/// nothing but the length of the text: an automaton of all of them as regular expressions is built while it is used, and
+/// texts can be made up that have it built for milliseconds each.
+struct Bots {
+    words: AhoCorasick,
+    expressions: RegexSet,
+    /// The reason of each word, and of each expression, with its place in the list.
+    of_words: Vec<(usize, &'static str)>,
+    of_expressions: Vec<(usize, &'static str)>,
+}
+
+static BOTS: LazyLock<Bots> = LazyLock::new(|| {
+    let (mut words, mut of_words, mut expressions, mut of_expressions) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let all =
+        listed().into_iter().flat_map(|(reason, patterns)| patterns.into_iter().map(move |pattern| (reason, pattern)));
+    for (place, (reason, pattern)) in all.enumerate() {
+        match word(&pattern) {
+            Some(word) => {
+                words.push(word);
+                of_words.push((place, reason));
+            }
+            None => {
+                expressions.push(pattern);
+                of_expressions.push((place, reason));
+            }
+        }
     }
-    let mut builder = RegexSetBuilder::new(&patterns);
-    // The tests compile it.
-    let set = builder.size_limit(COMPILED).dfa_size_limit(COMPILED).build().unwrap_or_else(|_| RegexSet::empty());
-    (set, reasons)
+    // The tests make both.
+    let words = AhoCorasick::new(words).or_else(|_| AhoCorasick::new([""; 0])).expect("nothing can be searched for");
+    let expressions = RegexSet::new(expressions).unwrap_or_else(|_| RegexSet::empty());
+    Bots { words, expressions, of_words, of_expressions }
 });
+
+impl Bots {
+    /// The reason of what comes first in the list of all that is found.
+    fn reason(&self, text: &str) -> Option<&'static str> {
+        let words =
+            self.words.find_overlapping_iter(text).filter_map(|found| self.of_words.get(found.pattern().as_usize()));
+        let matches = self.expressions.matches(text);
+        let expressions = matches.iter().filter_map(|place| self.of_expressions.get(place));
+        words.chain(expressions).min().map(|(_, reason)| *reason)
+    }
+}
+
+/// What a pattern finds, if that is a word and nothing else.
+fn word(pattern: &str) -> Option<String> {
+    let (mut word, mut chars) = (String::with_capacity(pattern.len()), pattern.chars());
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => word.push(chars.next().filter(|escaped| !escaped.is_ascii_alphanumeric())?),
+            '.' | '^' | '$' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' => return None,
+            char => word.push(char),
+        }
+    }
+    Some(word)
+}
+
 static KNOWN: LazyLock<Mutex<HashMap<Box<str>, Option<&'static str>>>> = LazyLock::new(Mutex::default);
 
 #[derive(Deserialize)]
@@ -62,9 +107,7 @@ pub(crate) fn bot(user_agent: &str) -> Option<&'static str> {
     if let Some(known) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(user_agent).copied() {
         return known;
     }
-    let (set, reasons) = &*BOTS;
-    let listed = set.matches(user_agent).iter().next().and_then(|place| reasons.get(place).copied());
-    let found = listed.or_else(|| {
+    let found = BOTS.reason(user_agent).or_else(|| {
         let lower = user_agent.to_ascii_lowercase();
         CUSTOM.iter().any(|word| lower.contains(word)).then_some("crawler")
     });
@@ -138,9 +181,39 @@ mod tests {
     fn the_whole_list_is_used() {
         let known: Vec<usize> = listed().iter().map(|(_, patterns)| patterns.len()).collect();
         assert!(known.iter().all(|patterns| *patterns > 5) && known.iter().sum::<usize>() > 1_000, "{known:?}");
-        assert_eq!(BOTS.0.len(), BOTS.1.len());
+        let Bots { words, expressions, of_words, of_expressions } = &*BOTS;
+        assert_eq!((words.patterns_len(), expressions.len()), (of_words.len(), of_expressions.len()));
+        assert_eq!(of_words.len() + of_expressions.len(), known.iter().sum::<usize>());
+        assert!(of_expressions.len() < 100, "{} are no words: searching for them may take long", of_expressions.len());
         // Longer than anybody's, and cut within a letter.
         assert_eq!(bot(&"ä".repeat(1_000)), None);
         assert_eq!(bot(&format!("x{}", "ä".repeat(1_000))), None);
+    }
+
+    #[test]
+    fn words_are_found_as_the_expressions_they_were() {
+        let patterns: Vec<String> = listed().into_iter().flat_map(|(_, patterns)| patterns).collect();
+        let words: Vec<(&String, String)> =
+            patterns.iter().filter_map(|pattern| Some((pattern, word(pattern)?))).collect();
+        for (pattern, word) in &words {
+            let expression = regex::Regex::new(pattern).expect("an expression");
+            let found = expression.find(word).expect("itself");
+            assert_eq!((found.start(), found.end()), (0, word.len()), "{pattern}");
+        }
+        assert_eq!(
+            ["a\\/b", "a\\.b", "a.b", "a\\d", "a\\"].map(word),
+            [Some("a/b".into()), Some("a.b".into()), None, None, None]
+        );
+        // Of several the one that is listed first, whichever way each is found.
+        let places = |text: &str| {
+            let matching =
+                patterns.iter().position(|pattern| regex::Regex::new(pattern).is_ok_and(|it| it.is_match(text)));
+            let reasons = listed().into_iter().flat_map(|(reason, patterns)| patterns.into_iter().map(move |_| reason));
+            matching.and_then(|place| reasons.collect::<Vec<_>>().get(place).copied())
+        };
+        for pair in words.windows(2).step_by(97) {
+            let text = format!("{} {} SemrushBot AhrefsSiteAudit", pair[1].1, pair[0].1);
+            assert_eq!(BOTS.reason(&text), places(&text), "{text}");
+        }
     }
 }
