@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use analytics_api::models::Erased;
 use contract::Problem;
 use platform::audit::{Entry, Written};
-use platform::{Database, Error, Result, Transaction};
+use platform::{Database, Error, Result, Transaction, backoff};
 use sqlx::postgres::PgConnection;
 
-use crate::slice::{Slice, pause, took_too_long};
+use crate::slice::{Slice, took_too_long};
 
 /// Rows erased by one transaction.
 const BATCH: i64 = 5_000;
@@ -111,7 +111,7 @@ async fn in_batches(database: &Database, whose: Whose, mut entry: Option<Entry>)
             return Ok((erased, false));
         }
         if attempt > 0 {
-            tokio::time::sleep(pause(attempt)).await;
+            tokio::time::sleep(backoff(attempt)).await;
         }
     }
 }

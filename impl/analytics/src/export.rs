@@ -10,7 +10,7 @@ use futures_util::stream;
 use platform::{Database, Result};
 use sqlx::postgres::PgExecutor;
 
-use crate::slice::{Slice, passes, pause};
+use crate::slice::{Slice, passes};
 use crate::window::Window;
 
 /// Rows read at once.
@@ -106,7 +106,7 @@ impl Reader {
                 // Whoever has got nothing yet asks again by himself.
                 Err(error) if passes(&error) && self.begun && attempt < ATTEMPTS => {
                     tracing::debug!(%error, attempt, limit, "a page of an export is asked for again");
-                    tokio::time::sleep(pause(attempt)).await;
+                    tokio::time::sleep(backoff(attempt)).await;
                 }
                 Err(error) => return Err(error),
             }

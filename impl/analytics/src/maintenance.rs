@@ -24,16 +24,8 @@ const LOOK: Duration = Duration::from_secs(5);
 impl AnalyticsService {
     /// Looks after the tables until it is told to stop; any number of processes may.
     pub(crate) async fn maintain(&self, shutdown: CancellationToken) {
-        let job = self.jobs.job("maintenance", INTERVAL);
-        loop {
-            let pause = if job.settle(self.tidy().await).is_ok() { INTERVAL } else { SOON };
-            // Processes that began together do not go on together.
-            let pause = pause.mul_f64(rand::random_range(0.5..=1.0));
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
+        let job = self.jobs.job("maintenance", INTERVAL).at_once().after_failure(SOON);
+        job.every(INTERVAL, shutdown, || self.tidy()).await;
     }
 
     /// Does what has been left to the background until it is told to stop: erases the page views of deleted users, and goes

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::rollup_metrics::RollupMetrics;
 use crate::slice::{Slice, took_too_long};
 
-/// How often spans with many blocks are looked for.
-const INTERVAL: Duration = Duration::from_millis(500);
+/// Spans with many blocks are looked for at least this often.
+const INTERVAL: Duration = Duration::from_millis(600);
 /// It should have succeeded once in so long.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10);
 /// As many new blocks are many.
@@ -41,25 +41,25 @@ pub(crate) fn slice() -> Slice {
 
 /// Merges until it is told to stop; any number of processes may, and one at a time does.
 pub(crate) async fn keep_merged(database: Database, job: Job, metrics: RollupMetrics, shutdown: CancellationToken) {
-    let (slice, mut round) = (slice(), rand::random_range(0..THOROUGH));
-    loop {
-        let pause = INTERVAL.mul_f64(rand::random_range(0.8..1.2));
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+    let (database, slice, metrics) = (&database, &slice(), &metrics);
+    // However much there is to do: it gets on.
+    let goes_on = &|| {
+        job.succeeded();
+        !shutdown.is_cancelled()
+    };
+    let mut rounds = rand::random_range(0..THOROUGH);
+    let next_round = || {
+        rounds = (rounds + 1) % THOROUGH;
+        let round = rounds;
+        async move {
+            let merged = merge(database, slice, if round == 0 { 1 } else { MANY }, goes_on).await;
+            if round % 4 == 0 {
+                metrics.show(waiting(database).await.ok());
+            }
+            merged
         }
-        round = (round + 1) % THOROUGH;
-        // However much there is to do: it gets on.
-        let goes_on = || {
-            job.succeeded();
-            !shutdown.is_cancelled()
-        };
-        let merged = merge(&database, &slice, if round == 0 { 1 } else { MANY }, goes_on).await;
-        let _ = job.settle(merged);
-        if round % 4 == 0 {
-            metrics.show(waiting(&database).await.ok());
-        }
-    }
+    };
+    job.clone().every(INTERVAL, shutdown.clone(), next_round).await;
 }
 
 /// How many new blocks wait, as far as one looks, and for how many seconds the oldest of these has.

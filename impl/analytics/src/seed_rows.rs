@@ -7,12 +7,12 @@ use analytics_api::models::{SeedJob, SeedJobState};
 use chrono::{DateTime, NaiveDate, Utc};
 use contract::Problem;
 use futures_util::future::try_join_all;
-use platform::{Columns, Database, Error, Result, Transaction};
+use platform::{Columns, Database, Error, Result, Transaction, backoff, jittered};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
 use uuid::Uuid;
 
-use crate::slice::{Slice, passes, pause};
+use crate::slice::{Slice, passes};
 use crate::window::Window;
 
 /// Rows of a transaction: its statement takes a fraction of the time statements have. On a busy machine there are fewer.
@@ -104,7 +104,7 @@ fn job(row: &PgRow) -> sqlx::Result<SeedJob> {
 pub(crate) async fn insert_all(database: &Database, plan: Plan, changed: impl Fn() + Sync) -> Result<()> {
     let signs = async {
         loop {
-            tokio::time::sleep(SIGN.mul_f64(rand::random_range(0.5..=1.0))).await;
+            tokio::time::sleep(jittered(SIGN)).await;
             let sign = move |mut tx: Transaction| async move { give_sign(&mut tx, plan).await };
             let _ = database.write_once(sign).await;
         }
@@ -179,7 +179,7 @@ async fn patiently<T, F: Future<Output = Result<T>>>(mut work: impl FnMut() -> F
             Err(error) if passes(&error) => {
                 attempt += 1;
                 tracing::debug!(%error, attempt, "a seed job waits for the database");
-                tokio::time::sleep(pause(attempt)).await;
+                tokio::time::sleep(backoff(attempt)).await;
             }
             result => return result,
         }

@@ -2,13 +2,8 @@
 //! statement that took too long the next one takes half as much, so that there is always some progress.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use platform::{Error, Result};
-
-/// Between attempts at what the database refused for the moment.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// So many rows, or whatever is counted.
 #[derive(Debug)]
@@ -72,13 +67,6 @@ fn lost_its_partition(error: &Error) -> bool {
     failure.is_some_and(|failure| failure.code().as_deref() == Some("23514") && failure.constraint().is_none())
 }
 
-/// How long to wait before attempt number `attempt`, counted from 1: twice as long each time up to a limit, and not as long as
-/// everybody else.
-pub(crate) fn pause(attempt: u32) -> Duration {
-    let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
-    longest.mul_f64(rand::random_range(0.5..=1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use contract::Problem;
@@ -102,6 +90,5 @@ mod tests {
             slice.settle(slice.get(), &Ok(()));
         }
         assert_eq!(slice.get(), 100);
-        assert!((1..50).all(|attempt| pause(attempt) <= LONGEST_PAUSE));
     }
 }

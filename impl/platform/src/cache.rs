@@ -17,6 +17,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// Between two attempts to subscribe.
 const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(500);
 
+use crate::pauses::jittered;
 use crate::settings::{InvalidSettings, RedisSettings};
 
 /// A pool of Redis connections, opened when they are needed. Clones share them.
@@ -95,7 +96,7 @@ impl Cache {
         loop {
             // Whatever ended it, it begins anew.
             let _ = self.hear_once(channel, &mut heard).await;
-            sleep(RESUBSCRIBE_DELAY.mul_f64(rand::random_range(0.5..=1.0))).await;
+            sleep(jittered(RESUBSCRIBE_DELAY)).await;
         }
     }
 

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
+use crate::pauses::jittered;
 
 /// What has not succeeded for so long, beyond the time that may be between two successes, stands still.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -32,6 +33,9 @@ struct Inner {
 pub struct Job {
     name: &'static str,
     interval: Duration,
+    /// What [`Job::every`] does otherwise where it is asked to.
+    at_once: bool,
+    after_failure: Option<Duration>,
     state: Arc<Mutex<State>>,
 }
 
@@ -54,7 +58,7 @@ where
 {
     while let Err(panic) = tokio::spawn(work()).await {
         tracing::error!(error = %panic, "a task has panicked and begins anew");
-        tokio::time::sleep(RESTART_DELAY.mul_f64(rand::random_range(0.5..=1.0))).await;
+        tokio::time::sleep(jittered(RESTART_DELAY)).await;
     }
 }
 
@@ -79,7 +83,8 @@ impl Jobs {
         }
         let state =
             State { succeeded: Instant::now(), at: SystemTime::now(), failures_in_a_row: 0, failures: 0, told: None };
-        let job = Job { name, interval, state: Arc::new(Mutex::new(state)) };
+        let state = Arc::new(Mutex::new(state));
+        let job = Job { name, interval, at_once: false, after_failure: None, state };
         jobs.push(job.clone());
         job
     }
@@ -134,18 +139,31 @@ impl Job {
         }
     }
 
-    /// Does something now and then until it is told to stop: after from half of `pause` to the whole of it, so that processes
-    /// that began together do not go on together.
+    /// The same, done for the first time without a pause before it.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self { at_once: true, ..self }
+    }
+
+    /// The same, with another pause after a failure.
+    #[must_use]
+    pub fn after_failure(self, pause: Duration) -> Self {
+        Self { after_failure: Some(pause), ..self }
+    }
+
+    /// Does something now and then until it is told to stop: after a [jittered] `pause`.
     pub async fn every<T, F>(self, pause: Duration, shutdown: CancellationToken, mut work: impl FnMut() -> F)
     where
         F: Future<Output = Result<T>>,
     {
+        let mut next = if self.at_once { Duration::ZERO } else { pause };
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..=1.0))) => {}
+                () = tokio::time::sleep(jittered(next)) => {}
             }
-            let _ = self.settle(work().await);
+            let done = self.settle(work().await);
+            next = if done.is_ok() { pause } else { self.after_failure.unwrap_or(pause) };
         }
     }
 

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
 use crate::http::Metrics;
+use crate::pauses::jittered;
 use crate::settings::{DatabaseSettings, InvalidSettings, RedisSettings};
 
 /// How often a server is asked.
@@ -137,11 +138,9 @@ impl Watch {
             // While Postgres is away nobody can take the lock, and whoever had it goes on to tell of Redis.
             let holds = postgres.as_ref().map(|(_, reporter)| *reporter);
             self.0.see(of_postgres, of_redis, holds);
-            // Processes that began together do not go on together.
-            let pause = INTERVAL.mul_f64(rand::random_range(0.5..=1.0));
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(jittered(INTERVAL)) => {}
             }
         }
         if let Some((connection, _)) = postgres {

@@ -1,6 +1,5 @@
 //! One role in a process of its own: started, watched, started again when it dies, stopped.
 
-use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use backends::Log;
 use backends::process::{self, Signal};
+use platform::jittered;
 use platform::settings::Bind;
 
 use super::environment::Env;
@@ -131,12 +131,6 @@ pub(crate) fn stop(all: &mut [Supervised], patience: Duration) -> Result<()> {
         process::stop_all(&mut children, steps).context("cannot stop the roles")?;
     }
     Ok(())
-}
-
-/// From half the pause to the whole: roles that died together do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0) % 1024;
-    pause / 2 + (pause / 2).mul_f64(random as f64 / 1024.0)
 }
 
 fn spawn(program: &Path, plan: &Plan, log: &Log) -> Result<Child> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use platform::{Error, Result};
+use platform::{Error, Result, jittered};
 
 use super::batch::PROCESSING_FAILED;
 use super::failpoints::Failpoint;
-use super::{Pipeline, jittered};
+use super::Pipeline;
 
 /// So often a message is tried.
 const ATTEMPTS: i32 = 6;

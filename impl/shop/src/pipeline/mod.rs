@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use platform::{Cache, Database, Error, Job, Jobs, idempotency, identity, restart_on_panic};
+use platform::{Cache, Database, Error, Jobs, idempotency, identity, restart_on_panic};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -155,41 +155,29 @@ impl Pipeline {
         self.keep(&mut tasks, &shutdown, Self::relay);
         self.keep(&mut tasks, &shutdown, |this, end| Worker::new(this).run(end));
         self.keep(&mut tasks, &shutdown, |this, end| this.0.live.clone().tell(end));
-        self.keep(&mut tasks, &shutdown, |this, end| {
-            this.job("expiry", EXPIRE).every(EXPIRE, end, move || {
-                let this = this.clone();
-                async move { this.expire().await }
-            })
-        });
-        self.keep(&mut tasks, &shutdown, |this, end| {
-            this.job("healing", HEAL).every(HEAL, end, move || {
-                let this = this.clone();
-                async move { without_redis(this.heal(GRACE).await) }
-            })
-        });
-        self.keep(&mut tasks, &shutdown, |this, end| {
-            this.job("gauges", GAUGES).every(GAUGES, end, move || {
-                let this = this.clone();
-                async move { this.measure().await }
-            })
-        });
-        self.keep(&mut tasks, &shutdown, |this, end| {
-            this.job("audit", AUDIT).every(AUDIT, end, move || {
-                let this = this.clone();
-                async move { this.audit().await }
-            })
-        });
-        self.keep(&mut tasks, &shutdown, |this, end| {
-            this.job("tidying", TIDY).every(TIDY, end, move || {
-                let this = this.clone();
-                async move { without_redis(this.tidy().await) }
-            })
-        });
+        self.every(&mut tasks, &shutdown, "expiry", EXPIRE, |this| async move { this.expire().await });
+        self.every(&mut tasks, &shutdown, "healing", HEAL, |this| async move { without_redis(this.heal(GRACE).await) });
+        self.every(&mut tasks, &shutdown, "gauges", GAUGES, |this| async move { this.measure().await });
+        self.every(&mut tasks, &shutdown, "audit", AUDIT, |this| async move { this.audit().await });
+        self.every(&mut tasks, &shutdown, "tidying", TIDY, |this| async move { without_redis(this.tidy().await) });
         tasks.join_all().await;
     }
 
-    fn job(&self, name: &'static str, interval: Duration) -> Job {
-        self.0.jobs.job(name, interval)
+    /// Has a task of its own do something now and then.
+    fn every<T, F>(
+        &self,
+        tasks: &mut JoinSet<()>,
+        shutdown: &CancellationToken,
+        name: &'static str,
+        interval: Duration,
+        work: fn(Self) -> F,
+    ) where
+        T: Send + 'static,
+        F: Future<Output = platform::Result<T>> + Send + 'static,
+    {
+        self.keep(tasks, shutdown, move |this, end| {
+            this.0.jobs.job(name, interval).every(interval, end, move || work(this.clone()))
+        });
     }
 
     /// Has a task of its own do something until it ends, also when it panics meanwhile.
@@ -250,7 +238,3 @@ fn without_redis<T>(result: platform::Result<T>) -> platform::Result<()> {
     }
 }
 
-/// From half of a time to the whole of it: processes that began together do not go on together.
-fn jittered(time: Duration) -> Duration {
-    time.mul_f64(rand::random_range(0.5..=1.0))
-}

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use platform::{Database, Error, Result};
+use platform::{Database, Error, Result, jittered};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::failpoints::Failpoint;
-use super::{Pipeline, jittered};
+use super::Pipeline;
 
 /// Most messages of one round.
 const ROUND: i64 = 500;
@@ -56,7 +56,7 @@ impl Pipeline {
         if self.0.stream.is_none() {
             return;
         }
-        let job = self.job("relay", PAUSE);
+        let job = self.0.jobs.job("relay", PAUSE);
         let mut failing = false;
         while !shutdown.is_cancelled() {
             let published = self.publish().await;

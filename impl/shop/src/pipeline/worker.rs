@@ -5,14 +5,14 @@ use std::time::{Duration, Instant, SystemTime};
 use chrono::Utc;
 use deadpool_redis::redis::RedisError;
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use platform::Result;
+use platform::{Result, jittered};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{self, Done, Due};
 use super::failpoints::Failpoint;
 use super::stream::{Entry, Stream, answered, no_group};
-use super::{Pipeline, jittered, trace};
+use super::{Pipeline, trace};
 
 /// Most messages of a batch.
 const BATCH: usize = 200;
