@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{NaiveDate, Utc};
 use platform::shares::Subject;
+use platform::slices::remove_in_slices;
 use platform::{Database, Result, Transaction};
 use prometheus_client::metrics::counter::Counter;
 
@@ -206,16 +207,16 @@ async fn seen(tx: &mut Transaction, paths: Vec<String>, today: NaiveDate) -> Res
 ///
 /// # Errors
 /// Those of the database.
-pub(crate) async fn forget(database: &Database, since: NaiveDate, most: i64) -> Result<i64> {
+pub(crate) async fn forget(database: &Database, since: NaiveDate, most: i64) -> Result<u64> {
     const SQL: &str = "WITH gone AS (DELETE FROM paths WHERE id = ANY (ARRAY( \
              SELECT id FROM paths WHERE seen_on < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1 \
          ), known AS (UPDATE path_dictionary SET total = total - (SELECT count(*) FROM gone)) \
          SELECT count(*) FROM gone";
-    database
-        .write(
-            move |mut tx| async move { Ok(sqlx::query_scalar(SQL).bind(since).bind(most).fetch_one(&mut *tx).await?) },
-        )
-        .await
+    remove_in_slices(database, most, move |mut tx, most| async move {
+        let gone: i64 = sqlx::query_scalar(SQL).bind(since).bind(most).fetch_one(&mut *tx).await?;
+        Ok(gone.cast_unsigned())
+    })
+    .await
 }
 
 /// How many paths there are; what was put there or removed past the services is counted, too.

@@ -1,15 +1,15 @@
 //! Erasing page views. Each batch is a transaction, in which the database takes away what they added to the counts (migration
 //! V013): counts and rows agree at every instant, and what was erased stays erased when the rest has to wait.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use analytics_api::models::Erased;
 use contract::Problem;
 use platform::audit::{Entry, Written};
-use platform::{Database, Error, Result, Transaction, backoff};
+use platform::slices::Slice;
+use platform::{Database, Error, Result, Transaction};
 use sqlx::postgres::PgConnection;
 
-use crate::slice::{Slice, took_too_long};
 
 /// Rows erased by one transaction.
 const BATCH: i64 = 5_000;
@@ -45,7 +45,6 @@ pub(crate) async fn of_deleted_users(database: &Database) -> Result<usize> {
     for user in users.iter().copied() {
         match in_batches(database, Whose::User(user), None).await? {
             (_, true) => {}
-            (0, false) => return Err(unfinished(0)),
             // It goes on.
             (_, false) => return Ok(users.len()),
         }
@@ -76,12 +75,11 @@ fn unfinished(erased: i64) -> Error {
 
 /// How many were erased, and whether these were all. On a busy machine the batches become smaller.
 async fn in_batches(database: &Database, whose: Whose, mut entry: Option<Entry>) -> Result<(i64, bool)> {
-    let (begun, slice) = (Instant::now(), Slice::new(SMALLEST_BATCH, BATCH));
-    let (mut erased, mut attempt) = (0, 0);
-    loop {
-        let (whose, most) = (whose.clone(), slice.get());
+    let (slice, mut erased) = (Slice::new(SMALLEST_BATCH, BATCH), 0);
+    let mut run = slice.run().within(PATIENCE);
+    while let Some(most) = run.next().await {
         // Told of once, with the first rows that go.
-        let told = entry.clone();
+        let (whose, told) = (whose.clone(), entry.clone());
         let deleted = database
             .write(move |mut tx| async move {
                 let written = match told {
@@ -91,29 +89,14 @@ async fn in_batches(database: &Database, whose: Whose, mut entry: Option<Entry>)
                 Ok((delete_rows(&mut tx, &whose, most).await?, written))
             })
             .await;
-        let deleted = deleted.map(|(rows, written)| {
+        let deleted = run.settle(deleted, |((_, chosen), _)| *chosen == most)?;
+        if let Some(((rows, _), written)) = deleted {
             written.tell();
             entry = None;
-            rows
-        });
-        slice.settle(most, &deleted);
-        match deleted {
-            Ok((rows, chosen)) => {
-                (erased, attempt) = (erased + rows, 0);
-                if chosen < most {
-                    return Ok((erased, true));
-                }
-            }
-            Err(error) if took_too_long(&error) => attempt += 1,
-            Err(error) => return Err(error),
-        }
-        if begun.elapsed() > PATIENCE {
-            return Ok((erased, false));
-        }
-        if attempt > 0 {
-            tokio::time::sleep(backoff(attempt)).await;
+            erased += rows;
         }
     }
+    Ok((erased, run.is_finished()))
 }
 
 /// How many rows are gone, and how many were chosen: some of those may have been erased by somebody else meanwhile.

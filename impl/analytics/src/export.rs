@@ -7,10 +7,10 @@ use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use contract::ByteStream;
 use futures_util::stream;
+use platform::slices::Slice;
 use platform::{Database, Result};
 use sqlx::postgres::PgExecutor;
 
-use crate::slice::{Slice, passes};
 use crate::window::Window;
 
 /// Rows read at once.
@@ -104,7 +104,7 @@ impl Reader {
             match rows {
                 Ok(rows) => return Ok((rows, limit)),
                 // Whoever has got nothing yet asks again by himself.
-                Err(error) if passes(&error) && self.begun && attempt < ATTEMPTS => {
+                Err(error) if error.is_unavailable() && self.begun && attempt < ATTEMPTS => {
                     tracing::debug!(%error, attempt, limit, "a page of an export is asked for again");
                     tokio::time::sleep(backoff(attempt)).await;
                 }

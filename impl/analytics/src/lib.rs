@@ -22,7 +22,6 @@ mod rollups;
 mod seed_rows;
 mod seeding;
 mod settings;
-mod slice;
 mod storage;
 mod time_buckets;
 mod time_series;

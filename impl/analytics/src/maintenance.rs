@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate, Utc};
-use platform::{Database, Result, Transaction};
+use platform::slices::remove_in_slices;
+use platform::{Database, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::ingest::BACK;
-use crate::slice::{Slice, took_too_long};
 use crate::{AnalyticsService, dictionary, erase, rollups, seed_rows};
 
 const INTERVAL: Duration = Duration::from_secs(3_600);
@@ -15,9 +15,8 @@ const INTERVAL: Duration = Duration::from_secs(3_600);
 const SOON: Duration = Duration::from_secs(30);
 /// Days that are there before anybody needs them.
 const AHEAD: u64 = 3;
-/// Rows removed by one statement.
+/// Most rows removed by one statement.
 const ROWS: i64 = 20_000;
-const FEWEST_ROWS: i64 = 50;
 /// How often one looks for users who are deleted, and for seed jobs that nobody works on.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -63,10 +62,10 @@ impl AnalyticsService {
         done.push(self.drop_days(oldest).await);
         // A view may be dated a little ahead of the day on which it was noted that its path is viewed.
         let unseen = oldest - Days::new(2);
-        done.push(in_slices(|most| forget_rows(&self.database, oldest, most)).await);
-        done.push(in_slices(|most| forget_events(&self.database, most)).await);
-        done.push(in_slices(|most| forget_jobs(&self.database, most)).await);
-        done.push(in_slices(|most| dictionary::forget(&self.database, unseen, most)).await);
+        done.push(forget_rows(&self.database, oldest).await.map(drop));
+        done.push(forget_events(&self.database).await.map(drop));
+        done.push(seed_rows::forget_jobs(&self.database, ROWS).await.map(drop));
+        done.push(dictionary::forget(&self.database, unseen, ROWS).await.map(drop));
         let paths = dictionary::count(&self.database).await;
         done.push(paths.map(|paths| {
             self.paths.set(paths);
@@ -80,22 +79,6 @@ impl AnalyticsService {
             drop_day(&self.database, day).await?;
         }
         Ok(())
-    }
-}
-
-/// Removes something, some at a time, until there is no more: fewer at once when that took too long.
-async fn in_slices<F: Future<Output = Result<i64>>>(mut remove: impl FnMut(i64) -> F) -> Result<()> {
-    let slice = Slice::new(FEWEST_ROWS, ROWS);
-    loop {
-        let (most, least) = (slice.get(), slice.is_least());
-        let removed = remove(most).await;
-        slice.settle(most, &removed);
-        match removed {
-            Ok(removed) if removed < most => return Ok(()),
-            Ok(_) => {}
-            Err(error) if took_too_long(&error) && !least => {}
-            Err(error) => return Err(error),
-        }
     }
 }
 
@@ -125,33 +108,21 @@ async fn drop_day(database: &Database, day: NaiveDate) -> Result<()> {
 
 /// Rows that are too old and have no partition which could be dropped. The database takes them from the counts (migration V013).
 /// What the role may do it may do with the table, not with a partition by its name; that no other is looked at the times say.
-async fn forget_rows(database: &Database, oldest: NaiveDate, most: i64) -> Result<i64> {
+async fn forget_rows(database: &Database, oldest: NaiveDate) -> Result<u64> {
     const SQL: &str = "DELETE FROM page_views WHERE (created_at, id) IN ( \
          SELECT created_at, id FROM page_views WHERE created_at < $1::timestamp AT TIME ZONE 'UTC' \
          ORDER BY created_at, id LIMIT $2) AND created_at < $1::timestamp AT TIME ZONE 'UTC'";
-    removed(database, move |mut tx| async move {
+    remove_in_slices(database, ROWS, move |mut tx, most| async move {
         Ok(sqlx::query(SQL).bind(oldest).bind(most).execute(&mut *tx).await?.rows_affected())
     })
     .await
 }
 
-async fn forget_events(database: &Database, most: i64) -> Result<i64> {
+async fn forget_events(database: &Database) -> Result<u64> {
     const SQL: &str = "DELETE FROM page_view_events WHERE ctid = ANY (ARRAY( \
          SELECT ctid FROM page_view_events WHERE stored_at < now() - interval '7 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
-    removed(
-        database,
-        move |mut tx| async move { Ok(sqlx::query(SQL).bind(most).execute(&mut *tx).await?.rows_affected()) },
-    )
+    remove_in_slices(database, ROWS, |mut tx, most| async move {
+        Ok(sqlx::query(SQL).bind(most).execute(&mut *tx).await?.rows_affected())
+    })
     .await
-}
-
-async fn forget_jobs(database: &Database, most: i64) -> Result<i64> {
-    removed(database, move |mut tx| async move { seed_rows::forget_jobs(&mut tx, most).await }).await
-}
-
-async fn removed<F: Future<Output = Result<u64>> + Send + 'static>(
-    database: &Database,
-    remove: impl FnOnce(Transaction) -> F + Send + 'static,
-) -> Result<i64> {
-    Ok(database.write_once(remove).await?.cast_signed())
 }

@@ -7,12 +7,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use platform::slices::Slice;
 use platform::{Database, Job, Result};
 use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 
 use crate::rollup_metrics::RollupMetrics;
-use crate::slice::{Slice, took_too_long};
 
 /// Spans with many blocks are looked for at least this often.
 const INTERVAL: Duration = Duration::from_millis(600);
@@ -74,21 +74,12 @@ async fn waiting(database: &Database) -> Result<(i64, f64)> {
 /// # Errors
 /// Those of the database; what was merged before stays merged.
 pub(crate) async fn merge(database: &Database, slice: &Slice, many: i64, goes_on: impl Fn() -> bool) -> Result<()> {
-    loop {
-        let blocks = slice.get();
+    let mut run = slice.run();
+    while let Some(blocks) = run.next().await {
         let merged = database.write(move |mut tx| async move { merge_some(&mut tx, many, blocks).await }).await;
-        let smallest = slice.is_least();
-        slice.settle(blocks, &merged);
-        match merged {
-            Ok(true) if goes_on() => {}
-            Ok(_) => return Ok(()),
-            // Fewer the next time.
-            Err(error) if took_too_long(&error) && !smallest => {
-                tracing::debug!(%error, blocks, "counts are merged in smaller pieces");
-            }
-            Err(error) => return Err(error),
-        }
+        run.settle(merged, |more| *more && goes_on())?;
     }
+    Ok(())
 }
 
 /// A block, as far as one need know it to decide.

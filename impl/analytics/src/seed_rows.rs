@@ -7,12 +7,12 @@ use analytics_api::models::{SeedJob, SeedJobState};
 use chrono::{DateTime, NaiveDate, Utc};
 use contract::Problem;
 use futures_util::future::try_join_all;
+use platform::slices::{Slice, remove_in_slices};
 use platform::{Columns, Database, Error, Result, Transaction, backoff, jittered};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
 use uuid::Uuid;
 
-use crate::slice::{Slice, passes};
 use crate::window::Window;
 
 /// Rows of a transaction: its statement takes a fraction of the time statements have. On a busy machine there are fewer.
@@ -73,11 +73,14 @@ pub(crate) async fn fail_job(db: &mut PgConnection, id: i64, worker: Uuid) -> Re
     Ok(())
 }
 
-/// Forgets some jobs that ended long ago; how many.
-pub(crate) async fn forget_jobs(db: &mut PgConnection, most: i64) -> Result<u64> {
+/// Forgets jobs that ended long ago, at most so many at once; how many.
+pub(crate) async fn forget_jobs(database: &Database, most: i64) -> Result<u64> {
     const SQL: &str = "DELETE FROM seed_jobs WHERE id = ANY (ARRAY(SELECT id FROM seed_jobs \
          WHERE state <> 'running' AND updated_at < now() - interval '30 days' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))";
-    Ok(sqlx::query(SQL).bind(most).execute(db).await?.rows_affected())
+    remove_in_slices(database, most, |mut tx, most| async move {
+        Ok(sqlx::query(SQL).bind(most).execute(&mut *tx).await?.rows_affected())
+    })
+    .await
 }
 
 fn job(row: &PgRow) -> sqlx::Result<SeedJob> {
@@ -184,6 +187,18 @@ async fn patiently<T, F: Future<Output = Result<T>>>(mut work: impl FnMut() -> F
             result => return result,
         }
     }
+}
+
+/// Whether it can succeed later, as it is or in smaller pieces.
+fn passes(error: &Error) -> bool {
+    error.is_unavailable() || lost_its_partition(error)
+}
+
+/// Whether a row was on its way into the partition for days nobody has foreseen when its day got one: a check without a name.
+fn lost_its_partition(error: &Error) -> bool {
+    let Error::Database(error) = error else { return false };
+    let failure = error.as_database_error();
+    failure.is_some_and(|failure| failure.code().as_deref() == Some("23514") && failure.constraint().is_none())
 }
 
 async fn days_without_partition(db: impl PgExecutor<'_>, window: Window) -> Result<Vec<NaiveDate>> {

@@ -16,13 +16,14 @@ use std::net::IpAddr;
 
 use sqlx::PgConnection;
 
-use crate::database::{Database, in_batches};
+use crate::database::Database;
 use crate::error::Result;
 use crate::http::Sender;
 use crate::identity::Principal;
+use crate::slices::remove_in_slices;
 
 /// Rows deleted by one statement.
-const BATCH: i32 = 1000;
+const BATCH: i64 = 1000;
 
 macro_rules! actions {
     ($($variant:ident $name:literal $object:literal;)*) => {
@@ -160,14 +161,15 @@ pub async fn write_alone(db: &Database, entry: Entry) -> Result<()> {
     Ok(())
 }
 
-/// Deletes entries that are older than 400 days, some at a time, and tells how many.
+/// Deletes entries that are older than 400 days, and tells how many.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget_old(database: &Database) -> Result<i64> {
-    in_batches(i64::from(BATCH), || {
-        let query = sqlx::query_scalar("SELECT forget_audit_events($1)").bind(BATCH);
-        database.write_once(|mut tx| async move { Ok(query.fetch_one(&mut *tx).await?) })
+pub async fn forget_old(database: &Database) -> Result<u64> {
+    const SQL: &str = "SELECT forget_audit_events($1::integer)";
+    remove_in_slices(database, BATCH, |mut tx, most| async move {
+        let gone: i64 = sqlx::query_scalar(SQL).bind(most).fetch_one(&mut *tx).await?;
+        Ok(gone.cast_unsigned())
     })
     .await
 }

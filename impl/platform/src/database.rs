@@ -202,25 +202,6 @@ impl fmt::Debug for Database {
     }
 }
 
-/// Most batches of one call of [`in_batches`]; the next call goes on.
-const BATCHES: usize = 100;
-
-/// Removes rows a batch at a time, each for good, until one is not full; how many.
-pub(crate) async fn in_batches<F>(batch: i64, mut remove: impl FnMut() -> F) -> Result<i64>
-where
-    F: Future<Output = Result<i64>>,
-{
-    let mut removed = 0;
-    for _ in 0..BATCHES {
-        let rows = remove().await?;
-        removed += rows;
-        if rows < batch {
-            break;
-        }
-    }
-    Ok(removed)
-}
-
 async fn transaction<T, F, W>(mut lease: Lease, committing: Arc<AtomicBool>, work: W) -> Result<T>
 where
     F: Future<Output = Result<T>>,

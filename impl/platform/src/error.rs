@@ -111,7 +111,16 @@ impl Error {
 
     /// Whether doing the same transaction again can succeed: a serialization failure or a deadlock.
     pub fn is_transient(&self) -> bool {
-        matches!(self.sqlstate().as_deref(), Some("40001" | "40P01"))
+        self.sqlstate().is_some_and(|code| sqlstate::meaning(&code) == Meaning::Raced)
+    }
+
+    /// Whether less of the same might have been done.
+    pub fn took_too_long(&self) -> bool {
+        match self {
+            Self::Problem(problem) => problem.code() == "database_busy",
+            Self::Database(_) => self.sqlstate().is_some_and(|code| sqlstate::meaning(&code) == Meaning::TooMuch),
+            Self::OutcomeUnknown(_) => false,
+        }
     }
 }
 
@@ -202,7 +211,7 @@ fn unavailable(error: &sqlx::Error) -> Option<Problem> {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Some(away()),
         sqlx::Error::Database(failure) => match sqlstate::meaning(&failure.code()?) {
-            Meaning::Busy => Some(busy()),
+            Meaning::Busy | Meaning::Raced | Meaning::TooMuch => Some(busy()),
             Meaning::Away | Meaning::Ended => Some(away()),
             Meaning::Unknown => Some(outcome_unknown()),
             // The server gives up, whatever made it, and starts anew.

@@ -13,9 +13,10 @@ use sqlx::postgres::PgRow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::columns::Columns;
-use crate::database::{Database, Transaction, in_batches};
+use crate::database::{Database, Transaction};
 use crate::error::{Error, OnConstraint, Result};
 use crate::identity;
+use crate::slices::remove_in_slices;
 
 /// The kept answer or, if there is none, whether the lock was free; it is held then. In that order: copies of a request
 /// that was answered do not get in each other's way.
@@ -114,14 +115,13 @@ impl Database {
     }
 }
 
-/// Deletes answers that are older than 24 hours, at most 100,000 in batches of a transaction each, and tells how many.
+/// Deletes answers that are older than 24 hours, and tells how many.
 ///
 /// # Errors
-/// Those of the database; batches that were deleted before stay deleted.
-pub async fn forget_old(database: &Database) -> Result<i64> {
-    in_batches(BATCH, || {
-        let query = sqlx::query(FORGET).bind(BATCH);
-        database.write_once(|mut tx| async move { Ok(query.execute(&mut *tx).await?.rows_affected().cast_signed()) })
+/// Those of the database; what was deleted before stays deleted.
+pub async fn forget_old(database: &Database) -> Result<u64> {
+    remove_in_slices(database, BATCH, |mut tx, most| async move {
+        Ok(sqlx::query(FORGET).bind(most).execute(&mut *tx).await?.rows_affected())
     })
     .await
 }

@@ -25,6 +25,7 @@ mod reads;
 pub mod settings;
 pub mod shares;
 mod silence;
+pub mod slices;
 mod sqlstate;
 pub mod telemetry;
 pub mod traces;

@@ -9,6 +9,10 @@
 pub(crate) enum Meaning {
     /// Do it again: the server had too much to do, or others were in the way. Nothing was done.
     Busy,
+    /// As [`Meaning::Busy`], and the same transaction may be repeated at once: it lost against others.
+    Raced,
+    /// As [`Meaning::Busy`], and less of the same might be done: it took more time, memory or disk than it may.
+    TooMuch,
     /// Do it again: the server, or this session of it, is of no use now.
     Away,
     /// Do it again: the server ended a session that said nothing, so it never read the statement that was told so.
@@ -24,7 +28,7 @@ pub(crate) enum Meaning {
     Fault,
 }
 
-use Meaning::{Away, Busy, Client, Ended, Fault, Missing, Unknown};
+use Meaning::{Away, Busy, Client, Ended, Fault, Missing, Raced, TooMuch, Unknown};
 
 /// What the classes of Appendix A of Postgres' documentation mean, unless [`CODES`] has more to say of a code.
 const CLASSES: &[(&str, Meaning)] = &[
@@ -64,8 +68,8 @@ const CLASSES: &[(&str, Meaning)] = &[
     // Told while connecting: there is no such database (yet, or any more).
     ("3D", Away),
     ("3F", Missing),
-    // Serialization failures and deadlocks that repetitions did not get past.
-    ("40", Busy),
+    // Serialization failures and deadlocks.
+    ("40", Raced),
     ("42", Fault),
     ("44", Fault),
     // No disk, memory or connection left.
@@ -110,11 +114,14 @@ const CODES: &[(&str, Meaning)] = &[
     ("42P01", Missing),
     // disk_full: it takes more than a second to cure.
     ("53100", Away),
+    // out_of_memory, configuration_limit_exceeded: `temp_file_limit`
+    ("53200", TooMuch),
+    ("53400", TooMuch),
     // object_in_use, lock_not_available
     ("55006", Busy),
     ("55P03", Busy),
     // query_canceled: the statement timeout.
-    ("57014", Busy),
+    ("57014", TooMuch),
 ];
 
 /// What a code means. A code of a class nobody has heard of is a fault.
@@ -165,7 +172,7 @@ mod tests {
             "55P03", "57014", "57P01", "57P02", "57P03", "57P04", "57P05", "58030", "72000", "F0000",
         ];
         for code in cured {
-            assert!(matches!(meaning(code), Busy | Away | Ended), "{code}");
+            assert!(matches!(meaning(code), Busy | Raced | TooMuch | Away | Ended), "{code}");
         }
         for code in ["3F000", "42501", "42703", "42883", "42P01"] {
             assert_eq!(meaning(code), Missing, "{code}");
@@ -174,5 +181,6 @@ mod tests {
             assert_eq!(meaning(code), Fault, "{code}");
         }
         assert_eq!([meaning("08007"), meaning("40003"), meaning("22021")], [Unknown, Unknown, Client]);
+        assert_eq!([meaning("40001"), meaning("40P01"), meaning("57014")], [Raced, Raced, TooMuch]);
     }
 }

@@ -1,6 +1,6 @@
 //! Handlers of users.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use contract::{Operation, Problem, if_match};
 use platform::Result;
@@ -8,6 +8,7 @@ use platform::Transaction;
 use platform::audit::{Action, Entry, Written};
 use platform::identity::users::{self, UserChange};
 use platform::identity::{NewUser, Principal, caller_is_gone};
+use platform::slices::Slice;
 use platform::user_model;
 use tasks_api::apis::users::{
     CreateUserResponse, DeleteUserParams, DeleteUserResponse, GetMeParams, GetMeResponse, GetUserParams,
@@ -19,8 +20,9 @@ use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
 
 use crate::{TasksService, user_queries};
 
-/// Rows of what is known of a user that one transaction erases.
+/// Rows of what is known of a user that one transaction erases at most, and at least.
 const ERASED_AT_ONCE: i64 = 2_000;
+const FEWEST_ERASED: i64 = 50;
 /// No slice of an erasure is begun later than this; shorter than a request may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -97,39 +99,38 @@ impl Users for TasksService {
     }
 
     async fn delete_user(&self, caller: Principal, params: DeleteUserParams) -> Result<DeleteUserResponse> {
-        let DeleteUserParams { user_id, if_match: condition } = params;
+        let DeleteUserParams { user_id, if_match: mut condition } = params;
         let entry = Entry::of(&caller, Action::UserDeleted, user_id);
-        let begun = Instant::now();
-        let (mut user, mut condition) = (None, condition);
+        let (slice, mut deleted) = (Slice::new(FEWEST_ERASED, ERASED_AT_ONCE), None);
         // Nearly always once. Whoever has left more behind than one transaction can erase loses the account first and then the
         // rest, slice by slice; what was erased stays erased when there is no time left.
-        let user = loop {
-            let (condition, entry) = (condition.take(), entry.clone());
-            let (seen, written) = self
+        let mut run = slice.run().within(PATIENCE);
+        while let Some(most) = run.next().await {
+            let (wanted, entry) = (condition.clone(), entry.clone());
+            let done = self
                 .database
                 .write(move |mut tx| async move {
                     superuser_remains(&mut tx, user_id).await?;
-                    let seen = locked(&mut tx, user_id, condition.as_deref(), not_found).await?;
-                    let done = user_queries::erase(&mut tx, user_id, ERASED_AT_ONCE).await? < ERASED_AT_ONCE;
-                    if !done {
+                    let seen = locked(&mut tx, user_id, wanted.as_deref(), not_found).await?;
+                    if user_queries::erase(&mut tx, user_id, most).await? >= most {
                         user_queries::close(&mut tx, user_id).await?;
                         return Ok((seen, None));
                     }
                     user_queries::delete(&mut tx, user_id).await?;
                     Ok((seen, Some(entry.write(&mut tx).await?)))
                 })
-                .await?;
+                .await;
+            let Some((seen, written)) = run.settle(done, |(_, written)| written.is_none())? else { continue };
             self.accounts.user_changed(user_id);
-            let user = user.get_or_insert(seen);
+            condition = None;
+            deleted.get_or_insert(seen);
             if let Some(written) = written {
                 written.tell();
-                break user.clone();
             }
-            if begun.elapsed() > PATIENCE {
-                let detail = "The account is closed, and there is more to erase: ask again.";
-                return Err(Problem::unavailable("erasure_unfinished", detail, 1).into());
-            }
-        };
+        }
+        let unfinished = "The account is closed, and there is more to erase: ask again.";
+        let user = deleted.filter(|_| run.is_finished());
+        let user = user.ok_or_else(|| Problem::unavailable("erasure_unfinished", unfinished, 1))?;
         Ok(DeleteUserResponse::Ok(user))
     }
 }

@@ -4,10 +4,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use sqlx::PgConnection;
 
-use crate::database::{Database, in_batches};
+use crate::database::Database;
 use crate::error::Result;
 use crate::http::Sender;
 use crate::shares::network;
+use crate::slices::remove_in_slices;
 
 /// Rows deleted by one statement.
 const BATCH: i64 = 1000;
@@ -70,7 +71,7 @@ pub(super) async fn forget(connection: &mut PgConnection, user: i64) -> Result<(
     Ok(())
 }
 
-/// Deletes addresses that were not used for 90 days, some at a time, and tells how many.
+/// Deletes addresses that were not used for 90 days, and tells how many.
 ///
 /// # Errors
 /// Those of the database.
@@ -78,9 +79,8 @@ pub async fn forget_old_addresses(database: &Database) -> Result<i64> {
     const SQL: &str = "
         DELETE FROM known_addresses WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM known_addresses WHERE seen_at <= now() - interval '90 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
-    in_batches(BATCH, || {
-        let query = sqlx::query(SQL).bind(BATCH);
-        database.write_once(|mut tx| async move { Ok(query.execute(&mut *tx).await?.rows_affected().cast_signed()) })
+    remove_in_slices(database, BATCH, |mut tx, most| async move {
+        Ok(sqlx::query(SQL).bind(most).execute(&mut *tx).await?.rows_affected())
     })
     .await
 }

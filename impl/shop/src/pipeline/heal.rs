@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use platform::slices::in_slices;
 use platform::{Error, Result, Transaction};
 
 use super::Pipeline;
@@ -10,9 +11,9 @@ use super::failpoints::Failpoint;
 
 /// Seconds after which a message is published again whatever the stream looks like. An order is decided within half a minute.
 const ANCIENT: f64 = 20.0;
-/// Messages published again by one statement.
-const REPUBLISHED: u64 = 5_000;
-/// Reservations given back by one statement.
+/// Most messages published again by one statement.
+const REPUBLISHED: i64 = 5_000;
+/// Most reservations given back by one statement.
 const EXPIRIES: i64 = 200;
 
 impl Pipeline {
@@ -47,18 +48,18 @@ impl Pipeline {
             return Ok(0);
         }
         let age = if lost { seconds } else { ANCIENT };
-        // Slices, each for good: however much was lost, some of it goes on.
-        let (mut again, mut slice) = (0, REPUBLISHED);
-        while slice == REPUBLISHED {
+        // However much was lost, some of it goes on.
+        let again = in_slices(REPUBLISHED, |most| async move {
             let work = move |mut tx: Transaction| async move {
-                let query = sqlx::query(AGAIN).bind(now).bind(age).bind(REPUBLISHED.cast_signed());
+                let query = sqlx::query(AGAIN).bind(now).bind(age).bind(most);
                 Ok(query.execute(&mut *tx).await?.rows_affected())
             };
-            slice = self.0.database.write_once(work).await?;
-            again += slice;
+            let slice = self.0.database.write_once(work).await?;
             self.0.failpoints.hit(Failpoint::LossHealed)?;
             self.wake();
-        }
+            Ok(slice)
+        })
+        .await?;
         if again > 0 {
             tracing::warn!(messages = again, "messages are published again");
             self.0.metrics.republished.inc_by(again);
@@ -70,7 +71,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn expire(&self) -> Result<usize> {
+    pub async fn expire(&self) -> Result<u64> {
         // Whoever is paid or called off at this moment is locked, and decides by himself.
         const SQL: &str = "WITH due AS ( \
                  SELECT id FROM orders WHERE status = 'RESERVED' AND expires_at <= now() ORDER BY expires_at LIMIT $1 \
@@ -83,26 +84,23 @@ impl Pipeline {
                  SELECT id, 'expired', 'CANCELLED', 'expired' FROM o \
              ), ids AS (SELECT array_agg(id ORDER BY id) AS ids FROM o) \
              SELECT ids, release_stock(ids)::text FROM ids";
-        let mut expired = 0;
-        loop {
+        in_slices(EXPIRIES, |most| async move {
             let failpoints = std::sync::Arc::clone(&self.0.failpoints);
             let ids = self
                 .0
                 .database
-                .write(|mut tx| async move {
+                .write(move |mut tx| async move {
                     let (ids, _): (Option<Vec<i64>>, Option<String>) =
-                        sqlx::query_as(SQL).bind(EXPIRIES).fetch_one(&mut *tx).await?;
+                        sqlx::query_as(SQL).bind(most).fetch_one(&mut *tx).await?;
                     failpoints.hit(Failpoint::ExpiryWritten)?;
                     Ok(ids.unwrap_or_default())
                 })
                 .await?;
             self.0.failpoints.hit(Failpoint::ExpiryCommitted)?;
-            expired += ids.len();
             self.announce(&ids);
             self.0.metrics.decided("expired", ids.len() as u64);
-            if ids.len() < usize::try_from(EXPIRIES).unwrap_or(usize::MAX) {
-                return Ok(expired);
-            }
-        }
+            Ok(ids.len() as u64)
+        })
+        .await
     }
 }

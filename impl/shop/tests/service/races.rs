@@ -87,7 +87,7 @@ async fn an_expired_reservation_cannot_be_paid_before_anybody_noticed() {
     world.database.execute("UPDATE orders SET expires_at = now() - interval '1 millisecond'").await;
     let pay = format!("{ORDERS}/{}/pay", orders[0]);
     ada.client.post_empty(&pay).await.expect_problem(400, "order_state_conflict");
-    assert_eq!(world.pipeline.expire().await.unwrap(), PAIRS);
+    assert_eq!(world.pipeline.expire().await.unwrap(), PAIRS as u64);
     assert_eq!(world.pipeline.expire().await.unwrap(), 0);
     assert_eq!(world.stock(spoon).await, 100);
     world.verify().await;
