@@ -7,7 +7,7 @@ use analytics_api::models::Erased;
 use contract::Problem;
 use platform::audit::{Entry, Written};
 use platform::slices::Slice;
-use platform::{Database, Error, Result, Transaction};
+use platform::{Database, Error, Result, Transaction, first_failure};
 use sqlx::postgres::PgConnection;
 
 
@@ -40,22 +40,23 @@ pub(crate) async fn of_visitor(database: &Database, visitor: String, entry: Entr
 /// Those of the database; what was erased before stays erased, and the rest is done the next time.
 pub(crate) async fn of_deleted_users(database: &Database) -> Result<usize> {
     const NEXT: &str = "SELECT user_id FROM page_view_erasures ORDER BY asked_at, user_id LIMIT 10";
-    const DONE: &str = "DELETE FROM page_view_erasures WHERE user_id = $1";
     let users: Vec<i64> = sqlx::query_scalar(NEXT).fetch_all(database.reads()).await?;
+    let mut done = Vec::new();
     for user in users.iter().copied() {
-        match in_batches(database, Whose::User(user), None).await? {
-            (_, true) => {}
-            // It goes on.
-            (_, false) => return Ok(users.len()),
-        }
-        let done = move |mut tx: Transaction| async move {
-            sqlx::query(DONE).bind(user).execute(&mut *tx).await?;
-            Ok(())
-        };
+        done.push(of_deleted_user(database, user).await);
+    }
+    first_failure(done).map(|()| users.len())
+}
+
+async fn of_deleted_user(database: &Database, user: i64) -> Result<()> {
+    const DONE: &str = "DELETE FROM page_view_erasures WHERE user_id = $1";
+    let (_, is_finished) = in_batches(database, Whose::User(user), None).await?;
+    if is_finished {
+        let done = move |mut tx: Transaction| async move { Ok(sqlx::query(DONE).bind(user).execute(&mut *tx).await?) };
         database.write_once(done).await?;
         tracing::info!(user, "the page views of a deleted user are erased");
     }
-    Ok(users.len())
+    Ok(())
 }
 
 #[derive(Clone)]

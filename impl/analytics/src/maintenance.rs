@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{Days, NaiveDate, Utc};
 use platform::slices::remove_in_slices;
-use platform::{Database, Result};
+use platform::{Database, Result, first_failure};
 use tokio_util::sync::CancellationToken;
 
 use crate::ingest::BACK;
@@ -71,14 +71,15 @@ impl AnalyticsService {
             self.paths.set(paths);
         }));
         done.push(self.salts.forget(&self.database, today - BACK).await);
-        done.into_iter().collect()
+        first_failure(done)
     }
 
     async fn drop_days(&self, oldest: NaiveDate) -> Result<()> {
+        let mut done = Vec::new();
         for day in days_before(&self.database, oldest).await? {
-            drop_day(&self.database, day).await?;
+            done.push(drop_day(&self.database, day).await);
         }
-        Ok(())
+        first_failure(done)
     }
 }
 

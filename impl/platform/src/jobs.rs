@@ -182,6 +182,17 @@ impl Job {
     }
 }
 
+/// How it went with things none of which keeps the others from being done: the first failure; the log is told of the others.
+///
+/// # Errors
+/// The first of those it was given.
+pub fn first_failure(done: impl IntoIterator<Item = Result<()>>) -> Result<()> {
+    let mut failures = done.into_iter().filter_map(Result::err);
+    let first = failures.next();
+    failures.for_each(|error| tracing::debug!(%error, "one more part of a background job failed"));
+    first.map_or(Ok(()), Err)
+}
+
 /// What is measured of all jobs of a service.
 #[derive(Debug)]
 pub(crate) struct Measured(pub(crate) Vec<Jobs>);

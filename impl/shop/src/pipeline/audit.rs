@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use platform::Result;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 
 use super::Pipeline;
 
@@ -84,18 +86,21 @@ impl Pipeline {
     /// When Postgres cannot be used. What takes too long to look at is passed over.
     pub async fn audit(&self) -> Result<(usize, usize)> {
         let audit = &self.0.metrics.audit;
-        let (looked, products) = self.look_at(&PRODUCTS, |audit| &mut audit.products).await?;
-        audit.products.inc_by(looked);
-        audit.mismatched.set(i64::try_from(products).unwrap_or(i64::MAX));
-        let (looked, orders) = self.look_at(&ORDERS, |audit| &mut audit.orders).await?;
-        audit.orders.inc_by(looked);
-        audit.inconsistent.set(i64::try_from(orders).unwrap_or(i64::MAX));
+        let products = self.look_at(&PRODUCTS, |audit| &mut audit.products, &audit.products, &audit.mismatched).await;
+        let orders = self.look_at(&ORDERS, |audit| &mut audit.orders, &audit.orders, &audit.inconsistent).await;
+        let found = (products?, orders?);
         audit.rounds.inc();
-        Ok((products, orders))
+        Ok(found)
     }
 
-    /// How many were looked at, and how many are known to be wrong.
-    async fn look_at(&self, subject: &Subject, known: fn(&mut Audit) -> &mut Known) -> Result<(u64, usize)> {
+    /// How many are known to be wrong, which is measured, as is how many were looked at.
+    async fn look_at(
+        &self,
+        subject: &Subject,
+        known: fn(&mut Audit) -> &mut Known,
+        looked: &Counter,
+        mismatched: &Gauge,
+    ) -> Result<usize> {
         let db = self.0.database.reads();
         let (after, mut page) = self.audited(|audit| (known(audit).after, known(audit).wrong.clone()));
         page.extend(sqlx::query_scalar::<_, i64>(subject.lately).fetch_all(db).await?);
@@ -104,11 +109,11 @@ impl Pipeline {
         let last = next.last().copied().filter(|_| next.len() as i64 == subject.page).unwrap_or(0);
         self.audited(|audit| known(audit).after = last);
         page.extend(next);
-        let (suspects, mut looked): (Vec<i64>, usize) = (page.into_iter().collect(), 0);
+        let suspects: Vec<i64> = page.into_iter().collect();
         for some in suspects.chunks(subject.together) {
             match sqlx::query_scalar::<_, i64>(subject.wrong).bind(some).fetch_all(db).await {
                 Ok(wrong) => {
-                    looked += some.len();
+                    looked.inc_by(some.len() as u64);
                     wrong.iter().for_each(|id| tracing::error!(id, "{}", subject.found));
                     self.audited(|audit| {
                         known(audit).wrong.retain(|id| !some.contains(id));
@@ -122,7 +127,9 @@ impl Pipeline {
                 }
             }
         }
-        Ok((looked as u64, self.audited(|audit| known(audit).wrong.len())))
+        let wrong = self.audited(|audit| known(audit).wrong.len());
+        mismatched.set(i64::try_from(wrong).unwrap_or(i64::MAX));
+        Ok(wrong)
     }
 
     fn audited<T>(&self, look: impl FnOnce(&mut Audit) -> T) -> T {

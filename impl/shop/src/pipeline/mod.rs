@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use platform::{Cache, Database, Error, Jobs, idempotency, identity, restart_on_panic};
+use platform::{Cache, Database, Error, Jobs, first_failure, idempotency, identity, restart_on_panic};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -210,14 +210,21 @@ impl Pipeline {
         known.map(drop)
     }
 
-    async fn tidy(&self) -> platform::Result<()> {
-        idempotency::forget_old(&self.0.database).await?;
-        identity::forget_old_addresses(&self.0.database).await?;
-        platform::audit::forget_old(&self.0.database).await?;
+    /// Forgets what is old. What cannot be done keeps nothing else from being done.
+    ///
+    /// # Errors
+    /// The first of those of the database, or that Redis cannot be used.
+    pub async fn tidy(&self) -> platform::Result<()> {
+        let database = &self.0.database;
+        let mut done = vec![
+            idempotency::forget_old(database).await.map(drop),
+            identity::forget_old_addresses(database).await.map(drop),
+            platform::audit::forget_old(database).await.map(drop),
+        ];
         if let Some(stream) = &self.0.stream {
-            stream.forget_consumers(GONE).await.map_err(platform::Error::internal)?;
+            done.push(stream.forget_consumers(GONE).await.map_err(platform::Error::internal));
         }
-        Ok(())
+        first_failure(done)
     }
 }
 

@@ -19,4 +19,5 @@ mod random;
 mod reservations;
 mod rights;
 mod stock;
+mod tidying;
 mod world;
