@@ -5,6 +5,7 @@ const schemas = require('./redocly-rules/schemas.js');
 const operations = require('./redocly-rules/operations.js');
 const extensions = require('./redocly-rules/extensions.js');
 const problems = require('./redocly-rules/problems.js');
+const { namePattern } = require('./redocly-rules/names.js');
 
 module.exports = () => ({
   id: 'contract',
@@ -23,6 +24,13 @@ module.exports = () => ({
         Root: {
           leave(root) {
             delete root['x-refusals'];
+          },
+        },
+      }),
+      'name-patterns': () => ({
+        Schema: {
+          leave(schema) {
+            if (schema['x-text'] === 'name') schema.pattern = namePattern(schema.minLength ?? 0);
           },
         },
       }),

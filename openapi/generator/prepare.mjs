@@ -12,8 +12,6 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 // A default is decoded at run time by the same rule as a value that was sent, so it travels as JSON text. A number
 // below 1 is false to a template, so it travels as text, too.
 function markSchema(schema, target = schema) {
-  // Characters that nobody sees in the source are written as escapes, which mean the same.
-  if (schema.pattern) schema.pattern = schema.pattern.replace(/[^\x20-\x7e]/gu, (one) => `\\u{${one.codePointAt(0).toString(16)}}`);
   if ('default' in schema) target['x-default'] = JSON.stringify(JSON.stringify(schema.default));
   if ('multipleOf' in schema) target['x-multiple-of'] = String(schema.multipleOf);
 }

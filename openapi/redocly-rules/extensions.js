@@ -98,10 +98,10 @@ function assumeUtc(value, schema) {
   return schema.format === 'date-time' ? only(true)(value) : 'belongs to `format: date-time`';
 }
 
-// One line of text for people. What it demands stands in the schema as well; a test of the runtime compares them.
+// One line of text for people, which has its pattern from names.js.
 function text(value, schema) {
   if (schema.type !== 'string' || schema.format || schema.enum) return 'belongs to a string without `format` and `enum`';
-  if (!schema.maxLength || !schema.pattern) return 'stands beside `maxLength` and `pattern`';
+  if (!schema.maxLength || schema.pattern) return 'stands beside `maxLength`, without a `pattern`';
   return oneOf('name')(value);
 }
 

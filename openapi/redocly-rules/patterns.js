@@ -12,6 +12,8 @@ function patternFault(pattern) {
   } catch {
     return 'is not a regular expression';
   }
+  // Nobody sees them, and headers in which tools tell of a pattern do not hold them.
+  if (/[^\x20-\x7e]/.test(pattern)) return 'has characters outside of ASCII; write \\uXXXX';
   let inClass = false;
   let depth = 0;
   for (let at = 1; at < pattern.length - 1; at += 1) {
@@ -20,7 +22,8 @@ function patternFault(pattern) {
     if (char === '\\') {
       const escaped = pattern[at + 1];
       if (/[1-9]/.test(escaped)) return 'has a back reference';
-      if (SHORTHANDS.includes(escaped)) return `has \\${escaped}, which engines read differently; list the characters`;
+      const isCode = /^\\u[0-9a-f]{4}/i.test(rest);
+      if (SHORTHANDS.includes(escaped) && !isCode) return `has \\${escaped}, which engines read differently; list the characters`;
       at += 1;
     } else if (inClass) {
       if (char === ']') inClass = false;

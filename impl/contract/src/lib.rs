@@ -37,7 +37,6 @@ pub use idempotency::{IdempotencyKey, KeyedRequest, Once, StoredReply};
 pub use input::Input;
 pub use limits::{Bounds, Float, Integer, Items, Text};
 #[doc(hidden)]
-pub use name::pattern_of as name_pattern;
 pub use object::Object;
 pub use operation::{BodyRule, Caller, Operation, Security, Service};
 pub use pattern::Pattern;

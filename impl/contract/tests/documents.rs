@@ -1,9 +1,12 @@
 //! What every document of ours says has to be readable by the runtime: patterns and defaults.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use contract::{Decoder, Pattern, Place, Text, Value as Tree};
+use proptest::prelude::*;
 use serde_json::Value;
 
 /// The bundled documents of all generated crates.
@@ -73,18 +76,46 @@ fn every_pattern_compiles() {
     assert!(patterns > 20, "{patterns}");
 }
 
-#[test]
-fn every_name_says_in_its_pattern_what_is_done_with_it() {
-    let mut names = 0;
-    for (document, spec) in documents() {
-        each(&spec, "x-text", &mut |schema, _| {
-            let min = schema["minLength"].as_u64().unwrap_or(0);
-            let wanted = contract::name_pattern(usize::try_from(min).expect("a length"));
-            assert_eq!(schema["pattern"].as_str(), Some(&*wanted), "{document}: {schema}");
-            names += 1;
-        });
+/// The least length and the pattern of every name.
+fn names() -> &'static [(usize, Pattern)] {
+    static NAMES: OnceLock<Vec<(usize, Pattern)>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let mut patterns = BTreeMap::new();
+        for (_, document) in documents() {
+            each(&document, "x-text", &mut |schema, _| {
+                let min = usize::try_from(schema["minLength"].as_u64().unwrap_or(0)).expect("a length");
+                let pattern = schema["pattern"].as_str().expect("every name has one").to_owned();
+                assert!(pattern.is_ascii(), "some of its characters nobody would see: {pattern}");
+                patterns.insert(pattern, min);
+            });
+        }
+        assert!(patterns.len() >= 3, "{patterns:?}");
+        patterns.into_iter().map(|(pattern, min)| (min, Pattern::new(pattern.leak()))).collect()
+    })
+}
+
+fn typed() -> impl Strategy<Value = String> {
+    let char = prop_oneof![
+        3 => any::<char>(),
+        3 => prop::sample::select(vec![' ', '\u{a0}', '\u{200b}', '\u{fe0f}', '\u{2028}', '\t', '\u{85}', '\u{1c}', '\0', '\u{7f}', '\u{3164}']),
+        3 => prop::char::range('a', 'c'),
+    ];
+    prop::collection::vec(char, 0..7).prop_map(|chars| chars.into_iter().collect())
+}
+
+proptest! {
+    /// The pattern takes what was typed if, and only if, what is kept of it is a name.
+    #[test]
+    fn every_name_says_in_its_pattern_what_is_done_with_it(text in typed()) {
+        let keep = |text: &str| Decoder::new(Place::Body).string(Tree::String(text.into()), &Text::ANY.name()).expect("a string");
+        let kept = keep(&text);
+        prop_assert_eq!(&keep(&kept), &kept);
+        for (min, pattern) in names() {
+            let is_name = kept.chars().count() >= *min && !kept.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
+            prop_assert_eq!(pattern.matches(&text), is_name, "{:?} of at least {}", text, min);
+            prop_assert_eq!(pattern.matches(&kept), is_name);
+        }
     }
-    assert!(names > 5, "{names}");
 }
 
 #[test]
