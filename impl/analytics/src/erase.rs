@@ -10,7 +10,6 @@ use platform::slices::Slice;
 use platform::{Database, Error, Result, Transaction, first_failure};
 use sqlx::postgres::PgConnection;
 
-
 /// Rows erased by one transaction.
 const BATCH: i64 = 5_000;
 const SMALLEST_BATCH: i64 = 50;

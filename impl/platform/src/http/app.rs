@@ -13,22 +13,18 @@ use axum::response::Response;
 use bytes::Bytes;
 use contract::{Operation, Problem, RequestId};
 use futures_util::FutureExt;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
-use serde::Serialize;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use tower::Service;
 
-use super::accept::asks_for;
 use super::body::{Reading, watch};
 use super::cors::{Asked, Cors};
 use super::docs::Docs;
-use super::exposition::classic;
 use super::metrics::Metrics;
+use super::own::health;
 use super::page;
 use super::readiness::{Checks, Readiness};
-use super::refusals::{late, method_not_allowed, not_found, overloaded};
+use super::refusals::{explained, late, overloaded};
 use super::request::{given_request_id, new_request_id, refuse, trim_slash};
 use super::sender::{Peer, Proxies, SENDER, Sender};
 use super::unsent::held;
@@ -63,24 +59,17 @@ pub struct Description {
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     service: String,
-    health: Bytes,
+    pub(super) health: Bytes,
     router: Router,
-    docs: Docs,
+    pub(super) docs: Docs,
     cors: Cors,
     gate: Gate,
-    checks: Checks,
+    pub(super) checks: Checks,
     proxies: Proxies,
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
     shares: Arc<Shares>,
-}
-
-#[derive(Serialize)]
-struct Health<'a> {
-    status: &'a str,
-    service: &'a str,
-    version: &'a str,
 }
 
 impl App {
@@ -96,10 +85,8 @@ impl App {
         metrics.describe(&version, settings.http_concurrency);
         let shares = Arc::new(Shares::new(settings));
         shares.register(&metrics);
-        let health = Health { status: "ok", service: &service, version: &version };
         Self(Arc::new(Inner {
-            // Two strings and a constant: serializing them into memory cannot fail.
-            health: serde_json::to_vec(&health).unwrap_or_default().into(),
+            health: health(&service, &version),
             docs: Docs::new(document, &service),
             service,
             router,
@@ -172,7 +159,7 @@ impl App {
         };
         let answer = answer.and_then(|response| match response.extensions().get::<&'static Operation>() {
             Some(_) => Ok(response),
-            None => explain(response),
+            None => explained(response),
         });
         let mut response = match answer {
             Ok(response) => response,
@@ -308,81 +295,4 @@ impl Inner {
         }
         ("unmatched", Ok(response))
     }
-
-    /// What every service answers beside its operations. Never shed: it tells of the overload.
-    async fn own(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: &HeaderMap,
-        slashed: bool,
-    ) -> Option<(&'static str, Result<Response, Problem>)> {
-        let (label, file) = match path {
-            "/" => ("root", ""),
-            "/health" => ("health", ""),
-            "/health/ready" => ("ready", ""),
-            "/metrics" => ("metrics", ""),
-            "/openapi.json" => ("openapi", ""),
-            "/favicon.ico" => ("docs", "favicon-32x32.png"),
-            "/docs" => ("docs", ""),
-            _ => ("docs", path.strip_prefix("/docs/")?),
-        };
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            let allow = HeaderValue::from_static("GET, HEAD");
-            return Some((label, Err(method_not_allowed().with_header(ALLOW, allow))));
-        }
-        let answer = match label {
-            "root" => Ok(Docs::redirect()),
-            "health" => Ok(json(StatusCode::OK, self.health.clone())),
-            "ready" => {
-                // Whoever asks, and whatever else comes from there.
-                let (status, report) = Sender::nobodys(self.checks.report()).await;
-                let answer = serde_json::to_vec(&report).map(|body| json(status, body)).map_err(Problem::internal);
-                answer.map(|mut answer| {
-                    if status == StatusCode::SERVICE_UNAVAILABLE {
-                        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                    }
-                    answer
-                })
-            }
-            "metrics" => self.measurements(headers),
-            "openapi" => Ok(self.docs.document(headers)),
-            _ if file.is_empty() => Ok(self.docs.page(slashed)),
-            _ => self.docs.file(file).ok_or_else(not_found),
-        };
-        Some((label, answer))
-    }
-
-    fn measurements(&self, headers: &HeaderMap) -> Result<Response, Problem> {
-        let text = self.metrics.encode().map_err(Problem::internal)?;
-        let (text, kind) = if asks_for(headers, "application/openmetrics-text", "text/plain") {
-            (text, "application/openmetrics-text; version=1.0.0; charset=utf-8")
-        } else {
-            (classic(&text), "text/plain; version=0.0.4; charset=utf-8")
-        };
-        let mut response = Response::new(Body::from(text));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
-        Ok(response)
-    }
-}
-
-/// Replaces the router's own bare answers.
-fn explain(response: Response) -> Result<Response, Problem> {
-    match response.status() {
-        _ if response.headers().contains_key(CONTENT_TYPE) => Ok(response),
-        StatusCode::NOT_FOUND => Err(not_found()),
-        StatusCode::METHOD_NOT_ALLOWED => Err(match response.headers().get(ALLOW) {
-            Some(allow) => method_not_allowed().with_header(ALLOW, allow.clone()),
-            None => method_not_allowed(),
-        }),
-        _ => Ok(response),
-    }
-}
-
-fn json(status: StatusCode, body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

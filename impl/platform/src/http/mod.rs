@@ -8,6 +8,7 @@ mod cors;
 mod docs;
 mod exposition;
 mod metrics;
+mod own;
 mod page;
 mod readiness;
 mod refusals;

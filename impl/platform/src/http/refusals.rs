@@ -1,7 +1,8 @@
 //! The refusals that do not come from an operation.
 
+use axum::response::Response;
 use contract::Problem;
-use http::header::CONNECTION;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 /// 400: nothing that could be parsed.
@@ -47,4 +48,17 @@ pub(crate) fn no_proxy() -> Problem {
 /// 503: shed.
 pub(crate) fn overloaded() -> Problem {
     Problem::unavailable("overloaded", "The service has more to do than it can; try again.", 1)
+}
+
+/// The router's answer, unless it is a bare one.
+pub(crate) fn explained(response: Response) -> Result<Response, Problem> {
+    match response.status() {
+        _ if response.headers().contains_key(CONTENT_TYPE) => Ok(response),
+        StatusCode::NOT_FOUND => Err(not_found()),
+        StatusCode::METHOD_NOT_ALLOWED => Err(match response.headers().get(ALLOW) {
+            Some(allow) => method_not_allowed().with_header(ALLOW, allow.clone()),
+            None => method_not_allowed(),
+        }),
+        _ => Ok(response),
+    }
 }

@@ -3,15 +3,19 @@
 mod accounts;
 mod addresses;
 mod endpoints;
+mod login;
 mod passwords;
+mod principal;
 mod sessions;
 mod text;
 mod tokens;
 pub mod users;
 
-pub use accounts::{AccessToken, Accounts, Here, Principal, still_welcome};
+pub use accounts::{Accounts, Here};
 pub use addresses::forget_old_addresses;
+pub use login::AccessToken;
 pub use passwords::{Passwords, Verdict};
+pub use principal::{Principal, still_welcome};
 pub use text::{email_key, prepared_password};
 pub(crate) use tokens::refused;
 pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens, caller_is_gone};

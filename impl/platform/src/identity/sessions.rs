@@ -12,7 +12,7 @@ use sqlx::Executor as _;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use uuid::Uuid;
 
-use super::accounts::Principal;
+use super::principal::Principal;
 use crate::jobs::Job;
 
 /// The longest a revocation may go unnoticed, were every notification lost.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use platform::{Error, Result, jittered};
 
+use super::Pipeline;
 use super::batch::PROCESSING_FAILED;
 use super::failpoints::Failpoint;
-use super::Pipeline;
 
 /// So often a message is tried.
 const ATTEMPTS: i32 = 6;

@@ -244,4 +244,3 @@ fn without_redis<T>(result: platform::Result<T>) -> platform::Result<()> {
         result => result.map(drop),
     }
 }
-

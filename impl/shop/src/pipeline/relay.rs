@@ -6,8 +6,8 @@ use platform::{Database, Error, Result, jittered};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::failpoints::Failpoint;
 use super::Pipeline;
+use super::failpoints::Failpoint;
 
 /// Most messages of one round.
 const ROUND: i64 = 500;
