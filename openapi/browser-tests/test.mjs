@@ -32,6 +32,22 @@ async function behindPrefix(tell) {
   }
 }
 
+// What is typed to sign in, and the token it brings, are kept by nothing that outlives the page; what earlier pages kept is gone.
+async function forgets(url) {
+  await withPage(new URL(url).origin, async (page) => {
+    await open(page, url);
+    await page.evaluate(() => localStorage.setItem('authorized', '{"oauth2": "as earlier versions kept it"}'));
+    await open(page, url);
+    await authorize(page, 'admin@example.com', 'admin');
+    assert.equal((await tryOut(page, 'users', 'get_me')).status, '200');
+    const kept = () => page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage, cookies: document.cookie }));
+    assert.equal(await kept(), '{"cookies":""}');
+    await open(page, url);
+    assert.equal((await tryOut(page, 'users', 'get_me')).status, '401', 'somebody is signed in who did not sign in');
+    assert.equal(await kept(), '{"cookies":""}');
+  }, { expected: [/401 \(Unauthorized\)/] });
+}
+
 // Signed in through the page of a service, then tried with what the page suggests.
 async function through(prefix, tag, operation, status) {
   const url = `${GATEWAY_URL}/${prefix}`;
@@ -45,6 +61,7 @@ async function through(prefix, tag, operation, status) {
 }
 
 scenario('tasks: sign in, create a project', () => createProject(TASKS_URL));
+scenario('tasks: who signed in is forgotten with the page', () => forgets(TASKS_URL));
 scenario('tasks behind a gateway that says which prefix it strips', () => behindPrefix(true));
 scenario('tasks behind a gateway that strips a prefix silently', () => behindPrefix(false));
 scenario('tasks through the gateway: sign in, create a project', () => createProject(`${GATEWAY_URL}/p1`));
