@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::console::say;
-use crate::roles::Role;
+use crate::role::Role;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -5,13 +5,15 @@ use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 
-use crate::roles::Role;
+use crate::role::Role;
 
 mod console;
 mod gateway;
 mod health;
+mod migrate;
 mod port;
 mod prometheus;
+mod role;
 mod roles;
 mod signals;
 mod up;
@@ -50,7 +52,7 @@ enum Command {
     /// Serve everything in one process
     All(roles::AllArgs),
     /// Bring the database's schema up to date
-    Migrate(roles::MigrateArgs),
+    Migrate(migrate::MigrateArgs),
     /// Check that the data are as they must be, also while they are being used
     Verify(verify::VerifyArgs),
     /// Ask a role on this machine whether it is ready; fails when it is not
@@ -83,7 +85,7 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Analytics(args) => roles::run_analytics(&args),
         Command::Gateway(args) => gateway::run(&args),
         Command::All(args) => roles::run_all(&args),
-        Command::Migrate(args) => roles::run_migrate(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Prometheus(args) => prometheus::run(&args),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use analytics::{AnalyticsService, AnalyticsSettings};
 use anyhow::{Context, Result, anyhow};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::{DatabaseSettings, Environment, RoleSettings, Settings};
@@ -17,72 +17,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::role::Role;
+
 /// Between two words on a database that is not migrated.
 const REMINDER: Duration = Duration::from_secs(30);
-
-/// A service of the system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Users, projects, tasks
-    Tasks,
-    /// Products and orders
-    Shop,
-    /// The reservations of orders
-    Worker,
-    /// Page views
-    Analytics,
-}
-
-impl Role {
-    pub(crate) const ALL: [Self; 4] = [Self::Tasks, Self::Shop, Self::Analytics, Self::Worker];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Tasks => "tasks",
-            Self::Shop => "shop",
-            Self::Worker => "worker",
-            Self::Analytics => "analytics",
-        }
-    }
-
-    /// The port deployed clients expect it on; a worker only tells there how it is.
-    pub(crate) fn port(self) -> u16 {
-        match self {
-            Self::Tasks => 8000,
-            Self::Shop => 8001,
-            Self::Analytics => 8002,
-            Self::Worker => 8003,
-        }
-    }
-
-    /// The setting of the gateway that says where its replicas are.
-    pub(crate) fn upstreams(self) -> &'static str {
-        match self {
-            Self::Tasks => "TASKS_UPSTREAMS",
-            Self::Shop => "SHOP_UPSTREAMS",
-            Self::Analytics => "ANALYTICS_UPSTREAMS",
-            Self::Worker => "WORKER_UPSTREAMS",
-        }
-    }
-
-    /// That of what it serves: `info.version` of its document.
-    pub(crate) fn version(self) -> String {
-        let document: serde_json::Value = serde_json::from_str(self.document()).unwrap_or_default();
-        document["info"]["version"].as_str().unwrap_or_default().to_owned()
-    }
-
-    fn document(self) -> &'static str {
-        match self {
-            Self::Tasks => tasks::DOCUMENT,
-            Self::Shop => shop::DOCUMENT,
-            // It has no operations, only what every role has: health, metrics.
-            Self::Worker => {
-                r#"{"openapi":"3.0.3","info":{"title":"Worker","version":"1.0.0"},"servers":[{"url":"/"}],"paths":{}}"#
-            }
-            Self::Analytics => analytics::DOCUMENT,
-        }
-    }
-}
 
 /// One role on one port.
 #[derive(Debug, Args)]
@@ -392,37 +330,4 @@ async fn await_migrations(database: Database, place: String, end: CancellationTo
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
         }
     }
-}
-
-/// What bringing the schema up to date needs.
-#[derive(Debug, Args)]
-pub(crate) struct MigrateArgs {
-    #[command(flatten)]
-    settings: platform::settings::AppSettings,
-    /// Where the services will listen: what others can reach gets no demo data.
-    #[command(flatten)]
-    exposure: platform::settings::ExposureSettings,
-    #[command(flatten)]
-    database: platform::settings::DatabaseSettings,
-    #[command(flatten)]
-    roles: platform::settings::RoleSettings,
-    #[command(flatten)]
-    log: platform::settings::LogSettings,
-}
-
-/// Brings the database's schema up to date.
-pub(crate) fn run_migrate(args: &MigrateArgs) -> Result<ExitCode> {
-    telemetry::start(&args.settings, &args.log)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let environment = args.exposure.effective()?;
-    args.database.validate(environment)?;
-    args.roles.validate(environment)?;
-    let migrated = runtime.block_on(migrate::run_with_roles(&args.database, environment, &args.roles));
-    let migrated = migrated.map_err(|error| plain(&args.database, "migrate", &error))?;
-    let migrate::Migrated { applied, demo, closed, without_role } = migrated;
-    if let Some(reason) = without_role {
-        tracing::warn!(%reason, "a service has no role of its own: the connected one needs CREATEROLE, or the role must be made by hand");
-    }
-    tracing::info!(?applied, demo, closed, "migrated");
-    Ok(ExitCode::SUCCESS)
 }

@@ -19,7 +19,7 @@ use platform::settings::{Bind, Environment, ExposureSettings};
 
 use crate::console::say;
 use crate::port;
-use crate::roles::Role;
+use crate::role::Role;
 use crate::signals::stop_flag;
 use environment::{Env, Given};
 use gateway::{Gateway, UpGatewayArgs};

@@ -9,7 +9,8 @@ use platform::settings::{DatabaseSettings, RedisSettings};
 use platform::verification::{Check, Finding};
 
 use crate::console::say;
-use crate::roles::{Role, plain};
+use crate::role::Role;
+use crate::roles::plain;
 
 /// What to look at.
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use super::logins::Logins;
 use super::supervised::{Plan, Supervised};
 use super::{UpArgs, monitoring};
 use crate::port::Probe;
-use crate::roles::Role;
+use crate::role::Role;
 
 /// One process of a role.
 #[derive(Debug)]

@@ -8,16 +8,14 @@
 //!
 //! Who reads the log hears of a server that is away at once, and now and then while it lasts.
 
+mod collector;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis;
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
@@ -259,71 +257,6 @@ impl Redis {
             evicted: number("evicted_keys"),
             clients: number("connected_clients"),
         }
-    }
-}
-
-impl Collector for Watch {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(found) = &seen.postgres {
-            let mut gauge = |name: &str, help: &str, value: f64| {
-                let gauge = ConstGauge::new(value);
-                gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
-            };
-            gauge("postgres_up", "Whether Postgres answers this process", f64::from(u8::from(found.state.is_ok())))?;
-            gauge("postgres_probe_seconds", "Time the last answer of Postgres took", found.took.as_secs_f64())?;
-            if let (Ok(state), true) = (&found.state, seen.reporter) {
-                gauge("postgres_connections", "Connections Postgres has open, of everybody", state.connections as f64)?;
-                let help = "Connections Postgres allows";
-                gauge("postgres_connections_limit", help, state.connections_limit as f64)?;
-                if let Some(oldest) = state.oldest_transaction {
-                    gauge("postgres_transaction_oldest_seconds", "Age of the oldest transaction", oldest)?;
-                }
-                gauge("postgres_database_bytes", "Size of the database", state.bytes as f64)?;
-                let deadlocks = ConstCounter::new(u64::try_from(state.deadlocks).unwrap_or(0));
-                let help = "Deadlocks in the database";
-                deadlocks.encode(encoder.encode_descriptor(
-                    "postgres_deadlocks",
-                    help,
-                    None,
-                    deadlocks.metric_type(),
-                )?)?;
-            }
-        }
-        if seen.redis.is_empty() {
-            return Ok(());
-        }
-        let mut family = |name: &str, help: &str, value: fn(&Found<Redis>) -> Option<f64>| {
-            let kind = ConstGauge::new(0.0).metric_type();
-            let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
-            for (purpose, found) in &seen.redis {
-                if let Some(value) = value(found) {
-                    ConstGauge::new(value).encode(metric.encode_family(&[("purpose", *purpose)].as_slice())?)?;
-                }
-            }
-            Ok::<_, fmt::Error>(())
-        };
-        family("redis_up", "Whether Redis answers this process", |found| {
-            Some(f64::from(u8::from(found.state.is_ok())))
-        })?;
-        family("redis_probe_seconds", "Time the last answer of Redis took", |found| Some(found.took.as_secs_f64()))?;
-        if !seen.reporter {
-            return Ok(());
-        }
-        family("redis_memory_used_bytes", "Memory Redis uses", |found| Some(found.state.as_ref().ok()?.used as f64))?;
-        let help = "Memory Redis may use: its own limit, else its machine's memory";
-        family("redis_memory_limit_bytes", help, |found| Some(found.state.as_ref().ok()?.limit as f64))?;
-        family("redis_clients", "Connections Redis has open", |found| Some(found.state.as_ref().ok()?.clients as f64))?;
-        let kind = ConstCounter::new(0_u64).metric_type();
-        let help = "Keys Redis threw away for want of memory";
-        let mut evicted = encoder.encode_descriptor("redis_evicted_keys", help, None, kind)?;
-        for (purpose, found) in &seen.redis {
-            if let Ok(state) = &found.state {
-                let counter = ConstCounter::new(u64::try_from(state.evicted).unwrap_or(0));
-                counter.encode(evicted.encode_family(&[("purpose", *purpose)].as_slice())?)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,43 @@
+//! `server migrate`: the schema as this version wants it.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use platform::settings::{AppSettings, DatabaseSettings, ExposureSettings, LogSettings, RoleSettings};
+use platform::{migrate, telemetry};
+
+use crate::roles::plain;
+
+/// What bringing the schema up to date needs.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    settings: AppSettings,
+    /// Where the services will listen: what others can reach gets no demo data.
+    #[command(flatten)]
+    exposure: ExposureSettings,
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    roles: RoleSettings,
+    #[command(flatten)]
+    log: LogSettings,
+}
+
+/// Brings the database's schema up to date.
+pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode> {
+    telemetry::start(&args.settings, &args.log)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let environment = args.exposure.effective()?;
+    args.database.validate(environment)?;
+    args.roles.validate(environment)?;
+    let migrated = runtime.block_on(migrate::run_with_roles(&args.database, environment, &args.roles));
+    let migrated = migrated.map_err(|error| plain(&args.database, "migrate", &error))?;
+    let migrate::Migrated { applied, demo, closed, without_role } = migrated;
+    if let Some(reason) = without_role {
+        tracing::warn!(%reason, "a service has no role of its own: the connected one needs CREATEROLE, or the role must be made by hand");
+    }
+    tracing::info!(?applied, demo, closed, "migrated");
+    Ok(ExitCode::SUCCESS)
+}
