@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use platform::http::Metrics;
+use platform::http::{Metrics, gauge};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 
 /// Clones are one.
 #[derive(Debug, Clone, Default)]
@@ -53,11 +53,9 @@ impl Collector for Waiting {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let waiting = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((blocks, seconds)) = waiting else { return Ok(()) };
-        let (blocks, seconds) = (ConstGauge::new(blocks), ConstGauge::new(seconds));
         let help = "Blocks of counts that wait to be merged, as far as one looks";
-        blocks.encode(encoder.encode_descriptor("page_view_rollups_unmerged", help, None, blocks.metric_type())?)?;
-        let (name, help) =
-            ("page_view_rollups_oldest_unmerged_seconds", "Age of the oldest block that waits to be merged");
-        seconds.encode(encoder.encode_descriptor(name, help, None, seconds.metric_type())?)
+        gauge(&mut encoder, "page_view_rollups_unmerged", help, blocks)?;
+        let help = "Age of the oldest block that waits to be merged";
+        gauge(&mut encoder, "page_view_rollups_oldest_unmerged_seconds", help, seconds)
     }
 }

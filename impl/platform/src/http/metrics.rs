@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::Operation;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, EncodeMetric,
+};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -226,23 +228,37 @@ impl Collector for Process {
         ];
         for (name, help, value) in values {
             if let Some(value) = value {
-                let gauge = ConstGauge::new(value);
-                gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+                gauge(&mut encoder, name, help, value)?;
             }
         }
-        let started = ConstGauge::new(self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
-        let help = "When it began to serve";
-        started.encode(encoder.encode_descriptor(
-            "process_start_time_seconds",
-            help,
-            None,
-            started.metric_type(),
-        )?)?;
+        let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        gauge(&mut encoder, "process_start_time_seconds", "When it began to serve", started)?;
         let Some(seconds) = cpu_seconds() else { return Ok(()) };
-        let seconds = ConstCounter::new(seconds);
-        let help = "Time it has used of processors";
-        seconds.encode(encoder.encode_descriptor("process_cpu_seconds", help, None, seconds.metric_type())?)
+        counter(&mut encoder, "process_cpu_seconds", "Time it has used of processors", seconds)
     }
+}
+
+/// Tells a number as it is now.
+///
+/// # Errors
+/// Those of the encoder.
+pub fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result {
+    let gauge = ConstGauge::new(value);
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+}
+
+/// Tells a number that only grows, as it is now.
+///
+/// # Errors
+/// Those of the encoder.
+pub fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: impl EncodeCounterValue,
+) -> fmt::Result {
+    let counter = ConstCounter::new(value);
+    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
 }
 
 fn max_files() -> Option<i64> {

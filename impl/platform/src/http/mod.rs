@@ -18,7 +18,7 @@ mod serve;
 mod unsent;
 
 pub use app::{App, Description};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, counter, gauge};
 pub use readiness::Readiness;
 pub use sender::{Proxies, Sender};
 pub use serve::{HEAD_TIMEOUT, listen, serve, shutdown_signal};

@@ -9,15 +9,13 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::{Found, Redis, Watch};
+use crate::http::{counter, gauge};
 
 impl Collector for Watch {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(found) = &seen.postgres {
-            let mut gauge = |name: &str, help: &str, value: f64| {
-                let gauge = ConstGauge::new(value);
-                gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
-            };
+            let mut gauge = |name: &str, help: &str, value: f64| gauge(&mut encoder, name, help, value);
             gauge("postgres_up", "Whether Postgres answers this process", f64::from(u8::from(found.state.is_ok())))?;
             gauge("postgres_probe_seconds", "Time the last answer of Postgres took", found.took.as_secs_f64())?;
             if let (Ok(state), true) = (&found.state, seen.reporter) {
@@ -28,14 +26,8 @@ impl Collector for Watch {
                     gauge("postgres_transaction_oldest_seconds", "Age of the oldest transaction", oldest)?;
                 }
                 gauge("postgres_database_bytes", "Size of the database", state.bytes as f64)?;
-                let deadlocks = ConstCounter::new(u64::try_from(state.deadlocks).unwrap_or(0));
-                let help = "Deadlocks in the database";
-                deadlocks.encode(encoder.encode_descriptor(
-                    "postgres_deadlocks",
-                    help,
-                    None,
-                    deadlocks.metric_type(),
-                )?)?;
+                let deadlocks = u64::try_from(state.deadlocks).unwrap_or(0);
+                counter(&mut encoder, "postgres_deadlocks", "Deadlocks in the database", deadlocks)?;
             }
         }
         if seen.redis.is_empty() {

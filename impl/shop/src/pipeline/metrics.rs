@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use platform::http::Metrics as Registered;
+use platform::http::{Metrics as Registered, gauge};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Unit;
 use shop_api::models::QueueStatus;
@@ -131,8 +131,7 @@ impl Collector for Queue {
         ];
         for (name, help, number) in numbers {
             if let Some(number) = number {
-                let gauge = ConstGauge::new(number);
-                gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+                gauge(&mut encoder, name, help, number)?;
             }
         }
         let ages = [
@@ -144,8 +143,7 @@ impl Collector for Queue {
             ("outbox_oldest_seconds", "Age of the oldest due message not yet handed to the stream", outbox_age),
         ];
         for (name, help, age) in ages {
-            let age = ConstGauge::new(age);
-            age.encode(encoder.encode_descriptor(name, help, None, age.metric_type())?)?;
+            gauge(&mut encoder, name, help, age)?;
         }
         Ok(())
     }
