@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use contract::ByteStream;
 use futures_util::stream;
 use platform::slices::Slice;
-use platform::{Database, Result};
+use platform::{Database, Result, backoff};
 use sqlx::postgres::PgExecutor;
 
 use crate::window::Window;
