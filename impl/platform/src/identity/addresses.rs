@@ -75,7 +75,7 @@ pub(super) async fn forget(connection: &mut PgConnection, user: i64) -> Result<(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget_old_addresses(database: &Database) -> Result<i64> {
+pub async fn forget_old_addresses(database: &Database) -> Result<u64> {
     const SQL: &str = "
         DELETE FROM known_addresses WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM known_addresses WHERE seen_at <= now() - interval '90 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
