@@ -3,6 +3,7 @@
 //
 //   node prepare.mjs BUNDLED.json > PREPARED.json
 import { readFileSync } from 'node:fs';
+import { isSecret } from './secrets.mjs';
 
 const document = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 // Entity tags, 304, links to the next page and the mark of a replayed answer need no handler.
@@ -26,6 +27,13 @@ function markSchemas(node) {
 function resolve(node) {
   if (!node?.$ref) return node;
   return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+}
+
+// What a model must not print of itself.
+function markSecrets(schema) {
+  for (const [member, property] of Object.entries(schema.properties ?? {})) {
+    if (isSecret(member, resolve(property))) schema['x-secrets'] = resolve(property)['x-secret'] = true;
+  }
 }
 
 function prepareOperation(operation) {
@@ -81,6 +89,7 @@ function prepareOperation(operation) {
 }
 
 markSchemas(document.components?.schemas ?? {});
+Object.values(document.components?.schemas ?? {}).forEach(markSecrets);
 for (const item of Object.values(document.paths)) {
   // Path-level parameters belong to each operation.
   const shared = item.parameters ?? [];

@@ -965,7 +965,7 @@ impl contract::Decode for RowVerdict {
 }
 
 /// `Strings` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Strings {
     /// `any`
     #[serde(rename = "any")]
@@ -1018,6 +1018,31 @@ pub struct Strings {
     /// `secret`
     #[serde(rename = "secret", skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for Strings {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("Strings");
+        shown.field("any", &self.any);
+        shown.field("at_least_two", &self.at_least_two);
+        shown.field("two_to_four", &self.two_to_four);
+        shown.field("lower", &self.lower);
+        shown.field("storable", &self.storable);
+        shown.field("word", &self.word);
+        shown.field("instant", &self.instant);
+        shown.field("local", &self.local);
+        shown.field("day", &self.day);
+        shown.field("key", &self.key);
+        shown.field("email", &self.email);
+        shown.field("uri", &self.uri);
+        shown.field("ipv4", &self.ipv4);
+        shown.field("ipv6", &self.ipv6);
+        shown.field("hostname", &self.hostname);
+        shown.field("bytes", &self.bytes);
+        shown.field("secret", &contract::Concealed);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for Strings {

@@ -100,7 +100,7 @@ impl contract::Decode for DeadLetterState {
 }
 
 /// The token request of RFC 6749 4.3.2. What is not named here is ignored (3.2).
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct LoginForm {
     /// `username`
     #[serde(rename = "username")]
@@ -123,6 +123,20 @@ pub struct LoginForm {
     /// Members the document does not name.
     #[serde(flatten)]
     pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for LoginForm {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("LoginForm");
+        shown.field("username", &self.username);
+        shown.field("password", &contract::Concealed);
+        shown.field("grant_type", &self.grant_type);
+        shown.field("scope", &self.scope);
+        shown.field("client_id", &self.client_id);
+        shown.field("client_secret", &contract::Concealed);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl contract::Decode for LoginForm {
@@ -853,7 +867,7 @@ impl contract::Decode for QueueStatus {
 }
 
 /// `Signup` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Signup {
     /// `email`
     #[serde(rename = "email")]
@@ -864,6 +878,17 @@ pub struct Signup {
     /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for Signup {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("Signup");
+        shown.field("email", &self.email);
+        shown.field("password", &contract::Concealed);
+        shown.field("full_name", &self.full_name);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for Signup {
@@ -1004,7 +1029,7 @@ impl contract::Decode for StockEntryKind {
 }
 
 /// `Token` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Token {
     /// `access_token`
     #[serde(rename = "access_token")]
@@ -1018,6 +1043,18 @@ pub struct Token {
     /// The scopes granted, separated by spaces.
     #[serde(rename = "scope")]
     pub scope: String,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for Token {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("Token");
+        shown.field("access_token", &contract::Concealed);
+        shown.field("token_type", &self.token_type);
+        shown.field("expires_in", &self.expires_in);
+        shown.field("scope", &self.scope);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for Token {

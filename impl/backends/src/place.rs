@@ -31,7 +31,6 @@ const QUIET_PORTS: Range<u16> = 15_000..32_000;
 const PORT_GUESSES: usize = 32;
 
 /// An opened and locked folder.
-#[derive(Debug)]
 pub(crate) struct Place {
     dir: PathBuf,
     data: PathBuf,

@@ -39,7 +39,6 @@ const SETTINGS: [&str; 9] = [
 /// The role that owns the databases. It may make more, and roles that may do less.
 const ROLE: &str = "app";
 
-#[derive(Debug)]
 pub(crate) struct Postgres {
     launch: Launch,
     password: String,

@@ -20,7 +20,6 @@ use crate::process::{self, Signal};
 const STOP: [(Signal, Duration); 1] = [(Signal::SIGTERM, Duration::from_secs(5))];
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
-#[derive(Debug)]
 pub(crate) struct Redis {
     program: PathBuf,
     identity: Identity,

@@ -9,6 +9,7 @@ mod body;
 mod canonical;
 #[cfg(debug_assertions)]
 mod codes;
+mod concealed;
 mod decode;
 mod encoding;
 mod endpoint;
@@ -29,6 +30,7 @@ mod unique;
 mod value;
 
 pub use answer::{Answer, ByteStream, EventStream, Reply};
+pub use concealed::Concealed;
 pub use decode::{Decode, Decoder, Rows};
 pub use endpoint::{authenticated, optional, public};
 pub use etag::{entity_tag, if_match};
@@ -36,7 +38,7 @@ pub use format::{EARLIEST, date_time as parse_date_time};
 pub use idempotency::{IdempotencyKey, KeyedRequest, Once, StoredReply};
 pub use input::Input;
 pub use limits::{Bounds, Float, Integer, Items, Text};
-#[doc(hidden)]
+pub use name::{is_blank, trim as trim_name};
 pub use object::Object;
 pub use operation::{BodyRule, Caller, Operation, Security, Service};
 pub use pattern::Pattern;

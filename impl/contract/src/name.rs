@@ -9,13 +9,14 @@
 const BLANK: &str = " \u{a0}\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{1680}\u{17b4}\u{17b5}\u{180b}-\u{180f}\u{2000}-\u{200f}\u{2028}-\u{202f}\
                      \u{205f}-\u{206f}\u{2800}\u{3000}\u{3164}\u{feff}\u{ffa0}";
 
-/// A name without what is around it.
-pub(crate) fn trim(text: &str) -> &str {
+/// A name without what is around it: white space and characters of no width.
+pub fn trim(text: &str) -> &str {
     text.trim_start_matches(|char| is_blank(char) || ('\u{fe00}'..='\u{fe0f}').contains(&char))
         .trim_end_matches(is_blank)
 }
 
-fn is_blank(char: char) -> bool {
+/// Whether a character is neither seen nor missed around a name.
+pub fn is_blank(char: char) -> bool {
     char.is_whitespace() || matches!(char, '\x1c'..='\x1f') || (!char.is_ascii() && in_class(BLANK, char))
 }
 

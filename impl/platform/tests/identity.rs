@@ -6,7 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::{Caller as _, Problem};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use platform::identity::{AUDIENCE, Accounts, Claims, ISSUER, Principal, Tokens, UserChange, still_welcome, users};
+use platform::identity::{
+    AUDIENCE, Accounts, Claims, ISSUER, NewUser, Principal, Tokens, UserChange, Verdict, still_welcome, users,
+};
 use platform::settings::AuthSettings;
 use platform::{Database, Error, Guard, Signups};
 use serde_json::{Value, json};
@@ -498,10 +500,9 @@ async fn a_password_is_the_same_in_every_form_it_is_typed_in() {
     let settings: AuthSettings = settings();
     let argon2 = platform::identity::Passwords::new(&settings).expect("settings");
     let decomposed_only = "cafe\u{301}s";
+    let ours = argon2.hash(decomposed_only.into()).await.expect("hashes");
     for (n, hash) in
-        [argon2.hash(decomposed_only.into()).await.expect("hashes"), bcrypt::hash(decomposed_only, 4).expect("hashes")]
-            .into_iter()
-            .enumerate()
+        [ours.expose().to_owned(), bcrypt::hash(decomposed_only, 4).expect("hashes")].into_iter().enumerate()
     {
         let email = format!("older{n}@example.com");
         fixture.test.execute(&format!("INSERT INTO users (email, hashed_password) VALUES ('{email}', '{hash}')")).await;
@@ -551,4 +552,21 @@ async fn addresses_are_remembered_in_bounds_and_forgotten() {
     let hash = fixture.accounts.hash_password("another1".into()).await.expect("hashes");
     fixture.change(ann, UserChange { hashed_password: Some(hash), ..UserChange::default() }).await;
     assert_eq!(known(&fixture, ann).await, 0, "whoever knew the password is a stranger");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_tokens_nor_hashes_are_printed() {
+    let fixture = Fixture::new().await;
+    let hashed_password = fixture.accounts.hash_password("secret1".into()).await.expect("hashes");
+    let hash = hashed_password.expose().to_owned();
+    let email = "printed@example.com".to_owned();
+    let user = NewUser { email, hashed_password, full_name: None, is_active: true, is_superuser: false };
+    let change = UserChange { hashed_password: Some(user.hashed_password.clone()), ..UserChange::default() };
+    let verdict = Verdict::Outdated(user.hashed_password.clone());
+    let printed = format!("{user:?} {change:?} {verdict:?}");
+    assert!(printed.contains("printed@example.com") && !printed.contains(&hash[hash.len() - 20..]), "{printed}");
+    fixture.sign_up("printed2@example.com", "secret1").await;
+    let token = fixture.accounts.login(Guard::none(), "printed2@example.com", "secret1".into()).await.expect("logs in");
+    let printed = format!("{token:?}");
+    assert!(!printed.contains(&token.access_token), "{printed}");
 }

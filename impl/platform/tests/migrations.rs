@@ -72,6 +72,7 @@ async fn production_has_no_demo_accounts() {
         closed.login(Guard::none(), email, password.into()).await.expect_err("a published password");
     }
     let own = accounts.hash_password("a password of one's own".into()).await.expect("hashes");
+    let own = own.expose();
     test.execute(&format!("UPDATE users SET hashed_password = '{own}' WHERE email = 'admin@example.com'")).await;
     assert_eq!(migrate::run(&test.settings(), Production).await.expect("migrates").closed, 1);
     assert!(accounts.login(Guard::none(), "user@example.com", "user".into()).await.is_err());

@@ -5,6 +5,7 @@
 //
 // Operations that every service has (signing up, in and out) are taken from the first one.
 import { readFileSync } from 'node:fs';
+import { isSecret } from '../secrets.mjs';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
 // The service is the judge of its limits: a client that knew them would refuse what a later service accepts.
@@ -23,9 +24,6 @@ function fail(message) {
   console.error(`clients: ${message}`);
   process.exit(1);
 }
-
-// Never printed, besides what the documents call a password.
-const SECRETS = ['access_token', 'refresh_token'];
 
 function resolve(document, node) {
   if (!node?.$ref) return node;
@@ -48,7 +46,7 @@ function annotate(document, requests) {
   for (const [name, schema] of Object.entries(document.components.schemas).filter(([, one]) => one.properties)) {
     if (requests.has(name)) schema['x-request'] = true;
     const members = Object.entries(schema.properties).map(([member, property]) => {
-      const secret = SECRETS.includes(member) || resolve(document, property).format === 'password';
+      const secret = isSecret(member, resolve(document, property));
       return { name: language === 'typescript' ? member.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()) : member, secret };
     });
     const secret = members.filter((one) => one.secret).map((one) => one.name);

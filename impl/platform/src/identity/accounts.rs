@@ -6,7 +6,7 @@ use contract::Problem;
 use sqlx::PgConnection;
 
 use super::addresses::{self, Addresses};
-use super::passwords::Passwords;
+use super::passwords::{HashedPassword, Passwords};
 use super::principal::Principal;
 use super::sessions::{HEARD, Sessions};
 use super::text::prepared_password;
@@ -133,7 +133,7 @@ impl Accounts {
     ///
     /// # Errors
     /// 422 when it is shorter than the settings demand; 503 `busy`.
-    pub async fn hash_password(&self, password: String) -> Result<String> {
+    pub async fn hash_password(&self, password: String) -> Result<HashedPassword> {
         let password = prepared_password(&password);
         if password.chars().count() < self.password_min_length {
             return Err(too_short(self.password_min_length).into());

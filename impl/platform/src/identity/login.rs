@@ -1,12 +1,13 @@
 //! Logging in, and proving again who one is: what passwords and guards are asked for.
 
+use std::fmt;
+
 use contract::Problem;
-use serde::Serialize;
 use sqlx::FromRow;
 
 use super::accounts::Accounts;
 use super::addresses::{self, known_columns};
-use super::passwords::Verdict;
+use super::passwords::{HashedPassword, Verdict};
 use super::principal::Principal;
 use super::text::email_key;
 use super::tokens::caller_is_gone;
@@ -15,8 +16,8 @@ use crate::error::Result;
 use crate::http::Sender;
 use crate::limiter::{Account, Guard};
 
-/// The answer to a login (RFC 6749, 5.1).
-#[derive(Debug, Clone, Serialize)]
+/// The answer to a login (RFC 6749, 5.1). Nothing prints its token.
+#[derive(Clone)]
 pub struct AccessToken {
     /// The token.
     pub access_token: String,
@@ -26,6 +27,13 @@ pub struct AccessToken {
     pub expires_in: i64,
     /// The scopes granted, separated by spaces.
     pub scope: &'static str,
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = to.debug_struct("AccessToken");
+        shown.field("expires_in", &self.expires_in).field("scope", &self.scope).finish_non_exhaustive()
+    }
 }
 
 /// The accounts of migrations/demo.sql and their passwords, which everybody knows.
@@ -105,7 +113,7 @@ impl Accounts {
     }
 
     /// Replaces the hash of an older kind that was just verified, unless the password was changed meanwhile.
-    async fn replace_hash(&self, user: i64, old: String, new: String) {
+    async fn replace_hash(&self, user: i64, old: String, new: HashedPassword) {
         const SQL: &str = "SELECT replace_password_hash($1, $2, $3)";
         let replaced = self.db.write_once(move |mut tx| async move {
             Ok(sqlx::query(SQL).bind(user).bind(old).bind(new).execute(&mut *tx).await?)

@@ -14,7 +14,7 @@ pub mod users;
 pub use accounts::{Accounts, Here};
 pub use addresses::forget_old_addresses;
 pub use login::AccessToken;
-pub use passwords::{Passwords, Verdict};
+pub use passwords::{HashedPassword, Passwords, Verdict};
 pub use principal::{Principal, still_welcome};
 pub use text::{email_key, prepared_password};
 pub(crate) use tokens::refused;

@@ -3,6 +3,7 @@
 //! A hash costs 28 ms of a core and 19 MiB, so only as many are computed at once as there are cores, a bounded number
 //! waits, and the rest is told to come back.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,24 @@ const HIGHEST_BCRYPT_COST: u32 = 16;
 /// The same for argon2: KiB, passes, lanes.
 const HIGHEST_ARGON2: (u32, u32, u32) = (1 << 20, 100, 64);
 
+/// A hash as the database keeps it. Whoever has it can try passwords at home, so nothing prints it.
+#[derive(Clone, PartialEq, Eq, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct HashedPassword(String);
+
+impl HashedPassword {
+    /// For the database.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for HashedPassword {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("HashedPassword")
+    }
+}
+
 /// What comparing a password with a stored hash found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -30,7 +49,7 @@ pub enum Verdict {
     /// It is this password.
     Right,
     /// It is this password; what is stored should be replaced by this new hash.
-    Outdated(String),
+    Outdated(HashedPassword),
 }
 
 /// Computes and verifies password hashes. Clones share the cores.
@@ -71,7 +90,7 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 `busy` when too many wait already.
-    pub async fn hash(&self, password: String) -> Result<String> {
+    pub async fn hash(&self, password: String) -> Result<HashedPassword> {
         let argon2 = self.argon2.clone();
         self.on_a_core(move || hash(&argon2, &password)).await?
     }
@@ -132,9 +151,9 @@ fn is_password(argon2: &Argon2<'_>, password: &str, stored: Option<&str>, nobody
     })
 }
 
-fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String> {
+fn hash(argon2: &Argon2<'_>, password: &str) -> Result<HashedPassword> {
     match argon2.hash_password(password.as_bytes()) {
-        Ok(hash) => Ok(hash.to_string()),
+        Ok(hash) => Ok(HashedPassword(hash.to_string())),
         Err(error) => Err(Error::internal(error.to_string())),
     }
 }

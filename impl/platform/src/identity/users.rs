@@ -6,6 +6,7 @@ use serde::Serialize;
 use sqlx::{Executor, FromRow, PgConnection, Postgres};
 
 use super::addresses;
+use super::passwords::HashedPassword;
 use super::text::email_key;
 use crate::database::Database;
 use crate::error::{OnConstraint, Result};
@@ -35,7 +36,7 @@ pub struct NewUser {
     /// Log-in name.
     pub email: String,
     /// From [`Passwords::hash`](super::Passwords::hash).
-    pub hashed_password: String,
+    pub hashed_password: HashedPassword,
     /// Name for people.
     pub full_name: Option<String>,
     /// Whether the user may log in.
@@ -52,7 +53,7 @@ pub struct UserChange {
     /// Name for people; `Some(None)` removes it.
     pub full_name: Option<Option<String>>,
     /// From [`Passwords::hash`](super::Passwords::hash); ends every session of the user.
-    pub hashed_password: Option<String>,
+    pub hashed_password: Option<HashedPassword>,
     /// Whether the user may log in; `false` ends every session.
     pub is_active: Option<bool>,
     /// Whether the user may do everything.

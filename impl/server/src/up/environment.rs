@@ -16,7 +16,6 @@ use super::{PRODUCTION, UpArgs};
 pub(crate) type Env = BTreeMap<&'static str, String>;
 
 /// The servers our own environment names, which are then used instead of private ones.
-#[derive(Debug)]
 pub(crate) struct Given {
     /// By a URL or by its parts.
     pub(crate) database: Option<String>,

@@ -12,10 +12,9 @@ use super::{UpArgs, database};
 use crate::console::say;
 
 /// A password for each service, and the URL that has it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Logins(Vec<Login>);
 
-#[derive(Debug)]
 struct Login {
     service: &'static str,
     password: String,

@@ -21,7 +21,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const STEADY: Duration = Duration::from_secs(30);
 
 /// How a process is started, asked and told to stop.
-#[derive(Debug)]
 pub(crate) struct Plan {
     /// In messages, and of its log.
     pub(crate) name: String,
@@ -37,7 +36,6 @@ pub(crate) struct Plan {
 }
 
 /// A role's process and how to make another.
-#[derive(Debug)]
 pub(crate) struct Supervised {
     plan: Plan,
     program: PathBuf,

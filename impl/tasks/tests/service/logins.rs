@@ -236,3 +236,39 @@ async fn login_takes_a_form_and_says_so() {
     }
     assert_eq!(form(&both).await.expect(200).get("refresh_token"), None::<&Value>);
 }
+
+/// What is printed of a model ends in logs and in messages of failures.
+#[test]
+fn nothing_prints_a_password_or_a_token() {
+    use contract::{Decode, Decoder, Place, Value as Input};
+    use tasks_api::models::{LoginForm, Signup, Token, TokenType, UserCreate, UserSelfUpdate, UserUpdate};
+
+    fn printed<T: Decode + std::fmt::Debug>(body: &Value) -> String {
+        let text = body.to_string();
+        let input = Input::from_json(text.as_bytes()).expect("JSON");
+        let mut at = Decoder::new(Place::Body);
+        let model = T::decode(input, &mut at);
+        format!("{:?}", model.unwrap_or_else(|| panic!("{text}: {:?}", at.into_errors())))
+    }
+    let both = json!({"email": "seen@example.com", "password": "not to be seen"});
+    let change =
+        json!({"email": "seen@example.com", "password": "not to be seen", "current_password": "not to be seen"});
+    let form = json!({"username": "seen@example.com", "password": "not to be seen", "client_secret": "not to be seen",
+        "otp": "not to be seen"});
+    let token = Token {
+        access_token: "not to be seen".to_owned(),
+        token_type: TokenType::Bearer,
+        expires_in: 1,
+        scope: "seen@example.com".to_owned(),
+    };
+    for printed in [
+        printed::<Signup>(&both),
+        printed::<UserCreate>(&both),
+        printed::<UserUpdate>(&change),
+        printed::<UserSelfUpdate>(&change),
+        printed::<LoginForm>(&form),
+        format!("{token:?}"),
+    ] {
+        assert!(printed.contains("seen@example.com") && !printed.contains("not to be seen"), "{printed}");
+    }
+}
