@@ -58,8 +58,8 @@ impl Ingest for FromMemory {
         _: Option<Principal>,
         rows: Rows<PageViewCreate>,
     ) -> Result<RecordPageViewsResponse> {
-        let (stored, duplicates, rejected) = (rows.accepted.len() as i64, 0, Vec::new());
-        Ok(RecordPageViewsResponse::Created(BatchReceipt { stored, duplicates, rejected }))
+        let (stored, duplicates, other, rejected) = (rows.accepted.len() as i64, 0, 0, Vec::new());
+        Ok(RecordPageViewsResponse::Created(BatchReceipt { stored, duplicates, other, rejected }))
     }
 }
 

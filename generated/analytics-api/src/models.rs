@@ -11,6 +11,9 @@ pub struct BatchReceipt {
     /// Rows that had been stored before.
     #[serde(rename = "duplicates")]
     pub duplicates: i64,
+    /// Of the rows stored, those that count under the path `(other)`.
+    #[serde(rename = "other")]
+    pub other: i64,
     /// `rejected`
     #[serde(rename = "rejected")]
     pub rejected: Vec<models::RejectedRow>,
@@ -21,13 +24,14 @@ impl contract::Decode for BatchReceipt {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_stored = object.required(at, "stored", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_duplicates = object.required(at, "duplicates", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_other = object.required(at, "other", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_rejected = object.required(at, "rejected", |v, at| {
             at.array(v, &contract::Items::ANY.max(1000), |v, at| {
                 <models::RejectedRow as contract::Decode>::decode(v, at)
             })
         });
         object.close(at);
-        Some(Self { stored: f_stored?, duplicates: f_duplicates?, rejected: f_rejected? })
+        Some(Self { stored: f_stored?, duplicates: f_duplicates?, other: f_other?, rejected: f_rejected? })
     }
 }
 
@@ -235,7 +239,7 @@ impl contract::Decode for LiveMinute {
 }
 
 /// The token request of RFC 6749 4.3.2. What is not named here is ignored (3.2).
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct LoginForm {
     /// `username`
     #[serde(rename = "username")]
@@ -258,6 +262,20 @@ pub struct LoginForm {
     /// Members the document does not name.
     #[serde(flatten)]
     pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for LoginForm {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("LoginForm");
+        shown.field("username", &self.username);
+        shown.field("password", &contract::Concealed);
+        shown.field("grant_type", &self.grant_type);
+        shown.field("scope", &self.scope);
+        shown.field("client_id", &self.client_id);
+        shown.field("client_secret", &contract::Concealed);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl contract::Decode for LoginForm {
@@ -564,7 +582,7 @@ impl contract::Decode for Seeded {
 }
 
 /// `Signup` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Signup {
     /// `email`
     #[serde(rename = "email")]
@@ -575,6 +593,17 @@ pub struct Signup {
     /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for Signup {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("Signup");
+        shown.field("email", &self.email);
+        shown.field("password", &contract::Concealed);
+        shown.field("full_name", &self.full_name);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for Signup {
@@ -611,7 +640,7 @@ impl contract::Decode for TimePoint {
 }
 
 /// `Token` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Token {
     /// `access_token`
     #[serde(rename = "access_token")]
@@ -625,6 +654,18 @@ pub struct Token {
     /// The scopes granted, separated by spaces.
     #[serde(rename = "scope")]
     pub scope: String,
+}
+
+/// Without what is secret.
+impl std::fmt::Debug for Token {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("Token");
+        shown.field("access_token", &contract::Concealed);
+        shown.field("token_type", &self.token_type);
+        shown.field("expires_in", &self.expires_in);
+        shown.field("scope", &self.scope);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for Token {

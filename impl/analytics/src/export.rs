@@ -19,7 +19,7 @@ const SMALLEST_PAGE: i64 = 50;
 /// So often a page is asked for when the database is busy; half a minute in all.
 const ATTEMPTS: u32 = 10;
 /// What spreadsheets take a cell for a formula by, whatever stands between it and the beginning that they do not show.
-const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 const HEADING: &str = "id,created_at,path,user_id,country,referrer,device,visitor,bot,claimed_user_id\r\n";
 
 /// The page views of a window, bots among them, in the order of their times. A failure after the first page cuts the stream.
@@ -164,8 +164,8 @@ fn append_number(text: &mut String, number: Option<i64>) {
 /// Quoted where it must be; what is not there at all is the empty field without quotes. What a spreadsheet would carry out as a
 /// formula begins with an apostrophe, as OWASP advises.
 fn append_field(text: &mut String, field: &str) {
-    let invisible = |c: char| c == ' ' || c == '\u{feff}' || c == '\u{a0}' || c == '\n';
-    if field.trim_start_matches(invisible).starts_with(FORMULA) {
+    let is_invisible = |c: char| c.is_control() || contract::is_blank(c);
+    if field.starts_with(['\t', '\r']) || field.trim_start_matches(is_invisible).starts_with(FORMULA) {
         return append_quoted(text, &format!("'{field}"));
     }
     if !field.is_empty() && !field.contains([',', '"', '\r', '\n']) {
@@ -208,6 +208,10 @@ mod tests {
             ("\r=1", "\"'\r=1\""),
             ("\n=1", "\"'\n=1\""),
             ("  =1", r#""'  =1""#),
+            ("\u{3000}=1", "\"'\u{3000}=1\""),
+            ("\u{200b}\u{2003}@x", "\"'\u{200b}\u{2003}@x\""),
+            ("\u{1}=1", "\"'\u{1}=1\""),
+            ("\tx", "\"'\tx\""),
             ("＝1", r#""'＝1""#),
             ("＠x", r#""'＠x""#),
             ("/a=b-c", "/a=b-c"),

@@ -84,7 +84,9 @@ impl Ingest for AnalyticsService {
         self.bots.count(&views);
         let stored = self.queue.store(views).await?;
         let duplicates = stored.iter().filter(|stored| stored.duplicate).count();
-        let body = BatchReceipt { stored: (stored.len() - duplicates) as i64, duplicates: duplicates as i64, rejected };
+        let other = stored.iter().filter(|stored| stored.other).count() as i64;
+        let (stored, duplicates) = ((stored.len() - duplicates) as i64, duplicates as i64);
+        let body = BatchReceipt { stored, duplicates, other, rejected };
         Ok(match body.rejected.is_empty() {
             true => RecordPageViewsResponse::Created(body),
             false => RecordPageViewsResponse::MultiStatus(body),
@@ -141,7 +143,8 @@ impl AnalyticsService {
         let agent = reported.as_deref().or_else(|| browser.and_then(Sender::user_agent));
         let salt = salts.get(&created_at.date_naive());
         let visitor = match (view.visitor_id.flatten(), browser.and_then(|sender| sender.address)) {
-            (Some(id), _) if !id.is_empty() => salt.map(|salt| salt.named(&id)),
+            // One of blanks alone tells nobody from anybody.
+            (Some(id), _) if !contract::trim_name(&id).is_empty() => salt.map(|salt| salt.named(&id)),
             (_, Some(address)) => salt.map(|salt| salt.seen(address, agent.unwrap_or_default())),
             _ => None,
         };

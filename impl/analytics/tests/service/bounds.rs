@@ -33,13 +33,16 @@ async fn new_paths_are_bounded_and_the_others_are_counted_together() {
     let own = ["--new-paths-per-minute", "50", "--new-paths-per-day", "300"];
     let world = World::with(Environment::Development, &own).await;
     world.nobody.post(VIEWS, &json!({"path": "/honest"})).await.expect(201);
+    let mut told = 0;
     for n in 0..3 {
-        world.nobody.post(BATCH, &batch(&n.to_string(), 200)).await.expect(201);
+        let receipt = world.nobody.post(BATCH, &batch(&n.to_string(), 200)).await.expect(201);
+        assert_eq!((&receipt["stored"], &receipt["duplicates"]), (&json!(200), &json!(0)));
+        told += receipt["other"].as_i64().expect("how many of them have no path of their own");
     }
     // A new minute may have begun meanwhile; of a day one address has a quarter.
     let made = world.number("SELECT count(*) FROM paths WHERE path <> '(other)'").await;
     assert!((50..=75).contains(&made), "{made}");
-    assert_eq!(count_of(&world, "(other)").await, 601 - made);
+    assert_eq!((count_of(&world, "(other)").await, told), (601 - made, 601 - made));
     // What is known is told apart, and what is not is told.
     assert_eq!(world.nobody.post(VIEWS, &json!({"path": "/honest"})).await.expect(201)["path"], "/honest");
     world.nobody.post(BATCH, &batch("4", 100)).await.expect(201);

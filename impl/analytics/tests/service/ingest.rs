@@ -84,7 +84,7 @@ async fn rows_are_judged_one_by_one() {
         {"path": "/twice", "event_id": "11111111-1111-4111-8111-111111111111"},
     ]);
     let receipt = world.nobody.post(BATCH, &rows).await.expect(207);
-    assert_eq!((&receipt["stored"], &receipt["duplicates"]), (&json!(2), &json!(2)));
+    assert_eq!((&receipt["stored"], &receipt["duplicates"], &receipt["other"]), (&json!(2), &json!(2), &json!(0)));
     let rejected: Vec<_> = receipt["rejected"].as_array().unwrap().iter().map(|row| row["index"].clone()).collect();
     assert_eq!(rejected, [1, 2, 4, 5, 6]);
     assert_eq!(receipt["rejected"][0]["errors"][0]["pointer"], "#/1/path");
