@@ -45,6 +45,7 @@ function declared(document, prefix, path, method, item) {
     verbatim: METHODS.some((other) => item[other] && parameters(item[other]).some((one) => one.name === 'If-Match')),
     limits: limits.map((limit) => zone(prefix, limit)),
     kept: operation['x-gateway-cache'],
+    issuesTokens: Boolean(operation['x-token-endpoint']),
   };
 }
 
@@ -124,6 +125,16 @@ function allowMap(services) {
   return `# The methods of a declared path.\nmap $path $allow {\n    default "";\n${own.join('')}${lines.join('')}}\n`;
 }
 
+// What the gateway itself refuses there is told in the words of RFC 6749 (5.2), too: contract::TokenEndpoint does it for the services.
+function oauthMaps(services) {
+  const names = services.flatMap(({ routes: all }) => all.filter((route) => route.issuesTokens).map((route) => route.name));
+  const words = { request: 'invalid_request', later: 'temporarily_unavailable', failure: 'server_error' };
+  return Object.entries(words).map(([variable, word]) => {
+    const lines = names.map((name) => `    "${name}" ',"error":"${word}"';\n`);
+    return `map $operation $oauth_${variable} {\n    default "";\n${lines.join('')}}\n`;
+  }).join('');
+}
+
 function routes(services) {
   const zones = new Map(services.flatMap(({ routes: all }) => all.flatMap((route) => route.limits)).map((limit) => [limit.name, limit]));
   const patient = services.flatMap(({ routes: all }) => all.filter((route) => route.limits.length)).map((route) =>
@@ -144,7 +155,9 @@ ${[...zones.values()].map(({ name, rate }) => `limit_req_zone $network zone=${na
 map $operation $seconds_to_wait {
     default 1;
 ${patient.join('')}}
-`;
+
+# What a refusal by a token endpoint says as well (RFC 6749, 5.2).
+${oauthMaps(services)}`;
 }
 
 function location(prefix, name, route, more = [], at = `/operation/${route.name}`) {

@@ -189,15 +189,14 @@ fn finish(
     result: Result<Response, Problem>,
     left: Option<&Vec<Quota>>,
 ) -> Response {
-    let is_oauth = operation.token_endpoint.is_some();
-    let result = result.map_err(|problem| if is_oauth { TokenEndpoint::refusal(problem) } else { problem });
+    let result = result.map_err(|problem| operation.refusal(problem));
     #[cfg(debug_assertions)]
     let result = result.map_err(|problem| match crate::codes::fault(operation, problem.code()) {
         None => problem,
         Some(fault) => Problem::internal(fault),
     });
     let mut response = result.unwrap_or_else(|problem| problem.into_response_for(id));
-    if is_oauth {
+    if operation.token_endpoint.is_some() {
         TokenEndpoint::never_kept(response.headers_mut());
     }
     if cfg!(debug_assertions) && !operation.statuses.contains(&response.status().as_u16()) {

@@ -56,6 +56,14 @@ impl Operation {
         }
         panic!("the document gives this operation no quota of that code")
     }
+
+    /// A refusal in the words of this operation, whoever refuses.
+    pub fn refusal(&self, problem: Problem) -> Problem {
+        match self.token_endpoint {
+            Some(_) => TokenEndpoint::refusal(problem),
+            None => problem,
+        }
+    }
 }
 
 const fn equal(one: &[u8], other: &[u8]) -> bool {

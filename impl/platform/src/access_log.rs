@@ -47,7 +47,7 @@ pub(crate) fn write(entry: &Entry<'_>) {
     let cause = entry.response.extensions().get::<Cause>().map(Chain);
     let cause = cause.as_ref().map(tracing::field::display);
     let client = entry.client.map(tracing::field::display);
-    let trace_id = entry.trace.map(|trace| format!("{:032x}", trace.trace()));
+    let trace_id = entry.trace.map(TraceContext::trace_id);
     // What was made has no id in the path it was made by.
     let made = if status == StatusCode::CREATED { entry.response.headers().get(LOCATION) } else { None };
     let made = made.and_then(|location| location.to_str().ok());

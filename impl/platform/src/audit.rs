@@ -59,6 +59,9 @@ actions! {
     SuperuserRevoked "user.superuser_revoked" "user";
     EmailChanged "user.email_changed" "user";
     PasswordChanged "user.password_changed" "user";
+    ProjectDeleted "project.deleted" "project";
+    TaskDeleted "task.deleted" "task";
+    ProductDeleted "product.deleted" "product";
     DeadLetterDiscarded "dead_letter.discarded" "dead_letter";
     DeadLetterRequeued "dead_letter.requeued" "dead_letter";
     UserViewsErased "page_views.user_erased" "user";
@@ -102,6 +105,14 @@ impl Entry {
         Self { action, ..self.clone() }
     }
 
+    /// Writes it where the object was another's: what people do with their own things is nobody's business.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn write_unless_own(self, owner: i64, tx: &mut PgConnection) -> Result<Written> {
+        if self.actor == Some(owner) { Ok(Written::default()) } else { self.write(tx).await }
+    }
+
     /// Writes it; to be told when the transaction is committed.
     ///
     /// # Errors
@@ -136,7 +147,8 @@ impl Written {
 
     /// Tells the log.
     pub fn tell(self) {
-        for Entry { actor, address, request, action, object } in self.0 {
+        // The request's id is in every line that is written for it.
+        for Entry { actor, address, request: _, action, object } in self.0 {
             let address = address.map(|address| address.to_string());
             tracing::info!(
                 target: "audit",
@@ -145,7 +157,6 @@ impl Written {
                 address,
                 object_type = action.object(),
                 object_id = object,
-                request_id = request,
                 "audited"
             );
         }

@@ -1,17 +1,21 @@
 //! Logs: one line an event, as JSON or for people, on standard output.
 //!
 //! That an event is one line is seen to in one place, where lines are written: whatever a value holds, a client's words among
-//! them, cannot begin another one, nor steer a terminal. There are no colours, so there is nothing to be turned off.
+//! them, cannot begin another one, nor steer a terminal. There are no colours, so there is nothing to be turned off. There, too, what
+//! is written while a request is worked on gets the request's id and its trace, whoever writes it.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 
+use contract::RequestId;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
 
+use crate::http::Sender;
 use crate::settings::{AppSettings, InvalidSettings, LogFormat, LogSettings};
+use crate::traces::TraceContext;
 
 /// Starts logging for the whole process, panics as well. Later calls change nothing.
 ///
@@ -21,9 +25,10 @@ pub fn start(app: &AppSettings, settings: &LogSettings) -> Result<(), InvalidSet
     let directives = if app.debug { format!("debug,{}", settings.log_filter) } else { settings.log_filter.clone() };
     let filter = EnvFilter::try_new(directives)
         .map_err(|error| InvalidSettings(format!("RUST_LOG cannot be understood: {error}")))?;
-    let subscriber =
-        Subscriber::builder().with_env_filter(filter).with_ansi(false).with_writer(|| OneLine(io::stdout()));
-    let started = match settings.log_format {
+    let format = settings.log_format;
+    let subscriber = Subscriber::builder().with_env_filter(filter).with_ansi(false);
+    let subscriber = subscriber.with_writer(move || OneLine { format, to: io::stdout() });
+    let started = match format {
         LogFormat::Json => {
             let subscriber = subscriber.json().flatten_event(true).with_current_span(false).with_span_list(false);
             tracing::subscriber::set_global_default(subscriber.finish())
@@ -47,23 +52,45 @@ fn panicked(panic: &PanicHookInfo<'_>) {
 }
 
 /// Writes what it is given at once as one line: an event with the line feed after it.
-struct OneLine<W>(W);
+struct OneLine<W> {
+    format: LogFormat,
+    to: W,
+}
 
 impl<W: Write> Write for OneLine<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let request = Sender::in_log().map(|(id, trace)| of_request(self.format, &id, trace));
         let text = String::from_utf8_lossy(event);
         let line = text.strip_suffix('\n').unwrap_or(&text);
-        if line.chars().any(breaks) {
-            self.0.write_all(escaped(line).as_bytes())?;
-            self.0.write_all(b"\n")?;
-        } else {
-            self.0.write_all(event)?;
+        if request.is_none() && !line.chars().any(breaks) {
+            self.to.write_all(event)?;
+            return Ok(event.len());
         }
+        let mut safe = escaped(line);
+        if let Some(fields) = request {
+            let end = match self.format {
+                LogFormat::Json => safe.strip_suffix('}').map_or(safe.len(), str::len),
+                LogFormat::Text => safe.len(),
+            };
+            safe.insert_str(end, &fields);
+        }
+        safe.push('\n');
+        self.to.write_all(safe.as_bytes())?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.to.flush()
+    }
+}
+
+/// What is added to the events of a request. Ids have nothing in them that would have to be escaped.
+fn of_request(format: LogFormat, RequestId(id): &RequestId, trace: Option<TraceContext>) -> String {
+    let fields = [("request_id", Some(id.to_string())), ("trace_id", trace.map(TraceContext::trace_id))];
+    let written = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    match format {
+        LogFormat::Json => written.map(|(name, value)| format!(",\"{name}\":\"{value}\"")).collect(),
+        LogFormat::Text => written.map(|(name, value)| format!(" {name}=\"{value}\"")).collect(),
     }
 }
 
@@ -95,7 +122,7 @@ mod tests {
 
     fn written(event: &str) -> String {
         let mut out = Vec::new();
-        OneLine(&mut out).write_all(event.as_bytes()).expect("memory takes it");
+        OneLine { format: LogFormat::Text, to: &mut out }.write_all(event.as_bytes()).expect("memory takes it");
         String::from_utf8(out).expect("UTF-8")
     }
 

@@ -130,6 +130,49 @@ async fn a_line_tells_who_did_what_to_which_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_a_request_names_it() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for format in ["json", "text"] {
+        let database = TestDatabase::new().await;
+        let tasks = Tasks::start(database.url(), &[("RUST_LOG", "info,sqlx=debug"), ("LOG_FORMAT", format)]);
+        tasks.listens().await;
+        let admin = tasks.client().login("/api/v1/auth/login/access-token", "admin@example.com", "admin").await;
+        let ask = async |method: http::Method, path: &str, body: Option<Value>, id: &str| {
+            let request = admin.request(method, path).header("x-request-id", id);
+            let request = request.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+            admin.send(body.iter().fold(request, |request, body| request.json(body))).await
+        };
+        ask(http::Method::GET, "/api/v1/tasks/2", None, "one-who-reads").await.expect(200);
+        // Transactions go on by themselves, and what they did is audited.
+        ask(http::Method::PATCH, "/api/v1/users/2", Some(json!({"is_active": false})), "one-who-writes")
+            .await
+            .expect(200);
+        let text = tasks.until("user.deactivated").await;
+        let text = if text.contains("patch_user") { text } else { tasks.until("patch_user").await };
+        // What was asked, and what is in the lines that tell it.
+        for (id, told) in [
+            ("one-who-reads", "FROM tasks t"),
+            ("one-who-reads", "get_task"),
+            ("one-who-writes", "UPDATE users"),
+            ("one-who-writes", "user.deactivated"),
+            ("one-who-writes", "patch_user"),
+        ] {
+            let about = |line: &&str| line.contains(told) && line.contains(id);
+            let line = text.lines().find(about).unwrap_or_else(|| panic!("{told} of {id} in\n{text}"));
+            assert_eq!((line.matches("request_id").count(), line.matches("trace_id").count()), (1, 1), "{line}");
+            if format == "json" {
+                let line: Value = serde_json::from_str(line).expect(line);
+                assert_eq!((&line["request_id"], &line["trace_id"]), (&json!(id), &json!(TRACE)), "{line}");
+            } else {
+                assert!(line.contains(TRACE), "{line}");
+            }
+        }
+        let outside = text.lines().find(|line| line.contains("listening")).expect("it says so");
+        assert!(!outside.contains("request_id"), "{outside}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_is_told_with_its_place_and_the_cause() {
     let nobody = backends::free_port().unwrap();
     let url = format!("postgresql://somebody:k3Vd82hq@127.0.0.1:{nobody}/shop");

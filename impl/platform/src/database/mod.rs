@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use self::transaction::{run, transaction};
 use crate::connections::{AfterCancel, Connections, PoolState, Watch};
 use crate::error::{Error, Result};
+use crate::http::Sender;
 use crate::reads::Reads;
 use crate::settings::{DatabaseSettings, InvalidSettings};
 
@@ -143,7 +144,8 @@ impl Database {
         work: impl Future<Output = Result<T>> + Send + 'static,
         committing: Arc<AtomicBool>,
     ) -> Result<T> {
-        let task = self.transactions.spawn(async move { timeout(TRANSACTION, watch.over(work)).await });
+        let work = async move { timeout(TRANSACTION, watch.over(work)).await };
+        let task = self.transactions.spawn(Sender::for_log().logged(work));
         let silent = || sqlx::Error::Io(ErrorKind::TimedOut.into());
         match task.await {
             Ok(Ok(Some(result))) => result,

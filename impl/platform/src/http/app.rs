@@ -31,7 +31,7 @@ use super::unsent::held;
 use crate::access_log::{self, Entry};
 use crate::settings::HttpSettings;
 use crate::shares::{Gate, Keep, Refused, Requester, Shares, Subject, metered, too_many};
-use crate::traces::{self, Attribute, TraceContext};
+use crate::traces::{self, Attribute};
 
 /// How long a request waits for its turn before it is shed.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -147,8 +147,7 @@ impl App {
         if let Some(requester) = &requester {
             sender = sender.counted(Arc::clone(requester));
         }
-        // That of whoever asks is worth a line also where nobody is told of traces.
-        let trace = trace.or_else(|| TraceContext::of(request.headers()));
+        let trace = sender.logged_trace();
         let (request, reading) = watch(request, requester.as_ref());
         // A panic of a handler was caught on the road; this is for what surrounds it.
         let road = metered(self.0.route(request, reading.as_deref(), page.preflight), requester.as_deref());
@@ -168,11 +167,10 @@ impl App {
         };
         let operation = response.extensions().get::<&'static Operation>().copied();
         if let (Some(_), Some(requester)) = (operation, &requester) {
-            response = held(&method, response, requester).unwrap_or_else(|problem| {
-                let mut refusal = problem.into_response_for(Some(&id));
-                if let Some(operation) = operation {
-                    refusal.extensions_mut().insert(operation);
-                }
+            response = held(&method, response, requester, (&id, trace)).unwrap_or_else(|problem| {
+                let Some(operation) = operation else { return problem.into_response_for(Some(&id)) };
+                let mut refusal = operation.refusal(problem).into_response_for(Some(&id));
+                refusal.extensions_mut().insert(operation);
                 refusal
             });
         }
@@ -286,13 +284,19 @@ impl Inner {
         reading.hold(place);
         let Ok(response) = router.call(request).await;
         if reading.was_refused() {
-            let operation = response.extensions().get::<&'static Operation>().copied();
-            return (operation.map_or("unmatched", |operation| operation.id), Err(too_many("request_bodies")));
+            return refused_by(&response, too_many("request_bodies"));
         }
         if reading.was_late() {
-            let operation = response.extensions().get::<&'static Operation>().copied();
-            return (operation.map_or("unmatched", |operation| operation.id), Err(late()));
+            return refused_by(&response, late());
         }
         ("unmatched", Ok(response))
+    }
+}
+
+/// What is answered instead of what the operation has answered, which did not have all of its request.
+fn refused_by(response: &Response, problem: Problem) -> (&'static str, Result<Response, Problem>) {
+    match response.extensions().get::<&'static Operation>() {
+        Some(operation) => (operation.id, Err(operation.refusal(problem))),
+        None => ("unmatched", Err(problem)),
     }
 }

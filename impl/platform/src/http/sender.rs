@@ -28,6 +28,8 @@ pub struct Sender {
     pub(crate) request: Option<RequestId>,
     user_agent: Option<HeaderValue>,
     trace: Option<TraceContext>,
+    /// That of whoever asks, also where nobody is told of traces.
+    logged_trace: Option<TraceContext>,
     /// Shared with whoever writes the line of the request.
     user: Arc<OnceLock<i64>>,
     /// Whether a proxy that is trusted handed it on.
@@ -48,6 +50,28 @@ impl Sender {
     /// The trace of the request this task is working on, for what that leaves to others; nothing when nobody is told.
     pub fn current_trace() -> Option<TraceContext> {
         SENDER.try_with(|sender| sender.trace).ok().flatten()
+    }
+
+    /// What tells in the log which request this task is working on: its id and its trace.
+    pub(crate) fn in_log() -> Option<(RequestId, Option<TraceContext>)> {
+        SENDER.try_with(|sender| Some((sender.request.clone()?, sender.logged_trace))).ok().flatten()
+    }
+
+    /// Who is named in the log by what goes on apart from the request: it counts for nobody.
+    pub(crate) fn for_log() -> Self {
+        match Self::in_log() {
+            Some((request, trace)) => Self::named(request, trace),
+            None => Self::default(),
+        }
+    }
+
+    pub(super) fn named(request: RequestId, trace: Option<TraceContext>) -> Self {
+        Self { request: Some(request), logged_trace: trace, ..Self::default() }
+    }
+
+    /// The trace that the log tells.
+    pub(super) fn logged_trace(&self) -> Option<TraceContext> {
+        self.logged_trace
     }
 
     /// Tells who it is that the request of this task came from, once that is known; for the log.
@@ -79,6 +103,11 @@ impl Sender {
         self.user_agent.as_ref()?.to_str().ok()
     }
 
+    /// Does work that goes on by itself with its lines in the log told apart by the request.
+    pub(crate) async fn logged<F: Future>(self, work: F) -> F::Output {
+        SENDER.scope(self, work).await
+    }
+
     /// Does work as nobody's, whoever waits for it.
     pub(crate) async fn nobodys<F: Future>(work: F) -> F::Output {
         SENDER.scope(Self::default(), work).await
@@ -96,6 +125,7 @@ impl Sender {
             address: peer.map(|Peer(peer)| trusted.client(peer.ip().to_canonical(), headers)),
             user_agent: headers.get(USER_AGENT).cloned(),
             trace,
+            logged_trace: trace.or_else(|| TraceContext::of(headers)),
             user: Arc::default(),
             by_proxy: peer.is_some_and(|Peer(peer)| trusted.trust(peer.ip().to_canonical())),
             requester: None,

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use contract::Problem;
+use contract::{Problem, RequestId};
 use futures_util::FutureExt;
 use http::Method;
 use http::header::CONTENT_TYPE;
@@ -21,6 +21,7 @@ use http_body_util::BodyExt;
 use super::sender::{SENDER, Sender};
 use super::serve::WRITE_BUFFER;
 use crate::shares::{Cost, Requester, Taken};
+use crate::traces::TraceContext;
 
 /// Smaller answers are the kernel's at once.
 const SMALL: usize = 16 * 1024;
@@ -31,14 +32,22 @@ const FREE: usize = 256 * 1024;
 ///
 /// # Errors
 /// 429 when too much waits already.
-pub(super) fn held(method: &Method, response: Response, requester: &Arc<Requester>) -> Result<Response, Problem> {
+///
+/// `named` is what its lines in the log are told apart by.
+pub(super) fn held(
+    method: &Method,
+    response: Response,
+    requester: &Arc<Requester>,
+    named: (&RequestId, Option<TraceContext>),
+) -> Result<Response, Problem> {
     // A refusal says that nothing was done.
     let done = !method.is_safe();
     let events = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
     if response.headers().get(CONTENT_TYPE).is_some_and(events) {
         // The requester holds its place, and the stream the requester.
+        let sender = Sender::named(named.0.clone(), named.1).counted(Arc::clone(requester));
         let requester = Arc::clone(requester);
-        return Ok(response.map(|body| Body::new(Streamed { body, requester, sent: 0, _held: () })));
+        return Ok(response.map(|body| Body::new(Streamed { body, sender, requester, sent: 0, _held: () })));
     }
     let size = response.body().size_hint().exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
     match size {
@@ -57,7 +66,8 @@ pub(super) fn held(method: &Method, response: Response, requester: &Arc<Requeste
         // Of a stream no more is in memory than may be buffered.
         None => {
             let (held, requester) = (requester.hold(WRITE_BUFFER, done)?, Arc::clone(requester));
-            Ok(response.map(|body| Body::new(Streamed { body, requester, sent: 0, _held: held })))
+            let sender = Sender::named(named.0.clone(), named.1).counted(Arc::clone(&requester));
+            Ok(response.map(|body| Body::new(Streamed { body, sender, requester, sent: 0, _held: held })))
         }
     }
 }
@@ -77,6 +87,7 @@ impl AsRef<[u8]> for Waiting {
 /// A stream that holds something for as long as it lives. What is done for its next piece counts for whoever asked for it.
 struct Streamed<H> {
     body: Body,
+    sender: Sender,
     requester: Arc<Requester>,
     sent: usize,
     _held: H,
@@ -87,8 +98,7 @@ impl<H: Unpin> http_body::Body for Streamed<H> {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let sender = Sender::default().counted(Arc::clone(&self.requester));
-        let frame = SENDER.sync_scope(sender, || Pin::new(&mut self.body).poll_frame(cx));
+        let frame = SENDER.sync_scope(self.sender.clone(), || Pin::new(&mut self.body).poll_frame(cx));
         if let Poll::Ready(Some(Ok(frame))) = &frame
             && let Some(data) = frame.data_ref()
         {

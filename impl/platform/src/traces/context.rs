@@ -43,8 +43,9 @@ impl TraceContext {
         Self { span: rand::random::<u64>() | 1, ..self }
     }
 
-    pub(crate) fn trace(self) -> u128 {
-        self.trace
+    /// The id of the whole trace, as logs have it.
+    pub fn trace_id(self) -> String {
+        format!("{:032x}", self.trace)
     }
 
     pub(super) fn span(self) -> u64 {
@@ -74,7 +75,7 @@ mod tests {
         assert_eq!(context.to_string(), text);
         assert!(context.is_sampled());
         let child = context.child();
-        assert!(child.trace() == context.trace() && child.span() != context.span());
+        assert!(child.trace_id() == context.trace_id() && child.span() != context.span());
         let (begun, quiet) = (TraceContext::new(true), TraceContext::new(false));
         assert_eq!(TraceContext::parse(&begun.to_string()), Some(begun));
         assert!(!TraceContext::parse(&quiet.to_string()).expect("ours").is_sampled());

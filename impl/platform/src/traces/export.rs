@@ -111,7 +111,7 @@ fn encode(span: &Span) -> Value {
         Attribute::Number(number) => json!({"key": key, "value": {"intValue": number.to_string()}}),
     };
     let mut encoded = json!({
-        "traceId": format!("{:032x}", span.context.trace()),
+        "traceId": span.context.trace_id(),
         "spanId": format!("{:016x}", span.context.span()),
         "name": span.name,
         "kind": span.kind as u8,

@@ -33,6 +33,18 @@ async fn bodies_are_as_large_as_their_operation_takes() {
     let seen = ["too-large", "large", "batch", "no-body"].map(|id| services.saw(id));
     assert_eq!(seen, [false, true, true, false]);
 
+    // At a token endpoint in the words of RFC 6749, 5.2, too; elsewhere without.
+    let form = |path: &str| {
+        let request = client.request(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
+        client.send(request.body("a".repeat(LARGEST_SIGNUP + 1)))
+    };
+    for prefix in ["/p1/api/v1", "/p2/api/v2", "/p3/api/p3"] {
+        let answer = form(&format!("{prefix}/auth/login/access-token")).await.expect_problem(413, "body_too_large");
+        assert_eq!(answer.json["error"], "invalid_request", "{}", answer.text);
+    }
+    let answer = form("/p1/api/v1/auth/signup").await.expect_problem(413, "body_too_large");
+    assert_eq!(answer.json.get("error"), None, "{}", answer.text);
+
     let chunks = format!("{:x}\r\n{}\r\n0\r\n\r\n", LARGEST_SIGNUP + 1, " ".repeat(LARGEST_SIGNUP + 1));
     let head = "POST /p1/api/v1/auth/signup HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n\
                 Transfer-Encoding: chunked\r\n\r\n";
@@ -72,14 +84,19 @@ async fn people_get_pages_and_programs_problems() {
     let client = gateway.client();
     let ask = |path: &str, accept: &str| client.send(client.request(Method::GET, path).header("accept", accept));
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
-    for (path, status, code) in
-        [("/nothing", 404, "not_found"), ("/p1/nothing", 404, "not_found"), ("/p2/docs", 503, "service_unavailable")]
-    {
+    for (path, status, code) in [
+        ("/nothing", 404, "not_found"),
+        ("/p1/nothing", 404, "not_found"),
+        // Of an address that only takes what forms send.
+        ("/p1/api/v1/auth/signup", 405, "method_not_allowed"),
+        ("/p2/docs", 503, "service_unavailable"),
+    ] {
         let page = ask(path, browser).await;
         assert_eq!(page.status.as_u16(), status, "{path}");
         assert!(page.header("content-type").starts_with("text/html"), "{path}: {}", page.header("content-type"));
         assert!(page.text.contains("<h1>") && page.text.contains(page.header("x-request-id")), "{}", page.text);
-        assert_eq!(page.header("retry-after").is_empty(), status == 404, "{path}");
+        assert_eq!(page.header("retry-after").is_empty(), status != 503, "{path}");
+        assert_eq!(page.header("allow").is_empty(), status != 405, "{path}");
         for accept in ["*/*", "application/json", "application/problem+json, text/html", "text/html;q=0"] {
             ask(path, accept).await.expect_problem(status, code);
         }
@@ -155,6 +172,8 @@ async fn of_ipv6_a_network_is_limited_and_not_an_address() {
 #[tokio::test]
 async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
     let gone = Gateway::start([NOBODY; 3], &[]).await;
+    let login = gone.client().form("/p1/api/v1/auth/login/access-token", &[("username", "a"), ("password", "b")]).await;
+    assert_eq!(login.expect_problem(503, "service_unavailable").json["error"], "temporarily_unavailable");
     for answer in
         [gone.client().get("/p1/health").await, gone.client().post("/p1/api/v1/auth/signup", &json!({})).await]
     {

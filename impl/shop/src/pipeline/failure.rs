@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use platform::traces::TraceContext;
 use platform::{Error, Result, jittered};
 
 use super::Pipeline;
@@ -24,20 +25,22 @@ impl Pipeline {
     pub(crate) async fn count_failure(&self, message: i64, failure: &Error) -> Result<()> {
         const SQL: &str = "UPDATE outbox SET attempts = attempts + 1, published_at = NULL, \
                  available_at = now() + make_interval(secs => least($2 * 2 ^ least(attempts, 20), $3) * $4) \
-             WHERE id = $1 RETURNING attempts";
+             WHERE id = $1 RETURNING attempts, trace";
         // Half of the pause to the whole of it.
         let jitter = jittered(Duration::from_secs(1)).as_secs_f64();
-        let attempts: Option<i32> = self
+        let counted: Option<(i32, Option<String>)> = self
             .0
             .database
             .write_once(move |mut tx| async move {
-                let query = sqlx::query_scalar(SQL).bind(message).bind(FIRST_PAUSE.as_secs_f64());
+                let query = sqlx::query_as(SQL).bind(message).bind(FIRST_PAUSE.as_secs_f64());
                 Ok(query.bind(LONGEST_PAUSE.as_secs_f64()).bind(jitter).fetch_optional(&mut *tx).await?)
             })
             .await?;
         self.0.failpoints.hit(Failpoint::FailureCounted)?;
         self.0.metrics.failures.inc();
-        tracing::warn!(message, attempts, failure = reason(failure), "a message could not be handled");
+        let (attempts, trace) = counted.unzip();
+        let trace_id = trace_id(trace.flatten().as_deref());
+        tracing::warn!(message, attempts, failure = reason(failure), trace_id, "a message could not be handled");
         match attempts {
             Some(attempts) if attempts >= ATTEMPTS => self.bury(message, &reason(failure)).await,
             _ => Ok(()),
@@ -51,7 +54,7 @@ impl Pipeline {
     pub(crate) async fn bury(&self, message: i64, reason: &str) -> Result<()> {
         // Locked in the order everybody uses: the message, then its order.
         const SQL: &str = "WITH m AS ( \
-                 DELETE FROM outbox WHERE id = $1 RETURNING order_id, topic, payload, attempts \
+                 DELETE FROM outbox WHERE id = $1 RETURNING order_id, topic, payload, attempts, trace \
              ), o AS ( \
                  UPDATE orders SET status = 'FAILED', reason = $3, updated_at = clock_timestamp() \
                  FROM m WHERE orders.id = m.order_id AND orders.status = 'PENDING' RETURNING orders.id \
@@ -60,9 +63,9 @@ impl Pipeline {
              ), buried AS ( \
                  INSERT INTO dead_letters (order_id, topic, payload, reason, attempts) \
                  SELECT order_id, topic, payload, $2, attempts FROM m RETURNING id \
-             ) SELECT (SELECT count(*) FROM buried), (SELECT id FROM o)";
+             ) SELECT (SELECT count(*) FROM buried), (SELECT id FROM o), (SELECT trace FROM m)";
         let text = reason.to_owned();
-        let (buried, order): (i64, Option<i64>) = self
+        let (buried, order, trace): (i64, Option<i64>, Option<String>) = self
             .0
             .database
             .write_once(move |mut tx| async move {
@@ -76,7 +79,8 @@ impl Pipeline {
             self.announce(&[order]);
             self.0.metrics.decided(PROCESSING_FAILED, 1);
         }
-        tracing::error!(message, order, reason, "a message became a dead letter");
+        let trace_id = trace_id(trace.as_deref());
+        tracing::error!(message, order, reason, trace_id, "a message became a dead letter");
         Ok(())
     }
 
@@ -101,6 +105,11 @@ impl Pipeline {
         tracing::error!(entry, "an entry of the stream became a dead letter");
         Ok(())
     }
+}
+
+/// The trace of the request that has left a message, as the log of that request has it.
+fn trace_id(trace: Option<&str>) -> Option<String> {
+    trace.and_then(TraceContext::parse).map(TraceContext::trace_id)
 }
 
 /// A failure in words for operators; never sent to customers.
