@@ -1,6 +1,7 @@
 //! Handlers of products.
 
 use contract::{Problem, if_match};
+use platform::audit::{Action, Entry};
 use platform::identity::Principal;
 use platform::{OnConstraint, Result, Transaction};
 use shop_api::apis::products::{
@@ -59,15 +60,18 @@ impl Products for ShopService {
         Ok(PatchProductResponse::Ok(sku_is_free(changed)?))
     }
 
-    async fn delete_product(&self, _: Principal, params: DeleteProductParams) -> Result<DeleteProductResponse> {
+    async fn delete_product(&self, caller: Principal, params: DeleteProductParams) -> Result<DeleteProductResponse> {
         let DeleteProductParams { product_id, if_match: condition } = params;
+        let entry = Entry::of(&caller, Action::ProductDeleted, product_id);
         self.database
             .write(move |mut tx| async move {
                 let current = locked(&mut tx, product_id).await?;
                 if_match(condition.as_deref(), &current)?;
-                product_queries::delete(&mut tx, product_id).await
+                product_queries::delete(&mut tx, product_id).await?;
+                entry.write(&mut tx).await
             })
-            .await?;
+            .await?
+            .tell();
         Ok(DeleteProductResponse::NoContent)
     }
 

@@ -2,6 +2,7 @@
 
 use contract::{Problem, if_match};
 use platform::Transaction;
+use platform::audit::{Action, Entry};
 use platform::identity::{Principal, caller_is_gone};
 use platform::{OnConstraint, Result};
 use tasks_api::apis::projects::{
@@ -56,13 +57,18 @@ impl Projects for TasksService {
     }
 
     async fn delete_project(&self, caller: Principal, params: DeleteProjectParams) -> Result<DeleteProjectResponse> {
-        self.database
+        let entry = Entry::of(&caller, Action::ProjectDeleted, params.project_id);
+        let (project, written) = self
+            .database
             .write(move |mut tx| async move {
                 lock(&mut tx, &caller, params.project_id, params.if_match.as_deref()).await?;
-                project_queries::delete(&mut tx, params.project_id).await
+                let project = project_queries::delete(&mut tx, params.project_id).await?;
+                let written = entry.write_unless_own(project.owner_id, &mut tx).await?;
+                Ok((project, written))
             })
-            .await
-            .map(DeleteProjectResponse::Ok)
+            .await?;
+        written.tell();
+        Ok(DeleteProjectResponse::Ok(project))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Handlers of tasks.
 
 use contract::{Problem, if_match};
+use platform::audit::{Action, Entry};
 use platform::identity::Principal;
 use platform::{OnConstraint, Result};
 use tasks_api::apis::tasks::{
@@ -51,14 +52,17 @@ impl Tasks for TasksService {
     }
 
     async fn delete_task(&self, caller: Principal, params: DeleteTaskParams) -> Result<DeleteTaskResponse> {
+        let entry = Entry::of(&caller, Action::TaskDeleted, params.task_id);
         self.database
             .write(move |mut tx| async move {
                 let current = locked(&mut tx, &caller, params.task_id).await?;
                 if_match(params.if_match.as_deref(), &current)?;
                 owner_only(&caller, &current)?;
-                task_queries::delete(&mut tx, params.task_id).await
+                task_queries::delete(&mut tx, params.task_id).await?;
+                entry.write_unless_own(current.project.owner_id, &mut tx).await
             })
-            .await?;
+            .await?
+            .tell();
         Ok(DeleteTaskResponse::Ok(DeletedStatus { status: DeletedWord::Deleted }))
     }
 

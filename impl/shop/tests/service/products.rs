@@ -202,3 +202,20 @@ async fn a_product_off_the_shelf_is_not_found() {
     world.database.execute(&format!("SELECT release_stock(ARRAY[{order}]::bigint[])")).await;
     assert_eq!(world.number(&format!("SELECT stock FROM products WHERE id = {}", id(&product))).await, 5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_a_product_off_the_shelf_is_written_down() {
+    let world = World::new().await;
+    let product = id(&world.product("GONE", 1, 10).await);
+    let path = format!("{PRODUCTS}/{product}");
+    let written = format!(
+        "SELECT count(*) FROM audit_events WHERE action = 'product.deleted' AND object_type = 'product' \
+         AND object_id = '{product}' AND actor_id IS NOT NULL AND request_id IS NOT NULL"
+    );
+    let stale = world.admin.request(http::Method::DELETE, &path).header("if-match", "\"x\"");
+    world.admin.send(stale).await.expect_problem(412, "precondition_failed");
+    assert_eq!(world.number(&written).await, 0, "what is refused leaves nothing");
+    world.admin.delete(&path).await.expect(204);
+    world.admin.delete(&path).await.expect_problem(404, "product_not_found");
+    assert_eq!(world.number(&written).await, 1);
+}

@@ -106,3 +106,31 @@ async fn history_is_not_changed_by_whoever_owns_the_table_either() {
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_events").fetch_one(&mut db).await.expect("counts");
     assert_eq!(left, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_superusers_delete_of_others_is_written() {
+    let world = World::new().await;
+    let (admin, ada) = (world.admin().await, world.person("ada").await);
+    let (kept, gone) = (ada.project("Stays for a while").await, ada.project("Goes").await);
+    let (own, task) = (ada.task(&kept, "Her own", json!({})).await, ada.task(&kept, "Not kept", json!({})).await);
+    // What people do with their own things is nobody's business.
+    ada.client.delete(&format!("/api/v1/tasks/{}", own["id"])).await.expect(200);
+    let mine = admin.post("/api/v1/projects", &json!({"title": "The admin's own"})).await.expect(201);
+    admin.delete(&format!("/api/v1/projects/{}", mine["id"])).await.expect(200);
+    // What is refused leaves nothing.
+    let stale =
+        admin.request(http::Method::DELETE, &format!("/api/v1/tasks/{}", task["id"])).header("if-match", "\"x\"");
+    admin.send(stale).await.expect_problem(412, "precondition_failed");
+    ada.client.delete(&format!("/api/v1/projects/{}", i64::MAX >> 10)).await.expect_problem(404, "project_not_found");
+    assert_eq!(admin.get(EVENTS).await.expect(200), json!([]));
+
+    admin.delete(&format!("/api/v1/tasks/{}", task["id"])).await.expect(200);
+    admin.delete(&format!("/api/v1/projects/{}", gone["id"])).await.expect(200);
+    ada.client.delete(&format!("/api/v1/projects/{}", kept["id"])).await.expect(200);
+    let events = admin.get(EVENTS).await.expect(200);
+    let told = |event: &Value| ["action", "object_type", "object_id", "actor_id"].map(|name| event[name].clone());
+    let told: Vec<_> = events.as_array().expect("a list").iter().rev().map(told).collect();
+    let expected = [("task", &task), ("project", &gone)]
+        .map(|(kind, it)| [json!(format!("{kind}.deleted")), json!(kind), json!(it["id"].to_string()), json!(1)]);
+    assert_eq!(told, expected);
+}
