@@ -108,6 +108,20 @@ def the_example_secrets_are_refused_in_production():
 
 
 @check
+def passwords_of_consoles_are_looked_at_before_they_start():
+    given = {name: value for name, value in SERVICES["migrate"]["environment"].items() if value is not None}
+    for console, setting, name in (("grafana", "GF_SECURITY_ADMIN_PASSWORD", "GRAFANA_PASSWORD"),
+                                   ("pgadmin", "PGADMIN_DEFAULT_PASSWORD", "PGADMIN_PASSWORD")):
+        equal(SERVICES[console]["environment"][setting], given[name])
+        equal(SERVICES[console]["depends_on"]["migrate"]["condition"], "service_completed_successfully")
+        own = {known: secrets.token_hex(32) for known in given if known.endswith("_PASSWORD") and known != name}
+        with tempfile.TemporaryDirectory() as nowhere:
+            done = subprocess.run([Path(ROOT, SERVER), "migrate"], capture_output=True, text=True, cwd=nowhere,
+                                  env={"PATH": os.environ["PATH"], **given, **own}, timeout=30)
+        assert done.returncode != 0 and name in done.stderr, done.stderr
+
+
+@check
 def a_development_in_containers_is_refused_until_somebody_wants_it():
     given = {name: value for name, value in SERVICES["tasks"]["environment"].items() if value is not None}
     # A container is reached from outside of it.

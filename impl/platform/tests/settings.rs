@@ -1,7 +1,7 @@
 //! What the environment may say, and what is never said aloud.
 
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
-use platform::settings::{Algorithm, DatabaseSettings, Environment, Origins, Settings};
+use platform::settings::{Algorithm, ConsoleSettings, DatabaseSettings, Environment, Origins, Settings};
 use secrecy::ExposeSecret as _;
 
 /// As `openssl rand -hex 16` makes them.
@@ -144,6 +144,35 @@ fn production_needs_a_key_of_its_own() {
     }
     validate(Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")).expect("a good one");
     assert!(parse(&["--environment", "prod"]).expect("an alias").validate().is_err());
+    // As long as the hash (RFC 7518, 3.2).
+    let (short, long) = ("c2c1a9d4f0b8e7361524", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
+    for (algorithm, bytes) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
+        let with = |key: &str| {
+            let flags = ["--environment", "production", "--algorithm", algorithm, "--secret-key", key];
+            parse(&flags).expect("good flags").validate()
+        };
+        with(&long[..bytes]).expect(algorithm);
+        let refused = with(&long[..bytes - 1]).expect_err(algorithm).to_string();
+        assert!(refused.contains("shorter") && refused.contains(&format!("openssl rand -hex {bytes}")), "{refused}");
+        assert!(with(short).is_err(), "{algorithm}");
+    }
+}
+
+#[test]
+fn production_needs_passwords_of_its_own_for_consoles() {
+    let with = |environment, password: &str| {
+        let command = ConsoleSettings::augment_args(clap::Command::new("test"));
+        let matches = command.get_matches_from(["test", "--grafana-password", password]);
+        ConsoleSettings::from_arg_matches(&matches).expect("good flags").validate(environment)
+    };
+    for known in ["admin", "change-me-grafana", "grafana"] {
+        let refusal = with(Environment::Production, known).expect_err("everybody knows it").to_string();
+        assert!(refusal.contains("GRAFANA_PASSWORD") && refusal.contains("openssl rand"), "{refusal}");
+        with(Environment::Development, known).expect("it is nobody's business there");
+    }
+    for own in ["b81e0c47", ""] {
+        with(Environment::Production, own).expect("one of its own, or none");
+    }
 }
 
 #[test]
@@ -254,6 +283,7 @@ fn production_needs_a_database_password_of_its_own() {
         ["--database-url", "postgresql://app:change%2Dme@db/app"],
         ["--database-url", "postgresql://postgres:postgres@db/app"],
         ["--database-url", "postgresql+asyncpg://app:example@db:5432/app"],
+        ["--database-url", "postgresql://warehouse:Warehouse@db/app"],
     ] {
         let refusal = with("production", &published).expect_err("everybody knows it").to_string();
         assert!(refusal.contains("password of Postgres") && !refusal.contains("change"), "{refusal}");

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use platform::settings::{AppSettings, DatabaseSettings, ExposureSettings, LogSettings, RoleSettings};
+use platform::settings::{AppSettings, ConsoleSettings, DatabaseSettings, ExposureSettings, LogSettings, RoleSettings};
 use platform::{migrate, telemetry};
 
 use crate::roles::plain;
@@ -22,6 +22,8 @@ pub(crate) struct MigrateArgs {
     #[command(flatten)]
     roles: RoleSettings,
     #[command(flatten)]
+    consoles: ConsoleSettings,
+    #[command(flatten)]
     log: LogSettings,
 }
 
@@ -32,6 +34,7 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode> {
     let environment = args.exposure.effective()?;
     args.database.validate(environment)?;
     args.roles.validate(environment)?;
+    args.consoles.validate(environment)?;
     let migrated = runtime.block_on(migrate::run_with_roles(&args.database, environment, &args.roles));
     let migrated = migrated.map_err(|error| plain(&args.database, "migrate", &error))?;
     let migrate::Migrated { applied, demo, closed, without_role } = migrated;

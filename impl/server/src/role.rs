@@ -1,5 +1,7 @@
 //! The services of the system: their names, ports and documents.
 
+use std::sync::LazyLock;
+
 use clap::ValueEnum;
 
 /// A service of the system.
@@ -54,13 +56,15 @@ impl Role {
     }
 
     pub(crate) fn document(self) -> &'static str {
+        // It has no operations, only what every role has: health, metrics; and the version of the shop that it works for.
+        static WORKER: LazyLock<String> = LazyLock::new(|| {
+            let info = serde_json::json!({"title": "Worker", "version": Role::Shop.version()});
+            serde_json::json!({"openapi": "3.0.3", "info": info, "servers": [{"url": "/"}], "paths": {}}).to_string()
+        });
         match self {
             Self::Tasks => tasks::DOCUMENT,
             Self::Shop => shop::DOCUMENT,
-            // It has no operations, only what every role has: health, metrics.
-            Self::Worker => {
-                r#"{"openapi":"3.0.3","info":{"title":"Worker","version":"1.0.0"},"servers":[{"url":"/"}],"paths":{}}"#
-            }
+            Self::Worker => &WORKER,
             Self::Analytics => analytics::DOCUMENT,
         }
     }

@@ -12,7 +12,7 @@ use super::{Environment, InvalidSettings, secret};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Identity")]
 pub struct AuthSettings {
-    /// Key that signs access tokens, the same for every service; at least 32 bytes in production
+    /// Key that signs access tokens, the same for every service; in production as long as the hash of ALGORITHM, 32 bytes at least
     #[arg(long, env = "SECRET_KEY", hide_env_values = true, value_parser = secret)]
     pub secret_key: Option<SecretString>,
     /// Signature algorithm of access tokens
@@ -83,15 +83,22 @@ impl AuthSettings {
         if !environment.is_production() {
             return Ok(());
         }
+        // RFC 7518, 3.2: a key is at least as long as the hash.
+        let shortest = match self.algorithm {
+            Algorithm::Hs256 => 32,
+            Algorithm::Hs384 => 48,
+            Algorithm::Hs512 => 64,
+        };
         let refusal = match self.given_key() {
             None => "is missing",
             Some(key) => match weakness(key) {
                 Some(weakness) => weakness,
+                None if key.trim().len() < shortest => "is shorter than the hash of ALGORITHM",
                 None => return Ok(()),
             },
         };
         Err(InvalidSettings(format!(
-            "SECRET_KEY {refusal}; make one of your own, the same for every service: openssl rand -hex 32"
+            "SECRET_KEY {refusal}; make one of your own, the same for every service: openssl rand -hex {shortest}"
         )))
     }
 }

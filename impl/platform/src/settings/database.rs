@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
-use super::secrets::is_known_password;
+use super::secrets::is_guessed;
 use super::{Environment, InvalidSettings, secret};
 
 /// Where Postgres is, and how much of it to use.
@@ -108,7 +108,9 @@ impl DatabaseSettings {
         let config = self.url().expose_secret().parse::<tokio_postgres::Config>().ok();
         let password = config.as_ref().and_then(tokio_postgres::Config::get_password).unwrap_or_default();
         // Without one Postgres knows its clients by other means.
-        let published = !password.is_empty() && std::str::from_utf8(password).is_ok_and(is_known_password);
+        let user = config.as_ref().and_then(tokio_postgres::Config::get_user).unwrap_or_default();
+        let published =
+            !password.is_empty() && std::str::from_utf8(password).is_ok_and(|password| is_guessed(password, user));
         if environment.is_production() && published {
             let refusal = "the password of Postgres is one that everybody knows; production needs one of its own: openssl rand -hex 32";
             return Err(InvalidSettings(refusal.into()));

@@ -4,6 +4,7 @@
 //! are wrapped: neither `Debug` nor `--help` shows them.
 
 mod auth;
+mod consoles;
 mod database;
 mod dotenv;
 mod exposure;
@@ -19,6 +20,7 @@ use deadpool_redis::redis::IntoConnectionInfo as _;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use auth::{Algorithm, AuthSettings};
+pub use consoles::ConsoleSettings;
 pub use database::DatabaseSettings;
 pub use dotenv::load_dotenv;
 pub use exposure::{Bind, Environment, ExposureSettings};

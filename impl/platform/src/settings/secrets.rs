@@ -78,6 +78,11 @@ pub(super) fn weakness(key: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a password is one that everybody knows who knows the user's name.
+pub(super) fn is_guessed(password: &str, user: &str) -> bool {
+    is_known_password(password) || password.eq_ignore_ascii_case(user)
+}
+
 /// Whether a password is one that everybody knows.
 pub(super) fn is_known_password(password: &str) -> bool {
     let lower = password.to_lowercase();
