@@ -144,7 +144,7 @@ impl Reply {
             Payload::Bytes(bytes) if operation.etag && self.status == StatusCode::OK => {
                 let tag = etag::tag(&bytes);
                 known = operation.statuses.contains(&304)
-                    && request.headers.get(IF_NONE_MATCH).is_some_and(|condition| etag::none_match(condition, &tag));
+                    && request.headers.get_all(IF_NONE_MATCH).iter().any(|condition| etag::none_match(condition, &tag));
                 if let Ok(tag) = HeaderValue::try_from(tag) {
                     self.headers.insert(ETAG, tag);
                 }

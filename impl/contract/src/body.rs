@@ -122,7 +122,9 @@ fn media(rule: &BodyRule, headers: &HeaderMap) -> Option<Media> {
     let value = values.next().and_then(|value| value.to_str().ok()).unwrap_or("");
     let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
     let utf8 = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-        !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        let value = value.trim().trim_matches('"');
+        let is_utf8 = ["utf-8", "utf8"].iter().any(|known| value.eq_ignore_ascii_case(known));
+        is_utf8 || !name.trim().eq_ignore_ascii_case("charset")
     });
     let essence = essence.trim();
     let listed = rule.media.iter().any(|media| media.eq_ignore_ascii_case(essence));

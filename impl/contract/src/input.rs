@@ -15,6 +15,8 @@ use crate::value::Value;
 
 /// Libraries add it, with a number that differs each time, so that no cache answers.
 pub(crate) const CACHE_BUSTER: &str = "_";
+/// Fields that are lists, which may come in several lines (RFC 9110, 5.3).
+const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
 /// More pairs in a query string or form than this are refused.
 const MAX_PAIRS: usize = 200;
 
@@ -115,15 +117,26 @@ impl<'r> Input<'r> {
 
     /// A header field that may be absent.
     pub fn optional_header<T>(&mut self, name: &'static str, rule: Rule<'r, T>) -> Option<Option<T>> {
-        let mut values = self.headers.get_all(name).iter();
-        let Some(value) = values.next() else { return Some(None) };
-        let twice = values.next().is_some();
+        let lines: Vec<_> = self.headers.get_all(name).iter().collect();
+        let (first, twice) = match lines.as_slice() {
+            [] => return Some(None),
+            [first] => (Cow::Borrowed(first.as_bytes()), false),
+            all if LISTS.contains(&name) => {
+                let lines: Vec<&[u8]> = all.iter().map(|line| line.as_bytes()).collect();
+                (Cow::Owned(lines.join(&b", "[..])), false)
+            }
+            [first, ..] => (Cow::Borrowed(first.as_bytes()), true),
+        };
+        let text = match first {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        };
         self.at.enter(Place::Header);
         self.at
-            .named(name, |at| match std::str::from_utf8(value.as_bytes()) {
+            .named(name, |at| match text {
                 _ if twice => at.refuse("duplicate", "Must be given once."),
-                Ok(text) => rule(Value::Text(Cow::Borrowed(text)), at),
-                Err(_) => at.refuse("invalid_format", "Must be valid UTF-8."),
+                Some(text) => rule(Value::Text(text), at),
+                None => at.refuse("invalid_format", "Must be valid UTF-8."),
             })
             .map(Some)
     }

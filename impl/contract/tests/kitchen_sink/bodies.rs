@@ -28,6 +28,7 @@ async fn media_types() {
         "application/json",
         "Application/JSON",
         "application/json; charset=utf-8",
+        "application/json; charset=UTF8",
         "application/json;charset=\"UTF-8\"",
         "application/json ; profile=x",
     ] {
