@@ -224,7 +224,7 @@ mod tests {
             ("/@ada", "/@ada"),
             ("/react@18.2.0/index", "/react@18.2.0/index"),
             ("/d/1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms/edit", "/d/*/edit"),
-            ("/x/0123456789abcdef0123456789abcdef", "/x/*"),
+            ("/x/9f86d081884c7d659a2feaa0c55ad015", "/x/*"),
             ("/x/MicrosoftWindowsServer2019Datacenter", "/x/MicrosoftWindowsServer2019Datacenter"),
             ("/x/deadbeef", "/x/deadbeef"),
             ("/x/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "/x/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
