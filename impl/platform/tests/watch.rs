@@ -1,3 +1,5 @@
+#![recursion_limit = "256"]
+
 //! What a process tells of the Postgres and the Redis it needs.
 
 mod demo;
