@@ -185,7 +185,7 @@ impl Document {
 /// is searched longest, one names every filter.
 fn narrows(name: &str, n: usize) -> bool {
     let widens = ["limit", "count", "start", "end", "seconds", "rows", "interval", "sort"].contains(&name);
-    !widens && (n % 3 == 0 || n % 3 == 1 && name != "q")
+    !widens && (n.is_multiple_of(3) || n % 3 == 1 && name != "q")
 }
 
 fn in_words(value: &Value) -> String {
