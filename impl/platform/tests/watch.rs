@@ -2,6 +2,9 @@
 
 //! What a process tells of the Postgres and the Redis it needs.
 
+// A request is many futures within each other, and nothing between them and the test.
+#![recursion_limit = "256"]
+
 mod demo;
 
 use std::time::Duration;
