@@ -1,5 +1,3 @@
-#![recursion_limit = "256"]
-
 //! What a process tells of the Postgres and the Redis it needs.
 
 // A request is many futures within each other, and nothing between them and the test.
