@@ -22,6 +22,7 @@ size() { # MEASURED SMOKE: how much of something
 
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
+TOKENS=""
 work=$(mktemp -d)
 started="" last=""
 # shellcheck disable=SC2086  # a list of process ids

@@ -58,7 +58,7 @@ statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this re
     REDIS_URL='' OUTPUT=$log LOG_FORMAT=json RUST_LOG=info,sqlx::query=debug \
         start "$base/health" "$BIN/server" "$1" --port "${base##*:}"
     if [ -n "$2" ]; then
-        TOKENS=$(for email in ${ASKED_BY:-bench1001@example.com}; do log_in "$base" "$2" "$email"; done)
+        TOKENS=$(for email in ${ASKED_BY:-bench1001@example.com}; do echo "$(log_in "$base" "$2" "$email")"; done)
         HEADERS="Authorization: Bearer [token]"$'\n'${HEADERS:-}
     fi
     # Twice, because the first one also asks who the token belongs to, which is remembered for a second.
@@ -70,8 +70,8 @@ statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this re
 import json, sys
 for line in map(json.loads, sys.stdin):
     statement = " ".join((line.get("db.statement") or line.get("summary") or "").split())
-    # A pool may open a connection meanwhile, and asks it for its number.
-    if line.get("target") == "sqlx::query" and statement != "SELECT pg_backend_pid()":
+    # A pool may open a connection meanwhile, and asks it for its number; whoever listens asks whether it is heard.
+    if line.get("target") == "sqlx::query" and statement not in ("SELECT pg_backend_pid()", "SELECT 1"):
         print(statement)' >"$work/statements"
 }
 
