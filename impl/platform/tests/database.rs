@@ -402,6 +402,25 @@ async fn whoever_waits_for_a_new_connection_takes_one_that_comes_back_sooner() {
     timeout(Duration::from_secs(20), both).await.expect("the new connection is kept");
 }
 
+/// While all are served by the connections that there are, the new ones are kept as well, and no more are opened than there may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_fills_under_load_fills_once() {
+    let test = TestDatabase::empty().await;
+    let db = Database::new(&test.settings(), "test").expect("settings");
+    let end = tokio::time::Instant::now() + Duration::from_secs(2);
+    let asking = (0..32).map(|_| async {
+        while tokio::time::Instant::now() < end {
+            db.ping().await.expect("it is served");
+        }
+    });
+    futures_util::future::join_all(asking).await;
+    let pool = db.pools()[0].1;
+    assert_eq!(pool.idle, pool.size, "each that may be open is");
+    let sql = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()";
+    let opened: i64 = sqlx::query_scalar(sql).fetch_one(&mut test.connect().await).await.expect("statistics");
+    assert!(opened <= 3 * pool.size as i64, "{opened} connections were opened for {}", pool.size);
+}
+
 /// Half-open connections: nobody resets them, and new ones work. Slow statements are not taken for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_went_silent_are_given_up_soon() {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 
-use super::{AfterCancel, Birth, Idle, Shared};
+use super::{AfterCancel, Birth, Counted, Idle, Shared};
 use crate::error::breaks_connection;
 use crate::shares::{Permit, Requester};
 
@@ -62,7 +62,7 @@ impl Drop for Stay {
 
 /// A connection on loan. Dropped while its state is unknown, it does not go back as it is.
 pub(crate) struct Lease {
-    connection: Option<PgConnection>,
+    connection: Option<Counted>,
     born: Birth,
     generation: u64,
     pub(super) state: State,
@@ -72,7 +72,7 @@ pub(crate) struct Lease {
 
 impl Lease {
     pub(super) fn new(
-        connection: PgConnection,
+        connection: Counted,
         born: Birth,
         generation: u64,
         shared: &Arc<Shared>,
@@ -87,7 +87,7 @@ impl Lease {
     /// The connection. Until [`Lease::settle`] is called its state is unknown.
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         self.state = State::Unknown;
-        self.connection.as_mut().expect("a lease holds its connection until it is dropped")
+        &mut self.connection.as_mut().expect("a lease holds its connection until it is dropped").connection
     }
 
     /// To wait for what the connection does.
@@ -97,7 +97,7 @@ impl Lease {
 
     /// The connection, only looked at.
     pub(crate) fn peek(&self) -> &PgConnection {
-        self.connection.as_ref().expect("a lease holds its connection until it is dropped")
+        &self.connection.as_ref().expect("a lease holds its connection until it is dropped").connection
     }
 
     /// Tells how the last statement ended: the connection is clean again unless the failure broke it.
@@ -136,7 +136,7 @@ impl Drop for Lease {
                 let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
                 let (shared, permit, watch) = (Arc::clone(&self.shared), self.permit.take(), self.watch());
                 runtime.spawn(async move {
-                    if matches!(timeout(RECOVERY, watch.over(connection.ping())).await, Ok(Some(Ok(())))) {
+                    if matches!(timeout(RECOVERY, watch.over(connection.connection.ping())).await, Ok(Some(Ok(())))) {
                         shared.push(Idle { connection, born, generation, since: Instant::now() });
                     }
                     drop(permit);

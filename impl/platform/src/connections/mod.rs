@@ -64,6 +64,8 @@ struct Shared {
     idle: Mutex<Vec<Idle>>,
     /// Rung when a connection is given back.
     returned: Notify,
+    /// Held by each connection there is.
+    count: Arc<()>,
     /// Turns to open a connection.
     openings: Semaphore,
     /// Raised when a connection is found broken: its siblings have most likely met the same fate.
@@ -78,8 +80,14 @@ struct Birth {
     session: i32,
 }
 
-struct Idle {
+/// A connection that is counted for as long as it is there.
+struct Counted {
     connection: PgConnection,
+    _one: Arc<()>,
+}
+
+struct Idle {
+    connection: Counted,
     born: Birth,
     generation: u64,
     since: Instant,
@@ -118,6 +126,7 @@ impl Connections {
             served: AtomicU64::new(0),
             idle: Mutex::new(Vec::with_capacity(size as usize)),
             returned: Notify::new(),
+            count: Arc::default(),
             openings: Semaphore::new(size as usize),
             generation: AtomicU64::new(0),
         }))
@@ -194,7 +203,7 @@ impl Connections {
         self.0.gate.close().await;
         let idle = std::mem::take(&mut *self.0.lock());
         for idle in idle {
-            let _ = timeout(TEST, idle.connection.close()).await;
+            let _ = timeout(TEST, idle.connection.connection.close()).await;
         }
     }
 }
@@ -234,7 +243,7 @@ impl Shared {
 
     /// Opens a connection in a task of its own: when whoever wanted it is served otherwise, or has left, the next one finds
     /// it. No more are opened at once than there may be.
-    fn start_opening(self: &Arc<Self>) -> oneshot::Receiver<sqlx::Result<(PgConnection, Birth, u64)>> {
+    fn start_opening(self: &Arc<Self>) -> oneshot::Receiver<sqlx::Result<(Counted, Birth, u64)>> {
         let (sender, opened) = oneshot::channel();
         let shared = Arc::clone(self);
         let generation = self.generation.load(Ordering::Acquire);
@@ -244,13 +253,16 @@ impl Shared {
                 return;
             }
             let result = match timeout(OPEN, open(&shared.options)).await {
-                Ok(result) => result.map(|(connection, born)| (connection, born, generation)),
+                Ok(result) => result.map(|(connection, born)| {
+                    (Counted { connection, _one: Arc::clone(&shared.count) }, born, generation)
+                }),
                 Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
             };
             if let Err(Ok((connection, born, generation))) = sender.send(result) {
-                let (size, busy, _) = shared.gate.state();
-                let room = busy + shared.lock().len() < size;
-                if room {
+                // Not as many as were let in: those who wait for a connection have none, and under load they are all served by the few
+                // that there are.
+                let (size, ..) = shared.gate.state();
+                if Arc::strong_count(&shared.count) - 1 <= size {
                     shared.push(Idle { connection, born, generation, since: Instant::now() });
                 }
             }
