@@ -6,8 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Problem;
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode};
 
 use crate::dictionary::Reporter;
 
@@ -53,10 +51,9 @@ impl Backdating {
         }
         let mine = used.by.entry(reporter).or_default();
         if *mine > 0 && *mine + past.len() > AMOUNT {
-            let wait = 60 - now.timestamp().rem_euclid(60);
+            let wait = 60 - u32::try_from(now.timestamp().rem_euclid(60)).unwrap_or(0);
             let detail = "Views of too many different minutes of the past; report the rest after Retry-After seconds.";
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_past_minutes", detail);
-            return Err(problem.with_header(RETRY_AFTER, HeaderValue::from(wait)));
+            return Err(Problem::too_many("too_many_past_minutes", detail, wait));
         }
         *mine += past.len();
         Ok(())
@@ -65,6 +62,8 @@ impl Backdating {
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
 
     #[test]

@@ -39,7 +39,7 @@ use contract::{Operation, Quota, Service};
 use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
 use platform::settings::{AuthSettings, Environment};
-use platform::{Cache, Database, Error, Jobs, Limiter, Result, restart_on_panic, shares};
+use platform::{Cache, Database, Error, Jobs, Limiter, Result, keep, shares};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -120,34 +120,21 @@ impl AnalyticsService {
     /// What goes on beside answering requests, until it is told to stop.
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
-        self.keep(&mut tasks, &shutdown, |this, end| async move { this.maintain(end).await });
-        self.keep(&mut tasks, &shutdown, |this, end| {
+        keep(&mut tasks, self, &shutdown, |this, end| async move { this.maintain(end).await });
+        keep(&mut tasks, self, &shutdown, |this, end| {
             let job = this.jobs.job("merging", rollups::LONGEST);
             rollups::keep_merged(this.database, job, this.rollups, end)
         });
-        self.keep(&mut tasks, &shutdown, |this, end| async move {
+        keep(&mut tasks, self, &shutdown, |this, end| async move {
             this.jobs.job("audit", audit::INTERVAL).every(audit::INTERVAL, end, || this.audit()).await;
         });
-        self.keep(&mut tasks, &shutdown, |this, end| async move { this.catch_up(end).await });
-        self.keep(&mut tasks, &shutdown, |this, end| this.top_paths.run(end));
-        self.keep(&mut tasks, &shutdown, |this, end| async move {
+        keep(&mut tasks, self, &shutdown, |this, end| async move { this.catch_up(end).await });
+        keep(&mut tasks, self, &shutdown, |this, end| this.top_paths.run(end));
+        keep(&mut tasks, self, &shutdown, |this, end| async move {
             end.cancelled().await;
             this.leaving.cancel();
         });
         tasks.join_all().await;
-    }
-
-    /// Has a task of its own do something until it ends, also when it panics meanwhile.
-    fn keep<F>(
-        &self,
-        tasks: &mut JoinSet<()>,
-        shutdown: &CancellationToken,
-        work: impl Fn(Self, CancellationToken) -> F + Send + 'static,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (this, shutdown) = (self.clone(), shutdown.clone());
-        tasks.spawn(restart_on_panic(move || work(this.clone(), shutdown.clone())));
     }
 
     /// What goes on in the background, to be watched.

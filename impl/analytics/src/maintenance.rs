@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate, Utc};
-use platform::slices::remove_in_slices;
+use platform::slices::{delete_in_slices, remove_in_slices};
 use platform::{Database, Result, first_failure};
 use tokio_util::sync::CancellationToken;
 
@@ -122,8 +122,5 @@ async fn forget_rows(database: &Database, oldest: NaiveDate) -> Result<u64> {
 async fn forget_events(database: &Database) -> Result<u64> {
     const SQL: &str = "DELETE FROM page_view_events WHERE ctid = ANY (ARRAY( \
          SELECT ctid FROM page_view_events WHERE stored_at < now() - interval '7 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
-    remove_in_slices(database, ROWS, |mut tx, most| async move {
-        Ok(sqlx::query(SQL).bind(most).execute(&mut *tx).await?.rows_affected())
-    })
-    .await
+    delete_in_slices(database, ROWS, SQL).await
 }

@@ -141,9 +141,8 @@ fn is_signed(part: &str) -> bool {
 
 /// Whether a segment is the address of a person: something, an `@` and a domain that ends in letters.
 fn is_email(part: &str) -> bool {
-    let at = part.char_indices().find(|(at, char)| *char == '@' || part[*at..].to_ascii_lowercase().starts_with("%40"));
-    let Some((at, char)) = at else { return false };
-    let domain = &part[at + if char == '@' { 1 } else { 3 }..];
+    let Some(at) = part.find('@').into_iter().chain(part.find("%40")).min() else { return false };
+    let domain = &part[at + if part.as_bytes()[at] == b'@' { 1 } else { 3 }..];
     let name = domain.rsplit_once('.').map_or("", |(_, name)| name);
     at > 0 && name.len() >= 2 && name.bytes().all(|byte| byte.is_ascii_alphabetic())
 }

@@ -10,13 +10,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use contract::Problem;
-use platform::http::Metrics;
+use platform::http::{Metrics, gauge};
 use platform::shares::{Exhausted, Requester, Stock, Subject, Taken, too_many};
 use platform::{Database, Error, Result, restart_on_panic};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{Notify, oneshot};
 
@@ -207,17 +206,15 @@ struct Gauges(Arc<Load>);
 
 impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let rows = ConstGauge::new(i64::try_from(self.0.rows.state().1).unwrap_or(i64::MAX));
-        let help = "Page views that wait to be stored, or are being stored";
-        rows.encode(encoder.encode_descriptor("page_views_waiting", help, None, rows.metric_type())?)?;
-        let bytes = i64::try_from(self.0.bytes.state().1).unwrap_or(i64::MAX);
+        let held = |stock: &Stock| i64::try_from(stock.state().1).unwrap_or(i64::MAX);
+        let waiting = "Page views that wait to be stored, or are being stored";
         for (name, help, value) in [
+            ("page_views_waiting", waiting, held(&self.0.rows)),
             ("page_views_waiting_limit", "Page views that may wait; more are refused", MOST_ROWS as i64),
-            ("page_views_waiting_bytes", "Memory of the page views that wait", bytes),
+            ("page_views_waiting_bytes", "Memory of the page views that wait", held(&self.0.bytes)),
             ("page_views_waiting_limit_bytes", "Memory they may have; what needs more is refused", MOST_BYTES as i64),
         ] {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+            gauge(&mut encoder, name, help, value)?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use analytics_api::models::{SeedJob, SeedJobState};
 use chrono::{DateTime, NaiveDate, Utc};
 use contract::Problem;
 use futures_util::future::try_join_all;
-use platform::slices::{Slice, remove_in_slices};
+use platform::slices::{Slice, delete_in_slices};
 use platform::{Columns, Database, Error, Result, Transaction, backoff, jittered};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
@@ -77,10 +77,7 @@ pub(crate) async fn fail_job(db: &mut PgConnection, id: i64, worker: Uuid) -> Re
 pub(crate) async fn forget_jobs(database: &Database, most: i64) -> Result<u64> {
     const SQL: &str = "DELETE FROM seed_jobs WHERE id = ANY (ARRAY(SELECT id FROM seed_jobs \
          WHERE state <> 'running' AND updated_at < now() - interval '30 days' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))";
-    remove_in_slices(database, most, |mut tx, most| async move {
-        Ok(sqlx::query(SQL).bind(most).execute(&mut *tx).await?.rows_affected())
-    })
-    .await
+    delete_in_slices(database, most, SQL).await
 }
 
 fn job(row: &PgRow) -> sqlx::Result<SeedJob> {

@@ -166,6 +166,11 @@ impl Problem {
         .with_cause(cause)
     }
 
+    /// 429: try again after `seconds`.
+    pub fn too_many(code: &'static str, detail: impl Into<Cow<'static, str>>, seconds: u32) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with_header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
     /// 501: the document promises the operation, this server does not have it yet.
     pub fn not_implemented() -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", "This operation is not implemented yet.")

@@ -81,9 +81,8 @@ impl Problem {
         let detail = "There were too many requests of this kind; try again after Retry-After seconds.";
         let used_up = quotas.iter().filter(|quota| quota.remaining == 0);
         let wait = used_up.map(|quota| quota.reset_seconds).max().unwrap_or(1).max(1);
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
         let [(limit, left), (policy, allowed)] = fields(quotas);
-        problem.with_header(RETRY_AFTER, HeaderValue::from(wait)).with_header(limit, left).with_header(policy, allowed)
+        Self::too_many("rate_limited", detail, wait).with_header(limit, left).with_header(policy, allowed)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::columns::Columns;
 use crate::database::{Database, Transaction};
 use crate::error::{Error, OnConstraint, Result};
 use crate::identity;
-use crate::slices::remove_in_slices;
+use crate::slices::delete_in_slices;
 
 /// The kept answer or, if there is none, whether the lock was free; it is held then. In that order: copies of a request
 /// that was answered do not get in each other's way.
@@ -120,10 +120,7 @@ impl Database {
 /// # Errors
 /// Those of the database; what was deleted before stays deleted.
 pub async fn forget_old(database: &Database) -> Result<u64> {
-    remove_in_slices(database, BATCH, |mut tx, most| async move {
-        Ok(sqlx::query(FORGET).bind(most).execute(&mut *tx).await?.rows_affected())
-    })
-    .await
+    delete_in_slices(database, BATCH, FORGET).await
 }
 
 /// A request with its key and the user the key belongs to.

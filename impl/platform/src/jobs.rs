@@ -9,6 +9,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
@@ -60,6 +61,20 @@ where
         tracing::error!(error = %panic, "a task has panicked and begins anew");
         tokio::time::sleep(jittered(RESTART_DELAY)).await;
     }
+}
+
+/// Has a task of its own do something for somebody until it ends or is told to, also when it panics meanwhile.
+pub fn keep<S, F>(
+    tasks: &mut JoinSet<()>,
+    whose: &S,
+    shutdown: &CancellationToken,
+    work: impl Fn(S, CancellationToken) -> F + Send + 'static,
+) where
+    S: Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (whose, shutdown) = (whose.clone(), shutdown.clone());
+    tasks.spawn(restart_on_panic(move || work(whose.clone(), shutdown.clone())));
 }
 
 impl Default for Jobs {

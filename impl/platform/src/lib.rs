@@ -37,7 +37,7 @@ pub use columns::Columns;
 pub use connections::PoolState;
 pub use database::{Database, Transaction};
 pub use error::{Error, OnConstraint, Result};
-pub use jobs::{Job, Jobs, first_failure, restart_on_panic};
+pub use jobs::{Job, Jobs, first_failure, keep, restart_on_panic};
 pub use limiter::{Account, Guard, Limiter, Signups};
 pub use pauses::{backoff, jittered};
 pub use reads::Reads;

@@ -162,6 +162,17 @@ where
     .await
 }
 
+/// Removes what a statement deletes, whose only parameter is how much at most, until nothing is left; how much in all.
+///
+/// # Errors
+/// As [`in_slices`].
+pub async fn delete_in_slices(database: &Database, most: i64, sql: &'static str) -> Result<u64> {
+    remove_in_slices(database, most, move |mut tx, most| async move {
+        Ok(sqlx::query(sql).bind(most).execute(&mut *tx).await?.rows_affected())
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use contract::Problem;

@@ -8,7 +8,7 @@ use crate::database::Database;
 use crate::error::Result;
 use crate::http::Sender;
 use crate::shares::network;
-use crate::slices::remove_in_slices;
+use crate::slices::delete_in_slices;
 
 /// Rows deleted by one statement.
 const BATCH: i64 = 1000;
@@ -79,8 +79,5 @@ pub async fn forget_old_addresses(database: &Database) -> Result<u64> {
     const SQL: &str = "
         DELETE FROM known_addresses WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM known_addresses WHERE seen_at <= now() - interval '90 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
-    remove_in_slices(database, BATCH, |mut tx, most| async move {
-        Ok(sqlx::query(SQL).bind(most).execute(&mut *tx).await?.rows_affected())
-    })
-    .await
+    delete_in_slices(database, BATCH, SQL).await
 }

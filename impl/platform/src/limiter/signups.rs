@@ -3,8 +3,6 @@
 //! Every quota of a user is also one of a sign-up, so that accounts are what a stranger must not have any number of.
 
 use contract::{CountedBy, Operation, Problem, RateLimit};
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode};
 
 use super::attempts::{Attempt, Said};
 use super::{Inner, Limiter, seconds};
@@ -73,6 +71,5 @@ fn refusal(inner: &Inner, operation: &Operation, asked: &Attempt<'_>, said: &[Sa
     });
     let wait = wait.max().unwrap_or(1);
     let detail = "Too many accounts were opened from this address; try again after Retry-After seconds.";
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_signups", detail);
-    problem.with_header(RETRY_AFTER, HeaderValue::from(wait)).into()
+    Problem::too_many("too_many_signups", detail, wait).into()
 }

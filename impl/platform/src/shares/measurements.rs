@@ -10,7 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::{Cost, Shares};
-use crate::http::Metrics;
+use crate::http::{Metrics, gauge};
 
 /// What may be refused, and why.
 const REFUSALS: [(&str, &str); 13] = [
@@ -83,8 +83,7 @@ impl Collector for State {
             ("http_unsent_bytes_limit", "Bytes of large requests and answers that may be in memory", bytes),
             ("http_event_streams_open", "Event streams that are open", streams),
         ] {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+            gauge(&mut encoder, name, help, i64::try_from(value).unwrap_or(i64::MAX))?;
         }
         let help = "Clients that have used up a budget and are refused until it has refilled";
         let kind = ConstGauge::new(0_i64).metric_type();

@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use contract::Problem;
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode};
 
 use super::{Cost, Requester};
 
@@ -47,6 +45,5 @@ pub(crate) fn in_debt(cost: Cost, wait: Duration) -> Problem {
 }
 
 fn refusal(code: &'static str, detail: impl Into<Cow<'static, str>>, wait: Duration) -> Problem {
-    let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with_header(RETRY_AFTER, HeaderValue::from(seconds))
+    Problem::too_many(code, detail, u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1))
 }

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use platform::{Cache, Database, Error, Jobs, first_failure, idempotency, identity, restart_on_panic};
+use platform::{Cache, Database, Error, Jobs, first_failure, idempotency, identity, keep};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -137,8 +137,8 @@ impl Pipeline {
     /// the last request is answered; those who watch are sent away as soon as it is `closing`.
     pub async fn serve(&self, closing: CancellationToken, answered: CancellationToken) {
         let mut tasks = JoinSet::new();
-        self.keep(&mut tasks, &answered, Self::relay);
-        self.keep(&mut tasks, &answered, |this, end| async move { this.watch(end).await });
+        keep(&mut tasks, self, &answered, Self::relay);
+        keep(&mut tasks, self, &answered, |this, end| async move { this.watch(end).await });
         closing.cancelled().await;
         self.0.live.close();
         tasks.join_all().await;
@@ -152,9 +152,9 @@ impl Pipeline {
     /// What a worker process does, until it is told to stop.
     pub async fn work(&self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
-        self.keep(&mut tasks, &shutdown, Self::relay);
-        self.keep(&mut tasks, &shutdown, |this, end| Worker::new(this).run(end));
-        self.keep(&mut tasks, &shutdown, |this, end| this.0.live.clone().tell(end));
+        keep(&mut tasks, self, &shutdown, Self::relay);
+        keep(&mut tasks, self, &shutdown, |this, end| Worker::new(this).run(end));
+        keep(&mut tasks, self, &shutdown, |this, end| this.0.live.clone().tell(end));
         self.every(&mut tasks, &shutdown, "expiry", EXPIRE, |this| async move { this.expire().await });
         self.every(&mut tasks, &shutdown, "healing", HEAL, |this| async move { without_redis(this.heal(GRACE).await) });
         self.every(&mut tasks, &shutdown, "gauges", GAUGES, |this| async move { this.measure().await });
@@ -175,22 +175,9 @@ impl Pipeline {
         T: Send + 'static,
         F: Future<Output = platform::Result<T>> + Send + 'static,
     {
-        self.keep(tasks, shutdown, move |this, end| {
+        keep(tasks, self, shutdown, move |this, end| {
             this.0.jobs.job(name, interval).every(interval, end, move || work(this.clone()))
         });
-    }
-
-    /// Has a task of its own do something until it ends, also when it panics meanwhile.
-    fn keep<F>(
-        &self,
-        tasks: &mut JoinSet<()>,
-        shutdown: &CancellationToken,
-        work: impl Fn(Self, CancellationToken) -> F + Send + 'static,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (this, shutdown) = (self.clone(), shutdown.clone());
-        tasks.spawn(restart_on_panic(move || work(this.clone(), shutdown.clone())));
     }
 
     /// Seconds for which the oldest message that is due has waited to be handed to the stream.
