@@ -5,8 +5,7 @@
 
 use std::fmt::Write as _;
 
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::Problem;
 

@@ -83,11 +83,19 @@ static SLOW: Operation = operation("slow", "GET", None);
 static LARGE: Operation = operation("large", "GET", None);
 static MADE: Operation = operation("made", "POST", None);
 static COMPUTE: Operation = operation("compute", "GET", None);
+static COMPUTE_AND_WAIT: Operation = operation("compute_and_wait", "GET", None);
 static FOLLOW: Operation = Operation { event_streams: Some(64), ..operation("follow", "GET", None) };
 
 async fn statement(db: &Database, seconds: f64) -> Result<Bytes, Error> {
     sqlx::query("SELECT pg_sleep($1)").bind(seconds).execute(db.reads()).await?;
     Ok(Bytes(2))
+}
+
+fn compute_for_half_a_second() {
+    let (begun, mut rounds) = (Instant::now(), 0_u64);
+    while begun.elapsed() < Duration::from_millis(500) {
+        rounds = std::hint::black_box(rounds + 1);
+    }
 }
 
 fn router(database: Database) -> axum::Router {
@@ -110,18 +118,23 @@ fn router(database: Database) -> axum::Router {
     };
     let compute = async |State(demo): Shared, request: Request| {
         let make = async |_, _, ()| {
-            let (begun, mut rounds) = (Instant::now(), 0_u64);
-            while begun.elapsed() < Duration::from_millis(500) {
-                rounds = std::hint::black_box(rounds + 1);
-            }
+            compute_for_half_a_second();
             Ok::<_, Error>(Bytes(2))
         };
         contract::optional(&COMPUTE, demo, request, |_| Some(()), make).await
+    };
+    let compute_and_wait = async |State(demo): Shared, request: Request| {
+        let make = async |_, _, ()| {
+            compute_for_half_a_second();
+            std::future::pending::<Result<Bytes, Error>>().await
+        };
+        contract::optional(&COMPUTE_AND_WAIT, demo, request, |_| Some(()), make).await
     };
     let follow = async |State(demo): Shared, request: Request| {
         contract::optional(&FOLLOW, demo, request, |_| Some(()), async |_, _, ()| Ok::<_, Error>(Events)).await
     };
     axum::Router::new()
+        .route("/compute-and-wait", get(compute_and_wait))
         .route("/quick", get(quick))
         .route("/slow", get(slow))
         .route("/large", get(large))
@@ -252,6 +265,22 @@ async fn whoever_keeps_processors_busy_pays_for_that() {
     is_in_debt(&dear, "processor_budget_exhausted").await;
     other.get("/compute").await.expect(200);
     assert_eq!(world.metric(r#"clients_in_debt{resource="processor_time"}"#).await, 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_hangs_up_pays_as_well() {
+    let world = World::new(&["--processor-budget-seconds", "1"]).await;
+    let (dear, other) = (world.user(1), world.user(2));
+    for _ in 0..40 {
+        other.get("/quick").await.expect(200);
+        let gone = slow_reader(world.server.address(), 1, "GET /compute-and-wait").await;
+        sleep(Duration::from_millis(700)).await;
+        drop(gone);
+        if dear.get("/quick").await.status != 200 {
+            break;
+        }
+    }
+    is_in_debt(&dear, "processor_budget_exhausted").await;
 }
 
 async fn is_in_debt(client: &Client, code: &str) {

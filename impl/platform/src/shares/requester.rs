@@ -165,20 +165,30 @@ pub async fn for_everybody<F: Future>(work: F) -> F::Output {
     Sender::nobodys(work).await
 }
 
-/// Work whose time on a processor is charged to whom it is done for, when it ends.
+/// Work whose time on a processor is charged to whom it is done for, when it ends or is given up: who hangs up pays as well.
 pub(crate) async fn metered<F: Future>(work: F, requester: Option<&Requester>) -> F::Output {
-    let (mut work, mut worked) = (pin!(work), Duration::ZERO);
-    let result = poll_fn(|context| {
+    let mut work = pin!(work);
+    let mut worked = Worked { time: Duration::ZERO, requester };
+    poll_fn(|context| {
         let begun = processor_time();
         let polled = work.as_mut().poll(context);
-        worked += processor_time().saturating_sub(begun);
+        worked.time += processor_time().saturating_sub(begun);
         polled
     })
-    .await;
-    if let Some(requester) = requester {
-        requester.worked(worked);
+    .await
+}
+
+struct Worked<'a> {
+    time: Duration,
+    requester: Option<&'a Requester>,
+}
+
+impl Drop for Worked<'_> {
+    fn drop(&mut self) {
+        if let Some(requester) = self.requester {
+            requester.worked(self.time);
+        }
     }
-    result
 }
 
 /// For how long this thread has run: on a busy machine it waits for its turn as well, which is nobody's doing.
