@@ -107,6 +107,8 @@ fn fields(quotas: &[Quota]) -> [(HeaderName, HeaderValue); 2] {
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
 
     #[test]
