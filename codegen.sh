@@ -14,7 +14,12 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-DOCUMENTS=(tasks shop analytics kitchen-sink)
+# Every document but the one that the others share. Which of them are services, each says itself: x-service.
+DOCUMENTS=()
+for file in openapi/*.yaml; do
+    name=$(basename "$file" .yaml)
+    [ "$name" = common ] || ! grep -q '^openapi:' "$file" || DOCUMENTS+=("$name")
+done
 GENERATOR=openapi/generator
 TOOLS=$PWD/.local/tools
 # shellcheck source=openapi/tools.sh
@@ -93,12 +98,13 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
         printf '%s\n' README.md .gitignore src/types.rs src/header.rs >"$crate/.openapi-generator-ignore"
         quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
             --generator-name rust-axum --input-spec "$work/$name.json" --output "$crate" \
-            --template-dir "$GENERATOR/templates" --config "$GENERATOR/$name.yaml" \
-            --global-property skipFormModel=false
+            --template-dir "$GENERATOR/templates" --config "$GENERATOR/server.yaml" \
+            --additional-properties "packageName=$name-api,documentName=$name" --global-property skipFormModel=false
         rm -rf "$crate/.openapi-generator" "$crate/.openapi-generator-ignore"
         quietly rustfmt --edition 2024 --config-path rustfmt.toml "$crate/src/lib.rs"
     done
     rm -rf "$work"
+    node "$GENERATOR/services.mjs" "$into"
     node "$GENERATOR/gateway.mjs" "$into" "$into/gateway"
     node "$GENERATOR/monitoring.mjs" "$into"
     node "$GENERATOR/codes.mjs" "$into"
@@ -110,14 +116,7 @@ check() {
     # shellcheck disable=SC2064  # the folder of now, not of then
     trap "rm -rf '$fresh'" EXIT
     generate "$fresh"
-    local name
-    for name in "${DOCUMENTS[@]}"; do
-        diff -r -u "generated/$name-api" "$fresh/$name-api" >&2 ||
-            die "generated/$name-api is not what openapi/$name.yaml says; run ./codegen.sh"
-    done
-    for name in gateway monitoring codes.md; do
-        diff -r -u "generated/$name" "$fresh/$name" >&2 || die "generated/$name is not what the documents say; run ./codegen.sh"
-    done
+    diff -r -u --exclude=clients generated "$fresh" >&2 || die "generated/ is not what the documents say; run ./codegen.sh"
     say "generated: no drift"
 }
 
@@ -129,8 +128,7 @@ clients() {
     trap "rm -rf '$work'" EXIT
     for language in typescript:typescript-fetch python:python rust:rust; do
         generator=${language#*:} language=${language%:*}
-        node "$GENERATOR/clients/merge.mjs" "$language" tasks=generated/tasks-api/openapi.json \
-            shop=generated/shop-api/openapi.json analytics=generated/analytics-api/openapi.json >"$work/merged.json"
+        node "$GENERATOR/clients/merge.mjs" "$language" generated >"$work/merged.json"
         rm -rf "generated/clients/$language"
         mkdir -p "generated/clients/$language"
         cp "$GENERATOR/clients/ignore" "generated/clients/$language/.openapi-generator-ignore"
@@ -148,13 +146,16 @@ clients() {
     say "generated: clients for TypeScript, Python and Rust"
 }
 
+# Of the services those that clients were promised to.
+released() { node -p "require('./generated/services.json').filter((one) => one.released).map((one) => one.name).join(' ')"; }
+
 # The documents as they would be published, against the released ones.
 compat() { # compat | check | release
     local current name
     current=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now, not of then
     trap "rm -rf '$current'" EXIT
-    for name in tasks shop analytics; do
+    for name in $(released); do
         quietly "$NODE_TOOLS/redocly" bundle --config openapi/redocly.yaml "openapi/$name.yaml" --ext json --output "$current/$name.json"
     done
     node openapi/compat/main.mjs "$1" "$current" openapi/released openapi/CHANGELOG.md

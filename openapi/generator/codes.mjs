@@ -2,14 +2,15 @@
 //
 //   node codes.mjs INTO      reads INTO/NAME-api/openapi.json, writes INTO/codes.md
 import { readFileSync, writeFileSync } from 'node:fs';
+import { documentOf, servicesOf } from './services.mjs';
 
 const into = process.argv[2];
 const list = JSON.parse(readFileSync(new URL('../codes.json', import.meta.url), 'utf8'));
 const users = new Map();
 const quotas = new Map();
 
-for (const name of ['tasks', 'shop', 'analytics']) {
-  const document = JSON.parse(readFileSync(`${into}/${name}-api/openapi.json`, 'utf8'));
+for (const { name } of servicesOf(into)) {
+  const document = documentOf(into, name);
   for (const operation of Object.values(document.paths).flatMap((item) => Object.values(item))) {
     if (!operation?.operationId) continue;
     const use = (code) => users.set(code, new Set([...(users.get(code) ?? []), operation.operationId]));

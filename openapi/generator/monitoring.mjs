@@ -3,12 +3,12 @@
 // document are described by hand in monitoring/dashboards/.
 //
 //   node monitoring.mjs GENERATED       reads GENERATED/NAME-api/openapi.json, writes GENERATED/monitoring/
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { dashboard } from './grafana.mjs';
+import { documentOf, servicesOf } from './services.mjs';
 
-const SERVICES = ['tasks', 'shop', 'analytics'];
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 // contract::Operation::DEFAULT_DEADLINE
 const DEFAULT_DEADLINE_MS = 10_000;
@@ -137,8 +137,7 @@ ${deadlines.map(line).join('')}`;
 }
 
 const generated = process.argv[2];
-const documents = SERVICES.map((service) => (
-  [service, operationsOf(JSON.parse(readFileSync(join(generated, `${service}-api`, 'openapi.json'), 'utf8')))]));
+const documents = servicesOf(generated).map(({ name }) => [name, operationsOf(documentOf(generated, name))]);
 const into = join(generated, 'monitoring');
 rmSync(into, { recursive: true, force: true });
 mkdirSync(join(into, 'dashboards'), { recursive: true });

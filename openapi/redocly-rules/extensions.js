@@ -119,6 +119,11 @@ function optionalAuth(value, operation) {
   return operation.security?.length === 2 ? only(true)(value) : 'belongs to `security: [{}, {oauth2: [user]}]`';
 }
 
+// An operation whose handler is still to be written: it answers 501 until then.
+function planned(value, operation) {
+  return '501' in (operation.responses ?? {}) ? only(true)(value) : 'belongs to an operation that answers 501';
+}
+
 // OpenAPI 3.0 has no words for what the events of a stream hold.
 function eventData(value, media, ctx) {
   if (!/text~1event-stream$/.test(ctx.location.pointer)) return 'belongs to text/event-stream';
@@ -139,9 +144,33 @@ function ownCodes(value, operation) {
 
 const unknownParameters = oneOf('refuse', 'ignore');
 
+const isWord = (value) => typeof value === 'string' && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value);
+const port = integer(1024, 65535);
+const exactly = (value, keys) => typeof value === 'object' && value !== null && Object.keys(value).every((key) => keys.includes(key));
+
+// Where a document is served: its name is that of its file.
+function service(value) {
+  if (!exactly(value, ['port', 'prefix', 'released', 'background'])) return 'has `port` and `prefix`, and perhaps `released` and `background`';
+  if (port(value.port)) return `has a \`port\` that ${port(value.port)}`;
+  if (!isWord(value.prefix)) return 'has a `prefix` in kebab-case';
+  if (![undefined, true, false].includes(value.released)) return 'has `released` true or false';
+  if (value.background === undefined) return undefined;
+  if (!Array.isArray(value.background) || !value.background.length) return 'has `background` roles as a list';
+  return value.background.map(backgroundRole).find(Boolean);
+}
+
+// A process of a service that serves no operations.
+function backgroundRole(value) {
+  if (!exactly(value, ['name', 'port', 'about'])) return 'has `background` roles with name, port and about';
+  if (!isWord(value.name)) return 'has `background` roles with a `name` in kebab-case';
+  if (port(value.port)) return `has \`background\` roles with a \`port\` that ${port(value.port)}`;
+  return typeof value.about === 'string' && value.about ? undefined : 'has `background` roles with `about`, a sentence';
+}
+
 const KNOWN = {
   Root: {
     'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table'),
+    'x-service': service,
     // For every operation that says nothing else.
     'x-unknown-parameters': unknownParameters,
   },
@@ -154,6 +183,7 @@ const KNOWN = {
     'x-gateway-cache': gatewayCache,
     'x-idempotency': oneOf('required', 'optional'),
     'x-optional-auth': optionalAuth,
+    'x-planned': planned,
     'x-quotas': quotas,
     'x-rate-limit': rateLimits,
     'x-row-errors': rowErrors,

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use analytics_api::apis::ingest::{Ingest, RecordPageViewResponse, RecordPageViewsResponse};
-use analytics_api::apis::{analytics as queries, login, seeding, users};
+use analytics_api::apis::{analytics as queries, ingest};
 use analytics_api::models::{BatchReceipt, PageView, PageViewCreate, PathCount};
 use chrono::{SubsecRound, Utc};
-use contract::Rows;
+use contract::{Problem, Rows};
 use platform::identity::{Accounts, Principal};
 use platform::{Error, Result};
 use uuid::Uuid;
@@ -39,9 +38,13 @@ impl contract::Service for FromMemory {
     }
 }
 
-impl Ingest for FromMemory {
-    async fn record_page_view(&self, _: Option<Principal>, view: PageViewCreate) -> Result<RecordPageViewResponse> {
-        Ok(RecordPageViewResponse::Created(PageView {
+impl ingest::Ingest for FromMemory {
+    async fn record_page_view(
+        &self,
+        _: Option<Principal>,
+        view: PageViewCreate,
+    ) -> Result<ingest::RecordPageViewResponse> {
+        Ok(ingest::RecordPageViewResponse::Created(PageView {
             id: self.last_view.fetch_add(1, Ordering::Relaxed) + 1,
             path: view.path,
             user_id: view.user_id.flatten(),
@@ -57,9 +60,17 @@ impl Ingest for FromMemory {
         &self,
         _: Option<Principal>,
         rows: Rows<PageViewCreate>,
-    ) -> Result<RecordPageViewsResponse> {
+    ) -> Result<ingest::RecordPageViewsResponse> {
         let (stored, duplicates, other, rejected) = (rows.accepted.len() as i64, 0, 0, Vec::new());
-        Ok(RecordPageViewsResponse::Created(BatchReceipt { stored, duplicates, other, rejected }))
+        Ok(ingest::RecordPageViewsResponse::Created(BatchReceipt { stored, duplicates, other, rejected }))
+    }
+
+    async fn erase_user(&self, _: Principal, _: ingest::EraseUserParams) -> Result<ingest::EraseUserResponse> {
+        Err(unmeasured())
+    }
+
+    async fn erase_visitor(&self, _: Principal, _: ingest::EraseVisitorParams) -> Result<ingest::EraseVisitorResponse> {
+        Err(unmeasured())
     }
 }
 
@@ -68,17 +79,46 @@ impl queries::Analytics for FromMemory {
         let path = |place: i64| PathCount { path: format!("/seed/page-{place}"), count: 10_000 / place };
         Ok(queries::GetTopPathsResponse::Ok((1..=params.limit).map(path).collect()))
     }
+
+    async fn export_page_views(
+        &self,
+        _: Principal,
+        _: queries::ExportPageViewsParams,
+    ) -> Result<queries::ExportPageViewsResponse> {
+        Err(unmeasured())
+    }
+
+    async fn get_breakdown(&self, _: queries::GetBreakdownParams) -> Result<queries::GetBreakdownResponse> {
+        Err(unmeasured())
+    }
+
+    async fn get_time_series(&self, _: queries::GetTimeSeriesParams) -> Result<queries::GetTimeSeriesResponse> {
+        Err(unmeasured())
+    }
+
+    async fn get_top_paths_slow(&self, _: queries::GetTopPathsSlowParams) -> Result<queries::GetTopPathsSlowResponse> {
+        Err(unmeasured())
+    }
+
+    async fn get_uniques(&self, _: queries::GetUniquesParams) -> Result<queries::GetUniquesResponse> {
+        Err(unmeasured())
+    }
+
+    async fn stream_live(&self, _: queries::StreamLiveParams) -> Result<queries::StreamLiveResponse> {
+        Err(unmeasured())
+    }
 }
 
-// What is not measured is answered 501.
-impl login::Login for FromMemory {}
-impl seeding::Seeding for FromMemory {}
-impl users::Users for FromMemory {}
+/// What the answer of an operation is that nobody measures.
+fn unmeasured() -> Error {
+    Problem::not_implemented().into()
+}
 
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     from_memory::serve("analytics", analytics::DOCUMENT, async |_, _, accounts| {
-        Ok(analytics::router(Arc::new(FromMemory { accounts, last_view: AtomicI64::new(100_000) })))
+        let service = Arc::new(FromMemory { accounts, last_view: AtomicI64::new(100_000) });
+        Ok(ingest::routes().merge(queries::routes()).with_state(service))
     })
     .await
 }

@@ -9,8 +9,7 @@ use chrono::{SubsecRound, Utc};
 use contract::{Answer, Once, Operation, Problem, Quota};
 use platform::identity::{Accounts, Principal};
 use platform::{Database, Error, Result};
-use shop_api::apis::orders::{CreateOrderParams, CreateOrderResponse};
-use shop_api::apis::{login, operations, orders, products, users};
+use shop_api::apis::orders;
 use shop_api::models;
 
 #[path = "../from_memory.rs"]
@@ -51,16 +50,61 @@ impl orders::Orders for FromMemory {
     async fn create_order(
         &self,
         caller: Principal,
-        params: CreateOrderParams,
+        params: orders::CreateOrderParams,
         body: models::OrderCreate,
-    ) -> Result<Once<CreateOrderResponse>> {
+    ) -> Result<Once<orders::CreateOrderResponse>> {
         let body = self.order(caller.user_id(), &body)?;
-        let answer = CreateOrderResponse::Created { location: format!("/api/v2/orders/{}", body.id), body };
+        let answer = orders::CreateOrderResponse::Created { location: format!("/api/v2/orders/{}", body.id), body };
         Ok(match params.idempotency_key.sent() {
             None => Once::Fresh(answer),
             Some(_) => Once::Encoded(answer.into_reply()?),
         })
     }
+
+    async fn cancel_order(
+        &self,
+        _: Principal,
+        _: orders::CancelOrderParams,
+    ) -> Result<contract::Once<orders::CancelOrderResponse>> {
+        Err(unmeasured())
+    }
+
+    async fn get_order(&self, _: Principal, _: orders::GetOrderParams) -> Result<orders::GetOrderResponse> {
+        Err(unmeasured())
+    }
+
+    async fn get_order_timeline(
+        &self,
+        _: Principal,
+        _: orders::GetOrderTimelineParams,
+    ) -> Result<orders::GetOrderTimelineResponse> {
+        Err(unmeasured())
+    }
+
+    async fn list_orders(&self, _: Principal, _: orders::ListOrdersParams) -> Result<orders::ListOrdersResponse> {
+        Err(unmeasured())
+    }
+
+    async fn pay_order(
+        &self,
+        _: Principal,
+        _: orders::PayOrderParams,
+    ) -> Result<contract::Once<orders::PayOrderResponse>> {
+        Err(unmeasured())
+    }
+
+    async fn stream_order_events(
+        &self,
+        _: Principal,
+        _: orders::StreamOrderEventsParams,
+    ) -> Result<orders::StreamOrderEventsResponse> {
+        Err(unmeasured())
+    }
+}
+
+/// What the answer of an operation is that nobody measures.
+fn unmeasured() -> Error {
+    Problem::not_implemented().into()
 }
 
 impl FromMemory {
@@ -101,17 +145,12 @@ impl FromMemory {
     }
 }
 
-// What is not measured is answered 501.
-impl login::Login for FromMemory {}
-impl operations::Operations for FromMemory {}
-impl products::Products for FromMemory {}
-impl users::Users for FromMemory {}
-
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     from_memory::serve("shop", shop::DOCUMENT, async |_, database, accounts| {
         let products = products(&database).await?;
-        Ok(shop::router(Arc::new(FromMemory { accounts, products, last_order: AtomicI64::new(100_000) })))
+        let service = FromMemory { accounts, products, last_order: AtomicI64::new(100_000) };
+        Ok(orders::routes().with_state(Arc::new(service)))
     })
     .await
 }

@@ -1,11 +1,11 @@
 // One document for the client generators from the bundled documents of all services: one package for each language, in
 // which a user, a token and a problem are one type each, whichever service they came from.
 //
-//   node merge.mjs LANGUAGE NAME=BUNDLED.json... > MERGED.json
+//   node merge.mjs LANGUAGE GENERATED > MERGED.json
 //
 // Operations that every service has (signing up, in and out) are taken from the first one.
-import { readFileSync } from 'node:fs';
 import { isSecret } from '../secrets.mjs';
+import { documentOf, servicesOf } from '../services.mjs';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
 // The service is the judge of its limits: a client that knew them would refuse what a later service accepts.
@@ -13,11 +13,8 @@ const LIMITS = ['minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'minI
 // Conditional reads are answered by nothing, which no return type can say.
 const LEFT_OUT = ['If-None-Match'];
 
-const [language, ...inputs] = process.argv.slice(2);
-const services = inputs.map((argument) => {
-  const [name, file] = argument.split('=');
-  return { name, document: JSON.parse(readFileSync(file, 'utf8')) };
-});
+const [language, generated] = process.argv.slice(2);
+const services = servicesOf(generated).map(({ name, prefix }) => ({ name, prefix, document: documentOf(generated, name) }));
 const first = services[0].document;
 
 function fail(message) {
@@ -126,8 +123,8 @@ const merged = {
   'x-services': [],
 };
 const operations = new Set();
-for (const [index, service] of services.entries()) {
-  const { name, document } = service;
+for (const service of services) {
+  const { name, prefix, document } = service;
   if (document.info.version !== merged.info.version) {
     fail(`${name} is version ${document.info.version}, ${services[0].name} is ${merged.info.version}; they are released together`);
   }
@@ -156,8 +153,7 @@ for (const [index, service] of services.entries()) {
   merged['x-services'].push({
     name,
     variant: `${name[0].toUpperCase()}${name.slice(1)}`,
-    // The gateway's prefixes are numbered like the services.
-    prefix: `/p${index + 1}`,
+    prefix: `/${prefix}`,
     apis: [...tags].map((tag) => ({ tag, class: `${tag[0].toUpperCase()}${tag.slice(1)}Api` })),
   });
 }

@@ -15,68 +15,47 @@ pub trait Analytics: contract::Service {
         &self,
         caller: Self::Caller,
         params: ExportPageViewsParams,
-    ) -> impl Future<Output = Result<ExportPageViewsResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<ExportPageViewsResponse, Self::Error>> + Send;
 
     /// `GET /api/p3/analytics/breakdown/{dimension}`: Views by country, referrer or device
     fn get_breakdown(
         &self,
         params: GetBreakdownParams,
-    ) -> impl Future<Output = Result<GetBreakdownResponse, Self::Error>> + Send {
-        let _ = (params,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetBreakdownResponse, Self::Error>> + Send;
 
     /// `GET /api/p3/analytics/time-series`: Views over time
     fn get_time_series(
         &self,
         params: GetTimeSeriesParams,
-    ) -> impl Future<Output = Result<GetTimeSeriesResponse, Self::Error>> + Send {
-        let _ = (params,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetTimeSeriesResponse, Self::Error>> + Send;
 
     /// `GET /api/p3/analytics/top-paths/optimized`: Most viewed paths
     fn get_top_paths(
         &self,
         params: GetTopPathsParams,
-    ) -> impl Future<Output = Result<GetTopPathsResponse, Self::Error>> + Send {
-        let _ = (params,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetTopPathsResponse, Self::Error>> + Send;
 
     /// `GET /api/p3/analytics/top-paths/slow`: Most viewed paths, counted from raw rows
     fn get_top_paths_slow(
         &self,
         params: GetTopPathsSlowParams,
-    ) -> impl Future<Output = Result<GetTopPathsSlowResponse, Self::Error>> + Send {
-        let _ = (params,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetTopPathsSlowResponse, Self::Error>> + Send;
 
     /// `GET /api/p3/analytics/uniques`: Visitors
     fn get_uniques(
         &self,
         params: GetUniquesParams,
-    ) -> impl Future<Output = Result<GetUniquesResponse, Self::Error>> + Send {
-        let _ = (params,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetUniquesResponse, Self::Error>> + Send;
 
     /// `GET /api/p3/analytics/live`: The last minute, live
     fn stream_live(
         &self,
         params: StreamLiveParams,
-    ) -> impl Future<Output = Result<StreamLiveResponse, Self::Error>> + Send {
-        let _ = (params,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<StreamLiveResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Analytics>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Analytics>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/p3/analytics/export", axum::routing::get(handle_export_page_views::<S>))
         .route("/api/p3/analytics/breakdown/{dimension}", axum::routing::get(handle_get_breakdown::<S>))
@@ -107,7 +86,7 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
         max_delay_seconds: 0,
     }],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -186,7 +165,7 @@ pub static GET_BREAKDOWN: Operation = Operation {
     codes: &[],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -262,7 +241,7 @@ pub static GET_TIME_SERIES: Operation = Operation {
     codes: &["time_zone_not_found", "window_too_large"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -340,7 +319,7 @@ pub static GET_TOP_PATHS: Operation = Operation {
     codes: &[],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -408,7 +387,7 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
         max_delay_seconds: 0,
     }],
     token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -470,7 +449,7 @@ pub static GET_UNIQUES: Operation = Operation {
     codes: &[],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -536,7 +515,7 @@ pub static STREAM_LIVE: Operation = Operation {
         max_delay_seconds: 0,
     }],
     token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 

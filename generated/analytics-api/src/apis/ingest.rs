@@ -15,44 +15,32 @@ pub trait Ingest: contract::Service {
         &self,
         caller: Self::Caller,
         params: EraseUserParams,
-    ) -> impl Future<Output = Result<EraseUserResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<EraseUserResponse, Self::Error>> + Send;
 
     /// `DELETE /api/p3/visitors/{visitor}/page-views`: Erase a visitor's page views
     fn erase_visitor(
         &self,
         caller: Self::Caller,
         params: EraseVisitorParams,
-    ) -> impl Future<Output = Result<EraseVisitorResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<EraseVisitorResponse, Self::Error>> + Send;
 
     /// `POST /api/p3/page-views`: Record a page view
     fn record_page_view(
         &self,
         caller: Option<Self::Caller>,
         body: models::PageViewCreate,
-    ) -> impl Future<Output = Result<RecordPageViewResponse, Self::Error>> + Send {
-        let _ = (caller, body);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<RecordPageViewResponse, Self::Error>> + Send;
 
     /// `POST /api/p3/page-views/batch`: Record many page views
     fn record_page_views(
         &self,
         caller: Option<Self::Caller>,
         body: contract::Rows<models::PageViewCreate>,
-    ) -> impl Future<Output = Result<RecordPageViewsResponse, Self::Error>> + Send {
-        let _ = (caller, body);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<RecordPageViewsResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Ingest>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Ingest>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/p3/users/{user_id}/page-views", axum::routing::delete(handle_erase_user::<S>))
         .route("/api/p3/visitors/{visitor}/page-views", axum::routing::delete(handle_erase_visitor::<S>))
@@ -80,7 +68,7 @@ pub static ERASE_USER: Operation = Operation {
         max_delay_seconds: 0,
     }],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -139,7 +127,7 @@ pub static ERASE_VISITOR: Operation = Operation {
         max_delay_seconds: 0,
     }],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -197,7 +185,7 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
     codes: &["event_time_out_of_range", "ingest_queue_full", "too_many_past_minutes"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
+    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -249,7 +237,7 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
     codes: &["ingest_queue_full", "too_many_past_minutes"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 501, 503, 504],
+    statuses: &[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
 

@@ -15,24 +15,18 @@ pub trait Seeding: contract::Service {
         &self,
         caller: Option<Self::Caller>,
         params: GetSeedJobParams,
-    ) -> impl Future<Output = Result<GetSeedJobResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetSeedJobResponse, Self::Error>> + Send;
 
     /// `POST /api/p3/analytics/seed`: Make up page views
     fn seed(
         &self,
         caller: Option<Self::Caller>,
         params: SeedParams,
-    ) -> impl Future<Output = Result<SeedResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<SeedResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Seeding>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Seeding>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/p3/analytics/seed-jobs/{job_id}", axum::routing::get(handle_get_seed_job::<S>))
         .route("/api/p3/analytics/seed", axum::routing::post(handle_seed::<S>))
@@ -52,7 +46,7 @@ pub static GET_SEED_JOB: Operation = Operation {
     codes: &["seed_job_not_found"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -111,7 +105,7 @@ pub static SEED: Operation = Operation {
         max_delay_seconds: 0,
     }],
     token_endpoint: None,
-    statuses: &[200, 202, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 202, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 

@@ -11,14 +11,11 @@ use crate::models;
 /// Operations of the tag; `users` in the document.
 pub trait Users: contract::Service {
     /// `GET /api/p3/auth/users/me`: Who am I
-    fn get_me(&self, caller: Self::Caller) -> impl Future<Output = Result<GetMeResponse, Self::Error>> + Send {
-        let _ = (caller,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    fn get_me(&self, caller: Self::Caller) -> impl Future<Output = Result<GetMeResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Users>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Users>() -> axum::Router<Arc<S>> {
     axum::Router::new().route("/api/p3/auth/users/me", axum::routing::get(handle_get_me::<S>))
 }
 

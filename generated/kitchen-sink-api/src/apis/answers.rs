@@ -67,7 +67,7 @@ pub trait Answers: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Answers>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Answers>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/sink/answers/binary", axum::routing::get(handle_answer_binary::<S>))
         .route("/sink/answers/csv", axum::routing::get(handle_answer_csv::<S>))

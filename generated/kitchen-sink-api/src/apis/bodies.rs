@@ -85,7 +85,7 @@ pub trait Bodies: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Bodies>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Bodies>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/sink/arrays", axum::routing::post(handle_echo_arrays::<S>))
         .route("/sink/choices", axum::routing::post(handle_echo_choices::<S>))

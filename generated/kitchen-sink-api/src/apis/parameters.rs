@@ -33,7 +33,7 @@ pub trait Parameters: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Parameters>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Parameters>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/sink/headers", axum::routing::get(handle_echo_headers::<S>))
         .route("/sink/path/{whole}/{code}/{key}/{color}/{day}", axum::routing::get(handle_echo_path::<S>))

@@ -73,7 +73,7 @@ pub trait Policies: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Policies>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Policies>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/sink/policies/deadline", axum::routing::get(handle_ask_deadline::<S>))
         .route("/sink/policies/guarded-body", axum::routing::post(handle_ask_guarded_body::<S>))

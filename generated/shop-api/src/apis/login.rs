@@ -14,26 +14,17 @@ pub trait Login: contract::Service {
     fn login_access_token(
         &self,
         body: models::LoginForm,
-    ) -> impl Future<Output = Result<LoginAccessTokenResponse, Self::Error>> + Send {
-        let _ = (body,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<LoginAccessTokenResponse, Self::Error>> + Send;
 
     /// `POST /api/v2/auth/logout`: Sign out
-    fn logout(&self, caller: Self::Caller) -> impl Future<Output = Result<LogoutResponse, Self::Error>> + Send {
-        let _ = (caller,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    fn logout(&self, caller: Self::Caller) -> impl Future<Output = Result<LogoutResponse, Self::Error>> + Send;
 
     /// `POST /api/v2/auth/signup`: Create an account for oneself
-    fn signup(&self, body: models::Signup) -> impl Future<Output = Result<SignupResponse, Self::Error>> + Send {
-        let _ = (body,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    fn signup(&self, body: models::Signup) -> impl Future<Output = Result<SignupResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Login>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Login>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/v2/auth/login/access-token", axum::routing::post(handle_login_access_token::<S>))
         .route("/api/v2/auth/logout", axum::routing::post(handle_logout::<S>))

@@ -15,60 +15,42 @@ pub trait Operations: contract::Service {
         &self,
         caller: Self::Caller,
         params: DiscardDeadLetterParams,
-    ) -> impl Future<Output = Result<DiscardDeadLetterResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<DiscardDeadLetterResponse, Self::Error>> + Send;
 
     /// `GET /api/v2/admin/dead-letters/{dead_letter_id}`: One dead letter
     fn get_dead_letter(
         &self,
         caller: Self::Caller,
         params: GetDeadLetterParams,
-    ) -> impl Future<Output = Result<GetDeadLetterResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetDeadLetterResponse, Self::Error>> + Send;
 
     /// `GET /api/v2/admin/queue`: How the pipeline is doing
-    fn get_queue(&self, caller: Self::Caller) -> impl Future<Output = Result<GetQueueResponse, Self::Error>> + Send {
-        let _ = (caller,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    fn get_queue(&self, caller: Self::Caller) -> impl Future<Output = Result<GetQueueResponse, Self::Error>> + Send;
 
     /// `GET /api/v2/admin/dead-letters`: Dead letters
     fn list_dead_letters(
         &self,
         caller: Self::Caller,
         params: ListDeadLettersParams,
-    ) -> impl Future<Output = Result<ListDeadLettersResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<ListDeadLettersResponse, Self::Error>> + Send;
 
     /// `GET /api/v2/products/{product_id}/ledger`: The stock ledger of a product
     fn list_stock_entries(
         &self,
         caller: Self::Caller,
         params: ListStockEntriesParams,
-    ) -> impl Future<Output = Result<ListStockEntriesResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<ListStockEntriesResponse, Self::Error>> + Send;
 
     /// `POST /api/v2/admin/dead-letters/{dead_letter_id}/requeue`: Try a dead letter again
     fn requeue_dead_letter(
         &self,
         caller: Self::Caller,
         params: RequeueDeadLetterParams,
-    ) -> impl Future<Output = Result<RequeueDeadLetterResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<RequeueDeadLetterResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Operations>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Operations>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/v2/admin/dead-letters/{dead_letter_id}", axum::routing::delete(handle_discard_dead_letter::<S>))
         .route("/api/v2/admin/dead-letters/{dead_letter_id}", axum::routing::get(handle_get_dead_letter::<S>))
@@ -95,7 +77,7 @@ pub static DISCARD_DEAD_LETTER: Operation = Operation {
     codes: &["dead_letter_not_found", "dead_letter_settled"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -151,7 +133,7 @@ pub static GET_DEAD_LETTER: Operation = Operation {
     codes: &["dead_letter_not_found"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -207,7 +189,7 @@ pub static GET_QUEUE: Operation = Operation {
     codes: &[],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -249,7 +231,7 @@ pub static LIST_DEAD_LETTERS: Operation = Operation {
     codes: &[],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -343,7 +325,7 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
     codes: &["product_not_found"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -415,7 +397,7 @@ pub static REQUEUE_DEAD_LETTER: Operation = Operation {
     codes: &["dead_letter_not_found", "dead_letter_settled"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: false,
 };
 

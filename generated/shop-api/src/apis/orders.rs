@@ -15,10 +15,7 @@ pub trait Orders: contract::Service {
         &self,
         caller: Self::Caller,
         params: CancelOrderParams,
-    ) -> impl Future<Output = Result<contract::Once<CancelOrderResponse>, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<contract::Once<CancelOrderResponse>, Self::Error>> + Send;
 
     /// `POST /api/v2/orders`: Order
     fn create_order(
@@ -26,64 +23,46 @@ pub trait Orders: contract::Service {
         caller: Self::Caller,
         params: CreateOrderParams,
         body: models::OrderCreate,
-    ) -> impl Future<Output = Result<contract::Once<CreateOrderResponse>, Self::Error>> + Send {
-        let _ = (caller, params, body);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<contract::Once<CreateOrderResponse>, Self::Error>> + Send;
 
     /// `GET /api/v2/orders/{order_id}`: One order
     fn get_order(
         &self,
         caller: Self::Caller,
         params: GetOrderParams,
-    ) -> impl Future<Output = Result<GetOrderResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetOrderResponse, Self::Error>> + Send;
 
     /// `GET /api/v2/orders/{order_id}/timeline`: What happened to an order
     fn get_order_timeline(
         &self,
         caller: Self::Caller,
         params: GetOrderTimelineParams,
-    ) -> impl Future<Output = Result<GetOrderTimelineResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetOrderTimelineResponse, Self::Error>> + Send;
 
     /// `GET /api/v2/orders`: My orders
     fn list_orders(
         &self,
         caller: Self::Caller,
         params: ListOrdersParams,
-    ) -> impl Future<Output = Result<ListOrdersResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<ListOrdersResponse, Self::Error>> + Send;
 
     /// `POST /api/v2/orders/{order_id}/pay`: Pay an order
     fn pay_order(
         &self,
         caller: Self::Caller,
         params: PayOrderParams,
-    ) -> impl Future<Output = Result<contract::Once<PayOrderResponse>, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<contract::Once<PayOrderResponse>, Self::Error>> + Send;
 
     /// `GET /api/v2/orders/{order_id}/events`: What happens to an order, live
     fn stream_order_events(
         &self,
         caller: Self::Caller,
         params: StreamOrderEventsParams,
-    ) -> impl Future<Output = Result<StreamOrderEventsResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<StreamOrderEventsResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Orders>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Orders>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/v2/orders/{order_id}/cancel", axum::routing::post(handle_cancel_order::<S>))
         .route("/api/v2/orders", axum::routing::post(handle_create_order::<S>))
@@ -108,7 +87,7 @@ pub static CANCEL_ORDER: Operation = Operation {
     codes: &["order_not_found", "order_state_conflict"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -187,7 +166,7 @@ pub static CREATE_ORDER: Operation = Operation {
     codes: &["product_not_found", "mixed_currencies", "order_total_too_large"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
+    statuses: &[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -247,7 +226,7 @@ pub static GET_ORDER: Operation = Operation {
     codes: &["order_not_found"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
 
@@ -304,7 +283,7 @@ pub static GET_ORDER_TIMELINE: Operation = Operation {
     codes: &["order_not_found"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -360,7 +339,7 @@ pub static LIST_ORDERS: Operation = Operation {
     codes: &[],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -464,7 +443,7 @@ pub static PAY_ORDER: Operation = Operation {
     codes: &["order_not_found", "order_state_conflict"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -528,7 +507,7 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
         max_delay_seconds: 0,
     }],
     token_endpoint: None,
-    statuses: &[200, 204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 

@@ -15,48 +15,33 @@ pub trait Products: contract::Service {
         &self,
         caller: Self::Caller,
         params: AdjustStockParams,
-    ) -> impl Future<Output = Result<AdjustStockResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<AdjustStockResponse, Self::Error>> + Send;
 
     /// `POST /api/v2/products`: Add a product
     fn create_product(
         &self,
         caller: Self::Caller,
         body: models::ProductCreate,
-    ) -> impl Future<Output = Result<CreateProductResponse, Self::Error>> + Send {
-        let _ = (caller, body);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<CreateProductResponse, Self::Error>> + Send;
 
     /// `DELETE /api/v2/products/{product_id}`: Take a product off the shelf
     fn delete_product(
         &self,
         caller: Self::Caller,
         params: DeleteProductParams,
-    ) -> impl Future<Output = Result<DeleteProductResponse, Self::Error>> + Send {
-        let _ = (caller, params);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<DeleteProductResponse, Self::Error>> + Send;
 
     /// `GET /api/v2/products/{product_id}`: One product
     fn get_product(
         &self,
         params: GetProductParams,
-    ) -> impl Future<Output = Result<GetProductResponse, Self::Error>> + Send {
-        let _ = (params,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<GetProductResponse, Self::Error>> + Send;
 
     /// `GET /api/v2/products`: Products
     fn list_products(
         &self,
         params: ListProductsParams,
-    ) -> impl Future<Output = Result<ListProductsResponse, Self::Error>> + Send {
-        let _ = (params,);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<ListProductsResponse, Self::Error>> + Send;
 
     /// `PATCH /api/v2/products/{product_id}`: Change a product
     fn patch_product(
@@ -64,14 +49,11 @@ pub trait Products: contract::Service {
         caller: Self::Caller,
         params: PatchProductParams,
         body: models::ProductUpdate,
-    ) -> impl Future<Output = Result<PatchProductResponse, Self::Error>> + Send {
-        let _ = (caller, params, body);
-        std::future::ready(Err(Problem::not_implemented().into()))
-    }
+    ) -> impl Future<Output = Result<PatchProductResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Products>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Products>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/v2/products/{product_id}/stock", axum::routing::patch(handle_adjust_stock::<S>))
         .route("/api/v2/products", axum::routing::post(handle_create_product::<S>))
@@ -95,7 +77,7 @@ pub static ADJUST_STOCK: Operation = Operation {
     codes: &["product_not_found", "insufficient_stock", "stock_limit"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
     etag: true,
 };
 
@@ -157,7 +139,7 @@ pub static CREATE_PRODUCT: Operation = Operation {
     codes: &["sku_taken"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 504],
+    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -210,7 +192,7 @@ pub static DELETE_PRODUCT: Operation = Operation {
     codes: &["product_not_found"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 501, 503, 504],
+    statuses: &[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -269,7 +251,7 @@ pub static GET_PRODUCT: Operation = Operation {
     codes: &["product_not_found"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: true,
 };
 
@@ -326,7 +308,7 @@ pub static LIST_PRODUCTS: Operation = Operation {
     codes: &[],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 503, 504],
     etag: false,
 };
 
@@ -427,7 +409,7 @@ pub static PATCH_PRODUCT: Operation = Operation {
     codes: &["product_not_found", "sku_taken", "stock_limit"],
     rate_limits: &[],
     token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 501, 503, 504],
+    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
     etag: true,
 };
 

@@ -19,7 +19,7 @@ pub trait Audit: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Audit>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Audit>() -> axum::Router<Arc<S>> {
     axum::Router::new().route("/api/v1/audit-events", axum::routing::get(handle_list_audit_events::<S>))
 }
 

@@ -27,7 +27,7 @@ pub trait Login: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Login>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Login>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/v1/auth/login/access-token", axum::routing::post(handle_login_access_token::<S>))
         .route("/api/v1/auth/logout", axum::routing::post(handle_logout::<S>))

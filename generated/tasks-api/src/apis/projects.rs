@@ -56,7 +56,7 @@ pub trait Projects: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Projects>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Projects>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/v1/projects", axum::routing::post(handle_create_project::<S>))
         .route("/api/v1/projects/{project_id}", axum::routing::delete(handle_delete_project::<S>))

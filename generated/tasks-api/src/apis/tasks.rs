@@ -70,7 +70,7 @@ pub trait Tasks: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Tasks>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Tasks>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/v1/tasks/{task_id}/assign/{user_id}", axum::routing::post(handle_assign_task::<S>))
         .route("/api/v1/tasks", axum::routing::post(handle_create_task::<S>))

@@ -79,7 +79,7 @@ pub trait Users: contract::Service {
 }
 
 /// The routes of the tag.
-pub(crate) fn routes<S: Users>() -> axum::Router<Arc<S>> {
+pub fn routes<S: Users>() -> axum::Router<Arc<S>> {
     axum::Router::new()
         .route("/api/v1/users", axum::routing::post(handle_create_user::<S>))
         .route("/api/v1/users/{user_id}", axum::routing::delete(handle_delete_user::<S>))
