@@ -1,4 +1,5 @@
-// The whole system at a glance: whether it works, and where to look when it does not.
+// The whole system at a glance: whether it works, and where to look when it does not. Services add panels of their own to its rows:
+// impl/NAME/monitoring/dashboards/overview.mjs.
 export default {
   uid: 'overview',
   title: 'Overview',
@@ -13,8 +14,6 @@ export default {
         { title: 'Postgres', kind: 'stat', width: 4, description: '1: every service reaches it.', queries: [['min(postgres_up)', 'up']] },
         { title: 'Redis', kind: 'stat', width: 4, description: '1: every service reaches it.',
           queries: [['min by (purpose) (redis_up)', '{{purpose}}']] },
-        { title: 'Products with wrong stock', kind: 'stat', width: 4, thresholds: [[1, 'red']],
-          queries: [['pipeline:stock_mismatched_products:max', 'products']] },
       ],
     },
     {
@@ -41,11 +40,11 @@ export default {
     {
       title: 'Work in the background',
       panels: [
-        { title: 'Oldest order that waits', unit: 's', thresholds: [[30, 'red']],
-          queries: [['pipeline:orders_pending_oldest_seconds:max', 'age']] },
-        { title: 'Dead letters', thresholds: [[1, 'red']], queries: [['pipeline:dead_letters_waiting:max', 'waiting']] },
-        { title: 'Page views that wait, of what may', unit: 'percentunit', thresholds: [[0.8, 'red']],
-          queries: [['instance:page_views_waiting:ratio', 'rows {{instance}}'], ['instance:page_views_waiting_bytes:ratio', 'bytes {{instance}}']] },
+        { title: 'Jobs that should have succeeded again', unit: 's', thresholds: [[120, 'red']],
+          queries: [['job_task:background_job_overdue_seconds:max', '{{job}} {{task}}']] },
+        { title: 'Jobs that failed', unit: 'cps', queries: [['sum by (job, task) (rate(background_job_failures_total[5m]))', '{{job}} {{task}}']] },
+        { title: 'Time since the last success', unit: 's',
+          queries: [['time() - min by (job, task) (background_job_last_success_timestamp_seconds)', '{{job}} {{task}}']] },
       ],
     },
     {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What the files say of each other: every alert has a severity, a summary and its runbook, and a limit that is changed in a
-document changes the dashboard and the rules, with no other edit; the lines of every panel ascend, as Grafana needs them."""
+document changes the dashboard and the rules, with no other edit; the lines of every panel ascend, as Grafana needs them; what belongs to a service goes with its document."""
 
 import json
 import re
@@ -9,21 +9,32 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from series import ROOT, SERVICES, document, rule_files
+
 GENERATOR = ROOT / "openapi/generator/monitoring.mjs"
+METHODS = ("get", "put", "post", "patch", "delete")
+
+
+def runbooks(owner):
+    """Where it says what to do, and for which alerts; `owner` is a service, or None for what is common."""
+    if owner:
+        path = f"impl/{owner}/monitoring/runbooks.md"
+        return path, re.findall(r"^## (\w+)$", (ROOT / path).read_text(), re.M)
+    path = "docs/operations.md"
+    return path, re.findall(r"^### (\w+)$", (ROOT / path).read_text().split("\n## Alerts\n")[1].split("\n## ")[0], re.M)
 
 
 def alerts():
-    text = (ROOT / "monitoring/rules/alerts.yml").read_text()
-    runbooks = (ROOT / "docs/operations.md").read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
-    headings = re.findall(r"^### (\w+)$", runbooks, re.M)
-    named = re.split(r"^ +- alert: ", text, flags=re.M)[1:]
-    for block in named:
-        name = block.split("\n", 1)[0]
-        yield f"{name} has a severity", bool(re.search(r"severity: (critical|warning)\}", block))
-        yield f"{name} has a summary", "summary: '" in block
-        yield f"{name} has a runbook", f"runbook: docs/operations.md#{name.lower()}\n" in block and name in headings
-    yield "every runbook is of an alert", set(headings) <= {block.split("\n", 1)[0] for block in named}
+    for file in rule_files("alerts"):
+        owner = None if file.stem == "alerts" else file.stem.removesuffix("-alerts")
+        path, headings = runbooks(owner)
+        named = re.split(r"^ +- alert: ", file.read_text(), flags=re.M)[1:]
+        for block in named:
+            name = block.split("\n", 1)[0]
+            yield f"{name} has a severity", bool(re.search(r"severity: (critical|warning)\}", block))
+            yield f"{name} has a summary", "summary: '" in block
+            yield f"{name} has a runbook", f"runbook: {path}#{name.lower()}\n" in block and name in headings
+        yield f"every runbook of {path} is of an alert", set(headings) <= {block.split("\n", 1)[0] for block in named}
 
 
 def panels_of(dashboard):
@@ -35,17 +46,25 @@ def ascends(panel):
     return values[0] is None and values[1:] == sorted(values[1:])
 
 
+def one_operation():
+    """Any operation of a document: service, path, method."""
+    service = SERVICES[0]["name"]
+    path, item = next(iter(document(service)["paths"].items()))
+    return service, path, next(method for method in METHODS if method in item)
+
+
 def generate(folder, edit):
     """What is generated from documents of which one was edited."""
-    for name in ("tasks", "shop", "analytics"):
-        document = json.loads((ROOT / f"generated/{name}-api/openapi.json").read_text())
-        if name == "tasks":
-            edit(document["paths"]["/api/v1/auth/login/access-token"]["post"])
+    edited, path, method = one_operation()
+    for name in (service["name"] for service in SERVICES):
+        content = document(name)
+        if name == edited:
+            edit(content["paths"][path][method])
         Path(folder, f"{name}-api").mkdir(exist_ok=True)
-        Path(folder, f"{name}-api/openapi.json").write_text(json.dumps(document))
+        Path(folder, f"{name}-api/openapi.json").write_text(json.dumps(content))
     subprocess.run(["node", GENERATOR, folder], check=True)
-    dashboard = json.loads(Path(folder, "monitoring/dashboards/service-tasks.json").read_text())
-    of = [panel for panel in panels_of(dashboard) if panel["title"].startswith("POST /api/v1/auth/login/access-token:")]
+    dashboard = json.loads(Path(folder, f"monitoring/dashboards/service-{edited}.json").read_text())
+    of = [panel for panel in panels_of(dashboard) if panel["title"].startswith(f"{method.upper()} {path}:")]
     steps = {step["value"] for panel in of for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]}
     return steps, " ".join(panel["title"] for panel in of), Path(folder, "monitoring/rules/operations.yml").read_text()
 
@@ -66,15 +85,37 @@ def changed_documents():
         generate(folder, several_limits)
         for path in sorted(Path(folder, "monitoring/dashboards").iterdir()):
             yield f"the lines of {path.stem} ascend", all(map(ascends, panels_of(json.loads(path.read_text()))))
-    rule = '"expr":"vector(3.25)","labels":{"job":"tasks","operation":"login_access_token"}'
+    service, path, method = one_operation()
+    operation = document(service)["paths"][path][method]["operationId"]
+    rule = f'"expr":"vector(3.25)","labels":{{"job":"{service}","operation":"{operation}"}}'
     yield "a changed rate limit moves the line in its panel", 3.5 in after[0] - before[0]
     yield "a changed rate limit is told", "login: 7 in 2 s for each account and address" in after[1] and after[1] != before[1]
     yield "a changed deadline moves the line in its panel", 3.25 in after[0] - before[0]
     yield "a changed deadline changes the rule", rule in after[2] and rule not in before[2]
 
 
+def what_goes_with_a_service():
+    """Nothing of a service is left when its document is gone, and what is left speaks of nothing that is gone."""
+    for gone in (service["name"] for service in SERVICES):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in (service["name"] for service in SERVICES if service["name"] != gone):
+                Path(folder, f"{name}-api").mkdir()
+                Path(folder, f"{name}-api/openapi.json").write_text(json.dumps(document(name)))
+            subprocess.run(["node", GENERATOR, folder], check=True)
+            files = [path for path in Path(folder, "monitoring").rglob("*") if path.is_file()]
+            recorded = set(re.findall(r"\brecord\W+([\w:]+)", "\n".join(
+                path.read_text() for path in (*files, ROOT / "monitoring/rules/recording.yml") if path.suffix == ".yml")))
+            asked = [target["expr"] for path in files if path.suffix == ".json"
+                     for panel in panels_of(json.loads(path.read_text())) for target in panel["targets"]]
+            asked += re.findall(r"^ +expr: (.+)$", "\n".join(path.read_text() for path in files if path.stem.endswith("-alerts")), re.M)
+            unknown = {name for expression in asked for name in re.findall(r"\b[a-z_]+:[a-z_]+:\w+", expression)} - recorded
+            yield f"without {gone} every series that is asked for is recorded: {unknown or ''}", not unknown
+            left = [path.name for path in files if gone in path.name or f'"{gone}"' in path.read_text()]
+            yield f"without {gone} nothing is left of it: {left or ''}", not left
+
+
 def main():
-    checks = [*alerts(), *changed_documents()]
+    checks = [*alerts(), *what_goes_with_a_service(), *changed_documents()]
     failed = [what for what, holds in checks if not holds]
     for what in failed:
         print(f"not so: {what}")

@@ -4,7 +4,8 @@ looks at what its formula says (recorded.py), and deadlines are those of the doc
 
     monitoring/tests/rules.py PROMTOOL
 
-A case is a healthy system in which some series are others; it names what must fire then, and nothing else may.
+A case is a healthy system in which some series are others; it names what must fire then, and nothing else may. Services have cases of
+their own: HEALTHY and CASES in impl/NAME/monitoring/tests/expectations.py.
 """
 
 import json
@@ -16,28 +17,18 @@ from pathlib import Path
 
 import edges
 import recorded
+from series import PORTS, ROOT, SERVICES, STEPS, always, grows, on, operations, owns, rule_files
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-RULES = [ROOT / "monitoring/rules/recording.yml", ROOT / "monitoring/rules/alerts.yml",
-         ROOT / "generated/monitoring/rules/operations.yml"]
-STEPS = 90  # of 15 s
+RECORDING = [*rule_files("recording"), ROOT / "generated/monitoring/rules/instances.yml"]
+ALERTS = rule_files("alerts")
+RULES = [*RECORDING, *ALERTS, ROOT / "generated/monitoring/rules/operations.yml"]
 END = "22m"
-
-PORTS = {"tasks": 8000, "shop": 8001, "analytics": 8002, "worker": 8003}
-
-
-def on(job, name, labels=""):
-    """A series of one instance."""
-    return f'{name}{{job="{job}",instance="{job}:{PORTS[job]}"{"," + labels if labels else ""}}}'
-
-
-def always(value):
-    return f"{value}x{STEPS}"
-
-
-def grows(by):
-    """A counter, by so much each step."""
-    return f"0+{by}x{STEPS}"
+OWN = owns("expectations.py").values()
+# Which it is does not matter; two of them, where there are two.
+JOB, OTHER = next(iter(PORTS)), next(reversed(PORTS))
+# An operation that may take so long that its healthy requests are far from its deadline.
+_, SERVICE, OPERATION = max(
+    (seconds, service["name"], operation) for service in SERVICES for operation, seconds in operations(service["name"]))
 
 
 def healthy():
@@ -67,26 +58,10 @@ def healthy():
             on(job, "redis_memory_limit_bytes", 'purpose="cache"'): always(100),
             on(job, "redis_evicted_keys_total", 'purpose="cache"'): grows(5),
         }
-    series |= requests("shop", "create_order", fast=150, failed=0)
-    series |= {
-        on("worker", "orders_pending_oldest_seconds"): always(1),
-        on("worker", "outbox_oldest_seconds"): always(0.5),
-        on("worker", "dead_letters_waiting"): always(0),
-        on("worker", "stock_mismatched_products"): always(0),
-        on("worker", "orders_inconsistent"): always(0),
-        on("worker", "stock_checks_total"): grows(1),
-        on("analytics", "page_views_waiting"): always(100),
-        on("analytics", "page_views_waiting_limit"): always(20000),
-        on("analytics", "page_views_waiting_bytes"): always(1000),
-        on("analytics", "page_views_waiting_limit_bytes"): always(16777216),
-        on("analytics", "page_views_refused_total"): always(0),
-        on("worker", "background_job_overdue_seconds", 'task="relay"'): always(0),
-        on("analytics", "page_view_rollups_oldest_unmerged_seconds"): always(9),
-        on("analytics", "page_view_counts_mismatched_spans"): always(0),
-        on("analytics", "page_view_count_checks_total"): grows(1),
-        on("analytics", "page_view_paths"): always(100),
-        on("analytics", "page_view_paths_limit"): always(200000),
-    }
+    series |= requests(SERVICE, OPERATION, fast=150, failed=0)
+    series |= {on(OTHER, "background_job_overdue_seconds", 'task="relay"'): always(0)}
+    for service in OWN:
+        series |= service.HEALTHY
     return series
 
 
@@ -107,47 +82,36 @@ def requests(job, operation, fast, failed, slow=0):
 # name: (series that differ, alerts that fire); None takes a series away.
 CASES = {
     "healthy": ({}, []),
-    "a few failures": (requests("shop", "create_order", 150, 1), []),
-    "one failed request in a quiet hour": (requests("shop", "create_order", 0, 0) | {
-        on("shop", "http_requests_total", 'operation="create_order",status="500"'): f"0x60 1x{STEPS - 61}"}, []),
-    "error ratio": (requests("shop", "create_order", 150, 15), ["ErrorRatioHigh"]),
+    "a few failures": (requests(SERVICE, OPERATION, 150, 1), []),
+    "one failed request in a quiet hour": (requests(SERVICE, OPERATION, 0, 0) | {
+        on(SERVICE, "http_requests_total", f'operation="{OPERATION}",status="500"'): f"0x60 1x{STEPS - 61}"}, []),
+    "error ratio": (requests(SERVICE, OPERATION, 150, 15), ["ErrorRatioHigh"]),
     # 6 of 100 are more than a twentieth; 2 are more than a hundredth only.
-    "latency": (requests("shop", "create_order", 94, 0, slow=6), ["LatencyHigh", "OperationSlow"]),
-    "a slow operation": (requests("shop", "create_order", 98, 0, slow=2), ["OperationSlow"]),
-    "shed": ({on("tasks", "http_requests_shed_total"): grows(1)}, ["RequestsShed"]),
-    "in flight": ({on("tasks", "http_requests_in_flight"): always(500)}, ["ServiceSaturated"]),
-    "pool": ({on("tasks", "database_connections", 'pool="reads",state="busy"'): always(6)}, ["DatabasePoolExhausted"]),
+    "latency": (requests(SERVICE, OPERATION, 94, 0, slow=6), ["LatencyHigh", "OperationSlow"]),
+    "a slow operation": (requests(SERVICE, OPERATION, 98, 0, slow=2), ["OperationSlow"]),
+    "shed": ({on(JOB, "http_requests_shed_total"): grows(1)}, ["RequestsShed"]),
+    "in flight": ({on(JOB, "http_requests_in_flight"): always(500)}, ["ServiceSaturated"]),
+    "pool": ({on(JOB, "database_connections", 'pool="reads",state="busy"'): always(6)}, ["DatabasePoolExhausted"]),
     "a pool in use now and then": (
-        {on("tasks", "database_connections", 'pool="reads",state="busy"'): " ".join(["6 0"] * (STEPS // 2))}, []),
-    "file descriptors": ({on("shop", "process_open_fds"): always(900)}, ["FileDescriptorsLow"]),
-    "queue age": ({on("worker", "orders_pending_oldest_seconds"): f"0+15x{STEPS}"}, ["OrdersWait"]),
-    "outbox age": ({on("worker", "outbox_oldest_seconds"): f"0+15x{STEPS}"}, ["OutboxStuck"]),
-    "dead letters": ({on("worker", "dead_letters_waiting"): always(1)}, ["DeadLetters"]),
-    "oversell": ({on("worker", "stock_mismatched_products"): always(1)}, ["StockMismatch"]),
-    "half-reserved orders": ({on("worker", "orders_inconsistent"): always(1)}, ["OrdersInconsistent"]),
-    "nobody looks for oversell": ({on("worker", "stock_checks_total"): always(7)}, ["StockNotChecked"]),
-    "ingest queue, rows": ({on("analytics", "page_views_waiting"): always(19000)}, ["IngestQueueFilling"]),
-    "ingest queue, bytes": ({on("analytics", "page_views_waiting_bytes"): always(16000000)}, ["IngestQueueFilling"]),
-    "ingest queue, full": ({on("analytics", "page_views_refused_total"): grows(10)}, ["PageViewsRefused"]),
-    "a background job": ({on("worker", "background_job_overdue_seconds", 'task="relay"'): f"0+15x{STEPS}"}, ["BackgroundJobFailing"]),
-    "counts that wait": ({on("analytics", "page_view_rollups_oldest_unmerged_seconds"): f"0+15x{STEPS}"}, ["PageViewCountsBehind"]),
-    "wrong counts": ({on("analytics", "page_view_counts_mismatched_spans"): always(1)}, ["PageViewCountsWrong"]),
-    "nobody looks for wrong counts": ({on("analytics", "page_view_count_checks_total"): always(7)}, ["PageViewCountsNotChecked"]),
-    "too many paths": ({on("analytics", "page_view_paths"): always(190000)}, ["PageViewPathsFilling"]),
+        {on(JOB, "database_connections", 'pool="reads",state="busy"'): " ".join(["6 0"] * (STEPS // 2))}, []),
+    "file descriptors": ({on(JOB, "process_open_fds"): always(900)}, ["FileDescriptorsLow"]),
+    "a background job": ({on(OTHER, "background_job_overdue_seconds", 'task="relay"'): f"0+15x{STEPS}"}, ["BackgroundJobFailing"]),
     "Postgres down": ({on(job, "postgres_up"): always(0) for job in PORTS}, ["PostgresDown"]),
-    "Postgres out of reach for one": ({on("shop", "postgres_up"): always(0)}, ["PostgresDown"]),
-    "Postgres connections": ({on("tasks", "postgres_connections"): always(90)}, ["PostgresConnectionsHigh"]),
-    "Postgres transaction": ({on("tasks", "postgres_transaction_oldest_seconds"): f"0+15x{STEPS}"}, ["PostgresTransactionOld"]),
-    "Redis down": ({on("worker", "redis_up", 'purpose="queue"'): always(0)}, ["RedisDown"]),
-    "Redis cache down": ({on("analytics", "redis_up", 'purpose="cache"'): always(0)}, ["RedisDown"]),
-    "Redis memory": ({on("worker", "redis_memory_used_bytes", 'purpose="queue"'): always(90)}, ["RedisMemoryHigh"]),
-    "Redis evicts the queue": ({on("worker", "redis_evicted_keys_total", 'purpose="queue"'): grows(1)}, ["RedisEvicting"]),
-    "instance down": ({on("tasks", "up"): always(0)}, ["InstanceDown", "ServiceMissing"]),
-    "one of two instances down": ({'up{job="tasks",instance="other:8000"}': always(0)}, ["InstanceDown"]),
-    "nobody to be asked": ({on("worker", "up"): None}, ["ServiceMissing"]),
-    "restarts": ({on("shop", "process_start_time_seconds"): " ".join(f"{n // 8}" for n in range(STEPS))}, ["InstanceRestarting"]),
-    "deployed once": ({on("shop", "process_start_time_seconds"): f"1x60 2x{STEPS - 61}"}, []),
+    "Postgres out of reach for one": ({on(JOB, "postgres_up"): always(0)}, ["PostgresDown"]),
+    "Postgres connections": ({on(JOB, "postgres_connections"): always(90)}, ["PostgresConnectionsHigh"]),
+    "Postgres transaction": ({on(JOB, "postgres_transaction_oldest_seconds"): f"0+15x{STEPS}"}, ["PostgresTransactionOld"]),
+    "Redis down": ({on(OTHER, "redis_up", 'purpose="queue"'): always(0)}, ["RedisDown"]),
+    "Redis cache down": ({on(OTHER, "redis_up", 'purpose="cache"'): always(0)}, ["RedisDown"]),
+    "Redis memory": ({on(OTHER, "redis_memory_used_bytes", 'purpose="queue"'): always(90)}, ["RedisMemoryHigh"]),
+    "Redis evicts the queue": ({on(OTHER, "redis_evicted_keys_total", 'purpose="queue"'): grows(1)}, ["RedisEvicting"]),
+    "instance down": ({on(JOB, "up"): always(0)}, ["InstanceDown", "ServiceMissing"]),
+    "one of two instances down": ({f'up{{job="{JOB}",instance="other:8000"}}': always(0)}, ["InstanceDown"]),
+    "nobody to be asked": ({on(OTHER, "up"): None}, ["ServiceMissing"]),
+    "restarts": ({on(JOB, "process_start_time_seconds"): " ".join(f"{n // 8}" for n in range(STEPS))}, ["InstanceRestarting"]),
+    "deployed once": ({on(JOB, "process_start_time_seconds"): f"1x60 2x{STEPS - 61}"}, []),
 }
+for service in OWN:
+    CASES |= service.CASES
 
 
 def test(name, differing, firing):
@@ -165,19 +129,9 @@ def test(name, differing, firing):
     }
 
 
-def declared_deadlines():
-    """(service, operation): seconds, read from the documents."""
-    for service in ("tasks", "shop", "analytics"):
-        document = json.loads((ROOT / f"generated/{service}-api/openapi.json").read_text())
-        for item in document["paths"].values():
-            for operation in item.values():
-                if isinstance(operation, dict) and "operationId" in operation:
-                    yield service, operation["operationId"], operation.get("x-deadline-ms", 10_000) / 1000
-
-
 def deadlines():
     """Every operation's requests take up to its deadline: all use the same share of it, whatever it is."""
-    declared = list(declared_deadlines())
+    declared = [(service["name"], *operation) for service in SERVICES for operation in operations(service["name"])]
     buckets = [on(service, "http_request_duration_seconds_bucket", f'operation="{operation}",le="{le}"')
                for service, operation, deadline in declared for le in (deadline, "+Inf")]
     return {
@@ -204,15 +158,15 @@ def promtool(program, files):
 
 
 def main(program):
-    alerts = set(re.findall(r"alert: (\w+)", RULES[1].read_text()))
+    alerts = set(re.findall(r"alert: (\w+)", "".join(path.read_text() for path in ALERTS)))
     untested = alerts - {alert for _, firing in CASES.values() for alert in firing}
     failed = [f"{alert}: no case makes it fire" for alert in sorted(untested)]
-    failed += [*edges.missing(RULES[1]), *recorded.missing(RULES[0])]
+    failed += [*edges.missing(ALERTS), *recorded.missing(RECORDING)]
     tests = [*(test(name, *case) for name, case in CASES.items()), deadlines()]
     failed += promtool(program, [
         {"rule_files": [str(path) for path in RULES], "evaluation_interval": "30s", "tests": tests},
-        edges.promtool_file(RULES[1]),
-        recorded.promtool_file(RULES[0]),
+        edges.promtool_file(ALERTS),
+        recorded.promtool_file(RECORDING),
     ])
     print("\n".join(failed))
     # As test.sh counts.

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""One trace from the gateway through the outbox to the worker, told to a collector; unwanted traces are told to nobody.
+"""One trace from the gateway through every service, told to a collector; unwanted traces are told to nobody.
 
     monitoring/tests/traces.py      starts the services itself, beside a collector that remembers what it is told
+
+What a trace goes on to beyond the answer (messages, say) is for the service to test: `ask` and `checks` in
+impl/NAME/monitoring/tests/traces.py.
 """
 
 import json
@@ -10,15 +13,15 @@ import secrets
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 60  # seconds
-TRACES = {name: (secrets.token_hex(16), secrets.token_hex(8)) for name in ("wanted", "unwanted", "last")}
+from client import eventually
+from series import ROOT, SERVICES, document, owns
+
+OWN = owns("traces.py")
 
 
 class Collector(BaseHTTPRequestHandler):
@@ -42,37 +45,52 @@ class Collector(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        """The names of the spans that it has been told."""
-        names = json.dumps([span["name"] for span in self.spans]).encode()
+        """Who has told of which traces."""
+        told = json.dumps([[span["service"], span["traceId"]] for span in self.spans]).encode()
         self.send_response(200)
-        self.send_header("Content-Length", str(len(names)))
+        self.send_header("Content-Length", str(len(told)))
         self.end_headers()
-        self.wfile.write(names)
+        self.wfile.write(told)
 
 
 def send(path, body=None, form=None, **headers):
+    """Status and JSON of an answer, through the gateway."""
     data = urlencode(form).encode() if form else json.dumps(body).encode() if body else None
     kind = {"Content-Type": "application/json"} if body else {}
-    with urlopen(Request(os.environ["GATEWAY_URL"] + path, data, {**kind, **headers}), timeout=10) as answer:
-        return json.load(answer)
+    try:
+        with urlopen(Request(os.environ["GATEWAY_URL"] + path, data, {**kind, **headers}), timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except HTTPError as refused:
+        return refused.code, json.load(refused)
 
 
-def orders(traces):
-    """Inside the services: one order in each trace, until it is reserved."""
-    form = {"username": "admin@example.com", "password": "admin"}
-    token = "Bearer " + send("/p2/api/v2/auth/login/access-token", form=form)["access_token"]
-    product = {"sku": "TRACED", "name": "Spoon", "price_cents": 250, "stock": 10}
-    product = send("/p2/api/v2/products", product, Authorization=token)["id"]
-    last, span = traces.pop("last")
-    last = f"00-{last}-{span}-01"
-    for name, (trace, span) in traces.items():
-        parent = f"00-{trace}-{span}-{'01' if name == 'wanted' else '00'}"
-        items = {"items": [{"product_id": product, "quantity": 1}]}
-        order = send("/p2/api/v2/orders", items, Authorization=token, traceparent=parent)["id"]
-        eventually(lambda: send(f"/p2/api/v2/orders/{order}", Authorization=token)["status"] == "RESERVED")
+def readable(service):
+    """A path of the service that anybody can ask for and that no memory of the gateway's answers, or None."""
+    for path, item in document(service)["paths"].items():
+        operation = item.get("get")
+        streams = operation and any("text/event-stream" in one.get("content", {}) for one in operation["responses"].values())
+        if operation and "{" not in path and not streams and "x-gateway-cache" not in operation:
+            return path
+    return None
+
+
+def traceparent(trace, span, wanted=True):
+    return f"00-{trace}-{span}-{'01' if wanted else '00'}"
+
+
+def ask(asked):
+    """Inside the services: who is asked with a trace that is wanted, and with one that is not."""
+    for name, (wanted, unwanted, path) in asked.items():
+        headers = traceparent(*wanted), traceparent(*unwanted, wanted=False)
+        if path:
+            status, _ = send(path, traceparent=headers[0])
+            send(path, traceparent=headers[1])
+            print(json.dumps([name, status]))
+        elif name != "last":
+            OWN[name.removesuffix(" itself")].ask(send, *headers)
     # The gateway tells once a second, and not when it ends: when this is told, so is all before it.
-    send("/p2/api/v2/products?limit=1", traceparent=last)
-    eventually(lambda: "GET /p2/api/v2/products" in told())
+    last = asked["last"][0][0]
+    eventually("the gateway tells", lambda: ["gateway", last] in told())
 
 
 def told():
@@ -80,11 +98,23 @@ def told():
         return json.load(answer)
 
 
-def eventually(holds):
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it does not come to that"
-        time.sleep(0.1)
+def through(service, path, prefix, trace, status):
+    """What must be so of a request that was answered."""
+    of, caller = trace
+    spans = {span["name"]: span for span in Collector.spans if span["traceId"] == of}
+    gateway, server = spans.get(f"GET /{prefix}{path}", {}), spans.get(f"GET {path}", {})
+    attributes = {one["key"]: one["value"] for one in server.get("attributes", [])}
+    return {
+        f"the request to {service} is told": server.get("service") == service and server.get("kind") == 2,
+        f"so it is by the gateway ({service})": gateway.get("service") == "gateway" and gateway.get("kind") == 2,
+        f"the gateway goes on with the caller's trace ({service})": gateway.get("parentSpanId") == caller,
+        f"{service} with the gateway's": server.get("parentSpanId") == gateway.get("spanId", "none"),
+        # nginx counts milliseconds.
+        f"the gateway's part is around that of {service}": int(gateway.get("startTimeUnixNano", 0)) - 2_000_000
+        <= int(server.get("startTimeUnixNano", 1)) <= int(gateway.get("endTimeUnixNano", 0)) + 2_000_000,
+        f"it has its route and status ({service})": attributes.get("http.route") == {"stringValue": path}
+        and attributes.get("http.response.status_code") == {"intValue": str(status)},
+    }
 
 
 def main():
@@ -92,29 +122,27 @@ def main():
     threading.Thread(target=collector.serve_forever, daemon=True).start()
     environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
                    "OTEL_TRACES_SAMPLER_ARG": "0"}
+    paths = {service["name"]: (service["prefix"], readable(service["name"])) for service in SERVICES}
+    paths = {name: (prefix, path) for name, (prefix, path) in paths.items() if path}
+    if not paths:
+        print("monitoring: no service has a path that anybody can ask for (traces)")
+        return 0
+    prefix, path = next(iter(paths.values()))
+    asked = {name: f"/{prefix}{path}" for name, (prefix, path) in paths.items()}
+    asked |= {f"{name} itself": None for name in OWN} | {"last": f"/{prefix}{path}"}
+    asked = {name: [*([secrets.token_hex(16), secrets.token_hex(8)] for _ in range(2)), path] for name, path in asked.items()}
     # When this has ended, so have the services, and these tell what they have left.
-    subprocess.run([ROOT / "openapi/with-services", __file__, "--orders", json.dumps(TRACES)], env=environment, check=True)
-    trace, caller = TRACES["wanted"]
-    spans = {span["name"]: span for span in Collector.spans if span["traceId"] == trace}
-    gateway, server = spans.get("POST /p2/api/v2/orders", {}), spans.get("POST /api/v2/orders", {})
-    wait, work = spans.get("order.created wait", {}), spans.get("order.created process", {})
-    attributes = {one["key"]: one["value"] for one in server.get("attributes", [])}
-    times = [int(one.get(when, 0)) for one in (wait, work) for when in ("startTimeUnixNano", "endTimeUnixNano")]
-    checks = {
-        "the request is told": server.get("service") == "shop" and server.get("kind") == 2,
-        "so it is by the gateway": gateway.get("service") == "gateway" and gateway.get("kind") == 2,
-        "the gateway goes on with the caller's trace": gateway.get("parentSpanId") == caller,
-        "the service with the gateway's": server.get("parentSpanId") == gateway.get("spanId", "none"),
-        "the gateway's part is around the service's": int(gateway.get("startTimeUnixNano", 0)) - 2_000_000
-        <= int(server.get("startTimeUnixNano", 1)) <= int(gateway.get("endTimeUnixNano", 0)),
-        "it has its route and status": attributes.get("http.route") == {"stringValue": "/api/v2/orders"}
-        and attributes.get("http.response.status_code") == {"intValue": "201"},
-        "the message's wait is told": wait.get("service") == "worker" and wait.get("parentSpanId") == server.get("spanId"),
-        "the worker's part is told": work.get("service") == "worker" and work.get("parentSpanId") == server.get("spanId"),
-        "the worker works after the wait": 0 < times[0] <= times[1] == times[2] <= times[3],
-        "an unwanted trace is told to nobody": all(span["traceId"] != TRACES["unwanted"][0] for span in Collector.spans),
-        "with a ratio of 0 no trace begins here": all(span["traceId"] in (trace, TRACES["last"][0]) for span in Collector.spans),
-    }
+    done = subprocess.run([ROOT / "openapi/with-services", __file__, "--ask", json.dumps(asked)], env=environment, check=True,
+                          stdout=subprocess.PIPE, text=True)
+    statuses = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
+    checks = {}
+    for name, (prefix, path) in paths.items():
+        checks |= through(name, path, prefix, asked[name][0], statuses[name])
+    for name, module in OWN.items():
+        checks |= module.checks([span for span in Collector.spans if span["traceId"] == asked[f"{name} itself"][0][0]])
+    known = {wanted[0] for wanted, _, _ in asked.values()}
+    checks["an unwanted trace is told to nobody, and with a ratio of 0 none begins here"] = \
+        {span["traceId"] for span in Collector.spans} == known
     failed = [what for what, holds in checks.items() if not holds]
     for what in failed:
         print(f"not so: {what}")
@@ -125,4 +153,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(orders(json.loads(sys.argv[2])) if sys.argv[1:2] == ["--orders"] else main())
+    sys.exit(ask(json.loads(sys.argv[2])) if sys.argv[1:2] == ["--ask"] else main())

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from series import PORTS, ROOT
+
 SERVER = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/server"
-NAMES = ("tasks", "shop", "analytics", "worker", "gateway", "prometheus")
+NAMES = (*PORTS, "gateway", "prometheus")
 PATIENCE = 120  # seconds
 
 
@@ -48,7 +49,7 @@ def main():
         environment = {**os.environ, "ENVIRONMENT": "development", "PROMETHEUS_INTERVAL": "1s"}
         up = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
-            wanted = {"tasks": 2, "shop": 2, "analytics": 2, "worker": 2}
+            wanted = dict.fromkeys(PORTS, 2)
             deadline = time.monotonic() + PATIENCE
             # The file is there when it has said that everything is.
             while (found := answering(url)) != wanted or not Path(folder, "up/env").exists():
