@@ -105,6 +105,7 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
     done
     rm -rf "$work"
     node "$GENERATOR/services.mjs" "$into"
+    quietly rustfmt --edition 2024 --config-path rustfmt.toml "$into/services/src/lib.rs"
     node "$GENERATOR/gateway.mjs" "$into" "$into/gateway"
     node "$GENERATOR/monitoring.mjs" "$into"
     node "$GENERATOR/codes.mjs" "$into"

@@ -24,7 +24,7 @@ struct FromMemory {
     last_view: AtomicI64,
 }
 
-impl contract::Service for FromMemory {
+impl contract::Api for FromMemory {
     type Caller = Principal;
     type Error = Error;
 

@@ -32,7 +32,7 @@ struct Product {
     currency: String,
 }
 
-impl contract::Service for FromMemory {
+impl contract::Api for FromMemory {
     type Caller = Principal;
     type Error = Error;
 

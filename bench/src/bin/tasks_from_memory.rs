@@ -30,7 +30,7 @@ macro_rules! pass_on {
     };
 }
 
-impl contract::Service for FromMemory {
+impl contract::Api for FromMemory {
     type Caller = Principal;
     type Error = Error;
 

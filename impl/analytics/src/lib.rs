@@ -35,10 +35,12 @@ mod window;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use contract::{Operation, Quota, Service};
+use contract::{Api, Operation, Quota};
 use platform::http::Metrics;
 use platform::identity::{Accounts, Principal};
-use platform::settings::{AuthSettings, Environment};
+use platform::service::{Context, Parts, Service, Verification};
+use platform::settings::{AuthSettings, Environment, InvalidSettings};
+use platform::verification::Checked;
 use platform::{Cache, Database, Error, Jobs, Limiter, Result, keep, shares};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
@@ -158,7 +160,6 @@ impl AnalyticsService {
 
     /// Adds what it measures to a service's measurements.
     pub fn register(&self, metrics: &Metrics) {
-        self.limiter.register(metrics, OPERATIONS);
         self.queue.register(metrics);
         self.rollups.register(metrics);
         let limit: Gauge = Gauge::default();
@@ -172,6 +173,25 @@ impl AnalyticsService {
 }
 
 impl Service for AnalyticsService {
+    type Settings = AnalyticsSettings;
+
+    fn build(context: Context<'_>, settings: &AnalyticsSettings) -> Result<Parts, InvalidSettings> {
+        let cache = context.cache("analytics:")?;
+        let Context { database, accounts, limiter, settings: common, environment } = context;
+        let service = Self::new(database, accounts, limiter, cache, settings, &common.auth, environment);
+        let measured = service.clone();
+        Ok(Parts::of(router(Arc::new(service.clone())))
+            .with_jobs(service.jobs.clone())
+            .with_metrics(move |metrics| measured.register(metrics))
+            .with_background(async move |lifecycle| service.run(lifecycle.stopping).await))
+    }
+
+    async fn verify(of: &Verification<'_>) -> Result<Vec<Checked>> {
+        verify::run(of.database).await
+    }
+}
+
+impl Api for AnalyticsService {
     type Caller = Principal;
     type Error = Error;
 

@@ -16,7 +16,7 @@ use crate::answer::Answer;
 use crate::body;
 use crate::decode::Decoder;
 use crate::input::{Input, pairs};
-use crate::operation::{Caller, Operation, Security, Service};
+use crate::operation::{Api, Caller, Operation, Security};
 use crate::problem::{Place, Problem, RequestId};
 use crate::rate_limit::{self, Quota};
 use crate::token_endpoint::TokenEndpoint;
@@ -30,7 +30,7 @@ pub fn authenticated<S, I, R, F>(
     call: impl FnOnce(Arc<S>, S::Caller, I) -> F,
 ) -> impl Future<Output = Response>
 where
-    S: Service,
+    S: Api,
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
@@ -52,7 +52,7 @@ pub fn optional<S, I, R, F>(
     call: impl FnOnce(Arc<S>, Option<S::Caller>, I) -> F,
 ) -> impl Future<Output = Response>
 where
-    S: Service,
+    S: Api,
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
@@ -77,7 +77,7 @@ pub fn public<S, I, R, F>(
     call: impl FnOnce(Arc<S>, I) -> F,
 ) -> impl Future<Output = Response>
 where
-    S: Service,
+    S: Api,
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
@@ -90,7 +90,7 @@ where
 type Left = OnceLock<Vec<Quota>>;
 
 /// Lets the request in, and counts it, if anything is to be counted.
-async fn count<S: Service>(
+async fn count<S: Api>(
     operation: &'static Operation,
     service: &S,
     caller: Option<&S::Caller>,
@@ -106,7 +106,7 @@ async fn count<S: Service>(
 }
 
 /// The caller, if the token is good and carries what the document demands.
-async fn identify<S: Service>(operation: &Operation, service: &S, parts: &Parts) -> Result<S::Caller, Problem> {
+async fn identify<S: Api>(operation: &Operation, service: &S, parts: &Parts) -> Result<S::Caller, Problem> {
     let (Security::Scopes(scopes) | Security::Optional(scopes)) = operation.security else {
         return Err(Problem::internal("a public operation was generated as an authenticated one"));
     };

@@ -133,7 +133,7 @@ impl Media {
 }
 
 /// What every generated trait of a service builds on.
-pub trait Service: Send + Sync + 'static {
+pub trait Api: Send + Sync + 'static {
     /// What authentication yields.
     type Caller: Caller;
     /// What handlers fail with.

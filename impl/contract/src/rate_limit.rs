@@ -1,6 +1,6 @@
 //! `x-rate-limit`: how often an operation may be asked for, and what its answers tell of that.
 //!
-//! The document declares it; whoever serves counts, see [`Service::admit`](crate::Service::admit). The header fields are
+//! The document declares it; whoever serves counts, see [`Api::admit`](crate::Api::admit). The header fields are
 //! those of draft-ietf-httpapi-ratelimit-headers-10.
 
 use std::fmt::Write as _;

@@ -22,6 +22,7 @@ pub mod page;
 mod pauses;
 pub mod privileges;
 mod reads;
+pub mod service;
 pub mod settings;
 pub mod shares;
 mod silence;

@@ -161,5 +161,6 @@ fn runner() -> Runner {
 pub fn texts() -> Vec<String> {
     let migrations = runner();
     let texts = migrations.get_migrations().iter().filter_map(|migration| migration.sql().map(str::to_owned));
-    texts.chain([DEMO.to_owned(), privileges::PRIVILEGES.to_owned()]).collect()
+    let privileges = privileges::ROLES.iter().chain(privileges::GROUPS).map(|(_, text)| (*text).to_owned());
+    texts.chain([DEMO.to_owned()]).chain(privileges).collect()
 }

@@ -3,21 +3,24 @@
 //! Part of a migration, and under its lock. What is as it should be is not touched, so that a migration of a database that is
 //! current writes nothing; what is not is changed in one transaction.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::settings::{ROLES, RoleSettings};
+use crate::settings::RoleSettings;
 
-/// Who may do what.
-pub(crate) const PRIVILEGES: &str = include_str!("../../../migrations/privileges");
+include!(concat!(env!("OUT_DIR"), "/privileges.rs"));
+
+/// Reads every table that is not secret, and writes none.
+const VERIFY: &str = "verify";
 /// The letters of a table, as Postgres calls them.
 const LETTERS: [(char, &str); 4] = [('S', "SELECT"), ('I', "INSERT"), ('U', "UPDATE"), ('D', "DELETE")];
 
 /// What a line is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Object {
     /// A table or a view.
     Table(String),
@@ -27,32 +30,70 @@ pub enum Object {
     Definer(String),
 }
 
-/// A line: an object, and the letters of each of [`ROLES`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// What it is about.
-    pub object: Object,
-    /// What each role may do with it.
-    pub rights: [String; 5],
+/// What each role may do with each object: letters of `migrations/privileges`, `X` for calling a function.
+pub type Rights = BTreeMap<Object, BTreeMap<&'static str, BTreeSet<char>>>;
+
+/// A line of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Line<'a> {
+    Group(&'a str),
+    Right { object: Object, letters: BTreeSet<char>, secret: bool },
 }
 
-/// The lines of `migrations/privileges`; a test sees to it that they can be read.
-pub fn lines() -> Vec<Line> {
-    PRIVILEGES.lines().filter_map(line).collect()
+/// What the files in `migrations/privileges` say; a test sees to it that they can be read.
+pub fn rights() -> Rights {
+    let mut rights = Rights::new();
+    let mut secrets = BTreeSet::new();
+    for (role, text) in ROLES {
+        for (object, letters, secret) in objects(text) {
+            if secret {
+                secrets.insert(object.clone());
+            }
+            rights.entry(object).or_default().entry(*role).or_default().extend(letters);
+        }
+    }
+    for (object, of) in &mut rights {
+        if matches!(object, Object::Table(_)) && !secrets.contains(object) {
+            of.insert(VERIFY, BTreeSet::from(['S']));
+        }
+    }
+    // Who may read all of a table may read its columns.
+    let whole = rights.clone();
+    for (object, of) in &mut rights {
+        if let Object::Columns(table, _) = object {
+            let table = whole.get(&Object::Table(table.clone()));
+            of.retain(|role, _| !table.is_some_and(|of| of.get(role).is_some_and(|letters| letters.contains(&'S'))));
+        }
+    }
+    rights
 }
 
-fn line(text: &str) -> Option<Line> {
+/// What a text says, that of its groups included.
+fn objects(text: &str) -> Vec<(Object, BTreeSet<char>, bool)> {
+    let lines = text.lines().filter_map(line);
+    lines
+        .flat_map(|line| match line {
+            Line::Right { object, letters, secret } => vec![(object, letters, secret)],
+            Line::Group(name) => {
+                GROUPS.iter().filter(|(known, _)| *known == name).flat_map(|(_, text)| objects(text)).collect()
+            }
+        })
+        .collect()
+}
+
+fn line(text: &str) -> Option<Line<'_>> {
     let mut words = text.split_whitespace();
     let kind = words.next().filter(|word| !word.starts_with('#'))?;
-    let name = words.next()?.to_owned();
-    let object = match kind {
-        "table" => Object::Table(name),
-        "columns" => Object::Columns(name, words.next()?.strip_prefix('-')?.to_owned()),
-        "definer" => Object::Definer(name),
+    let name = words.next()?;
+    let letters = |word: &str| word.chars().filter(|letter| *letter != '-').collect();
+    let (object, letters) = match kind {
+        "group" => return Some(Line::Group(name)),
+        "table" => (Object::Table(name.to_owned()), letters(words.next()?)),
+        "columns" => (Object::Columns(name.to_owned(), words.next()?.strip_prefix('-')?.to_owned()), letters("S")),
+        "definer" => (Object::Definer(name.to_owned()), letters(words.next().unwrap_or("X"))),
         _ => return None,
     };
-    let rights: Vec<String> = words.map(|word| word.replace('-', "")).collect();
-    Some(Line { object, rights: rights.try_into().ok()? })
+    Some(Line::Right { object, letters, secret: words.next() == Some("secret") })
 }
 
 /// The role a service logs in as where `owner` owns the database.
@@ -71,8 +112,7 @@ pub(crate) async fn apply(
 ) -> Result<Option<String>, tokio_postgres::Error> {
     let owner: String = client.query_one("SELECT current_user::text", &[]).await?.get(0);
     let mut missing = None;
-    for (service, password) in ROLES.into_iter().zip(settings.passwords()) {
-        let Some(password) = password else { continue };
+    for (service, password) in settings.passwords() {
         if let Err(error) = log_in(client, &role_of(&owner, service), service, password).await {
             match error.as_db_error() {
                 Some(refusal) if *refusal.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
@@ -109,7 +149,7 @@ async fn log_in(client: &Client, role: &str, service: &str, password: &str) -> R
             Err(error) if matches!(error.code(), Some(&SqlState::DUPLICATE_OBJECT | &SqlState::UNIQUE_VIOLATION)) => {}
             made => made?,
         }
-        if service == "verify" {
+        if service == VERIFY {
             client.batch_execute(&format!("ALTER ROLE {quoted} SET default_transaction_read_only = on")).await?;
         }
     }
@@ -130,7 +170,7 @@ async fn log_in(client: &Client, role: &str, service: &str, password: &str) -> R
 /// Gives each role what it lacks, and takes what it should not have.
 async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::Error> {
     let transaction = client.transaction().await?;
-    let roles: Vec<String> = ROLES.into_iter().map(|service| role_of(owner, service)).collect();
+    let roles: Vec<String> = ROLES.iter().map(|(role, _)| role_of(owner, role)).collect();
     let known = transaction.query("SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1)", &[&roles]).await?;
     let known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
     if known.is_empty() {
@@ -138,18 +178,19 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
     }
     let mut statements = of_schema(&transaction, &known).await?;
     let mut tables = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for Line { object, rights } in lines() {
-        for (role, rights) in roles.iter().zip(&rights).filter(|(role, _)| known.contains(role)) {
-            match &object {
-                Object::Table(name) => {
-                    for (letter, privilege) in LETTERS {
-                        tables.0.push(role.clone());
-                        tables.1.push(name.clone());
-                        tables.2.push(privilege);
-                        tables.3.push(rights.contains(letter));
-                    }
-                }
-                Object::Columns(..) | Object::Definer(_) => {}
+    let rights = rights();
+    let letters_of = |object: &Object, role: &str| rights[object].get(role).cloned().unwrap_or_default();
+    let known_roles =
+        || ROLES.iter().map(|(role, _)| (*role, role_of(owner, role))).filter(|(_, name)| known.contains(name));
+    for object in rights.keys() {
+        let Object::Table(table) = object else { continue };
+        for (role, name) in known_roles() {
+            let letters = letters_of(object, role);
+            for (letter, privilege) in LETTERS {
+                tables.0.push(name.clone());
+                tables.1.push(table.clone());
+                tables.2.push(privilege);
+                tables.3.push(letters.contains(&letter));
             }
         }
     }
@@ -169,13 +210,9 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
 
     // After those of whole tables, which take those of columns along.
     let mut statements = Vec::new();
-    for Line { object, rights } in lines() {
-        let having: Vec<&String> = roles
-            .iter()
-            .zip(&rights)
-            .filter(|(role, rights)| known.contains(role) && !rights.is_empty())
-            .map(|(role, _)| role)
-            .collect();
+    for object in rights.keys() {
+        let having = known_roles().filter(|(role, _)| !letters_of(object, role).is_empty());
+        let having: Vec<String> = having.map(|(_, name)| name).collect();
         match object {
             Object::Table(_) => {}
             Object::Columns(table, without) => {
@@ -256,20 +293,21 @@ mod tests {
 
     #[test]
     fn every_line_can_be_read() {
-        let meant = PRIVILEGES.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
-        assert_eq!(lines().len(), meant, "a line of migrations/privileges cannot be read");
-        for (at, Line { object, rights }) in lines().into_iter().enumerate() {
-            // Of two lines one would take what the other gives, in turns.
-            assert!(lines()[..at].iter().all(|line| line.object != object), "{object:?} has two lines");
-            let letters = match object {
-                Object::Table(_) => "SIUD",
-                Object::Columns(..) => "S",
-                Object::Definer(_) => "X",
-            };
-            assert!(
-                rights.iter().all(|rights| rights.chars().all(|letter| letters.contains(letter))),
-                "{object:?} {rights:?}"
-            );
+        for (file, text) in ROLES.iter().chain(GROUPS) {
+            let mut seen = BTreeSet::new();
+            for said in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+                match line(said) {
+                    None => panic!("{file}: {said}"),
+                    Some(Line::Group(name)) => {
+                        assert!(GROUPS.iter().any(|(known, _)| *known == name), "{file}: {said}")
+                    }
+                    Some(Line::Right { object, letters, .. }) => {
+                        let allowed = if matches!(object, Object::Definer(_)) { "X" } else { "SIUD" };
+                        assert!(letters.iter().all(|letter| allowed.contains(*letter)), "{file}: {said}");
+                        assert!(seen.insert(object), "{file} says it twice: {said}");
+                    }
+                }
+            }
         }
     }
 }

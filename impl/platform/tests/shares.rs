@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::routing::{get, post};
-use contract::{Answer, BodyRule, Caller, Operation, Problem, Quota, Reply, Security, Service};
+use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Security};
 use platform::http::{Description, Readiness};
 use platform::{Database, Error, shares};
 use testkit::{Client, TestDatabase, TestServer};
@@ -26,7 +26,7 @@ impl Caller for Numbered {
     }
 }
 
-impl Service for Demo {
+impl Api for Demo {
     type Caller = Numbered;
     type Error = Error;
 

@@ -13,11 +13,15 @@ use backends::{Nginx, Njs, Source};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, Uid, User};
+use platform::service::Entry;
 use platform::settings::{Bind, ExposureSettings, Origins, RateLimits, TraceSettings};
 
 use crate::console::say;
 use crate::port;
-use addresses::{Networks, Upstreams, collector};
+use crate::ports::Replicas;
+use addresses::{Networks, collector};
+
+pub(crate) use addresses::Upstreams;
 
 mod addresses;
 
@@ -85,15 +89,8 @@ pub(crate) struct GatewayArgs {
     /// Port to listen on
     #[arg(long, env = "PORT", default_value_t = PORT)]
     port: u16,
-    /// Replicas of the tasks service: HOST:PORT, comma separated
-    #[arg(long, env = "TASKS_UPSTREAMS", default_value = "127.0.0.1:8000")]
-    tasks_upstreams: Upstreams,
-    /// Replicas of the shop
-    #[arg(long, env = "SHOP_UPSTREAMS", default_value = "127.0.0.1:8001")]
-    shop_upstreams: Upstreams,
-    /// Replicas of analytics
-    #[arg(long, env = "ANALYTICS_UPSTREAMS", default_value = "127.0.0.1:8002")]
-    analytics_upstreams: Upstreams,
+    #[command(flatten)]
+    replicas: Replicas,
     #[command(flatten)]
     tls: TlsArgs,
     /// Web origins whose pages may read the gateway's own refusals, as they may the services' answers: a JSON list or comma
@@ -230,9 +227,7 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_INSIDERS", insiders.iter().map(|network| format!("{network} 1; ")).collect()),
         // Names are looked up once, at the start; in a container, where they move, the image's own resolver is asked.
         ("GATEWAY_RESOLVER", String::new()),
-        ("GATEWAY_TASKS", args.tasks_upstreams.0.clone()),
-        ("GATEWAY_SHOP", args.shop_upstreams.0.clone()),
-        ("GATEWAY_ANALYTICS", args.analytics_upstreams.0.clone()),
+        ("GATEWAY_UPSTREAMS", args.replicas.0.iter().map(upstream).collect()),
         ("GATEWAY_LISTEN", listen(&args.exposure.bind_address, args.port, &flags)),
         ("GATEWAY_TLS", tls),
         (
@@ -243,6 +238,14 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_OTLP", collector(&args.traces)?),
         ("GATEWAY_TRACES_RATIO", args.traces.otel_traces_sampler_arg.to_string()),
     ])
+}
+
+/// A service's replicas. The services close connections that are idle for five seconds; a request must not be sent into that.
+fn upstream((service, Upstreams(servers)): &(&Entry, Upstreams)) -> String {
+    let name = service.name;
+    format!(
+        "upstream {name} {{ zone {name} 128k; least_conn; {servers} keepalive 64; keepalive_requests 100000; keepalive_timeout 4s; }}\n"
+    )
 }
 
 /// What follows `listen`, which is written once for each address.

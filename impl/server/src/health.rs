@@ -7,27 +7,29 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
+use services::SERVICES;
 
 use crate::console::say;
-use crate::role::Role;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whom to ask.
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// The role
-    #[arg(value_enum)]
-    role: Role,
-    /// Its port; the role's own when absent
+    /// The service
+    #[arg(value_parser = PossibleValuesParser::new(SERVICES.iter().map(|service| service.name)))]
+    service: String,
+    /// Its port; the service's own when absent
     #[arg(long, env = "PORT")]
     port: Option<u16>,
 }
 
 /// Succeeds when `/health/ready` answers 200; else tells what it answers.
 pub(crate) fn run(args: &HealthArgs) -> Result<ExitCode> {
-    let port = args.port.unwrap_or(args.role.port());
-    let answer = ask(port).with_context(|| format!("{} does not answer on port {port}", args.role.name()))?;
+    let of_service = SERVICES.iter().find(|service| service.name == args.service).map(|service| service.port);
+    let port = args.port.or(of_service).context("a service has a port")?;
+    let answer = ask(port).with_context(|| format!("{} does not answer on port {port}", args.service))?;
     let ready = answer.get(9..12) == Some("200");
     if !ready {
         say(answer.split_once("\r\n\r\n").map_or(&*answer, |(_, body)| body));

@@ -3,54 +3,36 @@
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-use clap::{Parser, Subcommand};
-
-use crate::role::Role;
+use clap::{FromArgMatches as _, Subcommand};
+use services::SERVICES;
 
 mod console;
 mod gateway;
 mod health;
 mod migrate;
 mod port;
+mod ports;
 mod prometheus;
-mod role;
-mod roles;
+mod serve;
 mod signals;
 mod up;
 mod verify;
 mod with_backends;
 
-/// A schema-first API server: what the documents in openapi/ say, served.
-#[derive(Debug, Parser)]
-#[command(version = VERSION.as_str(), max_term_width = 100)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-/// Of what is served, since that is what clients know; and of the source, when that is known.
+/// The versions of what is served, since that is what clients know; and of the source, when that is known.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let documents =
-        [Role::Tasks, Role::Shop, Role::Analytics].map(|role| format!("{} {}", role.name(), role.version()));
+    let served = SERVICES.iter().filter(|service| service.prefix.is_some());
+    let documents: Vec<String> = served.map(|service| format!("{} {}", service.name, service.version())).collect();
     let commit = option_env!("GIT_COMMIT").filter(|commit| !commit.is_empty());
     let commit = commit.map(|commit| format!(", commit {commit}")).unwrap_or_default();
     format!("{} (API: {}{commit})", env!("CARGO_PKG_VERSION"), documents.join(", "))
 });
 
+/// What can be done beside serving, for which every service has a command of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve users, projects and tasks
-    Tasks(roles::RoleArgs),
-    /// Serve products and orders
-    Shop(roles::ShopArgs),
-    /// Reserve stock for orders, and tell on a port of its own how that goes
-    Worker(roles::ShopArgs),
-    /// Serve page views
-    Analytics(roles::AnalyticsArgs),
     /// Be the one address in front of the services: nginx, as the documents say
     Gateway(gateway::GatewayArgs),
-    /// Serve everything in one process
-    All(roles::AllArgs),
     /// Bring the database's schema up to date
     Migrate(migrate::MigrateArgs),
     /// Check that the data are as they must be, also while they are being used
@@ -78,13 +60,17 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<ExitCode> {
     // First of all, since clap reads the environment and nothing but this thread runs yet.
     platform::settings::load_dotenv()?;
-    match Cli::parse().command {
-        Command::Tasks(args) => roles::run(Role::Tasks, &args),
-        Command::Shop(args) => roles::run_shop(Role::Shop, &args),
-        Command::Worker(args) => roles::run_shop(Role::Worker, &args),
-        Command::Analytics(args) => roles::run_analytics(&args),
+    let matches = cli().get_matches();
+    if let Some((name, matches)) = matches.subcommand() {
+        if let Some(service) = SERVICES.iter().find(|service| service.name == name) {
+            return serve::run(service, matches);
+        }
+        if name == serve::ALL {
+            return serve::run_all(matches);
+        }
+    }
+    match Command::from_arg_matches(&matches)? {
         Command::Gateway(args) => gateway::run(&args),
-        Command::All(args) => roles::run_all(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Health(args) => health::run(&args),
@@ -92,4 +78,18 @@ fn run() -> anyhow::Result<ExitCode> {
         Command::Up(args) => up::run(&args),
         Command::WithBackends(args) => with_backends::run(&args),
     }
+}
+
+fn cli() -> clap::Command {
+    let root = clap::Command::new("server")
+        .version(VERSION.as_str())
+        .max_term_width(100)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(SERVICES.iter().map(serve::command))
+        .subcommand(serve::command_all());
+    // After the other commands, whose list would describe the program.
+    Command::augment_subcommands(root)
+        .about("A schema-first API server: what the documents in openapi/ say, served")
+        .long_about(None)
 }

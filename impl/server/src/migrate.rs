@@ -7,7 +7,7 @@ use clap::Args;
 use platform::settings::{AppSettings, ConsoleSettings, DatabaseSettings, ExposureSettings, LogSettings, RoleSettings};
 use platform::{migrate, telemetry};
 
-use crate::roles::plain;
+use crate::serve::plain;
 
 /// What bringing the schema up to date needs.
 #[derive(Debug, Args)]

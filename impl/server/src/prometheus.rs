@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use services::SERVICES;
 
 /// Where people look for it.
 pub(crate) const PORT: u16 = 9090;
@@ -21,8 +22,8 @@ pub(crate) struct PrometheusArgs {
     #[arg(long, env = "PROMETHEUS_LISTEN", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))]
     listen: SocketAddr,
     /// Whom to ask, for every service: SERVICE=HOST:PORT[,HOST:PORT...]
-    #[arg(long, env = "PROMETHEUS_TARGETS", value_delimiter = ' ', default_values =
-          ["tasks=127.0.0.1:8000", "shop=127.0.0.1:8001", "analytics=127.0.0.1:8002", "worker=127.0.0.1:8003"])]
+    #[arg(long, env = "PROMETHEUS_TARGETS", value_delimiter = ' ', default_values_t =
+          SERVICES.iter().map(|service| format!("{}=127.0.0.1:{}", service.name, service.port)))]
     targets: Vec<String>,
     /// How often it asks
     #[arg(long, env = "PROMETHEUS_INTERVAL", default_value = "15s")]

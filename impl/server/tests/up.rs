@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use services::SERVICES;
 use tempfile::TempDir;
 
 /// A run of `server up` on ports of its own.
@@ -19,7 +20,7 @@ struct Up {
 }
 
 impl Up {
-    fn start(dir: &Path, ports: &[u16; 5], flags: &[&str], given: &HashMap<String, String>) -> Self {
+    fn start(dir: &Path, ports: &[u16], flags: &[&str], given: &HashMap<String, String>) -> Self {
         let process = command(dir, ports, flags).envs(given).spawn().unwrap();
         let file = dir.join("env");
         let mut up = Self { process, env: HashMap::new() };
@@ -97,7 +98,7 @@ impl Drop for Up {
     }
 }
 
-fn command(dir: &Path, ports: &[u16; 5], flags: &[&str]) -> Command {
+fn command(dir: &Path, ports: &[u16], flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     // The servers of the test run are not for this one.
     for name in ["DATABASE_URL", "REDIS_URL", "POSTGRES_SERVER", "SECRET_KEY", "ENVIRONMENT"] {
@@ -110,16 +111,16 @@ fn command(dir: &Path, ports: &[u16; 5], flags: &[&str]) -> Command {
         .args(["up", "--development", "--wheels"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"));
     command.arg("--dir").arg(dir).args(flags).current_dir(dir).stderr(Stdio::piped());
-    let flags = ["--tasks-port", "--shop-port", "--analytics-port", "--worker-port", "--gateway-port"];
+    let flags = SERVICES.iter().map(|service| format!("--{}-port", service.name)).chain(["--gateway-port".to_owned()]);
     for (flag, port) in flags.into_iter().zip(ports) {
-        command.args([flag, &port.to_string()]);
+        command.args([&flag, &port.to_string()]);
     }
     command
 }
 
-/// A folder, and ports that nobody has now.
-fn somewhere() -> (TempDir, [u16; 5]) {
-    (TempDir::new().unwrap(), [0; 5].map(|_| backends::free_port().unwrap()))
+/// A folder, and ports that nobody has now: of each service, and of the gateway.
+fn somewhere() -> (TempDir, Vec<u16>) {
+    (TempDir::new().unwrap(), (0..=SERVICES.len()).map(|_| backends::free_port().unwrap()).collect())
 }
 
 fn pid(id: u32) -> Pid {
@@ -192,7 +193,7 @@ fn serves_with_several_of_each_behind_the_gateway() {
     let (dir, ports) = somewhere();
     let up = Up::start(dir.path(), &ports, &["--replicas", "2", "--workers", "2"], &HashMap::new());
     let count = |role: &str| up.children().iter().filter(|(_, line)| line.contains(&format!("server {role}"))).count();
-    assert_eq!(["tasks", "shop", "analytics", "worker"].map(count), [2; 4]);
+    assert!(SERVICES.iter().all(|service| count(service.name) == 2));
     // Forged by a client; the services take the gateway's word for it, and so these are one visitor.
     let view = r#"{"path": "/up"}"#;
     for forged in ["6.6.6.6", "7.7.7.7"] {
@@ -214,7 +215,7 @@ fn serves_with_several_of_each_behind_the_gateway() {
 #[test]
 fn without_a_gateway_nothing_is_in_front() {
     let (dir, ports) = somewhere();
-    let _taken = TcpListener::bind(("127.0.0.1", ports[4])).unwrap();
+    let _taken = TcpListener::bind(("127.0.0.1", ports[SERVICES.len()])).unwrap();
     let up = Up::start(dir.path(), &ports, &["--no-gateway"], &HashMap::new());
     assert!(!up.env.contains_key("GATEWAY_URL"));
     assert!(up.children().iter().all(|(_, line)| !line.contains("nginx")));
@@ -228,7 +229,7 @@ fn a_taken_port_is_told_before_anything_starts() {
     let output = command(dir.path(), &ports, &[]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
-    assert!(said.contains(&ports[1].to_string()) && said.contains("--shop-port"), "{said}");
+    assert!(said.contains(&ports[1].to_string()) && said.contains(&format!("--{}-port", SERVICES[1].name)), "{said}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was made");
 }
 

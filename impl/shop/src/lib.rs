@@ -18,11 +18,16 @@ mod stock_queries;
 mod users;
 pub mod verify;
 
-use contract::{Operation, Quota, Service};
-use platform::identity::{Accounts, Principal};
-use platform::{Database, Error, Limiter, Result, shares};
+use std::sync::Arc;
 
-use crate::pipeline::Pipeline;
+use contract::{Api, Operation, Quota};
+use platform::identity::{Accounts, Principal};
+use platform::service::{Context, Parts, Service, Verification};
+use platform::settings::InvalidSettings;
+use platform::verification::Checked;
+use platform::{Cache, Database, Error, Limiter, Result, shares};
+
+use crate::pipeline::{Pipeline, ShopSettings};
 
 pub use shop_api::{DOCUMENT, OPERATIONS, router};
 
@@ -42,7 +47,48 @@ impl ShopService {
     }
 }
 
+/// What the keys of the shop begin with in Redis: the service and its worker share a stream.
+const KEYS: &str = "shop:";
+
 impl Service for ShopService {
+    type Settings = ShopSettings;
+
+    fn build(context: Context<'_>, settings: &ShopSettings) -> Result<Parts, InvalidSettings> {
+        let pipeline = Pipeline::new(context.database.clone(), context.queue(KEYS)?, settings);
+        let Context { database, accounts, limiter, .. } = context;
+        let router = router(Arc::new(Self::new(database, accounts, limiter, pipeline.clone())));
+        let measured = pipeline.clone();
+        Ok(Parts::of(router)
+            .with_jobs(pipeline.jobs().clone())
+            .with_metrics(move |metrics| measured.register(metrics))
+            // Until the last request is answered: what it accepts is published.
+            .with_background(async move |lifecycle| pipeline.serve(lifecycle.stopping, lifecycle.answered).await))
+    }
+
+    async fn verify(of: &Verification<'_>) -> Result<Vec<Checked>> {
+        let cache = Cache::new(of.redis, KEYS).map_err(Error::internal)?;
+        verify::run(of.database, cache.as_ref(), of.at_rest).await
+    }
+}
+
+/// The shop's background role: reserves stock for orders.
+#[derive(Debug)]
+pub struct WorkerService;
+
+impl Service for WorkerService {
+    type Settings = ShopSettings;
+
+    fn build(context: Context<'_>, settings: &ShopSettings) -> Result<Parts, InvalidSettings> {
+        let pipeline = Pipeline::new(context.database.clone(), context.queue(KEYS)?, settings);
+        let measured = pipeline.clone();
+        Ok(Parts::of(axum::Router::new())
+            .with_jobs(pipeline.jobs().clone())
+            .with_metrics(move |metrics| measured.register(metrics))
+            .with_background(async move |lifecycle| pipeline.work(lifecycle.stopping).await))
+    }
+}
+
+impl Api for ShopService {
     type Caller = Principal;
     type Error = Error;
 

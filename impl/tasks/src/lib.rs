@@ -13,8 +13,12 @@ mod tasks;
 mod user_queries;
 mod users;
 
-use contract::{Operation, Quota, Service};
+use std::sync::Arc;
+
+use contract::{Api, Operation, Quota};
 use platform::identity::{Accounts, Principal};
+use platform::service::{Context, NoSettings, Parts, Service};
+use platform::settings::InvalidSettings;
 use platform::{Database, Error, Limiter, Result, shares};
 
 pub use tasks_api::{DOCUMENT, OPERATIONS, router};
@@ -35,6 +39,15 @@ impl TasksService {
 }
 
 impl Service for TasksService {
+    type Settings = NoSettings;
+
+    fn build(context: Context<'_>, _: &NoSettings) -> Result<Parts, InvalidSettings> {
+        let Context { database, accounts, limiter, .. } = context;
+        Ok(Parts::of(router(Arc::new(Self::new(database, accounts, limiter)))))
+    }
+}
+
+impl Api for TasksService {
     type Caller = Principal;
     type Error = Error;
 

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use platform::migrate;
-use platform::privileges::role_of;
-use platform::settings::{DatabaseSettings, Environment, ROLES, RoleSettings};
+use platform::privileges::{ROLES, role_of};
+use platform::settings::{DatabaseSettings, Environment, RoleSettings};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -83,9 +83,8 @@ impl TestDatabase {
     /// The variables that have a process of several services log in as the role of each; none where the server does not let us
     /// make roles.
     pub fn role_passwords(&self) -> Vec<(String, String)> {
-        let services: &[&str] = if *ROLES_MADE.get().unwrap_or(&false) { &ROLES } else { &[] };
-        let variable = |service: &str| format!("{}_DATABASE_PASSWORD", service.to_uppercase());
-        services.iter().map(|service| (variable(service), role_password(service))).collect()
+        let roles = if *ROLES_MADE.get().unwrap_or(&false) { ROLES } else { &[] };
+        roles.iter().map(|(role, _)| (RoleSettings::variable(role), role_password(role))).collect()
     }
 
     /// A connection to it, for statements a service would not make.
@@ -163,11 +162,12 @@ async fn template() -> String {
                 made.expect("the migrations apply");
                 run(&mut admin, format!("ALTER DATABASE {draft} RENAME TO {name}")).await;
             }
-            const ROLES: &str = "SELECT count(*) = $1 FROM pg_roles WHERE rolcanlogin AND rolname = ANY \
+            const MADE: &str = "SELECT count(*) = $1 FROM pg_roles WHERE rolcanlogin AND rolname = ANY \
                 (SELECT current_user || '_' || service FROM unnest($2::text[]) service)";
-            let made: bool = sqlx::query_scalar(ROLES)
-                .bind(i64::try_from(platform::settings::ROLES.len()).expect("a few"))
-                .bind(&platform::settings::ROLES[..])
+            let names: Vec<&str> = ROLES.iter().map(|(role, _)| *role).collect();
+            let made: bool = sqlx::query_scalar(MADE)
+                .bind(i64::try_from(names.len()).expect("a few"))
+                .bind(&names)
                 .fetch_one(&mut admin)
                 .await
                 .expect("the server answers");
@@ -192,10 +192,8 @@ fn role_password(service: &str) -> String {
 }
 
 fn role_settings() -> RoleSettings {
-    let flags: Vec<String> = platform::settings::ROLES
-        .into_iter()
-        .flat_map(|service| [format!("--{service}-database-password"), role_password(service)])
-        .collect();
+    let flags: Vec<String> =
+        ROLES.iter().flat_map(|(role, _)| [format!("--{role}-database-password"), role_password(role)]).collect();
     read(&flags.iter().map(String::as_str).collect::<Vec<_>>())
 }
 

@@ -4,10 +4,13 @@ mod client;
 mod database;
 mod fault_proxy;
 pub mod pages;
+pub mod process;
 pub mod raw;
 mod redis;
+pub mod scale;
 mod server;
 mod settings;
+pub mod system;
 
 pub use client::{Answer, Client};
 pub use database::TestDatabase;

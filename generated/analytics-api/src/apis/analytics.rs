@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `analytics` in the document.
-pub trait Analytics: contract::Service {
+pub trait Analytics: contract::Api {
     /// `GET /api/p3/analytics/export`: Page views as CSV
     fn export_page_views(
         &self,

@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `ingest` in the document.
-pub trait Ingest: contract::Service {
+pub trait Ingest: contract::Api {
     /// `DELETE /api/p3/users/{user_id}/page-views`: Erase a user's page views
     fn erase_user(
         &self,

@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `login` in the document.
-pub trait Login: contract::Service {
+pub trait Login: contract::Api {
     /// `POST /api/p3/auth/login/access-token`: Sign in
     fn login_access_token(
         &self,

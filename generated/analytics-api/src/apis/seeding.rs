@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `seeding` in the document.
-pub trait Seeding: contract::Service {
+pub trait Seeding: contract::Api {
     /// `GET /api/p3/analytics/seed-jobs/{job_id}`: How far a seeding is
     fn get_seed_job(
         &self,

@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `answers` in the document.
-pub trait Answers: contract::Service {
+pub trait Answers: contract::Api {
     /// `GET /sink/answers/binary`: Bytes
     fn answer_binary(&self) -> impl Future<Output = Result<AnswerBinaryResponse, Self::Error>> + Send;
 

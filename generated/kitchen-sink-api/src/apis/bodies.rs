@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `bodies` in the document.
-pub trait Bodies: contract::Service {
+pub trait Bodies: contract::Api {
     /// `POST /sink/arrays`: Arrays
     fn echo_arrays(&self, body: models::Arrays)
     -> impl Future<Output = Result<EchoArraysResponse, Self::Error>> + Send;

@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `parameters` in the document.
-pub trait Parameters: contract::Service {
+pub trait Parameters: contract::Api {
     /// `GET /sink/headers`: Header parameters
     fn echo_headers(
         &self,

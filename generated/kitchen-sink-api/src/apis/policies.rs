@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `policies` in the document.
-pub trait Policies: contract::Service {
+pub trait Policies: contract::Api {
     /// `GET /sink/policies/deadline`: Done in a fifth of a second
     fn ask_deadline(
         &self,

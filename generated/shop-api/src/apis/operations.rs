@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `operations` in the document.
-pub trait Operations: contract::Service {
+pub trait Operations: contract::Api {
     /// `DELETE /api/v2/admin/dead-letters/{dead_letter_id}`: Discard a dead letter
     fn discard_dead_letter(
         &self,

@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `orders` in the document.
-pub trait Orders: contract::Service {
+pub trait Orders: contract::Api {
     /// `POST /api/v2/orders/{order_id}/cancel`: Call an order off
     fn cancel_order(
         &self,

@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `products` in the document.
-pub trait Products: contract::Service {
+pub trait Products: contract::Api {
     /// `PATCH /api/v2/products/{product_id}/stock`: Change the stock
     fn adjust_stock(
         &self,

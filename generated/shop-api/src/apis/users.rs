@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `users` in the document.
-pub trait Users: contract::Service {
+pub trait Users: contract::Api {
     /// `GET /api/v2/users/me`: Who am I
     fn get_me(&self, caller: Self::Caller) -> impl Future<Output = Result<GetMeResponse, Self::Error>> + Send;
 }

@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `audit` in the document.
-pub trait Audit: contract::Service {
+pub trait Audit: contract::Api {
     /// `GET /api/v1/audit-events`: What was done
     fn list_audit_events(
         &self,

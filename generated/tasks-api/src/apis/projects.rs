@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `projects` in the document.
-pub trait Projects: contract::Service {
+pub trait Projects: contract::Api {
     /// `POST /api/v1/projects`: Start a project
     fn create_project(
         &self,

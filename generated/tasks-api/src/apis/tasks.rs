@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `tasks` in the document.
-pub trait Tasks: contract::Service {
+pub trait Tasks: contract::Api {
     /// `POST /api/v1/tasks/{task_id}/assign/{user_id}`: Give a task to someone
     fn assign_task(
         &self,

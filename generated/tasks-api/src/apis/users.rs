@@ -9,7 +9,7 @@ use contract::{Operation, Problem, Reply, Security};
 use crate::models;
 
 /// Operations of the tag; `users` in the document.
-pub trait Users: contract::Service {
+pub trait Users: contract::Api {
     /// `POST /api/v1/users`: Create a user
     fn create_user(
         &self,

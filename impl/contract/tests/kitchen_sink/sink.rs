@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract::{
-    Answer, ByteStream, Caller, Event, FieldError, IdempotencyKey, Once, Operation, Problem, Quota, Rows, Service,
+    Answer, Api, ByteStream, Caller, Event, FieldError, IdempotencyKey, Once, Operation, Problem, Quota, Rows,
     StorageQuota, StoredReply,
 };
 use futures_util::stream;
@@ -60,7 +60,7 @@ impl Caller for Who {
     }
 }
 
-impl Service for Sink {
+impl Api for Sink {
     type Caller = Who;
     type Error = Problem;
 

@@ -25,7 +25,7 @@ pub use database::DatabaseSettings;
 pub use dotenv::load_dotenv;
 pub use exposure::{Bind, Environment, ExposureSettings};
 pub use http::{HttpSettings, Origins, RateLimits};
-pub use roles::{ROLES, RoleSettings};
+pub use roles::RoleSettings;
 pub use traces::TraceSettings;
 
 /// Settings that contradict each other or the environment they run in.
@@ -184,4 +184,9 @@ pub enum LogFormat {
 #[expect(clippy::unnecessary_wraps, reason = "the shape clap wants")]
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
+}
+
+/// The environment variable of a service or role: `tasks`, `PORT` is `TASKS_PORT`.
+pub fn variable(service: &str, setting: &str) -> String {
+    format!("{}_{setting}", service.to_uppercase().replace('-', "_"))
 }

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use contract::{Answer, BodyRule, Caller, Operation, Problem, Quota, Reply, Security, Service};
+use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Security};
 use platform::Error;
 
 /// The document it says it follows.
@@ -29,7 +29,7 @@ impl Caller for Nobody {
     }
 }
 
-impl Service for Demo {
+impl Api for Demo {
     type Caller = Nobody;
     type Error = Error;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::routing::{get, post};
-use contract::{Answer, Caller, CountedBy, Operation, Problem, Quota, RateLimit, Reply, Security, Service};
+use contract::{Answer, Api, Caller, CountedBy, Operation, Problem, Quota, RateLimit, Reply, Security};
 use platform::http::{App, Description, Readiness};
 use platform::settings::{HttpSettings, RedisSettings};
 use platform::{Account, Database, Error, Limiter};
@@ -77,7 +77,7 @@ impl Caller for User {
     }
 }
 
-impl Service for Limited {
+impl Api for Limited {
     type Caller = User;
     type Error = Error;
 

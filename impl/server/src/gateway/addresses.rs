@@ -10,7 +10,7 @@ use crate::console::say;
 
 /// Replicas of a service, as `server` lines of nginx.
 #[derive(Debug, Clone)]
-pub(super) struct Upstreams(pub(super) String);
+pub(crate) struct Upstreams(pub(super) String);
 
 impl FromStr for Upstreams {
     type Err = String;

@@ -17,7 +17,7 @@ const USUAL: u32 = 100;
 
 /// Processes that have pools.
 fn processes(args: &UpArgs) -> u32 {
-    3 * u32::from(args.replicas) + u32::from(args.workers)
+    args.ports.services().map(|(service, _)| u32::from(args.processes_of(service))).sum()
 }
 
 /// Pools as the processes will read them.
@@ -54,7 +54,7 @@ pub(crate) fn fit(args: &UpArgs, env: &mut Env, url: &str) -> Result<()> {
         "{} processes might want {wanted} connections, and Postgres accepts {accepted} (max_connections): each has {read} for reading and {write} for writing",
         processes(args)
     ));
-    env.insert("DATABASE_READ_POOL", read.to_string());
-    env.insert("DATABASE_WRITE_POOL", write.to_string());
+    env.insert("DATABASE_READ_POOL".to_owned(), read.to_string());
+    env.insert("DATABASE_WRITE_POOL".to_owned(), write.to_string());
     Ok(())
 }

@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use backends::{Backends, random_hex, write_private};
 use clap::{Args, FromArgMatches};
-use platform::settings::{DatabaseSettings, ExposureSettings};
+use platform::settings::{DatabaseSettings, ExposureSettings, variable};
 use secrecy::ExposeSecret;
 
 use super::{PRODUCTION, UpArgs};
 
 /// Environment variables, beside those we were given ourselves.
-pub(crate) type Env = BTreeMap<&'static str, String>;
+pub(crate) type Env = BTreeMap<String, String>;
 
 /// The servers our own environment names, which are then used instead of private ones.
 pub(crate) struct Given {
@@ -49,15 +49,15 @@ fn given(name: &str) -> Option<String> {
 pub(crate) fn make(args: &UpArgs, given_servers: Given, backends: Option<&Backends>) -> Result<Env> {
     // Only the clients themselves know of these processes, so there is nobody to wait for before stopping.
     let mut env = exposure(args);
-    env.insert("SHUTDOWN_DRAIN_MS", "0".to_owned());
+    env.insert("SHUTDOWN_DRAIN_MS".to_owned(), "0".to_owned());
     let database = given_servers.database.or_else(|| backends.and_then(Backends::database_url));
-    env.insert("DATABASE_URL", database.context("there is a database, ours or a given one")?);
+    env.insert("DATABASE_URL".to_owned(), database.context("there is a database, ours or a given one")?);
     let redis = given_servers.redis.or_else(|| backends.and_then(Backends::redis_url));
-    env.insert("REDIS_URL", redis.unwrap_or_default());
+    env.insert("REDIS_URL".to_owned(), redis.unwrap_or_default());
     let key = given("SECRET_KEY").map_or_else(|| secret(&args.dir.join("secret")), Ok)?;
-    env.insert("SECRET_KEY", key);
+    env.insert("SECRET_KEY".to_owned(), key);
     if given("LOG_FORMAT").is_none() && !args.production() {
-        env.insert("LOG_FORMAT", "text".to_owned());
+        env.insert("LOG_FORMAT".to_owned(), "text".to_owned());
     }
     Ok(env)
 }
@@ -65,11 +65,14 @@ pub(crate) fn make(args: &UpArgs, given_servers: Given, backends: Option<&Backen
 /// Who may reach a process.
 pub(crate) fn exposure(args: &UpArgs) -> Env {
     let ExposureSettings { environment, public_development, bind_address } = args.exposure();
-    Env::from([
-        ("ENVIRONMENT", environment.to_string()),
-        ("PUBLIC_DEVELOPMENT", public_development.to_string()),
-        ("BIND_ADDRESS", bind_address.to_string()),
-    ])
+    Env::from(
+        [
+            ("ENVIRONMENT", environment.to_string()),
+            ("PUBLIC_DEVELOPMENT", public_development.to_string()),
+            ("BIND_ADDRESS", bind_address.to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    )
 }
 
 /// A secret, made once and kept: what was signed with it outlives a restart.
@@ -88,8 +91,7 @@ pub(crate) fn secret(path: &Path) -> Result<String> {
 pub(crate) fn exports(args: &UpArgs, env: &Env) -> String {
     let stores = ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"].into_iter();
     let stores = stores.filter_map(|name| Some((name.to_owned(), env.get(name)?.clone())));
-    let services = args.services().into_iter();
-    let services = services.map(|(role, port, _)| (format!("{}_URL", role.name().to_uppercase()), args.url(port)));
+    let services = args.ports.services().map(|(service, port)| (variable(service.name, "URL"), args.url(port)));
     let gateway = args.gateway_url().map(|url| ("GATEWAY_URL".to_owned(), url));
     let line = |(name, value): (String, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
     stores.chain(services).chain(gateway).map(line).collect()

@@ -16,6 +16,7 @@ use super::supervised::Plan;
 use crate::console::say;
 use crate::gateway::{PORT, TlsArgs};
 use crate::port::Probe;
+use crate::ports::Replicas;
 
 /// Where the gateway is, if there is to be one.
 #[derive(Debug, Args)]
@@ -50,23 +51,23 @@ impl Gateway {
     /// are called at.
     pub(crate) fn introduce(args: &UpArgs, env: &mut Env) {
         if std::env::var("TRUSTED_PROXIES").unwrap_or_default().is_empty() {
-            env.insert("TRUSTED_PROXIES", args.bind.reachable().to_string());
+            env.insert("TRUSTED_PROXIES".to_owned(), args.bind.reachable().to_string());
         }
     }
 
     /// How it is started.
     pub(crate) fn plan(&self, args: &UpArgs, replicas: &[Replica]) -> Plan {
-        let mut upstreams: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-        for replica in replicas {
+        let mut upstreams: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for replica in replicas.iter().filter(|replica| replica.service.prefix.is_some()) {
             let address = SocketAddr::new(args.bind.reachable(), replica.port).to_string();
-            upstreams.entry(replica.role.upstreams()).or_default().push(address);
+            upstreams.entry(Replicas::variable(replica.service)).or_default().push(address);
         }
         let mut env: Env = upstreams.into_iter().map(|(name, addresses)| (name, addresses.join(","))).collect();
         env.extend(environment::exposure(args));
-        env.insert("PORT", args.gateway.gateway_port.to_string());
-        env.insert("GATEWAY_NGINX", self.nginx.display().to_string());
-        env.insert("GATEWAY_DIR", args.dir.join("gateway").display().to_string());
-        env.extend(args.gateway.tls.env());
+        env.insert("PORT".to_owned(), args.gateway.gateway_port.to_string());
+        env.insert("GATEWAY_NGINX".to_owned(), self.nginx.display().to_string());
+        env.insert("GATEWAY_DIR".to_owned(), args.dir.join("gateway").display().to_string());
+        env.extend(args.gateway.tls.env().map(|(name, value)| (name.to_owned(), value)));
         Plan {
             name: "gateway".to_owned(),
             role: "gateway",

@@ -3,8 +3,8 @@
 use std::fs;
 
 use anyhow::Result;
-use platform::privileges::role_of;
-use platform::settings::{DatabaseSettings, ROLES};
+use platform::privileges::{ROLES, role_of};
+use platform::settings::{DatabaseSettings, RoleSettings};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::environment::{Env, secret};
@@ -28,7 +28,7 @@ impl Logins {
         fs::create_dir_all(&folder)?;
         let owner = DatabaseSettings::of_url(&env["DATABASE_URL"]);
         let mut logins = Vec::new();
-        for service in ROLES {
+        for (service, _) in ROLES {
             let password = secret(&folder.join(service))?;
             if let Some(url) = owner.url_as(|owner| role_of(owner, service), &password) {
                 logins.push(Login { service, password, url });
@@ -39,9 +39,7 @@ impl Logins {
 
     /// What `migrate` is told.
     pub(crate) fn passwords(&self) -> impl Iterator<Item = (String, &str)> {
-        self.0
-            .iter()
-            .map(|login| (format!("{}_DATABASE_PASSWORD", login.service.to_uppercase()), login.password.as_str()))
+        self.0.iter().map(|login| (RoleSettings::variable(login.service), login.password.as_str()))
     }
 
     /// Those that Postgres lets in, after the migrations. Where it lets nobody else in, the owner serves everything.

@@ -27,8 +27,8 @@ pub(crate) struct UpMonitoringArgs {
 
 impl UpMonitoringArgs {
     /// Its port, with the flag that moves it, if it is wanted.
-    pub(crate) fn port(&self) -> Option<(&'static str, u16, &'static str)> {
-        self.monitoring.then_some(("prometheus", self.prometheus_port, "--prometheus-port"))
+    pub(crate) fn port(&self) -> Option<(&'static str, u16, String)> {
+        self.monitoring.then(|| ("prometheus", self.prometheus_port, "--prometheus-port".to_owned()))
     }
 
     /// Looks for Prometheus before anything is started.
@@ -42,16 +42,19 @@ pub(crate) fn plan(args: &UpArgs, replicas: &[Replica]) -> Option<Plan> {
     let mut targets: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for replica in replicas {
         let address = SocketAddr::new(args.bind.reachable(), replica.port).to_string();
-        targets.entry(replica.role.name()).or_default().push(address);
+        targets.entry(replica.service.name).or_default().push(address);
     }
     let targets: Vec<String> =
         targets.into_iter().map(|(role, addresses)| format!("{role}={}", addresses.join(","))).collect();
     let UpMonitoringArgs { monitoring, prometheus_port } = args.monitoring;
-    let env = Env::from([
-        ("PROMETHEUS_LISTEN", SocketAddr::new(args.bind.addresses()[0], prometheus_port).to_string()),
-        ("PROMETHEUS_TARGETS", targets.join(" ")),
-        ("PROMETHEUS_DIR", args.dir.join("prometheus").display().to_string()),
-    ]);
+    let env = Env::from(
+        [
+            ("PROMETHEUS_LISTEN", SocketAddr::new(args.bind.addresses()[0], prometheus_port).to_string()),
+            ("PROMETHEUS_TARGETS", targets.join(" ")),
+            ("PROMETHEUS_DIR", args.dir.join("prometheus").display().to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
     monitoring.then(|| Plan {
         name: "prometheus".to_owned(),
         role: "prometheus",

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use backends::process::Signal;
+use platform::service::Entry;
 
 use super::environment::Env;
 use super::gateway::Gateway;
@@ -11,26 +12,24 @@ use super::logins::Logins;
 use super::supervised::{Plan, Supervised};
 use super::{UpArgs, monitoring};
 use crate::port::Probe;
-use crate::role::Role;
 
-/// One process of a role.
+/// One process of a service.
 #[derive(Debug)]
 pub(crate) struct Replica {
-    pub(crate) role: Role,
+    pub(crate) service: &'static Entry,
     pub(crate) port: u16,
-    /// The role's, with a number from the second on.
+    /// The service's, with a number from the second on.
     name: String,
 }
 
 /// Every process of every role: the first on the port that was asked for, others wherever there is room.
 fn all(args: &UpArgs) -> Result<Vec<Replica>> {
     let mut replicas = Vec::new();
-    for (role, port, _) in args.services() {
-        let count = if role == Role::Worker { args.workers } else { args.replicas };
-        replicas.push(Replica { role, port, name: role.name().to_owned() });
-        for number in 2..=count {
-            let name = format!("{}-{number}", role.name());
-            replicas.push(Replica { role, port: backends::free_port()?, name });
+    for (service, port) in args.ports.services() {
+        replicas.push(Replica { service, port, name: service.name.to_owned() });
+        for number in 2..=args.processes_of(service) {
+            let name = format!("{}-{number}", service.name);
+            replicas.push(Replica { service, port: backends::free_port()?, name });
         }
     }
     Ok(replicas)
@@ -47,12 +46,12 @@ pub(crate) fn start(
     let replicas = all(args)?;
     let mut plans: Vec<Plan> = gateway.map(|gateway| gateway.plan(args, &replicas)).into_iter().collect();
     plans.extend(monitoring::plan(args, &replicas));
-    plans.extend(replicas.into_iter().map(|Replica { role, port, name }| {
+    plans.extend(replicas.into_iter().map(|Replica { service, port, name }| {
         let mut env = env.clone();
-        env.insert("PORT", port.to_string());
-        env.extend(logins.url(role.name()).map(|url| ("DATABASE_URL", url.to_owned())));
+        env.insert("PORT".to_owned(), port.to_string());
+        env.extend(logins.url(service.name).map(|url| ("DATABASE_URL".to_owned(), url.to_owned())));
         let (ready, farewell) = (Probe("/health/ready", b" 200"), Signal::SIGTERM);
-        Plan { name, role: role.name(), bind: args.bind.clone(), port, ready, farewell, env }
+        Plan { name, role: service.name, bind: args.bind.clone(), port, ready, farewell, env }
     }));
     plans.into_iter().map(|plan| Supervised::start(plan, logs)).collect()
 }

@@ -63,7 +63,7 @@ fn nginx_accepts_every_configuration() {
     for settings in [&[][..], &tls, &proxies, &["--rate-limits", "off"]] {
         // A space, since folders have them.
         let dir = TempDir::with_prefix("a gateway ").unwrap();
-        let addresses = ["127.0.0.1:8000,[::1]:8000", "127.0.0.1:8001", "localhost:8002"];
+        let addresses = |_: &str| "127.0.0.1:8000,[::1]:8000,localhost:8002".to_owned();
         let output = gateway(dir.path(), 8080, addresses, settings).arg("--check").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && !said.contains("[warn]"), "{said}");
@@ -72,7 +72,7 @@ fn nginx_accepts_every_configuration() {
     }
     let dir = TempDir::new().unwrap();
     for wrong in [&["--tls-certificate", files[0]][..], &["--insiders", "everybody"], &["--workers", "0"]] {
-        let output = gateway(dir.path(), 8080, ["127.0.0.1:1"; 3], wrong).arg("--check").output().unwrap();
+        let output = gateway(dir.path(), 8080, |_| "127.0.0.1:1".to_owned(), wrong).arg("--check").output().unwrap();
         assert!(!output.status.success(), "{wrong:?}");
     }
 }
@@ -124,8 +124,7 @@ async fn what_is_recorded_cannot_be_read_later() {
     let (certificate, key) = (fixture("localhost.crt"), fixture("localhost.key"));
     let files = [certificate.to_str().unwrap(), key.to_str().unwrap()];
     let tls = ["--tls-certificate", files[0], "--tls-key", files[1], "--hsts-seconds", "31536000"];
-    let nobody = ["127.0.0.1:1"; 3];
-    let gateway = Gateway::start(nobody, &tls).await;
+    let gateway = Gateway::start(|_| "127.0.0.1:1".to_owned(), &tls).await;
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while std::net::TcpStream::connect(gateway.address).is_err() {
         assert!(std::time::Instant::now() < deadline, "nobody listens");
@@ -166,7 +165,7 @@ fn a_used_port_is_told_in_a_sentence() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let dir = TempDir::new().unwrap();
     let port = taken.local_addr().unwrap().port();
-    let output = gateway(dir.path(), port, ["127.0.0.1:1"; 3], &[]).output().unwrap();
+    let output = gateway(dir.path(), port, |_| "127.0.0.1:1".to_owned(), &[]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     let told: Vec<&str> = said.lines().filter(|line| line.contains(&port.to_string())).collect();
     assert!(

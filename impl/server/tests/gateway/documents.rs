@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use services::SERVICES;
 
 /// Prefix, name and document of each service.
-pub fn all() -> [(&'static str, &'static str, Value); 3] {
-    [("p1", "tasks"), ("p2", "shop"), ("p3", "analytics")].map(|(prefix, name)| (prefix, name, document(name)))
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
+    SERVICES.iter().filter_map(|service| Some((service.prefix?, service.name, document(service.name))))
 }
 
 pub fn document(name: &str) -> Value {

@@ -13,7 +13,7 @@ const LOGIN: &str = "/p1/api/v1/auth/login/access-token";
 async fn sent(headers: &[(&str, &str)]) -> String {
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = socket.local_addr().expect("an address").to_string();
-    let gateway = Gateway::start([&address, &address, &address], &[]).await;
+    let gateway = Gateway::start(|_| address.clone(), &[]).await;
     let service = tokio::spawn(async move {
         let (mut client, _) = socket.accept().await.expect("the gateway comes");
         let mut head = vec![0; 16 * 1024];

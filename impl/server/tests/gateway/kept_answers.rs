@@ -128,7 +128,7 @@ async fn what_was_changed_elsewhere_is_seen_within_a_second() {
     let services = stores.services().await;
     let gateway = Gateway::before(&[&services], &[]).await;
     let client = gateway.client();
-    let direct = Client::new(format!("http://127.0.0.1:{}", services.ports[2]));
+    let direct = Client::new(format!("http://{}", services.address("analytics")));
     for n in 1..=8 {
         // Something is kept.
         assert_eq!(count(&client, RANKING).await, n - 1);

@@ -54,7 +54,7 @@ async fn bodies_are_as_large_as_their_operation_takes() {
 
 #[tokio::test]
 async fn nothing_that_is_no_request_gets_another_answer() {
-    let gateway = Gateway::start([NOBODY; 3], &[]).await;
+    let gateway = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     let long = "a".repeat(40_000);
     for (request, status, code) in [
         ("nonsense\r\n\r\n".to_owned(), 400, "malformed_request"),
@@ -80,7 +80,7 @@ async fn nothing_that_is_no_request_gets_another_answer() {
 /// A person who opened an address in a browser reads a page, and everybody's browser asks for an icon.
 #[tokio::test]
 async fn people_get_pages_and_programs_problems() {
-    let gateway = Gateway::start([NOBODY; 3], &[]).await;
+    let gateway = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     let client = gateway.client();
     let ask = |path: &str, accept: &str| client.send(client.request(Method::GET, path).header("accept", accept));
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
@@ -152,7 +152,7 @@ async fn a_flood_ends_at_the_gateway() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_ipv6_a_network_is_limited_and_not_an_address() {
     let Some(amount) = limit_by_address(&document("tasks")["paths"]["/api/v1/auth/signup"]["post"]) else { return };
-    let gateway = Gateway::start([NOBODY; 3], &["--trusted-proxies", "127.0.0.1"]).await;
+    let gateway = Gateway::start(|_| NOBODY.to_owned(), &["--trusted-proxies", "127.0.0.1"]).await;
     let client = gateway.client();
     let refused = async |address: fn(usize) -> String| {
         let mut refused = 0;
@@ -171,7 +171,7 @@ async fn of_ipv6_a_network_is_limited_and_not_an_address() {
 
 #[tokio::test]
 async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
-    let gone = Gateway::start([NOBODY; 3], &[]).await;
+    let gone = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     let login = gone.client().form("/p1/api/v1/auth/login/access-token", &[("username", "a"), ("password", "b")]).await;
     assert_eq!(login.expect_problem(503, "service_unavailable").json["error"], "temporarily_unavailable");
     for answer in
@@ -186,7 +186,7 @@ async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
         let (mut client, _) = socket.accept().await.expect("the gateway comes");
         client.read(&mut [0; 8 * 1024]).await.expect("a request")
     });
-    let lost = Gateway::start([&address, &address, &address], &[]).await;
+    let lost = Gateway::start(|_| address.clone(), &[]).await;
     let answer = lost.client().post("/p1/api/v1/auth/signup", &json!({})).await;
     assert_eq!(answer.expect_problem(502, "bad_gateway").header("retry-after"), "1");
     assert!(asked.await.expect("it was asked") > 0);
@@ -197,9 +197,9 @@ async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
 async fn a_service_that_does_not_answer_is_504() {
     let stores = Stores::new().await;
     let services = stores.services().await;
-    let proxy = FaultProxy::start(&format!("http://127.0.0.1:{}", services.ports[0])).await;
+    let proxy = FaultProxy::start(&format!("http://{}", services.address("tasks"))).await;
     let address = proxy.address().to_string();
-    let gateway = Gateway::start([&address, NOBODY, NOBODY], &[]).await;
+    let gateway = Gateway::start(|name| if name == "tasks" { address.clone() } else { NOBODY.to_owned() }, &[]).await;
     gateway.client().get("/p1/health").await.expect(200);
     proxy.set(Fault::Blackhole);
     let client = gateway.client();
@@ -212,7 +212,7 @@ async fn a_refusal_of_a_service_passes_as_it_is() {
     let stores = Stores::new().await;
     let services = stores.services().await;
     let gateway = Gateway::before(&[&services], &[]).await;
-    let direct = testkit::Client::new(format!("http://127.0.0.1:{}", services.ports[0]));
+    let direct = testkit::Client::new(format!("http://{}", services.address("tasks")));
     for path in ["/api/v1/tasks", "/api/v1/users/me"] {
         let (theirs, through) = (direct.get(path).await, gateway.client().get(&format!("/p1{path}")).await);
         assert_eq!(theirs.without_request_id(), through.without_request_id());
@@ -224,7 +224,7 @@ async fn a_refusal_of_a_service_passes_as_it_is() {
 /// Larger than what nginx takes where nothing is said.
 #[tokio::test]
 async fn a_large_body_changes_no_refusal() {
-    let gateway = Gateway::start([NOBODY; 3], &[]).await;
+    let gateway = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     let client = gateway.client();
     let body = " ".repeat(3 << 20);
     // Again and again on the same connection, or on one that is new because the last answer said so.
@@ -284,7 +284,7 @@ async fn a_dripped_body_ends_with_the_deadline() {
 #[tokio::test]
 async fn listed_pages_may_read_refusals() {
     let origins = r#"["https://app.example", "http://localhost:3000"]"#;
-    let gateway = Gateway::start([NOBODY; 3], &["--backend-cors-origins", origins]).await;
+    let gateway = Gateway::start(|_| NOBODY.to_owned(), &["--backend-cors-origins", origins]).await;
     let ask = async |path: &str, origin: &str| {
         let client = gateway.client();
         client.send(client.request(Method::GET, path).header("origin", origin)).await
@@ -302,12 +302,12 @@ async fn listed_pages_may_read_refusals() {
             assert_eq!(answer.header("access-control-allow-origin"), "");
         }
     }
-    let anybody = Gateway::start([NOBODY; 3], &["--backend-cors-origins", "*"]).await;
+    let anybody = Gateway::start(|_| NOBODY.to_owned(), &["--backend-cors-origins", "*"]).await;
     let client = anybody.client();
     let answer = client.send(client.request(Method::GET, "/p1/nothing").header("origin", "https://a.example")).await;
     assert_eq!(answer.header("access-control-allow-origin"), "*");
     assert_eq!(answer.header("access-control-allow-credentials"), "");
-    let nobody = Gateway::start([NOBODY; 3], &[]).await;
+    let nobody = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     let answer = nobody.client().get("/p1/nothing").await;
     assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("", ""));
 }
@@ -315,7 +315,7 @@ async fn listed_pages_may_read_refusals() {
 /// Whatever somebody sends, a line of the log is JSON.
 #[tokio::test]
 async fn the_log_can_be_read() {
-    let gateway = Gateway::start([NOBODY; 3], &[]).await;
+    let gateway = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     for (path, agent) in [
         (&b"/p1/\xff\xfe?secret=1"[..], &b"plain"[..]),
         (b"/p1/\"quoted\"\\", b"\xff\xfe \"quoted\" \x01"),

@@ -1,6 +1,7 @@
 //! The real things: nginx as `server gateway` starts it, and processes of the services behind it, on a database of the
 //! test's own.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,9 +11,11 @@ use std::time::{Duration, Instant};
 use backends::process::{self, Signal};
 use reqwest::Client;
 use serde_json::Value;
+use services::SERVICES;
 use tempfile::TempDir;
 use testkit::{TestDatabase, TestRedis};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 /// A debug build on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -78,12 +81,13 @@ impl Stores {
 
     /// Nothing if somebody else was faster to take one of the ports.
     async fn services_on_free_ports(&self) -> Option<Services> {
-        let ports = [(); 4].map(|()| backends::free_port().expect("a port is free"));
-        let log = logs().join(format!("services-{}.log", ports[0]));
+        let port = || backends::free_port().expect("a port is free");
+        let ports: BTreeMap<&str, u16> = SERVICES.iter().map(|service| (service.name, port())).collect();
+        let log = logs().join(format!("services-{}.log", Uuid::new_v4().simple()));
         let mut command = server();
         command.arg("all");
-        for (flag, port) in ["--tasks-port", "--shop-port", "--analytics-port", "--worker-port"].iter().zip(ports) {
-            command.args([flag, port.to_string().as_str()]);
+        for (name, port) in &ports {
+            command.args([format!("--{name}-port"), port.to_string()]);
         }
         command.envs([
             ("DATABASE_URL", self.database.url()),
@@ -101,7 +105,7 @@ impl Stores {
         ]);
         command.envs(self.database.role_passwords());
         let mut process = Process::spawn(&mut command, &log);
-        for port in ports {
+        for port in ports.values() {
             if !answers(&format!("http://127.0.0.1:{port}/health/ready"), &log, &mut process).await {
                 return None;
             }
@@ -113,12 +117,16 @@ impl Stores {
 /// A process with every role.
 pub struct Services {
     pub process: Process,
-    /// Of tasks, shop and analytics; the last is the worker's.
-    pub ports: [u16; 4],
+    ports: BTreeMap<&'static str, u16>,
     log: PathBuf,
 }
 
 impl Services {
+    /// Where one of them listens.
+    pub fn address(&self, service: &str) -> String {
+        format!("127.0.0.1:{}", self.ports[service])
+    }
+
     /// Whether any of them was asked something with this request id.
     pub fn saw(&self, id: &str) -> bool {
         fs::read_to_string(&self.log).expect("there is a log").contains(&format!("\"{id}\""))
@@ -136,22 +144,20 @@ pub struct Gateway {
 impl Gateway {
     /// In front of every service of each process.
     pub async fn before(services: &[&Services], settings: &[&str]) -> Self {
-        let of =
-            |n: usize| services.iter().map(|one| format!("127.0.0.1:{}", one.ports[n])).collect::<Vec<_>>().join(",");
-        Self::start([&of(0), &of(1), &of(2)], settings).await
+        Self::start(|name| services.iter().map(|one| one.address(name)).collect::<Vec<_>>().join(","), settings).await
     }
 
-    /// In front of these addresses of tasks, shop and analytics.
-    pub async fn start(upstreams: [&str; 3], settings: &[&str]) -> Self {
+    /// In front of the addresses that each service has by its name.
+    pub async fn start(upstreams: impl Fn(&str) -> String, settings: &[&str]) -> Self {
         loop {
-            if let Some(gateway) = Self::on_free_port(upstreams, settings).await {
+            if let Some(gateway) = Self::on_free_port(&upstreams, settings).await {
                 return gateway;
             }
         }
     }
 
     /// Nothing if somebody else was faster to take the port.
-    async fn on_free_port(upstreams: [&str; 3], settings: &[&str]) -> Option<Self> {
+    async fn on_free_port(upstreams: &impl Fn(&str) -> String, settings: &[&str]) -> Option<Self> {
         let port = backends::free_port().expect("a port is free");
         let (dir, log) = (TempDir::new().expect("a folder"), logs().join(format!("gateway-{port}.log")));
         let mut command = gateway(dir.path(), port, upstreams, settings);
@@ -186,10 +192,12 @@ impl Gateway {
 }
 
 /// The command of a gateway.
-pub fn gateway(dir: &Path, port: u16, [tasks, shop, analytics]: [&str; 3], settings: &[&str]) -> Command {
+pub fn gateway(dir: &Path, port: u16, upstreams: impl Fn(&str) -> String, settings: &[&str]) -> Command {
     let mut command = server();
     command.args(["gateway", "--bind-address", "127.0.0.1", "--port", &port.to_string()]);
-    command.args(["--tasks-upstreams", tasks, "--shop-upstreams", shop, "--analytics-upstreams", analytics]);
+    for service in SERVICES.iter().filter(|service| service.prefix.is_some()) {
+        command.args([format!("--{}-upstreams", service.name), upstreams(service.name)]);
+    }
     command.arg("--dir").arg(dir).args(settings);
     command.arg("--wheels").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"));
     command

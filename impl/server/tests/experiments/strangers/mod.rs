@@ -10,8 +10,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use platform::service::Entry;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
+use services::SERVICES;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -20,9 +22,9 @@ use tokio::time::{interval, sleep};
 use self::other::Other;
 use self::worst::{Asked, Document, Made};
 use crate::gateway::Gateway;
-use crate::process::{Process, Role};
-use crate::scale::size;
-use crate::system::{Plan, System};
+use testkit::process::Process;
+use testkit::scale::size;
+use testkit::system::{Plan, System};
 
 /// Different requests for an operation: made beforehand, as making them takes long, and sent again and again.
 const DIFFERENT: usize = 64;
@@ -69,31 +71,42 @@ async fn whatever_a_stranger_asks_for_others_are_served() {
             &[("TRUSTED_PROXIES", "127.0.0.1")],
             &[("TRUSTED_PROXIES", "127.0.0.1"), ("DATABASE_WAIT_MS", "1000")],
         ),
-        shops: 0,
         ..Plan::new("strangers")
     };
     let system = System::start(&plan).await;
-    let mut processes: Vec<Process> = [(Role::Tasks, "tasks"), (Role::Shop, "shop"), (Role::Analytics, "analytics")]
-        .map(|(role, name)| system.another(role, name, &[]))
-        .into();
+    let services: Vec<&Entry> = SERVICES.iter().filter(|service| service.prefix.is_some()).collect();
+    let mut processes: Vec<Process> =
+        services.iter().map(|service| system.process(service.name, service.name, &[])).collect();
+    // It takes the orders that are made.
+    let mut background: Vec<Process> = SERVICES
+        .iter()
+        .filter(|service| service.prefix.is_none())
+        .map(|service| system.process(service.name, service.name, &[]))
+        .collect();
+    for process in &mut background {
+        process.start();
+        process.ready().await;
+    }
     for process in &mut processes {
         process.start();
         process.ready().await;
     }
     let urls: Vec<String> = processes.iter().map(Process::url).collect();
     let addresses: Vec<String> = urls.iter().map(|url| url.replace("http://", "")).collect();
-    let gateway = Gateway::start([&addresses[0], &addresses[1], &addresses[2]], &[]).await;
+    let address_of =
+        |name: &str| addresses[services.iter().position(|service| service.name == name).expect("a service")].clone();
+    let gateway = Gateway::start(address_of, &[]).await;
 
     let http = Client::new();
     let other = Other::prepare(&system, &http, &urls).await;
     let mut stranger = Stranger::new(&http, &urls, 0, other.product).await;
-    let documents = [tasks::DOCUMENT, shop::DOCUMENT, analytics::DOCUMENT];
     let mut rows = Vec::new();
     for through in [false, true] {
-        for (at, text) in documents.iter().enumerate() {
-            let base = if through { format!("{}/p{}", gateway.url(), at + 1) } else { urls[at].clone() };
+        for (at, service) in services.iter().enumerate() {
+            let prefix = service.prefix.unwrap_or_default();
+            let base = if through { format!("{}/{prefix}", gateway.url()) } else { urls[at].clone() };
             let address = if through { gateway.address.to_string() } else { addresses[at].clone() };
-            let target = Target { document: Document::new(text), base, address };
+            let target = Target { document: Document::new(service.document), base, address };
             for asked in target.document.operations() {
                 // Some operations end the session, or what others are about.
                 if !stranger.is_whole(&http, &urls).await {

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::{log_in, sign_up};
-use crate::system::System;
+use testkit::system::System;
 
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(20);

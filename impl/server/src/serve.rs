@@ -1,0 +1,223 @@
+//! Serving: one service in a process, or all of them, each on a port of its own, until told to stop.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use platform::http::{self, App, Description, Readiness};
+use platform::identity::Accounts;
+use platform::service::{Context, Entry, Lifecycle, Parts, StartBackground, augment};
+use platform::settings::{DatabaseSettings, Environment, RoleSettings, Settings};
+use platform::{Cache, Database, Limiter, Watch, migrate, telemetry, traces};
+use services::SERVICES;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::ports::Ports;
+
+/// The command that serves everything.
+pub(crate) const ALL: &str = "all";
+/// Between two warnings about a database that is not migrated.
+const MIGRATION_REMINDER: Duration = Duration::from_secs(30);
+/// How often it is looked whether somebody has migrated it.
+const MIGRATION_POLL: Duration = Duration::from_secs(2);
+
+/// One service on one port.
+#[derive(Debug, Args)]
+struct OneArgs {
+    /// Port to listen on; the service's own when absent
+    #[arg(long, env = "PORT")]
+    port: Option<u16>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Every service in one process, each on its own port.
+#[derive(Debug, Args)]
+struct AllArgs {
+    #[command(flatten)]
+    ports: Ports<true>,
+    #[command(flatten)]
+    settings: Settings,
+    /// With the passwords that `migrate` was given each service logs in as its own role, on connections of its own; else all of
+    /// them as whom DATABASE_URL names.
+    #[command(flatten)]
+    logins: RoleSettings,
+}
+
+/// The command that serves a service.
+pub(crate) fn command(service: &'static Entry) -> Command {
+    let command = augment(OneArgs::augment_args(Command::new(service.name)), [service]);
+    // After the settings, each group of which would describe the command.
+    command.about(format!("Serve {}: {}", service.name, service.about.trim_end_matches('.'))).long_about(None)
+}
+
+/// The command that serves all of them.
+pub(crate) fn command_all() -> Command {
+    let command = augment(AllArgs::augment_args(Command::new(ALL)), SERVICES);
+    command.about("Serve every service in one process, each on its own port").long_about(None)
+}
+
+/// Serves one service.
+pub(crate) fn run(service: &'static Entry, matches: &ArgMatches) -> Result<ExitCode> {
+    let args = OneArgs::from_arg_matches(matches)?;
+    let port = args.port.unwrap_or(service.port);
+    serve(&args.settings, &RoleSettings::default(), matches, service.name, &[(service, port)])
+}
+
+/// Serves every service.
+pub(crate) fn run_all(matches: &ArgMatches) -> Result<ExitCode> {
+    let args = AllArgs::from_arg_matches(matches)?;
+    let services: Vec<_> = args.ports.services().collect();
+    serve(&args.settings, &args.logins, matches, ALL, &services)
+}
+
+fn serve(
+    settings: &Settings,
+    logins: &RoleSettings,
+    matches: &ArgMatches,
+    process: &str,
+    services: &[(&'static Entry, u16)],
+) -> Result<ExitCode> {
+    let environment = settings.validate()?;
+    telemetry::start(&settings.app, &settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before anything that takes time, so that a signal during the start is not lost.
+        let shutdown = http::shutdown_signal()?;
+        traces::start(&settings.traces)?;
+        let lifecycle = Lifecycle { stopping: shutdown.clone(), answered: CancellationToken::new() };
+        let (mut listening, mut background) = (Vec::new(), JoinSet::new());
+        let logins = logins_of(settings, logins, process, services, environment)?;
+        let first = logins.first().context("a process serves something")?.clone();
+        let watch = Watch::new(&first.settings, &settings.redis, process)?;
+        for ((service, port), login) in services.iter().zip(&logins) {
+            let (app, run) = app(service, settings, login, environment, matches)?;
+            watch.register(app.metrics());
+            listening.extend(listen(settings, &app, *port)?);
+            background.spawn(run(lifecycle.clone()));
+        }
+        let end = shutdown.clone();
+        background.spawn(async move { watch.run(end).await });
+        background.spawn(await_migrations(first.database.clone(), first.settings.place()?, shutdown.clone()));
+        http::serve(listening, &settings.http, shutdown).await;
+        lifecycle.answered.cancel();
+        background.join_all().await;
+        for login in &logins {
+            login.database.close().await;
+        }
+        traces::flush().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// A service ready to be served, and what goes on beside its requests.
+fn app(
+    service: &'static Entry,
+    settings: &Settings,
+    login: &Login,
+    environment: Environment,
+    matches: &ArgMatches,
+) -> Result<(App, StartBackground)> {
+    let Login { database, accounts, .. } = login.clone();
+    let limiter = Limiter::new(&settings.http, &settings.redis.for_cache(), &settings.auth)?;
+    let (limits, jobs) = (limiter.clone(), accounts.jobs().clone());
+    let context = Context { database: database.clone(), accounts, limiter, settings, environment };
+    let Parts { router, jobs: own_jobs, register, background } = service.build(context, matches)?;
+    let needs = Readiness {
+        database: Some(database),
+        cache: Cache::new(&settings.redis, &format!("{}:", service.name))?,
+        jobs: [jobs].into_iter().chain(own_jobs).collect(),
+    };
+    let description = Description {
+        service: settings.app.app_name.clone().unwrap_or_else(|| service.name.to_owned()),
+        version: settings.app.app_version.clone().unwrap_or_else(|| service.version()),
+        document: service.document,
+    };
+    let app = App::new(description, router, &settings.http, needs);
+    limits.register(app.metrics(), service.operations);
+    app.metrics().expect_operations(service.operations);
+    register(app.metrics());
+    Ok((app, background))
+}
+
+fn listen(settings: &Settings, app: &App, port: u16) -> Result<Vec<(TcpListener, App)>> {
+    let addresses = settings.exposure.bind_address.at(port).into_iter();
+    addresses
+        .map(|address| {
+            let listener = http::listen(address).with_context(|| format!("cannot listen on {address}"))?;
+            Ok((listener, app.clone()))
+        })
+        .collect()
+}
+
+/// A role of Postgres that services are logged in as. Clones are one.
+#[derive(Clone)]
+struct Login {
+    settings: DatabaseSettings,
+    database: Database,
+    accounts: Accounts,
+}
+
+impl Login {
+    fn new(settings: &Settings, database: DatabaseSettings, name: &str, environment: Environment) -> Result<Self> {
+        let pools = Database::new(&database, name)?;
+        let mut accounts = Accounts::start(pools.clone(), &database, &settings.auth, name)?;
+        if environment.is_production() {
+            accounts = accounts.without_demo();
+        }
+        Ok(Self { settings: database, database: pools, accounts })
+    }
+}
+
+/// The login of each service: those that have none of their own share one.
+fn logins_of(
+    settings: &Settings,
+    own: &RoleSettings,
+    process: &str,
+    services: &[(&'static Entry, u16)],
+    environment: Environment,
+) -> Result<Vec<Login>> {
+    let mut shared: Option<Login> = None;
+    let mut logins = Vec::with_capacity(services.len());
+    for (service, _) in services {
+        logins.push(match (own.login(service.name, &settings.database)?, &shared) {
+            (Some(database), _) => Login::new(settings, database, service.name, environment)?,
+            (None, Some(login)) => login.clone(),
+            (None, None) => {
+                shared.insert(Login::new(settings, settings.database.clone(), process, environment)?).clone()
+            }
+        });
+    }
+    Ok(logins)
+}
+
+/// A failure of a command, for the person at the terminal: which database, and every cause.
+pub(crate) fn plain(database: &DatabaseSettings, what: &str, error: &platform::Error) -> anyhow::Error {
+    match database.place() {
+        Ok(place) => anyhow!("cannot {what} the database at {place}: {}", error.in_plain_words()),
+        Err(invalid) => invalid.into(),
+    }
+}
+
+/// Tells whoever reads the log, at once and now and then, that nobody has migrated the database: until then the process is not
+/// ready. Whether it can be reached at all is told by the watch.
+async fn await_migrations(database: Database, place: String, end: CancellationToken) {
+    let mut warned: Option<Instant> = None;
+    loop {
+        match migrate::is_current(&database).await {
+            Ok(true) => return,
+            Ok(false) if warned.is_none_or(|last| last.elapsed() > MIGRATION_REMINDER) => {
+                tracing::warn!(place, wanted = migrate::newest(), "the database is not migrated: run `server migrate`");
+                warned = Some(Instant::now());
+            }
+            _ => {}
+        }
+        tokio::select! {
+            () = end.cancelled() => return,
+            () = tokio::time::sleep(MIGRATION_POLL) => {}
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Whoever orders, and remembers what was answered: the history that the database is held against afterwards.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use http::StatusCode;
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::system::System;
+
+/// A request's deadline in the server, and the two seconds beyond it in which its answer must be there.
+pub const DEADLINE: Duration = Duration::from_secs(12);
+/// How long a shopper who was not answered tries again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What somebody knows of what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done: 2xx, with the id of the order.
+    Acked(i64),
+    /// It is not: a 4xx and its code.
+    Refused(u16, String),
+    /// 503 or 504: it is not, unless the answer of a commit was lost behind it. Or 429, by one shopper who waits for more places
+    /// than one may have: it is not.
+    Unavailable(String),
+    /// No answer.
+    Ambiguous,
+}
+
+/// Somebody who is signed in, at one or more processes of the shop.
+#[derive(Clone)]
+pub struct Shopper {
+    http: Client,
+    token: String,
+    bases: Arc<RwLock<Vec<String>>>,
+    turn: Arc<AtomicUsize>,
+}
+
+/// Connections of a pool of six that one user may hold.
+const SHARE: i64 = 4;
+
+impl Shopper {
+    /// The demo user.
+    pub async fn user(system: &System) -> Self {
+        Self::login(system, "user@example.com", "user").await
+    }
+
+    /// The demo superuser, who has no quotas and may stand for a crowd of shoppers.
+    pub async fn admin(system: &System) -> Self {
+        Self::login(system, "admin@example.com", "admin").await
+    }
+
+    /// Somebody new.
+    pub async fn guest(system: &System, email: &str) -> Self {
+        let account = json!({"email": email, "password": "correct horse"});
+        let nobody = testkit::Client::new(system.shops[0].url());
+        nobody.post("/api/v2/auth/signup", &account).await.expect(200);
+        Self::login(system, email, "correct horse").await
+    }
+
+    async fn login(system: &System, email: &str, password: &str) -> Self {
+        let bases: Vec<String> = system.shops.iter().map(testkit::process::Process::url).collect();
+        // A service closes what rests for five seconds, perhaps just when it is used again.
+        let http = Client::builder().timeout(2 * DEADLINE).pool_idle_timeout(Duration::from_secs(3));
+        let http = http.build().expect("an HTTP client");
+        let nobody = testkit::Client::new(bases[0].clone());
+        let user = nobody.login("/api/v2/auth/login/access-token", email, password).await;
+        let token = user.token().expect("it is logged in").to_owned();
+        Self { http, token, bases: Arc::new(RwLock::new(bases)), turn: Arc::default() }
+    }
+
+    /// The same person at another address.
+    pub fn at(&self, base: String) -> Self {
+        Self { bases: Arc::new(RwLock::new(vec![base])), ..self.clone() }
+    }
+
+    /// The same person with a new connection for each request.
+    pub fn unpooled(&self) -> Self {
+        let http = Client::builder().timeout(2 * DEADLINE).pool_max_idle_per_host(0).build().expect("an HTTP client");
+        Self { http, ..self.clone() }
+    }
+
+    /// A request to the processes in turn.
+    pub fn request(&self, method: http::Method, path: &str) -> RequestBuilder {
+        let bases = self.bases.read().expect("nobody panics here");
+        let base = &bases[self.turn.fetch_add(1, Ordering::Relaxed) % bases.len()];
+        self.http.request(method, format!("{base}/api/v2{path}")).bearer_auth(&self.token)
+    }
+
+    /// POST, and what is known of it then.
+    pub async fn post(&self, path: &str, key: Option<&str>, body: Option<&Value>) -> Outcome {
+        let mut request = self.request(http::Method::POST, path);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let asked = Instant::now();
+        let outcome = read(request.send().await).await;
+        let took = asked.elapsed();
+        assert!(took <= DEADLINE, "{path} took {took:?}: {outcome:?}");
+        outcome
+    }
+
+    /// Orders quantities of products, once.
+    pub async fn order(&self, key: Option<&str>, lines: &[(i64, i64)]) -> Outcome {
+        self.post("/orders", key, Some(&basket(lines))).await
+    }
+
+    /// Orders under a key until it is answered; the order's id.
+    pub async fn order_surely(&self, key: &str, lines: &[(i64, i64)]) -> i64 {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.order(Some(key), lines).await {
+                Outcome::Acked(id) => return id,
+                Outcome::Refused(409, code) if code == "idempotency_in_flight" => {}
+                Outcome::Refused(status, code) => panic!("{key}: {status} {code}"),
+                Outcome::Unavailable(_) | Outcome::Ambiguous => {}
+            }
+            assert!(Instant::now() < deadline, "{key}: no answer within {PATIENCE:?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Orders what is not there until the processes have opened the connections to write that one user may have: on a busy machine opening
+    /// one may take longer than a request waits for it, and an experiment that allows next to no 503 would see it.
+    pub async fn warm_up(&self, system: &System) {
+        let nothing = basket(&[(999_999_999, 1)]);
+        let (deadline, wanted) = (Instant::now() + PATIENCE, SHARE * i64::try_from(system.shops.len()).expect("a few"));
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shop-writes'";
+        loop {
+            let mut outcomes = join_all((0..64).map(|_| self.post("/orders", None, Some(&nothing)))).await;
+            outcomes.retain(|outcome| !matches!(outcome, Outcome::Refused(404, _)));
+            if outcomes.is_empty() && system.number(open).await >= wanted {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{outcomes:?}");
+        }
+    }
+
+    /// A new product with so much in stock; its id.
+    pub async fn product(&self, sku: &str, stock: i64) -> i64 {
+        let product = json!({"sku": sku, "name": sku, "price_cents": 100, "stock": stock});
+        match self.post("/products", None, Some(&product)).await {
+            Outcome::Acked(id) => id,
+            other => panic!("{sku}: {other:?}"),
+        }
+    }
+
+    /// Puts more of a product into stock, or takes some out, unless there are too few.
+    pub async fn adjust(&self, product: i64, delta: i64) {
+        let path = format!("/products/{product}/stock?delta={delta}");
+        match read(self.request(http::Method::PATCH, &path).send().await).await {
+            Outcome::Acked(_) | Outcome::Unavailable(_) => {}
+            Outcome::Refused(409, code) if code == "insufficient_stock" => {}
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    /// An order as it is now.
+    pub async fn see(&self, order: i64) -> Value {
+        let answer = self.request(http::Method::GET, &format!("/orders/{order}")).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.json().await.expect("an order")
+    }
+}
+
+/// The body of an order.
+pub fn basket(lines: &[(i64, i64)]) -> Value {
+    let items: Vec<_> = lines.iter().map(|(id, quantity)| json!({"product_id": id, "quantity": quantity})).collect();
+    json!({"items": items})
+}
+
+/// What an answer says, or that there is none.
+pub async fn read(answer: reqwest::Result<Response>) -> Outcome {
+    match answer {
+        Ok(response) => outcome(response).await.unwrap_or(Outcome::Ambiguous),
+        Err(_) => Outcome::Ambiguous,
+    }
+}
+
+/// No 5xx but a deliberate 503 or 504, and every refusal is a problem document that says its own status.
+async fn outcome(response: Response) -> reqwest::Result<Outcome> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = response.text().await?;
+    let json: Value = serde_json::from_str(&text).unwrap_or_default();
+    if status.is_success() {
+        return Ok(Outcome::Acked(json["id"].as_i64().unwrap_or_else(|| panic!("{text}"))));
+    }
+    assert_eq!(
+        headers.get("content-type").map(|value| value.as_bytes()),
+        Some(&b"application/problem+json"[..]),
+        "{text}"
+    );
+    assert_eq!(json["status"], status.as_u16(), "{text}");
+    let code = json["code"].as_str().unwrap_or_else(|| panic!("{text}")).to_owned();
+    if status == StatusCode::TOO_MANY_REQUESTS && headers.contains_key("retry-after") {
+        return Ok(Outcome::Unavailable(code));
+    }
+    if status.is_server_error() {
+        assert!(matches!(status.as_u16(), 503 | 504), "{text}");
+        assert!(status == StatusCode::GATEWAY_TIMEOUT || headers.contains_key("retry-after"), "{text}");
+        return Ok(Outcome::Unavailable(code));
+    }
+    Ok(Outcome::Refused(status.as_u16(), code))
+}
+
+/// What many shoppers know.
+#[derive(Default)]
+pub struct History {
+    /// Ids of orders that were acknowledged.
+    pub acked: HashSet<i64>,
+    /// How often there was a 429, 503 or 504, by code.
+    pub unavailable: HashMap<String, usize>,
+    /// How often there was no answer.
+    pub ambiguous: usize,
+}
+
+impl History {
+    /// Adds what was answered to one order; a refusal is none that these experiments expect.
+    pub fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Acked(id) => assert!(self.acked.insert(id), "order {id} was acknowledged to two"),
+            Outcome::Unavailable(code) => *self.unavailable.entry(code).or_default() += 1,
+            Outcome::Ambiguous => self.ambiguous += 1,
+            Outcome::Refused(status, code) => panic!("refused with {status} {code}"),
+        }
+    }
+
+    /// Everybody was answered, and next to nobody was asked to come again: that a request finds no connection in time is
+    /// how an overloaded machine protects itself, and this one may be busy with more than the experiment.
+    pub fn served(&self) {
+        let again: usize = self.unavailable.values().sum();
+        assert!(self.ambiguous == 0 && 100 * again <= self.acked.len(), "{self:?}");
+    }
+
+    /// Holds it against the database: what was acknowledged is there, and no more than what may be.
+    pub async fn holds(&self, system: &System) {
+        let stored: Vec<i64> = sqlx::query_scalar("SELECT id FROM orders").fetch_all(&system.db).await.expect("orders");
+        let stored: HashSet<i64> = stored.into_iter().collect();
+        let lost: Vec<_> = self.acked.difference(&stored).collect();
+        assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+        let unknown = stored.len() - self.acked.len();
+        let may_be = self.ambiguous + self.unavailable.values().sum::<usize>();
+        assert!(unknown <= may_be, "{unknown} orders nobody knows of, {may_be} answers that were lost");
+        println!("{self:?}, {} stored", stored.len());
+    }
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { acked, unavailable, ambiguous } = self;
+        write!(to, "{} acknowledged, {ambiguous} not answered, unavailable: {unavailable:?}", acked.len())
+    }
+}
+
+/// Shoppers who order one of a product again and again until they are stopped.
+pub struct Load {
+    stop: CancellationToken,
+    shoppers: JoinHandle<Vec<Vec<Outcome>>>,
+}
+
+impl Load {
+    pub fn start(shopper: &Shopper, connections: usize, product: i64) -> Self {
+        let (stop, shopper) = (CancellationToken::new(), shopper.clone());
+        let stopped = stop.clone();
+        let shoppers = tokio::spawn(crowd(connections, connections, move |_| {
+            let (shopper, stopped) = (shopper.clone(), stopped.clone());
+            async move {
+                let mut outcomes = Vec::new();
+                while !stopped.is_cancelled() {
+                    outcomes.push(shopper.order(None, &[(product, 1)]).await);
+                    // People think; and a machine that is hurt needs some of its time for that.
+                    sleep(Duration::from_millis(30)).await;
+                }
+                outcomes
+            }
+        }));
+        Self { stop, shoppers }
+    }
+
+    /// Waits until everybody has been answered; what they know.
+    pub async fn stop(self) -> History {
+        self.stop.cancel();
+        let mut history = History::default();
+        let outcomes = self.shoppers.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        outcomes.into_iter().flatten().for_each(|outcome| history.add(outcome));
+        history
+    }
+}
+
+/// Has `connections` shoppers do something `times` times in all; `act` is told the number of each.
+pub async fn crowd<T, F>(connections: usize, times: usize, act: impl Fn(usize) -> F + Clone + Send + 'static) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut shoppers = JoinSet::new();
+    for _ in 0..connections {
+        let (next, act) = (Arc::clone(&next), act.clone());
+        shoppers.spawn(async move {
+            let mut done = Vec::new();
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= times {
+                    return done;
+                }
+                done.push(act(n).await);
+            }
+        });
+    }
+    let mut all = Vec::with_capacity(times);
+    while let Some(done) = shoppers.join_next().await {
+        match done {
+            Ok(done) => all.extend(done),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    all
+}

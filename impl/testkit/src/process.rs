@@ -1,0 +1,192 @@
+//! One process of the server, with a port and a log of its own, to be started, killed and stopped.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use backends::process::{self, Signal};
+use platform::privileges::role_of;
+use platform::settings::DatabaseSettings;
+use reqwest::Client;
+use secrecy::ExposeSecret as _;
+use tokio::time::sleep;
+
+/// Of every service's role in Postgres.
+pub const ROLE_PASSWORD: &str = "of-the-experiments";
+/// A debug build on a machine that is busy with the rest of the experiment.
+const START: Duration = Duration::from_secs(30);
+/// How long a process may take from SIGTERM to its end.
+pub const FAREWELL: Duration = Duration::from_secs(25);
+
+/// A process that runs, or did.
+pub struct Process {
+    role: &'static str,
+    port: u16,
+    environment: Vec<(String, String)>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+/// The folder that cargo builds into, of the profile that tests are built with.
+pub fn target_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a program");
+    // target/debug/deps/NAME
+    test.ancestors().nth(2).expect("it lies in the folder of a profile").to_owned()
+}
+
+/// The server that is tested: of the same build, or the one that `EXPERIMENT_SERVER` names (a release build, for times).
+///
+/// # Panics
+/// When it is not built: `cargo build -p server` makes it.
+pub fn program() -> PathBuf {
+    let program = std::env::var_os("EXPERIMENT_SERVER").map_or_else(|| target_dir().join("server"), PathBuf::from);
+    assert!(program.exists(), "{} is not there: cargo build -p server", program.display());
+    program
+}
+
+/// A command of it, with nothing in its environment but what is given.
+pub fn server(environment: &[(String, String)]) -> Command {
+    let mut command = Command::new(program());
+    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+    // No `.env` is there.
+    command.current_dir(target_dir());
+    command
+}
+
+impl Process {
+    /// A process that is yet to be started; `name` is that of its log in `dir`.
+    pub fn new(role: &'static str, name: &str, dir: &Path, environment: &[(String, String)]) -> Self {
+        let port = backends::free_port().expect("a port is free");
+        let (environment, log) = (environment.to_vec(), dir.join(format!("{name}.log")));
+        Self { role, port, environment, log, child: None }
+    }
+
+    /// Where it serves.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Changes a setting, for when it is started next.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts it, again if need be, on its port.
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "{} runs", self.log.display());
+        let role = self.role;
+        let mut command = server(&self.environment);
+        // Each as the role of Postgres that does only what it does.
+        let database = self.environment.iter().rfind(|(name, _)| name == "DATABASE_URL").map(|(_, url)| url.as_str());
+        let database = DatabaseSettings::of_url(database.expect("there is a database"));
+        let url = database.url_as(|owner| role_of(owner, role), ROLE_PASSWORD).expect("its URL names the owner");
+        command.arg(role).env("DATABASE_URL", url.expose_secret());
+        command.env("PORT", self.port.to_string()).stdout(self.writer()).stderr(self.writer());
+        process::own_group(&mut command);
+        process::die_with_us(&mut command, Signal::SIGKILL);
+        self.child = Some(process::spawn(command).expect("the server starts"));
+    }
+
+    fn writer(&self) -> File {
+        OpenOptions::new().create(true).append(true).open(&self.log).expect("a log can be written")
+    }
+
+    /// Waits until it is ready to serve.
+    pub async fn ready(&mut self) {
+        self.answers("/health/ready", START).await;
+    }
+
+    /// Waits until it answers a path with 200.
+    pub async fn answers(&mut self, path: &str, patience: Duration) {
+        let (http, deadline) = (Client::new(), Instant::now() + patience);
+        let url = format!("{}{path}", self.url());
+        while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if let Some(child) = &mut self.child
+                && let Some(status) = child.try_wait().expect("a child can be waited for")
+            {
+                panic!("{status} instead of {path}:\n{}", self.tail());
+            }
+            assert!(Instant::now() < deadline, "{path} not within {patience:?}:\n{}", self.tail());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills it as a crash would. Harmless when it does not run.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            process::stop(&mut child, &[]).expect("a child can be killed");
+        }
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_gone(&mut self) -> bool {
+        let ended =
+            self.child.as_mut().is_none_or(|child| child.try_wait().expect("a child can be waited for").is_some());
+        if ended {
+            self.child = None;
+        }
+        ended
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
+        nix::sys::signal::kill(process::pid(child), signal).expect("it can be signalled");
+    }
+
+    /// Asks it to stop, waits until it has, and tells how it ended.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::SIGTERM);
+        let mut child = self.child.take().expect("it runs");
+        let deadline = Instant::now() + FAREWELL;
+        loop {
+            if let Some(status) = child.try_wait().expect("a child can be waited for") {
+                return status;
+            }
+            if Instant::now() > deadline {
+                process::stop(&mut child, &[]).expect("a child can be killed");
+                panic!("not gone within {FAREWELL:?} after SIGTERM:\n{}", self.tail());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Memory that is resident, in KiB.
+    pub fn resident(&self) -> u64 {
+        let pid = process::pid(self.child.as_ref().expect("it runs")).to_string();
+        let output = Command::new("ps").args(["-o", "rss=", "-p", &pid]).output().expect("ps runs");
+        String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The last lines of its log.
+    pub fn tail(&self) -> String {
+        let text = self.log();
+        let lines: Vec<_> = text.lines().collect();
+        format!("{}\n(from {})", lines[lines.len().saturating_sub(12)..].join("\n"), self.log.display())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Whether the other side has thrown the connection away.
+pub fn is_reset(error: &reqwest::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = source {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
