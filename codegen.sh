@@ -86,20 +86,26 @@ lint() {
 }
 
 generate() { # INTO: every crate into INTO/NAME-api, everything else into a folder of its own beside them
-    local into=$1 name crate work
+    local into=$1 name crate work properties
     work=$(mktemp -d)
-    for name in "${DOCUMENTS[@]}"; do
+    # What they share first.
+    for name in common "${DOCUMENTS[@]}"; do
         crate=$into/$name-api
         # A renamed tag would otherwise leave its old module behind.
         rm -rf "$crate"
         mkdir -p "$crate"
         quietly "$NODE_TOOLS/redocly" bundle --config openapi/redocly.yaml "openapi/$name.yaml" --ext json --output "$crate/openapi.json"
-        node "$GENERATOR/prepare.mjs" "$crate/openapi.json" >"$work/$name.json"
+        node "$GENERATOR/prepare.mjs" "$crate/openapi.json" "$into/common-api/openapi.json" >"$work/$name.json"
         printf '%s\n' README.md .gitignore src/types.rs src/header.rs >"$crate/.openapi-generator-ignore"
+        properties=packageName=$name-api,documentName=$name
+        if [ "$name" = common ]; then
+            properties+=,modelsOnly=true
+            printf '%s\n' 'src/apis/**' 'src/server/**' >>"$crate/.openapi-generator-ignore"
+        fi
         quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
             --generator-name rust-axum --input-spec "$work/$name.json" --output "$crate" \
             --template-dir "$GENERATOR/templates" --config "$GENERATOR/server.yaml" \
-            --additional-properties "packageName=$name-api,documentName=$name" --global-property skipFormModel=false
+            --additional-properties "$properties" --global-property skipFormModel=false
         rm -rf "$crate/.openapi-generator" "$crate/.openapi-generator-ignore"
         quietly rustfmt --edition 2024 --config-path rustfmt.toml "$crate/src/lib.rs"
     done

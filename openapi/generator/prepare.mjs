@@ -1,11 +1,15 @@
 // Makes a bundled document ready for our templates: what openapi-generator does not pass on, or not in a form that
 // templates without logic can use, is written beside it as an `x-` extension. The published document is not touched.
 //
-//   node prepare.mjs BUNDLED.json > PREPARED.json
+//   node prepare.mjs BUNDLED.json COMMON.json > PREPARED.json
+//
+// COMMON is the bundled document of what the others share: its models are generated once, and used by theirs.
 import { readFileSync } from 'node:fs';
 import { isSecret } from './secrets.mjs';
 
-const document = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const [bundled, commonFile] = process.argv.slice(2);
+const document = JSON.parse(readFileSync(bundled, 'utf8'));
+const common = bundled === commonFile ? null : JSON.parse(readFileSync(commonFile, 'utf8'));
 // Entity tags, 304, links to the next page and the mark of a replayed answer need no handler.
 const MADE_BY_RUNTIME = ['etag', 'link', 'idempotent-replayed'];
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
@@ -24,10 +28,15 @@ function markSchemas(node) {
   Object.entries(node).forEach(([name, child]) => name !== 'example' && name !== 'examples' && markSchemas(child));
 }
 
-function resolve(node) {
+function resolveIn(root, node) {
   if (!node?.$ref) return node;
-  return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+  return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], root);
 }
+const resolve = (node) => resolveIn(document, node);
+
+// Whether a schema is the common one, before anything was marked in it.
+const untouched = JSON.stringify(document.components?.schemas ?? {});
+const isTheSame = (name) => JSON.stringify(JSON.parse(untouched)[name]) === JSON.stringify(common.components.schemas[name]);
 
 // What a model must not print of itself.
 function markSecrets(schema) {
@@ -102,18 +111,28 @@ for (const item of Object.values(document.paths)) {
   }
 }
 // What only refusals mention is not generated.
-function reach(node, found) {
-  if (node === null || typeof node !== 'object') return;
+function reach(root, node, found = new Set()) {
+  if (node === null || typeof node !== 'object') return found;
   if (typeof node.$ref === 'string' && !found.has(node.$ref)) {
     found.add(node.$ref);
-    reach(resolve(node), found);
+    reach(root, resolveIn(root, node), found);
   }
-  Object.values(node).forEach((child) => reach(child, found));
+  Object.values(node).forEach((child) => reach(root, child, found));
+  return found;
 }
-const reached = new Set();
-reach(document.paths, reached);
+// A response that is no refusal is inlined already, so what is left of them are problems.
+const withoutProblems = (responses) => Object.fromEntries(Object.entries(responses).filter(([status]) => /^[23]/.test(status)));
+function reachedFrom(root) {
+  const operations = Object.values(root.paths).flatMap((item) => METHODS.filter((method) => item[method]).map((method) => item[method]));
+  return reach(root, operations.map((operation) => ({ ...operation, responses: withoutProblems(operation.responses) })));
+}
+const reached = reachedFrom(document);
+const shared = common ? reachedFrom(common) : new Set();
 delete document.components?.responses;
-for (const name of Object.keys(document.components?.schemas ?? {})) {
-  if (!reached.has(`#/components/schemas/${name}`)) delete document.components.schemas[name];
+for (const [name, schema] of Object.entries(document.components?.schemas ?? {})) {
+  const reference = `#/components/schemas/${name}`;
+  if (!reached.has(reference)) delete document.components.schemas[name];
+  else if ((schema.properties || schema.enum) && shared.has(reference) && isTheSame(name)) schema['x-common'] = true;
 }
+if (!common) Object.assign(document, { paths: {}, components: { schemas: document.components.schemas } });
 process.stdout.write(JSON.stringify(document, null, 1));

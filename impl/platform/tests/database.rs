@@ -273,11 +273,16 @@ async fn what_is_ambiguous_says_so_and_what_is_certain_too() {
     assert_eq!(code(within.await.expect_err("the connection is lost")), "database_unavailable");
 
     let single = db.write_once(|mut tx| async move {
-        tx.execute("INSERT INTO notes SELECT 5 FROM pg_sleep(0.5)").await?;
+        tx.execute("INSERT INTO notes SELECT 5 FROM pg_sleep(5)").await?;
         Ok(())
     });
     let reset = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut direct = test.connect().await;
+        const RUNNING: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+            AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%notes SELECT 5%')";
+        while !sqlx::query_scalar::<_, bool>(RUNNING).fetch_one(&mut direct).await.expect("answers") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         proxy.set(Fault::Reset);
     };
     let (single, ()) = tokio::join!(single, reset);
@@ -288,7 +293,8 @@ async fn what_is_ambiguous_says_so_and_what_is_certain_too() {
         let stalled = db.write(move |mut tx| async move {
             tx.execute("SET LOCAL idle_in_transaction_session_timeout = 50").await?;
             tx.execute("INSERT INTO notes VALUES (6)").await?;
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            // Long enough for a server whose processor is others' meanwhile.
+            tokio::time::sleep(Duration::from_secs(2)).await;
             if statement_follows {
                 tx.execute("SELECT 1").await?;
             }

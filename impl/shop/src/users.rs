@@ -2,15 +2,36 @@
 
 use platform::Result;
 use platform::identity::Principal;
+use shop_api::apis::login::{
+    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, SIGNUP, SignupResponse,
+};
 use shop_api::apis::users::{GetMeResponse, Users};
+use shop_api::models::{LoginForm, Signup};
 
 use crate::ShopService;
 
-platform::login_endpoints!(ShopService, shop_api {});
+impl Login for ShopService {
+    async fn login_access_token(&self, body: LoginForm) -> Result<LoginAccessTokenResponse> {
+        let guard = self.limiter.guard(&LOGIN_ACCESS_TOKEN);
+        let token = self.accounts.login(guard, &body.username, body.password).await?;
+        Ok(LoginAccessTokenResponse::Ok(token.into()))
+    }
+
+    async fn signup(&self, body: Signup) -> Result<SignupResponse> {
+        let signups = self.limiter.signups(&SIGNUP);
+        let user = self.accounts.sign_up(signups, body.email, body.password, body.full_name.flatten()).await?;
+        Ok(SignupResponse::Ok(user.into()))
+    }
+
+    async fn logout(&self, caller: Principal) -> Result<LogoutResponse> {
+        self.accounts.logout(&caller).await?;
+        Ok(LogoutResponse::NoContent)
+    }
+}
 
 impl Users for ShopService {
     async fn get_me(&self, caller: Principal) -> Result<GetMeResponse> {
         let user = self.accounts.current_user(&caller).await?;
-        Ok(GetMeResponse::Ok(platform::user_model!(shop_api, user)))
+        Ok(GetMeResponse::Ok(user.into()))
     }
 }

@@ -9,7 +9,6 @@ use platform::audit::{Action, Entry, Written};
 use platform::identity::users::{self, UserChange};
 use platform::identity::{NewUser, Principal, caller_is_gone};
 use platform::slices::Slice;
-use platform::user_model;
 use tasks_api::apis::users::{
     CreateUserResponse, DeleteUserParams, DeleteUserResponse, GetMeParams, GetMeResponse, GetUserParams,
     GetUserResponse, ListUsersParams, ListUsersResponse, PATCH_ME, PATCH_USER, PUT_ME, PUT_USER, PatchMeParams,
@@ -53,15 +52,12 @@ impl Users for TasksService {
             })
             .await?;
         written.tell();
-        Ok(CreateUserResponse::Created {
-            location: format!("/api/v1/users/{}", user.id),
-            body: user_model!(tasks_api, user),
-        })
+        Ok(CreateUserResponse::Created { location: format!("/api/v1/users/{}", user.id), body: user.into() })
     }
 
     async fn get_me(&self, caller: Principal, _: GetMeParams) -> Result<GetMeResponse> {
         let user = self.accounts.current_user(&caller).await?;
-        Ok(GetMeResponse::Ok(user_model!(tasks_api, user)))
+        Ok(GetMeResponse::Ok(user.into()))
     }
 
     async fn put_me(&self, caller: Principal, params: PutMeParams, body: UserSelfUpdate) -> Result<PutMeResponse> {
@@ -82,7 +78,7 @@ impl Users for TasksService {
             return Err(not_found().into());
         }
         let user = users::find(self.database.reads(), params.user_id).await?.ok_or_else(not_found)?;
-        Ok(GetUserResponse::Ok(user_model!(tasks_api, user)))
+        Ok(GetUserResponse::Ok(user.into()))
     }
 
     async fn put_user(&self, caller: Principal, params: PutUserParams, body: UserUpdate) -> Result<PutUserResponse> {
@@ -212,7 +208,7 @@ impl TasksService {
             .await?;
         written.tell();
         self.accounts.user_changed(id);
-        Ok(user_model!(tasks_api, changed))
+        Ok(changed.into())
     }
 }
 
@@ -257,7 +253,7 @@ fn proof_required() -> Problem {
 
 /// Locks a user as the caller last saw it.
 async fn locked(tx: &mut Transaction, id: i64, condition: Option<&str>, missing: fn() -> Problem) -> Result<User> {
-    let user = user_model!(tasks_api, users::lock(tx, id).await?.ok_or_else(missing)?);
+    let user = users::lock(tx, id).await?.ok_or_else(missing)?.into();
     if_match(condition, &user)?;
     Ok(user)
 }

@@ -30,8 +30,9 @@ async fn ask(http: &Client, api: &Process, which: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_who_read_when_a_ranking_is_too_old_are_two_statements_at_most() {
     let system = System::start(&Plan { ..Plan::new("page-view-readers") }).await;
-    // Its log tells what it asks.
-    let mut api = system.process("analytics", "analytics-1", &[("RUST_LOG", "info,access=warn,sqlx::query=debug")]);
+    // Its log tells what it asks; and all may ask at once, however long that takes.
+    let settings = [("RUST_LOG", "info,access=warn,sqlx::query=debug"), ("HTTP_CONCURRENCY", "4096")];
+    let mut api = system.process("analytics", "analytics-1", &settings);
     api.start();
     api.ready().await;
     let http = Client::new();

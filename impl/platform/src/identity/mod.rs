@@ -2,8 +2,8 @@
 
 mod accounts;
 mod addresses;
-mod endpoints;
 mod login;
+mod models;
 mod passwords;
 mod principal;
 mod sessions;

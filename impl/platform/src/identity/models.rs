@@ -1,0 +1,20 @@
+//! Accounts and tokens as `openapi/common.yaml` shows them, in every service.
+
+use common_api::models;
+
+use super::login::AccessToken;
+use super::users::User;
+
+impl From<User> for models::User {
+    fn from(user: User) -> Self {
+        let User { id, email, full_name, is_active, is_superuser, created_at, updated_at } = user;
+        let updated_at = updated_at.unwrap_or(created_at);
+        Self { id, email, full_name, is_active, is_superuser, created_at, updated_at }
+    }
+}
+
+impl From<AccessToken> for models::Token {
+    fn from(AccessToken { access_token, token_type: _, expires_in, scope }: AccessToken) -> Self {
+        Self { access_token, token_type: models::TokenType::Bearer, expires_in, scope: scope.to_owned() }
+    }
+}
