@@ -1,4 +1,4 @@
-# One image for every role: its argument says which, as `tasks` or `worker`; `--help` lists them.
+# One image for every role: its argument says which; `--help` lists them, and each role's help has the port it listens on.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 COPY . .
@@ -14,6 +14,5 @@ COPY --from=build /server /usr/local/bin/server
 USER 65532:65532
 # A container has a network of its own; who gets in is decided by what is published.
 ENV BIND_ADDRESS=0.0.0.0
-EXPOSE 8000 8001 8002 8003
 ENTRYPOINT ["/usr/local/bin/server"]
 CMD ["--help"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From the OpenAPI documents to what is generated from them: crates, the part of the gateway that they decide, dashboards and rules.
+# From the OpenAPI documents to what is generated from them: crates, the part of the gateway and of compose.yaml that they decide, dashboards and rules.
 #
 #   ./codegen.sh          lint the documents, then generate everything anew
 #   ./codegen.sh --check  generate into a temporary folder and fail on any difference to what is committed
@@ -114,6 +114,7 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
     quietly rustfmt --edition 2024 --config-path rustfmt.toml "$into/services/src/lib.rs"
     node "$GENERATOR/gateway.mjs" "$into" "$into/gateway"
     node "$GENERATOR/monitoring.mjs" "$into"
+    node "$GENERATOR/compose.mjs" "$into"
     node "$GENERATOR/codes.mjs" "$into"
 }
 
@@ -169,7 +170,7 @@ compat() { # compat | check | release
 }
 
 case "${1:-}" in
-    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring" ;;
+    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring, compose" ;;
     --check) install_tools; lint; find_java; check ;;
     lint) install_tools; lint ;;
     sdk) install_tools; find_java; clients ;;

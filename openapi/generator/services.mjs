@@ -11,12 +11,12 @@ const API = '-api';
 /** The bundled document of a service. */
 export const documentOf = (generated, name) => JSON.parse(readFileSync(join(generated, `${name}${API}`, 'openapi.json'), 'utf8'));
 
-/** Every service, by port: name, port, prefix at the gateway, whether it is released, its background roles, title, version and what it is for. */
+/** Every service, by port: name, port, prefix at the gateway, whether it is released, its background roles, its own settings, title, version and what it is for. */
 export function servicesOf(generated) {
   const names = readdirSync(generated).filter((folder) => folder.endsWith(API)).map((folder) => folder.slice(0, -API.length));
   return names.map((name) => [name, documentOf(generated, name)]).filter(([, document]) => document['x-service'])
-    .map(([name, { info, 'x-service': { port, prefix, released = true, background = [] } }]) => (
-      { name, port, prefix, released, background, title: info.title, version: info.version, about: info.description.split(/(?<=\.)\s/)[0] }))
+    .map(([name, { info, 'x-service': { port, prefix, released = true, background = [], environment = [] } }]) => (
+      { name, port, prefix, released, background, environment, title: info.title, version: info.version, about: info.description.split(/(?<=\.)\s/)[0] }))
     .sort((one, other) => one.port - other.port);
 }
 

@@ -148,12 +148,17 @@ const isWord = (value) => typeof value === 'string' && /^[a-z][a-z0-9]*(-[a-z0-9
 const port = integer(1024, 65535);
 const exactly = (value, keys) => typeof value === 'object' && value !== null && Object.keys(value).every((key) => keys.includes(key));
 
-// Where a document is served: its name is that of its file.
+const variables = (value) => Array.isArray(value) && new Set(value).size === value.length && value.every((name) => /^[A-Z][A-Z0-9_]*$/.test(name));
+
+// Where a document is served, and the settings that only its processes have: its name is that of its file.
 function service(value) {
-  if (!exactly(value, ['port', 'prefix', 'released', 'background'])) return 'has `port` and `prefix`, and perhaps `released` and `background`';
+  if (!exactly(value, ['port', 'prefix', 'released', 'background', 'environment'])) {
+    return 'has `port` and `prefix`, and perhaps `released`, `background` and `environment`';
+  }
   if (port(value.port)) return `has a \`port\` that ${port(value.port)}`;
   if (!isWord(value.prefix)) return 'has a `prefix` in kebab-case';
   if (![undefined, true, false].includes(value.released)) return 'has `released` true or false';
+  if (!variables(value.environment ?? [])) return 'has `environment` as a list of distinct NAMES_LIKE_THIS';
   if (value.background === undefined) return undefined;
   if (!Array.isArray(value.background) || !value.background.length) return 'has `background` roles as a list';
   return value.background.map(backgroundRole).find(Boolean);
