@@ -45,8 +45,8 @@ def the_gateway_is_given_everything_its_template_wants():
     template = inside("gateway", "/etc/nginx/templates/nginx.conf.template").read_text()
     given = {name for name in environment if re.match(environment["NGINX_ENVSUBST_FILTER"], name)}
     equal(set(re.findall(r"\$\{(\w+)\}", template)), given)
-    for name in SERVED:
-        assert f"server {name}:{PORTS[name]} " in environment[variable("gateway", name).upper()]
+    upstreams = re.findall(r"upstream (\S+) \{.* server (\S+):(\d+) ", environment["GATEWAY_UPSTREAMS"])
+    equal(upstreams, [(name, name, str(PORTS[name])) for name in SERVED])
 
 
 def nginx_takes(environment, certificate=None):

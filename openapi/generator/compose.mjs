@@ -25,6 +25,11 @@ function container({ name, port, environment }, published) {
   ];
 }
 
+// Every address that the name has is a replica. Services close connections that are idle for five seconds; a request must not be
+// sent into that.
+const upstream = ({ name, port }) => `        upstream ${name} { zone ${name} 128k; least_conn; server ${name}:${port} resolve max_fails=2 fail_timeout=2s; `
+  + 'keepalive 64; keepalive_requests 100000; keepalive_timeout 4s; }';
+
 const whenHealthy = (services) => (services.length
   ? ['    depends_on:', ...services.map(({ name }) => `      ${name}: {condition: service_healthy}`)] : []);
 
@@ -40,7 +45,7 @@ function compose(services) {
     ...settings(processes.map(({ name }) => `${password(name)}: \${${password(name)}}`)),
     '',
     ...extend('gateway'),
-    ...settings(services.map(({ name, port }) => `${variable('gateway', name).toUpperCase()}: server ${name}:${port} resolve max_fails=2 fail_timeout=2s;`)),
+    ...(services.length ? ['    environment:', '      GATEWAY_UPSTREAMS: |', ...services.map(upstream)] : ["    environment: {GATEWAY_UPSTREAMS: ''}"]),
     ...whenHealthy(services),
     '',
     ...extend('contract-tests'),
