@@ -1,9 +1,8 @@
 // What became of an operation between two bundled documents.
+import { BODY_LIMIT } from '../generator/defaults.mjs';
 import { resolve } from './schemas.mjs';
 import { compareServers } from './servers.mjs';
 
-// contract::BodyRule::DEFAULT_LIMIT.
-const BODY_LIMIT = 65_536;
 // Every token holds this scope (Principal::has_scope in impl/platform): to demand it is to demand a token.
 const EVERY_TOKENS_SCOPE = 'user';
 const STYLES = { path: 'simple', header: 'simple', query: 'form', cookie: 'form' };

@@ -5,6 +5,7 @@
 //
 // COMMON is the bundled document of what the others share: its models are generated once, and used by theirs.
 import { readFileSync } from 'node:fs';
+import { BODY_LIMIT, DEADLINE_MS } from './defaults.mjs';
 import { isSecret } from './secrets.mjs';
 
 const [bundled, commonFile] = process.argv.slice(2);
@@ -70,7 +71,9 @@ function prepareOperation(operation) {
   }
   const security = operation.security ?? document.security ?? [];
   operation['x-optional-auth'] = security.length > 1 && security.some((choice) => Object.keys(choice).length === 0);
+  operation['x-deadline-ms'] ??= DEADLINE_MS;
   operation['x-body'] = 'requestBody' in operation;
+  if (operation['x-body']) operation['x-body-limit'] ??= BODY_LIMIT;
   operation['x-closed-query'] = (operation['x-unknown-parameters'] ?? document['x-unknown-parameters']) === 'refuse';
   // One limit is a list of one.
   operation['x-rate-limits'] = [operation['x-rate-limit'] ?? []].flat().map(

@@ -1,7 +1,7 @@
 // A dashboard for each service, with panels for each operation that hold its deadline and its rate limits.
+import { DEADLINE_MS } from './defaults.mjs';
+
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
-// contract::Operation::DEFAULT_DEADLINE
-const DEFAULT_DEADLINE_MS = 10_000;
 
 /** What is asked of each operation of a document. */
 export function operationsOf(document) {
@@ -13,7 +13,7 @@ export function operationsOf(document) {
       tag: operation.tags[0],
       name: `${method.toUpperCase()} ${path}`,
       summary: operation.summary,
-      deadline: (operation['x-deadline-ms'] ?? DEFAULT_DEADLINE_MS) / 1000,
+      deadline: (operation['x-deadline-ms'] ?? DEADLINE_MS) / 1000,
       limits: limits.map((limit) => ({ ...limit, window: limit['window-seconds'] })),
       events: Object.values(operation.responses).some((response) => response.content?.['text/event-stream']),
     };

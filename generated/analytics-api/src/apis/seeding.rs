@@ -39,7 +39,7 @@ pub static GET_SEED_JOB: Operation = Operation {
     path: "/api/p3/analytics/seed-jobs/{job_id}",
     security: Security::Optional(&["user"]),
     body: None,
-    deadline: Operation::DEFAULT_DEADLINE,
+    deadline: std::time::Duration::from_millis(10000),
     quotas: &[],
     event_streams: None,
     query: Some(&[]),

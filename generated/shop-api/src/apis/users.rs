@@ -26,7 +26,7 @@ pub static GET_ME: Operation = Operation {
     path: "/api/v2/users/me",
     security: Security::Scopes(&["user"]),
     body: None,
-    deadline: Operation::DEFAULT_DEADLINE,
+    deadline: std::time::Duration::from_millis(10000),
     quotas: &[],
     event_streams: None,
     query: Some(&[]),

@@ -30,7 +30,7 @@ pub static LIST_AUDIT_EVENTS: Operation = Operation {
     path: "/api/v1/audit-events",
     security: Security::Scopes(&["superuser"]),
     body: None,
-    deadline: Operation::DEFAULT_DEADLINE,
+    deadline: std::time::Duration::from_millis(10000),
     quotas: &[],
     event_streams: None,
     query: Some(&["skip", "limit", "cursor", "actor_id", "action", "object_type", "object_id", "since", "until"]),
