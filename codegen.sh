@@ -83,6 +83,7 @@ lint() {
     quietly "$NODE_TOOLS/spectral" lint --ruleset openapi/.spectral.yaml --fail-severity=hint --quiet=false "${files[@]}" ||
         die "spectral refuses the documents"
     say "documents: ${#DOCUMENTS[@]} linted, no errors, no warnings"
+    node "$GENERATOR/planned.mjs" "$TOOLS" "${files[@]}"
 }
 
 generate() { # INTO: every crate into INTO/NAME-api, everything else into a folder of its own beside them

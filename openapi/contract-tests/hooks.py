@@ -9,12 +9,9 @@ from collections import defaultdict
 
 import schemathesis
 
+import service
 from ownership import needs_superuser
 from people import PRINCIPALS, Spare, live, spare, token_of, unused
-
-# Operations that may lock their caller out, and those that may do so to any user.
-OWN_ACCOUNT = {"put_me", "patch_me", "logout"}
-ANY_ACCOUNT = {"put_user", "patch_user", "delete_user"}
 
 # A server-sent event of ours: resumable by its id, told apart by its name, with JSON in it.
 EVENT = {
@@ -28,13 +25,8 @@ EVENT = {
     },
 }
 
-# A stream of five minutes tells no more than one of a second, a million made-up rows no more than a few.
-MOST = {
-    "stream_live": {"seconds": 1},
-    "stream_order_events": {"seconds": 1},
-    "seed": {"rows": 50},
-    "export_page_views": {"limit": 500},
-}
+# A stream of five minutes tells no more than one of a second.
+LONGEST_STREAM = {"seconds": 1}
 
 turns = defaultdict(itertools.count)
 
@@ -83,7 +75,9 @@ def before_call(context, case, kwargs):
 
 def bound(case):
     """What may take long as it was asked for is asked for in small; the rules of the parameters are not at stake."""
-    for name, most in MOST.get(operation_id(case), {}).items():
+    declared = case.operation.definition.raw
+    streams = LONGEST_STREAM if "x-event-streams" in declared else {}
+    for name, most in (streams | service.LARGEST.get(declared["operationId"], {})).items():
         value = case.query.get(name)
         # Without one the default is meant, which is more.
         if value is None or str(value).isdigit() and int(value) > most:
@@ -115,12 +109,11 @@ def authorize(case):
     operation = operation_id(case)
     if case.auth_identity is None:
         return
-    # What follows a link from the creation of a user reads another's account.
-    if needs_superuser(case) or operation == "get_user" and is_stateful(case):
+    if needs_superuser(case) or operation in service.LINKED_TO_OTHERS and is_stateful(case):
         case.headers["Authorization"] = f"Bearer {token_of('admin')}"
-    if operation in OWN_ACCOUNT:
+    if operation in service.OWN_ACCOUNT:
         case.headers["Authorization"] = f"Bearer {spare.token()}"
-    if operation in ANY_ACCOUNT:
+    if operation in service.ANY_ACCOUNT:
         target = str(case.path_parameters.get("user_id"))
         if target in {str(principal["userId"]) for principal in PRINCIPALS.values()}:
             case.path_parameters["user_id"] = spare.id()
@@ -130,7 +123,14 @@ def authorize(case):
 def after_call(context, case, response):
     if response.status_code >= 300:
         return
-    if operation_id(case) in OWN_ACCOUNT | ANY_ACCOUNT:
+    if operation_id(case) in service.OWN_ACCOUNT | service.ANY_ACCOUNT:
         spare.used_up()
     if case.method == "DELETE":
         live.something_was_deleted()
+
+
+@schemathesis.check
+def planned_until_written(ctx, response, case):
+    """What an operation's document calls still to be written is not there yet."""
+    written = response.status_code < 300
+    assert not (written and case.operation.definition.raw.get("x-planned")), f"{operation_id(case)} is written: x-planned can go"

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import schemathesis
 
+import service
 from people import PEERS, PRINCIPALS, live, send, token_of
 
 
@@ -37,8 +38,7 @@ def created_for_its_owner_only(ctx, response, case):
     if "location" not in response.headers:
         return
     stranger = PEERS[owner]
-    # Who is assigned a task may see it.
-    if response.json().get("assignee_id") == PRINCIPALS[stranger]["userId"]:
+    if service.is_shared_with(response.json(), PRINCIPALS[stranger]["userId"]):
         return
     created = response.json()["id"]
     location = response.headers["location"][0]

@@ -4,16 +4,19 @@ Only so often in a run, and only what says when to come back: a second refusal i
 when all of the run's patience is used up.
 """
 
+import json
 import os
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 
-BUSY = {"busy", "database_busy", "database_unavailable", "erasure_unfinished"}
-LONGEST = 2  # seconds
 # Of a whole run, which is several processes.
-MOST = 5
+RETRIES = json.loads((Path(__file__).parent / "retries.json").read_text())
+BUSY = RETRIES["codes"]
+LONGEST_PAUSE_SECONDS = RETRIES["longest_pause_seconds"]
+MOST = RETRIES["most_in_a_run"]
 NOTES = os.environ["BUSY_NOTES"]
 
 send_once = requests.Session.send
@@ -34,7 +37,7 @@ def may_be_repeated(request):
 def is_busy(answer):
     wait = answer.headers.get("Retry-After", "")
     problem = "problem+json" in answer.headers.get("Content-Type", "")
-    return answer.status_code == 503 and problem and wait.isdigit() and int(wait) <= LONGEST and answer.json().get("code") in BUSY
+    return answer.status_code == 503 and problem and wait.isdigit() and int(wait) <= LONGEST_PAUSE_SECONDS and answer.json().get("code") in BUSY
 
 
 def noted(request, answer):
