@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-SERVICES = json.loads((Path(__file__).resolve().parent.parent / "generated/services.json").read_text())
+GENERATED = Path(__file__).resolve().parent.parent / "generated"
+SERVICES = json.loads((GENERATED / "services.json").read_text())
 NAMES = [service["name"] for service in SERVICES]
 # With their background roles, which serve no operations.
 PROCESSES = [process["name"] for service in SERVICES for process in (service, *service["background"])]

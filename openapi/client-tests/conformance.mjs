@@ -1,9 +1,9 @@
 // Runs commands against the services with Prism in between, which holds every request and every answer against the
 // documents. An answer that breaks its document is a failure; a request that does must have been refused.
 //
-//   PRISM=prism TASKS_URL=... SHOP_URL=... ANALYTICS_URL=... node conformance.mjs COMMAND...
+//   PRISM=prism NAME_URL=... node conformance.mjs COMMAND...
 //
-// Commands find the services by TASKS_BASE, SHOP_BASE and ANALYTICS_BASE; RUN is a word of their own.
+// NAME_URL is there for each service of generated/services.json, as in TASKS_URL; commands find them by NAME_BASE. RUN is a word of their own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -15,12 +15,11 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const ROOT = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../..');
-const SERVICES = ['tasks', 'shop', 'analytics'];
+const read = (file) => JSON.parse(fs.readFileSync(path.join(ROOT, file), 'utf8'));
+const SERVICES = read('generated/services.json').map(({ name }) => name);
+const variable = (service, suffix) => `${service.toUpperCase().replaceAll('-', '_')}_${suffix}`;
 const PRISM_START_DEADLINE = 60_000;
-// A service whose machine is others' for a moment may say that it is busy: it is asked once more, so often in all.
-const BUSY = ['busy', 'database_busy', 'database_unavailable', 'erasure_unfinished'];
-const LONGEST_WAIT = 2; // seconds
-const MOST_REPEATED = 5;
+const RETRIES = read('openapi/contract-tests/retries.json');
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'];
 const operations = [];
 const seen = { requests: 0, refused: 0, operations: new Set() };
@@ -49,11 +48,11 @@ async function freePort() {
   return port;
 }
 
-const upstreamOf = (service) => process.env[`${service.toUpperCase()}_URL`].replace(/\/+$/, '');
+const upstreamOf = (service) => process.env[variable(service, 'URL')].replace(/\/+$/, '');
 
 async function startPrism(service) {
   const port = await freePort();
-  const said = JSON.parse(fs.readFileSync(path.join(ROOT, `generated/${service}-api/openapi.json`), 'utf8'));
+  const said = read(`generated/${service}-api/openapi.json`);
   for (const [template, item] of Object.entries(said.paths)) {
     const pattern = new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`);
     for (const method of METHODS.filter((one) => item[one])) {
@@ -112,10 +111,10 @@ function ask(port, { method, url, headers }, body) {
 
 async function isBusy(answer) {
   const wait = Number(answer.headers['retry-after'] ?? Infinity);
-  if (answer.statusCode !== 503 || wait > LONGEST_WAIT || repeated.length >= MOST_REPEATED) return undefined;
+  if (answer.statusCode !== 503 || wait > RETRIES.longest_pause_seconds || repeated.length >= RETRIES.most_in_a_run) return undefined;
   const text = Buffer.concat(await answer.toArray());
   const { code } = JSON.parse(text);
-  return { text, wait, code: BUSY.includes(code) && code };
+  return { text, wait, code: RETRIES.codes.includes(code) && code };
 }
 
 async function passOn(service, port, request, response) {
@@ -167,7 +166,7 @@ let passed = 0;
 try {
   const bases = Object.fromEntries(
     await Promise.all(
-      SERVICES.map(async (service) => [`${service.toUpperCase()}_BASE`, await startRecorder(service, await startPrism(service))]),
+      SERVICES.map(async (service) => [variable(service, 'BASE'), await startRecorder(service, await startPrism(service))]),
     ),
   );
   for (const [index, command] of process.argv.slice(2).entries()) {
@@ -178,14 +177,14 @@ try {
 } finally {
   proxies.forEach((child) => child.removeAllListeners('exit').kill());
 }
-repeated.forEach((one, index) => console.log(`FLAKY ${index + 1}/${MOST_REPEATED} [sdk] ${one}`));
+repeated.forEach((one, index) => console.log(`FLAKY ${index + 1}/${RETRIES.most_in_a_run} [sdk] ${one}`));
 violations.forEach((one) => console.log(`against the document: ${one}`));
 console.log(
   `conformance: ${seen.requests} requests to ${seen.operations.size} of ${operations.length} operations, ` +
     `${seen.refused} deliberate mistakes refused`,
 );
 const unseen = operations.map((one) => one.name).filter((name) => !seen.operations.has(name));
-// Whoever adds an operation calls it here as well (python/every_operation.py).
+// Whoever adds an operation calls it there as well: impl/NAME/client-tests/operations.py.
 if (unseen.length > 0) console.log(`not called: ${unseen.sort().join(', ')}`);
 if (violations.length > 0 || unseen.length > 0) failed += 1;
 else passed += 1;

@@ -2,11 +2,13 @@
 """Executes the examples of a Markdown page, in order, and checks what they print.
 
     examples.py PAGE...
+    examples.py --without-missing PAGE      prints the page without the blocks that are skipped
 
 Blocks of ```sh share one shell; ```python and ```ts blocks run by themselves. A comment line that begins with `=>`
-must be in what its block printed, after those before it. TASKS_BASE, SHOP_BASE and ANALYTICS_BASE are the services; TS_RUN
+must be in what its block printed, after those before it. A block that begins with ```sh needs=tasks,shop is skipped where one of these services
+is not in generated/services.json. NAME_BASE is where a service is; TS_RUN
 is a command that runs a TypeScript file. What a page says of a system started by ./run.sh is said of the one under test: where
-GATEWAY_URL is set, it stands for http://localhost:8080, TASKS_URL for localhost:8000 and so on, SERVICES_ENV for .local/env and
+GATEWAY_URL is set, it stands for http://localhost:8080, NAME_URL for localhost and the port of that service, SERVICES_ENV for .local/env and
 SERVER for target/release/server.
 """
 
@@ -19,20 +21,40 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```(sh|python|ts)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+sys.path.insert(0, str(ROOT / "openapi"))
+from services import NAMES, SERVICES, variable  # noqa: E402
+
+GATEWAY_PORT = 8080
+BLOCK = re.compile(r"^```(sh|python|ts|rust,no_run)(?: needs=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXPECTED = re.compile(r"^\s*(?:#|//) => (.*)$", re.MULTILINE)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--without-missing", action="store_true", help="print instead of executing")
     parser.add_argument("pages", metavar="PAGE", type=Path, nargs="+")
-    return max([check(page) for page in parser.parse_args().pages])
+    arguments = parser.parse_args()
+    if arguments.without_missing:
+        for page in arguments.pages:
+            print(BLOCK.sub(lambda block: "" if missing_services(block[2]) else block[0], page.read_text()), end="")
+        return 0
+    return max([check(page) for page in arguments.pages])
+
+
+def missing_services(needs: str | None) -> list[str]:
+    return [name for name in (needs or "").split(",") if name and name not in NAMES]
 
 
 def check(page: Path) -> int:
     text = of_the_system_under_test(page.read_text())
-    blocks = [(match[1], match[2], text[: match.start()].count("\n") + 1) for match in BLOCK.finditer(text)]
-    failures = 0
+    blocks, skipped, failures = [], 0, 0
+    for match in BLOCK.finditer(text):
+        line = text[: match.start()].count("\n") + 1
+        if absent := missing_services(match[2]):
+            skipped += 1
+            print(f"{page}:{line}: skipped, there is no service {' and no '.join(absent)}")
+        elif match[1] in ("sh", "python", "ts"):  # others are only compiled
+            blocks.append((match[1], match[3], line))
     with tempfile.TemporaryDirectory(prefix="examples-") as folder:
         printed = {**shell([block for block in blocks if block[0] == "sh"], Path(folder))}
         for language, code, line in blocks:
@@ -43,12 +65,12 @@ def check(page: Path) -> int:
         if problem:
             failures += 1
             print(f"{page}:{line}: {problem}\n{printed[line][0]}")
-    print(f"{page}: {len(blocks)} examples, {failures} failures")
-    return 1 if failures or not blocks else 0
+    print(f"{page}: {len(blocks)} examples, {failures} failures, {skipped} skipped")
+    return 1 if failures or not (blocks or skipped) else 0
 
 
 def of_the_system_under_test(text: str) -> str:
-    for port, name in (8080, "GATEWAY_URL"), (8000, "TASKS_URL"), (8001, "SHOP_URL"), (8002, "ANALYTICS_URL"):
+    for port, name in (GATEWAY_PORT, "GATEWAY_URL"), *((one["port"], variable(one["name"])) for one in SERVICES):
         place = f"http://localhost:{port}"
         text = re.sub(rf"(http://)?localhost:{port}", os.environ.get(name, place), text)
     text = text.replace(".local/env", os.environ.get("SERVICES_ENV", f"{ROOT}/.local/env"))

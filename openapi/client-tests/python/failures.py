@@ -1,6 +1,7 @@
 """What the Python client does when things go wrong: with members that are not there, with secrets, with networks that fail. Needs
-no services but one of its own."""
+no services but one of its own, and of operations only what every service has."""
 
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -15,24 +16,18 @@ from schema_first_client import (
     Client,
     DecodeError,
     LoginForm,
-    OrderCreate,
-    OrderItemCreate,
-    PageViewCreate,
     ProblemError,
-    Product,
-    ProductCreate,
-    ProductUpdate,
     Signup,
     Token,
     TransportError,
     TransportTimeout,
-    UserSelfUpdate,
+    User,
 )
 
 SECRET = "eyJ-not-to-be-seen"
 Failure = TypeVar("Failure", bound=BaseException)
 TOKEN = f'{{"access_token":"{SECRET}","token_type":"bearer","expires_in":1800,"scope":"user"}}'
-PRODUCT = '{"id":1,"sku":"S","name":"Spoon","description":null,"price_cents":250,"currency":"EUR","stock":5,' + (
+USER = '{"id":1,"email":"a@b.test","full_name":null,"is_active":true,"is_superuser":false,' + (
     '"created_at":"2026-01-31T09:30:00Z","updated_at":"2026-01-31T09:30:00Z","of_a_later_service":true}'
 )
 PROBLEM = '{"type":"urn:problem:x","title":"Unprocessable Content","status":422,"code":"validation_failed","of_a_later_service":1}'
@@ -50,42 +45,39 @@ def failing(expected: Type[Failure], act: Callable[[], object]) -> Failure:
 
 def unknown_members_of_requests() -> None:
     # As a caller would misspell them, whom no type checker looks after.
-    product: Any = ProductCreate
+    signup: Any = Signup
     for act in (
-        lambda: product(sku="S", name="Spoon", price_cents=250, stok=5),
-        lambda: ProductCreate.from_dict({"sku": "S", "name": "Spoon", "price_cents": 250, "stok": 5}),
-        lambda: ProductCreate.from_json('{"sku": "S", "name": "Spoon", "price_cents": 250, "stok": 5}'),
-        lambda: OrderCreate.from_dict({"items": [{"product_id": 1, "quantity": 1, "colour": "red"}]}),
-        lambda: setattr(ProductUpdate(name="Spoon"), "stok", 5),
+        lambda: signup(email="a@b.test", password="correct horse", fulname="Ada"),
+        lambda: Signup.from_dict({"email": "a@b.test", "password": "correct horse", "fulname": "Ada"}),
+        lambda: Signup.from_json('{"email": "a@b.test", "password": "correct horse", "fulname": "Ada"}'),
+        lambda: setattr(Signup(email="a@b.test", password="correct horse"), "fulname", "Ada"),
         # As JSON, which operations take as well.
-        lambda: Client("http://127.0.0.1:9").products.create_product(product.model_validate({"name": "Spoon", "stok": 5})),
-        lambda: Client("http://127.0.0.1:9").orders.create_order({"items": [], "itmes": []}),  # type: ignore[arg-type]
-        lambda: Client("http://127.0.0.1:9").ingest.record_page_views([{"path": "/", "paht": "/"}]),  # type: ignore[list-item]
-        lambda: Client("http://127.0.0.1:9").tasks.list_tasks(limt=1),  # type: ignore[call-arg]
+        lambda: Client("http://127.0.0.1:9").login.signup(signup.model_validate({"email": "a@b.test", "fulname": "Ada"})),
+        lambda: Client("http://127.0.0.1:9").login.signup({"email": "a@b.test", "fulname": "Ada"}),  # type: ignore[arg-type]
+        lambda: Client("http://127.0.0.1:9").users.get_me(fulname="Ada"),  # type: ignore[call-arg]
     ):
         try:
             act()
         except (ValidationError, ValueError) as error:
-            assert "stok" in str(error) or "colour" in str(error) or "itmes" in str(error) or "paht" in str(error) or "limt" in str(error), error
+            assert "fulname" in str(error), error
         else:
             raise AssertionError("a member that is not there was taken")
 
 
 def members_of_later_answers() -> None:
-    product = Product.from_json(PRODUCT)
-    assert product is not None and product.stock == 5
-    with served(answer("200 OK", PRODUCT)) as (url, _):
-        assert Client(url).products.get_product(1).name == "Spoon"
+    user = User.from_json(USER)
+    assert user is not None and user.email == "a@b.test"
+    with served(answer("200 OK", USER)) as (url, _):
+        assert Client(url).users.get_me().id == 1
     with served(answer("422 Unprocessable Content", PROBLEM, "application/problem+json")) as (url, _):
-        assert failing(ProblemError, lambda: Client(url).products.get_product(1)).code == "validation_failed"
+        assert failing(ProblemError, lambda: Client(url).users.get_me()).code == "validation_failed"
 
 
 def what_is_sent() -> None:
-    assert ProductUpdate(description=None).to_dict() == {"description": None}
-    assert ProductUpdate(name="Spoon").to_dict() == {"name": "Spoon"}
-    order = OrderCreate(items=[OrderItemCreate(product_id=1, quantity=2)])
-    assert order.to_dict() == {"items": [{"product_id": 1, "quantity": 2}]}
-    assert PageViewCreate(path="/").to_json() == '{"path": "/"}'
+    account = {"email": "a@b.test", "password": "correct horse"}
+    assert Signup(email="a@b.test", password="correct horse", full_name=None).to_dict() == account | {"full_name": None}
+    assert Signup(email="a@b.test", password="correct horse").to_dict() == account
+    assert Signup(email="a@b.test", password="correct horse").to_json() == json.dumps(account)
 
 
 def secrets_are_not_printed() -> None:
@@ -93,14 +85,13 @@ def secrets_are_not_printed() -> None:
     assert token is not None and token.access_token == SECRET
     signup = Signup(email="a@b.test", password=SECRET)
     form = LoginForm(username="a@b.test", password=SECRET, client_secret=SECRET)
-    own = UserSelfUpdate(password=SECRET, current_password=SECRET)
     client = Client("http://127.0.0.1:9", token=SECRET)
     with served(answer("200 OK", TOKEN)) as (url, _):
         info = Client(url).login.login_access_token_with_http_info("a@b.test", SECRET)
         with Client(url).login.login_access_token_without_preload_content("a@b.test", SECRET) as raw:
             raw.read()
         assert info.data.access_token == SECRET
-    for shown in (token, signup, form, own, client, info, raw, [token], {"token": token}):
+    for shown in (token, signup, form, client, info, raw, [token], {"token": token}):
         for text in (repr(shown), str(shown), f"{shown}", shown.to_str() if isinstance(shown, Token) else ""):
             assert SECRET not in text, text
     bad = failing(ValidationError, lambda: Token.from_dict({"access_token": SECRET, "token_type": 5}))
@@ -110,7 +101,7 @@ def secrets_are_not_printed() -> None:
 
 def networks_that_fail() -> None:
     def ask(url: str, **options: Any) -> Callable[[], object]:
-        return lambda: Client(url, **options).products.get_product(1)
+        return lambda: Client(url, **options).users.get_me()
 
     nobody = failing(TransportError, ask("http://127.0.0.1:9"))
     assert isinstance(nobody, ApiException) and isinstance(nobody.__cause__, urllib3.exceptions.HTTPError), nobody
@@ -120,36 +111,36 @@ def networks_that_fail() -> None:
         failing(TransportError, ask(url))
     with served(b"no HTTP at all\r\n\r\n") as (url, _):
         failing(TransportError, ask(url))
-    whole = answer("200 OK", PRODUCT)
+    whole = answer("200 OK", USER)
     with served(whole[:-10]) as (url, _):
         failing(TransportError, ask(url))
-        stream = Client(url).orders.stream_order_events_without_preload_content(1)
+        stream = Client(url).users.get_me_without_preload_content()
         failing(TransportError, lambda: list(stream))
     with served(None) as (url, _):
-        slow = failing(TransportTimeout, lambda: Client(url).products.get_product(1, _request_timeout=0.2))
+        slow = failing(TransportTimeout, lambda: Client(url).users.get_me(_request_timeout=0.2))
         assert isinstance(slow, TransportError)
 
 
 def answers_that_cannot_be_read() -> None:
     for body in ("<html>", '{"id":', '{"id":"no number"}', "[]", "\\u0000"):
         with served(answer("200 OK", body)) as (url, _):
-            assert isinstance(failing(DecodeError, lambda: Client(url).products.get_product(1)), ApiException)
+            assert isinstance(failing(DecodeError, lambda: Client(url).users.get_me()), ApiException)
     with served(answer("502 Bad Gateway", "<html>", "text/html")) as (url, _):
-        assert failing(ApiException, lambda: Client(url).products.get_product(1)).status == 502
+        assert failing(ApiException, lambda: Client(url).users.get_me()).status == 502
     with served(answer("500 Oh", "{", "application/problem+json")) as (url, _):
-        assert failing(DecodeError, lambda: Client(url).products.get_product(1)).status == 500
+        assert failing(DecodeError, lambda: Client(url).users.get_me()).status == 500
 
 
 def nothing_is_tried_again() -> None:
     for given in (b"", answer("503 Service Unavailable", PROBLEM, "application/problem+json", "Retry-After: 0")):
         with served(given) as (url, asked):
-            failing(ProblemError if given else TransportError, lambda: Client(url).products.list_products())
+            failing(ProblemError if given else TransportError, lambda: Client(url).users.get_me())
             assert len(asked) == 1, f"asked {len(asked)} times"
     with served(answer("307 Temporary Redirect", "", "text/plain", "Location: /elsewhere")) as (url, asked):
-        assert failing(ApiException, lambda: Client(url).products.list_products()).status == 307
+        assert failing(ApiException, lambda: Client(url).users.get_me()).status == 307
         assert len(asked) == 1, asked
     with served(b"") as (url, asked):
-        failing(TransportError, lambda: Client(url, retries=2).products.list_products())
+        failing(TransportError, lambda: Client(url, retries=2).users.get_me())
         assert len(asked) == 3, f"asked {len(asked)} times"
 
 
@@ -157,9 +148,8 @@ def twins_refuse_as_well() -> None:
     with served(answer("422 Unprocessable Content", PROBLEM, "application/problem+json")) as (url, _):
         client = Client(url)
         for act in (
-            lambda: client.products.get_product_without_preload_content(1),
-            lambda: client.orders.stream_order_events_without_preload_content(1),
-            lambda: client.products.get_product_with_http_info(1),
+            lambda: client.users.get_me_without_preload_content(),
+            lambda: client.users.get_me_with_http_info(),
         ):
             assert failing(ProblemError, act).code == "validation_failed"
 

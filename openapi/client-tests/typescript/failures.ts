@@ -1,9 +1,9 @@
 // What the TypeScript client does when things go wrong: with members that are not there, with secrets, with networks that fail.
-// Needs no services but one of its own.
+// Needs no services but one of its own, and of operations only what every service has.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { inspect } from 'node:util';
-import { Client, ClientError, DecodeError, ProblemError, type ProductCreate, TransportError } from 'schema-first-client';
+import { Client, ClientError, DecodeError, ProblemError, type Signup, TransportError } from 'schema-first-client';
 
 const SECRET = 'eyJ-not-to-be-seen';
 const TOKEN = JSON.stringify({ access_token: SECRET, token_type: 'bearer', expires_in: 1800, scope: 'user' });
@@ -36,18 +36,16 @@ async function failing<T extends ClientError>(kind: new (...args: never[]) => T,
 }
 
 // Members that are not there, where types do not look.
-const product = { sku: 'S', name: 'Spoon', priceCents: 250, stok: 5 };
-const alike: ProductCreate = product;
+const account = { email: 'a@b.test', password: SECRET, fulName: 'Ada' };
+const alike: Signup = account;
 // @ts-expect-error types look at what is written out
-const written: ProductCreate = { sku: 'S', name: 'Spoon', priceCents: 250, stok: 5 };
-const order = { items: [{ productId: 1, quantity: 1, colour: 'red' }] };
+const written: Signup = { email: 'a@b.test', password: SECRET, fulName: 'Ada' };
 await served(answer('201 Created', '{}'), async (gateway, asked) => {
   const client = new Client({ gateway });
-  await assert.rejects(client.products.createProduct({ productCreate: alike }), /ProductCreate has no member "stok"/);
-  await assert.rejects(client.products.createProduct({ productCreate: written }), TypeError);
-  await assert.rejects(client.orders.createOrder({ orderCreate: order }), /OrderItemCreate has no member "colour"/);
-  const paging = { limt: 1 };
-  await assert.rejects(client.products.listProducts(paging as object), /ListProductsRequest has no member "limt"/);
+  await assert.rejects(client.login.signup({ signup: alike }), /Signup has no member "fulName"/);
+  await assert.rejects(client.login.signup({ signup: written }), TypeError);
+  const form = { username: 'a@b.test', password: SECRET, scop: 'user' };
+  await assert.rejects(client.login.loginAccessToken(form), /LoginAccessTokenRequest has no member "scop"/);
   assert.deepEqual(asked, [], 'nothing was sent');
 });
 
@@ -66,7 +64,7 @@ await served(answer('200 OK', TOKEN), async (gateway) => {
 });
 
 // Networks that fail, and answers that cannot be read.
-const get = (gateway: string) => new Client({ gateway }).products.getProduct({ productId: 1 });
+const get = (gateway: string) => new Client({ gateway }).users.getMe();
 assert.ok((await failing(TransportError, get('http://127.0.0.1:9'))).cause);
 await failing(TransportError, get('http://no-such-host.invalid'));
 await served('', async (gateway) => void (await failing(TransportError, get(gateway))));
@@ -80,7 +78,7 @@ await served(answer('500 Oh', '{', 'application/problem+json'), async (gateway) 
 });
 await served(answer('422 Unprocessable Content', PROBLEM, 'application/problem+json'), async (gateway, asked) => {
   assert.equal((await failing(ProblemError, get(gateway))).code, 'validation_failed');
-  await failing(ProblemError, new Client({ gateway }).orders.streamOrderEventsRaw({ orderId: 1 }));
+  await failing(ProblemError, new Client({ gateway }).users.getMeRaw());
   assert.equal(asked.length, 2, 'nothing is tried again');
 });
 console.log('typescript, when things go wrong: ok');

@@ -3,7 +3,9 @@
 //
 //   node merge.mjs LANGUAGE GENERATED > MERGED.json
 //
-// Operations that every service has (signing up, in and out) are taken from the first one.
+// Operations that every service has (signing up, in and out) are taken from the first one. What the README shows of a service is in that
+// service's folder: impl/NAME/client-tests/README.LANGUAGE.md.
+import { existsSync, readFileSync } from 'node:fs';
 import { isSecret } from '../secrets.mjs';
 import { documentOf, servicesOf } from '../services.mjs';
 
@@ -14,8 +16,16 @@ const LIMITS = ['minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'minI
 const LEFT_OUT = ['If-None-Match'];
 
 const [language, generated] = process.argv.slice(2);
-const services = servicesOf(generated).map(({ name, prefix }) => ({ name, prefix, document: documentOf(generated, name) }));
+const services = servicesOf(generated).map(({ name, prefix, port }) => ({ name, prefix, port, document: documentOf(generated, name) }));
+if (!services.length) fail('there are no services');
 const first = services[0].document;
+
+// Names as they are written in a language; documents have theirs in kebab-case or snake_case.
+const words = (name) => name.split(/[^A-Za-z0-9]+/).filter(Boolean);
+const pascal = (name) => words(name).map((word) => word[0].toUpperCase() + word.slice(1)).join('');
+const camel = (name) => pascal(name).replace(/^./, (letter) => letter.toLowerCase());
+const snake = (name) => words(name).join('_').toLowerCase();
+const member = language === 'typescript' ? camel : snake;
 
 function fail(message) {
   console.error(`clients: ${message}`);
@@ -42,9 +52,9 @@ function sent(document, node, found = new Set()) {
 function annotate(document, requests) {
   for (const [name, schema] of Object.entries(document.components.schemas).filter(([, one]) => one.properties)) {
     if (requests.has(name)) schema['x-request'] = true;
-    const members = Object.entries(schema.properties).map(([member, property]) => {
-      const secret = isSecret(member, resolve(document, property));
-      return { name: language === 'typescript' ? member.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()) : member, secret };
+    const members = Object.entries(schema.properties).map(([property, definition]) => {
+      const secret = isSecret(property, resolve(document, definition));
+      return { name: language === 'typescript' ? property.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()) : property, secret };
     });
     const secret = members.filter((one) => one.secret).map((one) => one.name);
     if (secret.length > 0) Object.assign(schema, { 'x-members': members, 'x-secret-members': secret });
@@ -99,11 +109,22 @@ function clientOperation(service, operation, shared) {
     responses,
   };
   const media = Object.values(responses).flatMap((response) => Object.keys(response.content ?? {}));
-  kept['x-service'] = `${name[0].toUpperCase()}${name.slice(1)}`;
+  kept['x-service'] = pascal(name);
   kept['x-streamed'] = media.some((one) => one !== 'application/json');
   kept['x-answer-headers'] = answerHeaders(document, operation.responses);
   kept['x-optional-params'] = kept.parameters.some((one) => !one.required);
   return kept;
+}
+
+function example(name) {
+  const file = new URL(`../../../impl/${name}/client-tests/README.${language}.md`, import.meta.url);
+  return existsSync(file) && readFileSync(file, 'utf8');
+}
+
+// What a caller writes and gets: in that, operations of one name are the same.
+function called({ tags, parameters, requestBody, responses }) {
+  const answered = Object.entries(responses).map(([status, { content }]) => [status, content]);
+  return JSON.stringify([tags, parameters.map(({ name, schema }) => [name, schema]), requestBody, answered]);
 }
 
 const merged = {
@@ -121,8 +142,9 @@ const merged = {
   paths: {},
   components: { securitySchemes: first.components.securitySchemes, schemas: {} },
   'x-services': [],
+  'x-examples': services.map(({ name }) => example(name)).filter(Boolean).join('\n'),
 };
-const operations = new Set();
+const operations = new Map();
 for (const service of services) {
   const { name, prefix, document } = service;
   if (document.info.version !== merged.info.version) {
@@ -139,11 +161,15 @@ for (const service of services) {
   for (const [path, item] of Object.entries(document.paths)) {
     for (const method of METHODS.filter((one) => item[one])) {
       const operation = item[method];
-      if (operations.has(operation.operationId)) continue;
-      operations.add(operation.operationId);
+      const wanted = clientOperation(service, operation, item.parameters ?? []);
+      const looks = called(wanted);
+      const known = operations.get(operation.operationId);
+      if (known && known !== looks) fail(`${name}: the operation ${operation.operationId} is something else in another service`);
+      if (known) continue;
+      operations.set(operation.operationId, looks);
       operation.tags.forEach((tag) => tags.add(tag));
       merged.paths[path] ??= {};
-      merged.paths[path][method] = clientOperation(service, operation, item.parameters ?? []);
+      merged.paths[path][method] = wanted;
     }
   }
   for (const tag of document.tags.filter((one) => tags.has(one.name))) {
@@ -151,10 +177,12 @@ for (const service of services) {
     merged.tags.push(tag);
   }
   merged['x-services'].push({
-    name,
-    variant: `${name[0].toUpperCase()}${name.slice(1)}`,
+    name: member(name),
+    variant: pascal(name),
     prefix: `/${prefix}`,
-    apis: [...tags].map((tag) => ({ tag, class: `${tag[0].toUpperCase()}${tag.slice(1)}Api` })),
+    port: service.port,
+    comma: service === services.at(-1) ? '' : ', ',
+    apis: [...tags].map((tag) => ({ tag: member(tag), module: snake(tag), class: `${pascal(tag)}Api` })),
   });
 }
 withoutLimits(merged);

@@ -1,1 +1,1 @@
-#![doc = include_str!("../../../../docs/api-guide.md")]
+#![doc = include_str!(env!("GUIDE"))]
