@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
 
-// Opens the page and holds it against the document it shows.
+// Opens the page and holds it against the document it shows, which it resolves to.
 export async function open(page, url) {
   await page.goto(`${url}/docs`);
   await page.locator('.opblock').first().waitFor();
@@ -12,6 +12,7 @@ export async function open(page, url) {
   assert.ok(title.startsWith(document.info.title), `the page is titled "${title}"`);
   const operations = Object.values(document.paths).flatMap((item) => METHODS.filter((method) => method in item));
   assert.equal(await page.locator('.opblock').count(), operations.length, 'operations on the page');
+  return document;
 }
 
 // Signs in with the Authorize button, as OAuth2's password flow asks for it.

@@ -36,7 +36,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.without_missing:
         for page in arguments.pages:
-            print(BLOCK.sub(lambda block: "" if missing_services(block[2]) else block[0], page.read_text()), end="")
+            # Nor what says so, which other readers of Markdown stumble over.
+            print(BLOCK.sub(lambda block: "" if missing_services(block[2]) else f"```{block[1]}\n{block[3]}```", page.read_text()), end="")
         return 0
     return max([check(page) for page in arguments.pages])
 
