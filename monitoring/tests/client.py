@@ -7,15 +7,14 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from series import PORTS, document
+from series import PORTS, ROOT, document
 
 # Of services and of background roles, as openapi/with-services tells them.
 URLS = {name: os.environ.get(f"{name.upper().replace('-', '_')}_URL", "") for name in PORTS}
 PATIENCE = 120  # seconds, for what must be there in the end
-# A service whose machine is others' for a moment may say that it is busy: it is asked once more, so often in all.
-BUSY = {"busy", "database_busy", "database_unavailable", "erasure_unfinished"}
-LONGEST_WAIT = 2  # seconds
-MOST_REPEATED = 5
+RETRIES = json.loads((ROOT / "openapi/contract-tests/retries.json").read_text())
+LONGEST_PAUSE_SECONDS = RETRIES["longest_pause_seconds"]
+MOST_REPEATED = RETRIES["most_in_a_run"]
 LOGIN = "/login/access-token"
 repeated = []
 
@@ -37,10 +36,10 @@ def send(url, method="GET", body=None, token=None, form=None, agent="Mozilla/5.0
             return answer.status, "" if streams else answer.read().decode()
     except HTTPError as refused:
         text, wait = refused.read().decode(), refused.headers.get("Retry-After", "")
-        if not (again and refused.code == 503 and wait.isdigit() and int(wait) <= LONGEST_WAIT and len(repeated) < MOST_REPEATED):
+        if not (again and refused.code == 503 and wait.isdigit() and int(wait) <= LONGEST_PAUSE_SECONDS and len(repeated) < MOST_REPEATED):
             return refused.code, text
         code = json.loads(text).get("code")
-        if code not in BUSY:
+        if code not in RETRIES["codes"]:
             return refused.code, text
     repeated.append(f"{method} {url.split('?')[0]}: {code}, then asked again")
     print(f"FLAKY {len(repeated)}/{MOST_REPEATED} [live] {repeated[-1]}")
