@@ -132,6 +132,7 @@ check() {
 # Names are as the generators know them; what a client does not need is not written.
 clients() {
     local work language generator
+    [ "$(tr -d '[:space:]' <generated/services.json)" != "[]" ] || { say "generated: no clients, as there are no services"; return; }
     work=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now, not of then
     trap "rm -rf '$work'" EXIT
