@@ -27,7 +27,7 @@ SERVER=${CARGO_TARGET_DIR:-target}/debug/server
 usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 
 # The same packages for each piece: with others cargo would choose other features, and build much anew.
-build() { cargo build --locked -p server -p bench; }
+build() { cargo build --locked --workspace --bins --examples; }
 
 piece_lint() { build && .ci/tidy && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
 piece_codegen() { ./codegen.sh --check; }

@@ -1,4 +1,4 @@
-# For the measurements in bench/names: short runs of a load generator, several sides in turn, medians.
+# For all measurements: short runs of a load generator, several sides in turn, medians.
 # shellcheck shell=bash
 set -euo pipefail
 export ENVIRONMENT=development

@@ -19,17 +19,6 @@ postgres_tool() { # NAME: where the program is
 
 sql() { "$(postgres_tool psql)" -X -q -A -t -v ON_ERROR_STOP=1 "$DATABASE_URL" "$@"; }
 
-tasks_data() { # Once; the folder is kept
-    LOG_FORMAT=text RUST_LOG=warn "$BIN/server" migrate
-    local users
-    users=$(size 1000 10)
-    [ "$(sql -c 'SELECT count(*) FROM tasks WHERE id >= 100100')" = "${users}00" ] || sql -v "users=$users" -f bench/tasks.sql
-}
-
-seed() { # BASE ROWS: page views of a hundred paths; prints the answer. What is busy is asked again
-    curl --silent --show-error --fail --retry 10 --request POST "$1/api/p3/analytics/seed?rows=$2&unique_paths=100"
-}
-
 log_in() { # BASE PREFIX E-MAIL: a token
     curl --silent --fail --data-urlencode "username=$3" --data-urlencode password=user \
         "$1$2/auth/login/access-token" | sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p'
@@ -87,10 +76,10 @@ print(re.sub(r"\$(\d+)", lambda match: values[int(match[1]) - 1], statement) + "
 
 # One operation that only reads: PATH, and the values of its statement's parameters as pgbench has them: a number, a word,
 # or an expression such as random(1,9).
-measure() { # NAME PATH VALUE...
-    local name=$1 path=$2 n=0 value
-    shift 2
-    statements tasks /api/v1 "$path"
+measure() { # SERVICE PREFIX NAME PATH VALUE...
+    local service=$1 prefix=$2 name=$3 path=$4 n=0 value
+    shift 4
+    statements "$service" "$prefix" "$path"
     [ "$(wc -l <"$work/statements")" = 1 ] || die "$name sends other than one statement: $(cat "$work/statements")"
     : >"$work/script.sql"
     pgbench_options=()
@@ -106,7 +95,7 @@ measure() { # NAME PATH VALUE...
     with "$(cat "$work/statements")" "${names[@]}" >>"$work/script.sql"
     # As many connections as the server's pool for reading has unless told otherwise.
     db_connections=${DATABASE_READ_POOL:-6}
-    compare "$name" tasks "$path"
+    compare "$name" "$service" "$path"
 }
 
 # The request described, on three sides; db is the script.
@@ -115,7 +104,7 @@ compare() { # NAME ROLE PATH
     start "$ours_base/health" "$BIN/server" "$2" --port "${ours_base##*:}"
     local server=$last
     http_base=http://127.0.0.1:$(free_port)
-    start "$http_base/health" "$BIN/$2_from_memory" --port "${http_base##*:}"
+    start "$http_base/health" "$BIN/examples/$2_from_memory" --port "${http_base##*:}"
     measured_path=$3
     same_answer
     alternate ours http db

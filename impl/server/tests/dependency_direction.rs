@@ -11,11 +11,12 @@ fn may_need(path: &str, name: &str) -> bool {
     let is_api = |name: &str| name.strip_suffix("-api").is_some_and(is_service);
     match path.split_once('/').unwrap_or(("", path)) {
         ("generated", "services") => name == "platform" || is_service(name) || is_api(name),
-        ("generated", _) | ("impl", "platform") => name == "contract",
+        ("generated", "common-api") => name == "contract",
+        ("generated", _) | ("impl", "platform") => ["common-api", "contract"].contains(&name),
         ("impl", "server") => ["backends", "contract", "platform", "services"].contains(&name),
         // For tests and benchmarks only: nothing that is shipped needs these.
         ("impl", "testkit") => ["backends", "contract", "platform"].contains(&name),
-        ("", "bench") => true,
+        ("", "bench") => ["contract", "kitchen-sink-api", "platform"].contains(&name),
         ("impl", service) if is_service(service) => {
             ["contract", "platform"].contains(&name) || name == format!("{service}-api")
         }

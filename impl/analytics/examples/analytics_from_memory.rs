@@ -12,9 +12,6 @@ use platform::identity::{Accounts, Principal};
 use platform::{Error, Result};
 use uuid::Uuid;
 
-#[path = "../from_memory.rs"]
-mod from_memory;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -116,7 +113,7 @@ fn unmeasured() -> Error {
 
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    from_memory::serve("analytics", analytics::DOCUMENT, async |_, _, accounts| {
+    bench::from_memory::serve("analytics", analytics::DOCUMENT, async |_, _, accounts| {
         let service = Arc::new(FromMemory { accounts, last_view: AtomicI64::new(100_000) });
         Ok(ingest::routes().merge(queries::routes()).with_state(service))
     })

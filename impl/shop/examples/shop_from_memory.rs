@@ -12,9 +12,6 @@ use platform::{Database, Error, Result};
 use shop_api::apis::orders;
 use shop_api::models;
 
-#[path = "../from_memory.rs"]
-mod from_memory;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -147,7 +144,7 @@ impl FromMemory {
 
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    from_memory::serve("shop", shop::DOCUMENT, async |_, database, accounts| {
+    bench::from_memory::serve("shop", shop::DOCUMENT, async |_, database, accounts| {
         let products = products(&database).await?;
         let service = FromMemory { accounts, products, last_order: AtomicI64::new(100_000) };
         Ok(orders::routes().with_state(Arc::new(service)))

@@ -4,7 +4,7 @@
 
 shop_data() { # Each time, so that no product is ever sold out
     LOG_FORMAT=text RUST_LOG=warn "$BIN/server" migrate
-    sql -f bench/shop.sql
+    sql -f impl/shop/bench/data.sql
     no_orders
 }
 

@@ -10,9 +10,6 @@ use tasks::TasksService;
 use tasks_api::apis::{audit, login, projects, tasks as api, users};
 use tasks_api::models;
 
-#[path = "../from_memory.rs"]
-mod from_memory;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -120,7 +117,7 @@ impl users::Users for FromMemory {
 
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    from_memory::serve("tasks", tasks::DOCUMENT, async |settings, database, accounts| {
+    bench::from_memory::serve("tasks", tasks::DOCUMENT, async |settings, database, accounts| {
         let limiter = Limiter::new(&settings.http, &settings.redis, &settings.auth).map_err(Error::internal)?;
         let service = TasksService::new(database, accounts, limiter);
         Ok(tasks::router(Arc::new(FromMemory { service, tasks: RwLock::default(), list: RwLock::default() })))
