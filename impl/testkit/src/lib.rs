@@ -9,6 +9,7 @@ pub mod raw;
 mod redis;
 pub mod scale;
 mod server;
+mod service;
 mod settings;
 pub mod system;
 
@@ -17,4 +18,5 @@ pub use database::TestDatabase;
 pub use fault_proxy::{Fault, FaultProxy};
 pub use redis::TestRedis;
 pub use server::TestServer;
+pub use service::TestService;
 pub use settings::read as settings;

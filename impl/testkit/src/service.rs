@@ -1,0 +1,85 @@
+//! A service as the server runs it, on a database of its own with the demo data in it.
+
+use platform::http::{Description, Readiness};
+use platform::identity::Accounts;
+use platform::service::{Context, Parts, Service};
+use platform::settings::{Environment, Settings};
+use platform::{Database, Limiter};
+use serde_json::{Value, json};
+
+use crate::settings::read;
+use crate::{Client, TestDatabase, TestServer};
+
+const PASSWORD: &str = "correct horse";
+/// Hashing that costs nothing: few tests are about how long it takes.
+const FLAGS: [&str; 6] = [
+    "--secret-key",
+    "a key that belongs to the tests only, and is long enough",
+    "--argon2-memory-kib",
+    "64",
+    "--argon2-iterations",
+    "1",
+];
+
+/// Serves until it is dropped. It limits nobody: few tests are about that.
+pub struct TestService {
+    /// Speaks to the service as nobody.
+    pub nobody: Client,
+    /// Where it is served.
+    pub server: TestServer,
+    document: Value,
+    // Last: the service's connections should be gone when the database is dropped.
+    /// What it keeps.
+    pub database: TestDatabase,
+}
+
+impl TestService {
+    /// Starts a service with the settings that it has by default; what it does in the background is not started.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub async fn start<S: Service>(name: &'static str, document: &'static str) -> Self {
+        let database = TestDatabase::new().await;
+        let login = database.settings_of(name);
+        let settings: Settings = read(&FLAGS);
+        let db = Database::new(&login, name).expect("the URL is one");
+        let accounts = Accounts::start(db.clone(), &login, &settings.auth, name).expect("the settings are good");
+        let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };
+        let environment = Environment::Development;
+        let context = Context { database: db, accounts, limiter: Limiter::off(), settings: &settings, environment };
+        let Parts { router, register, .. } = S::build(context, &read(&[])).expect("the settings are good");
+        let description = Description { service: name.to_owned(), version: "test".to_owned(), document };
+        let server = TestServer::start_with(description, router, needs, &[], |app| register(app.metrics()));
+        let document = serde_json::from_str(document).expect("a document is JSON");
+        Self { nobody: server.client(), server, document, database }
+    }
+
+    /// Somebody with an account, logged in. `name` becomes `name@example.com`.
+    ///
+    /// # Panics
+    /// When there is one already.
+    pub async fn person(&self, name: &str) -> Client {
+        let email = format!("{name}@example.com");
+        let account = json!({"email": email, "password": PASSWORD, "full_name": name});
+        self.nobody.post(&self.path_of("signup"), &account).await.expect(200);
+        self.login(&email, PASSWORD).await
+    }
+
+    /// The demo superuser.
+    pub async fn admin(&self) -> Client {
+        self.login("admin@example.com", "admin").await
+    }
+
+    async fn login(&self, email: &str, password: &str) -> Client {
+        self.nobody.login(&self.path_of("login_access_token"), email, password).await
+    }
+
+    /// Where the document has an operation.
+    fn path_of(&self, operation: &str) -> String {
+        let paths = self.document["paths"].as_object().expect("paths");
+        let has = |item: &Value| {
+            item.as_object().is_some_and(|item| item.values().any(|one| one["operationId"] == operation))
+        };
+        paths.iter().find(|(_, item)| has(item)).map(|(path, _)| path.clone()).expect("the operation is there")
+    }
+}

@@ -1,0 +1,51 @@
+//! What the @service@ service does, asked over HTTP: every test starts it on a port and a database of its own.
+
+use @crate@::{DOCUMENT, @Service@Service};
+use serde_json::json;
+use testkit::TestService;
+
+const ALL: &str = "/api/@service@/@many@";
+
+async fn service() -> TestService {
+    TestService::start::<@Service@Service>("@service@", DOCUMENT).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_created_can_be_read_changed_and_deleted() {
+    let service = service().await;
+    let ada = service.person("ada").await;
+    let made = ada.post(ALL, &json!({"title": "First"})).await.expect(201);
+    let path = format!("{ALL}/{}", made["id"]);
+    assert_eq!(ada.get(&path).await.expect(200), made);
+    let changed = ada.patch(&path, &json!({"text": "More"})).await.expect(200);
+    assert_eq!((&changed["title"], &changed["text"]), (&json!("First"), &json!("More")));
+    ada.delete(&path).await.expect(204);
+    ada.get(&path).await.expect_problem(404, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_belongs_to_others_is_not_there() {
+    let service = service().await;
+    let (ada, grace) = (service.person("ada").await, service.person("grace").await);
+    let made = ada.post(ALL, &json!({"title": "Hers"})).await.expect(201);
+    let path = format!("{ALL}/{}", made["id"]);
+    grace.get(&path).await.expect_problem(404, "not_found");
+    grace.patch(&path, &json!({"title": "Mine"})).await.expect_problem(404, "not_found");
+    grace.delete(&path).await.expect_problem(404, "not_found");
+    assert_eq!(grace.get(ALL).await.expect(200), json!([]));
+    service.nobody.get(&path).await.expect_problem(401, "missing_token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_read_page_by_page() {
+    let service = service().await;
+    let ada = service.person("ada").await;
+    for n in 0..5 {
+        ada.post(ALL, &json!({"title": format!("Number {n}")})).await.expect(201);
+    }
+    let first = ada.get(&format!("{ALL}?limit=3")).await;
+    let cursor = first.header("x-next-cursor").to_owned();
+    let rest = ada.get(&format!("{ALL}?limit=3&cursor={cursor}")).await.expect(200);
+    assert_eq!(first.expect(200).as_array().map(Vec::len), Some(3));
+    assert_eq!(rest.as_array().map(Vec::len), Some(2));
+}
