@@ -85,6 +85,8 @@ function service({ prefix, name, title, about }) {
 
 // Segments that are spelled out before those that stand for anything, and so /users/me before /users/{user_id}.
 const precedence = (path) => path.replaceAll('{', '~');
+// A prefix as part of the name of a variable of nginx.
+const variable = (prefix) => prefix.replaceAll('-', '_');
 const unique = (values) => [...new Set(values)];
 
 function pathsOf({ prefix, routes }) {
@@ -93,7 +95,7 @@ function pathsOf({ prefix, routes }) {
     const pattern = path.replace(/[.]/g, '\\.').replace(/\{[^}]*\}/g, '[^/?#]+');
     return `    "~^/${prefix}${pattern}/?(?:\\?|$)" "/${prefix}${path}";\n`;
   });
-  return `map $request_uri $path_of_${prefix} {\n    default "";\n    "~^/${prefix}/?(?:\\?|$)" "/${prefix}";\n${lines.join('')}}\n`;
+  return `map $request_uri $path_of_${variable(prefix)} {\n    default "";\n    "~^/${prefix}/?(?:\\?|$)" "/${prefix}";\n${lines.join('')}}\n`;
 }
 
 function operationsMap(services) {
@@ -137,10 +139,14 @@ function routes(services) {
   const zones = new Map(services.flatMap(({ routes: all }) => all.flatMap((route) => route.limits)).map((limit) => [limit.name, limit]));
   const patient = services.flatMap(({ routes: all }) => all.filter((route) => route.limits.length)).map((route) =>
     `    "${route.name}" ${Math.max(...route.limits.map((limit) => limit.retryAfter))};\n`);
-  return `${NOTICE}# The declared path of a request, as it was sent: what is matched here is what the service gets.
+  return `${NOTICE}# What the service is asked for: as it was sent, without the prefix, never decoded and encoded again.
+map $request_uri $target {
+    default /;
+${services.map(({ prefix }) => `    "~^/${prefix}(?<rest_of_${variable(prefix)}>/.*)$" $rest_of_${variable(prefix)};\n`).join('')}}
+# The declared path of a request, as it was sent: what is matched here is what the service gets.
 map $request_uri $path {
     default "";
-${services.map(({ prefix }) => `    "~^/${prefix}(?:[/?]|$)" $path_of_${prefix};\n`).join('')}    "~^/(?:\\?|$)" "/";
+${services.map(({ prefix }) => `    "~^/${prefix}(?:[/?]|$)" $path_of_${variable(prefix)};\n`).join('')}    "~^/(?:\\?|$)" "/";
     "~^/health/?(?:\\?|$)" "/health";
     "~^/favicon\\.ico(?:\\?|$)" "/favicon.ico";
 }
