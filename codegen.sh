@@ -89,6 +89,10 @@ lint() {
 generate() { # INTO: every crate into INTO/NAME-api, everything else into a folder of its own beside them
     local into=$1 name crate work properties
     work=$(mktemp -d)
+    for crate in "$into"/*-api; do
+        name=$(basename "$crate" -api)
+        [ -f "openapi/$name.yaml" ] || rm -rf "$crate"
+    done
     # What they share first.
     for name in common "${DOCUMENTS[@]}"; do
         crate=$into/$name-api

@@ -38,10 +38,10 @@ function entries({ name, port, prefix, about, version, background }) {
   const crate = crateOf(name);
   const api = `${crate}_api`;
   const entry = (type, ...values) => `    Entry::of::<${crate}::${type}>(\n${values.map((value) => `        ${value},\n`).join('')}    ),\n`;
-  const service = entry(typeOf(name), literal(name), literal(about), port, `Some(${literal(prefix)})`, `${api}::DOCUMENT`, `${api}::OPERATIONS`);
+  const service = entry(typeOf(name), literal(name), literal(about), literal(version), port, `Some(${literal(prefix)})`, `${api}::DOCUMENT`, `${api}::OPERATIONS`);
   return [service, ...background.map((role) => {
     const document = { openapi: '3.0.3', info: { title: role.name, version }, servers: [{ url: '/' }], paths: {} };
-    return entry(typeOf(role.name), literal(role.name), literal(role.about), role.port, 'None', `r#"${JSON.stringify(document)}"#`, '&[]');
+    return entry(typeOf(role.name), literal(role.name), literal(role.about), literal(version), role.port, 'None', `r#"${JSON.stringify(document)}"#`, '&[]');
   })];
 }
 

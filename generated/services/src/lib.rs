@@ -7,6 +7,7 @@ pub static SERVICES: &[Entry] = &[
     Entry::of::<tasks::TasksService>(
         "tasks",
         "Projects, their tasks, and the people who do them.",
+        "2.0.0",
         8000,
         Some("p1"),
         tasks_api::DOCUMENT,
@@ -15,6 +16,7 @@ pub static SERVICES: &[Entry] = &[
     Entry::of::<shop::ShopService>(
         "shop",
         "Products for everyone, orders for those who sign in, and administration for superusers.",
+        "2.0.0",
         8001,
         Some("p2"),
         shop_api::DOCUMENT,
@@ -23,6 +25,7 @@ pub static SERVICES: &[Entry] = &[
     Entry::of::<shop::WorkerService>(
         "worker",
         "Reserves stock for orders.",
+        "2.0.0",
         8003,
         None,
         r#"{"openapi":"3.0.3","info":{"title":"worker","version":"2.0.0"},"servers":[{"url":"/"}],"paths":{}}"#,
@@ -31,6 +34,7 @@ pub static SERVICES: &[Entry] = &[
     Entry::of::<analytics::AnalyticsService>(
         "analytics",
         "Page views are counted once each and acknowledged when they are stored.",
+        "2.0.0",
         8002,
         Some("p3"),
         analytics_api::DOCUMENT,

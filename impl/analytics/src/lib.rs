@@ -35,13 +35,13 @@ mod window;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use contract::{Api, Operation, Quota};
+use contract::Guarded;
 use platform::http::Metrics;
-use platform::identity::{Accounts, Principal};
+use platform::identity::Accounts;
 use platform::service::{Context, Parts, Service, Verification};
 use platform::settings::{AuthSettings, Environment, InvalidSettings};
 use platform::verification::Checked;
-use platform::{Cache, Database, Error, Jobs, Limiter, Result, keep, shares};
+use platform::{Access, Cache, Database, Jobs, Limiter, Result, keep};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -62,8 +62,7 @@ pub use analytics_api::{DOCUMENT, OPERATIONS, router};
 #[derive(Clone)]
 pub struct AnalyticsService {
     database: Database,
-    accounts: Accounts,
-    limiter: Limiter,
+    access: Access,
     environment: Environment,
     queue: Queue,
     salts: Salts,
@@ -101,8 +100,7 @@ impl AnalyticsService {
         Self {
             live: Live::new(database.clone()),
             database,
-            accounts,
-            limiter,
+            access: Access { accounts, limiter },
             environment,
             queue,
             salts: Salts::new(auth.signing_key()),
@@ -177,7 +175,7 @@ impl Service for AnalyticsService {
 
     fn build(context: Context<'_>, settings: &AnalyticsSettings) -> Result<Parts, InvalidSettings> {
         let cache = context.cache("analytics:")?;
-        let Context { database, accounts, limiter, settings: common, environment } = context;
+        let Context { database, access: Access { accounts, limiter }, settings: common, environment } = context;
         let service = Self::new(database, accounts, limiter, cache, settings, &common.auth, environment);
         let measured = service.clone();
         Ok(Parts::of(router(Arc::new(service.clone())))
@@ -191,19 +189,10 @@ impl Service for AnalyticsService {
     }
 }
 
-impl Api for AnalyticsService {
-    type Caller = Principal;
-    type Error = Error;
+impl Guarded for AnalyticsService {
+    type Access = Access;
 
-    async fn authenticate(&self, token: &str) -> Result<Principal> {
-        self.accounts.authenticate(token).await
-    }
-
-    fn enter(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<()> {
-        shares::enter(operation, caller.map(Principal::user_id))
-    }
-
-    async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {
-        self.limiter.admit(operation, caller.map(Principal::user_id)).await
+    fn access(&self) -> &Access {
+        &self.access
     }
 }

@@ -40,7 +40,7 @@ pub use input::Input;
 pub use limits::{Bounds, Float, Integer, Items, Text};
 pub use name::{is_blank, trim as trim_name};
 pub use object::Object;
-pub use operation::{Api, BodyRule, Caller, Operation, Security};
+pub use operation::{Api, BodyRule, Caller, Guarded, Operation, Security};
 pub use pattern::Pattern;
 pub use problem::{Cause, FieldError, Place, Problem, RequestId};
 pub use rate_limit::{CountedBy, Quota, RateLimit};

@@ -167,6 +167,36 @@ pub trait Api: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Quota>, Self::Error>> + Send;
 }
 
+/// A service that leaves to something else who may call it, and how often.
+pub trait Guarded: Send + Sync + 'static {
+    /// What decides that.
+    type Access: Api;
+
+    /// What decides that for this service.
+    fn access(&self) -> &Self::Access;
+}
+
+impl<S: Guarded> Api for S {
+    type Caller = <S::Access as Api>::Caller;
+    type Error = <S::Access as Api>::Error;
+
+    fn authenticate(&self, token: &str) -> impl Future<Output = Result<Self::Caller, Self::Error>> + Send {
+        self.access().authenticate(token)
+    }
+
+    fn enter(&self, operation: &'static Operation, caller: Option<&Self::Caller>) -> Result<(), Self::Error> {
+        self.access().enter(operation, caller)
+    }
+
+    fn admit(
+        &self,
+        operation: &'static Operation,
+        caller: Option<&Self::Caller>,
+    ) -> impl Future<Output = Result<Vec<Quota>, Self::Error>> + Send {
+        self.access().admit(operation, caller)
+    }
+}
+
 /// An authenticated caller.
 pub trait Caller: Send + Sync + 'static {
     /// Whether the caller holds a scope of the document.

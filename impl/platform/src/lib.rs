@@ -4,6 +4,7 @@
 //! [`identity::Accounts`], builds its generated router around them and hands it to [`http::serve`] as an
 //! [`http::App`].
 
+mod access;
 mod access_log;
 pub mod audit;
 mod cache;
@@ -33,6 +34,7 @@ pub mod traces;
 pub mod verification;
 mod watch;
 
+pub use access::Access;
 pub use cache::{Cache, CacheError};
 pub use columns::Columns;
 pub use connections::PoolState;

@@ -13,19 +13,16 @@ use contract::Operation;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::Metrics;
-use crate::identity::Accounts;
 use crate::settings::{DatabaseSettings, Environment, InvalidSettings, RedisSettings, Settings};
 use crate::verification::Checked;
-use crate::{Cache, Database, Jobs, Limiter, Result};
+use crate::{Access, Cache, Database, Jobs, Result};
 
-/// What a service is built from: its connections, the accounts in the database, and what limits its clients.
+/// What a service is built from: its connections, and who may call it.
 pub struct Context<'a> {
     /// Its pools, logged in as its own role of Postgres.
     pub database: Database,
-    /// Who signs in.
-    pub accounts: Accounts,
-    /// The limits of its document, counted and measured.
-    pub limiter: Limiter,
+    /// Who may call, and how often.
+    pub access: Access,
     /// What every service is told.
     pub settings: &'a Settings,
     /// What kind of deployment this is.
@@ -156,6 +153,8 @@ pub struct Entry {
     pub name: &'static str,
     /// What it is for, in a sentence.
     pub about: &'static str,
+    /// The version of what it serves: `info.version` of its document.
+    pub version: &'static str,
     /// The port it listens on unless told otherwise; a background role only tells there how it is.
     pub port: u16,
     /// What its paths begin with at the gateway; nothing for a background role, which is not behind it.
@@ -176,6 +175,7 @@ impl Entry {
     pub const fn of<S: Service>(
         name: &'static str,
         about: &'static str,
+        version: &'static str,
         port: u16,
         prefix: Option<&'static str>,
         document: &'static str,
@@ -184,6 +184,7 @@ impl Entry {
         Self {
             name,
             about,
+            version,
             port,
             prefix,
             document,
@@ -196,12 +197,6 @@ impl Entry {
             },
             verify: |verification| Box::pin(S::verify(verification)),
         }
-    }
-
-    /// The version of what it serves: `info.version` of its document.
-    pub fn version(&self) -> String {
-        let document: serde_json::Value = serde_json::from_str(self.document).unwrap_or_default();
-        document["info"]["version"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Builds the service, its settings taken from what [`augment`] put into a command.

@@ -22,7 +22,7 @@ mod with_backends;
 /// The versions of what is served, since that is what clients know; and of the source, when that is known.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let served = SERVICES.iter().filter(|service| service.prefix.is_some());
-    let documents: Vec<String> = served.map(|service| format!("{} {}", service.name, service.version())).collect();
+    let documents: Vec<String> = served.map(|service| format!("{} {}", service.name, service.version)).collect();
     let commit = option_env!("GIT_COMMIT").filter(|commit| !commit.is_empty());
     let commit = commit.map(|commit| format!(", commit {commit}")).unwrap_or_default();
     format!("{} (API: {}{commit})", env!("CARGO_PKG_VERSION"), documents.join(", "))

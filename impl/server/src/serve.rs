@@ -9,7 +9,7 @@ use platform::http::{self, App, Description, Readiness};
 use platform::identity::Accounts;
 use platform::service::{Context, Entry, Lifecycle, Parts, StartBackground, augment};
 use platform::settings::{DatabaseSettings, Environment, RoleSettings, Settings};
-use platform::{Cache, Database, Limiter, Watch, migrate, telemetry, traces};
+use platform::{Access, Cache, Database, Limiter, Watch, migrate, telemetry, traces};
 use services::SERVICES;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -124,7 +124,8 @@ fn app(
     let Login { database, accounts, .. } = login.clone();
     let limiter = Limiter::new(&settings.http, &settings.redis.for_cache(), &settings.auth)?;
     let (limits, jobs) = (limiter.clone(), accounts.jobs().clone());
-    let context = Context { database: database.clone(), accounts, limiter, settings, environment };
+    let access = Access { accounts, limiter };
+    let context = Context { database: database.clone(), access, settings, environment };
     let Parts { router, jobs: own_jobs, register, background } = service.build(context, matches)?;
     let needs = Readiness {
         database: Some(database),
@@ -133,7 +134,7 @@ fn app(
     };
     let description = Description {
         service: settings.app.app_name.clone().unwrap_or_else(|| service.name.to_owned()),
-        version: settings.app.app_version.clone().unwrap_or_else(|| service.version()),
+        version: settings.app.app_version.clone().unwrap_or_else(|| service.version.to_owned()),
         document: service.document,
     };
     let app = App::new(description, router, &settings.http, needs);

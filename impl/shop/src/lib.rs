@@ -20,12 +20,12 @@ pub mod verify;
 
 use std::sync::Arc;
 
-use contract::{Api, Operation, Quota};
-use platform::identity::{Accounts, Principal};
+use contract::Guarded;
+use platform::identity::Accounts;
 use platform::service::{Context, Parts, Service, Verification};
 use platform::settings::InvalidSettings;
 use platform::verification::Checked;
-use platform::{Cache, Database, Error, Limiter, Result, shares};
+use platform::{Access, Cache, Database, Error, Limiter, Result};
 
 use crate::pipeline::{Pipeline, ShopSettings};
 
@@ -35,15 +35,14 @@ pub use shop_api::{DOCUMENT, OPERATIONS, router};
 #[derive(Clone)]
 pub struct ShopService {
     database: Database,
-    accounts: Accounts,
-    limiter: Limiter,
+    access: Access,
     pipeline: Pipeline,
 }
 
 impl ShopService {
     /// A service on a database, the accounts in it, and the pipeline its orders go into.
     pub fn new(database: Database, accounts: Accounts, limiter: Limiter, pipeline: Pipeline) -> Self {
-        Self { database, accounts, limiter, pipeline }
+        Self { database, access: Access { accounts, limiter }, pipeline }
     }
 }
 
@@ -55,8 +54,8 @@ impl Service for ShopService {
 
     fn build(context: Context<'_>, settings: &ShopSettings) -> Result<Parts, InvalidSettings> {
         let pipeline = Pipeline::new(context.database.clone(), context.queue(KEYS)?, settings);
-        let Context { database, accounts, limiter, .. } = context;
-        let router = router(Arc::new(Self::new(database, accounts, limiter, pipeline.clone())));
+        let Context { database, access, .. } = context;
+        let router = router(Arc::new(Self { database, access, pipeline: pipeline.clone() }));
         let measured = pipeline.clone();
         Ok(Parts::of(router)
             .with_jobs(pipeline.jobs().clone())
@@ -88,19 +87,10 @@ impl Service for WorkerService {
     }
 }
 
-impl Api for ShopService {
-    type Caller = Principal;
-    type Error = Error;
+impl Guarded for ShopService {
+    type Access = Access;
 
-    async fn authenticate(&self, token: &str) -> Result<Principal> {
-        self.accounts.authenticate(token).await
-    }
-
-    fn enter(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<()> {
-        shares::enter(operation, caller.map(Principal::user_id))
-    }
-
-    async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {
-        self.limiter.admit(operation, caller.map(Principal::user_id)).await
+    fn access(&self) -> &Access {
+        &self.access
     }
 }

@@ -12,26 +12,21 @@ use crate::ShopService;
 
 impl Login for ShopService {
     async fn login_access_token(&self, body: LoginForm) -> Result<LoginAccessTokenResponse> {
-        let guard = self.limiter.guard(&LOGIN_ACCESS_TOKEN);
-        let token = self.accounts.login(guard, &body.username, body.password).await?;
-        Ok(LoginAccessTokenResponse::Ok(token.into()))
+        Ok(LoginAccessTokenResponse::Ok(self.access.log_in(&LOGIN_ACCESS_TOKEN, body).await?))
     }
 
     async fn signup(&self, body: Signup) -> Result<SignupResponse> {
-        let signups = self.limiter.signups(&SIGNUP);
-        let user = self.accounts.sign_up(signups, body.email, body.password, body.full_name.flatten()).await?;
-        Ok(SignupResponse::Ok(user.into()))
+        Ok(SignupResponse::Ok(self.access.sign_up(&SIGNUP, body).await?))
     }
 
     async fn logout(&self, caller: Principal) -> Result<LogoutResponse> {
-        self.accounts.logout(&caller).await?;
+        self.access.accounts.logout(&caller).await?;
         Ok(LogoutResponse::NoContent)
     }
 }
 
 impl Users for ShopService {
     async fn get_me(&self, caller: Principal) -> Result<GetMeResponse> {
-        let user = self.accounts.current_user(&caller).await?;
-        Ok(GetMeResponse::Ok(user.into()))
+        Ok(GetMeResponse::Ok(self.access.current_user(&caller).await?))
     }
 }

@@ -15,11 +15,11 @@ mod users;
 
 use std::sync::Arc;
 
-use contract::{Api, Operation, Quota};
-use platform::identity::{Accounts, Principal};
+use contract::Guarded;
+use platform::identity::Accounts;
 use platform::service::{Context, NoSettings, Parts, Service};
 use platform::settings::InvalidSettings;
-use platform::{Database, Error, Limiter, Result, shares};
+use platform::{Access, Database, Limiter};
 
 pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 
@@ -27,14 +27,13 @@ pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 #[derive(Clone)]
 pub struct TasksService {
     database: Database,
-    accounts: Accounts,
-    limiter: Limiter,
+    access: Access,
 }
 
 impl TasksService {
     /// A service on a database and the accounts in it.
     pub fn new(database: Database, accounts: Accounts, limiter: Limiter) -> Self {
-        Self { database, accounts, limiter }
+        Self { database, access: Access { accounts, limiter } }
     }
 }
 
@@ -42,24 +41,15 @@ impl Service for TasksService {
     type Settings = NoSettings;
 
     fn build(context: Context<'_>, _: &NoSettings) -> Result<Parts, InvalidSettings> {
-        let Context { database, accounts, limiter, .. } = context;
-        Ok(Parts::of(router(Arc::new(Self::new(database, accounts, limiter)))))
+        let Context { database, access, .. } = context;
+        Ok(Parts::of(router(Arc::new(Self { database, access }))))
     }
 }
 
-impl Api for TasksService {
-    type Caller = Principal;
-    type Error = Error;
+impl Guarded for TasksService {
+    type Access = Access;
 
-    async fn authenticate(&self, token: &str) -> Result<Principal> {
-        self.accounts.authenticate(token).await
-    }
-
-    fn enter(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<()> {
-        shares::enter(operation, caller.map(Principal::user_id))
-    }
-
-    async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {
-        self.limiter.admit(operation, caller.map(Principal::user_id)).await
+    fn access(&self) -> &Access {
+        &self.access
     }
 }

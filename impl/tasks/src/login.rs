@@ -11,23 +11,19 @@ use crate::TasksService;
 
 impl Login for TasksService {
     async fn login_access_token(&self, body: LoginForm) -> Result<LoginAccessTokenResponse> {
-        let guard = self.limiter.guard(&LOGIN_ACCESS_TOKEN);
-        let token = self.accounts.login(guard, &body.username, body.password).await?;
-        Ok(LoginAccessTokenResponse::Ok(token.into()))
+        Ok(LoginAccessTokenResponse::Ok(self.access.log_in(&LOGIN_ACCESS_TOKEN, body).await?))
     }
 
     async fn signup(&self, body: Signup) -> Result<SignupResponse> {
-        let signups = self.limiter.signups(&SIGNUP);
-        let user = self.accounts.sign_up(signups, body.email, body.password, body.full_name.flatten()).await?;
-        Ok(SignupResponse::Ok(user.into()))
+        Ok(SignupResponse::Ok(self.access.sign_up(&SIGNUP, body).await?))
     }
 
     async fn logout(&self, caller: Principal) -> Result<LogoutResponse> {
-        self.accounts.logout(&caller).await?;
+        self.access.accounts.logout(&caller).await?;
         Ok(LogoutResponse::NoContent)
     }
 
     async fn test_token(&self, caller: Principal) -> Result<TestTokenResponse> {
-        Ok(TestTokenResponse::Ok(self.accounts.current_user(&caller).await?.into()))
+        Ok(TestTokenResponse::Ok(self.access.current_user(&caller).await?))
     }
 }

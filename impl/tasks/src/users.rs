@@ -37,7 +37,7 @@ impl Users for TasksService {
 
     async fn create_user(&self, caller: Principal, body: UserCreate) -> Result<CreateUserResponse> {
         let UserCreate { email, password, full_name, is_active, is_superuser } = body;
-        let hashed_password = self.accounts.hash_password(password).await?;
+        let hashed_password = self.access.accounts.hash_password(password).await?;
         let user = NewUser { email, hashed_password, full_name: full_name.flatten(), is_active, is_superuser };
         let entry = Entry::by(Some(caller.user_id()), Action::UserCreated);
         let (user, written) = self
@@ -56,7 +56,7 @@ impl Users for TasksService {
     }
 
     async fn get_me(&self, caller: Principal, _: GetMeParams) -> Result<GetMeResponse> {
-        let user = self.accounts.current_user(&caller).await?;
+        let user = self.access.accounts.current_user(&caller).await?;
         Ok(GetMeResponse::Ok(user.into()))
     }
 
@@ -117,7 +117,7 @@ impl Users for TasksService {
                 })
                 .await;
             let Some((seen, written)) = run.settle(done, |(_, written)| written.is_none())? else { continue };
-            self.accounts.user_changed(user_id);
+            self.access.accounts.user_changed(user_id);
             condition = None;
             deleted.get_or_insert(seen);
             if let Some(written) = written {
@@ -171,7 +171,7 @@ impl TasksService {
         current_password: Option<String>,
     ) -> Result<Proof> {
         let Some(password) = current_password else { return Ok(Proof::Missing) };
-        self.accounts.prove(self.limiter.guard(operation), caller, password).await?;
+        self.access.accounts.prove(self.access.limiter.guard(operation), caller, password).await?;
         Ok(Proof::Given)
     }
 
@@ -182,9 +182,9 @@ impl TasksService {
                 return Err(proof_required().into());
             }
             // Slow, so before any row is locked.
-            change.hashed_password = Some(self.accounts.hash_password(password).await?);
+            change.hashed_password = Some(self.access.accounts.hash_password(password).await?);
         }
-        let (entry, here) = (Entry::of(&caller, Action::EmailChanged, id), self.accounts.here());
+        let (entry, here) = (Entry::of(&caller, Action::EmailChanged, id), self.access.accounts.here());
         let (changed, written) = self
             .database
             .write(move |mut tx| async move {
@@ -207,7 +207,7 @@ impl TasksService {
             })
             .await?;
         written.tell();
-        self.accounts.user_changed(id);
+        self.access.accounts.user_changed(id);
         Ok(changed.into())
     }
 }

@@ -4,7 +4,7 @@ use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
 use platform::service::{Context, Parts, Service};
 use platform::settings::{Environment, Settings};
-use platform::{Database, Limiter};
+use platform::{Access, Database, Limiter};
 use serde_json::{Value, json};
 
 use crate::settings::read;
@@ -46,7 +46,8 @@ impl TestService {
         let accounts = Accounts::start(db.clone(), &login, &settings.auth, name).expect("the settings are good");
         let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };
         let environment = Environment::Development;
-        let context = Context { database: db, accounts, limiter: Limiter::off(), settings: &settings, environment };
+        let access = Access { accounts, limiter: Limiter::off() };
+        let context = Context { database: db, access, settings: &settings, environment };
         let Parts { router, register, .. } = S::build(context, &read(&[])).expect("the settings are good");
         let description = Description { service: name.to_owned(), version: "test".to_owned(), document };
         let server = TestServer::start_with(description, router, needs, &[], |app| register(app.metrics()));

@@ -9,11 +9,10 @@ mod users;
 
 use std::sync::Arc;
 
-use contract::{Api, Operation, Quota};
-use platform::identity::{Accounts, Principal};
+use contract::Guarded;
 use platform::service::{Context, NoSettings, Parts, Service};
 use platform::settings::InvalidSettings;
-use platform::{Database, Error, Limiter, Result, shares};
+use platform::{Access, Database};
 
 pub use @crate@_api::{DOCUMENT, OPERATIONS, router};
 
@@ -21,32 +20,22 @@ pub use @crate@_api::{DOCUMENT, OPERATIONS, router};
 #[derive(Clone)]
 pub struct @Service@Service {
     database: Database,
-    accounts: Accounts,
-    limiter: Limiter,
+    access: Access,
 }
 
 impl Service for @Service@Service {
     type Settings = NoSettings;
 
     fn build(context: Context<'_>, _: &NoSettings) -> Result<Parts, InvalidSettings> {
-        let Context { database, accounts, limiter, .. } = context;
-        Ok(Parts::of(router(Arc::new(Self { database, accounts, limiter }))))
+        let Context { database, access, .. } = context;
+        Ok(Parts::of(router(Arc::new(Self { database, access }))))
     }
 }
 
-impl Api for @Service@Service {
-    type Caller = Principal;
-    type Error = Error;
+impl Guarded for @Service@Service {
+    type Access = Access;
 
-    async fn authenticate(&self, token: &str) -> Result<Principal> {
-        self.accounts.authenticate(token).await
-    }
-
-    fn enter(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<()> {
-        shares::enter(operation, caller.map(Principal::user_id))
-    }
-
-    async fn admit(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<Vec<Quota>> {
-        self.limiter.admit(operation, caller.map(Principal::user_id)).await
+    fn access(&self) -> &Access {
+        &self.access
     }
 }
