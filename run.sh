@@ -18,6 +18,6 @@ wanted=$(sed -n 's/^rust-version = "1\.\([0-9]*\).*/\1/p' Cargo.toml)
 found=$(cargo --version | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p')
 [ "${found:-0}" -ge "$wanted" ] || die "Rust 1.$wanted or newer is needed, this is 1.${found:-?}: rustup update"
 
-cargo build --release --locked -p server
-# The program itself is a production unless it is told otherwise.
-exec "${CARGO_TARGET_DIR:-target}/release/server" up --development "$@"
+cargo build --release --locked -p server -p dev
+# It is a production unless it is told otherwise.
+exec "${CARGO_TARGET_DIR:-target}/release/dev" up --development "$@"

@@ -22,7 +22,7 @@ command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
 PIECES="lint codegen fmt clippy tests contract browser monitoring compose bench sdk"
 LOGS=.local/test
-SERVER=${CARGO_TARGET_DIR:-target}/debug/server
+DEV=${CARGO_TARGET_DIR:-target}/debug/dev
 
 usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 
@@ -43,7 +43,7 @@ piece_tests() {
         doc=(cargo test --workspace --locked --no-fail-fast --doc)
         cargo nextest run --workspace --locked --no-run || return
     fi
-    "$SERVER" with-backends --no-fsync -- "${run[@]}"
+    "$DEV" with-backends --no-fsync -- "${run[@]}"
     local outcome=$?
     "${doc[@]}" && return $outcome
 }

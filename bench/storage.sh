@@ -6,7 +6,7 @@
 with_backends() { # "$0" "$@": this script again, with a Postgres and a Redis of its own
     [ -z "${BENCH_BACKENDS:-}" ] || return 0
     rm -r "$work"
-    BENCH_BACKENDS=1 exec "$BIN/server" with-backends --dir .local/bench -- "$@"
+    BENCH_BACKENDS=1 exec "$BIN/dev" with-backends --dir .local/bench -- "$@"
 }
 
 postgres_tool() { # NAME: where the program is

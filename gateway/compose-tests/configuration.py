@@ -74,7 +74,8 @@ SERVICES = CONFIG["services"]
 
 
 def help_of(role):
-    done = run(SERVER, role, "--help")
+    program = Path(SERVER).with_name("dev") if role == "gateway" else SERVER
+    done = run(program, role, "--help")
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`server up --monitoring`: Prometheus asks every replica that was started, and ends with everything else."""
+"""`dev up --monitoring`: Prometheus asks every replica that was started, and ends with everything else."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from urllib.request import urlopen
 from series import PORTS, ROOT
 
 SERVER = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/server"
+DEV = SERVER.with_name("dev")
 NAMES = (*PORTS, "gateway", "prometheus")
 PATIENCE = 120  # seconds
 
@@ -42,7 +43,7 @@ def main():
     url = f"http://127.0.0.1:{ports['prometheus']}"
     checks = []
     with tempfile.TemporaryDirectory(prefix="up-") as folder, open(f"{folder}/out", "w+") as log:
-        command = [SERVER, "with-backends", "--no-fsync", SERVER, "up", "--monitoring", "--replicas", "2", "--workers", "2",
+        command = [DEV, "with-backends", "--no-fsync", DEV, "up", "--monitoring", "--replicas", "2", "--workers", "2",
                    "--dir", f"{folder}/up"]
         for name, port in ports.items():
             command += [f"--{name}-port", str(port)]

@@ -1,4 +1,4 @@
-//! The one binary: a subcommand per role, and the commands that bring everything up.
+//! The one binary of production: a subcommand per role, and what is done beside serving.
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -7,17 +7,11 @@ use clap::{FromArgMatches as _, Subcommand};
 use services::SERVICES;
 
 mod console;
-mod gateway;
 mod health;
 mod migrate;
-mod port;
 mod ports;
-mod prometheus;
 mod serve;
-mod signals;
-mod up;
 mod verify;
-mod with_backends;
 
 /// The versions of what is served, since that is what clients know; and of the source, when that is known.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -31,20 +25,12 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 /// What can be done beside serving, for which every service has a command of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Be the one address in front of the services: nginx, as the documents say
-    Gateway(gateway::GatewayArgs),
     /// Bring the database's schema up to date
     Migrate(migrate::MigrateArgs),
     /// Check that the data are as they must be, also while they are being used
     Verify(verify::VerifyArgs),
     /// Ask a role on this machine whether it is ready; fails when it is not
     Health(health::HealthArgs),
-    /// Watch the services with Prometheus, without containers
-    Prometheus(prometheus::PrometheusArgs),
-    /// Run everything here, with a Postgres and a Redis of its own unless told which to use
-    Up(up::UpArgs),
-    /// Run a command with a Postgres and a Redis of its own: DATABASE_URL and REDIS_URL tell it where
-    WithBackends(with_backends::WithBackendsArgs),
 }
 
 #[global_allocator]
@@ -70,13 +56,9 @@ fn run() -> anyhow::Result<ExitCode> {
         }
     }
     match Command::from_arg_matches(&matches)? {
-        Command::Gateway(args) => gateway::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Health(args) => health::run(&args),
-        Command::Prometheus(args) => prometheus::run(&args),
-        Command::Up(args) => up::run(&args),
-        Command::WithBackends(args) => with_backends::run(&args),
     }
 }
 

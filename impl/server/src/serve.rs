@@ -38,7 +38,7 @@ struct OneArgs {
 #[derive(Debug, Args)]
 struct AllArgs {
     #[command(flatten)]
-    ports: Ports<true>,
+    ports: Ports,
     #[command(flatten)]
     settings: Settings,
     /// With the passwords that `migrate` was given each service logs in as its own role, on connections of its own; else all of

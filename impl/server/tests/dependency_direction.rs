@@ -13,7 +13,9 @@ fn may_need(path: &str, name: &str) -> bool {
         ("generated", "services") => name == "platform" || is_service(name) || is_api(name),
         ("generated", "common-api") => name == "contract",
         ("generated", _) | ("impl", "platform") => ["common-api", "contract"].contains(&name),
-        ("impl", "server") => ["backends", "contract", "platform", "services"].contains(&name),
+        ("impl", "server") => ["contract", "platform", "services"].contains(&name),
+        // The system on one machine; it starts the server, and is not in it.
+        ("impl", "dev") => ["backends", "platform"].contains(&name),
         // For tests and benchmarks only: nothing that is shipped needs these.
         ("impl", "testkit") => ["backends", "contract", "platform"].contains(&name),
         ("", "bench") => ["contract", "kitchen-sink-api", "platform"].contains(&name),

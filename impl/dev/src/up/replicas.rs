@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
+use crate::services::Service;
 use anyhow::Result;
 use backends::process::Signal;
-use platform::service::Entry;
 
 use super::environment::Env;
 use super::gateway::Gateway;
 use super::logins::Logins;
-use super::supervised::{Plan, Supervised};
+use super::supervised::{Plan, Program, Supervised};
 use super::{UpArgs, monitoring};
 use crate::port::Probe;
 
 /// One process of a service.
 #[derive(Debug)]
 pub(crate) struct Replica {
-    pub(crate) service: &'static Entry,
+    pub(crate) service: &'static Service,
     pub(crate) port: u16,
     /// The service's, with a number from the second on.
     name: String,
@@ -26,7 +26,7 @@ pub(crate) struct Replica {
 fn all(args: &UpArgs) -> Result<Vec<Replica>> {
     let mut replicas = Vec::new();
     for (service, port) in args.ports.services() {
-        replicas.push(Replica { service, port, name: service.name.to_owned() });
+        replicas.push(Replica { service, port, name: service.name.clone() });
         for number in 2..=args.processes_of(service) {
             let name = format!("{}-{number}", service.name);
             replicas.push(Replica { service, port: backends::free_port()?, name });
@@ -49,9 +49,18 @@ pub(crate) fn start(
     plans.extend(replicas.into_iter().map(|Replica { service, port, name }| {
         let mut env = env.clone();
         env.insert("PORT".to_owned(), port.to_string());
-        env.extend(logins.url(service.name).map(|url| ("DATABASE_URL".to_owned(), url.to_owned())));
+        env.extend(logins.url(&service.name).map(|url| ("DATABASE_URL".to_owned(), url.to_owned())));
         let (ready, farewell) = (Probe("/health/ready", b" 200"), Signal::SIGTERM);
-        Plan { name, role: service.name, bind: args.bind.clone(), port, ready, farewell, env }
+        Plan {
+            name,
+            program: Program::Server,
+            role: service.name.clone(),
+            bind: args.bind.clone(),
+            port,
+            ready,
+            farewell,
+            env,
+        }
     }));
     plans.into_iter().map(|plan| Supervised::start(plan, logs)).collect()
 }

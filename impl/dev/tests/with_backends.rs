@@ -1,4 +1,4 @@
-//! `server with-backends`, as a shell sees it.
+//! `dev with-backends`, as a shell sees it.
 
 use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 fn with_backends(script: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dev"));
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).stdout(Stdio::piped());
     command.args(["with-backends", "--no-fsync", "--", "sh", "-c", script]);
     command

@@ -91,7 +91,7 @@ pub(crate) fn secret(path: &Path) -> Result<String> {
 pub(crate) fn exports(args: &UpArgs, env: &Env) -> String {
     let stores = ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"].into_iter();
     let stores = stores.filter_map(|name| Some((name.to_owned(), env.get(name)?.clone())));
-    let services = args.ports.services().map(|(service, port)| (variable(service.name, "URL"), args.url(port)));
+    let services = args.ports.services().map(|(service, port)| (variable(&service.name, "URL"), args.url(port)));
     let gateway = args.gateway_url().map(|url| ("GATEWAY_URL".to_owned(), url));
     let line = |(name, value): (String, String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
     stores.chain(services).chain(gateway).map(line).collect()

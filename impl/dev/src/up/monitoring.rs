@@ -10,7 +10,7 @@ use clap::Args;
 use super::UpArgs;
 use super::environment::Env;
 use super::replicas::Replica;
-use super::supervised::Plan;
+use super::supervised::{Plan, Program};
 use crate::port::Probe;
 use crate::prometheus::{self, PORT};
 
@@ -39,10 +39,10 @@ impl UpMonitoringArgs {
 
 /// How it is started, if it is wanted.
 pub(crate) fn plan(args: &UpArgs, replicas: &[Replica]) -> Option<Plan> {
-    let mut targets: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    let mut targets: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for replica in replicas {
         let address = SocketAddr::new(args.bind.reachable(), replica.port).to_string();
-        targets.entry(replica.service.name).or_default().push(address);
+        targets.entry(replica.service.name.as_str()).or_default().push(address);
     }
     let targets: Vec<String> =
         targets.into_iter().map(|(role, addresses)| format!("{role}={}", addresses.join(","))).collect();
@@ -57,7 +57,8 @@ pub(crate) fn plan(args: &UpArgs, replicas: &[Replica]) -> Option<Plan> {
     );
     monitoring.then(|| Plan {
         name: "prometheus".to_owned(),
-        role: "prometheus",
+        program: Program::Dev,
+        role: "prometheus".to_owned(),
         bind: args.bind.clone(),
         port: prometheus_port,
         ready: Probe("/-/ready", b" 200"),

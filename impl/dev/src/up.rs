@@ -1,4 +1,4 @@
-//! `up`: everything on this machine with one command. Private servers, migrations, one process per role of this same binary,
+//! `up`: everything on this machine with one command. Private servers, migrations, one process per role of the server,
 //! watched until Ctrl-C.
 
 use std::fs;
@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::services::Service;
 use anyhow::{Context, Result, anyhow, bail};
 use backends::process::{self, Signal};
 use backends::{Backends, Log, Options, Source, write_private};
 use clap::Args;
-use platform::service::Entry;
 use platform::settings::{Bind, Environment, ExposureSettings};
 
 use crate::console::say;
@@ -74,7 +74,7 @@ pub(crate) struct UpArgs {
     #[arg(long, env = "BIND_ADDRESS", default_value = "localhost")]
     bind: Bind,
     #[command(flatten)]
-    ports: Ports<false>,
+    ports: Ports,
     #[command(flatten)]
     gateway: UpGatewayArgs,
     #[command(flatten)]
@@ -95,7 +95,7 @@ pub(crate) struct UpArgs {
 
 impl UpArgs {
     /// How many processes of a service there are to be.
-    fn processes_of(&self, service: &Entry) -> u16 {
+    fn processes_of(&self, service: &Service) -> u16 {
         if service.prefix.is_some() { self.replicas } else { self.workers }
     }
 
@@ -145,8 +145,10 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
 fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let begun = Instant::now();
     args.exposure().effective()?;
-    let services =
-        args.ports.services().map(|(service, port)| (service.name, port, format!("--{}", flag(service, "port"))));
+    let services = args
+        .ports
+        .services()
+        .map(|(service, port)| (service.name.as_str(), port, format!("--{}", flag(service, "port"))));
     let gateway =
         (!args.gateway.no_gateway).then(|| ("gateway", args.gateway.gateway_port, "--gateway-port".to_owned()));
     for (name, port, flag) in services.chain(gateway).chain(args.monitoring.port()) {
@@ -224,10 +226,10 @@ fn start_backends(args: &UpArgs, given: &Given, stop: &Arc<AtomicBool>) -> Resul
     Ok(Some(Backends::start(&options)?))
 }
 
-/// Runs `migrate` of this same binary.
+/// Runs `migrate` of the server.
 fn migrate(logs: &Path, env: &Env, logins: &Logins, stop: &AtomicBool) -> Result<()> {
     let log = Log::open(logs, "migrate")?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(crate::server()?);
     command.arg("migrate").envs(env).envs(logins.passwords()).stdout(log.writer()?).stderr(log.writer()?);
     process::own_group(&mut command);
     process::die_with_us(&mut command, Signal::SIGTERM);
@@ -266,7 +268,7 @@ fn greet(args: &UpArgs, took: Duration) {
     say(&format!("Ready in {:.1} s\n", took.as_secs_f32()));
     if let Some(url) = args.gateway_url() {
         let url = url.replace("127.0.0.1", "localhost");
-        let prefixes = args.ports.services().filter_map(|(service, _)| service.prefix);
+        let prefixes = args.ports.services().filter_map(|(service, _)| service.prefix.as_deref());
         let pages: Vec<String> = prefixes.map(|prefix| format!("/{prefix}/docs")).collect();
         say(&format!("  {:<10} {url}   all of it: {url}{}", "gateway", pages.join(", ")));
     }

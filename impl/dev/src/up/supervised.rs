@@ -20,12 +20,32 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Whoever has run this long gets the first pause again.
 const STEADY: Duration = Duration::from_secs(30);
 
+/// Whose command a process is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Program {
+    /// The server's, for the services.
+    Server,
+    /// Ours, for what becomes another program: nginx, Prometheus.
+    Dev,
+}
+
+impl Program {
+    fn path(self) -> Result<PathBuf> {
+        match self {
+            Self::Server => crate::server(),
+            Self::Dev => Ok(std::env::current_exe()?),
+        }
+    }
+}
+
 /// How a process is started, asked and told to stop.
 pub(crate) struct Plan {
     /// In messages, and of its log.
     pub(crate) name: String,
-    /// The subcommand of this binary that it is.
-    pub(crate) role: &'static str,
+    /// The program of which it is a command.
+    pub(crate) program: Program,
+    /// The command.
+    pub(crate) role: String,
     pub(crate) bind: Bind,
     pub(crate) port: u16,
     /// What shows that it serves.
@@ -53,7 +73,7 @@ enum State {
 impl Supervised {
     pub(crate) fn start(plan: Plan, logs: &Path) -> Result<Self> {
         // Asked for once: a binary that is rebuilt meanwhile changes what the answer is.
-        let (program, log) = (std::env::current_exe()?, Log::open(logs, &plan.name)?);
+        let (program, log) = (plan.program.path()?, Log::open(logs, &plan.name)?);
         let child = spawn(&program, &plan, &log)?;
         let state = State::Running { child, since: Instant::now() };
         Ok(Self { plan, program, log, state, pause: FIRST_PAUSE })
@@ -133,7 +153,7 @@ pub(crate) fn stop(all: &mut [Supervised], patience: Duration) -> Result<()> {
 
 fn spawn(program: &Path, plan: &Plan, log: &Log) -> Result<Child> {
     let mut command = Command::new(program);
-    command.arg(plan.role).envs(&plan.env).stdout(log.writer()?).stderr(log.writer()?);
+    command.arg(&plan.role).envs(&plan.env).stdout(log.writer()?).stderr(log.writer()?);
     // The terminal's Ctrl-C is for us: we stop the roles before the servers they need.
     process::own_group(&mut command);
     // A service is killed, so that its port is free for the next run at once; nginx must take its workers along.

@@ -1,4 +1,4 @@
-//! `server up`: the whole system, started, hurt, stopped and started again.
+//! `dev up`: the whole system, started, hurt, stopped and started again.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use services::SERVICES;
 use tempfile::TempDir;
 
-/// A run of `server up` on ports of its own.
+/// A run of `dev up` on ports of its own.
 struct Up {
     process: Child,
     env: HashMap<String, String>,
@@ -99,7 +99,7 @@ impl Drop for Up {
 }
 
 fn command(dir: &Path, ports: &[u16], flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dev"));
     // The servers of the test run are not for this one.
     for name in ["DATABASE_URL", "REDIS_URL", "POSTGRES_SERVER", "SECRET_KEY", "ENVIRONMENT"] {
         command.env_remove(name);
@@ -259,4 +259,16 @@ fn a_development_does_not_leave_this_machine() {
     let public = Up::start(dir.path(), &ports, &flags, &HashMap::new());
     assert_eq!(public.log_in("admin@example.com", "admin"), 400);
     drop(public);
+}
+
+#[test]
+fn a_development_listens_on_this_machine_only() {
+    for command in ["up", "gateway"] {
+        let public = [("ENVIRONMENT", "development"), ("BIND_ADDRESS", "0.0.0.0")];
+        let mut dev = Command::new(env!("CARGO_BIN_EXE_dev"));
+        dev.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR")).arg(command).envs(public);
+        let output = dev.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains("PUBLIC_DEVELOPMENT"), "{command}: {said}");
+    }
 }

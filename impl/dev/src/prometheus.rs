@@ -5,9 +5,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::services::SERVICES;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use services::SERVICES;
 
 /// Where people look for it.
 pub(crate) const PORT: u16 = 9090;

@@ -8,12 +8,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use crate::services::Service;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use backends::{Nginx, Njs, Source};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, Uid, User};
-use platform::service::Entry;
 use platform::settings::{Bind, ExposureSettings, Origins, RateLimits, TraceSettings};
 
 use crate::console::say;
@@ -241,8 +241,8 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
 }
 
 /// A service's replicas. The services close connections that are idle for five seconds; a request must not be sent into that.
-fn upstream((service, Upstreams(servers)): &(&Entry, Upstreams)) -> String {
-    let name = service.name;
+fn upstream((service, Upstreams(servers)): &(&Service, Upstreams)) -> String {
+    let name = &service.name;
     format!(
         "upstream {name} {{ zone {name} 128k; least_conn; {servers} keepalive 64; keepalive_requests 100000; keepalive_timeout 4s; }}\n"
     )

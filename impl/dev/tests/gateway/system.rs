@@ -1,4 +1,4 @@
-//! The real things: nginx as `server gateway` starts it, and processes of the services behind it, on a database of the
+//! The real things: nginx as `dev gateway` starts it, and processes of the services behind it, on a database of the
 //! test's own.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use reqwest::Client;
 use serde_json::Value;
 use services::SERVICES;
 use tempfile::TempDir;
+use testkit::process::program;
 use testkit::{TestDatabase, TestRedis};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -24,13 +25,15 @@ const START: Duration = Duration::from_secs(60);
 pub struct Process(Option<Child>);
 
 impl Process {
-    fn spawn(command: &mut Command, log: &Path) -> Self {
+    fn spawn(mut command: Command, log: &Path) -> Self {
         // That of an earlier run on the same port is not this one's.
         fs::write(log, "").expect("a log can be written");
         let open = || OpenOptions::new().append(true).open(log).expect("a log can be written");
         command.stdin(Stdio::null()).stdout(open()).stderr(open());
-        process::own_group(command);
-        Self(Some(command.spawn().expect("the server starts")))
+        process::own_group(&mut command);
+        // A test that is killed by its deadline leaves nothing behind; nginx takes its workers along.
+        process::die_with_us(&mut command, Signal::SIGTERM);
+        Self(Some(process::spawn(command).expect("the program starts")))
     }
 
     /// Ends it as a crash would, with whatever it has started.
@@ -84,7 +87,7 @@ impl Stores {
         let port = || backends::free_port().expect("a port is free");
         let ports: BTreeMap<&str, u16> = SERVICES.iter().map(|service| (service.name, port())).collect();
         let log = logs().join(format!("services-{}.log", Uuid::new_v4().simple()));
-        let mut command = server();
+        let mut command = bare(&program());
         command.arg("all");
         for (name, port) in &ports {
             command.args([format!("--{name}-port"), port.to_string()]);
@@ -104,7 +107,7 @@ impl Stores {
             ("REDIS_TIMEOUT_MS", "8000"),
         ]);
         command.envs(self.database.role_passwords());
-        let mut process = Process::spawn(&mut command, &log);
+        let mut process = Process::spawn(command, &log);
         for port in ports.values() {
             if !answers(&format!("http://127.0.0.1:{port}/health/ready"), &log, &mut process).await {
                 return None;
@@ -160,8 +163,8 @@ impl Gateway {
     async fn on_free_port(upstreams: &impl Fn(&str) -> String, settings: &[&str]) -> Option<Self> {
         let port = backends::free_port().expect("a port is free");
         let (dir, log) = (TempDir::new().expect("a folder"), logs().join(format!("gateway-{port}.log")));
-        let mut command = gateway(dir.path(), port, upstreams, settings);
-        let mut process = Process::spawn(&mut command, &log);
+        let command = gateway(dir.path(), port, upstreams, settings);
+        let mut process = Process::spawn(command, &log);
         let scheme = if settings.contains(&"--tls-key") { "https" } else { "http" };
         if scheme == "http" && !answers(&format!("http://127.0.0.1:{port}/health"), &log, &mut process).await {
             return None;
@@ -193,7 +196,7 @@ impl Gateway {
 
 /// The command of a gateway.
 pub fn gateway(dir: &Path, port: u16, upstreams: impl Fn(&str) -> String, settings: &[&str]) -> Command {
-    let mut command = server();
+    let mut command = bare(Path::new(env!("CARGO_BIN_EXE_dev")));
     command.args(["gateway", "--bind-address", "127.0.0.1", "--port", &port.to_string()]);
     for service in SERVICES.iter().filter(|service| service.prefix.is_some()) {
         command.args([format!("--{}-upstreams", service.name), upstreams(service.name)]);
@@ -203,9 +206,9 @@ pub fn gateway(dir: &Path, port: u16, upstreams: impl Fn(&str) -> String, settin
     command
 }
 
-/// This server, with nothing in its environment but what is needed to find programs.
-fn server() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+/// A program, with nothing in its environment but what is needed to find others.
+fn bare(program: &Path) -> Command {
+    let mut command = Command::new(program);
     let kept = ["PATH", "HOME", "BACKENDS", "GATEWAY_NGINX"].map(|name| (name, std::env::var_os(name)));
     command.env_clear().envs(kept.into_iter().filter_map(|(name, value)| Some((name, value?))));
     // No `.env` is there.

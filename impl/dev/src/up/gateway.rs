@@ -12,7 +12,7 @@ use clap::Args;
 use super::UpArgs;
 use super::environment::{self, Env};
 use super::replicas::Replica;
-use super::supervised::Plan;
+use super::supervised::{Plan, Program};
 use crate::console::say;
 use crate::gateway::{PORT, TlsArgs};
 use crate::port::Probe;
@@ -70,7 +70,8 @@ impl Gateway {
         env.extend(args.gateway.tls.env().map(|(name, value)| (name.to_owned(), value)));
         Plan {
             name: "gateway".to_owned(),
-            role: "gateway",
+            program: Program::Dev,
+            role: "gateway".to_owned(),
             bind: args.bind.clone(),
             port: args.gateway.gateway_port,
             // Asked without TLS, an nginx that wants it says so.
