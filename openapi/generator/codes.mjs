@@ -1,34 +1,41 @@
-// The table of codes for people: what openapi/codes.json lists, and whose each code is by the documents.
+// The table of codes for people: what openapi/codes.json and the documents list, and whose each code is.
 //
 //   node codes.mjs INTO      reads INTO/NAME-api/openapi.json, writes INTO/codes.md
 import { readFileSync, writeFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { documentOf, servicesOf } from './services.mjs';
 
 const into = process.argv[2];
 const list = JSON.parse(readFileSync(new URL('../codes.json', import.meta.url), 'utf8'));
 const users = new Map();
-const quotas = new Map();
+const problems = new Map(Object.entries(list.problems));
+
+// What two documents say of one code has to be the same: clients tell problems apart by it.
+function add(code, problem, name) {
+  const known = problems.get(code);
+  if (known && !isDeepStrictEqual(known, problem)) {
+    console.error(`codes: ${name} says of ${code} what another document says otherwise`);
+    process.exit(1);
+  }
+  problems.set(code, problem);
+}
 
 for (const { name } of servicesOf(into)) {
   const document = documentOf(into, name);
+  for (const [code, problem] of Object.entries(document['x-problems'] ?? {})) add(code, problem, name);
   for (const operation of Object.values(document.paths).flatMap((item) => Object.values(item))) {
     if (!operation?.operationId) continue;
-    const use = (code) => users.set(code, new Set([...(users.get(code) ?? []), operation.operationId]));
-    (operation['x-codes'] ?? []).forEach(use);
-    for (const { code, amount, of } of operation['x-quotas'] ?? []) {
-      use(code);
-      quotas.set(code, { status: 409, means: `There may be at most ${amount} ${of}.` });
+    const quotas = operation['x-quotas'] ?? [];
+    for (const { code, amount, of } of quotas) add(code, { status: 409, means: `There may be at most ${amount} ${of}.` }, name);
+    for (const code of [...(operation['x-codes'] ?? []), ...quotas.map((quota) => quota.code)]) {
+      users.set(code, new Set([...(users.get(code) ?? []), operation.operationId]));
     }
   }
 }
 
-const problems = [...Object.entries(list.problems), ...quotas].sort(([one], [other]) => (one < other ? -1 : 1));
 const who = ([code, { any }]) => (any ? 'any' : [...(users.get(code) ?? [])].sort().map((name) => `\`${name}\``).join(', '));
-const nobody = problems.filter((one) => !who(one)).map(([code]) => code);
-if (nobody.length) {
-  console.error(`codes: no operation names ${nobody.join(', ')} in x-codes`);
-  process.exit(1);
-}
+// What none of the services that are here answers is not told.
+const sent = [...problems].filter(who).sort(([one], [other]) => (one < other ? -1 : 1));
 writeFileSync(
   `${into}/codes.md`,
   [
@@ -40,7 +47,7 @@ writeFileSync(
     '',
     '| status | code | means | sent by |',
     '|---|---|---|---|',
-    ...problems.map((one) => `| ${one[1].status} | \`${one[0]}\` | ${one[1].means} | ${who(one)} |`),
+    ...sent.map((one) => `| ${one[1].status} | \`${one[0]}\` | ${one[1].means} | ${who(one)} |`),
     '',
     'What `code` in `errors` of a `validation_failed` may be:',
     '',

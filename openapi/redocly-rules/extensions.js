@@ -130,12 +130,27 @@ function eventData(value, media, ctx) {
   return typeof value?.$ref === 'string' ? undefined : 'is a reference to the schema of each `data`';
 }
 
+// The codes of problems that only this document has, each with its status and a sentence.
+function problems(value, root) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is a table of codes';
+  const named = new Set(Object.values(root.paths ?? {}).flatMap((item) => METHODS.flatMap((one) => item[one]?.['x-codes'] ?? [])));
+  for (const [code, known] of Object.entries(value)) {
+    if (!/^[a-z][a-z0-9_]*$/.test(code)) return `has \`${code}\`, and codes are in snake_case`;
+    if (code in codes.problems) return `has \`${code}\`, which openapi/codes.json has for all documents`;
+    if (!exactly(known, ['status', 'means'])) return `says of \`${code}\` its \`status\` and what it \`means\``;
+    if (integer(400, 599)(known.status)) return `has \`${code}\` with a \`status\` that ${integer(400, 599)(known.status)}`;
+    if (typeof known.means !== 'string' || !known.means.endsWith('.')) return `says what \`${code}\` \`means\` in a sentence`;
+    if (!named.has(code)) return `has \`${code}\`, which no operation of this document names in \`x-codes\``;
+  }
+  return undefined;
+}
+
 // The codes an operation answers with beside those that any operation does.
-function ownCodes(value, operation) {
+function ownCodes(value, operation, ctx, root) {
   if (!Array.isArray(value) || !value.length || new Set(value).size < value.length) return 'is a list of distinct codes';
   for (const code of value) {
-    const known = codes.problems[code];
-    if (!known) return `names \`${code}\`, which openapi/codes.json does not have`;
+    const known = codes.problems[code] ?? root['x-problems']?.[code];
+    if (!known) return `names \`${code}\`, which neither \`x-problems\` of the document nor openapi/codes.json has`;
     if (known.any) return `names \`${code}\`, which any operation may answer`;
     if (!(known.status in operation.responses)) return `names \`${code}\`, but the operation does not answer ${known.status}`;
   }
@@ -174,6 +189,7 @@ function backgroundRole(value) {
 
 const KNOWN = {
   Root: {
+    'x-problems': problems,
     'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table'),
     'x-service': service,
     // For every operation that says nothing else.

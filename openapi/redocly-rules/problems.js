@@ -1,13 +1,13 @@
-// Examples of problem documents show only what is sent: codes of codes.json with the status and title that belong to them.
+// Examples of problem documents show only what is sent: codes of codes.json and of the document with the status and title that belong to them.
 const { STATUS_CODES } = require('node:http');
 const codes = require('../codes.json');
 
 // As the services write them: names of RFC 7231, where RFC 9110 has newer ones.
 const TITLES = { 413: 'Payload Too Large', 422: 'Unprocessable Entity' };
 
-function faultOf(problem) {
-  const known = codes.problems[problem.code];
-  if (!known) return `\`${problem.code}\` is no code of openapi/codes.json`;
+function faultOf(problem, own) {
+  const known = codes.problems[problem.code] ?? own[problem.code];
+  if (!known) return `\`${problem.code}\` is no code of the document or of openapi/codes.json`;
   if (problem.type !== `urn:problem:${problem.code}`) return `the type of \`${problem.code}\` is \`urn:problem:${problem.code}\``;
   if (problem.status !== known.status) return `\`${problem.code}\` is a ${known.status}`;
   const title = TITLES[known.status] ?? STATUS_CODES[known.status];
@@ -22,18 +22,23 @@ function faultOfField(error) {
   return undefined;
 }
 
-function examine(value, ctx, location) {
+function examine(value, own, ctx, location) {
   if (value === null || typeof value !== 'object') return;
   const isProblem = typeof value.type === 'string' && value.type.startsWith('urn:problem:');
   const isField = typeof value.code === 'string' && ['body', 'query', 'path', 'header'].includes(value.in);
-  const fault = (isProblem && faultOf(value)) || (isField && faultOfField(value));
+  const fault = (isProblem && faultOf(value, own)) || (isField && faultOfField(value));
   if (fault) ctx.report({ message: `In an example, ${fault}.`, location });
-  if (!isProblem) Object.values(value).forEach((one) => examine(one, ctx, location));
+  if (!isProblem) Object.values(value).forEach((one) => examine(one, own, ctx, location));
 }
 
-const check = (node, ctx) => {
-  examine(node.example, ctx, ctx.location.child(['example']));
-  examine(node.examples, ctx, ctx.location.child(['examples']));
-};
+function problemExamples() {
+  // Codes of the document, and of its quotas.
+  const own = {};
+  const check = (node, ctx) => {
+    examine(node.example, own, ctx, ctx.location.child(['example']));
+    examine(node.examples, own, ctx, ctx.location.child(['examples']));
+  };
+  return { Root: { enter: (root) => Object.assign(own, root['x-problems']) }, Schema: check, MediaType: check };
+}
 
-module.exports = { 'problem-examples': () => ({ Schema: check, MediaType: check }) };
+module.exports = { 'problem-examples': problemExamples };

@@ -25,6 +25,7 @@ module.exports = () => structuredClone({
   openapi: '3.0.3',
   info: { title: 'Good', version: '1.0.0' },
   security: [{ oauth2: ['user'] }],
+  'x-problems': { thing_locked: { status: 403, means: 'Somebody else is changing it.' } },
   'x-unknown-parameters': 'refuse',
   paths: {
     '/things': {
@@ -63,7 +64,7 @@ module.exports = () => structuredClone({
         tags: ['things'],
         security: [{}, { oauth2: ['user'] }],
         'x-optional-auth': true,
-        'x-codes': ['user_not_found'],
+        'x-codes': ['thing_locked', 'wrong_password'],
         parameters: [{ name: 'If-Match', in: 'header', schema: { type: 'string', maxLength: 9 } }],
         requestBody: {
           required: true,

@@ -1,5 +1,5 @@
-//! Whether an operation may answer with a code: openapi/codes.json says which codes there are, `x-codes` and `x-quotas` of
-//! the documents whose they are. Looked at in builds for tests only, as the statuses are.
+//! Whether an operation may answer with a code: openapi/codes.json says which codes any operation may, `x-codes` and
+//! `x-quotas` of the documents whose the others are. Looked at in builds for tests only, as the statuses are.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -26,10 +26,10 @@ static LIST: LazyLock<HashMap<&'static str, Known>> = LazyLock::new(|| {
     list.problems
 });
 
-/// Why an operation must not answer with a code. That every code is on the list is for the test of the list to say.
+/// Why an operation must not answer with a code.
 pub(crate) fn fault(operation: &Operation, code: &str) -> Option<String> {
-    let theirs = LIST.get(code).is_some_and(|known| !known.any);
+    let any = LIST.get(code).is_some_and(|known| known.any);
     let ours = operation.codes.contains(&code) || operation.quotas.iter().any(|quota| quota.code == code);
-    (theirs && !ours)
+    (!any && !ours)
         .then(|| format!("{} answered `{code}`; its document must name it in `x-codes` of the operation", operation.id))
 }

@@ -1,4 +1,5 @@
-//! openapi/codes.json is the list of codes: what the sources send is on it, and what is on it is sent by somebody.
+//! openapi/codes.json and `x-problems` of the documents are the list of codes: what the sources send is on it, and what is on it
+//! is sent by somebody. A service sends its own and those that all share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,29 +30,45 @@ fn names(list: &Value) -> BTreeSet<String> {
     list.as_object().expect("a table").keys().cloned().collect()
 }
 
-/// The sources of the services, without their tests; and what the gateway says by itself.
-fn sources() -> Vec<(PathBuf, String)> {
-    fn collect(folder: &Path, ends: &[&str], found: &mut Vec<(PathBuf, String)>) {
-        let Ok(entries) = std::fs::read_dir(folder) else { return };
-        for path in entries.map(|entry| entry.expect("an entry").path()) {
-            if path.is_dir() {
-                collect(&path, ends, found);
-            } else if path.extension().is_some_and(|end| ends.iter().any(|one| end == *one)) {
-                let text = std::fs::read_to_string(&path).expect("text");
-                // Tests at the end of a file may make codes up.
-                let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
-                found.push((path, text));
-            }
+/// Every service, by the list that is generated.
+fn services() -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("generated/services.json")).expect("generated/services.json");
+    let list: Value = serde_json::from_str(&text).expect("JSON");
+    let names = list.as_array().expect("a list").iter().map(|service| service["name"].as_str().expect("a name"));
+    names.map(str::to_owned).collect()
+}
+
+type Sources = Vec<(PathBuf, String)>;
+
+/// What lies in a folder and ends so, without its tests.
+fn collect(folder: &Path, ends: &[&str]) -> Sources {
+    let mut found = Vec::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return found };
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            found.extend(collect(&path, ends));
+        } else if path.extension().is_some_and(|end| ends.iter().any(|one| end == *one)) {
+            let text = std::fs::read_to_string(&path).expect("text");
+            // Tests at the end of a file may make codes up.
+            let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
+            found.push((path, text));
         }
     }
-    let mut found = Vec::new();
-    for name in ["contract", "platform", "tasks", "shop", "analytics", "server"] {
-        collect(&root().join("impl").join(name).join("src"), &["rs"], &mut found);
-    }
-    for entry in std::fs::read_dir(root().join("gateway")).expect("the gateway").map(|entry| entry.expect("an entry")) {
-        let path = entry.path();
-        if path.extension().is_some_and(|end| end == "conf" || end == "template" || end == "js") {
-            found.push((path.clone(), std::fs::read_to_string(&path).expect("text")));
+    found
+}
+
+/// The sources of one service.
+fn sources_of(service: &str) -> Sources {
+    collect(&root().join("impl").join(service).join("src"), &["rs"])
+}
+
+/// The sources that all services share; and what the gateway says by itself.
+fn shared_sources() -> Sources {
+    let services = services();
+    let mut found = collect(&root().join("gateway"), &["conf", "template", "js"]);
+    for entry in std::fs::read_dir(root().join("impl")).expect("crates").map(|entry| entry.expect("an entry")) {
+        if !services.iter().any(|service| entry.file_name() == service.as_str()) {
+            found.extend(collect(&entry.path().join("src"), &["rs"]));
         }
     }
     assert!(found.len() > 50, "the sources are found");
@@ -74,65 +91,77 @@ fn literals<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
 }
 
 /// Codes by the files that send them.
-fn sent(starts: &[&str]) -> BTreeMap<String, String> {
+fn sent(sources: &Sources, starts: &[&str]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for (path, text) in sources() {
-        for start in starts {
-            for code in literals(&text, start) {
-                let path = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
-                found.entry(code.to_owned()).or_insert(path);
-            }
+    for (path, text) in sources {
+        for code in starts.iter().flat_map(|start| literals(text, start)) {
+            let path = path.strip_prefix(root()).unwrap_or(path).display().to_string();
+            found.entry(code.to_owned()).or_insert(path);
         }
     }
     found
 }
 
-/// Codes of quotas, which the documents list themselves.
-fn of_quotas() -> BTreeSet<String> {
-    let documents =
-        ["tasks", "shop", "analytics"].map(|name| root().join(format!("generated/{name}-api/openapi.json")));
-    let mut found = BTreeSet::new();
-    for path in documents {
-        let document: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a document")).expect("JSON");
-        let items = document["paths"].as_object().expect("paths").values();
-        for operation in items.filter_map(Value::as_object).flat_map(|item| item.values()) {
-            let quotas = operation["x-quotas"].as_array().into_iter().flatten();
-            found.extend(quotas.filter_map(|quota| quota["code"].as_str()).map(str::to_owned));
-        }
-    }
-    found
+/// Those that no source names.
+fn unnamed(listed: &BTreeSet<String>, sources: &Sources) -> Vec<String> {
+    let named = |code: &&String| sources.iter().any(|(_, text)| text.contains(&format!("\"{code}\"")));
+    listed.iter().filter(|code| !named(code)).cloned().collect()
+}
+
+/// Codes that a document lists itself: of its problems, and of quotas.
+fn of_document(service: &str) -> [BTreeSet<String>; 2] {
+    let path = root().join(format!("generated/{service}-api/openapi.json"));
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a document")).expect("JSON");
+    let problems = document["x-problems"].as_object().into_iter().flat_map(|problems| problems.keys().cloned());
+    let items = document["paths"].as_object().expect("paths").values();
+    let operations = items.filter_map(Value::as_object).flat_map(|item| item.values());
+    let quotas = operations.flat_map(|operation| operation["x-quotas"].as_array().into_iter().flatten());
+    let quotas = quotas.filter_map(|quota| quota["code"].as_str()).map(str::to_owned);
+    [problems.collect(), quotas.collect()]
 }
 
 #[test]
 fn every_code_that_is_sent_is_listed_and_every_listed_one_is_sent() {
     let mut starts = CONSTRUCTORS.to_vec();
     starts.push("\"code\":");
-    let sent = sent(&starts);
-    let mut known = names(&list()["problems"]);
-    known.extend(of_quotas());
-    for (code, path) in &sent {
-        assert!(
-            known.contains(code),
-            "{path} sends `{code}`, which openapi/codes.json does not list: add a line there"
-        );
+    let shared = names(&list()["problems"]);
+    let check = |sources: &Sources, own: &BTreeSet<String>| {
+        for (code, path) in sent(sources, &starts) {
+            assert!(
+                shared.contains(&code) || own.contains(&code),
+                "{path} sends `{code}`, which neither openapi/codes.json nor `x-problems` of its document lists: add it there"
+            );
+        }
+    };
+    check(&shared_sources(), &BTreeSet::new());
+    for service in services() {
+        let (sources, [own, quotas]) = (sources_of(&service), of_document(&service));
+        check(&sources, &(&own | &quotas));
+        // Some have constructors of their own, so here their name is enough.
+        let unsent = unnamed(&own, &sources);
+        assert!(unsent.is_empty(), "`x-problems` of openapi/{service}.yaml lists what nobody sends: {unsent:?}");
     }
-    // Some have constructors of their own, so here their name is enough.
-    let text: String = sources().into_iter().map(|(_, text)| text).collect();
-    let listed = names(&list()["problems"]);
-    let unsent: Vec<_> = listed.iter().filter(|code| !text.contains(&format!("\"{code}\""))).collect();
+    let everywhere: Sources =
+        services().iter().flat_map(|service| sources_of(service)).chain(shared_sources()).collect();
+    let unsent = unnamed(&shared, &everywhere);
     assert!(unsent.is_empty(), "openapi/codes.json lists what nobody sends: {unsent:?}");
 }
 
 #[test]
 fn every_rule_that_is_told_is_listed_and_every_listed_one_is_told() {
-    let told = sent(&[".refuse(", ".refuse::<()>(", "code: ", "FieldError::body(", "FieldError::parameter("]);
-    let (listed, problems) = (names(&list()["rules"]), names(&list()["problems"]));
-    for (code, path) in &told {
-        let known = listed.contains(code) || problems.contains(code);
-        assert!(known, "{path} tells `{code}`, which `rules` of openapi/codes.json does not list: add a line there");
+    let starts = [".refuse(", ".refuse::<()>(", "code: ", "FieldError::body(", "FieldError::parameter("];
+    let everywhere: Sources =
+        services().iter().flat_map(|service| sources_of(service)).chain(shared_sources()).collect();
+    let (listed, mut known) = (names(&list()["rules"]), names(&list()["problems"]));
+    known.extend(listed.iter().cloned());
+    known.extend(services().iter().flat_map(|service| of_document(service)).flatten());
+    for (code, path) in sent(&everywhere, &starts) {
+        assert!(
+            known.contains(&code),
+            "{path} tells `{code}`, which `rules` of openapi/codes.json does not list: add a line there"
+        );
     }
-    let text: String = sources().into_iter().map(|(_, text)| text).collect();
-    let untold: Vec<_> = listed.iter().filter(|code| !text.contains(&format!("\"{code}\""))).collect();
+    let untold = unnamed(&listed, &everywhere);
     assert!(untold.is_empty(), "openapi/codes.json lists rules that nobody tells: {untold:?}");
 }
 

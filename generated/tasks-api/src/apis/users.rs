@@ -153,7 +153,7 @@ pub static DELETE_USER: Operation = Operation {
     quotas: &[],
     event_streams: None,
     query: Some(&[]),
-    codes: &["user_not_found", "last_superuser"],
+    codes: &["user_not_found", "last_superuser", "erasure_unfinished"],
     rate_limits: &[],
     token_endpoint: None,
     statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504],

@@ -55,7 +55,7 @@ async fn without_a_good_token_401_and_a_challenge() {
     let twice = get("/sink/policies/user").token("of-user").token("of-user").send().await;
     twice.refused(401, "invalid_token");
     let got = asked("user", Some("Bearer store-is-down")).await;
-    got.refused(503, "store_unavailable");
+    got.refused(503, "database_unavailable");
     assert_eq!(got.head("retry-after"), "1");
 }
 

@@ -69,7 +69,7 @@ impl Api for Sink {
             "of-user" => Ok(Who { id: 1, scopes: &["user"] }),
             "of-superuser" => Ok(Who { id: 2, scopes: &["user", "superuser"] }),
             "of-nobody" => Ok(Who { id: 3, scopes: &[] }),
-            "store-is-down" => Err(Problem::unavailable("store_unavailable", "Try again.", 1)),
+            "store-is-down" => Err(Problem::unavailable("database_unavailable", "Try again.", 1)),
             _ => Err(Problem::unauthorized("invalid_token", "The token is not valid.")),
         }
     }
