@@ -89,7 +89,7 @@ fn names() -> &'static [(usize, Pattern)] {
                 patterns.insert(pattern, min);
             });
         }
-        assert!(patterns.len() >= 3, "{patterns:?}");
+        assert!(!patterns.is_empty(), "no document has a name");
         patterns.into_iter().map(|(pattern, min)| (min, Pattern::new(pattern.leak()))).collect()
     })
 }

@@ -18,6 +18,11 @@ async fn connect(test: &TestDatabase, service: &str) -> PgConnection {
     PgConnection::connect(url.expose_secret()).await.expect("the role may log in")
 }
 
+/// Those of the roles that there are: services can be taken out.
+fn there<const N: usize>(roles: [&'static str; N]) -> impl Iterator<Item = &'static str> {
+    roles.into_iter().filter(|role| ROLES.iter().any(|(known, _)| known == role))
+}
+
 async fn refused(test: &TestDatabase, service: &str, sql: &str) {
     let error = connect(test, service).await.execute(AssertSqlSafe(sql.to_owned())).await.expect_err(sql);
     let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
@@ -77,7 +82,7 @@ async fn everything_in_the_schema_has_its_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_but_tasks_reads_password_hashes() {
     let test = TestDatabase::new().await;
-    for service in ["shop", "worker", "analytics", "verify"] {
+    for service in there(["shop", "worker", "analytics", "verify"]) {
         for sql in [
             "SELECT hashed_password FROM users",
             "SELECT * FROM users",
@@ -90,14 +95,16 @@ async fn nobody_but_tasks_reads_password_hashes() {
         let mut db = connect(&test, service).await;
         db.execute("SELECT id, email, full_name, is_active, session_epoch FROM users").await.expect("who there is");
     }
-    for service in ["worker", "verify"] {
+    for service in there(["worker", "verify"]) {
         refused(&test, service, "SELECT password_hash_of(1)").await;
     }
-    let hash: String = sqlx::query_scalar("SELECT password_hash_of(1)")
-        .fetch_one(&mut connect(&test, "analytics").await)
-        .await
-        .expect("one");
-    assert!(hash.starts_with("$argon2id$"));
+    for service in there(["analytics"]) {
+        let hash: String = sqlx::query_scalar("SELECT password_hash_of(1)")
+            .fetch_one(&mut connect(&test, service).await)
+            .await
+            .expect("one");
+        assert!(hash.starts_with("$argon2id$"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,11 +133,11 @@ async fn a_service_cannot_do_what_is_another_s() {
         ),
         ("tasks", &["SELECT 1 FROM orders", "SELECT 1 FROM page_views"]),
     ] {
-        for sql in statements {
+        for sql in statements.iter().filter(|_| there([service]).count() == 1) {
             refused(&test, service, sql).await;
         }
     }
-    for service in ["tasks", "shop", "worker", "analytics", "verify"] {
+    for service in there(["tasks", "shop", "worker", "analytics", "verify"]) {
         for sql in [
             "CREATE TABLE loot (id int)",
             "DROP TABLE users",
@@ -146,7 +153,7 @@ async fn a_service_cannot_do_what_is_another_s() {
         }
     }
     // Rights are given by those who may change them.
-    for service in ["shop", "analytics"] {
+    for service in there(["shop", "analytics"]) {
         let open = |rights: &str| {
             format!(
                 "INSERT INTO users (email, hashed_password, is_superuser) VALUES ('{service}{rights}@x.y', '', {rights})"
@@ -160,6 +167,9 @@ async fn a_service_cannot_do_what_is_another_s() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_goes_with_what_other_services_keep_of_it() {
+    if there(["tasks"]).count() == 0 {
+        return;
+    }
     let test = TestDatabase::new().await;
     test.execute(
         "INSERT INTO users (id, email, hashed_password) VALUES (70, 'leaving@x.y', ''); \
@@ -192,6 +202,9 @@ async fn who_only_reads_cannot_write() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_migration_puts_things_right_again() {
+    if there(["shop", "worker", "analytics"]).count() < 3 {
+        return;
+    }
     let test = TestDatabase::new().await;
     let owner: String =
         sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut test.connect().await).await.expect("answers");
@@ -230,10 +243,11 @@ async fn who_may_not_make_roles_goes_on_with_one() {
     test.execute(&format!("ALTER DATABASE {name} OWNER TO {role}")).await;
     let place = database.expose_secret().rsplit_once('/').expect("a URL").0.to_owned();
     let settings = testkit::settings(&["--database-url", &format!("{place}/{name}")]);
-    let roles: RoleSettings = testkit::settings(&["--tasks-database-password", "b81e0c47"]);
+    let service = ROLES[0].0;
+    let roles: RoleSettings = testkit::settings(&[&format!("--{service}-database-password"), "b81e0c47"]);
     let run =
         platform::migrate::run_with_roles(&settings, Development, &roles).await.expect("it migrates all the same");
-    assert!(run.without_role.is_some_and(|reason| reason.contains(&format!("{role}_tasks"))));
+    assert!(run.without_role.is_some_and(|reason| reason.contains(&format!("{role}_{service}"))));
     drop(fresh);
     test.execute(&format!("DROP ROLE {role}")).await;
 }

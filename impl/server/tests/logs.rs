@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::documents::is_served;
 use testkit::{Client, TestDatabase};
 
 /// A process of the tasks service with a log of its own.
@@ -72,6 +73,9 @@ impl Drop for Tasks {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_client_begins_a_line() {
+    if !is_served("tasks") {
+        return;
+    }
     let database = TestDatabase::new().await;
     let tasks = Tasks::start(database.url(), &[("LOG_FORMAT", "text"), ("RUST_LOG", "debug"), ("FORCE_COLOR", "1")]);
     tasks.listens().await;
@@ -98,6 +102,9 @@ async fn no_client_begins_a_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_tells_who_did_what_to_which_object() {
+    if !is_served("tasks") {
+        return;
+    }
     let database = TestDatabase::new().await;
     let tasks = Tasks::start(database.url(), &[]);
     tasks.listens().await;
@@ -131,6 +138,9 @@ async fn a_line_tells_who_did_what_to_which_object() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_a_request_names_it() {
+    if !is_served("tasks") {
+        return;
+    }
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     for format in ["json", "text"] {
         let database = TestDatabase::new().await;
@@ -174,6 +184,9 @@ async fn every_line_of_a_request_names_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_is_told_with_its_place_and_the_cause() {
+    if !is_served("tasks") {
+        return;
+    }
     let nobody = backends::free_port().unwrap();
     let url = format!("postgresql://somebody:k3Vd82hq@127.0.0.1:{nobody}/shop");
     let tasks = Tasks::start(&url, &[("LOG_FORMAT", "text"), ("REDIS_URL", "redis://:k3Vd82hq@127.0.0.1:1/0")]);
@@ -202,6 +215,9 @@ async fn a_database_that_is_away_is_told_with_its_place_and_the_cause() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_nobody_has_migrated_is_told() {
+    if !is_served("tasks") {
+        return;
+    }
     let database = TestDatabase::empty().await;
     let tasks = Tasks::start(database.url(), &[("LOG_FORMAT", "text")]);
     let text = tasks.until("not migrated").await;

@@ -1,20 +1,14 @@
 //! What the documents declare, read independently of the generator of the gateway.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 use services::SERVICES;
+use testkit::documents::document;
 
 /// Prefix, name and document of each service.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
     SERVICES.iter().filter_map(|service| Some((service.prefix?, service.name, document(service.name))))
-}
-
-pub fn document(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../generated/{name}-api/openapi.json"));
-    serde_json::from_str(&fs::read_to_string(path).expect("the document")).expect("JSON")
 }
 
 /// The methods of each path, with HEAD where there is GET.

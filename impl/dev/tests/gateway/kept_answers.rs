@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::documents::is_served;
 use testkit::{Answer, Client};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -48,6 +49,9 @@ fn headers(answer: &Answer) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kept_answer_is_the_one_the_service_gave() {
+    if !is_served("analytics") {
+        return;
+    }
     let stores = Stores::new().await;
     let services = stores.services().await;
     let gateway = Gateway::before(&[&services], &[]).await;
@@ -79,6 +83,9 @@ async fn a_kept_answer_is_the_one_the_service_gave() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_changed_is_in_the_next_answer() {
+    if !is_served("analytics") {
+        return;
+    }
     // Nothing grows too old for it meanwhile.
     const ALL: &str = "/p3/api/p3/analytics/top-paths/optimized?start=2000-01-01T00:00:00Z";
     let stores = Stores::new().await;
@@ -124,6 +131,9 @@ async fn what_was_changed_is_in_the_next_answer() {
 /// By another gateway, say, or straight to the service.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_changed_elsewhere_is_seen_within_a_second() {
+    if !is_served("analytics") {
+        return;
+    }
     let stores = Stores::new().await;
     let services = stores.services().await;
     let gateway = Gateway::before(&[&services], &[]).await;
@@ -155,6 +165,9 @@ async fn what_was_changed_elsewhere_is_seen_within_a_second() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_plain_questions_are_answered_by_the_gateway() {
+    if !is_served("analytics") {
+        return;
+    }
     let stores = Stores::new().await;
     let services = stores.services().await;
     let gateway = Gateway::before(&[&services], &[]).await;
@@ -202,6 +215,9 @@ async fn raw(gateway: &Gateway, target: &str) -> String {
 /// As many distributions have it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_nginx_without_scripts_asks_for_every_answer() {
+    if !is_served("analytics") {
+        return;
+    }
     let wheels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py");
     let nginx = match std::env::var_os("GATEWAY_NGINX") {
         Some(program) => program.into(),

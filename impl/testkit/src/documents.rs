@@ -1,0 +1,88 @@
+//! Which services there are, as the generator lists them, and where their operations are: tests of what all services have ask
+//! here, and tests of what only one does end at once without it, since services can be taken out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+fn generated(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../generated").join(path)
+}
+
+fn read(path: &str) -> Value {
+    let path = generated(path);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The bundled document of a service.
+pub fn document(service: &str) -> Value {
+    read(&format!("{service}-api/openapi.json"))
+}
+
+/// Where an operation is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The service that has it.
+    pub service: String,
+    /// The service's prefix at the gateway, without slashes.
+    pub prefix: String,
+    /// Its path at the service, with 7 for each parameter.
+    pub path: String,
+    /// What its document says of it.
+    pub operation: Value,
+}
+
+impl Place {
+    /// Its path at the gateway.
+    pub fn at_gateway(&self) -> String {
+        format!("/{}{}", self.prefix, self.path)
+    }
+}
+
+/// Names and prefixes of all services, by port.
+pub fn services() -> Vec<(String, String)> {
+    let list = read("services.json");
+    let text = |service: &Value, key: &str| service[key].as_str().expect("a text").to_owned();
+    list.as_array().expect("a list").iter().map(|service| (text(service, "name"), text(service, "prefix"))).collect()
+}
+
+/// Whether a service is among them.
+pub fn is_served(service: &str) -> bool {
+    services().iter().any(|(name, _)| name == service)
+}
+
+/// The prefix of one of them, whichever it is.
+///
+/// # Panics
+/// When there is none.
+pub fn any_prefix() -> String {
+    services().into_iter().next().expect("there is a service").1
+}
+
+/// Every operation of this id: signing in, for example, many services have.
+pub fn operations(id: &str) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (service, prefix) in services() {
+        let document = document(&service);
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            let operations = item.as_object().expect("a path").values();
+            for operation in operations.filter(|operation| operation["operationId"] == id) {
+                let path = path.split('/').map(|part| if part.starts_with('{') { "7" } else { part });
+                places.push(Place {
+                    service: service.clone(),
+                    prefix: prefix.clone(),
+                    path: path.collect::<Vec<_>>().join("/"),
+                    operation: operation.clone(),
+                });
+            }
+        }
+    }
+    places
+}
+
+/// The first of them.
+pub fn operation(id: &str) -> Option<Place> {
+    operations(id).into_iter().next()
+}
