@@ -195,6 +195,7 @@ function operations(services, policy) {
   });
   return `${NOTICE}location = /operation/gateway/index-page {
     internal;
+    set $prefix "";
     alias generated/index.html;
     default_type text/html;
     charset utf-8;

@@ -20,7 +20,8 @@ fn documents() -> Vec<(String, Value)> {
             (path.display().to_string(), serde_json::from_str(&text).expect("JSON"))
         })
         .collect();
-    assert!(documents.len() >= 4, "{documents:?}");
+    // One that has everything, and what all share.
+    assert!(documents.len() >= 2, "{} documents", documents.len());
     documents
 }
 
@@ -73,7 +74,7 @@ fn every_pattern_compiles() {
             assert!(taken.is_some(), "{name}: {source} refuses its own example {example:?}");
         });
     }
-    assert!(patterns > 20, "{patterns}");
+    assert!(patterns > 10, "{patterns}");
 }
 
 /// The least length and the pattern of every name.

@@ -169,6 +169,9 @@ fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
 
 #[test]
 fn serves_mends_what_dies_stops_and_starts_again() {
+    if SERVICES.is_empty() {
+        return;
+    }
     let (dir, ports) = somewhere();
     let first = Up::start(dir.path(), &ports, &[], &HashMap::new());
     assert_eq!((first.log_in("admin@example.com", "admin"), first.log_in("user@example.com", "wrong")), (200, 400));
@@ -204,6 +207,9 @@ fn serves_mends_what_dies_stops_and_starts_again() {
 
 #[test]
 fn serves_with_several_of_each_behind_the_gateway() {
+    if SERVICES.is_empty() {
+        return;
+    }
     let (dir, ports) = somewhere();
     let up = Up::start(dir.path(), &ports, &["--replicas", "2", "--workers", "2"], &HashMap::new());
     let count = |role: &str| up.children().iter().filter(|(_, line)| line.contains(&format!("server {role}"))).count();
@@ -234,6 +240,9 @@ fn one_visitor_by_the_gateway(up: &Up) {
 
 #[test]
 fn without_a_gateway_nothing_is_in_front() {
+    if SERVICES.is_empty() {
+        return;
+    }
     let (dir, ports) = somewhere();
     let _taken = TcpListener::bind(("127.0.0.1", ports[SERVICES.len()])).unwrap();
     let up = Up::start(dir.path(), &ports, &["--no-gateway"], &HashMap::new());
@@ -244,6 +253,9 @@ fn without_a_gateway_nothing_is_in_front() {
 
 #[test]
 fn a_taken_port_is_told_before_anything_starts() {
+    if SERVICES.is_empty() {
+        return;
+    }
     let (dir, ports) = somewhere();
     let last = SERVICES.len() - 1;
     let _taken = TcpListener::bind(("127.0.0.1", ports[last])).unwrap();
@@ -274,6 +286,9 @@ fn this_machine_is_reached_by_either_family() {
 
 #[test]
 fn a_development_does_not_leave_this_machine() {
+    if SERVICES.is_empty() {
+        return;
+    }
     let (dir, ports) = somewhere();
     let output = command(dir.path(), &ports, &["--bind", "0.0.0.0"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -268,8 +268,18 @@ async fn of_schema(
         UNION ALL
         -- so that the owner sees the sessions of all
         SELECT format('GRANT %I TO CURRENT_USER', role) FROM unnest($1::text[]) role
-        WHERE NOT pg_has_role(current_user, role, 'USAGE') AND pg_has_role(current_user, role, 'MEMBER WITH ADMIN OPTION')";
-    Ok(said(transaction.query(SQL, &[&roles]).await?))
+        WHERE NOT pg_has_role(current_user, role, 'USAGE') AND pg_has_role(current_user, role, 'MEMBER WITH ADMIN OPTION')
+        UNION ALL
+        -- functions of a service that was taken out are the owner's alone
+        SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure) FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace AND prosecdef AND NOT proname = ANY ($2)
+          AND has_function_privilege('public', oid, 'EXECUTE')";
+    let definers = rights().into_keys().filter_map(|object| match object {
+        Object::Definer(name) => Some(name),
+        Object::Table(_) | Object::Columns(..) => None,
+    });
+    let definers: Vec<String> = definers.collect();
+    Ok(said(transaction.query(SQL, &[&roles, &definers]).await?))
 }
 
 fn said(rows: Vec<tokio_postgres::Row>) -> Vec<String> {

@@ -54,11 +54,8 @@ pub fn is_served(service: &str) -> bool {
 }
 
 /// The prefix of one of them, whichever it is.
-///
-/// # Panics
-/// When there is none.
-pub fn any_prefix() -> String {
-    services().into_iter().next().expect("there is a service").1
+pub fn any_prefix() -> Option<String> {
+    services().into_iter().next().map(|(_, prefix)| prefix)
 }
 
 /// Every operation of this id: signing in, for example, many services have.

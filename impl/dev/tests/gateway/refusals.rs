@@ -62,7 +62,7 @@ async fn bodies_are_as_large_as_their_operation_takes() {
 
 #[tokio::test]
 async fn nothing_that_is_no_request_gets_another_answer() {
-    let prefix = any_prefix();
+    let Some(prefix) = any_prefix() else { return };
     let gateway = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     let long = "a".repeat(40_000);
     for (request, status, code) in [
@@ -89,7 +89,9 @@ async fn nothing_that_is_no_request_gets_another_answer() {
 /// A person who opened an address in a browser reads a page, and everybody's browser asks for an icon.
 #[tokio::test]
 async fn people_get_pages_and_programs_problems() {
-    let (prefix, Some(signup)) = (any_prefix(), operation("signup").map(|place| place.at_gateway())) else { return };
+    let (Some(prefix), Some(signup)) = (any_prefix(), operation("signup").map(|place| place.at_gateway())) else {
+        return;
+    };
     let gateway = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     let client = gateway.client();
     let ask = |path: &str, accept: &str| client.send(client.request(Method::GET, path).header("accept", accept));
@@ -209,7 +211,7 @@ async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
 /// Takes the fifteen seconds that a service has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_does_not_answer_is_504() {
-    let (service, prefix) = testkit::documents::services().remove(0);
+    let Some((service, prefix)) = testkit::documents::services().into_iter().next() else { return };
     let health = format!("/{prefix}/health");
     let stores = Stores::new().await;
     let services = stores.services().await;
@@ -306,7 +308,7 @@ async fn a_dripped_body_ends_with_the_deadline() {
 /// As the services' refusals can be.
 #[tokio::test]
 async fn listed_pages_may_read_refusals() {
-    let prefix = any_prefix();
+    let Some(prefix) = any_prefix() else { return };
     let (nothing, health) = (format!("/{prefix}/nothing"), format!("/{prefix}/health"));
     let origins = r#"["https://app.example", "http://localhost:3000"]"#;
     let gateway = Gateway::start(|_| NOBODY.to_owned(), &["--backend-cors-origins", origins]).await;
@@ -340,7 +342,7 @@ async fn listed_pages_may_read_refusals() {
 /// Whatever somebody sends, a line of the log is JSON.
 #[tokio::test]
 async fn the_log_can_be_read() {
-    let prefix = any_prefix();
+    let Some(prefix) = any_prefix() else { return };
     let gateway = Gateway::start(|_| NOBODY.to_owned(), &[]).await;
     for (path, agent) in [
         (&b"/\xff\xfe?secret=1"[..], &b"plain"[..]),

@@ -36,7 +36,7 @@ async fn large_answers_are_compressed_for_those_who_read_that() {
     let services = stores.services().await;
     let gateway = Gateway::before(&[&services], &[]).await;
     let client = gateway.client();
-    let prefix = any_prefix();
+    let Some(prefix) = any_prefix() else { return };
     for (path, accepted, encoding) in [
         ("openapi.json", "gzip", "gzip"),
         ("openapi.json", "identity", ""),

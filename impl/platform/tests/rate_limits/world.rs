@@ -28,7 +28,7 @@ const fn operation(id: &'static str, security: Security, rate_limits: &'static [
         quotas: &[],
         event_streams: None,
         query: None,
-        codes: &[],
+        codes: &["wrong"],
         token_endpoint: None,
         statuses: &[200, 400, 401, 403, 429, 500, 503],
         etag: false,
