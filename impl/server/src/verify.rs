@@ -7,6 +7,7 @@ use clap::Args;
 use platform::service::Verification;
 use platform::settings::{DatabaseSettings, RedisSettings};
 use platform::verification::{Check, Finding};
+use platform::{Database, Error};
 use services::SERVICES;
 
 use crate::console::say;
@@ -32,6 +33,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(async {
         let data = Verification { database: &args.database, redis: &args.redis, at_rest: args.at_rest };
+        // Also where no service has anything to check: no answer is no verdict.
+        let reached = async { Database::new(&args.database, "verify").map_err(Error::internal)?.ping().await };
+        reached.await.map_err(|error| plain(&args.database, "check", &error))?;
         let mut findings = Vec::new();
         for service in SERVICES {
             findings.extend(service.verify(&data).await.map_err(|error| plain(&args.database, "check", &error))?);
