@@ -41,6 +41,25 @@ impl contract::Decode for BatchReceipt {
     }
 }
 
+impl contract::row::FromRow for BatchReceipt {
+    const FIRST: &'static str = "stored";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            stored: contract::row::Field::read(row, "stored")?,
+            duplicates: contract::row::Field::read(row, "duplicates")?,
+            other: contract::row::Field::read(row, "other")?,
+            rejected: contract::row::Field::read(row, "rejected")?,
+        })
+    }
+}
+
+impl contract::row::Field for BatchReceipt {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `BreakdownRow` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct BreakdownRow {
@@ -59,6 +78,20 @@ impl contract::Decode for BreakdownRow {
         let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(1)));
         object.close(at);
         Some(Self { value: f_value?, count: f_count? })
+    }
+}
+
+impl contract::row::FromRow for BreakdownRow {
+    const FIRST: &'static str = "value";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { value: contract::row::Field::read(row, "value")?, count: contract::row::Field::read(row, "count")? })
+    }
+}
+
+impl contract::row::Field for BreakdownRow {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -97,6 +130,12 @@ impl contract::Decode for Dimension {
     }
 }
 
+impl contract::row::Field for Dimension {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `Erased` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Erased {
@@ -111,6 +150,20 @@ impl contract::Decode for Erased {
         let f_erased = object.required(at, "erased", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         object.close(at);
         Some(Self { erased: f_erased? })
+    }
+}
+
+impl contract::row::FromRow for Erased {
+    const FIRST: &'static str = "erased";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { erased: contract::row::Field::read(row, "erased")? })
+    }
+}
+
+impl contract::row::Field for Erased {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -146,6 +199,26 @@ impl contract::Decode for FieldError {
         let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
         Some(Self { r_in: f_r_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
+    }
+}
+
+impl contract::row::FromRow for FieldError {
+    const FIRST: &'static str = "in";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            r_in: contract::row::Field::read(row, "in")?,
+            pointer: contract::row::Field::read(row, "pointer")?,
+            parameter: contract::row::Field::read(row, "parameter")?,
+            code: contract::row::Field::read(row, "code")?,
+            detail: contract::row::Field::read(row, "detail")?,
+        })
+    }
+}
+
+impl contract::row::Field for FieldError {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -188,6 +261,12 @@ impl contract::Decode for FieldLocation {
     }
 }
 
+impl contract::row::Field for FieldLocation {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `Interval` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum Interval {
@@ -223,6 +302,12 @@ impl contract::Decode for Interval {
     }
 }
 
+impl contract::row::Field for Interval {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `LiveMinute` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct LiveMinute {
@@ -241,6 +326,20 @@ impl contract::Decode for LiveMinute {
         let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         object.close(at);
         Some(Self { at: f_at?, count: f_count? })
+    }
+}
+
+impl contract::row::FromRow for LiveMinute {
+    const FIRST: &'static str = "at";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { at: contract::row::Field::read(row, "at")?, count: contract::row::Field::read(row, "count")? })
+    }
+}
+
+impl contract::row::Field for LiveMinute {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -301,6 +400,29 @@ impl contract::Decode for PageView {
             duplicate: f_duplicate?,
             bot: f_bot?,
         })
+    }
+}
+
+impl contract::row::FromRow for PageView {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            path: contract::row::Field::read(row, "path")?,
+            user_id: contract::row::Field::read(row, "user_id")?,
+            country: contract::row::Field::read(row, "country")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            event_id: contract::row::Field::read(row, "event_id")?,
+            duplicate: contract::row::Field::read(row, "duplicate")?,
+            bot: contract::row::Field::read(row, "bot")?,
+        })
+    }
+}
+
+impl contract::row::Field for PageView {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -378,6 +500,29 @@ impl contract::Decode for PageViewCreate {
     }
 }
 
+impl contract::row::FromRow for PageViewCreate {
+    const FIRST: &'static str = "path";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            path: contract::row::Field::read(row, "path")?,
+            user_id: contract::row::Field::read(row, "user_id")?,
+            country: contract::row::Field::read(row, "country")?,
+            event_id: contract::row::Field::read(row, "event_id")?,
+            occurred_at: contract::row::Field::read(row, "occurred_at")?,
+            referrer: contract::row::Field::read(row, "referrer")?,
+            user_agent: contract::row::Field::read(row, "user_agent")?,
+            visitor_id: contract::row::Field::read(row, "visitor_id")?,
+        })
+    }
+}
+
+impl contract::row::Field for PageViewCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `PathCount` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PathCount {
@@ -401,6 +546,20 @@ impl contract::Decode for PathCount {
     }
 }
 
+impl contract::row::FromRow for PathCount {
+    const FIRST: &'static str = "path";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { path: contract::row::Field::read(row, "path")?, count: contract::row::Field::read(row, "count")? })
+    }
+}
+
+impl contract::row::Field for PathCount {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `RejectedRow` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RejectedRow {
@@ -421,6 +580,23 @@ impl contract::Decode for RejectedRow {
         });
         object.close(at);
         Some(Self { index: f_index?, r_errors: f_r_errors? })
+    }
+}
+
+impl contract::row::FromRow for RejectedRow {
+    const FIRST: &'static str = "index";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            index: contract::row::Field::read(row, "index")?,
+            r_errors: contract::row::Field::read(row, "errors")?,
+        })
+    }
+}
+
+impl contract::row::Field for RejectedRow {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -469,6 +645,27 @@ impl contract::Decode for SeedJob {
     }
 }
 
+impl contract::row::FromRow for SeedJob {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            state: contract::row::Field::read(row, "state")?,
+            rows: contract::row::Field::read(row, "rows")?,
+            inserted: contract::row::Field::read(row, "inserted")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            updated_at: contract::row::Field::read(row, "updated_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for SeedJob {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `SeedJobState` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum SeedJobState {
@@ -504,6 +701,12 @@ impl contract::Decode for SeedJobState {
     }
 }
 
+impl contract::row::Field for SeedJobState {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `Seeded` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Seeded {
@@ -518,6 +721,20 @@ impl contract::Decode for Seeded {
         let f_inserted = object.required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         object.close(at);
         Some(Self { inserted: f_inserted? })
+    }
+}
+
+impl contract::row::FromRow for Seeded {
+    const FIRST: &'static str = "inserted";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { inserted: contract::row::Field::read(row, "inserted")? })
+    }
+}
+
+impl contract::row::Field for Seeded {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -542,6 +759,20 @@ impl contract::Decode for TimePoint {
     }
 }
 
+impl contract::row::FromRow for TimePoint {
+    const FIRST: &'static str = "start";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { start: contract::row::Field::read(row, "start")?, count: contract::row::Field::read(row, "count")? })
+    }
+}
+
+impl contract::row::Field for TimePoint {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Uniques` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Uniques {
@@ -560,5 +791,22 @@ impl contract::Decode for Uniques {
         let f_users = object.required(at, "users", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         object.close(at);
         Some(Self { visitors: f_visitors?, users: f_users? })
+    }
+}
+
+impl contract::row::FromRow for Uniques {
+    const FIRST: &'static str = "visitors";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            visitors: contract::row::Field::read(row, "visitors")?,
+            users: contract::row::Field::read(row, "users")?,
+        })
+    }
+}
+
+impl contract::row::Field for Uniques {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }

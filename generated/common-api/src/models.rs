@@ -69,6 +69,28 @@ impl contract::Decode for LoginForm {
     }
 }
 
+impl contract::row::FromRow for LoginForm {
+    const FIRST: &'static str = "username";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            username: contract::row::Field::read(row, "username")?,
+            password: contract::row::Field::read(row, "password")?,
+            grant_type: contract::row::Field::read(row, "grant_type")?,
+            scope: contract::row::Field::read(row, "scope")?,
+            client_id: contract::row::Field::read(row, "client_id")?,
+            client_secret: contract::row::Field::read(row, "client_secret")?,
+            additional_properties: serde_json::Map::new(),
+        })
+    }
+}
+
+impl contract::row::Field for LoginForm {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Signup` of the document.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Signup {
@@ -103,6 +125,24 @@ impl contract::Decode for Signup {
         let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85\\ufe00-\\ufe0f]*(?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\ufe00-\\ufe0f](?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0])?[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         object.close(at);
         Some(Self { email: f_email?, password: f_password?, full_name: f_full_name? })
+    }
+}
+
+impl contract::row::FromRow for Signup {
+    const FIRST: &'static str = "email";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            email: contract::row::Field::read(row, "email")?,
+            password: contract::row::Field::read(row, "password")?,
+            full_name: contract::row::Field::read(row, "full_name")?,
+        })
+    }
+}
+
+impl contract::row::Field for Signup {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -153,6 +193,25 @@ impl contract::Decode for Token {
     }
 }
 
+impl contract::row::FromRow for Token {
+    const FIRST: &'static str = "access_token";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            access_token: contract::row::Field::read(row, "access_token")?,
+            token_type: contract::row::Field::read(row, "token_type")?,
+            expires_in: contract::row::Field::read(row, "expires_in")?,
+            scope: contract::row::Field::read(row, "scope")?,
+        })
+    }
+}
+
+impl contract::row::Field for Token {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `TokenType` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum TokenType {
@@ -176,6 +235,12 @@ impl TokenType {
 impl contract::Decode for TokenType {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for TokenType {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -227,5 +292,27 @@ impl contract::Decode for User {
             created_at: f_created_at?,
             updated_at: f_updated_at?,
         })
+    }
+}
+
+impl contract::row::FromRow for User {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            email: contract::row::Field::read(row, "email")?,
+            full_name: contract::row::Field::read(row, "full_name")?,
+            is_active: contract::row::Field::read(row, "is_active")?,
+            is_superuser: contract::row::Field::read(row, "is_superuser")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            updated_at: contract::row::Field::read(row, "updated_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for User {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }

@@ -62,6 +62,26 @@ impl contract::Decode for Arrays {
     }
 }
 
+impl contract::row::FromRow for Arrays {
+    const FIRST: &'static str = "words";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            words: contract::row::Field::read(row, "words")?,
+            distinct_words: contract::row::Field::read(row, "distinct_words")?,
+            distinct_numbers: contract::row::Field::read(row, "distinct_numbers")?,
+            distinct_things: contract::row::Field::read(row, "distinct_things")?,
+            matrix: contract::row::Field::read(row, "matrix")?,
+        })
+    }
+}
+
+impl contract::row::Field for Arrays {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Asker` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Asker {
@@ -77,6 +97,20 @@ impl contract::Decode for Asker {
             object.required(at, "user_id", |v, at| at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64)));
         object.close(at);
         Some(Self { user_id: f_user_id? })
+    }
+}
+
+impl contract::row::FromRow for Asker {
+    const FIRST: &'static str = "user_id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { user_id: contract::row::Field::read(row, "user_id")? })
+    }
+}
+
+impl contract::row::Field for Asker {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -110,6 +144,25 @@ impl contract::Decode for Choices {
         });
         object.close(at);
         Some(Self { flag: f_flag?, color: f_color?, odd: f_odd?, palette: f_palette? })
+    }
+}
+
+impl contract::row::FromRow for Choices {
+    const FIRST: &'static str = "flag";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            flag: contract::row::Field::read(row, "flag")?,
+            color: contract::row::Field::read(row, "color")?,
+            odd: contract::row::Field::read(row, "odd")?,
+            palette: contract::row::Field::read(row, "palette")?,
+        })
+    }
+}
+
+impl contract::row::Field for Choices {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -148,6 +201,12 @@ impl contract::Decode for Color {
     }
 }
 
+impl contract::row::Field for Color {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `ColorOrRed` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum ColorOrRed {
@@ -180,6 +239,12 @@ impl ColorOrRed {
 impl contract::Decode for ColorOrRed {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for ColorOrRed {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -219,6 +284,26 @@ impl contract::Decode for Defaults {
     }
 }
 
+impl contract::row::FromRow for Defaults {
+    const FIRST: &'static str = "text";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            text: contract::row::Field::read(row, "text")?,
+            whole: contract::row::Field::read(row, "whole")?,
+            ratio: contract::row::Field::read(row, "ratio")?,
+            flag: contract::row::Field::read(row, "flag")?,
+            color: contract::row::Field::read(row, "color")?,
+        })
+    }
+}
+
+impl contract::row::Field for Defaults {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `FieldError` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct FieldError {
@@ -251,6 +336,26 @@ impl contract::Decode for FieldError {
         let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
         Some(Self { r_in: f_r_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
+    }
+}
+
+impl contract::row::FromRow for FieldError {
+    const FIRST: &'static str = "in";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            r_in: contract::row::Field::read(row, "in")?,
+            pointer: contract::row::Field::read(row, "pointer")?,
+            parameter: contract::row::Field::read(row, "parameter")?,
+            code: contract::row::Field::read(row, "code")?,
+            detail: contract::row::Field::read(row, "detail")?,
+        })
+    }
+}
+
+impl contract::row::Field for FieldError {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -290,6 +395,12 @@ impl FieldLocation {
 impl contract::Decode for FieldLocation {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for FieldLocation {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -348,6 +459,28 @@ impl contract::Decode for Form {
     }
 }
 
+impl contract::row::FromRow for Form {
+    const FIRST: &'static str = "name";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            name: contract::row::Field::read(row, "name")?,
+            whole: contract::row::Field::read(row, "whole")?,
+            ratio: contract::row::Field::read(row, "ratio")?,
+            flag: contract::row::Field::read(row, "flag")?,
+            color: contract::row::Field::read(row, "color")?,
+            day: contract::row::Field::read(row, "day")?,
+            words: contract::row::Field::read(row, "words")?,
+        })
+    }
+}
+
+impl contract::row::Field for Form {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `HeaderEcho` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct HeaderEcho {
@@ -377,6 +510,25 @@ impl contract::Decode for HeaderEcho {
     }
 }
 
+impl contract::row::FromRow for HeaderEcho {
+    const FIRST: &'static str = "text";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            text: contract::row::Field::read(row, "text")?,
+            whole: contract::row::Field::read(row, "whole")?,
+            flag: contract::row::Field::read(row, "flag")?,
+            key: contract::row::Field::read(row, "key")?,
+        })
+    }
+}
+
+impl contract::row::Field for HeaderEcho {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Inner` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Inner {
@@ -391,6 +543,20 @@ impl contract::Decode for Inner {
         let f_thing = object.required(at, "thing", |v, at| <models::Thing as contract::Decode>::decode(v, at));
         object.close(at);
         Some(Self { thing: f_thing? })
+    }
+}
+
+impl contract::row::FromRow for Inner {
+    const FIRST: &'static str = "thing";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { thing: contract::row::Field::read(row, "thing")? })
+    }
+}
+
+impl contract::row::Field for Inner {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -421,6 +587,23 @@ impl contract::Decode for Maps {
     }
 }
 
+impl contract::row::FromRow for Maps {
+    const FIRST: &'static str = "counts";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            counts: contract::row::Field::read(row, "counts")?,
+            things: contract::row::Field::read(row, "things")?,
+        })
+    }
+}
+
+impl contract::row::Field for Maps {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Nested` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Nested {
@@ -439,6 +622,20 @@ impl contract::Decode for Nested {
         let f_tree = object.optional(at, "tree", |v, at| <models::TreeNode as contract::Decode>::decode(v, at));
         object.close(at);
         Some(Self { inner: f_inner?, tree: f_tree? })
+    }
+}
+
+impl contract::row::FromRow for Nested {
+    const FIRST: &'static str = "inner";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { inner: contract::row::Field::read(row, "inner")?, tree: contract::row::Field::read(row, "tree")? })
+    }
+}
+
+impl contract::row::Field for Nested {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -610,6 +807,45 @@ impl contract::Decode for Nullables {
     }
 }
 
+impl contract::row::FromRow for Nullables {
+    const FIRST: &'static str = "rv_string";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            rv_string: contract::row::Field::read(row, "rv_string")?,
+            rn_string: contract::row::Field::read(row, "rn_string")?,
+            ov_string: contract::row::Field::read(row, "ov_string")?,
+            on_string: contract::row::Field::read(row, "on_string")?,
+            rv_int: contract::row::Field::read(row, "rv_int")?,
+            rn_int: contract::row::Field::read(row, "rn_int")?,
+            ov_int: contract::row::Field::read(row, "ov_int")?,
+            on_int: contract::row::Field::read(row, "on_int")?,
+            rv_time: contract::row::Field::read(row, "rv_time")?,
+            rn_time: contract::row::Field::read(row, "rn_time")?,
+            ov_time: contract::row::Field::read(row, "ov_time")?,
+            on_time: contract::row::Field::read(row, "on_time")?,
+            rv_enum: contract::row::Field::read(row, "rv_enum")?,
+            rn_enum: contract::row::Field::read(row, "rn_enum")?,
+            ov_enum: contract::row::Field::read(row, "ov_enum")?,
+            on_enum: contract::row::Field::read(row, "on_enum")?,
+            rv_object: contract::row::Field::read(row, "rv_object")?,
+            rn_object: contract::row::Field::read(row, "rn_object")?,
+            ov_object: contract::row::Field::read(row, "ov_object")?,
+            on_object: contract::row::Field::read(row, "on_object")?,
+            rv_array: contract::row::Field::read(row, "rv_array")?,
+            rn_array: contract::row::Field::read(row, "rn_array")?,
+            ov_array: contract::row::Field::read(row, "ov_array")?,
+            on_array: contract::row::Field::read(row, "on_array")?,
+        })
+    }
+}
+
+impl contract::row::Field for Nullables {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Numbers` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Numbers {
@@ -686,6 +922,31 @@ impl contract::Decode for Numbers {
     }
 }
 
+impl contract::row::FromRow for Numbers {
+    const FIRST: &'static str = "int32";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            int32: contract::row::Field::read(row, "int32")?,
+            int64: contract::row::Field::read(row, "int64")?,
+            one_to_ten: contract::row::Field::read(row, "one_to_ten")?,
+            between: contract::row::Field::read(row, "between")?,
+            by_five: contract::row::Field::read(row, "by_five")?,
+            double: contract::row::Field::read(row, "double")?,
+            float: contract::row::Field::read(row, "float")?,
+            half_to_one: contract::row::Field::read(row, "half_to_one")?,
+            open_unit: contract::row::Field::read(row, "open_unit")?,
+            by_quarter: contract::row::Field::read(row, "by_quarter")?,
+        })
+    }
+}
+
+impl contract::row::Field for Numbers {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// Values that are not identifiers, or differ in case only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum Odd {
@@ -744,6 +1005,12 @@ impl contract::Decode for Odd {
     }
 }
 
+impl contract::row::Field for Odd {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `Open` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Open {
@@ -763,6 +1030,20 @@ impl contract::Decode for Open {
         });
         let additional_properties = object.rest(at);
         Some(Self { name: f_name?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for Open {
+    const FIRST: &'static str = "name";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { name: contract::row::Field::read(row, "name")?, additional_properties: serde_json::Map::new() })
+    }
+}
+
+impl contract::row::Field for Open {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -796,6 +1077,26 @@ impl contract::Decode for PathEcho {
         let f_day = object.required(at, "day", |v, at| at.date(v));
         object.close(at);
         Some(Self { whole: f_whole?, code: f_code?, key: f_key?, color: f_color?, day: f_day? })
+    }
+}
+
+impl contract::row::FromRow for PathEcho {
+    const FIRST: &'static str = "whole";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            whole: contract::row::Field::read(row, "whole")?,
+            code: contract::row::Field::read(row, "code")?,
+            key: contract::row::Field::read(row, "key")?,
+            color: contract::row::Field::read(row, "color")?,
+            day: contract::row::Field::read(row, "day")?,
+        })
+    }
+}
+
+impl contract::row::Field for PathEcho {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -837,6 +1138,26 @@ impl contract::Decode for QueryArraysEcho {
         let f_keys = object.required(at, "keys", |v, at| at.array(v, &contract::Items::ANY, |v, at| at.uuid(v)));
         object.close(at);
         Some(Self { texts: f_texts?, numbers: f_numbers?, listed: f_listed?, colors: f_colors?, keys: f_keys? })
+    }
+}
+
+impl contract::row::FromRow for QueryArraysEcho {
+    const FIRST: &'static str = "texts";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            texts: contract::row::Field::read(row, "texts")?,
+            numbers: contract::row::Field::read(row, "numbers")?,
+            listed: contract::row::Field::read(row, "listed")?,
+            colors: contract::row::Field::read(row, "colors")?,
+            keys: contract::row::Field::read(row, "keys")?,
+        })
+    }
+}
+
+impl contract::row::Field for QueryArraysEcho {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -919,6 +1240,34 @@ impl contract::Decode for QueryEcho {
     }
 }
 
+impl contract::row::FromRow for QueryEcho {
+    const FIRST: &'static str = "needed";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            needed: contract::row::Field::read(row, "needed")?,
+            text: contract::row::Field::read(row, "text")?,
+            whole: contract::row::Field::read(row, "whole")?,
+            small: contract::row::Field::read(row, "small")?,
+            even: contract::row::Field::read(row, "even")?,
+            ratio: contract::row::Field::read(row, "ratio")?,
+            flag: contract::row::Field::read(row, "flag")?,
+            color: contract::row::Field::read(row, "color")?,
+            at: contract::row::Field::read(row, "at")?,
+            local: contract::row::Field::read(row, "local")?,
+            day: contract::row::Field::read(row, "day")?,
+            key: contract::row::Field::read(row, "key")?,
+            email: contract::row::Field::read(row, "email")?,
+        })
+    }
+}
+
+impl contract::row::Field for QueryEcho {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `RowError` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RowError {
@@ -942,6 +1291,23 @@ impl contract::Decode for RowError {
     }
 }
 
+impl contract::row::FromRow for RowError {
+    const FIRST: &'static str = "index";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            index: contract::row::Field::read(row, "index")?,
+            r_errors: contract::row::Field::read(row, "errors")?,
+        })
+    }
+}
+
+impl contract::row::Field for RowError {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `RowVerdict` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RowVerdict {
@@ -962,6 +1328,23 @@ impl contract::Decode for RowVerdict {
         });
         object.close(at);
         Some(Self { accepted: f_accepted?, rejected: f_rejected? })
+    }
+}
+
+impl contract::row::FromRow for RowVerdict {
+    const FIRST: &'static str = "accepted";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            accepted: contract::row::Field::read(row, "accepted")?,
+            rejected: contract::row::Field::read(row, "rejected")?,
+        })
+    }
+}
+
+impl contract::row::Field for RowVerdict {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -1099,6 +1482,38 @@ impl contract::Decode for Strings {
     }
 }
 
+impl contract::row::FromRow for Strings {
+    const FIRST: &'static str = "any";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            any: contract::row::Field::read(row, "any")?,
+            at_least_two: contract::row::Field::read(row, "at_least_two")?,
+            two_to_four: contract::row::Field::read(row, "two_to_four")?,
+            lower: contract::row::Field::read(row, "lower")?,
+            storable: contract::row::Field::read(row, "storable")?,
+            word: contract::row::Field::read(row, "word")?,
+            instant: contract::row::Field::read(row, "instant")?,
+            local: contract::row::Field::read(row, "local")?,
+            day: contract::row::Field::read(row, "day")?,
+            key: contract::row::Field::read(row, "key")?,
+            email: contract::row::Field::read(row, "email")?,
+            uri: contract::row::Field::read(row, "uri")?,
+            ipv4: contract::row::Field::read(row, "ipv4")?,
+            ipv6: contract::row::Field::read(row, "ipv6")?,
+            hostname: contract::row::Field::read(row, "hostname")?,
+            bytes: contract::row::Field::read(row, "bytes")?,
+            secret: contract::row::Field::read(row, "secret")?,
+        })
+    }
+}
+
+impl contract::row::Field for Strings {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Thing` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Thing {
@@ -1124,6 +1539,24 @@ impl contract::Decode for Thing {
         let f_note = object.optional(at, "note", |v, at| at.string(v, &contract::Text::ANY.max(100)));
         object.close(at);
         Some(Self { id: f_id?, name: f_name?, note: f_note? })
+    }
+}
+
+impl contract::row::FromRow for Thing {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            name: contract::row::Field::read(row, "name")?,
+            note: contract::row::Field::read(row, "note")?,
+        })
+    }
+}
+
+impl contract::row::Field for Thing {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -1156,6 +1589,24 @@ impl contract::Decode for ThingPatch {
     }
 }
 
+impl contract::row::FromRow for ThingPatch {
+    const FIRST: &'static str = "name";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            name: contract::row::Field::read(row, "name")?,
+            note: contract::row::Field::read(row, "note")?,
+            color: contract::row::Field::read(row, "color")?,
+        })
+    }
+}
+
+impl contract::row::Field for ThingPatch {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `TreeNode` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TreeNode {
@@ -1178,5 +1629,22 @@ impl contract::Decode for TreeNode {
         });
         object.close(at);
         Some(Self { name: f_name?, children: f_children? })
+    }
+}
+
+impl contract::row::FromRow for TreeNode {
+    const FIRST: &'static str = "name";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            name: contract::row::Field::read(row, "name")?,
+            children: contract::row::Field::read(row, "children")?,
+        })
+    }
+}
+
+impl contract::row::Field for TreeNode {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }

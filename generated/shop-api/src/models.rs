@@ -70,6 +70,30 @@ impl contract::Decode for DeadLetter {
     }
 }
 
+impl contract::row::FromRow for DeadLetter {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            state: contract::row::Field::read(row, "state")?,
+            order_id: contract::row::Field::read(row, "order_id")?,
+            topic: contract::row::Field::read(row, "topic")?,
+            payload: contract::row::Field::read(row, "payload")?,
+            reason: contract::row::Field::read(row, "reason")?,
+            attempts: contract::row::Field::read(row, "attempts")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            settled_at: contract::row::Field::read(row, "settled_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for DeadLetter {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `DeadLetterState` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum DeadLetterState {
@@ -102,6 +126,12 @@ impl DeadLetterState {
 impl contract::Decode for DeadLetterState {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for DeadLetterState {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -176,6 +206,31 @@ impl contract::Decode for Order {
     }
 }
 
+impl contract::row::FromRow for Order {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            user_id: contract::row::Field::read(row, "user_id")?,
+            status: contract::row::Field::read(row, "status")?,
+            reason: contract::row::Field::read(row, "reason")?,
+            total_cents: contract::row::Field::read(row, "total_cents")?,
+            currency: contract::row::Field::read(row, "currency")?,
+            items: contract::row::Field::read(row, "items")?,
+            expires_at: contract::row::Field::read(row, "expires_at")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            updated_at: contract::row::Field::read(row, "updated_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for Order {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `OrderCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct OrderCreate {
@@ -194,6 +249,20 @@ impl contract::Decode for OrderCreate {
         });
         object.close(at);
         Some(Self { items: f_items? })
+    }
+}
+
+impl contract::row::FromRow for OrderCreate {
+    const FIRST: &'static str = "items";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { items: contract::row::Field::read(row, "items")? })
+    }
+}
+
+impl contract::row::Field for OrderCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -235,6 +304,27 @@ impl contract::Decode for OrderEvent {
         let f_at = object.required(at, "at", |v, at| at.date_time(v, false));
         object.close(at);
         Some(Self { id: f_id?, order_id: f_order_id?, kind: f_kind?, status: f_status?, reason: f_reason?, at: f_at? })
+    }
+}
+
+impl contract::row::FromRow for OrderEvent {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            order_id: contract::row::Field::read(row, "order_id")?,
+            kind: contract::row::Field::read(row, "kind")?,
+            status: contract::row::Field::read(row, "status")?,
+            reason: contract::row::Field::read(row, "reason")?,
+            at: contract::row::Field::read(row, "at")?,
+        })
+    }
+}
+
+impl contract::row::Field for OrderEvent {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -301,6 +391,12 @@ impl contract::Decode for OrderEventKind {
     }
 }
 
+impl contract::row::Field for OrderEventKind {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `OrderItem` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct OrderItem {
@@ -348,6 +444,27 @@ impl contract::Decode for OrderItem {
     }
 }
 
+impl contract::row::FromRow for OrderItem {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            product_id: contract::row::Field::read(row, "product_id")?,
+            sku: contract::row::Field::read(row, "sku")?,
+            name: contract::row::Field::read(row, "name")?,
+            quantity: contract::row::Field::read(row, "quantity")?,
+            unit_price_cents: contract::row::Field::read(row, "unit_price_cents")?,
+        })
+    }
+}
+
+impl contract::row::Field for OrderItem {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `OrderItemCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct OrderItemCreate {
@@ -368,6 +485,23 @@ impl contract::Decode for OrderItemCreate {
             object.required(at, "quantity", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(2147483647)));
         object.close(at);
         Some(Self { product_id: f_product_id?, quantity: f_quantity? })
+    }
+}
+
+impl contract::row::FromRow for OrderItemCreate {
+    const FIRST: &'static str = "product_id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            product_id: contract::row::Field::read(row, "product_id")?,
+            quantity: contract::row::Field::read(row, "quantity")?,
+        })
+    }
+}
+
+impl contract::row::Field for OrderItemCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -416,6 +550,12 @@ impl OrderReason {
 impl contract::Decode for OrderReason {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for OrderReason {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -472,6 +612,12 @@ impl contract::Decode for OrderSort {
     }
 }
 
+impl contract::row::Field for OrderSort {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `OrderStatus` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum OrderStatus {
@@ -522,6 +668,12 @@ impl OrderStatus {
 impl contract::Decode for OrderStatus {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for OrderStatus {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -593,6 +745,30 @@ impl contract::Decode for Product {
     }
 }
 
+impl contract::row::FromRow for Product {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            sku: contract::row::Field::read(row, "sku")?,
+            name: contract::row::Field::read(row, "name")?,
+            description: contract::row::Field::read(row, "description")?,
+            price_cents: contract::row::Field::read(row, "price_cents")?,
+            currency: contract::row::Field::read(row, "currency")?,
+            stock: contract::row::Field::read(row, "stock")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            updated_at: contract::row::Field::read(row, "updated_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for Product {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `ProductCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProductCreate {
@@ -642,6 +818,27 @@ impl contract::Decode for ProductCreate {
             currency: f_currency?,
             stock: f_stock?,
         })
+    }
+}
+
+impl contract::row::FromRow for ProductCreate {
+    const FIRST: &'static str = "sku";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            sku: contract::row::Field::read(row, "sku")?,
+            name: contract::row::Field::read(row, "name")?,
+            description: contract::row::Field::read(row, "description")?,
+            price_cents: contract::row::Field::read(row, "price_cents")?,
+            currency: contract::row::Field::read(row, "currency")?,
+            stock: contract::row::Field::read(row, "stock")?,
+        })
+    }
+}
+
+impl contract::row::Field for ProductCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -708,6 +905,12 @@ impl contract::Decode for ProductSort {
     }
 }
 
+impl contract::row::Field for ProductSort {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `ProductUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProductUpdate {
@@ -760,6 +963,27 @@ impl contract::Decode for ProductUpdate {
     }
 }
 
+impl contract::row::FromRow for ProductUpdate {
+    const FIRST: &'static str = "sku";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            sku: contract::row::Field::read(row, "sku")?,
+            name: contract::row::Field::read(row, "name")?,
+            description: contract::row::Field::read(row, "description")?,
+            price_cents: contract::row::Field::read(row, "price_cents")?,
+            currency: contract::row::Field::read(row, "currency")?,
+            stock: contract::row::Field::read(row, "stock")?,
+        })
+    }
+}
+
+impl contract::row::Field for ProductUpdate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `QueueStatus` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct QueueStatus {
@@ -806,6 +1030,27 @@ impl contract::Decode for QueueStatus {
     }
 }
 
+impl contract::row::FromRow for QueueStatus {
+    const FIRST: &'static str = "unpublished";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            unpublished: contract::row::Field::read(row, "unpublished")?,
+            unread: contract::row::Field::read(row, "unread")?,
+            in_progress: contract::row::Field::read(row, "in_progress")?,
+            pending_orders: contract::row::Field::read(row, "pending_orders")?,
+            oldest_seconds: contract::row::Field::read(row, "oldest_seconds")?,
+            dead_letters: contract::row::Field::read(row, "dead_letters")?,
+        })
+    }
+}
+
+impl contract::row::Field for QueueStatus {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `StockChange` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum StockChange {
@@ -833,6 +1078,12 @@ impl StockChange {
 impl contract::Decode for StockChange {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for StockChange {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -883,6 +1134,27 @@ impl contract::Decode for StockEntry {
     }
 }
 
+impl contract::row::FromRow for StockEntry {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            product_id: contract::row::Field::read(row, "product_id")?,
+            kind: contract::row::Field::read(row, "kind")?,
+            quantity: contract::row::Field::read(row, "quantity")?,
+            order_id: contract::row::Field::read(row, "order_id")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for StockEntry {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `receive` and `adjust` are made by people; `reserve` takes stock for an order, `release` gives it back, `commit` marks it as sold and changes nothing (quantity 0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum StockEntryKind {
@@ -928,5 +1200,11 @@ impl StockEntryKind {
 impl contract::Decode for StockEntryKind {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for StockEntryKind {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }

@@ -67,6 +67,29 @@ impl contract::Decode for AuditEvent {
     }
 }
 
+impl contract::row::FromRow for AuditEvent {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            actor_id: contract::row::Field::read(row, "actor_id")?,
+            address: contract::row::Field::read(row, "address")?,
+            action: contract::row::Field::read(row, "action")?,
+            object_type: contract::row::Field::read(row, "object_type")?,
+            object_id: contract::row::Field::read(row, "object_id")?,
+            request_id: contract::row::Field::read(row, "request_id")?,
+        })
+    }
+}
+
+impl contract::row::Field for AuditEvent {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `DeletedStatus` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DeletedStatus {
@@ -81,6 +104,20 @@ impl contract::Decode for DeletedStatus {
         let f_status = object.required(at, "status", |v, at| <models::DeletedWord as contract::Decode>::decode(v, at));
         object.close(at);
         Some(Self { status: f_status? })
+    }
+}
+
+impl contract::row::FromRow for DeletedStatus {
+    const FIRST: &'static str = "status";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { status: contract::row::Field::read(row, "status")? })
+    }
+}
+
+impl contract::row::Field for DeletedStatus {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -107,6 +144,12 @@ impl DeletedWord {
 impl contract::Decode for DeletedWord {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for DeletedWord {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -160,6 +203,27 @@ impl contract::Decode for Project {
     }
 }
 
+impl contract::row::FromRow for Project {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            title: contract::row::Field::read(row, "title")?,
+            description: contract::row::Field::read(row, "description")?,
+            owner_id: contract::row::Field::read(row, "owner_id")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            updated_at: contract::row::Field::read(row, "updated_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for Project {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `ProjectCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProjectCreate {
@@ -182,6 +246,23 @@ impl contract::Decode for ProjectCreate {
         });
         object.close(at);
         Some(Self { title: f_title?, description: f_description? })
+    }
+}
+
+impl contract::row::FromRow for ProjectCreate {
+    const FIRST: &'static str = "title";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            title: contract::row::Field::read(row, "title")?,
+            description: contract::row::Field::read(row, "description")?,
+        })
+    }
+}
+
+impl contract::row::Field for ProjectCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -248,6 +329,29 @@ impl contract::Decode for ProjectDetail {
     }
 }
 
+impl contract::row::FromRow for ProjectDetail {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            title: contract::row::Field::read(row, "title")?,
+            description: contract::row::Field::read(row, "description")?,
+            owner_id: contract::row::Field::read(row, "owner_id")?,
+            tasks: contract::row::Field::read(row, "tasks")?,
+            tasks_next_cursor: contract::row::Field::read(row, "tasks_next_cursor")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            updated_at: contract::row::Field::read(row, "updated_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for ProjectDetail {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `ProjectSort` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum ProjectSort {
@@ -301,6 +405,12 @@ impl contract::Decode for ProjectSort {
     }
 }
 
+impl contract::row::Field for ProjectSort {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `ProjectUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProjectUpdate {
@@ -326,6 +436,23 @@ impl contract::Decode for ProjectUpdate {
     }
 }
 
+impl contract::row::FromRow for ProjectUpdate {
+    const FIRST: &'static str = "title";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            title: contract::row::Field::read(row, "title")?,
+            description: contract::row::Field::read(row, "description")?,
+        })
+    }
+}
+
+impl contract::row::Field for ProjectUpdate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// What one sees of another person.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PublicUser {
@@ -346,6 +473,23 @@ impl contract::Decode for PublicUser {
             object.required(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
         object.close(at);
         Some(Self { id: f_id?, full_name: f_full_name? })
+    }
+}
+
+impl contract::row::FromRow for PublicUser {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            full_name: contract::row::Field::read(row, "full_name")?,
+        })
+    }
+}
+
+impl contract::row::Field for PublicUser {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -423,6 +567,31 @@ impl contract::Decode for Task {
     }
 }
 
+impl contract::row::FromRow for Task {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            title: contract::row::Field::read(row, "title")?,
+            description: contract::row::Field::read(row, "description")?,
+            status: contract::row::Field::read(row, "status")?,
+            due_date: contract::row::Field::read(row, "due_date")?,
+            project_id: contract::row::Field::read(row, "project_id")?,
+            assignee_id: contract::row::Field::read(row, "assignee_id")?,
+            assignee: contract::row::Field::read(row, "assignee")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            updated_at: contract::row::Field::read(row, "updated_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for Task {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `TaskCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TaskCreate {
@@ -472,6 +641,27 @@ impl contract::Decode for TaskCreate {
             project_id: f_project_id?,
             assignee_id: f_assignee_id?,
         })
+    }
+}
+
+impl contract::row::FromRow for TaskCreate {
+    const FIRST: &'static str = "title";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            title: contract::row::Field::read(row, "title")?,
+            description: contract::row::Field::read(row, "description")?,
+            status: contract::row::Field::read(row, "status")?,
+            due_date: contract::row::Field::read(row, "due_date")?,
+            project_id: contract::row::Field::read(row, "project_id")?,
+            assignee_id: contract::row::Field::read(row, "assignee_id")?,
+        })
+    }
+}
+
+impl contract::row::Field for TaskCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -554,6 +744,32 @@ impl contract::Decode for TaskDetail {
     }
 }
 
+impl contract::row::FromRow for TaskDetail {
+    const FIRST: &'static str = "id";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            title: contract::row::Field::read(row, "title")?,
+            description: contract::row::Field::read(row, "description")?,
+            status: contract::row::Field::read(row, "status")?,
+            due_date: contract::row::Field::read(row, "due_date")?,
+            project_id: contract::row::Field::read(row, "project_id")?,
+            assignee_id: contract::row::Field::read(row, "assignee_id")?,
+            assignee: contract::row::Field::read(row, "assignee")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            updated_at: contract::row::Field::read(row, "updated_at")?,
+            project: contract::row::Field::read(row, "project")?,
+        })
+    }
+}
+
+impl contract::row::Field for TaskDetail {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `TaskSort` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum TaskSort {
@@ -627,6 +843,12 @@ impl contract::Decode for TaskSort {
     }
 }
 
+impl contract::row::Field for TaskSort {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `TaskStatus` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum TaskStatus {
@@ -659,6 +881,12 @@ impl TaskStatus {
 impl contract::Decode for TaskStatus {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for TaskStatus {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -715,6 +943,12 @@ impl contract::Decode for TaskStatusInput {
     }
 }
 
+impl contract::row::Field for TaskStatusInput {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+}
+
 /// `TaskUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TaskUpdate {
@@ -764,6 +998,27 @@ impl contract::Decode for TaskUpdate {
             project_id: f_project_id?,
             assignee_id: f_assignee_id?,
         })
+    }
+}
+
+impl contract::row::FromRow for TaskUpdate {
+    const FIRST: &'static str = "title";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            title: contract::row::Field::read(row, "title")?,
+            description: contract::row::Field::read(row, "description")?,
+            status: contract::row::Field::read(row, "status")?,
+            due_date: contract::row::Field::read(row, "due_date")?,
+            project_id: contract::row::Field::read(row, "project_id")?,
+            assignee_id: contract::row::Field::read(row, "assignee_id")?,
+        })
+    }
+}
+
+impl contract::row::Field for TaskUpdate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -820,6 +1075,26 @@ impl contract::Decode for UserCreate {
     }
 }
 
+impl contract::row::FromRow for UserCreate {
+    const FIRST: &'static str = "email";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            email: contract::row::Field::read(row, "email")?,
+            password: contract::row::Field::read(row, "password")?,
+            full_name: contract::row::Field::read(row, "full_name")?,
+            is_active: contract::row::Field::read(row, "is_active")?,
+            is_superuser: contract::row::Field::read(row, "is_superuser")?,
+        })
+    }
+}
+
+impl contract::row::Field for UserCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `UserSelfUpdate` of the document.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct UserSelfUpdate {
@@ -865,6 +1140,25 @@ impl contract::Decode for UserSelfUpdate {
             full_name: f_full_name?,
             current_password: f_current_password?,
         })
+    }
+}
+
+impl contract::row::FromRow for UserSelfUpdate {
+    const FIRST: &'static str = "email";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            email: contract::row::Field::read(row, "email")?,
+            password: contract::row::Field::read(row, "password")?,
+            full_name: contract::row::Field::read(row, "full_name")?,
+            current_password: contract::row::Field::read(row, "current_password")?,
+        })
+    }
+}
+
+impl contract::row::Field for UserSelfUpdate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -918,6 +1212,12 @@ impl UserSort {
 impl contract::Decode for UserSort {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for UserSort {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
     }
 }
 
@@ -978,5 +1278,26 @@ impl contract::Decode for UserUpdate {
             is_superuser: f_is_superuser?,
             current_password: f_current_password?,
         })
+    }
+}
+
+impl contract::row::FromRow for UserUpdate {
+    const FIRST: &'static str = "email";
+
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            email: contract::row::Field::read(row, "email")?,
+            password: contract::row::Field::read(row, "password")?,
+            full_name: contract::row::Field::read(row, "full_name")?,
+            is_active: contract::row::Field::read(row, "is_active")?,
+            is_superuser: contract::row::Field::read(row, "is_superuser")?,
+            current_password: contract::row::Field::read(row, "current_password")?,
+        })
+    }
+}
+
+impl contract::row::Field for UserUpdate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }

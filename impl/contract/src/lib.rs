@@ -24,6 +24,7 @@ mod operation;
 mod pattern;
 mod problem;
 mod rate_limit;
+pub mod row;
 mod storage_quota;
 mod token_endpoint;
 mod unique;
