@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use platform::{Reads, Result};
+use platform::{Reads, Result, pair, sql};
 
 use crate::AnalyticsService;
 use crate::window::{DAY, floor};
@@ -90,12 +90,14 @@ type Range = (DateTime<Utc>, DateTime<Utc>);
 
 /// The minutes that ended lately and the one that goes on, unless these are too many views: then fewer of them.
 async fn lately(db: &Reads, now: DateTime<Utc>) -> Result<Range> {
-    const SQL: &str = "SELECT min(start) FILTER (WHERE until_now <= $2), coalesce(max(until_now) > $2, false) \
-         FROM (SELECT start, sum(sum(views)) OVER (ORDER BY start DESC) AS until_now \
-               FROM view_rollups WHERE minutes = 1 AND start >= $1 GROUP BY start) m";
+    const SQL: &str = sql!(
+        "SELECT min(start) FILTER (WHERE until_now <= $2) AS few, coalesce(max(until_now) > $2, false) AS too_many
+         FROM (SELECT start, sum(sum(views)) OVER (ORDER BY start DESC) AS until_now
+               FROM view_rollups WHERE minutes = 1 AND start >= $1 GROUP BY start) m"
+    );
     let from = floor(now - LATELY, 1);
     let (few, too_many): (Option<DateTime<Utc>>, bool) =
-        sqlx::query_as(SQL).bind(from).bind(ROWS).fetch_one(db).await?;
+        pair(&sqlx::query(SQL).bind(from).bind(ROWS).fetch_one(db).await?, "few", "too_many")?;
     let begins = match few {
         // Rows that nobody has counted have no block, either: all minutes, unless some are too many.
         _ if !too_many => from,
@@ -106,14 +108,16 @@ async fn lately(db: &Reads, now: DateTime<Utc>) -> Result<Range> {
 }
 
 async fn first_day(db: &Reads) -> Result<Option<DateTime<Utc>>> {
-    const SQL: &str = "SELECT min(start) FROM view_rollups WHERE minutes = 1440";
+    const SQL: &str = sql!("SELECT min(start) FROM view_rollups WHERE minutes = 1440");
     Ok(sqlx::query_scalar(SQL).fetch_one(db).await?)
 }
 
 /// From a time on as many minutes as have not too many views, at most those of a day; at least one.
 async fn page(db: &Reads, from: DateTime<Utc>) -> Result<Range> {
-    const SQL: &str = "SELECT min(start) FROM (SELECT start, sum(sum(views)) OVER (ORDER BY start) AS so_far \
-             FROM view_rollups WHERE minutes = 1 AND start >= $1 AND start < $2 GROUP BY start) m WHERE so_far > $3";
+    const SQL: &str = sql!(
+        "SELECT min(start) FROM (SELECT start, sum(sum(views)) OVER (ORDER BY start) AS so_far
+             FROM view_rollups WHERE minutes = 1 AND start >= $1 AND start < $2 GROUP BY start) m WHERE so_far > $3"
+    );
     let end = floor(from, DAY) + TimeDelta::minutes(DAY);
     let too_many: Option<DateTime<Utc>> = sqlx::query_scalar(SQL).bind(from).bind(end).bind(ROWS).fetch_one(db).await?;
     Ok((from, too_many.map_or(end, |too_many| too_many.max(from + TimeDelta::minutes(1)))))
@@ -121,27 +125,29 @@ async fn page(db: &Reads, from: DateTime<Utc>) -> Result<Range> {
 
 /// How many rows there are from one time to another, and the minutes that are counted otherwise. One statement sees one instant.
 async fn wrong_minutes(db: &Reads, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<(i64, Vec<DateTime<Utc>>)> {
-    const SQL: &str = "WITH stored AS MATERIALIZED ( \
-             SELECT date_bin('1 minute', created_at, 'epoch') AS start, path_id, count(*) AS views FROM page_views \
-             WHERE bot IS NULL AND created_at >= $1 AND created_at < $2 GROUP BY 1, 2 \
-         ), counted AS ( \
-             SELECT start, path_id, sum(views) AS views FROM ( \
-                 SELECT start, unnest(paths) AS path_id, unnest(counts) AS views FROM view_rollups \
-                 WHERE minutes = 1 AND start >= $1 AND start < $2) c GROUP BY 1, 2 HAVING sum(views) <> 0 \
-         ) SELECT (SELECT coalesce(sum(views), 0) FROM stored)::bigint, ARRAY( \
-             SELECT DISTINCT start FROM counted c FULL JOIN stored r USING (start, path_id) \
-             WHERE c.views IS DISTINCT FROM r.views ORDER BY start LIMIT 1000)";
-    Ok(sqlx::query_as(SQL).bind(from).bind(until).fetch_one(db).await?)
+    const SQL: &str = sql!(
+        "WITH stored AS MATERIALIZED (
+             SELECT date_bin('1 minute', created_at, 'epoch') AS start, path_id, count(*) AS views FROM page_views
+             WHERE bot IS NULL AND created_at >= $1 AND created_at < $2 GROUP BY 1, 2
+         ), counted AS (
+             SELECT start, path_id, sum(views) AS views FROM (
+                 SELECT start, unnest(paths) AS path_id, unnest(counts) AS views FROM view_rollups
+                 WHERE minutes = 1 AND start >= $1 AND start < $2) c GROUP BY 1, 2 HAVING sum(views) <> 0
+         ) SELECT (SELECT coalesce(sum(views), 0) FROM stored)::bigint AS stored, ARRAY(
+             SELECT DISTINCT start FROM counted c FULL JOIN stored r USING (start, path_id)
+             WHERE c.views IS DISTINCT FROM r.views ORDER BY start LIMIT 1000) AS wrong"
+    );
+    Ok(pair(&sqlx::query(SQL).bind(from).bind(until).fetch_one(db).await?, "stored", "wrong")?)
 }
 
 /// Whether the counts of a day come to the same in every width, and those of its week to those of the week's days.
 async fn widths_agree(db: &Reads, day: DateTime<Utc>) -> Result<bool> {
-    const SQL: &str = "SELECT (SELECT count(DISTINCT views) <= 1 FROM ( \
-             SELECT coalesce(sum(r.views), 0) AS views FROM unnest('{1,5,15,60,240,1440}'::smallint[]) AS w (minutes) \
-             LEFT JOIN view_rollups r ON r.minutes = w.minutes AND r.start >= $1 AND r.start < $1 + interval '1 day' \
-             GROUP BY w.minutes) widths) \
-         AND (SELECT coalesce(sum(views), 0) FROM view_rollups WHERE minutes = 10080 AND start = date_bin('7 days', $1, 'epoch')) \
-           = (SELECT coalesce(sum(views), 0) FROM view_rollups WHERE minutes = 1440 \
-                AND start >= date_bin('7 days', $1, 'epoch') AND start < date_bin('7 days', $1, 'epoch') + interval '7 days')";
+    const SQL: &str = sql!("SELECT (SELECT count(DISTINCT views) <= 1 FROM (
+             SELECT coalesce(sum(r.views), 0) AS views FROM unnest('{1,5,15,60,240,1440}'::smallint[]) AS w (minutes)
+             LEFT JOIN view_rollups r ON r.minutes = w.minutes AND r.start >= $1 AND r.start < $1 + interval '1 day'
+             GROUP BY w.minutes) widths)
+         AND (SELECT coalesce(sum(views), 0) FROM view_rollups WHERE minutes = 10080 AND start = date_bin('7 days', $1, 'epoch'))
+           = (SELECT coalesce(sum(views), 0) FROM view_rollups WHERE minutes = 1440
+                AND start >= date_bin('7 days', $1, 'epoch') AND start < date_bin('7 days', $1, 'epoch') + interval '7 days')");
     Ok(sqlx::query_scalar(SQL).bind(day).fetch_one(db).await?)
 }

@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{NaiveDate, Utc};
 use platform::shares::Subject;
 use platform::slices::remove_in_slices;
-use platform::{Database, Result, Transaction};
+use platform::{Database, Result, Transaction, pair, sql};
 use prometheus_client::metrics::counter::Counter;
+use sqlx::postgres::PgRow;
 
 use crate::storage::View;
 
@@ -139,7 +140,7 @@ impl Dictionary {
         missing: Vec<(&str, Reporter)>,
         today: NaiveDate,
     ) -> Result<Vec<(String, i64)>> {
-        const SQL: &str = "SELECT path, id FROM make_paths($1, $2, $3, $4)";
+        const SQL: &str = sql!("SELECT path, id FROM make_paths($1, $2, $3, $4)");
         let PathLimits { a_day, in_all, .. } = self.limits;
         let (mut trusted, mut wanted) = (Vec::new(), Vec::new());
         {
@@ -156,10 +157,10 @@ impl Dictionary {
         for (paths, a_day) in [(trusted, i64::MAX), (wanted, a_day.into())] {
             if !paths.is_empty() {
                 let make = move |mut tx: Transaction| async move {
-                    let query = sqlx::query_as(SQL).bind(paths).bind(today).bind(a_day).bind(i64::from(in_all));
-                    Ok(query.fetch_all(&mut *tx).await?)
+                    let query = sqlx::query(SQL).bind(paths).bind(today).bind(a_day).bind(i64::from(in_all));
+                    numbered(&query.fetch_all(&mut *tx).await?)
                 };
-                made.extend(database.write::<Vec<(String, i64)>, _, _>(make).await?);
+                made.extend(database.write(make).await?);
             }
         }
         Ok(made)
@@ -167,8 +168,10 @@ impl Dictionary {
 
     /// The number of the path that stands for all others.
     async fn other(&self, database: &Database, today: NaiveDate) -> Result<i64> {
-        const SQL: &str = "INSERT INTO paths AS p (path, seen_on) VALUES ($1, $2) ON CONFLICT (path) \
-             DO UPDATE SET seen_on = greatest(p.seen_on, excluded.seen_on) RETURNING id";
+        const SQL: &str = sql!(
+            "INSERT INTO paths AS p (path, seen_on) VALUES ($1, $2) ON CONFLICT (path)
+             DO UPDATE SET seen_on = greatest(p.seen_on, excluded.seen_on) RETURNING id"
+        );
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(OTHER).copied();
         if let Some((id, day)) = known
             && day == today
@@ -196,11 +199,17 @@ impl Dictionary {
 /// Those of the paths that are in the dictionary, with it noted that they are viewed today.
 async fn seen(tx: &mut Transaction, paths: Vec<String>, today: NaiveDate) -> Result<Vec<(String, i64)>> {
     // Who finds one that is being removed waits, and then does not find it.
-    const NOTE: &str = "UPDATE paths SET seen_on = $2 WHERE id IN ( \
-         SELECT id FROM paths WHERE path = ANY($1) AND seen_on < $2 ORDER BY id FOR UPDATE)";
-    const FIND: &str = "SELECT path, id FROM paths WHERE path = ANY($1)";
+    const NOTE: &str = sql!(
+        "UPDATE paths SET seen_on = $2 WHERE id IN (
+         SELECT id FROM paths WHERE path = ANY($1) AND seen_on < $2 ORDER BY id FOR UPDATE)"
+    );
+    const FIND: &str = sql!("SELECT path, id FROM paths WHERE path = ANY($1)");
     sqlx::query(NOTE).bind(&paths).bind(today).execute(&mut **tx).await?;
-    Ok(sqlx::query_as(FIND).bind(&paths).fetch_all(&mut **tx).await?)
+    numbered(&sqlx::query(FIND).bind(&paths).fetch_all(&mut **tx).await?)
+}
+
+fn numbered(rows: &[PgRow]) -> Result<Vec<(String, i64)>> {
+    Ok(rows.iter().map(|row| pair(row, "path", "id")).collect::<sqlx::Result<_>>()?)
 }
 
 /// Removes some paths that nobody has viewed since a day; how many.
@@ -208,10 +217,12 @@ async fn seen(tx: &mut Transaction, paths: Vec<String>, today: NaiveDate) -> Res
 /// # Errors
 /// Those of the database.
 pub(crate) async fn forget(database: &Database, since: NaiveDate, most: i64) -> Result<u64> {
-    const SQL: &str = "WITH gone AS (DELETE FROM paths WHERE id = ANY (ARRAY( \
-             SELECT id FROM paths WHERE seen_on < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1 \
-         ), known AS (UPDATE path_dictionary SET total = total - (SELECT count(*) FROM gone)) \
-         SELECT count(*) FROM gone";
+    const SQL: &str = sql!(
+        "WITH gone AS (DELETE FROM paths WHERE id = ANY (ARRAY(
+             SELECT id FROM paths WHERE seen_on < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1
+         ), known AS (UPDATE path_dictionary SET total = total - (SELECT count(*) FROM gone))
+         SELECT count(*) FROM gone"
+    );
     remove_in_slices(database, most, move |mut tx, most| async move {
         let gone: i64 = sqlx::query_scalar(SQL).bind(since).bind(most).fetch_one(&mut *tx).await?;
         Ok(gone.cast_unsigned())
@@ -224,7 +235,7 @@ pub(crate) async fn forget(database: &Database, since: NaiveDate, most: i64) -> 
 /// # Errors
 /// Those of the database.
 pub(crate) async fn count(database: &Database) -> Result<i64> {
-    const SQL: &str = "UPDATE path_dictionary SET total = (SELECT count(*) FROM paths) RETURNING total";
+    const SQL: &str = sql!("UPDATE path_dictionary SET total = (SELECT count(*) FROM paths) RETURNING total");
     let total: Option<i64> = database
         .write_once(|mut tx| async move { Ok(sqlx::query_scalar(SQL).fetch_optional(&mut *tx).await?) })
         .await?;

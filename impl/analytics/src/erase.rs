@@ -7,7 +7,7 @@ use analytics_api::models::Erased;
 use contract::Problem;
 use platform::audit::{Entry, Written};
 use platform::slices::Slice;
-use platform::{Database, Error, Result, Transaction, first_failure};
+use platform::{Database, Error, Result, Transaction, first_failure, pair, sql};
 use sqlx::postgres::PgConnection;
 
 /// Rows erased by one transaction.
@@ -38,7 +38,7 @@ pub(crate) async fn of_visitor(database: &Database, visitor: String, entry: Entr
 /// # Errors
 /// Those of the database; what was erased before stays erased, and the rest is done the next time.
 pub(crate) async fn of_deleted_users(database: &Database) -> Result<usize> {
-    const NEXT: &str = "SELECT user_id FROM page_view_erasures ORDER BY asked_at, user_id LIMIT 10";
+    const NEXT: &str = sql!("SELECT user_id FROM page_view_erasures ORDER BY asked_at, user_id LIMIT 10");
     let users: Vec<i64> = sqlx::query_scalar(NEXT).fetch_all(database.reads()).await?;
     let mut done = Vec::new();
     for user in users.iter().copied() {
@@ -48,7 +48,7 @@ pub(crate) async fn of_deleted_users(database: &Database) -> Result<usize> {
 }
 
 async fn of_deleted_user(database: &Database, user: i64) -> Result<()> {
-    const DONE: &str = "DELETE FROM page_view_erasures WHERE user_id = $1";
+    const DONE: &str = sql!("DELETE FROM page_view_erasures WHERE user_id = $1");
     let (_, is_finished) = in_batches(database, Whose::User(user), None).await?;
     if is_finished {
         let done = move |mut tx: Transaction| async move { Ok(sqlx::query(DONE).bind(user).execute(&mut *tx).await?) };
@@ -101,26 +101,28 @@ async fn in_batches(database: &Database, whose: Whose, mut entry: Option<Entry>)
 
 /// How many rows are gone, and how many were chosen: some of those may have been erased by somebody else meanwhile.
 async fn delete_rows(db: &mut PgConnection, whose: &Whose, most: i64) -> Result<(i64, i64)> {
-    // Rows that another erasure holds are waited for, and then they are not there any more.
-    macro_rules! delete {
-        ($whose:literal) => {
-            concat!(
-                "WITH chosen AS MATERIALIZED (SELECT id, created_at FROM page_views WHERE ",
-                $whose,
-                " ORDER BY created_at, id LIMIT $2), \
-                 gone AS (DELETE FROM page_views v USING chosen c \
-                     WHERE v.id = c.id AND v.created_at = c.created_at RETURNING 1) \
-                 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM chosen)"
-            )
-        };
-    }
     if let Whose::Visitor(_) = whose {
         // Blocks the index leads past are not foreseen by the planner.
-        sqlx::query("SET LOCAL enable_seqscan = off").execute(&mut *db).await?;
+        sqlx::query(sql!("SET LOCAL enable_seqscan = off")).execute(&mut *db).await?;
     }
+    // Rows that another erasure holds are waited for, and then they are not there any more.
     let query = match whose {
-        Whose::User(user) => sqlx::query_as(delete!("user_id = $1")).bind(*user),
-        Whose::Visitor(visitor) => sqlx::query_as(delete!("visitor = $1")).bind(visitor),
+        Whose::User(user) => sqlx::query(sql!(
+            "WITH chosen AS MATERIALIZED (
+                 SELECT id, created_at FROM page_views WHERE user_id = $1 ORDER BY created_at, id LIMIT $2
+             ), gone AS (
+                 DELETE FROM page_views v USING chosen c WHERE v.id = c.id AND v.created_at = c.created_at RETURNING 1
+             ) SELECT (SELECT count(*) FROM gone) AS gone, (SELECT count(*) FROM chosen) AS chosen"
+        ))
+        .bind(*user),
+        Whose::Visitor(visitor) => sqlx::query(sql!(
+            "WITH chosen AS MATERIALIZED (
+                 SELECT id, created_at FROM page_views WHERE visitor = $1 ORDER BY created_at, id LIMIT $2
+             ), gone AS (
+                 DELETE FROM page_views v USING chosen c WHERE v.id = c.id AND v.created_at = c.created_at RETURNING 1
+             ) SELECT (SELECT count(*) FROM gone) AS gone, (SELECT count(*) FROM chosen) AS chosen"
+        ))
+        .bind(visitor),
     };
-    Ok(query.bind(most).fetch_one(db).await?)
+    Ok(pair(&query.bind(most).fetch_one(db).await?, "gone", "chosen")?)
 }

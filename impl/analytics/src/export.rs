@@ -8,8 +8,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use contract::ByteStream;
 use futures_util::stream;
 use platform::slices::Slice;
-use platform::{Database, Result, backoff};
-use sqlx::postgres::PgExecutor;
+use platform::{Columns, Database, Result, backoff, sql};
+use sqlx::postgres::{PgExecutor, PgRow};
 
 use crate::window::Window;
 
@@ -86,7 +86,7 @@ impl Reader {
         }
         let (rows, limit) = self.page().await?;
         self.left = if (rows.len() as i64) < limit { 0 } else { self.left - limit };
-        self.after = rows.last().map_or(self.after, |row| (row.1, row.0));
+        self.after = rows.last().map_or(self.after, |row| (row.created_at, row.id));
         rows.iter().for_each(|row| append(text, row));
         Ok(())
     }
@@ -114,9 +114,33 @@ impl Reader {
     }
 }
 
-type Text = Option<String>;
-/// In the order of the heading.
-type Row = (i64, DateTime<Utc>, String, Option<i64>, Text, Text, Text, Text, Text, bool);
+struct Row {
+    id: i64,
+    created_at: DateTime<Utc>,
+    path: String,
+    user_id: Option<i64>,
+    user_claimed: bool,
+    /// Country, referrer, device, visitor and bot, in the order of the heading.
+    texts: [Option<String>; 5],
+}
+
+fn row(row: &PgRow) -> sqlx::Result<Row> {
+    let mut columns = Columns::of(row);
+    Ok(Row {
+        id: columns.get("id")?,
+        created_at: columns.get("created_at")?,
+        path: columns.get("path")?,
+        user_id: columns.get("user_id")?,
+        texts: [
+            columns.get("country")?,
+            columns.get("referrer")?,
+            columns.get("device")?,
+            columns.get("visitor")?,
+            columns.get("bot")?,
+        ],
+        user_claimed: columns.get("user_claimed")?,
+    })
+}
 
 async fn page(
     db: impl PgExecutor<'_>,
@@ -126,15 +150,18 @@ async fn page(
     limit: i64,
 ) -> Result<Vec<Row>> {
     // The time alone decides which days are looked at.
-    const SQL: &str = "SELECT v.id, v.created_at, p.path, v.user_id, v.country, v.referrer, v.device, v.visitor, v.bot, v.user_claimed \
-         FROM (SELECT * FROM page_views WHERE (created_at, id) > ($1, $2) AND created_at >= $1 AND created_at < $3 \
-                   AND ($4::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $4)) \
-               ORDER BY created_at, id LIMIT $5) v JOIN paths p ON p.id = v.path_id ORDER BY v.created_at, v.id";
-    Ok(sqlx::query_as(SQL).bind(time).bind(id).bind(end).bind(path).bind(limit).fetch_all(db).await?)
+    let sql = sql!(
+        "SELECT v.id, v.created_at, p.path, v.user_id, v.country, v.referrer, v.device, v.visitor, v.bot, v.user_claimed
+         FROM (SELECT * FROM page_views WHERE (created_at, id) > ($1, $2) AND created_at >= $1 AND created_at < $3
+                   AND ($4::text IS NULL OR path_id = (SELECT id FROM paths WHERE path = $4))
+               ORDER BY created_at, id LIMIT $5) v JOIN paths p ON p.id = v.path_id ORDER BY v.created_at, v.id"
+    );
+    let rows = sqlx::query(sql).bind(time).bind(id).bind(end).bind(path).bind(limit).fetch_all(db).await?;
+    Ok(rows.iter().map(row).collect::<sqlx::Result<_>>()?)
 }
 
 fn append(text: &mut String, row: &Row) {
-    let (id, created_at, path, user, country, referrer, device, visitor, bot, claimed) = row;
+    let Row { id, created_at, path, user_id, user_claimed, texts } = row;
     text.push_str(&id.to_string());
     text.push(',');
     text.push_str(&created_at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
@@ -142,9 +169,9 @@ fn append(text: &mut String, row: &Row) {
     append_field(text, path);
     text.push(',');
     // Who has a token is a user; what others say is no more than that.
-    let (known, said) = if *claimed { (None, *user) } else { (*user, None) };
+    let (known, said) = if *user_claimed { (None, *user_id) } else { (*user_id, None) };
     append_number(text, known);
-    for field in [country, referrer, device, visitor, bot] {
+    for field in texts {
         text.push(',');
         if let Some(field) = field {
             append_field(text, field);

@@ -12,7 +12,7 @@ use contract::{Problem, Rows};
 use platform::audit::{Action, Entry};
 use platform::http::Sender;
 use platform::identity::Principal;
-use platform::{Columns, Result};
+use platform::{Columns, Result, sql};
 use uuid::Uuid;
 
 use crate::dictionary::{OTHER, Reporter};
@@ -181,21 +181,23 @@ impl AnalyticsService {
 
     /// The row an event became when it came first.
     async fn earlier(&self, view: &View, stored: &Stored) -> Result<PageView> {
-        const SQL: &str = "SELECT v.id, p.path, v.user_id, v.country, v.created_at, v.event_id, v.bot \
-             FROM page_views v JOIN paths p ON p.id = v.path_id WHERE v.id = $1 AND v.created_at = $2";
+        const SQL: &str = sql!(
+            "SELECT v.id, p.path, v.user_id, v.country, v.created_at, v.event_id, v.bot
+             FROM page_views v JOIN paths p ON p.id = v.path_id WHERE v.id = $1 AND v.created_at = $2"
+        );
         let row =
             sqlx::query(SQL).bind(stored.id).bind(stored.created_at).fetch_optional(self.database.reads()).await?;
         // Erased, or so old that it is gone: what is known of it is what it was named.
         let Some(row) = row else { return Ok(answer(view.clone(), stored)) };
         let mut columns = Columns::of(&row);
         Ok(PageView {
-            id: columns.take()?,
-            path: columns.take()?,
-            user_id: columns.take()?,
-            country: columns.take()?,
-            created_at: columns.take()?,
-            event_id: columns.take()?,
-            bot: columns.take()?,
+            id: columns.get("id")?,
+            path: columns.get("path")?,
+            user_id: columns.get("user_id")?,
+            country: columns.get("country")?,
+            created_at: columns.get("created_at")?,
+            event_id: columns.get("event_id")?,
+            bot: columns.get("bot")?,
             duplicate: true,
         })
     }

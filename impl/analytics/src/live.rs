@@ -10,7 +10,7 @@ use axum::response::sse::Event;
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::EventStream;
 use futures_util::{StreamExt as _, stream};
-use platform::{Database, Result, shares};
+use platform::{Database, Result, shares, sql};
 use sqlx::postgres::PgExecutor;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
@@ -99,7 +99,8 @@ fn this_second() -> DateTime<Utc> {
 }
 
 async fn count(db: impl PgExecutor<'_>, at: DateTime<Utc>) -> Result<LiveMinute> {
-    const SQL: &str = "SELECT count(*) FROM page_views WHERE bot IS NULL AND created_at >= $1 AND created_at < $2";
+    const SQL: &str =
+        sql!("SELECT count(*) FROM page_views WHERE bot IS NULL AND created_at >= $1 AND created_at < $2");
     let query = sqlx::query_scalar(SQL).bind(at - TimeDelta::seconds(60)).bind(at);
     Ok(LiveMinute { at, count: query.fetch_one(db).await? })
 }

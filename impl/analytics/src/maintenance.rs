@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{Days, NaiveDate, Utc};
 use platform::slices::{delete_in_slices, remove_in_slices};
-use platform::{Database, Result, first_failure};
+use platform::{Database, Result, first_failure, sql};
 use tokio_util::sync::CancellationToken;
 
 use crate::ingest::BACK;
@@ -86,7 +86,7 @@ impl AnalyticsService {
 async fn make_day(database: &Database, day: NaiveDate) -> Result<()> {
     database
         .write_once(move |mut tx| async move {
-            sqlx::query("SELECT ensure_page_views_of($1)").bind(day).execute(&mut *tx).await?;
+            sqlx::query(sql!("SELECT ensure_page_views_of($1)")).bind(day).execute(&mut *tx).await?;
             Ok(())
         })
         .await
@@ -94,9 +94,11 @@ async fn make_day(database: &Database, day: NaiveDate) -> Result<()> {
 
 /// Days that have a partition and are over for good.
 async fn days_before(database: &Database, oldest: NaiveDate) -> Result<Vec<NaiveDate>> {
-    const SQL: &str = "SELECT to_date(right(c.relname, 8), 'YYYYMMDD') FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
-         WHERE i.inhparent = 'page_views'::regclass AND c.relname ~ '^page_views_[0-9]{8}$' \
-           AND to_date(right(c.relname, 8), 'YYYYMMDD') < $1 ORDER BY 1";
+    const SQL: &str = sql!(
+        "SELECT to_date(right(c.relname, 8), 'YYYYMMDD') FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'page_views'::regclass AND c.relname ~ '^page_views_[0-9]{8}$'
+           AND to_date(right(c.relname, 8), 'YYYYMMDD') < $1 ORDER BY 1"
+    );
     Ok(sqlx::query_scalar(SQL).bind(oldest).fetch_all(database.reads()).await?)
 }
 
@@ -110,9 +112,11 @@ async fn drop_day(database: &Database, day: NaiveDate) -> Result<()> {
 /// Rows that are too old and have no partition which could be dropped. The database takes them from the counts (migration V013).
 /// What the role may do it may do with the table, not with a partition by its name; that no other is looked at the times say.
 async fn forget_rows(database: &Database, oldest: NaiveDate) -> Result<u64> {
-    const SQL: &str = "DELETE FROM page_views WHERE (created_at, id) IN ( \
-         SELECT created_at, id FROM page_views WHERE created_at < $1::timestamp AT TIME ZONE 'UTC' \
-         ORDER BY created_at, id LIMIT $2) AND created_at < $1::timestamp AT TIME ZONE 'UTC'";
+    const SQL: &str = sql!(
+        "DELETE FROM page_views WHERE (created_at, id) IN (
+         SELECT created_at, id FROM page_views WHERE created_at < $1::timestamp AT TIME ZONE 'UTC'
+         ORDER BY created_at, id LIMIT $2) AND created_at < $1::timestamp AT TIME ZONE 'UTC'"
+    );
     remove_in_slices(database, ROWS, move |mut tx, most| async move {
         Ok(sqlx::query(SQL).bind(oldest).bind(most).execute(&mut *tx).await?.rows_affected())
     })
@@ -120,7 +124,7 @@ async fn forget_rows(database: &Database, oldest: NaiveDate) -> Result<u64> {
 }
 
 async fn forget_events(database: &Database) -> Result<u64> {
-    const SQL: &str = "DELETE FROM page_view_events WHERE ctid = ANY (ARRAY( \
-         SELECT ctid FROM page_view_events WHERE stored_at < now() - interval '7 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
+    const SQL: &str = sql!("DELETE FROM page_view_events WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM page_view_events WHERE stored_at < now() - interval '7 days' LIMIT $1 FOR UPDATE SKIP LOCKED))");
     delete_in_slices(database, ROWS, SQL).await
 }

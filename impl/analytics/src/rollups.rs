@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::slices::Slice;
-use platform::{Database, Job, Result};
+use platform::{Database, Job, Result, pair, sql};
 use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 
@@ -64,9 +64,11 @@ pub(crate) async fn keep_merged(database: Database, job: Job, metrics: RollupMet
 
 /// How many new blocks wait, as far as one looks, and for how many seconds the oldest of these has.
 async fn waiting(database: &Database) -> Result<(i64, f64)> {
-    const SQL: &str = "SELECT count(*), coalesce(extract(epoch FROM now() - min(stored_at)), 0)::float8 \
-         FROM (SELECT stored_at FROM view_rollups WHERE NOT merged LIMIT $1) waiting";
-    Ok(sqlx::query_as(SQL).bind(LOOK).fetch_one(database.reads()).await?)
+    const SQL: &str = sql!(
+        "SELECT count(*) AS blocks, coalesce(extract(epoch FROM now() - min(stored_at)), 0)::float8 AS seconds
+         FROM (SELECT stored_at FROM view_rollups WHERE NOT merged LIMIT $1) waiting"
+    );
+    Ok(pair(&sqlx::query(SQL).bind(LOOK).fetch_one(database.reads()).await?, "blocks", "seconds")?)
 }
 
 /// Merges the blocks of each span that has at least so many new ones. After each slice it is asked whether to go on.
@@ -98,26 +100,31 @@ struct Block {
 async fn merge_some(db: &mut PgConnection, many: i64, blocks: i64) -> Result<bool> {
     // The size tells how many paths there are without reading them. What was looked at in vain is merged as it is, so that what
     // comes after it is seen as well.
-    const FIND: &str = "WITH looked AS MATERIALIZED ( \
-             SELECT minutes, start FROM view_rollups WHERE NOT merged ORDER BY minutes, start LIMIT $2 \
-         ), spans AS MATERIALIZED ( \
-             SELECT minutes, start FROM looked GROUP BY 1, 2 \
-             HAVING count(*) >= $1 OR (SELECT count(*) FROM looked) = $2 ORDER BY 1, 2 LIMIT $3 \
-         ) SELECT b.place, s.minutes, s.start, b.merged, b.paths FROM spans s CROSS JOIN LATERAL ( \
-             (SELECT ctid::text AS place, merged, (pg_column_size(paths) / 8)::bigint AS paths FROM view_rollups \
-              WHERE minutes = s.minutes AND start = s.start AND NOT merged LIMIT $3) \
-             UNION ALL SELECT ctid::text, merged, (pg_column_size(paths) / 8)::bigint FROM view_rollups \
-             WHERE minutes = s.minutes AND start = s.start AND merged \
-         ) b LIMIT 4 * $3";
-    const MERGE: &str = "WITH taken AS ( \
-             DELETE FROM view_rollups WHERE ctid = ANY ($1::text[]::tid[]) RETURNING minutes, start, paths, counts \
-         ) INSERT INTO view_rollups (minutes, start, merged, views, paths, counts) \
-         SELECT minutes, start, true, sum(views), array_agg(path_id ORDER BY path_id), array_agg(views ORDER BY path_id) \
-         FROM (SELECT minutes, start, path_id, sum(views)::bigint AS views \
-               FROM (SELECT minutes, start, unnest(paths) AS path_id, unnest(counts) AS views FROM taken) v \
-               GROUP BY 1, 2, 3 HAVING sum(views) <> 0) path \
-         GROUP BY 1, 2";
-    let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)").bind(LOCK).fetch_one(&mut *db).await?;
+    const FIND: &str = sql!(
+        "WITH looked AS MATERIALIZED (
+             SELECT minutes, start FROM view_rollups WHERE NOT merged ORDER BY minutes, start LIMIT $2
+         ), spans AS MATERIALIZED (
+             SELECT minutes, start FROM looked GROUP BY 1, 2
+             HAVING count(*) >= $1 OR (SELECT count(*) FROM looked) = $2 ORDER BY 1, 2 LIMIT $3
+         ) SELECT b.place, s.minutes, s.start, b.merged, b.paths FROM spans s CROSS JOIN LATERAL (
+             (SELECT ctid::text AS place, merged, (pg_column_size(paths) / 8)::bigint AS paths FROM view_rollups
+              WHERE minutes = s.minutes AND start = s.start AND NOT merged LIMIT $3)
+             UNION ALL SELECT ctid::text, merged, (pg_column_size(paths) / 8)::bigint FROM view_rollups
+             WHERE minutes = s.minutes AND start = s.start AND merged
+         ) b LIMIT 4 * $3"
+    );
+    const MERGE: &str = sql!(
+        "WITH taken AS (
+             DELETE FROM view_rollups WHERE ctid = ANY ($1::text[]::tid[]) RETURNING minutes, start, paths, counts
+         ) INSERT INTO view_rollups (minutes, start, merged, views, paths, counts)
+         SELECT minutes, start, true, sum(views), array_agg(path_id ORDER BY path_id), array_agg(views ORDER BY path_id)
+         FROM (SELECT minutes, start, path_id, sum(views)::bigint AS views
+               FROM (SELECT minutes, start, unnest(paths) AS path_id, unnest(counts) AS views FROM taken) v
+               GROUP BY 1, 2, 3 HAVING sum(views) <> 0) path
+         GROUP BY 1, 2"
+    );
+    let alone: bool =
+        sqlx::query_scalar(sql!("SELECT pg_try_advisory_xact_lock($1)")).bind(LOCK).fetch_one(&mut *db).await?;
     if !alone {
         return Ok(false);
     }
@@ -165,15 +172,19 @@ fn choose(found: &[Block], most: i64, most_paths: i64) -> (Vec<&Block>, bool) {
 /// # Errors
 /// Those of the database.
 pub(crate) async fn forget_day(database: &Database, day: NaiveDate) -> Result<()> {
-    const WEEK: &str = "INSERT INTO view_rollups (minutes, start, views, paths, counts) \
-         SELECT 10080, date_bin('7 days', start, 'epoch'), -views, paths, ARRAY(SELECT -n FROM unnest(counts) n) \
-         FROM view_rollups WHERE minutes = 1440 AND start = $1::timestamp AT TIME ZONE 'UTC'";
-    const COUNTS: &str = "DELETE FROM view_rollups WHERE start >= $1::timestamp AT TIME ZONE 'UTC' \
-         AND start < ($1 + 1)::timestamp AT TIME ZONE 'UTC' AND minutes IN (1, 5, 15, 60, 240, 1440)";
+    const WEEK: &str = sql!(
+        "INSERT INTO view_rollups (minutes, start, views, paths, counts)
+         SELECT 10080, date_bin('7 days', start, 'epoch'), -views, paths, ARRAY(SELECT -n FROM unnest(counts) n)
+         FROM view_rollups WHERE minutes = 1440 AND start = $1::timestamp AT TIME ZONE 'UTC'"
+    );
+    const COUNTS: &str = sql!(
+        "DELETE FROM view_rollups WHERE start >= $1::timestamp AT TIME ZONE 'UTC'
+         AND start < ($1::date + 1)::timestamp AT TIME ZONE 'UTC' AND minutes IN (1, 5, 15, 60, 240, 1440)"
+    );
     database
         .write(move |mut tx| async move {
-            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await?;
-            for sql in ["SELECT drop_page_views_of($1)", WEEK, COUNTS] {
+            sqlx::query(sql!("SELECT pg_advisory_xact_lock($1)")).bind(LOCK).execute(&mut *tx).await?;
+            for sql in [sql!("SELECT drop_page_views_of($1)"), WEEK, COUNTS] {
                 sqlx::query(sql).bind(day).execute(&mut *tx).await?;
             }
             Ok(())

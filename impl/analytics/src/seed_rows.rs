@@ -3,14 +3,13 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use analytics_api::models::{SeedJob, SeedJobState};
+use analytics_api::models::SeedJob;
 use chrono::{DateTime, NaiveDate, Utc};
 use contract::Problem;
 use futures_util::future::try_join_all;
 use platform::slices::{Slice, delete_in_slices};
-use platform::{Columns, Database, Error, Result, Transaction, backoff, jittered};
-use sqlx::Row as _;
-use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
+use platform::{Columns, Database, Error, Result, Transaction, backoff, jittered, read, sql};
+use sqlx::postgres::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use crate::window::Window;
@@ -43,57 +42,45 @@ pub(crate) struct Plan {
 
 /// The row of a new job.
 pub(crate) async fn insert_job(db: &mut PgConnection, rows: i64, paths: i64, worker: Uuid) -> Result<SeedJob> {
-    const SQL: &str = "INSERT INTO seed_jobs (rows, paths, worker) VALUES ($1, $2, $3) \
-         RETURNING id, state, rows, inserted, created_at, updated_at";
-    Ok(job(&sqlx::query(SQL).bind(rows).bind(paths).bind(worker).fetch_one(db).await?)?)
+    const SQL: &str = sql!(
+        "INSERT INTO seed_jobs (rows, paths, worker) VALUES ($1, $2, $3)
+         RETURNING id, state, rows, inserted, created_at, updated_at"
+    );
+    Ok(read(&sqlx::query(SQL).bind(rows).bind(paths).bind(worker).fetch_one(db).await?)?)
 }
 
 /// A job as it is.
 pub(crate) async fn find_job(db: impl PgExecutor<'_>, id: i64) -> Result<Option<SeedJob>> {
-    const SQL: &str = "SELECT id, state, rows, inserted, created_at, updated_at FROM seed_jobs WHERE id = $1";
+    const SQL: &str = sql!("SELECT id, state, rows, inserted, created_at, updated_at FROM seed_jobs WHERE id = $1");
     let row = sqlx::query(SQL).bind(id).fetch_optional(db).await?;
-    Ok(row.as_ref().map(job).transpose()?)
+    Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// A job whose worker is not heard of any more, as when its process has died, for another one to go on with; with its paths.
 pub(crate) async fn take_over(db: &mut PgConnection, worker: Uuid) -> Result<Option<(SeedJob, i64)>> {
-    const SQL: &str = "UPDATE seed_jobs SET worker = $1, updated_at = now() WHERE id = ( \
-             SELECT id FROM seed_jobs WHERE state = 'running' AND updated_at < now() - $2::text::interval \
-             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) \
-         RETURNING id, state, rows, inserted, created_at, updated_at, paths";
+    const SQL: &str = sql!(
+        "UPDATE seed_jobs SET worker = $1, updated_at = now() WHERE id = (
+             SELECT id FROM seed_jobs WHERE state = 'running' AND updated_at < now() - $2::text::interval
+             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+         RETURNING id, state, rows, inserted, created_at, updated_at, paths"
+    );
     let row = sqlx::query(SQL).bind(worker).bind(SILENCE).fetch_optional(db).await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some((job(&row)?, row.try_get("paths")?)))
+    Ok(Some((read(&row)?, Columns::of(&row).get("paths")?)))
 }
 
 /// A job that cannot go on.
 pub(crate) async fn fail_job(db: &mut PgConnection, id: i64, worker: Uuid) -> Result<()> {
-    const SQL: &str = "UPDATE seed_jobs SET state = 'failed', updated_at = now() WHERE id = $1 AND worker = $2";
+    const SQL: &str = sql!("UPDATE seed_jobs SET state = 'failed', updated_at = now() WHERE id = $1 AND worker = $2");
     sqlx::query(SQL).bind(id).bind(worker).execute(db).await?;
     Ok(())
 }
 
 /// Forgets jobs that ended long ago, at most so many at once; how many.
 pub(crate) async fn forget_jobs(database: &Database, most: i64) -> Result<u64> {
-    const SQL: &str = "DELETE FROM seed_jobs WHERE id = ANY (ARRAY(SELECT id FROM seed_jobs \
-         WHERE state <> 'running' AND updated_at < now() - interval '30 days' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))";
+    const SQL: &str = sql!("DELETE FROM seed_jobs WHERE id = ANY (ARRAY(SELECT id FROM seed_jobs
+         WHERE state <> 'running' AND updated_at < now() - interval '30 days' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))");
     delete_in_slices(database, most, SQL).await
-}
-
-fn job(row: &PgRow) -> sqlx::Result<SeedJob> {
-    let mut columns = Columns::of(row);
-    Ok(SeedJob {
-        id: columns.take()?,
-        state: match columns.take::<&str>()? {
-            "running" => SeedJobState::Running,
-            "done" => SeedJobState::Done,
-            _ => SeedJobState::Failed,
-        },
-        rows: columns.take()?,
-        inserted: columns.take()?,
-        created_at: columns.take()?,
-        updated_at: columns.take()?,
-    })
 }
 
 /// Makes the rows of a job that are not there yet; `changed` is called after each commit that others can see. What the database
@@ -120,7 +107,7 @@ async fn insert_rest(database: &Database, plan: Plan, changed: &(impl Fn() + Syn
     for day in days_without_partition(database.reads(), plan.window).await.unwrap_or_default() {
         let made = database
             .write_once(move |mut tx| async move {
-                sqlx::query("SELECT ensure_page_views_of($1)").bind(day).execute(&mut *tx).await?;
+                sqlx::query(sql!("SELECT ensure_page_views_of($1)")).bind(day).execute(&mut *tx).await?;
                 Ok(())
             })
             .await;
@@ -199,20 +186,26 @@ fn lost_its_partition(error: &Error) -> bool {
 }
 
 async fn days_without_partition(db: impl PgExecutor<'_>, window: Window) -> Result<Vec<NaiveDate>> {
-    const SQL: &str = "SELECT day::date FROM generate_series($1::date, $2::date, interval '1 day') day \
-         WHERE to_regclass('page_views_' || to_char(day, 'YYYYMMDD')) IS NULL";
+    const SQL: &str = sql!(
+        "SELECT day::date FROM generate_series($1::date, $2::date, interval '1 day') day
+         WHERE to_regclass('page_views_' || to_char(day, 'YYYYMMDD')) IS NULL"
+    );
     let query = sqlx::query_scalar(SQL).bind(window.start.date_naive()).bind(window.end.date_naive());
     Ok(query.fetch_all(db).await?)
 }
 
 /// The numbers of the paths `/seed/page-1` and so on, in this order.
 async fn path_ids(db: &mut PgConnection, paths: i64) -> Result<Vec<i64>> {
-    const INSERT: &str = "INSERT INTO paths (path) SELECT '/seed/page-' || n FROM generate_series(1, $1) n \
-         WHERE NOT EXISTS (SELECT FROM paths WHERE path = '/seed/page-' || n) ORDER BY 1 ON CONFLICT DO NOTHING";
-    const SEEN: &str = "UPDATE paths SET seen_on = current_date WHERE id IN (SELECT p.id FROM generate_series(1, $1) n \
-         JOIN paths p ON p.path = '/seed/page-' || n WHERE p.seen_on < current_date ORDER BY p.id FOR UPDATE OF p)";
+    const INSERT: &str = sql!(
+        "INSERT INTO paths (path) SELECT '/seed/page-' || n FROM generate_series(1, $1) n
+         WHERE NOT EXISTS (SELECT FROM paths WHERE path = '/seed/page-' || n) ORDER BY 1 ON CONFLICT DO NOTHING"
+    );
+    const SEEN: &str = sql!(
+        "UPDATE paths SET seen_on = current_date WHERE id IN (SELECT p.id FROM generate_series(1, $1) n
+         JOIN paths p ON p.path = '/seed/page-' || n WHERE p.seen_on < current_date ORDER BY p.id FOR UPDATE OF p)"
+    );
     const SELECT: &str =
-        "SELECT p.id FROM generate_series(1, $1) n JOIN paths p ON p.path = '/seed/page-' || n ORDER BY n";
+        sql!("SELECT p.id FROM generate_series(1, $1) n JOIN paths p ON p.path = '/seed/page-' || n ORDER BY n");
     for sql in [INSERT, SEEN] {
         sqlx::query(sql).bind(paths).execute(&mut *db).await?;
     }
@@ -223,22 +216,22 @@ async fn path_ids(db: &mut PgConnection, paths: i64) -> Result<Vec<i64>> {
 /// Rows number `first` to `end` of a job and their counts. Some paths are viewed much more often than others, and most views
 /// are by nobody who is known.
 async fn insert_chunk(db: &mut PgConnection, plan: Plan, first: i64, end: i64, paths: Vec<i64>) -> Result<()> {
-    const SQL: &str = "WITH made AS ( \
-             INSERT INTO page_views (path_id, user_id, country, created_at, event_id, referrer, device, visitor) \
-             SELECT ($4::bigint[])[1 + floor(cardinality($4) * random() ^ 2)::int], \
-                 CASE WHEN random() < 0.2 THEN 1 + floor(random() * 1000) END, \
-                 ('{US,DE,IN,GB,FR,BR,JP,NL,NULL,NULL}'::text[])[1 + floor(random() * 10)::int], \
-                 happened, gen_random_uuid(), \
-                 ('{example.com,search.example,news.example.org,NULL,NULL}'::text[])[1 + floor(random() * 5)::int], \
-                 ('{desktop,desktop,mobile,mobile,mobile,tablet,other,NULL}'::text[])[1 + floor(random() * 8)::int], \
-                 CASE WHEN random() < 0.9 THEN lpad(to_hex( \
-                     (extract(epoch FROM happened)::bigint / 86400) * 65536 + floor(random() * 20000)::bigint), 16, '0') END \
-             FROM (SELECT $5::timestamptz + ($6::timestamptz - $5) * ((n + random()) / $3) AS happened \
-                   FROM generate_series($1, $2 - 1) n) moment \
-             RETURNING path_id, created_at \
-         ) SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM ( \
-             SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM made GROUP BY 1, 2 \
-         ) by_minute";
+    const SQL: &str = sql!("WITH made AS (
+             INSERT INTO page_views (path_id, user_id, country, created_at, event_id, referrer, device, visitor)
+             SELECT ($4::bigint[])[1 + floor(cardinality($4) * random() ^ 2)::int],
+                 CASE WHEN random() < 0.2 THEN 1 + floor(random() * 1000) END,
+                 ('{US,DE,IN,GB,FR,BR,JP,NL,NULL,NULL}'::text[])[1 + floor(random() * 10)::int],
+                 happened, gen_random_uuid(),
+                 ('{example.com,search.example,news.example.org,NULL,NULL}'::text[])[1 + floor(random() * 5)::int],
+                 ('{desktop,desktop,mobile,mobile,mobile,tablet,other,NULL}'::text[])[1 + floor(random() * 8)::int],
+                 CASE WHEN random() < 0.9 THEN lpad(to_hex(
+                     (extract(epoch FROM happened)::bigint / 86400) * 65536 + floor(random() * 20000)::bigint), 16, '0') END
+             FROM (SELECT $5::timestamptz + ($6::timestamptz - $5) * ((n + random()) / $3) AS happened
+                   FROM generate_series($1, $2 - 1) n) moment
+             RETURNING path_id, created_at
+         ) SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM (
+             SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM made GROUP BY 1, 2
+         ) by_minute");
     sqlx::query(SQL)
         .bind(first)
         .bind(end)
@@ -253,15 +246,18 @@ async fn insert_chunk(db: &mut PgConnection, plan: Plan, first: i64, end: i64, p
 
 /// At the end of a transaction: until it is over, the job's other one waits here. Whoever was given up has inserted nothing.
 async fn add_progress(db: &mut PgConnection, plan: Plan, rows: i64) -> Result<()> {
-    const SQL: &str = "UPDATE seed_jobs SET inserted = inserted + $2, updated_at = now(), \
-         state = CASE WHEN inserted + $2 = rows THEN 'done' ELSE state END \
-         WHERE id = $1 AND worker = $3 AND state = 'running' AND inserted + $2 <= rows";
+    const SQL: &str = sql!(
+        "UPDATE seed_jobs SET inserted = inserted + $2, updated_at = now(),
+         state = CASE WHEN inserted + $2 = rows THEN 'done' ELSE state END
+         WHERE id = $1 AND worker = $3 AND state = 'running' AND inserted + $2 <= rows"
+    );
     let updated = sqlx::query(SQL).bind(plan.job).bind(rows).bind(plan.worker).execute(db).await?.rows_affected();
     if updated == 0 { Err(Problem::conflict(TAKEN_OVER, "Somebody else goes on with the job.").into()) } else { Ok(()) }
 }
 
 async fn give_sign(db: &mut PgConnection, plan: Plan) -> Result<()> {
-    const SQL: &str = "UPDATE seed_jobs SET updated_at = now() WHERE id = $1 AND worker = $2 AND state = 'running'";
+    const SQL: &str =
+        sql!("UPDATE seed_jobs SET updated_at = now() WHERE id = $1 AND worker = $2 AND state = 'running'");
     sqlx::query(SQL).bind(plan.job).bind(plan.worker).execute(db).await?;
     Ok(())
 }
@@ -269,11 +265,13 @@ async fn give_sign(db: &mut PgConnection, plan: Plan) -> Result<()> {
 /// Has the index on time learn where the new rows are; else it would send readers through all of them until the next
 /// vacuum. When this fails, as when somebody else is at one of the indexes, that vacuum will do it.
 async fn summarize(database: &Database, since: DateTime<Utc>) {
-    const SQL: &str = "SELECT brin_summarize_new_values(i.indexrelid) \
-             FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
-             JOIN pg_am a ON a.oid = c.relam AND a.amname = 'brin' \
-             JOIN pg_inherits h ON h.inhrelid = i.indrelid AND h.inhparent = 'page_views'::regclass \
-             JOIN pg_class t ON t.oid = i.indrelid WHERE t.relname >= 'page_views_' || to_char($1, 'YYYYMMDD')";
+    const SQL: &str = sql!(
+        "SELECT brin_summarize_new_values(i.indexrelid)
+             FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+             JOIN pg_am a ON a.oid = c.relam AND a.amname = 'brin'
+             JOIN pg_inherits h ON h.inhrelid = i.indrelid AND h.inhparent = 'page_views'::regclass
+             JOIN pg_class t ON t.oid = i.indrelid WHERE t.relname >= 'page_views_' || to_char($1::timestamptz, 'YYYYMMDD')"
+    );
     let summarize = move |mut tx: Transaction| async move {
         sqlx::query(SQL).bind(since).execute(&mut *tx).await?;
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use platform::{Database, Result};
+use platform::{Columns, Database, Result, pair, sql};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -79,10 +79,15 @@ pub(crate) async fn insert(
 /// Where events are that were stored by somebody else; in a statement of its own, because one that was stored at the very
 /// moment is not in the snapshot of the statement that met it.
 async fn stored_before(database: &Database, events: Vec<Uuid>) -> Result<HashMap<Uuid, Known>> {
-    const SQL: &str = "SELECT event_id, id, created_at, reporter FROM page_view_events WHERE event_id = ANY($1)";
-    let rows: Vec<(Uuid, i64, DateTime<Utc>, Option<String>)> =
-        sqlx::query_as(SQL).bind(events).fetch_all(database.reads()).await?;
-    Ok(rows.into_iter().map(|(event, id, created_at, reporter)| (event, Known { id, created_at, reporter })).collect())
+    const SQL: &str = sql!("SELECT event_id, id, created_at, reporter FROM page_view_events WHERE event_id = ANY($1)");
+    let rows = sqlx::query(SQL).bind(events).fetch_all(database.reads()).await?;
+    let known = |row| {
+        let mut columns = Columns::of(row);
+        let event = columns.get("event_id")?;
+        let (id, created_at) = (columns.get("id")?, columns.get("created_at")?);
+        Ok((event, Known { id, created_at, reporter: columns.get("reporter")? }))
+    };
+    Ok(rows.iter().map(known).collect::<sqlx::Result<_>>()?)
 }
 
 /// An event that had been stored before.
@@ -170,30 +175,30 @@ async fn insert_rows(database: &Database, batch: &Arc<Batch>) -> Result<Ids> {
 
 async fn insert_batch(db: &mut PgConnection, batch: &Batch) -> Result<Ids> {
     // Everybody who stores locks events, and nothing else, in the order of their ids.
-    const SQL: &str = "WITH input AS MATERIALIZED ( \
-             SELECT nextval('page_views_id_seq') AS id, i.* \
-             FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[], $6::boolean[], \
-                         $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[]) \
-                 AS i (path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, \
-                       user_claimed, reporter) \
-         ), events AS ( \
-             INSERT INTO page_view_events (event_id, id, created_at, reporter) \
-             SELECT event_id, id, created_at, reporter FROM input WHERE named ORDER BY event_id \
-             ON CONFLICT ON CONSTRAINT page_view_events_pkey DO NOTHING RETURNING id \
-         ), fresh AS MATERIALIZED ( \
-             SELECT * FROM input WHERE NOT named OR id IN (SELECT id FROM events) \
-         ), stored AS ( \
-             INSERT INTO page_views \
-                 (id, path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, user_claimed) \
-             SELECT id, path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, user_claimed \
-             FROM fresh \
-         ), counted AS MATERIALIZED ( \
-             SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM ( \
-                 SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM fresh \
-                 WHERE bot IS NULL GROUP BY 1, 2) by_minute \
-         ) SELECT ARRAY(SELECT id FROM input ORDER BY id), ARRAY(SELECT id FROM fresh ORDER BY id) FROM counted";
+    const SQL: &str = sql!("WITH input AS MATERIALIZED (
+             SELECT nextval('page_views_id_seq') AS id, i.*
+             FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[], $6::boolean[],
+                         $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[])
+                 AS i (path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot,
+                       user_claimed, reporter)
+         ), events AS (
+             INSERT INTO page_view_events (event_id, id, created_at, reporter)
+             SELECT event_id, id, created_at, reporter FROM input WHERE named ORDER BY event_id
+             ON CONFLICT ON CONSTRAINT page_view_events_pkey DO NOTHING RETURNING id
+         ), fresh AS MATERIALIZED (
+             SELECT * FROM input WHERE NOT named OR id IN (SELECT id FROM events)
+         ), stored AS (
+             INSERT INTO page_views
+                 (id, path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, user_claimed)
+             SELECT id, path_id, user_id, country, created_at, event_id, named, referrer, device, visitor, bot, user_claimed
+             FROM fresh
+         ), counted AS MATERIALIZED (
+             SELECT add_to_rollups(array_agg(minute), array_agg(path_id), array_agg(views)) FROM (
+                 SELECT date_bin('1 minute', created_at, 'epoch') AS minute, path_id, count(*) AS views FROM fresh
+                 WHERE bot IS NULL GROUP BY 1, 2) by_minute
+         ) SELECT ARRAY(SELECT id FROM input ORDER BY id) AS input, ARRAY(SELECT id FROM fresh ORDER BY id) AS fresh FROM counted");
     let paths: Vec<i64> = batch.firsts.iter().map(|&place| batch.paths[place].0).collect();
-    Ok(sqlx::query_as(SQL)
+    let row = sqlx::query(SQL)
         .bind(paths)
         .bind(batch.column(|view| view.user_id))
         .bind(batch.column(|view| view.country.as_deref()))
@@ -207,5 +212,6 @@ async fn insert_batch(db: &mut PgConnection, batch: &Batch) -> Result<Ids> {
         .bind(batch.column(|view| view.user_claimed))
         .bind(batch.column(|view| view.signature.as_deref()))
         .fetch_one(db)
-        .await?)
+        .await?;
+    Ok(pair(&row, "input", "fresh")?)
 }

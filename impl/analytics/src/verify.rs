@@ -1,8 +1,8 @@
 //! Whether page views and their counts are as they must be, asked of a database that may be in use.
 
-use platform::Result;
 use platform::settings::DatabaseSettings;
 use platform::verification::{self, Check, Checked};
+use platform::{Result, sql};
 
 /// Every check.
 pub const CHECKS: &[Check] = &[
@@ -10,38 +10,38 @@ pub const CHECKS: &[Check] = &[
         "P1",
         "an event is stored once",
         "page_views",
-        "SELECT format('event %s: %s rows', event_id, count(*)) FROM page_views GROUP BY event_id HAVING count(*) > 1",
+        sql!("SELECT format('event %s: %s rows', event_id, count(*)) FROM page_views GROUP BY event_id HAVING count(*) > 1"),
     ),
     Check::always(
         "P1",
         "an event that is remembered is stored",
         "page_view_events",
-        "SELECT format('event %s: no row %s of %s', e.event_id, e.id, e.created_at) FROM page_view_events e
+        sql!("SELECT format('event %s: no row %s of %s', e.event_id, e.id, e.created_at) FROM page_view_events e
          WHERE NOT EXISTS (SELECT FROM page_views v WHERE v.created_at = e.created_at AND v.id = e.id
                                AND v.event_id = e.event_id)
-           AND e.created_at >= (SELECT min(start) FROM view_rollups WHERE minutes = 1440)",
+           AND e.created_at >= (SELECT min(start) FROM view_rollups WHERE minutes = 1440)"),
     ),
     Check::always(
         "P1",
         "an event that was named is remembered by its name",
         "page_views",
         // As long as none is forgotten: a day less than names are remembered.
-        "SELECT format('event %s: row %s of %s has no name, and counts twice when it is repeated', v.event_id, v.id, v.created_at)
+        sql!("SELECT format('event %s: row %s of %s has no name, and counts twice when it is repeated', v.event_id, v.id, v.created_at)
          FROM page_views v WHERE v.named AND v.created_at > now() - interval '6 days'
-           AND NOT EXISTS (SELECT FROM page_view_events e WHERE e.event_id = v.event_id AND e.id = v.id)",
+           AND NOT EXISTS (SELECT FROM page_view_events e WHERE e.event_id = v.event_id AND e.id = v.id)"),
     ),
     Check::always(
         "P2",
         "a path that is counted has its name",
         "view_rollups",
-        "SELECT format('%s minutes from %s: path %s', minutes, start, path_id) FROM path_counts c
-         WHERE NOT EXISTS (SELECT FROM paths p WHERE p.id = c.path_id)",
+        sql!("SELECT format('%s minutes from %s: path %s', minutes, start, path_id) FROM path_counts c
+         WHERE NOT EXISTS (SELECT FROM paths p WHERE p.id = c.path_id)"),
     ),
     Check::always(
         "P2",
         "counts are what the rows add up to",
         "view_rollups",
-        "SELECT format('path %s, %s minutes from %s: counted %s, rows %s', path_id, minutes, start,
+        sql!("SELECT format('path %s, %s minutes from %s: counted %s, rows %s', path_id, minutes, start,
                        coalesce(c.views, 0), coalesce(r.views, 0))
          FROM path_counts c
          FULL JOIN (
@@ -52,14 +52,14 @@ pub const CHECKS: &[Check] = &[
              CROSS JOIN (VALUES (1), (5), (15), (60), (240), (1440), (10080)) AS w (minutes)
              GROUP BY 1, 2, 3
          ) r USING (minutes, start, path_id)
-         WHERE c.views IS DISTINCT FROM r.views",
+         WHERE c.views IS DISTINCT FROM r.views"),
     ),
     Check::always(
         "P2",
         "all views of a span are those of its paths",
         "view_rollups",
-        "SELECT format('%s minutes from %s: %s in all, paths %s', minutes, start, views, counts) FROM view_rollups
-         WHERE views <> (SELECT coalesce(sum(n), 0) FROM unnest(counts) n)",
+        sql!("SELECT format('%s minutes from %s: %s in all, paths %s', minutes, start, views, counts) FROM view_rollups
+         WHERE views <> (SELECT coalesce(sum(n), 0) FROM unnest(counts) n)"),
     ),
 ];
 

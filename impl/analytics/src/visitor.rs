@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::NaiveDate;
 use hmac::{Hmac, KeyInit, Mac};
-use platform::{Database, Result};
+use platform::{Database, Result, pair, sql};
 use sha2::Sha256;
 
 /// Days a process remembers.
@@ -40,9 +40,11 @@ impl Salts {
     /// Those of the database.
     pub(crate) async fn of(&self, database: &Database, days: &[NaiveDate]) -> Result<HashMap<NaiveDate, Salt>> {
         // One statement: a seed that another process makes at this moment is waited for, and then read.
-        const SQL: &str = "INSERT INTO visitor_salts AS s (day, salt) \
-             SELECT day, salt FROM unnest($1::date[], $2::bytea[]) AS i (day, salt) ORDER BY day \
-             ON CONFLICT ON CONSTRAINT visitor_salts_pkey DO UPDATE SET salt = s.salt RETURNING day, salt";
+        const SQL: &str = sql!(
+            "INSERT INTO visitor_salts AS s (day, salt)
+             SELECT day, salt FROM unnest($1::date[], $2::bytea[]) AS i (day, salt) ORDER BY day
+             ON CONFLICT ON CONSTRAINT visitor_salts_pkey DO UPDATE SET salt = s.salt RETURNING day, salt"
+        );
         let (mut salts, mut missing): (HashMap<NaiveDate, Salt>, Vec<NaiveDate>) = (HashMap::new(), Vec::new());
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +63,8 @@ impl Salts {
         let fresh: Vec<Vec<u8>> = missing.iter().map(|_| rand::random::<[u8; 32]>().to_vec()).collect();
         let seeds: Vec<(NaiveDate, Vec<u8>)> = database
             .write_once(move |mut tx| async move {
-                Ok(sqlx::query_as(SQL).bind(missing).bind(fresh).fetch_all(&mut *tx).await?)
+                let rows = sqlx::query(SQL).bind(missing).bind(fresh).fetch_all(&mut *tx).await?;
+                Ok(rows.iter().map(|row| pair(row, "day", "salt")).collect::<sqlx::Result<_>>()?)
             })
             .await?;
         let made =
@@ -82,7 +85,7 @@ impl Salts {
     /// # Errors
     /// Those of the database.
     pub(crate) async fn forget(&self, database: &Database, oldest: NaiveDate) -> Result<()> {
-        const SQL: &str = "DELETE FROM visitor_salts WHERE day < $1 AND made_at < now() - interval '1 day'";
+        const SQL: &str = sql!("DELETE FROM visitor_salts WHERE day < $1 AND made_at < now() - interval '1 day'");
         database
             .write_once(move |mut tx| async move {
                 sqlx::query(SQL).bind(oldest).execute(&mut *tx).await?;

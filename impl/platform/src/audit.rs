@@ -21,6 +21,7 @@ use crate::error::Result;
 use crate::http::Sender;
 use crate::identity::Principal;
 use crate::slices::remove_in_slices;
+use crate::sql;
 
 /// Rows deleted by one statement.
 const BATCH: i64 = 1000;
@@ -118,9 +119,10 @@ impl Entry {
     /// # Errors
     /// Those of the database.
     pub async fn write(self, tx: &mut PgConnection) -> Result<Written> {
-        const SQL: &str = "
-            INSERT INTO audit_events (actor_id, address, action, object_type, object_id, request_id)
-            VALUES ($1, $2::text::inet, $3, $4, $5, $6)";
+        const SQL: &str = sql!(
+            "INSERT INTO audit_events (actor_id, address, action, object_type, object_id, request_id)
+            VALUES ($1, $2::text::inet, $3, $4, $5, $6)"
+        );
         sqlx::query(SQL)
             .bind(self.actor)
             .bind(self.address.map(|address| address.to_string()))
@@ -177,7 +179,7 @@ pub async fn write_alone(db: &Database, entry: Entry) -> Result<()> {
 /// # Errors
 /// Those of the database.
 pub async fn forget_old(database: &Database) -> Result<u64> {
-    const SQL: &str = "SELECT forget_audit_events($1::integer)";
+    const SQL: &str = sql!("SELECT forget_audit_events($1::integer)");
     remove_in_slices(database, BATCH, |mut tx, most| async move {
         let gone: i64 = sqlx::query_scalar(SQL).bind(most).fetch_one(&mut *tx).await?;
         Ok(gone.cast_unsigned())

@@ -1,45 +1,127 @@
-//! Reading a row by position: the list of columns and the function that reads them stand together in a projection.
+//! Reading a row by the names of its columns.
 
+use chrono::{DateTime, SubsecRound as _, Utc};
+use contract::row::{Cell, Field, FromRow, Row as ModelRow};
+use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgRow, Postgres};
-use sqlx::{Decode, Result, Row, Type, ValueRef};
+use sqlx::{Column as _, Decode, Error, Result, Row as _, Type, ValueRef as _};
 
-/// Reads the columns of a row from left to right.
+/// The columns of a row. They are mostly read in the order in which a statement has them: then a name costs one comparison.
 #[derive(Debug)]
 pub struct Columns<'r> {
     row: &'r PgRow,
+    /// Objects that the names are within.
+    within: Vec<&'static str>,
+    /// After the column that was read last.
     next: usize,
 }
 
+/// A model of a row: each of its fields is the column of that name, see [`contract::row`].
+///
+/// # Errors
+/// When a column is missing, or holds what the document does not allow.
+pub fn read<T: FromRow>(row: &PgRow) -> Result<T> {
+    T::from_row(&mut Columns::of(row))
+}
+
+/// Two columns of a row.
+///
+/// # Errors
+/// As [`Columns::get`].
+pub fn pair<'r, A, B>(row: &'r PgRow, one: &'static str, other: &'static str) -> Result<(A, B)>
+where
+    A: Decode<'r, Postgres> + Type<Postgres>,
+    B: Decode<'r, Postgres> + Type<Postgres>,
+{
+    let mut columns = Columns::of(row);
+    Ok((columns.get(one)?, columns.get(other)?))
+}
+
+/// A time without what is finer than Postgres keeps. It cuts that off of a parameter, but rounds it in a text or in JSON.
+#[must_use]
+pub fn microseconds(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.trunc_subsecs(6)
+}
+
 impl<'r> Columns<'r> {
-    /// From the first column on.
+    /// Those of a row.
     pub fn of(row: &'r PgRow) -> Self {
-        Self::after(row, 0)
+        Self { row, within: Vec::new(), next: 0 }
     }
 
-    /// From the column after the first `skipped` ones on.
-    pub fn after(row: &'r PgRow, skipped: usize) -> Self {
-        Self { row, next: skipped }
-    }
-
-    /// The next column.
+    /// The column of a name.
     ///
     /// # Errors
     /// When there is none, or it holds something else.
-    pub fn take<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T> {
-        let value = self.row.try_get(self.next);
-        self.next += 1;
+    pub fn get<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self, name: &'static str) -> Result<T> {
+        let place = self.place(name)?;
+        self.row.try_get(place).map_err(|error| match error {
+            Error::ColumnDecode { source, .. } => Error::ColumnDecode { index: self.full(name), source },
+            error => error,
+        })
+    }
+
+    /// A field of a model, which may be an object whose columns are named `name.` and then its fields.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn field<T: Field>(&mut self, name: &'static str) -> Result<T> {
+        T::read(self, name)
+    }
+
+    fn place(&mut self, name: &str) -> Result<usize> {
+        let count = self.row.len();
+        let place = (self.next..count).chain(0..self.next.min(count)).find(|place| self.is(*place, name));
+        let place = place.ok_or_else(|| Error::ColumnNotFound(self.full(name)))?;
+        self.next = place + 1;
+        Ok(place)
+    }
+
+    fn is(&self, place: usize, name: &str) -> bool {
+        let column = self.row.column(place).name();
+        let inner = |column: &'r str, object| column.strip_prefix(object)?.strip_prefix('.');
+        self.within.iter().try_fold(column, |column, object| inner(column, *object)) == Some(name)
+    }
+
+    fn full(&self, name: &str) -> String {
+        self.within.iter().map(|object| format!("{object}.")).chain([name.to_owned()]).collect()
+    }
+}
+
+impl<'r, T: Decode<'r, Postgres> + Type<Postgres>> Cell<T> for Columns<'r> {
+    type Error = Error;
+
+    fn cell(&mut self, name: &'static str) -> Result<Option<T>> {
+        self.get(name)
+    }
+}
+
+impl ModelRow for Columns<'_> {
+    type Failure = Error;
+
+    fn text<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> T) -> Result<Option<T>> {
+        Ok(self.get::<Option<&str>>(name)?.map(read))
+    }
+
+    fn within<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.within.push(name);
+        let value = read(self);
+        self.within.pop();
         value
     }
 
-    /// Leaves out `count` columns, the columns of an outer join, if the first of them is null.
-    ///
-    /// # Errors
-    /// When there is no next column.
-    pub fn skip_if_null(&mut self, count: usize) -> Result<bool> {
-        let null = self.row.try_get_raw(self.next)?.is_null();
-        if null {
-            self.next += count;
-        }
-        Ok(null)
+    fn is_null(&mut self, name: &'static str) -> Result<bool> {
+        let (place, before) = (self.place(name)?, self.next);
+        self.next = before - 1;
+        Ok(self.row.try_get_raw(place)?.is_null())
+    }
+
+    fn has(&self, name: &'static str) -> bool {
+        (0..self.row.len()).any(|place| self.is(place, name))
+    }
+
+    fn unexpected(&self, name: &'static str, wanted: &str) -> Error {
+        let source: BoxDynError = format!("expected {wanted}").into();
+        Error::ColumnDecode { index: self.full(name), source }
     }
 }

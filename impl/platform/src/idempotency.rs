@@ -17,33 +17,38 @@ use crate::database::{Database, Transaction};
 use crate::error::{Error, OnConstraint, Result};
 use crate::identity;
 use crate::slices::delete_in_slices;
+use crate::sql;
 
 /// The kept answer or, if there is none, whether the lock was free; it is held then. In that order: copies of a request
 /// that was answered do not get in each other's way.
-const FIND_OR_LOCK: &str = "
-    SELECT kept.fingerprint, kept.status, kept.headers, kept.body,
-           CASE WHEN kept.user_id IS NULL THEN pg_try_advisory_xact_lock($3) ELSE false END
+const FIND_OR_LOCK: &str = sql!(
+    "SELECT kept.fingerprint, kept.status, kept.headers, kept.body,
+           CASE WHEN kept.user_id IS NULL THEN pg_try_advisory_xact_lock($3) ELSE false END AS locked
     FROM (VALUES (1)) AS once LEFT JOIN idempotency_keys AS kept
-      ON kept.user_id = $1 AND kept.key = $2 AND kept.created_at > now() - interval '24 hours'";
+      ON kept.user_id = $1 AND kept.key = $2 AND kept.created_at > now() - interval '24 hours'"
+);
 
-const FIND: &str = "
-    SELECT fingerprint, status, headers, body FROM idempotency_keys
-    WHERE user_id = $1 AND key = $2 AND created_at > now() - interval '24 hours'";
+const FIND: &str = sql!(
+    "SELECT fingerprint, status, headers, body FROM idempotency_keys
+    WHERE user_id = $1 AND key = $2 AND created_at > now() - interval '24 hours'"
+);
 
 /// No row is affected when there is an answer already.
-const KEEP: &str = "
-    INSERT INTO idempotency_keys AS kept (user_id, key, fingerprint, status, headers, body)
+const KEEP: &str = sql!(
+    "INSERT INTO idempotency_keys AS kept (user_id, key, fingerprint, status, headers, body)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
     SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
         body = excluded.body, created_at = excluded.created_at
-    WHERE kept.created_at <= now() - interval '24 hours'";
+    WHERE kept.created_at <= now() - interval '24 hours'"
+);
 
 /// Locked rows are being replaced.
-const FORGET: &str = "
-    DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+const FORGET: &str = sql!(
+    "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM idempotency_keys WHERE created_at <= now() - interval '24 hours'
-        ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))";
+        ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))"
+);
 
 /// Rows deleted by one statement.
 const BATCH: i64 = 1000;
@@ -158,10 +163,10 @@ impl Keyed {
         let query = sqlx::query(FIND_OR_LOCK).bind(self.user_id).bind(&self.request.key).bind(lock);
         let row = query.fetch_one(&mut *tx).await?;
         let mut columns = Columns::of(&row);
-        if !columns.skip_if_null(4)? {
+        if columns.get::<Option<&[u8]>>("fingerprint")?.is_some() {
             return Ok(Attempt::Known(Kept::read(&row)?));
         }
-        if !columns.take::<bool>()? {
+        if !columns.get::<bool>("locked")? {
             return Ok(Attempt::InFlight);
         }
         let (result, mut tx) = tx.lend(work).await?;
@@ -201,10 +206,10 @@ impl Keyed {
 impl Kept {
     fn read(row: &PgRow) -> Result<Self> {
         let mut columns = Columns::of(row);
-        let fingerprint = columns.take()?;
-        let status = columns.take::<i16>()?.cast_unsigned();
-        let fields: Vec<String> = columns.take()?;
-        let body = Bytes::from(columns.take::<Vec<u8>>()?);
+        let fingerprint = columns.get("fingerprint")?;
+        let status = columns.get::<i16>("status")?.cast_unsigned();
+        let fields: Vec<String> = columns.get("headers")?;
+        let body = Bytes::from(columns.get::<Vec<u8>>("body")?);
         let headers = fields.chunks_exact(2).map(|field| (field[0].clone(), field[1].clone())).collect();
         Ok(Self { fingerprint, reply: StoredReply { status, headers, body } })
     }

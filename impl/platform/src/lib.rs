@@ -28,6 +28,7 @@ pub mod settings;
 pub mod shares;
 mod silence;
 pub mod slices;
+pub mod sql;
 mod sqlstate;
 pub mod telemetry;
 pub mod traces;
@@ -36,7 +37,7 @@ mod watch;
 
 pub use access::Access;
 pub use cache::{Cache, CacheError};
-pub use columns::Columns;
+pub use columns::{Columns, microseconds, pair, read};
 pub use connections::PoolState;
 pub use database::{Database, Transaction};
 pub use error::{Error, OnConstraint, Result};

@@ -11,6 +11,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::error::{Error, Result};
 use crate::privileges;
 use crate::settings::{DatabaseSettings, Environment, RoleSettings};
+use crate::sql;
 
 mod embedded {
     refinery::embed_migrations!("../../migrations");
@@ -26,9 +27,9 @@ const DEMO_OPEN: &str = include_str!("../../../migrations/demo_open.sql");
 const DEMO_LOCK: &str = include_str!("../../../migrations/demo_lock.sql");
 
 /// The key of the advisory lock: any number, the same for all versions.
-const LOCK: &str = "SELECT pg_advisory_lock(7305423198540021)";
+const LOCK: &str = sql!("SELECT pg_advisory_lock(7305423198540021)");
 /// Who comes second waits this long for the first.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '120s'";
+const LOCK_TIMEOUT: &str = sql!("SET lock_timeout = '120s'");
 /// A server that is away is away.
 const CONNECT: Duration = Duration::from_secs(5);
 /// The whole, waiting included.
@@ -130,7 +131,7 @@ pub fn newest() -> i64 {
 /// # Errors
 /// Those of the database.
 pub async fn is_current(db: &crate::Database) -> Result<bool> {
-    const SQL: &str = "SELECT max(version)::bigint FROM refinery_schema_history";
+    const SQL: &str = sql!("SELECT max(version)::bigint FROM refinery_schema_history");
     let applied = sqlx::query_scalar::<_, Option<i64>>(SQL).fetch_one(db.reads()).await;
     match applied {
         Ok(version) => {

@@ -2,6 +2,9 @@
 //!
 //! A cursor is good for the list, the order and the filters it was made with: anywhere else its place would be another.
 
+mod search;
+mod size;
+
 use std::hash::{Hash, Hasher};
 
 use chrono::{DateTime, Utc};
@@ -12,6 +15,9 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::cursor::{self, Cursor};
 use crate::error::Result;
+use size::within;
+
+pub use search::search;
 
 /// What a list is sorted by.
 #[derive(Debug, Clone, Copy)]
@@ -230,6 +236,21 @@ impl Page<'_> {
         Cursor { sort: self.name(), key, id }.encode()
     }
 
+    /// The texts that `build` makes of every cursor there can be in this order, and of none; for [`sql_shapes`](crate::sql_shapes).
+    pub fn shapes(&self, build: impl Fn(Option<String>) -> Result<QueryBuilder<Postgres>>) -> Vec<String> {
+        let time = Key::Time(Some(contract::EARLIEST));
+        let keys = match self.order.kind {
+            Kind::Id => vec![Key::Id],
+            Kind::Text => vec![Key::Text("text".to_owned())],
+            Kind::Integer => vec![Key::Integer(1)],
+            Kind::Time => vec![time],
+            Kind::OptionalTime => vec![time, Key::Time(None)],
+        };
+        let cursors = keys.into_iter().map(|key| Some(self.cursor_after(key, 1))).chain([None]);
+        // What could not be built cannot be prepared, either.
+        cursors.map(|cursor| build(cursor).map_or_else(|error| error.to_string(), QueryBuilder::into_string)).collect()
+    }
+
     /// What a cursor calls this list in this order.
     fn name(&self) -> String {
         format!("{}.{:x}", self.order.name, self.list)
@@ -253,62 +274,11 @@ impl Page<'_> {
     }
 }
 
-/// Bytes of JSON after which a page ends.
-const LARGEST: usize = 1 << 20;
-/// No row of a list is larger.
-const LARGEST_ROW: usize = 64 * 1024;
-
-/// How many rows fit into a page, at least one.
-fn within<T: Serialize>(rows: &[T]) -> usize {
-    if rows.len() <= LARGEST / LARGEST_ROW {
-        return rows.len();
-    }
-    let mut size = Size(0);
-    let fit = rows.iter().position(|row| {
-        // Only counted: this cannot fail, and what could would when it is sent.
-        let _ = serde_json::to_writer(&mut size, row);
-        size.0 += 1;
-        size.0 > LARGEST
-    });
-    fit.map_or(rows.len(), |fit| fit.max(1))
-}
-
-/// Counts what is written.
-struct Size(usize);
-
-impl std::io::Write for Size {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Tells lists apart by name and filters, in every process and on every machine alike.
 pub fn fingerprint(list: impl Hash) -> u64 {
     let mut hasher = Xxh3Default::new();
     list.hash(&mut hasher);
     hasher.finish()
-}
-
-/// Appends the condition that a text is in `column`, which holds what the function `search_key` makes of texts (V021): whatever the case
-/// of letters, accents and Unicode form. Where fewer than three characters are left of it, nothing is found: the column's trigram index
-/// could not look them up.
-///
-/// A regular expression that is taken literally, not LIKE, whose time for a text of many repetitions is the product of both
-/// lengths. But of letters other than A to Z an expression has no trigrams by this collation: there a LIKE of the first few comes in
-/// addition, which has. Which way is good depends on the text: such a statement is not to be [persistent](sqlx::query::Query::persistent), so that
-/// it is planned for what is looked for.
-pub fn search(sql: &mut QueryBuilder<Postgres>, column: &str, text: &str) {
-    sql.push(format_args!(" AND {column} ~ ('***=' || search_key(")).push_bind(text.to_owned());
-    sql.push(")) AND char_length(search_key(").push_bind(text.to_owned()).push(")) >= 3");
-    if !text.is_ascii() {
-        sql.push(format_args!(" AND {column} LIKE '%' || regexp_replace(left(search_key(")).push_bind(text.to_owned());
-        sql.push(r"), 16), '([\\%_])', '\\\1', 'g') || '%'");
-    }
 }
 
 /// Appends `SELECT count(*)` of a list that consists of `parts`, as in [`Page::select`]; it ends at [`COUNTED_AT_MOST`].
@@ -321,25 +291,4 @@ pub fn count<P>(sql: &mut QueryBuilder<Postgres>, parts: &[P], mut part: impl Fn
         sql.push(" LIMIT ").push_bind(COUNTED_AT_MOST).push(")");
     }
     sql.push(") part LIMIT ").push_bind(COUNTED_AT_MOST).push(") counted");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_ends_at_a_size_with_its_cursor() {
-        let order = Order { name: "id", key: "id", kind: Kind::Id, descending: false };
-        let page = Page { list: 1, order, cursor: None, skip: 0, limit: 100 };
-        let cut = |mut rows: Vec<String>| {
-            let next = page.cut(&mut rows, |row| (Key::Id, row.len().try_into().unwrap_or(0)));
-            (rows.len(), next.is_some())
-        };
-        assert_eq!(cut(vec!["x".repeat(60_000); 100]), (17, true));
-        // As it is sent: each of these is six bytes.
-        assert_eq!(cut(vec!["\u{1}".repeat(10_000); 100]), (17, true));
-        assert_eq!(cut(vec!["x".repeat(1_000); 100]), (100, false));
-        assert_eq!(cut(vec!["x".repeat(1_000); 101]), (100, true));
-        assert_eq!(cut(vec!["x".repeat(60_000); 16]), (16, false));
-    }
 }

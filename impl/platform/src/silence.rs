@@ -12,6 +12,8 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
+use crate::sql;
+
 /// An answer that takes longer makes one wonder. Most of our statements take milliseconds.
 const SILENCE: Duration = Duration::from_secs(1);
 /// The server has this long to say what the session does.
@@ -19,13 +21,14 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Whether a session has been idle for nearly as long as it is waited for; then it is ended. Others keep their rights: a
 /// session of another user tells nothing of itself, and one of that number on another server is not of this name.
-const ASK: &str = "
-    SELECT CASE WHEN session.pid IS NULL THEN true
+const ASK: &str = sql!(
+    "SELECT CASE WHEN session.pid IS NULL THEN true
                 WHEN session.state LIKE 'idle%' AND clock_timestamp() - session.state_change > interval '0.9 s'
                 THEN pg_terminate_backend(session.pid)
                 ELSE false END
     FROM (VALUES (1)) AS once LEFT JOIN pg_stat_activity AS session
-      ON session.pid = $1 AND session.application_name = current_setting('application_name')";
+      ON session.pid = $1 AND session.application_name = current_setting('application_name')"
+);
 
 /// Asks the server about sessions, one at a time: it may be in trouble already.
 pub(crate) struct Witness {

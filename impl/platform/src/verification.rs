@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
 
 use crate::settings::DatabaseSettings;
+use crate::sql;
 use crate::{Error, Result};
 
 /// When a check can be made.
@@ -95,13 +96,13 @@ pub async fn make(db: &mut PgConnection, checks: &'static [Check], at_rest: bool
 
 async fn one(db: &mut PgConnection, check: &Check) -> Result<Finding> {
     let there: bool =
-        sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(check.table).fetch_one(&mut *db).await?;
+        sqlx::query_scalar(sql!("SELECT to_regclass($1) IS NOT NULL")).bind(check.table).fetch_one(&mut *db).await?;
     if !there {
         return Ok(Finding::Nothing);
     }
-    let sql = format!("SELECT count(*) OVER (), example FROM ({}) found (example) LIMIT {EXAMPLES}", check.sql);
+    let sql = format!("SELECT count(*) OVER () AS count, example FROM ({}) found (example) LIMIT {EXAMPLES}", check.sql);
     let rows: Vec<PgRow> = sqlx::query(AssertSqlSafe(sql)).fetch_all(db).await?;
     let Some(first) = rows.first() else { return Ok(Finding::Holds) };
-    let examples = rows.iter().map(|row| row.try_get(1)).collect::<sqlx::Result<_>>()?;
-    Ok(Finding::Violated { count: first.try_get(0)?, examples })
+    let examples = rows.iter().map(|row| row.try_get("example")).collect::<sqlx::Result<_>>()?;
+    Ok(Finding::Violated { count: first.try_get("count")?, examples })
 }

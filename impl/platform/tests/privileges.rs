@@ -87,6 +87,12 @@ async fn everything_in_the_schema_has_its_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_statement_can_be_prepared() {
+    let services: Vec<&str> = ROLES.iter().map(|(role, _)| *role).collect();
+    testkit::statements::prepare_all("impl/platform/", &services).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_but_tasks_reads_password_hashes() {
     let test = TestDatabase::new().await;
     for service in there(["shop", "worker", "analytics", "verify"]) {

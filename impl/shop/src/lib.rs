@@ -4,9 +4,10 @@
 //! the outbox; the [`pipeline`] does the rest, in the server's `worker` role.
 
 mod dead_letter_queries;
+mod event_queries;
 mod live;
 mod operations;
-mod order_projection;
+mod order_list;
 mod order_queries;
 mod orders;
 pub mod pipeline;

@@ -12,16 +12,16 @@ use shop_api::apis::orders::{
 use shop_api::models::OrderCreate;
 
 use crate::live::Events;
-use crate::{ShopService, live, order_queries};
+use crate::{ShopService, event_queries, live, order_list, order_queries};
 
 /// Most events of a timeline; the document's limit.
 const TIMELINE: i64 = 1_000;
 
 impl Orders for ShopService {
     async fn list_orders(&self, caller: Principal, params: ListOrdersParams) -> Result<ListOrdersResponse> {
-        let (body, x_next_cursor) = order_queries::list(self.database.reads(), &caller, &params).await?;
+        let (body, x_next_cursor) = order_list::list(self.database.reads(), &caller, &params).await?;
         let x_total_count = match params.count {
-            true => Some(order_queries::count(self.database.reads(), &caller, &params).await?),
+            true => Some(order_list::count(self.database.reads(), &caller, &params).await?),
             false => None,
         };
         Ok(ListOrdersResponse::Ok { body, x_total_count, x_next_cursor })
@@ -87,7 +87,7 @@ impl Orders for ShopService {
         caller: Principal,
         params: GetOrderTimelineParams,
     ) -> Result<GetOrderTimelineResponse> {
-        let timeline = order_queries::events(self.database.reads(), &caller, params.order_id, 0, TIMELINE).await?;
+        let timeline = event_queries::events(self.database.reads(), &caller, params.order_id, 0, TIMELINE).await?;
         Ok(GetOrderTimelineResponse::Ok(timeline.ok_or_else(not_found)?.events))
     }
 

@@ -1,100 +1,75 @@
 //! The SQL of products. Everybody may see those on the shelf; one that was taken off it is known to its orders and its
 //! ledger only.
 
-use platform::Result;
 use platform::page::{self, Key, Kind, Order, Page, fingerprint};
+use platform::{Result, read, sql, sql_shapes};
+
 use shop_api::apis::products::ListProductsParams;
 use shop_api::models::{Product, ProductCreate, ProductSort, ProductUpdate};
 use sqlx::postgres::{PgConnection, PgExecutor};
+use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder};
 
-use crate::projection::{self, product_columns};
-
-/// When a change of a product `p` happens. It strictly grows, so that an ETag never repeats, whatever the clock does.
-macro_rules! touched {
-    () => {
-        "greatest(now(), coalesce(p.updated_at, p.created_at) + interval '1 microsecond')"
-    };
-}
-pub(crate) use touched;
+use crate::projection::PRODUCT;
 
 /// A product on the shelf.
 pub(crate) async fn find(db: impl PgExecutor<'_>, id: i64) -> Result<Option<Product>> {
-    const SQL: &str =
-        concat!("SELECT ", product_columns!(), " FROM products p WHERE p.id = $1 AND p.deleted_at IS NULL");
-    let row = sqlx::query(SQL).bind(id).fetch_optional(db).await?;
-    Ok(row.as_ref().map(projection::product).transpose()?)
+    let sql = sql!("SELECT {PRODUCT} FROM products p WHERE p.id = $1 AND p.deleted_at IS NULL", PRODUCT);
+    let row = sqlx::query(sql).bind(id).fetch_optional(db).await?;
+    Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// Locks a product on the shelf until the transaction ends: neither it nor its stock can be changed by others.
 pub(crate) async fn lock(db: &mut PgConnection, id: i64) -> Result<Option<Product>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        product_columns!(),
-        " FROM products p WHERE p.id = $1 AND p.deleted_at IS NULL FOR NO KEY UPDATE"
-    );
-    let row = sqlx::query(SQL).bind(id).fetch_optional(db).await?;
-    Ok(row.as_ref().map(projection::product).transpose()?)
+    let sql =
+        sql!("SELECT {PRODUCT} FROM products p WHERE p.id = $1 AND p.deleted_at IS NULL FOR NO KEY UPDATE", PRODUCT);
+    let row = sqlx::query(sql).bind(id).fetch_optional(db).await?;
+    Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// Whether there is such a product, on the shelf or not.
 pub(crate) async fn exists(db: impl PgExecutor<'_>, id: i64) -> Result<bool> {
-    let row = sqlx::query("SELECT FROM products WHERE id = $1").bind(id).fetch_optional(db).await?;
+    let row = sqlx::query(sql!("SELECT FROM products WHERE id = $1")).bind(id).fetch_optional(db).await?;
     Ok(row.is_some())
 }
 
 /// Puts a product on the shelf and books its initial stock as received.
 pub(crate) async fn insert(db: &mut PgConnection, product: &ProductCreate) -> Result<Product> {
-    const SQL: &str = concat!(
-        "WITH p AS (INSERT INTO products (sku, name, description, price_cents, currency, stock) \
-         VALUES ($1, $2, $3, $4, $5, $6) RETURNING *), \
-         booked AS (INSERT INTO stock_entries (product_id, kind, quantity) \
-         SELECT id, 'receive', stock FROM p WHERE stock > 0) SELECT ",
-        product_columns!(),
-        " FROM p"
+    let sql = sql!(
+        "WITH p AS (
+             INSERT INTO products (sku, name, description, price_cents, currency, stock)
+             SELECT new.sku, new.name, new.description, new.price_cents, new.currency, new.stock
+             FROM jsonb_populate_record(NULL::products, $1) new RETURNING *
+         ), booked AS (
+             INSERT INTO stock_entries (product_id, kind, quantity) SELECT id, 'receive', stock FROM p WHERE stock > 0
+         ) SELECT {PRODUCT} FROM p",
+        PRODUCT
     );
-    let row = sqlx::query(SQL)
-        .bind(&product.sku)
-        .bind(&product.name)
-        .bind(product.description.as_ref().and_then(Option::as_ref))
-        .bind(product.price_cents)
-        .bind(&product.currency)
-        .bind(product.stock)
-        .fetch_one(db)
-        .await?;
-    Ok(projection::product(&row)?)
+    Ok(read(&sqlx::query(sql).bind(Json(product)).fetch_one(db).await?)?)
 }
 
 /// Changes what the update names, and nothing else; what changes nothing leaves no trace.
 pub(crate) async fn update(db: &mut PgConnection, id: i64, update: &ProductUpdate) -> Result<Product> {
-    const SQL: &str = concat!(
-        "WITH wanted AS (SELECT coalesce($2, sku) AS sku, coalesce($3, name) AS name, \
-         CASE WHEN $4 THEN $5 ELSE description END AS description, coalesce($6, price_cents) AS price_cents, \
-         coalesce($7, currency) AS currency FROM products WHERE id = $1) \
-         UPDATE products p SET sku = w.sku, name = w.name, description = w.description, price_cents = w.price_cents, \
-         currency = w.currency, updated_at = CASE WHEN (p.sku, p.name, p.description, p.price_cents, p.currency) \
-         IS DISTINCT FROM (w.sku, w.name, w.description, w.price_cents, w.currency) THEN ",
-        touched!(),
-        " ELSE p.updated_at END FROM wanted w WHERE p.id = $1 RETURNING ",
-        product_columns!()
+    let sql = sql!(
+        "WITH wanted AS (
+             SELECT new.* FROM products p, jsonb_populate_record(p, $2) new WHERE p.id = $1
+         ) UPDATE products p SET sku = w.sku, name = w.name, description = w.description, price_cents = w.price_cents,
+             currency = w.currency,
+             updated_at = CASE WHEN (p.sku, p.name, p.description, p.price_cents, p.currency)
+                     IS DISTINCT FROM (w.sku, w.name, w.description, w.price_cents, w.currency)
+                 THEN next_change(coalesce(p.updated_at, p.created_at)) ELSE p.updated_at END
+         FROM wanted w WHERE p.id = $1 RETURNING {PRODUCT}",
+        PRODUCT
     );
-    let row = sqlx::query(SQL)
-        .bind(id)
-        .bind(&update.sku)
-        .bind(&update.name)
-        .bind(update.description.is_some())
-        .bind(update.description.as_ref().and_then(Option::as_ref))
-        .bind(update.price_cents)
-        .bind(&update.currency)
-        .fetch_one(db)
-        .await?;
-    Ok(projection::product(&row)?)
+    Ok(read(&sqlx::query(sql).bind(id).bind(Json(update)).fetch_one(db).await?)?)
 }
 
 /// Takes a product that was locked off the shelf. Its row stays, for the orders and ledger entries that mention it.
 pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<()> {
-    const SQL: &str = concat!("UPDATE products p SET deleted_at = now(), updated_at = ", touched!(), " WHERE id = $1");
-    sqlx::query(SQL).bind(id).execute(db).await?;
+    let sql = sql!(
+        "UPDATE products SET deleted_at = now(), updated_at = next_change(coalesce(updated_at, created_at)) WHERE id = $1"
+    );
+    sqlx::query(sql).bind(id).execute(db).await?;
     Ok(())
 }
 
@@ -103,33 +78,60 @@ pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     params: &ListProductsParams,
 ) -> Result<(Vec<Product>, Option<String>)> {
-    const SQL: &str = concat!("SELECT ", product_columns!(), " FROM products p WHERE p.deleted_at IS NULL");
-    let sort = params.sort.unwrap_or(ProductSort::Id);
-    let page = Page {
-        list: fingerprint(("products", params.q.as_deref(), params.in_stock)),
-        order: order(sort),
-        cursor: params.cursor.as_deref(),
-        skip: params.skip,
-        limit: params.limit,
-    };
-    let mut sql = QueryBuilder::new(SQL);
-    filter(&mut sql, params);
-    page.finish(&mut sql, "p.id")?;
-    let rows = sql.build().persistent(params.q.is_none()).fetch_all(db).await?;
-    let mut products = rows.iter().map(projection::product).collect::<sqlx::Result<Vec<_>>>()?;
-    let next = page.cut(&mut products, |product| (key(sort, product), product.id));
+    let rows = page_sql(params)?.build().persistent(params.q.is_none()).fetch_all(db).await?;
+    let mut products = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
+    let next = page(params).cut(&mut products, |product| (key(sort(params), product), product.id));
     Ok((products, next))
 }
 
 /// How many products the whole list has.
 pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListProductsParams) -> Result<i64> {
+    Ok(count_sql(params).build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
+}
+
+fn sort(params: &ListProductsParams) -> ProductSort {
+    params.sort.unwrap_or(ProductSort::Id)
+}
+
+fn page(params: &ListProductsParams) -> Page<'_> {
+    Page {
+        list: fingerprint(("products", params.q.as_deref(), params.in_stock)),
+        order: order(sort(params)),
+        cursor: params.cursor.as_deref(),
+        skip: params.skip,
+        limit: params.limit,
+    }
+}
+
+fn page_sql(params: &ListProductsParams) -> Result<QueryBuilder<Postgres>> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    sql.push(PRODUCT).push(" FROM products p WHERE p.deleted_at IS NULL");
+    filter(&mut sql, params);
+    page(params).finish(&mut sql, "p.id")?;
+    Ok(sql)
+}
+
+fn count_sql(params: &ListProductsParams) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("");
     page::count(&mut sql, &[()], |sql, ()| {
         sql.push("SELECT FROM products p WHERE p.deleted_at IS NULL");
         filter(sql, params);
     });
-    Ok(sql.build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
+    sql
 }
+
+sql_shapes!(|| {
+    let mut shapes = Vec::new();
+    for (q, in_stock) in [(None, None), (None, Some(true)), (Some("text"), Some(false)), (Some("Straße"), None)] {
+        for (_, sort) in ProductSort::ALL {
+            let (q, sort) = (q.map(str::to_owned), Some(*sort));
+            let params = ListProductsParams { skip: 1, limit: 1, cursor: None, count: true, q, sort, in_stock };
+            shapes.push(count_sql(&params).into_string());
+            shapes.extend(page(&params).shapes(|cursor| page_sql(&ListProductsParams { cursor, ..params.clone() })));
+        }
+    }
+    shapes
+});
 
 fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListProductsParams) {
     match params.in_stock {

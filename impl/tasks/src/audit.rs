@@ -2,8 +2,7 @@
 
 use platform::identity::Principal;
 use platform::page::{Key, Kind, Order, Page, fingerprint};
-use platform::{Columns, Result};
-use sqlx::postgres::PgRow;
+use platform::{Result, read, sql_shapes};
 use sqlx::{Postgres, QueryBuilder};
 use tasks_api::apis::audit::{Audit, ListAuditEventsParams, ListAuditEventsResponse};
 use tasks_api::models::AuditEvent;
@@ -12,17 +11,21 @@ use crate::TasksService;
 
 impl Audit for TasksService {
     async fn list_audit_events(&self, _: Principal, params: ListAuditEventsParams) -> Result<ListAuditEventsResponse> {
-        const SQL: &str = "SELECT e.id, e.created_at, e.actor_id, host(e.address), e.action, e.object_type, e.object_id, \
-                           e.request_id FROM audit_events e WHERE TRUE";
-        let page = page(&params);
-        let mut sql = QueryBuilder::new(SQL);
-        filter(&mut sql, &params);
-        page.finish(&mut sql, "e.id")?;
-        let rows = sql.build().fetch_all(self.database.reads()).await?;
-        let mut body = rows.iter().map(event).collect::<sqlx::Result<Vec<_>>>()?;
-        let x_next_cursor = page.cut(&mut body, |event| (Key::Id, event.id));
+        let rows = page_sql(&params)?.build().fetch_all(self.database.reads()).await?;
+        let mut body = rows.iter().map(read).collect::<sqlx::Result<Vec<AuditEvent>>>()?;
+        let x_next_cursor = page(&params).cut(&mut body, |event| (Key::Id, event.id));
         Ok(ListAuditEventsResponse::Ok { body, x_next_cursor })
     }
+}
+
+fn page_sql(params: &ListAuditEventsParams) -> Result<QueryBuilder<Postgres>> {
+    let mut sql = QueryBuilder::new(
+        "SELECT e.id, e.created_at, e.actor_id, host(e.address) AS address, e.action, e.object_type, e.object_id, e.request_id
+         FROM audit_events e WHERE TRUE",
+    );
+    filter(&mut sql, params);
+    page(params).finish(&mut sql, "e.id")?;
+    Ok(sql)
 }
 
 fn page(params: &ListAuditEventsParams) -> Page<'_> {
@@ -57,16 +60,30 @@ fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListAuditEventsParams) {
     }
 }
 
-fn event(row: &PgRow) -> sqlx::Result<AuditEvent> {
-    let mut columns = Columns::of(row);
-    Ok(AuditEvent {
-        id: columns.take()?,
-        created_at: columns.take()?,
-        actor_id: columns.take()?,
-        address: columns.take()?,
-        action: columns.take()?,
-        object_type: columns.take()?,
-        object_id: columns.take()?,
-        request_id: columns.take()?,
-    })
-}
+sql_shapes!(|| {
+    let all = ListAuditEventsParams {
+        skip: 0,
+        limit: 1,
+        cursor: None,
+        actor_id: None,
+        action: None,
+        object_type: None,
+        object_id: None,
+        since: None,
+        until: None,
+    };
+    let filtered = ListAuditEventsParams {
+        skip: 1,
+        actor_id: Some(1),
+        action: Some(String::new()),
+        object_type: Some(String::new()),
+        object_id: Some(String::new()),
+        since: Some(contract::EARLIEST),
+        until: Some(contract::EARLIEST),
+        ..all.clone()
+    };
+    let shapes = |params: ListAuditEventsParams| {
+        page(&params).shapes(|cursor| page_sql(&ListAuditEventsParams { cursor, ..params.clone() }))
+    };
+    [all, filtered].into_iter().flat_map(shapes).collect()
+});

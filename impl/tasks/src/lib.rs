@@ -8,6 +8,7 @@ mod login;
 mod project_queries;
 mod projection;
 mod projects;
+mod task_list;
 mod task_queries;
 mod tasks;
 mod user_queries;

@@ -12,13 +12,13 @@ use tasks_api::apis::tasks::{
 use tasks_api::models::{DeletedStatus, DeletedWord, TaskCreate, TaskDetail, TaskUpdate};
 
 use crate::projects::not_found as project_not_found;
-use crate::{TasksService, project_queries, task_queries};
+use crate::{TasksService, project_queries, task_list, task_queries};
 
 impl Tasks for TasksService {
     async fn list_tasks(&self, caller: Principal, params: ListTasksParams) -> Result<ListTasksResponse> {
-        let (body, x_next_cursor) = task_queries::list(self.database.reads(), &caller, &params).await?;
+        let (body, x_next_cursor) = task_list::list(self.database.reads(), &caller, &params).await?;
         let x_total_count = match params.count {
-            true => Some(task_queries::count(self.database.reads(), &caller, &params).await?),
+            true => Some(task_list::count(self.database.reads(), &caller, &params).await?),
             false => None,
         };
         Ok(ListTasksResponse::Ok { body, x_total_count, x_next_cursor })
@@ -27,7 +27,7 @@ impl Tasks for TasksService {
     async fn create_task(&self, caller: Principal, body: TaskCreate) -> Result<CreateTaskResponse> {
         let created = self
             .database
-            .write_once(move |mut tx| async move { task_queries::insert(&mut tx, &caller, &body).await })
+            .write_once(move |mut tx| async move { task_queries::insert(&mut tx, &caller, body).await })
             .await;
         let body = references_exist(created)?.ok_or_else(project_not_found)?;
         Ok(CreateTaskResponse::Created { location: format!("/api/v1/tasks/{}", body.id), body })
@@ -117,7 +117,7 @@ impl TasksService {
                         .then_some(())
                         .ok_or_else(project_not_found)?;
                 }
-                task_queries::update(&mut tx, id, &update).await
+                task_queries::update(&mut tx, id, update).await
             })
             .await;
         references_exist(changed)

@@ -1,70 +1,85 @@
 //! The SQL of users as others than themselves see them; identity itself is the platform's.
 
-use platform::Result;
+use platform::page::{self, Key, Kind, Order, Page, fingerprint};
+use platform::{Result, read, sql, sql_shapes};
 use sqlx::postgres::{PgConnection, PgExecutor};
 use sqlx::{Postgres, QueryBuilder};
 use tasks_api::apis::users::ListUsersParams;
 use tasks_api::models::{User, UserSort};
 
-use crate::projection::{self, user_columns};
-use platform::page::{self, Key, Kind, Order, Page, fingerprint};
+use crate::projection::USER;
 
 /// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends; against
 /// changes only, or nobody could be assigned or create anything who is a superuser meanwhile.
 pub(crate) async fn is_last_superuser(db: &mut PgConnection, id: i64) -> Result<bool> {
-    const SQL: &str = "SELECT id FROM users WHERE is_superuser AND is_active ORDER BY id FOR NO KEY UPDATE";
-    let superusers: Vec<i64> = sqlx::query_scalar(SQL).fetch_all(db).await?;
+    let sql = sql!("SELECT id FROM users WHERE is_superuser AND is_active ORDER BY id FOR NO KEY UPDATE");
+    let superusers: Vec<i64> = sqlx::query_scalar(sql).fetch_all(db).await?;
     Ok(superusers == [id])
 }
 
 /// Erases at most so many rows of what is known of a user that was locked, and tells how many: fewer when nothing is left. Each
 /// table's owner says what that is (`personal_data`); orders stay, as nobody's.
 pub(crate) async fn erase(db: &mut PgConnection, id: i64, most: i64) -> Result<i64> {
-    Ok(sqlx::query_scalar("SELECT erase_personal_data($1, $2)").bind(id).bind(most).fetch_one(db).await?)
+    Ok(sqlx::query_scalar(sql!("SELECT erase_personal_data($1, $2)")).bind(id).bind(most).fetch_one(db).await?)
 }
 
 /// Closes a user's account for good: every session ends, and nobody can sign in.
 pub(crate) async fn close(db: &mut PgConnection, id: i64) -> Result<()> {
-    const SQL: &str =
-        "UPDATE users SET is_active = false, hashed_password = '!', session_epoch = session_epoch + 1 WHERE id = $1";
-    sqlx::query(SQL).bind(id).execute(db).await?;
+    let sql = sql!(
+        "UPDATE users SET is_active = false, hashed_password = '!', session_epoch = session_epoch + 1 WHERE id = $1"
+    );
+    sqlx::query(sql).bind(id).execute(db).await?;
     Ok(())
 }
 
 /// Deletes a user that was locked, and of whom nothing else is left.
 pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<()> {
-    sqlx::query("DELETE FROM users WHERE id = $1").bind(id).execute(db).await?;
+    sqlx::query(sql!("DELETE FROM users WHERE id = $1")).bind(id).execute(db).await?;
     Ok(())
 }
 
 /// A page of all users, and the cursor of the next one.
 pub(crate) async fn list(db: impl PgExecutor<'_>, params: &ListUsersParams) -> Result<(Vec<User>, Option<String>)> {
-    const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users u WHERE TRUE");
-    let sort = params.sort.unwrap_or(UserSort::Id);
-    let page = Page {
-        list: fingerprint(("users", params.q.as_deref())),
-        order: order(sort),
-        cursor: params.cursor.as_deref(),
-        skip: params.skip,
-        limit: params.limit,
-    };
-    let mut sql = QueryBuilder::new(SQL);
-    filter(&mut sql, params);
-    page.finish(&mut sql, "u.id")?;
-    let rows = sql.build().persistent(params.q.is_none()).fetch_all(db).await?;
-    let mut users = rows.iter().map(projection::user).collect::<sqlx::Result<Vec<_>>>()?;
-    let next = page.cut(&mut users, |user| (key(sort, user), user.id));
+    let rows = page_sql(params)?.build().persistent(params.q.is_none()).fetch_all(db).await?;
+    let mut users = rows.iter().map(read).collect::<sqlx::Result<Vec<_>>>()?;
+    let next = page(params).cut(&mut users, |user| (key(sort(params), user), user.id));
     Ok((users, next))
 }
 
 /// How many users the whole list has.
 pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListUsersParams) -> Result<i64> {
+    Ok(count_sql(params).build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
+}
+
+fn sort(params: &ListUsersParams) -> UserSort {
+    params.sort.unwrap_or(UserSort::Id)
+}
+
+fn page(params: &ListUsersParams) -> Page<'_> {
+    Page {
+        list: fingerprint(("users", params.q.as_deref())),
+        order: order(sort(params)),
+        cursor: params.cursor.as_deref(),
+        skip: params.skip,
+        limit: params.limit,
+    }
+}
+
+fn page_sql(params: &ListUsersParams) -> Result<QueryBuilder<Postgres>> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    sql.push(USER).push(" FROM users u WHERE TRUE");
+    filter(&mut sql, params);
+    page(params).finish(&mut sql, "u.id")?;
+    Ok(sql)
+}
+
+fn count_sql(params: &ListUsersParams) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("");
     page::count(&mut sql, &[()], |sql, ()| {
         sql.push("SELECT FROM users u WHERE TRUE");
         filter(sql, params);
     });
-    Ok(sql.build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
+    sql
 }
 
 fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListUsersParams) {
@@ -72,6 +87,19 @@ fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListUsersParams) {
         page::search(sql, "u.search_text", text);
     }
 }
+
+sql_shapes!(|| {
+    let mut shapes = Vec::new();
+    for q in [None, Some("text"), Some("Straße")] {
+        for (_, sort) in UserSort::ALL {
+            let (q, sort) = (q.map(str::to_owned), Some(*sort));
+            let params = ListUsersParams { skip: 1, limit: 1, cursor: None, count: true, q, sort };
+            shapes.push(count_sql(&params).into_string());
+            shapes.extend(page(&params).shapes(|cursor| page_sql(&ListUsersParams { cursor, ..params.clone() })));
+        }
+    }
+    shapes
+});
 
 fn order(sort: UserSort) -> Order {
     let (key, kind, descending) = match sort {

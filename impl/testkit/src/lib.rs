@@ -12,6 +12,7 @@ pub mod scale;
 mod server;
 mod service;
 mod settings;
+pub mod statements;
 pub mod system;
 
 pub use client::{Answer, Client};

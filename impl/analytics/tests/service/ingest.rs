@@ -213,7 +213,7 @@ async fn while_one_batch_is_written_the_next_one_is_as_well() {
         .await;
     let report = async |path: &str| world.nobody.post(VIEWS, &json!({"path": path})).await.expect(201);
     let under_way = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
-        AND application_name = 'analytics-writes' AND query LIKE '%INSERT INTO page_views %'";
+        AND application_name = 'analytics-writes' AND query ~ 'INSERT INTO page_views\\s'";
     let most = async {
         let mut most = 0;
         for _ in 0..60 {

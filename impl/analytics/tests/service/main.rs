@@ -11,6 +11,7 @@ mod live;
 mod random;
 mod rollups;
 mod seeding;
+mod statements;
 mod time_series;
 mod top_paths;
 mod world;

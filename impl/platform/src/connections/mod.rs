@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use self::lease::{State, Stay};
 use crate::shares::{Gate, Keep, Refused, Requester, TooMany};
 use crate::silence::Witness;
+use crate::sql;
 
 pub(crate) use self::lease::{Lease, Watch};
 
@@ -273,6 +274,6 @@ impl Shared {
 
 async fn open(options: &PgConnectOptions) -> sqlx::Result<(PgConnection, Birth)> {
     let mut connection = PgConnection::connect_with(options).await?;
-    let session = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+    let session = sqlx::query_scalar(sql!("SELECT pg_backend_pid()")).fetch_one(&mut connection).await?;
     Ok((connection, Birth { at: Instant::now(), session }))
 }

@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::http::Sender;
 use crate::reads::Reads;
 use crate::settings::{DatabaseSettings, InvalidSettings};
+use crate::sql;
 
 pub use self::transaction::Transaction;
 
@@ -161,7 +162,7 @@ impl Database {
     /// # Errors
     /// Why it does not.
     pub async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT 1").execute(self.reads()).await?;
+        sqlx::query(sql!("SELECT 1")).execute(self.reads()).await?;
         Ok(())
     }
 

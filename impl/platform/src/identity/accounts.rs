@@ -19,6 +19,7 @@ use crate::jobs::Jobs;
 use crate::limiter::Signups;
 use crate::settings::{AuthSettings, DatabaseSettings, InvalidSettings};
 use crate::shares;
+use crate::sql;
 
 /// The accounts of all services. Clones share everything.
 #[derive(Clone)]
@@ -79,10 +80,11 @@ impl Accounts {
     /// 401 `invalid_token` when the token is bad or revoked, its user deleted or deactivated, or the password changed
     /// since.
     pub async fn authenticate(&self, token: &str) -> Result<Principal> {
-        const SQL: &str = "
-            SELECT u.is_superuser FROM users u
+        const SQL: &str = sql!(
+            "SELECT u.is_superuser FROM users u
             WHERE u.id = $1 AND u.is_active AND u.session_epoch = $2
-              AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = $3)";
+              AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = $3)"
+        );
         if let Some(known) = self.sessions.get(token) {
             Sender::identify(known.user);
             return Ok(known);
@@ -156,8 +158,8 @@ impl Accounts {
     /// Those of the database.
     pub async fn logout(&self, caller: &Principal) -> Result<()> {
         // Sweeps more than it leaves of what has expired on its own; the notification leaves with the commit of this one statement.
-        const SQL: &str = "
-            WITH swept AS (
+        const SQL: &str = sql!(
+            "WITH swept AS (
                 DELETE FROM revoked_tokens WHERE ctid = ANY (ARRAY(
                     SELECT ctid FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'
                     ORDER BY expires_at LIMIT 100))
@@ -166,7 +168,8 @@ impl Accounts {
                 SELECT $1, id, to_timestamp($3) FROM users WHERE id = $2
                 ON CONFLICT (jti) DO NOTHING
             )
-            SELECT pg_notify('token_revoked', $1::text)";
+            SELECT pg_notify('token_revoked', $1::text)"
+        );
         let Principal { user, token, expires, .. } = *caller;
         #[expect(clippy::cast_precision_loss, reason = "seconds of this age of the universe are exact in a double")]
         let expires = expires as f64;

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::http::Sender;
 use crate::shares::network;
 use crate::slices::delete_in_slices;
+use crate::sql;
 
 /// Rows deleted by one statement.
 const BATCH: i64 = 1000;
@@ -18,15 +19,11 @@ pub(super) struct Addresses(Option<Hmac<Sha256>>);
 
 /// Columns of a statement that selects from `users u`: the account's addresses, and of each whether it is fresh enough to be
 /// left as it is.
-macro_rules! known_columns {
-    () => {
-        "ARRAY(SELECT k.address FROM known_addresses k WHERE k.user_id = u.id AND k.seen_at > now() - interval '90 days'
-               ORDER BY k.address) AS known,
-         ARRAY(SELECT k.seen_at > now() - interval '1 day' FROM known_addresses k
-               WHERE k.user_id = u.id AND k.seen_at > now() - interval '90 days' ORDER BY k.address) AS fresh"
-    };
-}
-pub(super) use known_columns;
+pub(super) const KNOWN: &str =
+    "ARRAY(SELECT k.address FROM known_addresses k WHERE k.user_id = u.id AND k.seen_at > now() - interval '90 days'
+           ORDER BY k.address) AS known,
+     ARRAY(SELECT k.seen_at > now() - interval '1 day' FROM known_addresses k
+           WHERE k.user_id = u.id AND k.seen_at > now() - interval '90 days' ORDER BY k.address) AS fresh";
 
 impl Addresses {
     pub(super) fn new(signing_key: &[u8]) -> Self {
@@ -52,22 +49,23 @@ impl Addresses {
 
 /// Remembers an address of an account; the twenty that were used last stay.
 pub(super) async fn remember(connection: &mut PgConnection, user: i64, address: &[u8]) -> Result<()> {
-    const SQL: &str = "
-        WITH kept AS (
+    const SQL: &str = sql!(
+        "WITH kept AS (
             SELECT address FROM known_addresses WHERE user_id = $1 AND address <> $2 ORDER BY seen_at DESC LIMIT 19
         ), gone AS (
             DELETE FROM known_addresses
             WHERE user_id = $1 AND address <> $2 AND address NOT IN (SELECT address FROM kept)
         )
         INSERT INTO known_addresses (user_id, address) SELECT id, $2 FROM users WHERE id = $1
-        ON CONFLICT ON CONSTRAINT known_addresses_pkey DO UPDATE SET seen_at = now()";
+        ON CONFLICT ON CONSTRAINT known_addresses_pkey DO UPDATE SET seen_at = now()"
+    );
     sqlx::query(SQL).bind(user).bind(address).execute(connection).await?;
     Ok(())
 }
 
 /// Forgets them all: whoever knew the password before is to be a stranger.
 pub(super) async fn forget(connection: &mut PgConnection, user: i64) -> Result<()> {
-    sqlx::query("DELETE FROM known_addresses WHERE user_id = $1").bind(user).execute(connection).await?;
+    sqlx::query(sql!("DELETE FROM known_addresses WHERE user_id = $1")).bind(user).execute(connection).await?;
     Ok(())
 }
 
@@ -76,8 +74,8 @@ pub(super) async fn forget(connection: &mut PgConnection, user: i64) -> Result<(
 /// # Errors
 /// Those of the database.
 pub async fn forget_old_addresses(database: &Database) -> Result<u64> {
-    const SQL: &str = "
-        DELETE FROM known_addresses WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM known_addresses WHERE seen_at <= now() - interval '90 days' LIMIT $1 FOR UPDATE SKIP LOCKED))";
+    const SQL: &str = sql!(
+            "DELETE FROM known_addresses WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM known_addresses WHERE seen_at <= now() - interval '90 days' LIMIT $1 FOR UPDATE SKIP LOCKED))");
     delete_in_slices(database, BATCH, SQL).await
 }

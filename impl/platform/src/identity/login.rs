@@ -6,7 +6,7 @@ use contract::Problem;
 use sqlx::FromRow;
 
 use super::accounts::Accounts;
-use super::addresses::{self, known_columns};
+use super::addresses::{self, KNOWN};
 use super::passwords::{HashedPassword, Verdict};
 use super::principal::Principal;
 use super::text::email_key;
@@ -15,6 +15,7 @@ use super::users;
 use crate::error::Result;
 use crate::http::Sender;
 use crate::limiter::{Account, Guard};
+use crate::sql;
 
 /// The answer to a login (RFC 6749, 5.1). Nothing prints its token.
 #[derive(Clone)]
@@ -47,10 +48,10 @@ impl Accounts {
     /// 400 `invalid_grant`, the same and as slow for an unknown e-mail, a wrong password and an inactive account
     /// (RFC 6749, 5.2). 429 `rate_limited` as the guard says; 503 `busy` when too many log in at once.
     pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
-        const SQL: &str = concat!(
-            "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, ",
-            known_columns!(),
-            " FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1"
+        const SQL: &str = sql!(
+            "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, {KNOWN}
+             FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1",
+            KNOWN
         );
         let key = email_key(email);
         users::fill_email_keys(&self.db).await?;
@@ -114,7 +115,7 @@ impl Accounts {
 
     /// Replaces the hash of an older kind that was just verified, unless the password was changed meanwhile.
     async fn replace_hash(&self, user: i64, old: String, new: HashedPassword) {
-        const SQL: &str = "SELECT replace_password_hash($1, $2, $3)";
+        const SQL: &str = sql!("SELECT replace_password_hash($1, $2, $3)");
         let replaced = self.db.write_once(move |mut tx| async move {
             Ok(sqlx::query(SQL).bind(user).bind(old).bind(new).execute(&mut *tx).await?)
         });
@@ -129,11 +130,8 @@ impl Accounts {
     /// # Errors
     /// 403 `wrong_password`; 429 `rate_limited` as the guard says; 503 `busy` when too many passwords are being checked.
     pub async fn prove(&self, guard: Guard<'_>, caller: &Principal, password: String) -> Result<()> {
-        const SQL: &str = concat!(
-            "SELECT password_hash_of(u.id) AS hashed_password, ",
-            known_columns!(),
-            " FROM users u WHERE u.id = $1"
-        );
+        const SQL: &str =
+            sql!("SELECT password_hash_of(u.id) AS hashed_password, {KNOWN} FROM users u WHERE u.id = $1", KNOWN);
         let found: Option<Stored> = sqlx::query_as(SQL).bind(caller.user).fetch_optional(self.db.reads()).await?;
         let Some(Stored { hashed_password, known }) = found else { return Err(caller_is_gone().into()) };
         let attempt = async {

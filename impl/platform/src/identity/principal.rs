@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::tokens::seconds;
 use crate::database::Database;
 use crate::error::Result;
+use crate::sql;
 
 /// An authenticated caller. Its rights are those of the user now, not those at login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,12 +50,13 @@ impl Principal {
 /// # Errors
 /// Those of the database.
 pub async fn still_welcome(db: &Database, callers: &[Principal]) -> Result<HashSet<Principal>> {
-    const SQL: &str = "
-        SELECT c.place FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::uuid[]) WITH ORDINALITY
+    const SQL: &str = sql!(
+        "SELECT c.place FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::uuid[]) WITH ORDINALITY
             AS c (id, epoch, is_superuser, jti, place)
         JOIN users u ON u.id = c.id AND u.is_active AND u.session_epoch = c.epoch
             AND (u.is_superuser OR NOT c.is_superuser)
-        WHERE NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = c.jti)";
+        WHERE NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = c.jti)"
+    );
     let places: Vec<i64> = sqlx::query_scalar(SQL)
         .bind(callers.iter().map(|caller| caller.user).collect::<Vec<_>>())
         .bind(callers.iter().map(|caller| caller.epoch).collect::<Vec<_>>())

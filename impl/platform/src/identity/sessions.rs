@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::principal::Principal;
 use crate::jobs::Job;
+use crate::sql;
 
 /// The longest a revocation may go unnoticed, were every notification lost.
 const LIFE: Duration = Duration::from_secs(1);
@@ -111,7 +112,7 @@ impl Sessions {
                     let Some(now) = sessions.upgrade() else { return };
                     match rung {
                         // Nothing was rung, or it cannot be heard any more: then nobody would ever say so.
-                        Err(_) => match tokio::time::timeout(ANSWER, listener.execute("SELECT 1")).await {
+                        Err(_) => match tokio::time::timeout(ANSWER, listener.execute(sql!("SELECT 1"))).await {
                             Ok(Ok(_)) => job.succeeded(),
                             Ok(Err(_)) | Err(_) => {
                                 now.set_listening(false);

@@ -10,6 +10,7 @@ use super::passwords::HashedPassword;
 use super::text::email_key;
 use crate::database::Database;
 use crate::error::{OnConstraint, Result};
+use crate::sql;
 
 /// A user as the API shows it; the password's hash is never part of it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
@@ -65,9 +66,10 @@ pub struct UserChange {
 /// # Errors
 /// Those of the database.
 pub async fn find<'c>(db: impl Executor<'c, Database = Postgres>, id: i64) -> Result<Option<User>> {
-    const SQL: &str = "
-        SELECT id, email, full_name, is_active, is_superuser, created_at, updated_at
-        FROM users WHERE id = $1";
+    const SQL: &str = sql!(
+        "SELECT id, email, full_name, is_active, is_superuser, created_at, updated_at
+        FROM users WHERE id = $1"
+    );
     Ok(sqlx::query_as(SQL).bind(id).fetch_optional(db).await?)
 }
 
@@ -76,9 +78,10 @@ pub async fn find<'c>(db: impl Executor<'c, Database = Postgres>, id: i64) -> Re
 /// # Errors
 /// Those of the database.
 pub async fn lock(tx: &mut PgConnection, id: i64) -> Result<Option<User>> {
-    const SQL: &str = "
-        SELECT id, email, full_name, is_active, is_superuser, created_at, updated_at
-        FROM users WHERE id = $1 FOR UPDATE";
+    const SQL: &str = sql!(
+        "SELECT id, email, full_name, is_active, is_superuser, created_at, updated_at
+        FROM users WHERE id = $1 FOR UPDATE"
+    );
     Ok(sqlx::query_as(SQL).bind(id).fetch_optional(tx).await?)
 }
 
@@ -87,10 +90,11 @@ pub async fn lock(tx: &mut PgConnection, id: i64) -> Result<Option<User>> {
 /// # Errors
 /// 409 `email_taken`, also when the e-mail is another spelling of a known one.
 pub async fn insert(tx: &mut PgConnection, user: &NewUser) -> Result<User> {
-    const SQL: &str = "
-        INSERT INTO users (email, hashed_password, full_name, is_active, is_superuser)
+    const SQL: &str = sql!(
+        "INSERT INTO users (email, hashed_password, full_name, is_active, is_superuser)
         VALUES ($1, $2, $3, $4, $5)
-        RETURNING id, email, full_name, is_active, is_superuser, created_at, updated_at";
+        RETURNING id, email, full_name, is_active, is_superuser, created_at, updated_at"
+    );
     claim_email(tx, &user.email, None).await?;
     sqlx::query_as(SQL)
         .bind(&user.email)
@@ -108,8 +112,8 @@ pub async fn insert(tx: &mut PgConnection, user: &NewUser) -> Result<User> {
 /// # Errors
 /// 409 `email_taken`.
 pub async fn update(tx: &mut PgConnection, id: i64, change: &UserChange) -> Result<Option<User>> {
-    const SQL: &str = "
-        UPDATE users SET
+    const SQL: &str = sql!(
+        "UPDATE users SET
             email = coalesce($2, email),
             full_name = CASE WHEN $3 THEN $4 ELSE full_name END,
             hashed_password = coalesce($5, hashed_password),
@@ -117,7 +121,8 @@ pub async fn update(tx: &mut PgConnection, id: i64, change: &UserChange) -> Resu
             is_superuser = coalesce($7, is_superuser),
             session_epoch = session_epoch + CASE WHEN $5 IS NOT NULL OR $6 = false OR $2 <> email THEN 1 ELSE 0 END
         WHERE id = $1
-        RETURNING id, email, full_name, is_active, is_superuser, created_at, updated_at";
+        RETURNING id, email, full_name, is_active, is_superuser, created_at, updated_at"
+    );
     if let Some(email) = &change.email {
         claim_email(tx, email, Some(id)).await?;
     }
@@ -140,11 +145,12 @@ pub async fn update(tx: &mut PgConnection, id: i64, change: &UserChange) -> Resu
 /// Makes sure that nobody else has the e-mail in any spelling. The unique constraint knows one spelling only, because
 /// older databases hold pairs that differ by case; the lock keeps two sign-ups of one e-mail apart.
 async fn claim_email(tx: &mut PgConnection, email: &str, owner: Option<i64>) -> Result<()> {
-    const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('users.email ' || $1, 0))";
-    const TAKEN: &str = "
-        SELECT EXISTS (SELECT FROM users WHERE login_key = $1 AND id IS DISTINCT FROM $3
+    const LOCK: &str = sql!("SELECT pg_advisory_xact_lock(hashtextextended('users.email ' || $1, 0))");
+    const TAKEN: &str = sql!(
+        "SELECT EXISTS (SELECT FROM users WHERE login_key = $1 AND id IS DISTINCT FROM $3
                        -- whoever has the spelling already may keep it beside its twin
-                       AND NOT EXISTS (SELECT FROM users WHERE id = $3 AND email = $2))";
+                       AND NOT EXISTS (SELECT FROM users WHERE id = $3 AND email = $2))"
+    );
     let key = email_key(email);
     sqlx::query(LOCK).bind(&key).execute(&mut *tx).await?;
     let keyless = keyless(&mut *tx).await?;
@@ -170,12 +176,12 @@ pub(super) async fn fill_email_keys(db: &Database) -> Result<()> {
 
 /// Users whose e-mail has no key, a bounded number; whoever comes next goes on.
 async fn keyless<'c>(db: impl Executor<'c, Database = Postgres>) -> Result<Vec<(i64, String)>> {
-    const SQL: &str = "SELECT id, email FROM users WHERE login_key IS NULL ORDER BY id LIMIT 1000";
+    const SQL: &str = sql!("SELECT id, email FROM users WHERE login_key IS NULL ORDER BY id LIMIT 1000");
     Ok(sqlx::query_as(SQL).fetch_all(db).await?)
 }
 
 async fn fill(db: &mut PgConnection, keyless: &[(i64, String)]) -> Result<()> {
-    const SQL: &str = "SELECT fill_login_keys($1, $2, $3)";
+    const SQL: &str = sql!("SELECT fill_login_keys($1, $2, $3)");
     let (ids, emails): (Vec<i64>, Vec<&str>) = keyless.iter().map(|(id, email)| (*id, email.as_str())).unzip();
     let keys: Vec<String> = emails.iter().map(|email| email_key(email)).collect();
     sqlx::query(SQL).bind(ids).bind(emails).bind(keys).execute(db).await?;

@@ -8,6 +8,7 @@ use sqlx::FromRow;
 use super::subject::Digest;
 use crate::database::Database;
 use crate::error::Result;
+use crate::sql;
 
 /// An attempt that is to be made.
 pub(super) struct Attempt<'a> {
@@ -51,7 +52,7 @@ impl Said {
 impl Attempt<'_> {
     /// Counts it as open under every limit, or under none if one of them has no room.
     pub(super) async fn take(&self, db: &Database) -> Result<Vec<Said>> {
-        const SQL: &str = "SELECT verdict, total, reset_ms, slice FROM take_attempt($1, $2, $3, $4, $5)";
+        const SQL: &str = sql!("SELECT verdict, total, reset_ms, slice FROM take_attempt($1, $2, $3, $4, $5)");
         let numbers = |number: fn(&RateLimit) -> u32| -> Vec<i32> {
             self.limits.iter().map(|limit| number(limit).cast_signed()).collect()
         };
@@ -66,7 +67,7 @@ impl Attempt<'_> {
 
     /// Tells its outcome. What is not told counts as failed until its window ends.
     pub(super) async fn settle(&self, db: &Database, taken: &[Said], failed: bool) {
-        const SQL: &str = "SELECT settle_attempt($1, $2, $3)";
+        const SQL: &str = sql!("SELECT settle_attempt($1, $2, $3)");
         let slices: Vec<i64> = taken.iter().map(|said| said.slice).collect();
         let query = sqlx::query(SQL).bind(self.subjects.clone()).bind(slices).bind(failed);
         let settled = db.write_once(move |mut tx| async move { Ok(query.execute(&mut *tx).await?) }).await;

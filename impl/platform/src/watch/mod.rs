@@ -25,6 +25,7 @@ use crate::cache::Cache;
 use crate::http::Metrics;
 use crate::pauses::jittered;
 use crate::settings::{DatabaseSettings, InvalidSettings, RedisSettings};
+use crate::sql;
 
 /// How often a server is asked.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -46,7 +47,7 @@ struct Inner {
 type Kept = Option<(PgConnection, bool)>;
 
 /// The key of that lock.
-const REPORTER: &str = "SELECT pg_try_advisory_lock(7305423198540024)";
+const REPORTER: &str = sql!("SELECT pg_try_advisory_lock(7305423198540024)");
 /// Between two warnings of the same server.
 const REMINDER: Duration = Duration::from_secs(30);
 
@@ -195,11 +196,13 @@ async fn ask<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(question: imp
 
 /// What Postgres tells; a connection that fails, or is left in the middle of an answer, is not used again.
 async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Result<Postgres> {
-    const SQL: &str = "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections, \
-             current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint \
-                 AS connections_limit, \
-             pg_database_size(current_database()) AS bytes, d.deadlocks \
-         FROM pg_stat_database d WHERE d.datname = current_database()";
+    const SQL: &str = sql!(
+        "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections,
+             current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+                 AS connections_limit,
+             pg_database_size(current_database()) AS bytes, d.deadlocks
+         FROM pg_stat_database d WHERE d.datname = current_database()"
+    );
     // The kept one may be of before a restart.
     let mut found = None;
     if let Some((mut connection, reporter)) = kept.take()
@@ -219,7 +222,7 @@ async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Re
         reporter = sqlx::query_scalar(REPORTER).fetch_one(&mut connection).await?;
     }
     // By a function, since sessions of other roles do not show when they began; it is there after the migrations.
-    let oldest = sqlx::query_scalar("SELECT oldest_transaction_seconds()").fetch_one(&mut connection).await;
+    let oldest = sqlx::query_scalar(sql!("SELECT oldest_transaction_seconds()")).fetch_one(&mut connection).await;
     state.oldest_transaction = oldest.ok();
     *kept = Some((connection, reporter));
     Ok(state)

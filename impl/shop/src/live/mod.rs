@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::order_queries;
+use crate::event_queries;
 
 pub(crate) use stream::{Events, events};
 
@@ -138,7 +138,7 @@ impl Live {
         if known.0.is_empty() {
             return;
         }
-        let events = order_queries::events_since(self.0.database.reads(), &known, PAGE).await.unwrap_or_default();
+        let events = event_queries::events_since(self.0.database.reads(), &known, PAGE).await.unwrap_or_default();
         let watched = self.lock();
         for event in events {
             if let Some(timeline) = watched.orders.get(&event.order_id) {

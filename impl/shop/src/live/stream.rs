@@ -13,7 +13,7 @@ use shop_api::models::{OrderEvent, OrderStatus};
 use tokio::time::{Instant, timeout};
 
 use super::{Live, PAGE, Watch, newest};
-use crate::order_queries::{self, Timeline};
+use crate::event_queries::{self, Timeline};
 
 /// What there is to be sent.
 pub(crate) enum Events {
@@ -39,11 +39,11 @@ pub(crate) async fn events(
     // Watched before it is read: what happens in between is seen twice rather than not at all.
     let watch = live.watch(order, caller);
     let after = match params.last_event_id.as_deref().and_then(|id| id.parse().ok()) {
-        Some(event) => order_queries::place(database.reads(), order, event).await?,
+        Some(event) => event_queries::place(database.reads(), order, event).await?,
         None => 0,
     };
     let Some(Timeline { status, events }) =
-        order_queries::events(database.reads(), &caller, order, after, PAGE).await?
+        event_queries::events(database.reads(), &caller, order, after, PAGE).await?
     else {
         return Ok(Events::Missing);
     };

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use platform::Result;
+use platform::{Result, sql};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -29,16 +29,18 @@ struct Subject {
 /// Stock and ledger. What is held is in the ledger as taken and not given back.
 const PRODUCTS: Subject = Subject {
     found: "the stock of a product is not what its ledger says",
-    lately: "SELECT DISTINCT product_id FROM (SELECT product_id FROM stock_entries ORDER BY id DESC LIMIT 200) e",
-    next: "SELECT id FROM products WHERE id > $1 ORDER BY id LIMIT $2",
+    lately: sql!("SELECT DISTINCT product_id FROM (SELECT product_id FROM stock_entries ORDER BY id DESC LIMIT 200) e"),
+    next: sql!("SELECT id FROM products WHERE id > $1 ORDER BY id LIMIT $2"),
     page: 100,
-    wrong: "SELECT p.id FROM products p \
-        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS stock, \
-            coalesce(-sum(quantity) FILTER (WHERE kind IN ('reserve', 'release')), 0) AS taken \
-            FROM stock_entries WHERE product_id = p.id) e \
-        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS quantity FROM reservations \
-            WHERE product_id = p.id AND state = 'held') held \
-        WHERE p.id = ANY ($1) AND (p.stock < 0 OR p.stock <> e.stock OR held.quantity > e.taken)",
+    wrong: sql!(
+        "SELECT p.id FROM products p
+        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS stock,
+            coalesce(-sum(quantity) FILTER (WHERE kind IN ('reserve', 'release')), 0) AS taken
+            FROM stock_entries WHERE product_id = p.id) e
+        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity), 0) AS quantity FROM reservations
+            WHERE product_id = p.id AND state = 'held') held
+        WHERE p.id = ANY ($1) AND (p.stock < 0 OR p.stock <> e.stock OR held.quantity > e.taken)"
+    ),
     together: 20,
 };
 
@@ -46,20 +48,20 @@ const PRODUCTS: Subject = Subject {
 /// need not add up.
 const ORDERS: Subject = Subject {
     found: "an order has no lines, another total than its lines, or holds other things than its state wants",
-    lately: "SELECT DISTINCT order_id FROM (SELECT order_id FROM order_events ORDER BY id DESC LIMIT 500) e",
-    next: "SELECT id FROM orders WHERE id > $1 ORDER BY id LIMIT $2",
+    lately: sql!("SELECT DISTINCT order_id FROM (SELECT order_id FROM order_events ORDER BY id DESC LIMIT 500) e"),
+    next: sql!("SELECT id FROM orders WHERE id > $1 ORDER BY id LIMIT $2"),
     page: 500,
-    wrong: "SELECT o.id FROM orders o \
-        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity::numeric * unit_price_cents), -1) AS cents \
-            FROM order_items WHERE order_id = o.id) i \
-        WHERE o.id = ANY ($1) AND (CASE WHEN o.status IN ('RESERVED', 'CONFIRMED', 'PAID') THEN EXISTS ( \
-                SELECT FROM (SELECT product_id, quantity FROM order_items WHERE order_id = o.id) l \
-                FULL JOIN (SELECT product_id, quantity, state FROM reservations WHERE order_id = o.id) r USING (product_id) \
-                WHERE l.quantity IS DISTINCT FROM r.quantity \
-                   OR r.state <> CASE o.status WHEN 'PAID' THEN 'committed' ELSE 'held' END) \
-            ELSE EXISTS (SELECT FROM reservations WHERE order_id = o.id AND state <> 'released') END \
-            OR o.total_cents <> i.cents AND NOT EXISTS ( \
-                SELECT FROM order_events e WHERE e.order_id = o.id AND e.kind = 'created' AND e.at = o.created_at))",
+    wrong: sql!("SELECT o.id FROM orders o
+        CROSS JOIN LATERAL (SELECT coalesce(sum(quantity::numeric * unit_price_cents), -1) AS cents
+            FROM order_items WHERE order_id = o.id) i
+        WHERE o.id = ANY ($1) AND (CASE WHEN o.status IN ('RESERVED', 'CONFIRMED', 'PAID') THEN EXISTS (
+                SELECT FROM (SELECT product_id, quantity FROM order_items WHERE order_id = o.id) l
+                FULL JOIN (SELECT product_id, quantity, state FROM reservations WHERE order_id = o.id) r USING (product_id)
+                WHERE l.quantity IS DISTINCT FROM r.quantity
+                   OR r.state <> CASE o.status WHEN 'PAID' THEN 'committed' ELSE 'held' END)
+            ELSE EXISTS (SELECT FROM reservations WHERE order_id = o.id AND state <> 'released') END
+            OR o.total_cents <> i.cents AND NOT EXISTS (
+                SELECT FROM order_events e WHERE e.order_id = o.id AND e.kind = 'created' AND e.at = o.created_at))"),
     together: 100,
 };
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use platform::traces::TraceContext;
-use platform::{Database, Result, Transaction};
+use platform::{Columns, Database, Result, Transaction, sql};
 use serde::Deserialize;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::decide::{Line, Shelf, Verdict, decide};
 use super::failpoints::{Failpoint, Failpoints};
@@ -126,20 +126,30 @@ async fn transaction(mut tx: Transaction, due: Due, lifetime: Duration, failpoin
 }
 
 async fn lock_messages(db: &mut PgConnection, due: &Due) -> Result<Vec<Message>> {
-    const NAMED: &str = "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE id = ANY($1) \
-         ORDER BY id FOR UPDATE SKIP LOCKED";
-    const ANY: &str = "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE available_at <= now() \
-         ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED";
-    type Row = (i64, String, String, Option<i64>, DateTime<Utc>, Option<String>);
-    let rows: Vec<Row> = match due {
-        Due::Named(ids) => sqlx::query_as(NAMED).bind(&**ids).fetch_all(db).await?,
-        Due::Any(limit) => sqlx::query_as(ANY).bind(limit).fetch_all(db).await?,
+    const NAMED: &str = sql!(
+        "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE id = ANY($1)
+         ORDER BY id FOR UPDATE SKIP LOCKED"
+    );
+    const ANY: &str = sql!(
+        "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE available_at <= now()
+         ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
+    );
+    let rows = match due {
+        Due::Named(ids) => sqlx::query(NAMED).bind(&**ids).fetch_all(db).await?,
+        Due::Any(limit) => sqlx::query(ANY).bind(limit).fetch_all(db).await?,
     };
-    let message = |(id, topic, payload, about, written, trace): Row| {
-        let trace = trace.as_deref().and_then(TraceContext::parse);
-        Message { id, order: read(&topic, &payload), about, written, trace }
-    };
-    Ok(rows.into_iter().map(message).collect())
+    Ok(rows.iter().map(message).collect::<sqlx::Result<_>>()?)
+}
+
+fn message(row: &PgRow) -> sqlx::Result<Message> {
+    let mut columns = Columns::of(row);
+    Ok(Message {
+        id: columns.get("id")?,
+        order: read(columns.get("topic")?, columns.get("payload")?),
+        about: columns.get("order_id")?,
+        written: columns.get("created_at")?,
+        trace: columns.get::<Option<&str>>("trace")?.and_then(TraceContext::parse),
+    })
 }
 
 fn read(topic: &str, payload: &str) -> std::result::Result<i64, &'static str> {
@@ -162,35 +172,45 @@ async fn still_there(db: &mut PgConnection, due: &Due, locked: &[Message]) -> Re
     }
     let mut missing = ids.to_vec();
     missing.retain(|id| locked.binary_search_by_key(id, |message| message.id).is_err());
-    Ok(sqlx::query_scalar("SELECT id FROM outbox WHERE id = ANY($1)").bind(missing).fetch_all(db).await?)
+    Ok(sqlx::query_scalar(sql!("SELECT id FROM outbox WHERE id = ANY($1)")).bind(missing).fetch_all(db).await?)
 }
 
 /// Locks orders; the lines of those that are pending.
 async fn lock_orders(db: &mut PgConnection, orders: &[i64]) -> Result<HashMap<i64, Vec<Line>>> {
     // Lines never change, so that the statement's snapshot may be older than the locks; the state is read under them.
-    const SQL: &str = "WITH o AS MATERIALIZED \
-             (SELECT id, status FROM orders WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE) \
-         SELECT i.order_id, i.product_id, i.quantity FROM o JOIN order_items i ON i.order_id = o.id \
-         WHERE o.status = 'PENDING' ORDER BY i.order_id, i.id";
-    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(SQL).bind(orders).fetch_all(db).await?;
+    const SQL: &str = sql!(
+        "WITH o AS MATERIALIZED
+             (SELECT id, status FROM orders WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
+         SELECT i.order_id, i.product_id, i.quantity FROM o JOIN order_items i ON i.order_id = o.id
+         WHERE o.status = 'PENDING' ORDER BY i.order_id, i.id"
+    );
+    let rows = sqlx::query(SQL).bind(orders).fetch_all(db).await?;
     let mut pending: HashMap<i64, Vec<Line>> = HashMap::with_capacity(orders.len());
-    for (order, product, quantity) in rows {
-        pending.entry(order).or_default().push(Line { product, quantity });
+    for row in &rows {
+        let mut columns = Columns::of(row);
+        let lines = pending.entry(columns.get("order_id")?).or_default();
+        lines.push(Line { product: columns.get("product_id")?, quantity: columns.get("quantity")? });
     }
     Ok(pending)
 }
 
 async fn lock_products(db: &mut PgConnection, products: &[i64]) -> Result<HashMap<i64, Shelf>> {
-    const SQL: &str = "SELECT id, stock, deleted_at IS NOT NULL FROM products WHERE id = ANY($1) \
-         ORDER BY id FOR NO KEY UPDATE";
+    const SQL: &str = sql!(
+        "SELECT id, stock, deleted_at IS NOT NULL AS gone FROM products WHERE id = ANY($1)
+         ORDER BY id FOR NO KEY UPDATE"
+    );
     let mut ids = products.to_vec();
     ids.sort_unstable();
     ids.dedup();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(i64, i64, bool)> = sqlx::query_as(SQL).bind(ids).fetch_all(db).await?;
-    Ok(rows.into_iter().map(|(id, stock, gone)| (id, Shelf { stock, gone })).collect())
+    let rows = sqlx::query(SQL).bind(ids).fetch_all(db).await?;
+    let shelf = |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.get("id")?, Shelf { stock: columns.get("stock")?, gone: columns.get("gone")? }))
+    };
+    Ok(rows.iter().map(shelf).collect::<sqlx::Result<_>>()?)
 }
 
 /// What a batch writes, in columns, as the one statement takes it.
@@ -235,31 +255,33 @@ impl Writing {
     }
 
     async fn write(&self, db: &mut PgConnection, lifetime: Duration) -> Result<()> {
-        const SQL: &str = "WITH decided AS ( \
-                 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) AS d (order_id, status, reason) \
-             ), moved AS ( \
-                 UPDATE orders o SET status = d.status, reason = d.reason, updated_at = clock_timestamp(), \
-                     expires_at = CASE WHEN d.status = 'RESERVED' THEN clock_timestamp() + make_interval(secs => $4) END \
-                 FROM decided d WHERE o.id = d.order_id \
-             ), told AS ( \
-                 INSERT INTO order_events (order_id, kind, status, reason) \
-                 SELECT order_id, lower(status), status, reason FROM decided \
-             ), held AS ( \
-                 SELECT * FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS h (order_id, product_id, quantity) \
-             ), reserved AS ( \
-                 INSERT INTO reservations (order_id, product_id, quantity) SELECT * FROM held \
-             ), booked AS ( \
-                 INSERT INTO stock_entries (product_id, kind, quantity, order_id) \
-                 SELECT product_id, 'reserve', -quantity, order_id FROM held \
-             ), taken AS ( \
-                 UPDATE products p SET stock = p.stock - t.quantity, updated_at = now() \
-                 FROM (SELECT product_id, sum(quantity)::bigint AS quantity FROM held GROUP BY product_id) t \
-                 WHERE p.id = t.product_id \
-             ), buried AS ( \
-                 INSERT INTO dead_letters (order_id, topic, payload, reason, attempts) \
-                 SELECT m.order_id, m.topic, m.payload, b.reason, m.attempts \
-                 FROM unnest($8::bigint[], $9::text[]) AS b (id, reason) JOIN outbox m ON m.id = b.id \
-             ) DELETE FROM outbox WHERE id = ANY($10)";
+        const SQL: &str = sql!(
+            "WITH decided AS (
+                 SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) AS d (order_id, status, reason)
+             ), moved AS (
+                 UPDATE orders o SET status = d.status, reason = d.reason, updated_at = clock_timestamp(),
+                     expires_at = CASE WHEN d.status = 'RESERVED' THEN clock_timestamp() + make_interval(secs => $4) END
+                 FROM decided d WHERE o.id = d.order_id
+             ), told AS (
+                 INSERT INTO order_events (order_id, kind, status, reason)
+                 SELECT order_id, lower(status), status, reason FROM decided
+             ), held AS (
+                 SELECT * FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS h (order_id, product_id, quantity)
+             ), reserved AS (
+                 INSERT INTO reservations (order_id, product_id, quantity) SELECT * FROM held
+             ), booked AS (
+                 INSERT INTO stock_entries (product_id, kind, quantity, order_id)
+                 SELECT product_id, 'reserve', -quantity, order_id FROM held
+             ), taken AS (
+                 UPDATE products p SET stock = p.stock - t.quantity, updated_at = now()
+                 FROM (SELECT product_id, sum(quantity)::bigint AS quantity FROM held GROUP BY product_id) t
+                 WHERE p.id = t.product_id
+             ), buried AS (
+                 INSERT INTO dead_letters (order_id, topic, payload, reason, attempts)
+                 SELECT m.order_id, m.topic, m.payload, b.reason, m.attempts
+                 FROM unnest($8::bigint[], $9::text[]) AS b (id, reason) JOIN outbox m ON m.id = b.id
+             ) DELETE FROM outbox WHERE id = ANY($10)"
+        );
         sqlx::query(SQL)
             .bind(&self.orders)
             .bind(&self.statuses)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use platform::traces::TraceContext;
-use platform::{Error, Result, jittered};
+use platform::{Columns, Error, Result, jittered, sql};
 
 use super::Pipeline;
 use super::batch::PROCESSING_FAILED;
@@ -23,23 +23,27 @@ impl Pipeline {
     /// # Errors
     /// Those of the database; the message then stays with whoever has it.
     pub(crate) async fn count_failure(&self, message: i64, failure: &Error) -> Result<()> {
-        const SQL: &str = "UPDATE outbox SET attempts = attempts + 1, published_at = NULL, \
-                 available_at = now() + make_interval(secs => least($2 * 2 ^ least(attempts, 20), $3) * $4) \
-             WHERE id = $1 RETURNING attempts, trace";
+        const SQL: &str = sql!(
+            "UPDATE outbox SET attempts = attempts + 1, published_at = NULL,
+                 available_at = now() + make_interval(secs => least($2 * 2 ^ least(attempts, 20), $3) * $4)
+             WHERE id = $1 RETURNING attempts, trace"
+        );
         // Half of the pause to the whole of it.
         let jitter = jittered(Duration::from_secs(1)).as_secs_f64();
-        let counted: Option<(i32, Option<String>)> = self
+        let row = self
             .0
             .database
             .write_once(move |mut tx| async move {
-                let query = sqlx::query_as(SQL).bind(message).bind(FIRST_PAUSE.as_secs_f64());
+                let query = sqlx::query(SQL).bind(message).bind(FIRST_PAUSE.as_secs_f64());
                 Ok(query.bind(LONGEST_PAUSE.as_secs_f64()).bind(jitter).fetch_optional(&mut *tx).await?)
             })
             .await?;
         self.0.failpoints.hit(Failpoint::FailureCounted)?;
         self.0.metrics.failures.inc();
-        let (attempts, trace) = counted.unzip();
-        let trace_id = trace_id(trace.flatten().as_deref());
+        let mut columns = row.as_ref().map(Columns::of);
+        let attempts: Option<i32> = columns.as_mut().map(|columns| columns.get("attempts")).transpose()?;
+        let trace = columns.as_mut().map(|columns| columns.get::<Option<&str>>("trace")).transpose()?;
+        let trace_id = trace_id(trace.flatten());
         tracing::warn!(message, attempts, failure = reason(failure), trace_id, "a message could not be handled");
         match attempts {
             Some(attempts) if attempts >= ATTEMPTS => self.bury(message, &reason(failure)).await,
@@ -53,33 +57,37 @@ impl Pipeline {
     /// Those of the database.
     pub(crate) async fn bury(&self, message: i64, reason: &str) -> Result<()> {
         // Locked in the order everybody uses: the message, then its order.
-        const SQL: &str = "WITH m AS ( \
-                 DELETE FROM outbox WHERE id = $1 RETURNING order_id, topic, payload, attempts, trace \
-             ), o AS ( \
-                 UPDATE orders SET status = 'FAILED', reason = $3, updated_at = clock_timestamp() \
-                 FROM m WHERE orders.id = m.order_id AND orders.status = 'PENDING' RETURNING orders.id \
-             ), told AS ( \
-                 INSERT INTO order_events (order_id, kind, status, reason) SELECT id, 'failed', 'FAILED', $3 FROM o \
-             ), buried AS ( \
-                 INSERT INTO dead_letters (order_id, topic, payload, reason, attempts) \
-                 SELECT order_id, topic, payload, $2, attempts FROM m RETURNING id \
-             ) SELECT (SELECT count(*) FROM buried), (SELECT id FROM o), (SELECT trace FROM m)";
+        const SQL: &str = sql!(
+            "WITH m AS (
+                 DELETE FROM outbox WHERE id = $1 RETURNING order_id, topic, payload, attempts, trace
+             ), o AS (
+                 UPDATE orders SET status = 'FAILED', reason = $3, updated_at = clock_timestamp()
+                 FROM m WHERE orders.id = m.order_id AND orders.status = 'PENDING' RETURNING orders.id
+             ), told AS (
+                 INSERT INTO order_events (order_id, kind, status, reason) SELECT id, 'failed', 'FAILED', $3 FROM o
+             ), buried AS (
+                 INSERT INTO dead_letters (order_id, topic, payload, reason, attempts)
+                 SELECT order_id, topic, payload, $2, attempts FROM m RETURNING id
+             ) SELECT (SELECT count(*) FROM buried) AS buried, (SELECT id FROM o) AS order_id, (SELECT trace FROM m) AS trace"
+        );
         let text = reason.to_owned();
-        let (buried, order, trace): (i64, Option<i64>, Option<String>) = self
+        let row = self
             .0
             .database
             .write_once(move |mut tx| async move {
-                let query = sqlx::query_as(SQL).bind(message).bind(text).bind(PROCESSING_FAILED);
+                let query = sqlx::query(SQL).bind(message).bind(text).bind(PROCESSING_FAILED);
                 Ok(query.fetch_one(&mut *tx).await?)
             })
             .await?;
+        let mut columns = Columns::of(&row);
+        let (buried, order): (i64, Option<i64>) = (columns.get("buried")?, columns.get("order_id")?);
+        let trace_id = trace_id(columns.get("trace")?);
         self.0.failpoints.hit(Failpoint::MessageBuried)?;
         self.0.metrics.buried.inc_by(u64::try_from(buried).unwrap_or(0));
         if let Some(order) = order {
             self.announce(&[order]);
             self.0.metrics.decided(PROCESSING_FAILED, 1);
         }
-        let trace_id = trace_id(trace.as_deref());
         tracing::error!(message, order, reason, trace_id, "a message became a dead letter");
         Ok(())
     }
@@ -89,9 +97,11 @@ impl Pipeline {
     /// # Errors
     /// Those of the database.
     pub(crate) async fn bury_entry(&self, entry: &str, payload: &str) -> Result<()> {
-        const SQL: &str = "INSERT INTO dead_letters (topic, payload, reason, stream_entry) \
-             VALUES ('unknown', left($2, $3), 'the entry of the stream cannot be parsed', $1) \
-             ON CONFLICT ON CONSTRAINT dead_letters_stream_entry_key DO NOTHING";
+        const SQL: &str = sql!(
+            "INSERT INTO dead_letters (topic, payload, reason, stream_entry)
+             VALUES ('unknown', left($2, $3), 'the entry of the stream cannot be parsed', $1)
+             ON CONFLICT ON CONSTRAINT dead_letters_stream_entry_key DO NOTHING"
+        );
         let (id, text) = (entry.to_owned(), payload.to_owned());
         let new = self
             .0

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use platform::slices::in_slices;
-use platform::{Error, Result, Transaction};
+use platform::{Columns, Error, Result, Transaction, sql};
 
 use super::Pipeline;
 use super::failpoints::Failpoint;
@@ -28,18 +28,22 @@ impl Pipeline {
     /// # Errors
     /// When Postgres or Redis cannot be used.
     pub async fn heal(&self, grace: Duration) -> Result<u64> {
-        const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE published_at < now() - make_interval(secs => $2)), now() \
-             FROM outbox WHERE published_at < now() - make_interval(secs => $1)";
-        const AGAIN: &str = "UPDATE outbox SET published_at = NULL WHERE id IN \
-             (SELECT id FROM outbox WHERE published_at < $1::timestamptz - make_interval(secs => $2) ORDER BY id LIMIT $3 \
-              FOR UPDATE SKIP LOCKED)";
+        const COUNT: &str = sql!(
+            "SELECT count(*) AS old, count(*) FILTER (WHERE published_at < now() - make_interval(secs => $2)) AS ancient, now()
+             FROM outbox WHERE published_at < now() - make_interval(secs => $1)"
+        );
+        const AGAIN: &str = sql!("UPDATE outbox SET published_at = NULL WHERE id IN
+             (SELECT id FROM outbox WHERE published_at < $1::timestamptz - make_interval(secs => $2) ORDER BY id LIMIT $3
+              FOR UPDATE SKIP LOCKED)");
         let Some(stream) = &self.0.stream else { return Ok(0) };
         let seconds = grace.as_secs_f64();
         // Before the messages are counted: what is done in between must not look lost, or whoever has much to do gets all of
         // it a second time.
         let length = stream.len().await;
-        let (old, ancient, now): (i64, i64, DateTime<Utc>) =
-            sqlx::query_as(COUNT).bind(seconds).bind(ANCIENT).fetch_one(self.0.database.reads()).await?;
+        let row = sqlx::query(COUNT).bind(seconds).bind(ANCIENT).fetch_one(self.0.database.reads()).await?;
+        let mut columns = Columns::of(&row);
+        let (old, ancient): (i64, i64) = (columns.get("old")?, columns.get("ancient")?);
+        let now: DateTime<Utc> = columns.get("now")?;
         if old == 0 {
             return Ok(0);
         }
@@ -73,25 +77,27 @@ impl Pipeline {
     /// Those of the database.
     pub async fn expire(&self) -> Result<u64> {
         // Whoever is paid or called off at this moment is locked, and decides by himself.
-        const SQL: &str = "WITH due AS ( \
-                 SELECT id FROM orders WHERE status = 'RESERVED' AND expires_at <= now() ORDER BY expires_at LIMIT $1 \
-                 FOR NO KEY UPDATE SKIP LOCKED \
-             ), o AS ( \
-                 UPDATE orders SET status = 'CANCELLED', reason = 'expired', updated_at = clock_timestamp() \
-                 FROM due WHERE orders.id = due.id RETURNING orders.id \
-             ), told AS ( \
-                 INSERT INTO order_events (order_id, kind, status, reason) \
-                 SELECT id, 'expired', 'CANCELLED', 'expired' FROM o \
-             ), ids AS (SELECT array_agg(id ORDER BY id) AS ids FROM o) \
-             SELECT ids, release_stock(ids)::text FROM ids";
+        const SQL: &str = sql!(
+            "WITH due AS (
+                 SELECT id FROM orders WHERE status = 'RESERVED' AND expires_at <= now() ORDER BY expires_at LIMIT $1
+                 FOR NO KEY UPDATE SKIP LOCKED
+             ), o AS (
+                 UPDATE orders SET status = 'CANCELLED', reason = 'expired', updated_at = clock_timestamp()
+                 FROM due WHERE orders.id = due.id RETURNING orders.id
+             ), told AS (
+                 INSERT INTO order_events (order_id, kind, status, reason)
+                 SELECT id, 'expired', 'CANCELLED', 'expired' FROM o
+             ), ids AS (SELECT array_agg(id ORDER BY id) AS ids FROM o)
+             SELECT ids, release_stock(ids)::text FROM ids"
+        );
         in_slices(EXPIRIES, |most| async move {
             let failpoints = std::sync::Arc::clone(&self.0.failpoints);
             let ids = self
                 .0
                 .database
                 .write(move |mut tx| async move {
-                    let (ids, _): (Option<Vec<i64>>, Option<String>) =
-                        sqlx::query_as(SQL).bind(most).fetch_one(&mut *tx).await?;
+                    let row = sqlx::query(SQL).bind(most).fetch_one(&mut *tx).await?;
+                    let ids: Option<Vec<i64>> = Columns::of(&row).get("ids")?;
                     failpoints.hit(Failpoint::ExpiryWritten)?;
                     Ok(ids.unwrap_or_default())
                 })

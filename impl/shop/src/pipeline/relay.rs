@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platform::{Database, Error, Result, jittered};
+use platform::{Database, Error, Result, jittered, sql};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -95,19 +95,21 @@ impl Pipeline {
 }
 
 async fn claim(database: &Database) -> Result<Vec<i64>> {
-    const SQL: &str = "WITH due AS ( \
-             SELECT id FROM outbox WHERE published_at IS NULL AND available_at <= now() ORDER BY id LIMIT $1 \
-             FOR UPDATE SKIP LOCKED \
-         ), claimed AS ( \
-             UPDATE outbox o SET published_at = clock_timestamp() FROM due WHERE o.id = due.id RETURNING o.id \
-         ) SELECT id FROM claimed ORDER BY id";
+    const SQL: &str = sql!(
+        "WITH due AS (
+             SELECT id FROM outbox WHERE published_at IS NULL AND available_at <= now() ORDER BY id LIMIT $1
+             FOR UPDATE SKIP LOCKED
+         ), claimed AS (
+             UPDATE outbox o SET published_at = clock_timestamp() FROM due WHERE o.id = due.id RETURNING o.id
+         ) SELECT id FROM claimed ORDER BY id"
+    );
     database
         .write_once(|mut tx| async move { Ok(sqlx::query_scalar(SQL).bind(ROUND).fetch_all(&mut *tx).await?) })
         .await
 }
 
 async fn give_back(database: &Database, messages: Vec<i64>) -> Result<()> {
-    const SQL: &str = "UPDATE outbox SET published_at = NULL WHERE id = ANY($1)";
+    const SQL: &str = sql!("UPDATE outbox SET published_at = NULL WHERE id = ANY($1)");
     database
         .write_once(|mut tx| async move {
             sqlx::query(SQL).bind(messages).execute(&mut *tx).await?;

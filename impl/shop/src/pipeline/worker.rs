@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use chrono::Utc;
 use deadpool_redis::redis::RedisError;
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use platform::{Result, jittered};
+use platform::{Result, jittered, sql};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -262,7 +262,7 @@ impl Worker {
 
     /// As [`Worker::each_alone`], without a stream.
     async fn one_by_one(&self, shutdown: &CancellationToken) {
-        const SQL: &str = "SELECT id FROM outbox WHERE available_at <= now() ORDER BY id LIMIT $1";
+        const SQL: &str = sql!("SELECT id FROM outbox WHERE available_at <= now() ORDER BY id LIMIT $1");
         let due =
             sqlx::query_scalar::<_, i64>(SQL).bind(BATCH as i64).fetch_all(self.pipeline.0.database.reads()).await;
         for message in due.unwrap_or_default() {

@@ -1,49 +1,41 @@
 //! What must hold of the shop's data, one query each: it yields a line for everything that is wrong.
 
+use platform::sql;
 use platform::verification::Check;
 
-/// Between two parts of a query: whether the older service left an order `o`, which need not add up (migration V005 gave it the
-/// time it was made for its first event; one of ours is made a little before it is told).
-macro_rules! adopted {
-    ($before:literal, $after:literal) => {
-        concat!(
-            $before,
-            "EXISTS (SELECT FROM order_events a WHERE a.order_id = o.id AND a.kind = 'created' AND a.at = o.created_at)",
-            $after
-        )
-    };
-}
-
 /// Every check, in the order of the invariants.
+///
+/// What the older service left need not add up: migration V005 gave such an order the time it was made for its first event; one of
+/// ours is made a little before that is told.
 pub const CHECKS: &[Check] = &[
     Check::always(
         "O1",
         "the stock of a product is the sum of its ledger",
         "products",
-        "SELECT format('product %s: stock %s, ledger %s', p.id, p.stock, coalesce(e.quantity, 0))
+        sql!("SELECT format('product %s: stock %s, ledger %s', p.id, p.stock, coalesce(e.quantity, 0))
          FROM products p
          LEFT JOIN (SELECT product_id, sum(quantity) AS quantity FROM stock_entries GROUP BY product_id) e
              ON e.product_id = p.id
-         WHERE p.stock <> coalesce(e.quantity, 0) ORDER BY p.id",
+         WHERE p.stock <> coalesce(e.quantity, 0) ORDER BY p.id"),
     ),
     Check::always(
         "O1",
         "what came in is in stock, held or sold",
         "products",
-        "SELECT format('product %s: %s came in, %s in stock, %s held or sold',
+        sql!("SELECT format('product %s: %s came in, %s in stock, %s held or sold',
                        p.id, coalesce(e.quantity, 0), p.stock, coalesce(r.quantity, 0))
          FROM products p
          LEFT JOIN (SELECT product_id, sum(quantity) AS quantity FROM stock_entries
                     WHERE kind IN ('receive', 'adjust') GROUP BY product_id) e ON e.product_id = p.id
          LEFT JOIN (SELECT product_id, sum(quantity) AS quantity FROM reservations
                     WHERE state IN ('held', 'committed') GROUP BY product_id) r ON r.product_id = p.id
-         WHERE coalesce(e.quantity, 0) <> p.stock + coalesce(r.quantity, 0) ORDER BY p.id",
+         WHERE coalesce(e.quantity, 0) <> p.stock + coalesce(r.quantity, 0) ORDER BY p.id"),
     ),
     Check::always(
         "O1",
         "reservations and ledger say the same",
         "reservations",
-        "SELECT format('order %s, product %s: %s of %s, ledger %s out, %s back, %s sold', order_id, product_id,
+        sql!("SELECT format('order %s, product %s: %s of %s, ledger %s out, %s back, %s sold', order_id, product_id,
                        coalesce(r.state, 'no reservation'), coalesce(r.quantity, 0), coalesce(e.taken, 0),
                        coalesce(e.returned, 0), coalesce(e.sold, 0))
          FROM reservations r
@@ -55,14 +47,14 @@ pub const CHECKS: &[Check] = &[
          WHERE r.state IS NULL OR e.taken IS DISTINCT FROM r.quantity
             OR coalesce(e.returned, 0) <> CASE r.state WHEN 'released' THEN r.quantity ELSE 0 END
             OR (e.sold > 0) <> (r.state = 'committed')
-         ORDER BY order_id, product_id",
+         ORDER BY order_id, product_id"),
     ),
     Check::always(
         "O1",
         "reservations are as the status of their order wants them",
         "reservations",
         // What an order held outlives the order, but is held no longer.
-        "SELECT format('order %s (%s), product %s: %s', r.order_id, coalesce(o.status, 'gone'), r.product_id, r.state)
+        sql!("SELECT format('order %s (%s), product %s: %s', r.order_id, coalesce(o.status, 'gone'), r.product_id, r.state)
          FROM reservations r LEFT JOIN orders o ON o.id = r.order_id
          WHERE NOT CASE o.status
              WHEN 'RESERVED' THEN r.state = 'held' WHEN 'CONFIRMED' THEN r.state = 'held'
@@ -70,127 +62,118 @@ pub const CHECKS: &[Check] = &[
              WHEN 'PENDING' THEN r.state = 'released' WHEN 'FAILED' THEN r.state = 'released'
              WHEN 'CANCELLED' THEN r.state = 'released'
              ELSE r.state <> 'held' END
-         ORDER BY r.order_id, r.product_id",
+         ORDER BY r.order_id, r.product_id"),
     ),
     Check::always(
         "O1",
         "what a reserved or paid order holds is what was ordered",
         "reservations",
-        "WITH o AS (SELECT id FROM orders WHERE status IN ('RESERVED', 'CONFIRMED', 'PAID')),
+        sql!("WITH o AS (SELECT id FROM orders WHERE status IN ('RESERVED', 'CONFIRMED', 'PAID')),
          lines AS (SELECT i.order_id, i.product_id, sum(i.quantity) AS quantity
                    FROM order_items i JOIN o ON o.id = i.order_id GROUP BY i.order_id, i.product_id),
          taken AS (SELECT r.order_id, r.product_id, r.quantity FROM reservations r JOIN o ON o.id = r.order_id)
          SELECT format('order %s, product %s: %s ordered, %s reserved', order_id, product_id,
                        coalesce(l.quantity, 0), coalesce(t.quantity, 0))
          FROM lines l FULL JOIN taken t USING (order_id, product_id)
-         WHERE l.quantity IS DISTINCT FROM t.quantity ORDER BY order_id, product_id",
+         WHERE l.quantity IS DISTINCT FROM t.quantity ORDER BY order_id, product_id"),
     ),
     Check::always(
         "O1",
         "every order has lines",
         "orders",
-        adopted!(
-            "SELECT format('order %s: %s, and no lines', o.id, o.status) FROM orders o
-             WHERE NOT EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id) AND NOT ",
-            " ORDER BY o.id"
-        ),
+        sql!("SELECT format('order %s: %s, and no lines', o.id, o.status) FROM orders o
+             WHERE NOT EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id) AND NOT EXISTS (SELECT FROM order_events a WHERE a.order_id = o.id AND a.kind = 'created' AND a.at = o.created_at) ORDER BY o.id"),
     ),
     Check::always(
         "O1",
         "the total of an order is the sum of its lines",
         "orders",
-        adopted!(
-            "SELECT format('order %s: total %s, lines %s', o.id, o.total_cents, i.cents) FROM orders o
+        sql!("SELECT format('order %s: total %s, lines %s', o.id, o.total_cents, i.cents) FROM orders o
              JOIN (SELECT order_id, sum(quantity::numeric * unit_price_cents) AS cents FROM order_items GROUP BY order_id) i
                  ON i.order_id = o.id
-             WHERE o.total_cents <> i.cents AND NOT ",
-            " ORDER BY o.id"
-        ),
+             WHERE o.total_cents <> i.cents AND NOT EXISTS (SELECT FROM order_events a WHERE a.order_id = o.id AND a.kind = 'created' AND a.at = o.created_at) ORDER BY o.id"),
     ),
     Check::always(
         "O2",
         "no stock is below zero",
         "products",
-        "SELECT format('product %s: stock %s', id, stock) FROM products WHERE stock < 0 ORDER BY id",
+        sql!("SELECT format('product %s: stock %s', id, stock) FROM products WHERE stock < 0 ORDER BY id"),
     ),
     Check::always(
         "O3",
         "no order is pending for more than 30 s",
         "orders",
         // Of one that was tried again, since then.
-        "SELECT format('order %s: pending since %s', o.id, e.at)
+        sql!("SELECT format('order %s: pending since %s', o.id, e.at)
          FROM orders o
          CROSS JOIN LATERAL (SELECT coalesce(max(at), o.created_at) AS at FROM order_events WHERE order_id = o.id) e
-         WHERE o.status = 'PENDING' AND e.at < now() - interval '30 seconds' ORDER BY o.id",
+         WHERE o.status = 'PENDING' AND e.at < now() - interval '30 seconds' ORDER BY o.id"),
     ),
     Check::always(
         "O3",
         "somebody has been asked to decide each pending order",
         "orders",
-        "SELECT format('order %s: pending, and no message about it', o.id) FROM orders o
-         WHERE o.status = 'PENDING' AND NOT EXISTS (SELECT FROM outbox m WHERE m.order_id = o.id) ORDER BY o.id",
+        sql!("SELECT format('order %s: pending, and no message about it', o.id) FROM orders o
+         WHERE o.status = 'PENDING' AND NOT EXISTS (SELECT FROM outbox m WHERE m.order_id = o.id) ORDER BY o.id"),
     ),
     Check::always(
         "O3",
         "no reservation outlives its time by more than 30 s",
         "orders",
-        "SELECT format('order %s: %s, expired at %s', id, status, expires_at) FROM orders
-         WHERE status = 'RESERVED' AND expires_at < now() - interval '30 seconds' ORDER BY id",
+        sql!("SELECT format('order %s: %s, expired at %s', id, status, expires_at) FROM orders
+         WHERE status = 'RESERVED' AND expires_at < now() - interval '30 seconds' ORDER BY id"),
     ),
     Check::always(
         "O3",
         "a reservation says when it ends",
         "orders",
-        adopted!(
-            "SELECT format('order %s: reserved for ever', o.id) FROM orders o
-             WHERE o.status = 'RESERVED' AND o.expires_at IS NULL AND NOT ",
-            " ORDER BY o.id"
-        ),
+        sql!("SELECT format('order %s: reserved for ever', o.id) FROM orders o
+             WHERE o.status = 'RESERVED' AND o.expires_at IS NULL AND NOT EXISTS (SELECT FROM order_events a WHERE a.order_id = o.id AND a.kind = 'created' AND a.at = o.created_at) ORDER BY o.id"),
     ),
     Check::always(
         "O3",
         "nobody's orders do not wait to be paid",
         "orders",
-        "SELECT format('order %s: %s, and its owner is gone', id, status) FROM orders
-         WHERE user_id IS NULL AND status IN ('PENDING', 'RESERVED', 'CONFIRMED') ORDER BY id",
+        sql!("SELECT format('order %s: %s, and its owner is gone', id, status) FROM orders
+         WHERE user_id IS NULL AND status IN ('PENDING', 'RESERVED', 'CONFIRMED') ORDER BY id"),
     ),
     Check::always(
         "O3",
         "no message has been due for more than 30 s",
         "outbox",
-        "SELECT format('message %s: %s, due since %s', id, topic, available_at) FROM outbox
-         WHERE available_at < now() - interval '30 seconds' ORDER BY id",
+        sql!("SELECT format('message %s: %s, due since %s', id, topic, available_at) FROM outbox
+         WHERE available_at < now() - interval '30 seconds' ORDER BY id"),
     ),
     Check::always(
         "O4",
         "an order takes, gives back and buys a product once",
         "stock_entries",
-        "SELECT format('order %s, product %s: %s %s times', order_id, product_id, kind, count(*)) FROM stock_entries
+        sql!("SELECT format('order %s, product %s: %s %s times', order_id, product_id, kind, count(*)) FROM stock_entries
          WHERE order_id IS NOT NULL GROUP BY order_id, product_id, kind HAVING count(*) > 1
-         ORDER BY order_id, product_id, kind",
+         ORDER BY order_id, product_id, kind"),
     ),
     Check::always(
         "O4",
         "nothing happens to an order twice unless it is tried again",
         "order_events",
-        "SELECT format('order %s: %s %s times', order_id, kind, count(*))
+        sql!("SELECT format('order %s: %s %s times', order_id, kind, count(*))
          FROM (SELECT order_id, kind, count(*) FILTER (WHERE kind = 'requeued')
                                       OVER (PARTITION BY order_id ORDER BY id) AS try FROM order_events) e
-         GROUP BY order_id, kind, try HAVING count(*) > 1 ORDER BY order_id, kind",
+         GROUP BY order_id, kind, try HAVING count(*) > 1 ORDER BY order_id, kind"),
     ),
     Check::always(
         "O4",
         "the message about an order is gone once it was acted upon",
         "outbox",
-        "SELECT format('message %s: order %s is %s already', m.id, o.id, o.status)
+        sql!("SELECT format('message %s: order %s is %s already', m.id, o.id, o.status)
          FROM outbox m JOIN orders o ON o.id = m.order_id
-         WHERE o.status IN ('RESERVED', 'CONFIRMED', 'PAID', 'FAILED') ORDER BY m.id",
+         WHERE o.status IN ('RESERVED', 'CONFIRMED', 'PAID', 'FAILED') ORDER BY m.id"),
     ),
     Check::always(
         "O5",
         "the timeline of an order is a path from its creation to its status",
         "orders",
-        "SELECT format('order %s (%s): %s', o.id, o.status, coalesce(t.path, 'no timeline'))
+        sql!("SELECT format('order %s (%s): %s', o.id, o.status, coalesce(t.path, 'no timeline'))
          FROM orders o LEFT JOIN (
              SELECT order_id, string_agg(kind || ' ' || status, ', ' ORDER BY id) AS path,
                     (array_agg(status ORDER BY id DESC))[1] AS last,
@@ -204,33 +187,33 @@ pub const CHECKS: &[Check] = &[
                               'requeued FAILED>PENDING') END) AS allowed
              FROM (SELECT *, lag(status) OVER (PARTITION BY order_id ORDER BY id) AS before FROM order_events) e
              GROUP BY order_id) t ON t.order_id = o.id
-         WHERE t.last IS DISTINCT FROM o.status OR NOT t.allowed ORDER BY o.id",
+         WHERE t.last IS DISTINCT FROM o.status OR NOT t.allowed ORDER BY o.id"),
     ),
     Check::always(
         "O5",
         "the reason of an order is that of the last thing that happened to it",
         "orders",
-        "SELECT format('order %s (%s): %s, last %s', o.id, o.status, coalesce(o.reason, 'no reason'), coalesce(e.reason, 'no reason'))
+        sql!("SELECT format('order %s (%s): %s, last %s', o.id, o.status, coalesce(o.reason, 'no reason'), coalesce(e.reason, 'no reason'))
          FROM orders o
          CROSS JOIN LATERAL (SELECT reason FROM order_events WHERE order_id = o.id ORDER BY id DESC LIMIT 1) e
          WHERE o.reason IS DISTINCT FROM e.reason
-            OR o.reason IS NOT NULL AND o.status NOT IN ('FAILED', 'CANCELLED') ORDER BY o.id",
+            OR o.reason IS NOT NULL AND o.status NOT IN ('FAILED', 'CANCELLED') ORDER BY o.id"),
     ),
     Check::always(
         "O6",
         "the order a key was answered with is there and its owner's",
         "idempotency_keys",
-        "SELECT format('user %s, key %s: order %s of user %s', k.user_id, k.key, k.order_id, coalesce(o.user_id::text, '?'))
+        sql!("SELECT format('user %s, key %s: order %s of user %s', k.user_id, k.key, k.order_id, coalesce(o.user_id::text, '?'))
          FROM (SELECT user_id, key, (convert_from(body, 'UTF8')::jsonb ->> 'id')::bigint AS order_id
                FROM idempotency_keys WHERE status = 201) k
-         LEFT JOIN orders o ON o.id = k.order_id WHERE o.user_id IS DISTINCT FROM k.user_id ORDER BY k.order_id",
+         LEFT JOIN orders o ON o.id = k.order_id WHERE o.user_id IS DISTINCT FROM k.user_id ORDER BY k.order_id"),
     ),
     Check::always(
         "O6",
         "a kept answer tells of its order what is true of it",
         "idempotency_keys",
         // What never changes of an order, and the states that are for good. An owner who was anonymised may be named.
-        "SELECT * FROM (SELECT format('user %s, key %s: order %s has another %s', k.user_id, k.key, o.id, concat_ws(', ',
+        sql!("SELECT * FROM (SELECT format('user %s, key %s: order %s has another %s', k.user_id, k.key, o.id, concat_ws(', ',
                 CASE WHEN (k.body ->> 'total_cents')::bigint IS DISTINCT FROM o.total_cents THEN 'total' END,
                 CASE WHEN k.body ->> 'currency' IS DISTINCT FROM o.currency THEN 'currency' END,
                 CASE WHEN (k.body ->> 'user_id')::bigint IS DISTINCT FROM coalesce(o.user_id, (k.body ->> 'user_id')::bigint)
@@ -248,36 +231,36 @@ pub const CHECKS: &[Check] = &[
              FROM (SELECT user_id, key, status, headers, convert_from(body, 'UTF8')::jsonb AS body
                    FROM idempotency_keys WHERE status IN (200, 201)) k
              JOIN orders o ON o.id = (k.body ->> 'id')::bigint ORDER BY k.user_id, k.key) answers
-         WHERE wrong NOT LIKE '%has another '",
+         WHERE wrong NOT LIKE '%has another '"),
     ),
     Check::always(
         "O6",
         "no two keys made one order",
         "idempotency_keys",
-        "SELECT format('order %s: made by keys %s', order_id, string_agg(key, ', ' ORDER BY key))
+        sql!("SELECT format('order %s: made by keys %s', order_id, string_agg(key, ', ' ORDER BY key))
          FROM (SELECT key, convert_from(body, 'UTF8')::jsonb ->> 'id' AS order_id
                FROM idempotency_keys WHERE status = 201) k
-         GROUP BY order_id HAVING count(*) > 1 ORDER BY order_id",
+         GROUP BY order_id HAVING count(*) > 1 ORDER BY order_id"),
     ),
     Check::always(
         "O7",
         "dead letters have a reason and a payload",
         "dead_letters",
-        "SELECT format('dead letter %s: reason %L, payload %L', id, reason, payload) FROM dead_letters
-         WHERE reason = '' OR payload = '' ORDER BY id",
+        sql!("SELECT format('dead letter %s: reason %L, payload %L', id, reason, payload) FROM dead_letters
+         WHERE reason = '' OR payload = '' ORDER BY id"),
     ),
     Check::always(
         "O7",
         "a dead letter that was decided about says since when",
         "dead_letters",
-        "SELECT format('dead letter %s: %s, settled at %s', id, state, coalesce(settled_at::text, 'no time')) FROM dead_letters
-         WHERE (state = 'waiting') <> (settled_at IS NULL) ORDER BY id",
+        sql!("SELECT format('dead letter %s: %s, settled at %s', id, state, coalesce(settled_at::text, 'no time')) FROM dead_letters
+         WHERE (state = 'waiting') <> (settled_at IS NULL) ORDER BY id"),
     ),
     Check::at_rest(
         "O7",
         "the outbox is empty",
         "outbox",
-        "SELECT format('message %s: %s, order %s, %s attempts', id, topic, coalesce(order_id::text, '?'), attempts)
-         FROM outbox ORDER BY id",
+        sql!("SELECT format('message %s: %s, order %s, %s attempts', id, topic, coalesce(order_id::text, '?'), attempts)
+         FROM outbox ORDER BY id"),
     ),
 ];

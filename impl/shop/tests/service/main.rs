@@ -18,6 +18,7 @@ mod races;
 mod random;
 mod reservations;
 mod rights;
+mod statements;
 mod stock;
 mod tidying;
 mod world;

@@ -26,6 +26,7 @@ mod random;
 mod refusals;
 mod rights;
 mod searching;
+mod statements;
 mod storm;
 mod targets;
 mod texts;
