@@ -49,3 +49,8 @@ async fn a_list_is_read_page_by_page() {
     assert_eq!(first.expect(200).as_array().map(Vec::len), Some(3));
     assert_eq!(rest.as_array().map(Vec::len), Some(2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_can_be_prepared() {
+    testkit::statements::prepare_all("impl/@service@/", &["@service@"]).await;
+}
