@@ -42,8 +42,6 @@ impl contract::Decode for BatchReceipt {
 }
 
 impl contract::row::FromRow for BatchReceipt {
-    const FIRST: &'static str = "stored";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             stored: contract::row::Field::read(row, "stored")?,
@@ -82,8 +80,6 @@ impl contract::Decode for BreakdownRow {
 }
 
 impl contract::row::FromRow for BreakdownRow {
-    const FIRST: &'static str = "value";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { value: contract::row::Field::read(row, "value")?, count: contract::row::Field::read(row, "count")? })
     }
@@ -134,6 +130,10 @@ impl contract::row::Field for Dimension {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `Erased` of the document.
@@ -154,8 +154,6 @@ impl contract::Decode for Erased {
 }
 
 impl contract::row::FromRow for Erased {
-    const FIRST: &'static str = "erased";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { erased: contract::row::Field::read(row, "erased")? })
     }
@@ -203,8 +201,6 @@ impl contract::Decode for FieldError {
 }
 
 impl contract::row::FromRow for FieldError {
-    const FIRST: &'static str = "in";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             r_in: contract::row::Field::read(row, "in")?,
@@ -265,6 +261,10 @@ impl contract::row::Field for FieldLocation {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `Interval` of the document.
@@ -306,6 +306,10 @@ impl contract::row::Field for Interval {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `LiveMinute` of the document.
@@ -330,8 +334,6 @@ impl contract::Decode for LiveMinute {
 }
 
 impl contract::row::FromRow for LiveMinute {
-    const FIRST: &'static str = "at";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { at: contract::row::Field::read(row, "at")?, count: contract::row::Field::read(row, "count")? })
     }
@@ -404,8 +406,6 @@ impl contract::Decode for PageView {
 }
 
 impl contract::row::FromRow for PageView {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -501,8 +501,6 @@ impl contract::Decode for PageViewCreate {
 }
 
 impl contract::row::FromRow for PageViewCreate {
-    const FIRST: &'static str = "path";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             path: contract::row::Field::read(row, "path")?,
@@ -547,8 +545,6 @@ impl contract::Decode for PathCount {
 }
 
 impl contract::row::FromRow for PathCount {
-    const FIRST: &'static str = "path";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { path: contract::row::Field::read(row, "path")?, count: contract::row::Field::read(row, "count")? })
     }
@@ -584,8 +580,6 @@ impl contract::Decode for RejectedRow {
 }
 
 impl contract::row::FromRow for RejectedRow {
-    const FIRST: &'static str = "index";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             index: contract::row::Field::read(row, "index")?,
@@ -646,8 +640,6 @@ impl contract::Decode for SeedJob {
 }
 
 impl contract::row::FromRow for SeedJob {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -705,6 +697,10 @@ impl contract::row::Field for SeedJobState {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `Seeded` of the document.
@@ -725,8 +721,6 @@ impl contract::Decode for Seeded {
 }
 
 impl contract::row::FromRow for Seeded {
-    const FIRST: &'static str = "inserted";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { inserted: contract::row::Field::read(row, "inserted")? })
     }
@@ -760,8 +754,6 @@ impl contract::Decode for TimePoint {
 }
 
 impl contract::row::FromRow for TimePoint {
-    const FIRST: &'static str = "start";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { start: contract::row::Field::read(row, "start")?, count: contract::row::Field::read(row, "count")? })
     }
@@ -795,8 +787,6 @@ impl contract::Decode for Uniques {
 }
 
 impl contract::row::FromRow for Uniques {
-    const FIRST: &'static str = "visitors";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             visitors: contract::row::Field::read(row, "visitors")?,

@@ -70,8 +70,6 @@ impl contract::Decode for LoginForm {
 }
 
 impl contract::row::FromRow for LoginForm {
-    const FIRST: &'static str = "username";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             username: contract::row::Field::read(row, "username")?,
@@ -129,8 +127,6 @@ impl contract::Decode for Signup {
 }
 
 impl contract::row::FromRow for Signup {
-    const FIRST: &'static str = "email";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             email: contract::row::Field::read(row, "email")?,
@@ -194,8 +190,6 @@ impl contract::Decode for Token {
 }
 
 impl contract::row::FromRow for Token {
-    const FIRST: &'static str = "access_token";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             access_token: contract::row::Field::read(row, "access_token")?,
@@ -241,6 +235,10 @@ impl contract::Decode for TokenType {
 impl contract::row::Field for TokenType {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
     }
 }
 
@@ -296,8 +294,6 @@ impl contract::Decode for User {
 }
 
 impl contract::row::FromRow for User {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,

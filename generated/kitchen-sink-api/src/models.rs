@@ -63,8 +63,6 @@ impl contract::Decode for Arrays {
 }
 
 impl contract::row::FromRow for Arrays {
-    const FIRST: &'static str = "words";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             words: contract::row::Field::read(row, "words")?,
@@ -101,8 +99,6 @@ impl contract::Decode for Asker {
 }
 
 impl contract::row::FromRow for Asker {
-    const FIRST: &'static str = "user_id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { user_id: contract::row::Field::read(row, "user_id")? })
     }
@@ -148,8 +144,6 @@ impl contract::Decode for Choices {
 }
 
 impl contract::row::FromRow for Choices {
-    const FIRST: &'static str = "flag";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             flag: contract::row::Field::read(row, "flag")?,
@@ -205,6 +199,10 @@ impl contract::row::Field for Color {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `ColorOrRed` of the document.
@@ -246,6 +244,10 @@ impl contract::row::Field for ColorOrRed {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `Defaults` of the document.
@@ -285,8 +287,6 @@ impl contract::Decode for Defaults {
 }
 
 impl contract::row::FromRow for Defaults {
-    const FIRST: &'static str = "text";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             text: contract::row::Field::read(row, "text")?,
@@ -340,8 +340,6 @@ impl contract::Decode for FieldError {
 }
 
 impl contract::row::FromRow for FieldError {
-    const FIRST: &'static str = "in";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             r_in: contract::row::Field::read(row, "in")?,
@@ -402,6 +400,10 @@ impl contract::row::Field for FieldLocation {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `Form` of the document.
@@ -460,8 +462,6 @@ impl contract::Decode for Form {
 }
 
 impl contract::row::FromRow for Form {
-    const FIRST: &'static str = "name";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             name: contract::row::Field::read(row, "name")?,
@@ -511,8 +511,6 @@ impl contract::Decode for HeaderEcho {
 }
 
 impl contract::row::FromRow for HeaderEcho {
-    const FIRST: &'static str = "text";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             text: contract::row::Field::read(row, "text")?,
@@ -547,8 +545,6 @@ impl contract::Decode for Inner {
 }
 
 impl contract::row::FromRow for Inner {
-    const FIRST: &'static str = "thing";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { thing: contract::row::Field::read(row, "thing")? })
     }
@@ -588,8 +584,6 @@ impl contract::Decode for Maps {
 }
 
 impl contract::row::FromRow for Maps {
-    const FIRST: &'static str = "counts";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             counts: contract::row::Field::read(row, "counts")?,
@@ -626,8 +620,6 @@ impl contract::Decode for Nested {
 }
 
 impl contract::row::FromRow for Nested {
-    const FIRST: &'static str = "inner";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { inner: contract::row::Field::read(row, "inner")?, tree: contract::row::Field::read(row, "tree")? })
     }
@@ -808,8 +800,6 @@ impl contract::Decode for Nullables {
 }
 
 impl contract::row::FromRow for Nullables {
-    const FIRST: &'static str = "rv_string";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             rv_string: contract::row::Field::read(row, "rv_string")?,
@@ -923,8 +913,6 @@ impl contract::Decode for Numbers {
 }
 
 impl contract::row::FromRow for Numbers {
-    const FIRST: &'static str = "int32";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             int32: contract::row::Field::read(row, "int32")?,
@@ -1009,6 +997,10 @@ impl contract::row::Field for Odd {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `Open` of the document.
@@ -1034,8 +1026,6 @@ impl contract::Decode for Open {
 }
 
 impl contract::row::FromRow for Open {
-    const FIRST: &'static str = "name";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { name: contract::row::Field::read(row, "name")?, additional_properties: serde_json::Map::new() })
     }
@@ -1081,8 +1071,6 @@ impl contract::Decode for PathEcho {
 }
 
 impl contract::row::FromRow for PathEcho {
-    const FIRST: &'static str = "whole";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             whole: contract::row::Field::read(row, "whole")?,
@@ -1142,8 +1130,6 @@ impl contract::Decode for QueryArraysEcho {
 }
 
 impl contract::row::FromRow for QueryArraysEcho {
-    const FIRST: &'static str = "texts";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             texts: contract::row::Field::read(row, "texts")?,
@@ -1241,8 +1227,6 @@ impl contract::Decode for QueryEcho {
 }
 
 impl contract::row::FromRow for QueryEcho {
-    const FIRST: &'static str = "needed";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             needed: contract::row::Field::read(row, "needed")?,
@@ -1292,8 +1276,6 @@ impl contract::Decode for RowError {
 }
 
 impl contract::row::FromRow for RowError {
-    const FIRST: &'static str = "index";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             index: contract::row::Field::read(row, "index")?,
@@ -1332,8 +1314,6 @@ impl contract::Decode for RowVerdict {
 }
 
 impl contract::row::FromRow for RowVerdict {
-    const FIRST: &'static str = "accepted";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             accepted: contract::row::Field::read(row, "accepted")?,
@@ -1483,8 +1463,6 @@ impl contract::Decode for Strings {
 }
 
 impl contract::row::FromRow for Strings {
-    const FIRST: &'static str = "any";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             any: contract::row::Field::read(row, "any")?,
@@ -1543,8 +1521,6 @@ impl contract::Decode for Thing {
 }
 
 impl contract::row::FromRow for Thing {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -1590,8 +1566,6 @@ impl contract::Decode for ThingPatch {
 }
 
 impl contract::row::FromRow for ThingPatch {
-    const FIRST: &'static str = "name";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             name: contract::row::Field::read(row, "name")?,
@@ -1633,8 +1607,6 @@ impl contract::Decode for TreeNode {
 }
 
 impl contract::row::FromRow for TreeNode {
-    const FIRST: &'static str = "name";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             name: contract::row::Field::read(row, "name")?,

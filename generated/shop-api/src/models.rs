@@ -71,8 +71,6 @@ impl contract::Decode for DeadLetter {
 }
 
 impl contract::row::FromRow for DeadLetter {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -132,6 +130,10 @@ impl contract::Decode for DeadLetterState {
 impl contract::row::Field for DeadLetterState {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
     }
 }
 
@@ -207,8 +209,6 @@ impl contract::Decode for Order {
 }
 
 impl contract::row::FromRow for Order {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -253,8 +253,6 @@ impl contract::Decode for OrderCreate {
 }
 
 impl contract::row::FromRow for OrderCreate {
-    const FIRST: &'static str = "items";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { items: contract::row::Field::read(row, "items")? })
     }
@@ -308,8 +306,6 @@ impl contract::Decode for OrderEvent {
 }
 
 impl contract::row::FromRow for OrderEvent {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -395,6 +391,10 @@ impl contract::row::Field for OrderEventKind {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `OrderItem` of the document.
@@ -445,8 +445,6 @@ impl contract::Decode for OrderItem {
 }
 
 impl contract::row::FromRow for OrderItem {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -489,8 +487,6 @@ impl contract::Decode for OrderItemCreate {
 }
 
 impl contract::row::FromRow for OrderItemCreate {
-    const FIRST: &'static str = "product_id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             product_id: contract::row::Field::read(row, "product_id")?,
@@ -557,6 +553,10 @@ impl contract::row::Field for OrderReason {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `OrderSort` of the document.
@@ -616,6 +616,10 @@ impl contract::row::Field for OrderSort {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `OrderStatus` of the document.
@@ -674,6 +678,10 @@ impl contract::Decode for OrderStatus {
 impl contract::row::Field for OrderStatus {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
     }
 }
 
@@ -746,8 +754,6 @@ impl contract::Decode for Product {
 }
 
 impl contract::row::FromRow for Product {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -822,8 +828,6 @@ impl contract::Decode for ProductCreate {
 }
 
 impl contract::row::FromRow for ProductCreate {
-    const FIRST: &'static str = "sku";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             sku: contract::row::Field::read(row, "sku")?,
@@ -909,6 +913,10 @@ impl contract::row::Field for ProductSort {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `ProductUpdate` of the document.
@@ -964,8 +972,6 @@ impl contract::Decode for ProductUpdate {
 }
 
 impl contract::row::FromRow for ProductUpdate {
-    const FIRST: &'static str = "sku";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             sku: contract::row::Field::read(row, "sku")?,
@@ -1031,8 +1037,6 @@ impl contract::Decode for QueueStatus {
 }
 
 impl contract::row::FromRow for QueueStatus {
-    const FIRST: &'static str = "unpublished";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             unpublished: contract::row::Field::read(row, "unpublished")?,
@@ -1085,6 +1089,10 @@ impl contract::row::Field for StockChange {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `StockEntry` of the document.
@@ -1135,8 +1143,6 @@ impl contract::Decode for StockEntry {
 }
 
 impl contract::row::FromRow for StockEntry {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -1206,5 +1212,9 @@ impl contract::Decode for StockEntryKind {
 impl contract::row::Field for StockEntryKind {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
     }
 }

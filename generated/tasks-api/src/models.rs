@@ -68,8 +68,6 @@ impl contract::Decode for AuditEvent {
 }
 
 impl contract::row::FromRow for AuditEvent {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -108,8 +106,6 @@ impl contract::Decode for DeletedStatus {
 }
 
 impl contract::row::FromRow for DeletedStatus {
-    const FIRST: &'static str = "status";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self { status: contract::row::Field::read(row, "status")? })
     }
@@ -150,6 +146,10 @@ impl contract::Decode for DeletedWord {
 impl contract::row::Field for DeletedWord {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
     }
 }
 
@@ -204,8 +204,6 @@ impl contract::Decode for Project {
 }
 
 impl contract::row::FromRow for Project {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -250,8 +248,6 @@ impl contract::Decode for ProjectCreate {
 }
 
 impl contract::row::FromRow for ProjectCreate {
-    const FIRST: &'static str = "title";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             title: contract::row::Field::read(row, "title")?,
@@ -330,8 +326,6 @@ impl contract::Decode for ProjectDetail {
 }
 
 impl contract::row::FromRow for ProjectDetail {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -409,6 +403,10 @@ impl contract::row::Field for ProjectSort {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `ProjectUpdate` of the document.
@@ -437,8 +435,6 @@ impl contract::Decode for ProjectUpdate {
 }
 
 impl contract::row::FromRow for ProjectUpdate {
-    const FIRST: &'static str = "title";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             title: contract::row::Field::read(row, "title")?,
@@ -477,8 +473,6 @@ impl contract::Decode for PublicUser {
 }
 
 impl contract::row::FromRow for PublicUser {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -568,8 +562,6 @@ impl contract::Decode for Task {
 }
 
 impl contract::row::FromRow for Task {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -645,8 +637,6 @@ impl contract::Decode for TaskCreate {
 }
 
 impl contract::row::FromRow for TaskCreate {
-    const FIRST: &'static str = "title";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             title: contract::row::Field::read(row, "title")?,
@@ -745,8 +735,6 @@ impl contract::Decode for TaskDetail {
 }
 
 impl contract::row::FromRow for TaskDetail {
-    const FIRST: &'static str = "id";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             id: contract::row::Field::read(row, "id")?,
@@ -847,6 +835,10 @@ impl contract::row::Field for TaskSort {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `TaskStatus` of the document.
@@ -887,6 +879,10 @@ impl contract::Decode for TaskStatus {
 impl contract::row::Field for TaskStatus {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
     }
 }
 
@@ -947,6 +943,10 @@ impl contract::row::Field for TaskStatusInput {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `TaskUpdate` of the document.
@@ -1002,8 +1002,6 @@ impl contract::Decode for TaskUpdate {
 }
 
 impl contract::row::FromRow for TaskUpdate {
-    const FIRST: &'static str = "title";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             title: contract::row::Field::read(row, "title")?,
@@ -1076,8 +1074,6 @@ impl contract::Decode for UserCreate {
 }
 
 impl contract::row::FromRow for UserCreate {
-    const FIRST: &'static str = "email";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             email: contract::row::Field::read(row, "email")?,
@@ -1144,8 +1140,6 @@ impl contract::Decode for UserSelfUpdate {
 }
 
 impl contract::row::FromRow for UserSelfUpdate {
-    const FIRST: &'static str = "email";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             email: contract::row::Field::read(row, "email")?,
@@ -1219,6 +1213,10 @@ impl contract::row::Field for UserSort {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::enumeration(row, name, Self::ALL)
     }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
 }
 
 /// `UserUpdate` of the document.
@@ -1282,8 +1280,6 @@ impl contract::Decode for UserUpdate {
 }
 
 impl contract::row::FromRow for UserUpdate {
-    const FIRST: &'static str = "email";
-
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             email: contract::row::Field::read(row, "email")?,

@@ -60,11 +60,11 @@ pub trait Row:
         read: impl FnOnce(&mut Self) -> Result<T, Self::Failure>,
     ) -> Result<T, Self::Failure>;
 
-    /// Whether the column of a name is null.
+    /// Whether every column of the object that is being read is null.
     ///
     /// # Errors
-    /// When there is none.
-    fn is_null(&mut self, name: &'static str) -> Result<bool, Self::Failure>;
+    /// When it has none.
+    fn is_absent(&self) -> Result<bool, Self::Failure>;
 
     /// Whether there is a column of a name.
     fn has(&self, name: &'static str) -> bool;
@@ -75,9 +75,6 @@ pub trait Row:
 
 /// A model that can be made of a row; implemented by generated code.
 pub trait FromRow: Sized {
-    /// The first of its fields: an object that may be missing is missing when that column is null.
-    const FIRST: &'static str;
-
     /// The model.
     ///
     /// # Errors
@@ -175,12 +172,12 @@ impl<T: Field> Field for Box<T> {
     }
 }
 
-/// An object within a row.
+/// An object within a row; where an outer join found none, all its columns are null.
 ///
 /// # Errors
 /// As [`FromRow::from_row`].
 pub fn object<T: FromRow, R: Row>(row: &mut R, name: &'static str) -> Result<Option<T>, R::Failure> {
-    row.within(name, |row| if row.is_null(T::FIRST)? { Ok(None) } else { T::from_row(row).map(Some) })
+    row.within(name, |row| if row.is_absent()? { Ok(None) } else { T::from_row(row).map(Some) })
 }
 
 /// A value of an enumeration, by how it is written.
@@ -197,4 +194,18 @@ pub fn enumeration<T: Copy, R: Row>(
         Some(None) => Err(row.unexpected(name, "a value that the document knows")),
         found => Ok(found.flatten()),
     }
+}
+
+/// A list of values of an enumeration.
+///
+/// # Errors
+/// As [`FromRow::from_row`].
+pub fn enumerations<T: Copy, R: Row>(
+    row: &mut R,
+    name: &'static str,
+    all: &'static [(&'static str, T)],
+) -> Result<Option<Vec<T>>, R::Failure> {
+    let Some(texts): Option<Vec<String>> = row.cell(name)? else { return Ok(None) };
+    let values = texts.iter().map(|text| all.iter().find(|(known, _)| known == text).map(|(_, value)| *value));
+    values.collect::<Option<Vec<T>>>().map(Some).ok_or_else(|| row.unexpected(name, "values that the document knows"))
 }

@@ -78,9 +78,13 @@ impl<'r> Columns<'r> {
     }
 
     fn is(&self, place: usize, name: &str) -> bool {
-        let column = self.row.column(place).name();
-        let inner = |column: &'r str, object| column.strip_prefix(object)?.strip_prefix('.');
-        self.within.iter().try_fold(column, |column, object| inner(column, *object)) == Some(name)
+        self.inner(place) == Some(name)
+    }
+
+    /// What the name of a column is within the object that is being read, if the column is of it.
+    fn inner(&self, place: usize) -> Option<&'r str> {
+        let inner = |name: &'r str, object: &&str| name.strip_prefix(*object)?.strip_prefix('.');
+        self.within.iter().try_fold(self.row.column(place).name(), inner)
     }
 
     fn full(&self, name: &str) -> String {
@@ -110,10 +114,15 @@ impl ModelRow for Columns<'_> {
         value
     }
 
-    fn is_null(&mut self, name: &'static str) -> Result<bool> {
-        let (place, before) = (self.place(name)?, self.next);
-        self.next = before - 1;
-        Ok(self.row.try_get_raw(place)?.is_null())
+    fn is_absent(&self) -> Result<bool> {
+        let mut columns = (0..self.row.len()).filter(|place| self.inner(*place).is_some()).peekable();
+        columns.peek().ok_or_else(|| Error::ColumnNotFound(self.full("*")))?;
+        for place in columns {
+            if !self.row.try_get_raw(place)?.is_null() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn has(&self, name: &'static str) -> bool {

@@ -100,7 +100,8 @@ async fn one(db: &mut PgConnection, check: &Check) -> Result<Finding> {
     if !there {
         return Ok(Finding::Nothing);
     }
-    let sql = format!("SELECT count(*) OVER () AS count, example FROM ({}) found (example) LIMIT {EXAMPLES}", check.sql);
+    let sql =
+        format!("SELECT count(*) OVER () AS count, example FROM ({}) found (example) LIMIT {EXAMPLES}", check.sql);
     let rows: Vec<PgRow> = sqlx::query(AssertSqlSafe(sql)).fetch_all(db).await?;
     let Some(first) = rows.first() else { return Ok(Finding::Holds) };
     let examples = rows.iter().map(|row| row.try_get("example")).collect::<sqlx::Result<_>>()?;
