@@ -22,11 +22,14 @@ function markSchema(schema, target = schema) {
   if ('multipleOf' in schema) target['x-multiple-of'] = String(schema.multipleOf);
 }
 
-function markSchemas(node) {
-  if (Array.isArray(node)) return node.forEach(markSchemas);
+// What stands below `properties` are names, which may be those of keywords.
+function markSchemas(node, areNames = false) {
+  if (Array.isArray(node)) return node.forEach((one) => markSchemas(one));
   if (node === null || typeof node !== 'object') return;
-  if ('type' in node || '$ref' in node || 'allOf' in node) markSchema(node);
-  Object.entries(node).forEach(([name, child]) => name !== 'example' && name !== 'examples' && markSchemas(child));
+  if (!areNames && ('type' in node || '$ref' in node || 'allOf' in node)) markSchema(node);
+  for (const [name, child] of Object.entries(node)) {
+    if (areNames || !['example', 'examples'].includes(name)) markSchemas(child, !areNames && name === 'properties');
+  }
 }
 
 function resolveIn(root, node) {
@@ -100,7 +103,7 @@ function prepareOperation(operation) {
   }
 }
 
-markSchemas(document.components?.schemas ?? {});
+markSchemas(document.components?.schemas ?? {}, true);
 Object.values(document.components?.schemas ?? {}).forEach(markSecrets);
 for (const item of Object.values(document.paths)) {
   // Path-level parameters belong to each operation.

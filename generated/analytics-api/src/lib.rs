@@ -3,6 +3,7 @@
     clippy::doc_markdown,
     clippy::needless_question_mark,
     clippy::redundant_closure,
+    unused_imports,
     reason = "one template serves documents of every shape"
 )]
 
