@@ -8,6 +8,7 @@
 #   ./codegen.sh sdk      generate the TypeScript, Python and Rust clients into generated/clients (not committed)
 #   ./codegen.sh compat   fail on what breaks clients of the released documents (openapi/released) unless the major
 #                         version says so, and write it into openapi/CHANGELOG.md; with --check, fail where it is not there
+#   ./codegen.sh adopt    DOCUMENT NAME PORT: write openapi/NAME.yaml from a document that was written elsewhere (./new-service does)
 #   ./codegen.sh release  make the documents the released ones
 #
 # The tools are pinned and kept below .local/tools; a missing Java or Node.js comes from PyPI as well.
@@ -182,6 +183,7 @@ case "${1:-}" in
     sdk) install_tools; find_java; clients ;;
     compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
     release) install_tools; lint; compat release ;;
+    adopt) install_tools; shift; node "$GENERATOR/adopt/main.mjs" "$TOOLS" "$@" ;;
     rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; quietly node --test openapi/compat-test/run.mjs ;;
     --help | -h) usage ;;
     *) usage >&2; exit 2 ;;

@@ -192,6 +192,8 @@ const KNOWN = {
     'x-problems': problems,
     'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table'),
     'x-service': service,
+    // A document that was written elsewhere (./new-service NAME DOCUMENT): see adoption.js.
+    'x-adopted': only(true),
     // For every operation that says nothing else.
     'x-unknown-parameters': unknownParameters,
   },

@@ -1,4 +1,5 @@
 // What a schema may say: the keywords and formats our templates enforce, on named, closed, bounded types.
+const { knowingAdoption } = require('./adoption.js');
 const { patternFault } = require('./patterns.js');
 
 const ANY = ['type', 'nullable', 'description', 'example'];
@@ -29,13 +30,16 @@ const isMap = (schema) => typeof schema.additionalProperties === 'object' && !sc
 const isCamel = (name) => /^[A-Z][A-Za-z0-9]*$/.test(name);
 /** `{type, nullable: true, allOf: [a reference]}`: the only way to make a named object or enum nullable. */
 const isNullableReference = (schema) => schema.nullable === true && schema.allOf?.length === 1 && '$ref' in schema.allOf[0];
+// As the generators see it, for whom signs are words.
+const SIGNS = { $: 'dollar', '@': 'at', '+': 'plus' };
+const fieldOf = (name) => name.replace(/[$@+]/g, (sign) => SIGNS[sign]).toLowerCase().replace(/[^a-z0-9]/g, '');
 const variantOf = (value) => value.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 function reporter(ctx) {
   return (key, message) => ctx.report({ message, location: key ? ctx.location.child([key]) : ctx.location.key() });
 }
 
-function checkKeywords(schema, ctx) {
+function checkKeywords(schema, ctx, isAdopted) {
   const refuse = reporter(ctx);
   if (schema.allOf) {
     if (!isNullableReference(schema)) {
@@ -44,6 +48,8 @@ function checkKeywords(schema, ctx) {
     const extra = Object.keys(schema).filter((key) => !['type', 'nullable', 'description', 'allOf'].includes(key) && !key.startsWith('x-'));
     return extra.forEach((key) => refuse(key, `\`${key}\` is not enforced beside \`allOf\`.`));
   }
+  // Any value at all.
+  if (isAdopted && schema.type === undefined && Object.keys(schema).every((key) => ['description', 'nullable'].includes(key))) return undefined;
   const allowed = KEYWORDS[schema.type];
   for (const key of Object.keys(schema)) {
     if (key.startsWith('x-')) continue;
@@ -59,7 +65,7 @@ function checkKeywords(schema, ctx) {
   if (schema.enum) checkEnum(schema, refuse);
   for (const part of ['items', 'additionalProperties']) {
     const inner = schema[part];
-    if (inner && typeof inner === 'object' && ctx.resolve(inner).node?.nullable) {
+    if (inner && typeof inner === 'object' && ctx.resolve(inner).node?.nullable && !(isAdopted && !inner.$ref)) {
       refuse(part, `Nullable ${part === 'items' ? 'items' : 'map values'} are not enforced.`);
     }
   }
@@ -124,7 +130,7 @@ function checkEnum(schema, refuse) {
   return undefined;
 }
 
-function checkName(schema, ctx) {
+function checkName(schema, ctx, isAdopted) {
   const refuse = reporter(ctx);
   if (isNamed(ctx.location)) {
     const name = ctx.location.pointer.split('/').pop();
@@ -133,11 +139,14 @@ function checkName(schema, ctx) {
     if (schema.allOf) refuse('allOf', 'A nullable reference is written where it is used.');
   } else {
     if (schema.enum) refuse('enum', 'Enums are named: move it to `components.schemas` and refer to it.');
-    if (schema.type === 'object' && !schema.allOf) refuse('type', 'Objects are named: move it to `components.schemas` and refer to it.');
+    if (schema.type === 'object' && !schema.allOf && !(isAdopted && !schema.properties)) refuse('type', 'Objects are named: move it to `components.schemas` and refer to it.');
     if (schema.allOf && !/\/properties\/[^/]+$/.test(ctx.location.pointer)) refuse('allOf', 'A nullable reference is written as a property only.');
   }
-  for (const property of Object.keys(schema.properties ?? {})) {
-    if (!/^[a-z][a-z0-9_]*$/.test(property)) refuse('properties', `Property \`${property}\` is not in snake_case.`);
+  const properties = Object.keys(schema.properties ?? {});
+  const fields = properties.map(fieldOf);
+  for (const [at, property] of properties.entries()) {
+    if (fields.indexOf(fields[at]) !== at) refuse('properties', `Property \`${property}\` becomes the same field as another.`);
+    if (!isAdopted && !/^[a-z][a-z0-9_]*$/.test(property)) refuse('properties', `Property \`${property}\` is not in snake_case.`);
   }
 }
 
@@ -189,8 +198,8 @@ function missingBounds(schema) {
 }
 
 module.exports = {
-  'enforceable-keywords': () => ({ Schema: checkKeywords }),
-  'named-schemas': () => ({ Schema: checkName }),
+  'enforceable-keywords': () => knowingAdoption('Schema', checkKeywords),
+  'named-schemas': () => knowingAdoption('Schema', checkName),
   'closed-objects': () => ({ Schema: checkClosed }),
   'bounded-requests': boundsRule,
 };

@@ -1,0 +1,81 @@
+// An OpenAPI document as it was given: YAML or JSON, its places by JSON pointer, its references.
+import { readFileSync } from 'node:fs';
+
+export const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
+const unescape = (step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+/** The pointer of something within what a pointer leads to. */
+export const below = (pointer, ...steps) => [pointer, ...steps.map(escape)].join('/');
+
+export class Source {
+  root;
+  #document;
+  #lines;
+
+  /** Reads the file; `yaml` is the parser's module. Throws an Error whose message is for people. */
+  constructor(file, yaml) {
+    let text;
+    try {
+      text = readFileSync(file, 'utf8').replace(/^\ufeff/, '');
+    } catch (error) {
+      throw new Error(`${file} cannot be read: ${error.message}`);
+    }
+    this.#lines = new yaml.LineCounter();
+    // JSON is YAML, too.
+    this.#document = yaml.parseDocument(text, { lineCounter: this.#lines, merge: true, prettyErrors: true });
+    const [fault] = this.#document.errors;
+    if (fault) throw new Error(`${file} is neither YAML nor JSON: ${fault.message.trim()}`);
+    this.root = this.#document.toJS({ maxAliasCount: 10_000 });
+    if (typeof this.root !== 'object' || this.root === null) throw new Error(`${file} is no OpenAPI document`);
+    if ('swagger' in this.root) throw new Error(`${file} is of OpenAPI 2 (Swagger); convert it to OpenAPI 3 first, for example with swagger2openapi`);
+    const version = String(this.root.openapi ?? '');
+    if (!/^3\.[01](\.\d+)?(-.*)?$/.test(version)) throw new Error(`${file} says \`openapi: ${version || '(nothing)'}\`; 3.0 and 3.1 are read`);
+  }
+
+  /** The line of a place in the file, as far as it is known. */
+  line(pointer) {
+    const steps = pointer.split('/').slice(1).map(unescape);
+    for (let length = steps.length; length > 0; length -= 1) {
+      const node = this.#document.getIn(steps.slice(0, length).map((step) => (/^\d+$/.test(step) ? this.#key(steps, length, step) : step)), true);
+      if (node?.range) return this.#lines.linePos(node.range[0]).line;
+    }
+    return undefined;
+  }
+
+  // Keys of statuses may be numbers in YAML.
+  #key(steps, length, step) {
+    const parent = this.#document.getIn(steps.slice(0, length - 1), true);
+    const numeric = parent?.items?.some((pair) => pair?.key?.value === Number(step));
+    return parent?.items && (numeric || !parent.items[0]?.key) ? Number(step) : step;
+  }
+
+  /** What a reference leads to: node and pointer, or nothing. */
+  find(reference) {
+    if (typeof reference !== 'string' || !reference.startsWith('#/')) return undefined;
+    const steps = reference.slice(2).split('/').map(unescape);
+    const node = steps.reduce((at, step) => (at !== null && typeof at === 'object' && Object.hasOwn(at, step) ? at[step] : undefined), this.root);
+    return node === undefined ? undefined : { node, pointer: `#/${steps.map(escape).join('/')}` };
+  }
+
+  /** Follows references to the end: node and pointer, or nothing where one leads nowhere. */
+  resolve(node, pointer, report) {
+    const seen = new Set();
+    let at = { node, pointer };
+    while (at.node !== null && typeof at.node === 'object' && typeof at.node.$ref === 'string') {
+      const found = this.find(at.node.$ref);
+      if (!found || seen.has(at.node.$ref)) {
+        refuseReference(report, at);
+        return undefined;
+      }
+      seen.add(at.node.$ref);
+      at = found;
+    }
+    return at.node === undefined || at.node === null ? undefined : at;
+  }
+}
+
+/** Says why a reference cannot be followed. */
+export function refuseReference(report, { node, pointer }) {
+  const isOutside = typeof node.$ref === 'string' && !node.$ref.startsWith('#');
+  const why = isOutside ? 'only references within the document are followed' : 'it leads nowhere, or in a circle';
+  report.refuse(pointer, `\`$ref: ${node.$ref}\``, why, isOutside ? 'Bundle the files into one document first, for example with `redocly bundle`' : 'Mend the reference');
+}
