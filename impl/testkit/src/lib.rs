@@ -5,6 +5,7 @@ mod database;
 pub mod documents;
 mod fault_proxy;
 pub mod pages;
+pub mod planned;
 pub mod process;
 pub mod raw;
 mod redis;

@@ -1,0 +1,39 @@
+//! The @service@ service, from a document that was written elsewhere: its operations answer `not_implemented` until they are written.
+//!
+//! A handler that is written takes what it needs from the service (see the other services for a database), and its operation loses
+//! `x-planned` in openapi/@service@.yaml.
+
+@modules@
+mod users;
+
+use std::sync::Arc;
+
+use contract::Guarded;
+use platform::Access;
+use platform::service::{Context, NoSettings, Parts, Service};
+use platform::settings::InvalidSettings;
+
+pub use @crate@_api::{DOCUMENT, OPERATIONS, router};
+
+/// The service: what its handlers work with.
+#[derive(Clone)]
+pub struct @Service@Service {
+    access: Access,
+}
+
+impl Service for @Service@Service {
+    type Settings = NoSettings;
+
+    fn build(context: Context<'_>, _: &NoSettings) -> Result<Parts, InvalidSettings> {
+        let Context { access, .. } = context;
+        Ok(Parts::of(router(Arc::new(Self { access }))))
+    }
+}
+
+impl Guarded for @Service@Service {
+    type Access = Access;
+
+    fn access(&self) -> &Access {
+        &self.access
+    }
+}
