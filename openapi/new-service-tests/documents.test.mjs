@@ -1,0 +1,122 @@
+// What becomes of the parts of a document that was written elsewhere: `node --test`, with the parser's folder in TOOLS.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { adopt } from '../generator/adopt/adopt.mjs';
+import { acceptedPattern, sampleOf } from '../generator/adopt/patterns.mjs';
+import { Report } from '../generator/adopt/report.mjs';
+import { Source } from '../generator/adopt/source.mjs';
+
+const yaml = createRequire(`${process.env.TOOLS}/`)('yaml');
+const folder = mkdtempSync(join(tmpdir(), 'documents-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function read(document, { version = '3.0.3', without = [] } = {}) {
+  const file = join(folder, 'document.json');
+  writeFileSync(file, JSON.stringify({ openapi: version, info: { title: 'T', version: '1.0.0' }, ...document }));
+  const source = new Source(file, yaml);
+  const report = new Report(source);
+  const made = adopt(source, report, { service: 'pets', without, taken: { operations: ['list_users'], schemas: ['User', 'Problem'], tags: ['users', 'login'] } });
+  return { ...made, notes: report.noteLines().join('\n'), refusals: report.refusalLines().join('\n') };
+}
+
+const answers = { 204: { description: 'Done' } };
+const sends = (schema, rest = {}) => ({ paths: { '/a': { post: { requestBody: { content: { 'application/json': { schema } } }, responses: answers } } }, ...rest });
+const property = (schema, options) => {
+  const made = read(sends({ type: 'object', properties: { p: schema } }), options);
+  return made.refusals || made.schemas.PostABody.properties.p;
+};
+const SAFE = Number.MAX_SAFE_INTEGER;
+
+for (const [name, schema, wanted, version] of [
+  ['a text', { type: 'string' }, { type: 'string', maxLength: 10000 }],
+  ['an unknown format', { type: 'string', format: 'phone', maxLength: 5 }, { type: 'string', maxLength: 5 }],
+  ['a format that is parsed', { type: 'string', format: 'date-time', maxLength: 99 }, { type: 'string', format: 'date-time' }],
+  ['an integer', { type: 'integer' }, { type: 'integer', format: 'int64', minimum: -SAFE, maximum: SAFE }],
+  ['a small integer', { type: 'integer', format: 'uint8' }, { type: 'integer', format: 'int32', minimum: 0, maximum: 255 }],
+  ['numbers in steps', { enum: [10, 20, 30] }, { type: 'integer', format: 'int64', minimum: 10, maximum: 30, multipleOf: 10 }],
+  ['an exclusive limit as a number', { type: 'number', exclusiveMinimum: 0, maximum: 1 }, { type: 'number', format: 'double', minimum: 0, maximum: 1, exclusiveMinimum: true }, '3.1.0'],
+  ['null among types', { type: ['string', 'null'], maxLength: 5 }, { type: 'string', nullable: true, maxLength: 5 }, '3.1.0'],
+  ['null among choices', { anyOf: [{ type: 'boolean' }, { type: 'null' }] }, { type: 'boolean', nullable: true }, '3.1.0'],
+  ['a default that does not fit', { type: 'boolean', default: 'yes' }, { type: 'boolean' }],
+  ['anything', {}, {}],
+  ['an enum', { enum: ['a', 'b'] }, { $ref: '#/components/schemas/PostABodyP' }],
+  ['an enum that may be null', { type: 'string', enum: ['a', null] }, { type: 'string', nullable: true, allOf: [{ $ref: '#/components/schemas/PostABodyP' }] }],
+  ['a map', { type: 'object', additionalProperties: { type: 'boolean' } }, { type: 'object', additionalProperties: { type: 'boolean' }, maxProperties: 100 }],
+  ['a list', { type: 'array', items: { type: 'boolean' }, uniqueItems: true }, { type: 'array', items: { type: 'boolean' }, maxItems: 1000, uniqueItems: true }],
+  ['scalars that are merged', { allOf: [{ type: 'string', minLength: 2 }, { minLength: 3, maxLength: 4 }] }, { type: 'string', minLength: 3, maxLength: 4 }],
+]) test(`${name} is written as ours`, () => assert.deepEqual(property(schema, { version }), wanted));
+
+for (const [name, schema] of [
+  ['several types', { oneOf: [{ type: 'string' }, { type: 'integer' }] }], ['odd numbers', { enum: [1, 2, 4] }], ['looking ahead', { type: 'string', pattern: '^(?=a).$' }],
+  ['`not`', { not: { type: 'string' } }], ['a reference that leads nowhere', { $ref: '#/components/schemas/None' }], ['another file', { $ref: 'other.yaml#/A' }],
+  ['members beside properties', { type: 'object', properties: { a: {} }, additionalProperties: { type: 'string' } }],
+  ['two names for one field', { type: 'object', properties: { a_b: {}, aB: {} } }], ['text that is rewritten', { enum: ['*/*'] }],
+]) test(`${name} cannot be said of a request`, () => assert.match(String(property(schema)), /^ {2}#\/paths\/~1a\/post/));
+
+test('what only answers say may get lost, with a note', () => {
+  const { operations, notes, refusals } = read({ paths: { '/a': { get: { responses: { 200: { description: 'x', content: { 'application/json': { schema: { oneOf: [{ type: 'string' }, { type: 'integer' }] } } } } } } } } });
+  assert.equal(refusals, '');
+  assert.deepEqual(operations[0].made.successes[200].content, { 'application/json': { schema: {} } });
+  assert.match(notes, /any JSON/);
+});
+
+test('an object that holds itself is refused, and one in a list is not', () => {
+  const node = (next) => ({ components: { schemas: { Node: { type: 'object', properties: { next } } } } });
+  const reference = { $ref: '#/components/schemas/Node' };
+  assert.match(read(sends(reference, node(reference))).refusals, /holds itself/);
+  assert.equal(read(sends(reference, node({ type: 'array', items: reference }))).refusals, '');
+});
+
+test('names are ours, and each there once', () => {
+  const schemas = { User: { type: 'object', properties: { a: {} } }, CreateItemRequest: { type: 'object', properties: { a: {} } } };
+  const body = (name) => ({ content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } } });
+  const made = read({ components: { schemas }, paths: {
+    '/users': { get: { operationId: 'listUsers', tags: ['Users'], responses: answers }, post: { operationId: 'type', tags: ['Users'], requestBody: body('User'), responses: answers } },
+    '/items/{itemId}': { put: { operationId: 'createItem', requestBody: body('CreateItemRequest'), responses: answers } } } });
+  assert.deepEqual(made.operations.map(({ id }) => id), ['pets_list_users', 'type_post', 'create_item']);
+  assert.deepEqual(made.tags.map(({ name }) => name), ['pets_users', 'pets']);
+  assert.deepEqual(Object.keys(made.schemas), ['PetsUser', 'PetsCreateItemRequest']);
+  assert.equal(made.operations[2].path, '/items/{item_id}');
+});
+
+test('paths have that of the server, and keep away from what each service answers', () => {
+  const paths = (path, more) => read({ paths: { [path]: { get: { responses: answers } } }, ...more }).operations.map((one) => one.path);
+  assert.deepEqual(paths('/a/', { servers: [{ url: 'https://{host}/v1/', variables: { host: { default: 'x' } } }] }), ['/v1/a']);
+  assert.deepEqual(paths('/'), ['/pets']);
+  assert.deepEqual(paths('/{short}'), ['/pets/{short}']);
+  assert.match(read({ paths: { '/a/{id}.json': { get: { responses: answers } } } }).refusals, /whole segment/);
+});
+
+test('who may call is told by what protects an operation', () => {
+  const of = (security, root) => read({ paths: { '/a': { get: { security, responses: answers } } }, security: root }).operations[0].made;
+  assert.deepEqual(of(undefined, undefined).security, []);
+  assert.deepEqual(of([], [{ key: [] }]).security, []);
+  assert.equal(of(undefined, [{ key: [] }]).security, undefined);
+  assert.equal(of([{ key: [] }, {}]).security.length, 2);
+  assert.ok(of([{ key: [] }]).lists.includes('signed'));
+});
+
+test('an operation can be left out', () => {
+  const document = { paths: { '/a': { get: { operationId: 'x', responses: answers }, trace: { responses: answers } }, '/b': { put: { responses: answers } } } };
+  assert.equal(read(document, { without: ['TRACE /a', 'PUT /b'] }).operations.length, 1);
+  assert.match(read(document, { without: ['TRACE /a', 'y'] }).refusals, /no such operation/);
+});
+
+const TEXTS = ['', 'a', 'A', '1', 'abc', 'a1', 'a b', ' a', 'a\n', 'x-1', '2026-01-31', '12345', 'a.b', 'a/b', 'ä', '-', '_', 'AB12', 'a]b', '{1}', '\u00a0', 'aa', 'ab'];
+for (const pattern of ['abc', '^abc', 'c$', '^a|b$', '^(a|b)+?$', '^\\d{2,5}$', '\\w', '^\\S+$', '^[\\w.-]+$', '^.$', '^[a-z]*/[a-z]*$', '^[^\\d]$', '^\\D*$', '^(?<x>a)$', 'a{2}', '^ä$', '^[\\]a]$', '^\\{1\\}$', '^$']) {
+  test(`the pattern ${pattern} matches what it did`, () => {
+    const { pattern: accepted, fault } = acceptedPattern(pattern);
+    assert.equal(fault, undefined);
+    for (const text of TEXTS) assert.equal(new RegExp(accepted, 'u').test(text), new RegExp(pattern).test(text), JSON.stringify(text));
+  });
+}
+
+test('a pattern has an example', () => {
+  for (const pattern of ['^[A-Z]{3}-[0-9]{4}$', '^(?:a|b)[^\\x00]{5,9}$', '^\\+[1-9][0-9]{6,14}$', '^#[0-9a-f]{6}$', '^[0-9]+(?:\\.[0-9]{1,2})?$']) {
+    assert.match(sampleOf(pattern) ?? '', new RegExp(pattern, 'u'), pattern);
+  }
+});
