@@ -71,6 +71,14 @@ test('an object that holds itself is refused, and one in a list is not', () => {
   assert.equal(read(sends(reference, node({ type: 'array', items: reference }))).refusals, '');
 });
 
+test('lists and maps that hold themselves are refused, and those with objects between are not', () => {
+  const reference = { $ref: '#/components/schemas/Pets' };
+  const pets = (Pets) => read(sends(reference, { components: { schemas: { Pets, Pet: { type: 'object', properties: { friends: reference } } } } })).refusals;
+  assert.match(pets({ type: 'array', items: { type: 'array', items: reference } }), /holds itself/);
+  assert.match(pets({ type: 'object', additionalProperties: reference }), /holds itself/);
+  assert.equal(pets({ type: 'array', items: { $ref: '#/components/schemas/Pet' } }), '');
+});
+
 test('names are ours, and each there once', () => {
   const schemas = { User: { type: 'object', properties: { a: {} } }, CreateItemRequest: { type: 'object', properties: { a: {} } } };
   const body = (name) => ({ content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } } });

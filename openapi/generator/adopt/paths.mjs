@@ -27,8 +27,7 @@ export function operationsOf(source, report, without, service) {
       else if (OTHERS.includes(method)) {
         unserved.push({ method, given, operation, item: item.node, pointer });
         report.refuse(pointer, method.toUpperCase(), 'such operations are not served', 'Leave it out: --without OPERATION');
-      }
-      else if (method === 'get' && isOwn(`${baseOf(source, report, operation, item, pointer)}${given}`)) {
+      } else if (method === 'get' && isOwn(`${baseOf(source, report, operation, item, pointer)}${given}`)) {
         report.note(pointer, `GET of ${OWN.slice(1, -1).join(', ')} is what each service answers by itself, and is left out`);
       } else found.push({ method, given, operation, item: item.node, itemPointer: item.pointer, pointer, base: baseOf(source, report, operation, item, pointer) });
     }

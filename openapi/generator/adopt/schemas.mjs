@@ -19,7 +19,8 @@ export class Schemas {
   /** What was made, by name. */
   components = {};
   #made = new Map();
-  #lists = [];
+  // Named lists and maps that are being written: they stand where they are used, so that one that holds itself would have no end.
+  #open = [];
 
   constructor({ source, report, names, service, operations, sent }) {
     Object.assign(this, { source, report, names, service, operations, sent });
@@ -64,15 +65,14 @@ export class Schemas {
 
   // Any JSON value. A required one may be null by itself.
   #any(schema, at) {
-    if (at.use === 'parameter') return { type: 'string' };
+    if (at.use === 'parameter') return scalar({ ...schema, type: 'string' }, 'string', at, this);
     return { ...described(schema) };
   }
 
   #array(schema, at) {
-    if (this.#lists.includes(schema.items) && schema.items?.$ref) return this.#refused(at, 'a list of itself', 'such a type has no end');
-    this.#lists.push(schema.items);
-    const items = this.convert(schema.items, below(at.pointer, 'items'), { use: at.use === 'parameter' ? 'parameter' : 'items', isRequired: true, isValue: at.use === 'parameter', isSent: at.isSent, hint: `${at.hint} item` });
-    this.#lists.pop();
+    const isParameter = at.use === 'parameter';
+    const use = { use: isParameter ? 'parameter' : 'items', isRequired: true, isValue: isParameter, isSent: at.isSent, hint: `${at.hint} item` };
+    const items = this.#within(at, schema.items, 'items', use);
     if (!items) return undefined;
     const most = at.use === 'parameter' ? MAX_VALUES : MAX_ITEMS;
     if (at.isSent && schema.maxItems === undefined) this.report.note(at.pointer, `Lists without \`maxItems\` take up to ${MAX_ITEMS} items, ${MAX_VALUES} in parameters`);
@@ -80,6 +80,15 @@ export class Schemas {
     return {
       type: 'array', ...described(schema), items, ...(schema.nullable && { nullable: true }),
       ...(schema.minItems && { minItems: schema.minItems }), ...(maxItems && { maxItems }), ...(schema.uniqueItems && { uniqueItems: true }) };
+  }
+
+  // What a list or a map holds.
+  #within(at, node, key, use) {
+    if (at.named && this.#open.includes(at.named)) return this.#refused(at, 'a list or a map that holds itself', 'such a type has no end');
+    this.#open.push(at.named);
+    const inner = this.convert(node, below(at.pointer, key), use);
+    this.#open.pop();
+    return inner;
   }
 
   #object(schema, at) {
@@ -99,7 +108,7 @@ export class Schemas {
       return described(schema);
     }
     if (at.isSent && schema.maxProperties === undefined) this.report.note(at.pointer, `Objects that take members without names take up to ${MAX_PROPERTIES}`);
-    const values = isFree ? true : this.convert(inner, below(at.pointer, 'additionalProperties'), { use: 'value', isSent: at.isSent, hint: `${at.hint} value` });
+    const values = isFree ? true : this.#within(at, inner, 'additionalProperties', { use: 'value', isSent: at.isSent, hint: `${at.hint} value` });
     if (!values) return undefined;
     const maxProperties = schema.maxProperties || (at.isSent ? MAX_PROPERTIES : undefined);
     return {
@@ -112,7 +121,10 @@ export class Schemas {
     if (isNew) {
       const made = { type: 'object' };
       this.components[name] = made;
+      const open = this.#open;
+      this.#open = [];
       this.#fill(made, name, schema, properties, at);
+      this.#open = open;
     }
     return this.#use(name, schema, at);
   }
