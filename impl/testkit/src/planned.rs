@@ -179,11 +179,13 @@ fn amount(schema: &Value, number: usize) -> Value {
     let is_open = |name: &str| schema[name] == true;
     // The least of what is allowed, or the first above nought.
     let from = if low < 0.0 && high >= step { 0.0 } else { (low / step).ceil() };
-    let first = if from * step < low || (is_open("exclusiveMinimum") && from * step <= low) { from + 1.0 } else { from };
+    let first =
+        if from * step < low || (is_open("exclusiveMinimum") && from * step <= low) { from + 1.0 } else { from };
     #[allow(clippy::cast_precision_loss, reason = "a few of them")]
     let value = (first + number as f64) * step;
     // Between two whole numbers, as far as there is none.
-    let value = if value > high || (is_open("exclusiveMaximum") && value >= high) { f64::midpoint(low, high) } else { value };
+    let value =
+        if value > high || (is_open("exclusiveMaximum") && value >= high) { f64::midpoint(low, high) } else { value };
     #[allow(clippy::cast_possible_truncation, reason = "an integer is asked for")]
     if schema["type"] == "integer" { json!(value as i64) } else { json!(value) }
 }
