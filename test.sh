@@ -11,6 +11,8 @@
 #   monitoring alert rules, and every dashboard and rule asked of a real Prometheus
 #   compose    compose.yaml and Dockerfile against the program, nginx and Prometheus
 #   bench      each benchmark for a tiny round: whether it runs, not how fast
+#   services   a service is made, from the templates and from documents of others, served, tested and removed
+#   guides     each guide is carried out as it is written
 #   sdk        the generated clients: built, type-checked, used; what passes by, held against the documents (Prism)
 #
 #   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
@@ -20,7 +22,7 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests contract browser monitoring compose bench sdk"
+PIECES="lint codegen fmt clippy tests contract browser monitoring compose bench services guides sdk"
 LOGS=.local/test
 DEV=${CARGO_TARGET_DIR:-target}/debug/dev
 
@@ -29,7 +31,7 @@ usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 # The same packages for each piece: with others cargo would choose other features, and build much anew.
 build() { cargo build --locked --workspace --bins --examples; }
 
-piece_lint() { build && .ci/tidy && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
+piece_lint() { build && .ci/tidy && .ci/words && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
 piece_codegen() { ./codegen.sh --check; }
 piece_fmt() { cargo fmt --all --check; }
 piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
@@ -52,6 +54,8 @@ piece_monitoring() { build && monitoring/tests/run; }
 piece_compose() { build && gateway/compose-tests/run; }
 piece_browser() { build && openapi/browser-tests/run; }
 piece_bench() { build && bench/run --smoke; }
+piece_services() { build && openapi/new-service-tests/run; }
+piece_guides() { build && .ci/guides; }
 piece_sdk() { build && ./codegen.sh sdk && openapi/client-tests/run; }
 
 # Prints "PASSED FAILED" as the runners in a log count them; one check for a piece that does not count.
@@ -62,7 +66,7 @@ counts() { # LOG OUTCOME
             if (!match(text, "[0-9]+ " word)) return 0
             return substr(text, RSTART, RLENGTH) + 0
         }
-        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|bench|sdk): / {
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|bench|new-service|guides|sdk): / {
             passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
         }
         END {

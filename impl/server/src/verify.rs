@@ -33,7 +33,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(async {
         let data = Verification { database: &args.database, redis: &args.redis, at_rest: args.at_rest };
-        // Also where no service has anything to check: no answer is no verdict.
+        // Also where no service has anything to check: silence is no verdict.
         let reached = async { Database::new(&args.database, "verify").map_err(Error::internal)?.ping().await };
         reached.await.map_err(|error| plain(&args.database, "check", &error))?;
         let mut findings = Vec::new();

@@ -1,4 +1,4 @@
-//! Operations that are still to be written (`x-planned`): whatever their document allows is answered by 501 `not_implemented`.
+//! Operations that are still to be written (`x-planned`): whatever their document allows gets 501 `not_implemented`.
 
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::Client;
 /// Asks for each planned operation of a document by a request that is valid.
 ///
 /// # Panics
-/// When one answers anything else than the problem `not_implemented`, or the document is none.
+/// When one returns anything else than the problem `not_implemented`, or the document is none.
 pub async fn expect_not_implemented(client: &Client, document: &str) {
     let document: Value = serde_json::from_str(document).expect("the document is JSON");
     let paths = document["paths"].as_object().expect("it has paths");

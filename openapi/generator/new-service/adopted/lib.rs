@@ -1,4 +1,4 @@
-//! The @service@ service, from a document that was written elsewhere: its operations answer `not_implemented` until they are written.
+//! The @service@ service, from a document that was written elsewhere: its operations return `not_implemented` until they are written.
 //!
 //! A handler that is written takes what it needs from the service (see the other services for a database), and its operation loses
 //! `x-planned` in openapi/@service@.yaml.
