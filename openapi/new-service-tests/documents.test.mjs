@@ -108,6 +108,24 @@ test('who may call is told by what protects an operation', () => {
   assert.ok(of([{ key: [] }]).lists.includes('signed'));
 });
 
+test('a pattern that engines take forever with takes nobody long', () => {
+  const started = Date.now();
+  const pattern = '^(([a-z ]|[^\\\\x00])+.(json|yaml))$';
+  const made = property({ type: 'string', pattern, example: 'a'.repeat(60) });
+  assert.match(made.example, /json$/);
+  assert.ok(Date.now() - started < 3000);
+});
+
+test('an example with a reference within is left out', () => {
+  const schema = { type: 'object', properties: { a: {} } };
+  const { operations } = read({ paths: { '/a': { post: { requestBody: { content: { 'application/json': { schema, example: { $ref: '#/components/examples/a' } } } }, responses: answers } } } });
+  assert.equal(operations[0].made.requestBody.content['application/json'].example, undefined);
+});
+
+test('a path that has a parameter twice is refused', () => {
+  assert.match(read({ paths: { '/a/{id}/b/{id}': { get: { responses: answers } } } }).refusals, /a parameter twice/);
+});
+
 test('an operation can be left out', () => {
   const document = { paths: { '/a': { get: { operationId: 'x', responses: answers }, trace: { responses: answers } }, '/b': { put: { responses: answers } } } };
   assert.equal(read(document, { without: ['TRACE /a', 'PUT /b'] }).operations.length, 1);

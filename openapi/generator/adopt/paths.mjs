@@ -100,5 +100,7 @@ function checkPath({ pointer, given }, path, report) {
     if (!/^[A-Za-z0-9._~@:,!-]*$/.test(segment) || /^[:*]/.test(segment)) return refuse('its segments have letters, digits and `._~@:,!-`');
     if (segment === '' && path !== '/') return refuse('it has an empty segment');
   }
+  const parameters = path.match(/\{[^{}]+\}/g) ?? [];
+  if (new Set(parameters).size < parameters.length) return refuse('it has a parameter twice');
   return undefined;
 }

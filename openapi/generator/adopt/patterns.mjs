@@ -1,5 +1,6 @@
 // Patterns, as ECMA-262 has them, in the form that all engines read alike (redocly-rules/patterns.js): the same language, written otherwise.
 import { createRequire } from 'node:module';
+import { firstMatch } from './matching.mjs';
 
 const { patternFault } = createRequire(import.meta.url)('../../redocly-rules/patterns.js');
 
@@ -128,10 +129,12 @@ function classAt(inner, at) {
 export function sampleOf(pattern, min = 0, max = 1000) {
   const candidates = ['a', 'A', '1', 'abc', 'ABC', '123', 'Abc1', 'a-b', '2026-01-31', '12:30', '+4915112345678', '555-123-4567', 'user@example.com',
     'https://example.com/', 'abcdefgh', '12345678', '#a0b1c2', '1.0.0', 'en', 'en-US', 'DE', 'EUR', '00000000-0000-4000-8000-000000000000'];
-  const expression = new RegExp(pattern, 'u');
-  for (let length = 1; length <= 64; length += 1) candidates.push('a'.repeat(length), 'A'.repeat(length), '1'.repeat(length), `A${'1'.repeat(length)}`, 'a1'.repeat(length));
-  for (let most = 1; most <= 3; most += 1) candidates.push(generated(pattern.slice(1, -1), most));
-  return candidates.find((text) => typeof text === 'string' && [...text].length >= min && [...text].length <= max && expression.test(text));
+  const made = [1, 2, 3].map((most) => generated(pattern.slice(1, -1), most));
+  const repeated = [];
+  for (let length = 1; length <= 64; length += 1) repeated.push('a'.repeat(length), 'A'.repeat(length), '1'.repeat(length), `A${'1'.repeat(length)}`, 'a1'.repeat(length));
+  const isLong = (text) => typeof text === 'string' && [...text].length >= min && [...text].length <= max;
+  // Those that a pattern may take forever with are the last.
+  return [[...candidates, ...made], repeated].map((texts) => texts.filter(isLong)).reduce((found, texts) => found ?? firstMatch(pattern, texts), undefined);
 }
 
 // By the grammar: the first alternative, the first character of a class, the fewest repetitions, but at least `least` where there may be more.
