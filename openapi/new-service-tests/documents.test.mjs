@@ -126,6 +126,32 @@ test('a path that has a parameter twice is refused', () => {
   assert.match(read({ paths: { '/a/{id}/b/{id}': { get: { responses: answers } } } }).refusals, /a parameter twice/);
 });
 
+const get = (operation, rest) => ({ paths: { '/a': { get: { responses: answers, ...operation } } }, ...rest });
+for (const [name, document] of [
+  ['parameters', get({ parameters: { name: 'x' } })], ['a parameter', get({ parameters: [null] })], ['a parameter without a name', get({ parameters: [{ in: 'query' }] })],
+  ['tags', get({ tags: 'pets' })], ['tags of the document', get({}, { tags: 'x' })], ['an operation', { paths: { '/a': { get: null } } }], ['servers', get({}, { servers: 'https://x' })],
+  ['a server', get({}, { servers: [null] })], ['security', get({}, { security: 'x' })], ['an enum', sends({ type: 'string', enum: 'x' })], ['allOf', sends({ allOf: {} })],
+  ['properties', sends({ properties: [] })], ['a limit', sends({ type: 'integer', minimum: '3' })], ['a length', sends({ type: 'string', maxLength: -1 })], ['paths', { paths: 'x' }],
+]) test(`${name} of another shape than the standard's ${name.includes(' ') ? 'is' : 'are'} refused`, () => assert.match(read(document).refusals, /is to be .*\n.*Mend the document/));
+
+test('what says nothing is read as nothing', () => {
+  const made = read({ paths: { '/a': { get: { operationId: 5, description: {}, parameters: null, tags: null, responses: { 200: null } }, put: { responses: { 201: { description: 'x', content: { 'application/json': null } } } } } } });
+  assert.equal(made.refusals, '');
+  assert.deepEqual(made.operations.map((one) => Object.keys(one.made.successes)), [['200'], ['201']]);
+  assert.match(read(sends({ type: 'object', properties: { a: { type: 'string', required: true } } })).notes, /`required` of a schema lists properties/);
+  assert.match(read(sends({ type: 'object', properties: { a: { type: 'array', items: { type: 'string' }, default: [] } } })).notes, /Defaults of lists/);
+});
+
+test('a reference that is no part of a URL leads nowhere', () => assert.match(read(sends({ $ref: '#/components/schemas/%zz' })).refusals, /leads nowhere/));
+
+test('in a form nothing is null, and in JSON it still is', () => {
+  const content = (type) => ({ requestBody: { content: { [type]: { schema: { $ref: '#/components/schemas/Login' } } } }, responses: answers });
+  const Login = { type: 'object', properties: { grant: { type: 'string', nullable: true, maxLength: 5 } } };
+  const made = read({ components: { schemas: { Login } }, paths: { '/a': { post: content('application/x-www-form-urlencoded'), put: content('application/json') } } });
+  assert.equal(made.refusals, '');
+  assert.deepEqual(Object.values(made.schemas).map(({ properties }) => Boolean(properties.grant.nullable)).sort(), [false, true]);
+});
+
 test('an operation can be left out', () => {
   const document = { paths: { '/a': { get: { operationId: 'x', responses: answers }, trace: { responses: answers } }, '/b': { put: { responses: answers } } } };
   assert.equal(read(document, { without: ['TRACE /a', 'PUT /b'] }).operations.length, 1);

@@ -6,6 +6,7 @@ import { operationsOf } from './paths.mjs';
 import { line, prose } from './prose.mjs';
 import { responsesOf } from './responses.mjs';
 import { Schemas } from './schemas.mjs';
+import { checkShape } from './shape.mjs';
 import { below } from './source.mjs';
 
 const BODY_LIMIT = 1_048_576;
@@ -14,6 +15,9 @@ const LICENSES = { MIT: 'MIT', ISC: 'ISC', UNLICENSE: 'Unlicense', APACHE: 'Apac
 
 /** `{info, tags, operations, schemas}` for write.mjs; `others` are the documents that there are, `taken` from them. */
 export function adopt(source, report, { service, without, taken }) {
+  checkShape(source, report);
+  // What is not of its kind cannot be read any further.
+  if (report.refusals.length) return { all: [], operations: [], schemas: {} };
   const { operations, unserved } = operationsOf(source, report, without, service);
   const names = new Names(service, taken.operations);
   for (const one of operations) one.id = operationName(names, { operationId: one.operation.operationId, method: one.method, path: one.given });
@@ -47,7 +51,7 @@ function operation(one, context) {
   const { lists, successes, told } = responsesOf(one, { parameters, body, access }, context);
   if (given.callbacks) context.report.note(below(one.pointer, 'callbacks'), 'Callbacks are left out: nothing sends them');
   const streams = Object.values(successes).some(({ content }) => content?.['text/event-stream']);
-  const summary = line(given.summary) || line(given.description?.split(/\n|(?<=\.)\s/)[0]) || `${one.method.toUpperCase()} ${one.given}`;
+  const summary = line(given.summary) || line(prose(given.description).split(/\n|(?<=\.)\s/)[0]) || `${one.method.toUpperCase()} ${one.given}`;
   const meaning = told.length ? `Answers:\n\n${told.map((text) => `- ${text}`).join('\n')}` : '';
   return {
     operationId: one.id,

@@ -23,10 +23,10 @@ export function requestBody(one, { source, report, schemas }) {
   tellOthers(types, chosen, found.pointer, report);
   const pointer = below(found.pointer, 'content', chosen, 'schema');
   const media = found.node.content[chosen];
-  const schema = schemas.convert(media.schema ?? {}, pointer, { use: 'body', isSent: true, hint: `${one.id} body` });
+  const isForm = mediaOf(chosen) === FORM;
+  const schema = schemas.convert(media.schema ?? {}, pointer, { use: isForm ? 'form' : 'body', isSent: true, hint: `${one.id} body` });
   if (!schema) return undefined;
   delete schema.nullable;
-  const isForm = mediaOf(chosen) === FORM;
   if (isForm && !isPlainForm(schema, schemas.components)) return report.refuse(pointer, 'a form', 'its fields are scalars and lists of scalars', LEAVE);
   const isObject = schema.$ref && schemas.components[schema.$ref.split('/').pop()].type === 'object';
   const isPatch = wanted === chosen && isObject;

@@ -27,7 +27,7 @@ export class Schemas {
     this.expander = new Expander(source, report);
   }
 
-  /** A schema as it is written at a place: `use` is property, items, value, body, answer or parameter; `hint` names what has no name; nothing after a refusal. */
+  /** A schema as it is written at a place: `use` is property, items, value, body, form, answer or parameter; `hint` names what has no name; nothing after a refusal. */
   convert(node, pointer, use) {
     const expanded = this.expander.expand(node, pointer);
     if (!expanded) return undefined;
@@ -38,6 +38,7 @@ export class Schemas {
     if (beyond && !this.lost(at, `\`${beyond}\``, 'it is not enforced')) return undefined;
     const type = typeOf(schema);
     if (!type) return this.#any(schema, at);
+    if (['array', 'object'].includes(type) && schema.default !== undefined && schema.default !== null) this.report.note(at.pointer, 'Defaults of lists and objects are left out');
     if (type === 'object') return this.#object(schema, at);
     if (type === 'array') return this.#array(schema, at);
     if (!['string', 'integer', 'number', 'boolean'].includes(type)) return this.#refused(at, `\`type: ${type}\``, 'there is no such type');
@@ -117,7 +118,8 @@ export class Schemas {
   }
 
   #component(schema, properties, at) {
-    const { name, isNew } = this.#name(at, schema);
+    // In a form nothing is null.
+    const { name, isNew } = this.#name(at.use === 'form' ? { ...at, key: `${at.named ?? at.pointer} form` } : at, schema);
     if (isNew) {
       const made = { type: 'object' };
       this.components[name] = made;
@@ -153,7 +155,7 @@ export class Schemas {
       fields.set(field, property);
       const [node, pointer] = placed?.isPlaced ? [placed.node, placed.pointer] : [placed, below(at.pointer, 'properties', property)];
       const value = this.convert(node, pointer, { use: 'property', isSent: at.isSent, hint: `${name} ${property}` });
-      if (value) made.properties[property] = value;
+      if (value) made.properties[property] = at.use === 'form' && value.nullable ? value.allOf?.[0] ?? { ...value, nullable: undefined } : value;
     }
     if (made.additionalProperties && at.isSent) {
       made.maxProperties = schema.maxProperties ?? Math.max(MAX_PROPERTIES, Object.keys(properties).length + MAX_PROPERTIES);
@@ -177,6 +179,7 @@ export class Schemas {
     const odd = values.find((value) => /\*\/|[\u0000-\u001f"\\]/.test(value));
     if (odd !== undefined) return this.lost(at, `the value ${JSON.stringify(odd)} of an \`enum\``, 'the generator of the code writes it otherwise') && scalar({ ...schema, enum: undefined }, 'string', at, this);
     const fallback = values.includes(schema.default) && !at.isRequired ? schema.default : undefined;
+    if (![undefined, null, ...values].includes(schema.default)) this.report.note(at.pointer, 'Defaults that do not fit their schema are left out');
     const { name, isNew } = this.#name({ ...at, key: `${at.named ?? at.pointer} ${fallback}` }, schema);
     if (isNew) {
       const names = variantNames(values);

@@ -2,7 +2,15 @@
 import { readFileSync } from 'node:fs';
 
 export const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
-const unescape = (step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+const unescape = (step) => step.replaceAll('~1', '/').replaceAll('~0', '~');
+// References are parts of URLs.
+const decoded = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
 /** The pointer of something within what a pointer leads to. */
 export const below = (pointer, ...steps) => [pointer, ...steps.map(escape)].join('/');
 
@@ -23,6 +31,7 @@ export class Source {
     // JSON is YAML, too.
     this.#document = yaml.parseDocument(text, { lineCounter: this.#lines, merge: true, prettyErrors: true });
     const [fault] = this.#document.errors;
+    if (fault?.code === 'MULTIPLE_DOCS') throw new Error(`${file} has several documents (\`---\`); give a file with one`);
     if (fault) throw new Error(`${file} is neither YAML nor JSON: ${fault.message.trim()}`);
     this.root = this.#document.toJS({ maxAliasCount: 10_000 });
     if (typeof this.root !== 'object' || this.root === null) throw new Error(`${file} is no OpenAPI document`);
@@ -51,7 +60,7 @@ export class Source {
   /** What a reference leads to: node and pointer, or nothing. */
   find(reference) {
     if (typeof reference !== 'string' || !reference.startsWith('#/')) return undefined;
-    const steps = reference.slice(2).split('/').map(unescape);
+    const steps = reference.slice(2).split('/').map((step) => unescape(decoded(step)));
     const node = steps.reduce((at, step) => (at !== null && typeof at === 'object' && Object.hasOwn(at, step) ? at[step] : undefined), this.root);
     return node === undefined ? undefined : { node, pointer: `#/${steps.map(escape).join('/')}` };
   }

@@ -1,0 +1,80 @@
+// Whether the parts of a document are what the standard says they are, as far as anything here reads them: what is not is told before it is read.
+import { below } from './source.mjs';
+
+const isObject = (node) => node !== null && typeof node === 'object' && !Array.isArray(node);
+const isText = (node) => typeof node === 'string';
+const isNumber = (node) => typeof node === 'number';
+const isCount = (node) => Number.isInteger(node) && node >= 0;
+const isBoolean = (node) => typeof node === 'boolean';
+
+// A kind is what its members are. `lists` and `maps` say it of what they hold; what is not named is not looked at.
+const SCHEMA = {
+  leaves: {
+    type: ['a text, or a list of texts', (node) => isText(node) || (Array.isArray(node) && node.every(isText))],
+    enum: ['a list', Array.isArray], required: ['a list of texts', (node) => Array.isArray(node) && node.every(isText)],
+    format: ['a text', isText], pattern: ['a text', isText],
+    ...Object.fromEntries(['minimum', 'maximum', 'multipleOf'].map((key) => [key, ['a number', isNumber]])),
+    ...Object.fromEntries(['exclusiveMinimum', 'exclusiveMaximum'].map((key) => [key, ['a number or a boolean', (node) => isNumber(node) || isBoolean(node)]])),
+    ...Object.fromEntries(['minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties'].map((key) => [key, ['a whole number from 0', isCount]])),
+    ...Object.fromEntries(['nullable', 'uniqueItems', 'readOnly', 'writeOnly'].map((key) => [key, ['true or false', isBoolean]])),
+  },
+  lists: { allOf: 'schema', oneOf: 'schema', anyOf: 'schema' }, maps: { properties: 'schema' }, parts: { items: 'schema', additionalProperties: 'schema' },
+};
+const KINDS = {
+  document: { parts: { components: 'components' }, maps: { paths: 'item' }, lists: { tags: 'tag', servers: 'server', security: 'any' } },
+  components: { maps: { schemas: 'schema', parameters: 'parameter', headers: 'header', requestBodies: 'body', responses: 'response', securitySchemes: 'any', links: 'link' } },
+  item: { lists: { parameters: 'parameter', servers: 'server' }, parts: Object.fromEntries(['get', 'put', 'post', 'delete', 'patch', 'head', 'options', 'trace'].map((key) => [key, 'operation'])) },
+  operation: { lists: { parameters: 'parameter', servers: 'server', security: 'any' }, leaves: { tags: ['a list of texts', (node) => Array.isArray(node) && node.every(isText)] },
+    parts: { requestBody: 'body' }, maps: { responses: 'response' } },
+  parameter: { named: ['name', 'in'], parts: { schema: 'schema' }, maps: { content: 'media' } },
+  header: { parts: { schema: 'schema' }, maps: { content: 'media' } },
+  body: { maps: { content: 'media' } },
+  response: { maps: { content: 'media', headers: 'header', links: 'link' } },
+  media: { parts: { schema: 'schema' } },
+  link: { maps: { parameters: undefined } },
+  server: { leaves: { url: ['a text', isText] }, maps: { variables: 'any' } },
+  tag: {}, any: {}, schema: SCHEMA,
+};
+// An empty one says something by being there.
+const MAY_BE_EMPTY = ['media', 'response'];
+
+/** Refuses what is not of its kind; mends what says nothing. */
+export function checkShape(source, report) {
+  const seen = new Set();
+  const wrong = (pointer, key, wanted) => report.refuse(pointer, `\`${key}\``, `it is to be ${wanted}`, 'Mend the document');
+  const visit = (node, kind, pointer) => {
+    if (seen.has(node) || isText(node.$ref) && kind !== 'schema' && kind !== 'item') return;
+    seen.add(node);
+    // YAML has a word for it, which people leave without quotes.
+    if (kind === 'schema' && Array.isArray(node.type)) node.type = node.type.map((type) => type ?? 'null');
+    const { leaves = {}, lists = {}, maps = {}, parts = {}, named = [] } = KINDS[kind];
+    for (const key of named) if (!isText(node[key])) wrong(pointer, key, 'a text');
+    for (const [key, [wanted, fits]] of Object.entries(leaves)) {
+      if (key === 'required' && isBoolean(node[key])) {
+        report.note(below(pointer, key), '`required` of a schema lists properties: true and false there say nothing');
+        delete node[key];
+      } else if (node[key] === null) delete node[key];
+      else if (node[key] !== undefined && !fits(node[key])) wrong(below(pointer, key), key, wanted);
+    }
+    for (const [key, inner] of Object.entries(lists)) if (present(node, key)) each(node[key], inner, below(pointer, key), key, Array.isArray, 'a list');
+    for (const [key, inner] of Object.entries(maps)) if (present(node, key)) each(node[key], inner, below(pointer, key), key, isObject, 'an object');
+    for (const [key, inner] of Object.entries(parts)) if (key in node && (node[key] !== null || inner === 'operation')) one(node[key], inner, below(pointer, key), key);
+  };
+  const present = (node, key) => node[key] !== undefined && node[key] !== null;
+  const one = (node, kind, pointer, key) => {
+    // Schemas of other shapes are told where they are used.
+    if (isObject(node)) visit(node, kind, pointer);
+    else if (kind !== 'schema') wrong(pointer, key, 'an object');
+  };
+  const each = (node, kind, pointer, key, fits, wanted) => {
+    if (!fits(node)) return wrong(pointer, key, wanted);
+    if (!kind) return undefined;
+    for (const [at, inner] of Object.entries(node)) {
+      if (kind === 'item' && (inner === null || at.startsWith('x-')) || at.startsWith('x-') && kind === 'response') continue;
+      if (inner === null && MAY_BE_EMPTY.includes(kind)) node[at] = {};
+      else one(inner, kind, below(pointer, at), at);
+    }
+    return undefined;
+  };
+  visit(source.root, 'document', '#');
+}
