@@ -126,6 +126,21 @@ test('a path that has a parameter twice is refused', () => {
   assert.match(read({ paths: { '/a/{id}/b/{id}': { get: { responses: answers } } } }).refusals, /a parameter twice/);
 });
 
+for (const [name, schema] of [
+  ['a text without characters', { type: 'string', maxLength: 0 }], ['a list without items', { type: 'array', items: {}, maxItems: 0 }], ['null alone', { enum: [null] }],
+  ['a range that is empty', { type: 'integer', minimum: 5, maximum: 1 }], ['lengths that nothing has', { type: 'string', minLength: 5, maxLength: 1 }],
+  ['numbers of items that no list has', { type: 'array', items: {}, minItems: 3, maxItems: 2 }],
+]) test(`${name} is refused rather than widened`, () => assert.match(String(property(schema)), /^ {2}#\/paths\/~1a\/post/));
+
+test('what is left out of parameters, paths and answers is told', () => {
+  const parameters = (path, parameter, responses = answers) => read({ paths: { [path]: { get: { parameters: [parameter], responses } } } });
+  assert.match(parameters('/a/{x}', { name: 'x', in: 'path', required: true, style: 'matrix', schema: { type: 'string' } }).refusals, /style: matrix/);
+  assert.match(parameters('/a', { name: 'x', in: 'query', type: 'integer' }).refusals, /`type`: it is to be within `schema`/);
+  assert.match(parameters('a', { name: 'x', in: 'query' }).refusals, /begins with/);
+  assert.match(parameters('/a/', { name: 'x', in: 'path', schema: {} }, { ...answers, '3XX': { description: 'x' } }).notes, /without a slash at the end[^]*path does not have[^]*no single status/);
+  assert.match(read(sends({ type: 'object', properties: { p: { $ref: '#/components/schemas/A', nullable: true } } }, { components: { schemas: { A: { type: 'string' } } } })).notes, /beside a `\$ref`/);
+});
+
 const get = (operation, rest) => ({ paths: { '/a': { get: { responses: answers, ...operation } } }, ...rest });
 for (const [name, document] of [
   ['parameters', get({ parameters: { name: 'x' } })], ['a parameter', get({ parameters: [null] })], ['a parameter without a name', get({ parameters: [{ in: 'query' }] })],

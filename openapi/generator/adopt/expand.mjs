@@ -45,7 +45,11 @@ export class Expander {
     const named = { ...target, named: target.named ?? found.pointer };
     const { $ref, ...beside } = node;
     // Until 3.1 what stands beside a reference does not count.
-    if (!String(this.source.root.openapi).startsWith('3.1') || isPlain(beside)) return named;
+    if (!String(this.source.root.openapi).startsWith('3.1')) {
+      if (!isPlain(beside) || beside.nullable) this.report.note(pointer, 'What stands beside a `$ref` does not count in OpenAPI 3.0');
+      return named;
+    }
+    if (isPlain(beside) && !beside.nullable) return named;
     const own = this.#normal(beside, pointer);
     return own && this.#together([{ schema: own, pointer }, named], own);
   }
@@ -71,7 +75,10 @@ export class Expander {
     if (schema.enum?.includes(null)) {
       schema.enum = schema.enum.filter((value) => value !== null);
       schema.nullable = true;
-      if (!schema.enum.length) delete schema.enum;
+      if (!schema.enum.length) {
+        delete schema.enum;
+        schema.isNull = true;
+      }
     }
     for (const [exclusive, limit] of [['exclusiveMinimum', 'minimum'], ['exclusiveMaximum', 'maximum']]) {
       if (typeof schema[exclusive] !== 'number') continue;

@@ -19,6 +19,9 @@ export function parametersOf(one, { source, report, schemas }) {
     });
   }
   const inPath = Object.entries(one.renamed).map(([name, renamed]) => pathParameter(given.get(`path ${name}`), name, renamed, one, { report, schemas }));
+  for (const { node, pointer } of given.values()) {
+    if (node.in === 'path' && !(node.name in one.renamed)) report.note(pointer, 'Parameters in path that the path does not have are left out');
+  }
   const others = [...given.values()].filter(({ node }) => node.in !== 'path').flatMap((found) => flattened(found, one, { source, report, schemas }));
   const made = [...inPath, ...others].filter(Boolean);
   const fields = new Map();
@@ -99,6 +102,7 @@ function written(node, pointer, head, { report, schemas, hint }) {
   }
   if (node.style && node.style !== plain && (isList || node.style === 'deepObject')) return refuse(`\`style: ${node.style}\` of the parameter \`${node.name}\``, `in ${head.in} it is \`${plain}\``);
   if (isList && head.in !== 'query') return refuse(`the list \`${node.name}\` in ${head.in}`, 'lists are read from the query only');
+  if (['label', 'matrix'].includes(node.style)) return refuse(`\`style: ${node.style}\` of the parameter \`${node.name}\``, `in ${head.in} it is \`${plain}\``);
   if (node.allowEmptyValue) report.note(pointer, '`allowEmptyValue` is not read');
   delete schema.nullable;
   if (isList) delete schema.items.nullable;

@@ -67,6 +67,7 @@ function placed(found, report, service) {
   const taken = new Map();
   found.forEach((one, at) => {
     const path = `${base}${paths[at]}`.replace(/(?<=.)\/$/, '');
+    if (/.\/$/.test(one.given)) report.note(one.pointer, 'Paths are served without a slash at the end');
     checkPath(one, path, report);
     // Of paths that differ in the names of their parameters only, the first has its way.
     if (!names.has(shape(path))) names.set(shape(path), parametersOf(path, one.operation, one.item));

@@ -51,6 +51,8 @@ function wantedOf(given, pointer, report) {
   const isRange = ([status]) => /^2XX$/i.test(status) && !explicit.some(([code]) => code === '200');
   const ranges = given.filter(isRange);
   if (ranges.length) report.note(below(pointer, ranges[0][0]), '`2XX` is 200');
+  const others = given.filter(([status]) => !/^(?:[245]\d\d|3\d\d|[245]XX|default)$/i.test(status));
+  if (others.length) report.note(pointer, `Answers of no single status are left out (${others.map(([status]) => status).join(', ')})`);
   const both = [...explicit, ...ranges];
   if (both.length) return both;
   const fallback = given.filter(([status]) => status === 'default');

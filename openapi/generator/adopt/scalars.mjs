@@ -14,6 +14,9 @@ export function scalar(schema, type, at, schemas) {
   const made = { type, ...described(schema), ...(schema.nullable && at.use !== 'parameter' && { nullable: true }) };
   const done = { string: text, integer: whole, number: fraction, boolean: truth }[type](made, schema, at, schemas);
   if (!done) return undefined;
+  if (made.minimum > made.maximum || made.minLength > made.maxLength) {
+    return void schemas.report.refuse(at.pointer, 'limits that nothing fits', 'the lower one is above the upper one', 'Mend the document');
+  }
   const fallback = schema.default;
   if (fallback !== undefined && fallback !== null && !at.isRequired && ['property', 'parameter'].includes(at.use)) {
     const given = type === 'string' && typeof fallback !== 'string' ? String(fallback) : fallback;
@@ -41,6 +44,7 @@ function text(made, schema, at, schemas) {
   if (TEXTS.includes(format)) made.format = format;
   else if (format !== undefined) report.note(at.pointer, `\`format: ${format}\` is not checked`);
   if (PARSED.includes(made.format)) return true;
+  if (schema.maxLength === 0 && !schemas.lost(at, '`maxLength: 0`', 'a limit is at least 1')) return false;
   if (schema.minLength) made.minLength = schema.minLength;
   const most = MAX_LENGTH[at.isValue ? 'value' : at.use === 'parameter' ? 'parameter' : 'body'];
   if (schema.maxLength > 0) made.maxLength = schema.maxLength;

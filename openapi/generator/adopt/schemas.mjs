@@ -75,6 +75,8 @@ export class Schemas {
     const use = { use: isParameter ? 'parameter' : 'items', isRequired: true, isValue: isParameter, isSent: at.isSent, hint: `${at.hint} item` };
     const items = this.#within(at, schema.items, 'items', use);
     if (!items) return undefined;
+    if (schema.maxItems === 0 && !this.lost(at, '`maxItems: 0`', 'a limit is at least 1')) return undefined;
+    if (schema.minItems > schema.maxItems) return this.#refused(at, 'limits that nothing fits', 'the lower one is above the upper one', 'Mend the document');
     const most = at.use === 'parameter' ? MAX_VALUES : MAX_ITEMS;
     if (at.isSent && schema.maxItems === undefined) this.report.note(at.pointer, `Lists without \`maxItems\` take up to ${MAX_ITEMS} items, ${MAX_VALUES} in parameters`);
     const maxItems = schema.maxItems || (at.isSent ? Math.max(most, schema.minItems ?? 0) : undefined);
@@ -94,6 +96,7 @@ export class Schemas {
 
   #object(schema, at) {
     const properties = { ...schema.properties };
+    if (schema.maxProperties === 0 && !this.lost(at, '`maxProperties: 0`', 'a limit is at least 1')) return undefined;
     // What is required without being described is anything.
     for (const name of schema.required ?? []) properties[name] ??= {};
     return Object.keys(properties).length ? this.#component(schema, properties, at) : this.#map(schema, at);

@@ -49,6 +49,10 @@ export function checkShape(source, report) {
     if (kind === 'schema' && Array.isArray(node.type)) node.type = node.type.map((type) => type ?? 'null');
     const { leaves = {}, lists = {}, maps = {}, parts = {}, named = [] } = KINDS[kind];
     for (const key of named) if (!isText(node[key])) wrong(pointer, key, 'a text');
+    if (kind === 'parameter' && isText(node.type) && !node.schema) wrong(pointer, 'type', 'within `schema`');
+    if (kind === 'document' && isObject(node.paths)) {
+      for (const path of Object.keys(node.paths)) if (!/^(?:\/|x-)/.test(path)) wrong(below('#/paths', path), path, 'a path that begins with `/`');
+    }
     for (const [key, [wanted, fits]] of Object.entries(leaves)) {
       if (key === 'required' && isBoolean(node[key])) {
         report.note(below(pointer, key), '`required` of a schema lists properties: true and false there say nothing');
