@@ -141,6 +141,15 @@ test('what is left out of parameters, paths and answers is told', () => {
   assert.match(read(sends({ type: 'object', properties: { p: { $ref: '#/components/schemas/A', nullable: true } } }, { components: { schemas: { A: { type: 'string' } } } })).notes, /beside a `\$ref`/);
 });
 
+test('what lists and maps hold is merged', () => {
+  const components = { schemas: { Station: { type: 'object', properties: { a: {} } }, Page: { type: 'object', properties: { data: { type: 'array', items: { type: 'object' } } } } } };
+  const made = read(sends({ allOf: [{ $ref: '#/components/schemas/Page' }, { properties: { data: { type: 'array', items: { $ref: '#/components/schemas/Station' } } } }] }, { components }));
+  assert.equal(made.refusals, '');
+  assert.deepEqual(made.schemas.PostABody.properties.data.items, { $ref: '#/components/schemas/Station' });
+  const map = (most) => ({ type: 'object', additionalProperties: { type: 'string', maxLength: most } });
+  assert.equal(property({ allOf: [map(5), map(3)] }).additionalProperties.maxLength, 3);
+});
+
 const get = (operation, rest) => ({ paths: { '/a': { get: { responses: answers, ...operation } } }, ...rest });
 for (const [name, document] of [
   ['parameters', get({ parameters: { name: 'x' } })], ['a parameter', get({ parameters: [null] })], ['a parameter without a name', get({ parameters: [{ in: 'query' }] })],

@@ -111,7 +111,10 @@ export class Expander {
 
   // What all of the parts say.
   #together(parts, base) {
-    const saying = parts.filter(({ schema }) => !isPlain(schema));
+    // A bare type says nothing beside a schema of that type.
+    const isBare = ({ schema }) => Object.keys(schema).every((key) => isAnnotation(key) || key === 'type' || key === 'nullable');
+    const isSaid = (part) => isBare(part) && parts.some(({ schema }) => !isBare({ schema }) && schema.type === part.schema.type && !schema.nullable === !part.schema.nullable);
+    const saying = parts.filter((part) => !isPlain(part.schema) && !isSaid(part));
     const nullable = base.nullable ?? parts.slice(1).some(({ schema }) => schema.nullable);
     if (saying.length <= 1) {
       const [one = parts[parts.length - 1]] = saying;
@@ -139,7 +142,8 @@ export class Expander {
       else if (MORE.includes(key)) into[key] = Math.max(into[key], value);
       else if (LESS.includes(key)) into[key] = Math.min(into[key], value);
       else if (key === 'enum') into.enum = into.enum.filter((one) => value.includes(one));
-      else if (key === 'additionalProperties') into.additionalProperties = into.additionalProperties === false ? false : value;
+      else if (key === 'additionalProperties' && [into[key], value].some((one) => typeof one === 'boolean')) into[key] = into[key] === false || value === true ? into[key] : value;
+      else if (['items', 'additionalProperties'].includes(key)) into[key] = same(into[key], value) ? value : { allOf: [into[key], value] };
       else if (key === 'type' && ['integer', 'number'].includes(value) && ['integer', 'number'].includes(into.type)) into.type = 'integer';
       else if (key !== 'nullable' && key !== 'default' && key !== 'readOnly' && key !== 'writeOnly' && !same(into[key], value)) {
         this.report.refuse(pointer, `\`${key}\` in \`allOf\``, 'two of its schemas say different things', 'Say it in one schema');
