@@ -176,9 +176,9 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
     if known.is_empty() {
         return Ok(());
     }
-    let mut statements = of_schema(&transaction, &known).await?;
-    let mut tables = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let rights = rights();
+    let mut statements = of_schema(&transaction, &known, rights.keys()).await?;
+    let mut tables = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let letters_of = |object: &Object, role: &str| rights[object].get(role).cloned().unwrap_or_default();
     let known_roles =
         || ROLES.iter().map(|(role, _)| (*role, role_of(owner, role))).filter(|(_, name)| known.contains(name));
@@ -255,6 +255,7 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
 async fn of_schema(
     transaction: &tokio_postgres::Transaction<'_>,
     roles: &[String],
+    objects: impl Iterator<Item = &Object>,
 ) -> Result<Vec<String>, tokio_postgres::Error> {
     const SQL: &str = "
         SELECT format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role) FROM unnest($1::text[]) role
@@ -274,11 +275,11 @@ async fn of_schema(
         SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure) FROM pg_proc
         WHERE pronamespace = current_schema()::regnamespace AND prosecdef AND NOT proname = ANY ($2)
           AND has_function_privilege('public', oid, 'EXECUTE')";
-    let definers = rights().into_keys().filter_map(|object| match object {
+    let definers = objects.filter_map(|object| match object {
         Object::Definer(name) => Some(name),
         Object::Table(_) | Object::Columns(..) => None,
     });
-    let definers: Vec<String> = definers.collect();
+    let definers: Vec<&String> = definers.collect();
     Ok(said(transaction.query(SQL, &[&roles, &definers]).await?))
 }
 

@@ -16,6 +16,11 @@ fn read(path: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// A path with something in the place of each parameter: 7.
+pub fn filled(path: &str) -> String {
+    path.split('/').map(|part| if part.starts_with('{') { "7" } else { part }).collect::<Vec<_>>().join("/")
+}
+
 /// The bundled document of a service.
 pub fn document(service: &str) -> Value {
     read(&format!("{service}-api/openapi.json"))
@@ -66,11 +71,10 @@ pub fn operations(id: &str) -> Vec<Place> {
         for (path, item) in document["paths"].as_object().expect("paths") {
             let operations = item.as_object().expect("a path").values();
             for operation in operations.filter(|operation| operation["operationId"] == id) {
-                let path = path.split('/').map(|part| if part.starts_with('{') { "7" } else { part });
                 places.push(Place {
                     service: service.clone(),
                     prefix: prefix.clone(),
-                    path: path.collect::<Vec<_>>().join("/"),
+                    path: filled(path),
                     operation: operation.clone(),
                 });
             }

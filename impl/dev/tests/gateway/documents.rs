@@ -20,11 +20,6 @@ pub fn paths(document: &Value) -> BTreeMap<String, Vec<&'static str>> {
     document["paths"].as_object().expect("paths").iter().map(|(path, item)| (path.clone(), methods(item))).collect()
 }
 
-/// A path with something in the place of each parameter.
-pub fn filled(path: &str) -> String {
-    path.split('/').map(|part| if part.starts_with('{') { "7" } else { part }).collect::<Vec<_>>().join("/")
-}
-
 /// The limit by address that an operation declares.
 pub fn limit_by_address(operation: &Value) -> Option<usize> {
     let limits = match &operation["x-rate-limit"] {

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use http::Method;
 use serde_json::Value;
 use services::SERVICES;
-use testkit::documents::operation;
+use testkit::documents::{filled, operation};
 
-use crate::documents::{all, filled, paths};
+use crate::documents::{all, paths};
 use crate::system::{Gateway, Stores};
 
 /// Parameters that no operation takes, so that nothing is done and nothing lasts long.
