@@ -1,4 +1,4 @@
-// Whether a page may read the gateway's own refusals: the services' answer to the same question is impl/platform/src/http/cors.rs.
+// Whether a page may read the gateway's own refusals: the services' answer to the same question is impl/platform/serving/src/http/cors.rs.
 
 /** BACKEND_CORS_ORIGINS: a JSON list, or comma separated. */
 function listed(text) {

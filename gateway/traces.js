@@ -1,4 +1,4 @@
-// The gateway's part of a trace, told to a collector: OTLP as JSON by HTTP, as impl/platform/src/traces does it for the services.
+// The gateway's part of a trace, told to a collector: OTLP as JSON by HTTP, as impl/platform/telemetry/src/traces does it for the services.
 // Without a collector (GATEWAY_OTLP) there is nothing to tell. A kept answer is nobody's part of a trace.
 
 // Spans of one request to the collector.

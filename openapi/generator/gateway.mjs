@@ -59,7 +59,7 @@ function zone(prefix, { class: name, amount, 'window-seconds': window }) {
   };
 }
 
-// What every service has beside its operations: impl/platform/src/http/own.rs.
+// What every service has beside its operations: impl/platform/serving/src/http/own.rs.
 function furniture(prefix) {
   const plain = { methods: ['GET', 'HEAD'], body: NO_BODY, timeout: DEADLINE_MS + MARGIN_MS, limits: [] };
   return [

@@ -1,48 +1,45 @@
-//! What two or more services need: settings, Postgres and Redis, identity, serving, telemetry, cursors.
+//! The platform: what two or more services need, of the crates that have it.
 //!
 //! A role of the server reads its [`settings`], starts [`telemetry`], prepares a [`Database`], a [`Cache`] and
 //! [`identity::Accounts`], builds its generated router around them and hands it to [`http::serve`] as an
 //! [`http::App`].
 
-mod access;
-mod access_log;
-pub mod audit;
-mod cache;
-mod columns;
-mod connections;
-pub mod cursor;
-mod database;
-mod error;
-pub mod http;
-pub mod idempotency;
-pub mod identity;
-mod jobs;
-mod limiter;
-pub mod migrate;
-pub mod page;
-mod pauses;
-pub mod privileges;
-mod reads;
-pub mod service;
-pub mod settings;
-pub mod shares;
-mod silence;
-pub mod slices;
-pub mod sql;
-mod sqlstate;
-pub mod telemetry;
-pub mod traces;
-pub mod verification;
-mod watch;
+pub use platform_accounts::{Access, audit, identity};
+pub use platform_admission as shares;
+pub use platform_background::{Job, Jobs, backoff, first_failure, jittered, keep, restart_on_panic};
+pub use platform_migrations::{migrate, privileges, verification};
+pub use platform_rate_limits::{Account, Guard, Limiter, Signups};
+pub use platform_serving::{Watch, service};
+pub use platform_store::{
+    Cache, CacheError, Columns, Database, Error, OnConstraint, PoolState, Reads, Result, Transaction, idempotency,
+    microseconds, page, pair, read, slices, sql, sql_shapes,
+};
+pub use platform_telemetry::traces;
 
-pub use access::Access;
-pub use cache::{Cache, CacheError};
-pub use columns::{Columns, microseconds, pair, read};
-pub use connections::PoolState;
-pub use database::{Database, Transaction};
-pub use error::{Error, OnConstraint, Result};
-pub use jobs::{Job, Jobs, first_failure, keep, restart_on_panic};
-pub use limiter::{Account, Guard, Limiter, Signups};
-pub use pauses::{backoff, jittered};
-pub use reads::Reads;
-pub use watch::Watch;
+/// Settings of every service.
+pub mod settings {
+    pub use platform_migrations::RoleSettings;
+    pub use platform_settings::*;
+}
+
+/// Logs of the process.
+pub mod telemetry {
+    use platform_admission::Sender;
+    use platform_settings::{AppSettings, InvalidSettings, LogSettings};
+
+    /// Starts logging for the whole process, panics as well; lines name the request that was worked on. Later calls change nothing.
+    ///
+    /// # Errors
+    /// When the filter cannot be parsed.
+    pub fn start(app: &AppSettings, settings: &LogSettings) -> Result<(), InvalidSettings> {
+        platform_telemetry::logs::start(app, settings, Sender::in_log)
+    }
+}
+
+/// Serving, and what requests and metrics are to it.
+pub mod http {
+    pub use platform_admission::Sender;
+    pub use platform_serving::http::*;
+    pub use platform_settings::Proxies;
+    pub use platform_telemetry::{Metrics, counter, gauge};
+}

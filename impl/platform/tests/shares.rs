@@ -35,7 +35,7 @@ impl Api for Demo {
     }
 
     fn enter(&self, operation: &'static Operation, caller: Option<&Numbered>) -> Result<(), Error> {
-        shares::enter(operation, caller.map(|Numbered(user)| *user))
+        Ok(shares::enter(operation, caller.map(|Numbered(user)| *user))?)
     }
 
     async fn admit(&self, _: &'static Operation, _: Option<&Numbered>) -> Result<Vec<Quota>, Error> {

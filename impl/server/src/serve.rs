@@ -139,7 +139,7 @@ fn app(
     };
     let app = App::new(description, router, &settings.http, needs);
     limits.register(app.metrics(), service.operations);
-    app.metrics().expect_operations(service.operations);
+    app.expect_operations(service.operations);
     register(app.metrics());
     Ok((app, background))
 }

@@ -5,6 +5,29 @@ use std::process::Command;
 use serde_json::Value;
 use services::SERVICES;
 
+/// The crates of the platform, each of which may need those before it.
+const PLATFORM: [&str; 10] = [
+    "platform-settings",
+    "platform-telemetry",
+    "platform-background",
+    "platform-admission",
+    "platform-store",
+    "platform-migrations",
+    "platform-rate-limits",
+    "platform-accounts",
+    "platform-serving",
+    "platform",
+];
+
+/// Whether a crate of the platform may need another crate of ours.
+fn platform_may_need(package: &str, name: &str) -> bool {
+    let layer = |name: &str| PLATFORM.iter().position(|known| *known == name);
+    match layer(name) {
+        Some(below) => layer(package).is_some_and(|own| below < own),
+        None => name == "contract" || (name == "common-api" && package == "platform-accounts"),
+    }
+}
+
 /// Whether a crate of ours, by its path below the root, may need another one of ours.
 fn may_need(path: &str, name: &str) -> bool {
     let is_service = |name: &str| SERVICES.iter().any(|service| service.name == name);
@@ -12,7 +35,11 @@ fn may_need(path: &str, name: &str) -> bool {
     match path.split_once('/').unwrap_or(("", path)) {
         ("generated", "services") => name == "platform" || is_service(name) || is_api(name),
         ("generated", "common-api") => name == "contract",
-        ("generated", _) | ("impl", "platform") => ["common-api", "contract"].contains(&name),
+        ("generated", _) => ["common-api", "contract"].contains(&name),
+        ("impl", "platform") => platform_may_need("platform", name),
+        ("impl", part) if let Some(part) = part.strip_prefix("platform/") => {
+            platform_may_need(&format!("platform-{part}"), name)
+        }
         ("impl", "server") => ["contract", "platform", "services"].contains(&name),
         // The system on one machine; it starts the server, and is not in it.
         ("impl", "dev") => ["backends", "platform"].contains(&name),

@@ -1,0 +1,217 @@
+//! Signing up, telling whom a token belongs to, and ending that.
+
+use std::sync::Arc;
+
+use contract::Problem;
+use platform_admission::{Sender, identify};
+use platform_background::Jobs;
+use platform_rate_limits::Signups;
+use platform_settings::{AuthSettings, DatabaseSettings, InvalidSettings};
+use platform_store::{Database, Result, Transaction, sql};
+use sqlx::PgConnection;
+
+use super::addresses::{self, Addresses};
+use super::passwords::{HashedPassword, Passwords};
+use super::principal::Principal;
+use super::sessions::{HEARD, Sessions};
+use super::text::prepared_password;
+use super::tokens::{Tokens, refused};
+use super::users::{self, NewUser, User};
+
+/// The accounts of all services. Clones share everything.
+#[derive(Clone)]
+pub struct Accounts {
+    pub(super) db: Database,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) passwords: Passwords,
+    sessions: Arc<Sessions>,
+    pub(super) addresses: Arc<Addresses>,
+    password_min_length: usize,
+    pub(super) without_demo: bool,
+    jobs: Jobs,
+}
+
+impl Accounts {
+    /// Starts listening for changes of users in the background; ends when the last clone is dropped. Must be called
+    /// inside a runtime.
+    ///
+    /// # Errors
+    /// When the settings hold no valid connection URL or argon2 parameters.
+    pub fn start(
+        db: Database,
+        database: &DatabaseSettings,
+        settings: &AuthSettings,
+        role: &str,
+    ) -> Result<Self, InvalidSettings> {
+        let sessions = Arc::new(Sessions::default());
+        let options = database.connect_options()?.application_name(&format!("{role}-sessions"));
+        let jobs = Jobs::default();
+        tokio::spawn(Arc::clone(&sessions).listen(options, jobs.job("sessions", HEARD)));
+        Ok(Self {
+            db,
+            tokens: Arc::new(Tokens::new(settings)),
+            passwords: Passwords::new(settings)?,
+            sessions,
+            addresses: Arc::new(Addresses::new(settings.signing_key())),
+            password_min_length: settings.password_min_length as usize,
+            without_demo: false,
+            jobs,
+        })
+    }
+
+    /// What goes on in the background, to be watched.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// The same, with the published passwords of the demo accounts good for nothing, whatever the database holds: it may have
+    /// been filled by a development, and nobody have migrated it since.
+    #[must_use]
+    pub fn without_demo(self) -> Self {
+        Self { without_demo: true, ..self }
+    }
+
+    /// Whom an access token belongs to, one statement at most.
+    ///
+    /// # Errors
+    /// 401 `invalid_token` when the token is bad or revoked, its user deleted or deactivated, or the password changed
+    /// since.
+    pub async fn authenticate(&self, token: &str) -> Result<Principal> {
+        const SQL: &str = sql!(
+            "SELECT u.is_superuser FROM users u
+            WHERE u.id = $1 AND u.is_active AND u.session_epoch = $2
+              AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = $3)"
+        );
+        if let Some(known) = self.sessions.get(token) {
+            Sender::identify(known.user);
+            return Ok(known);
+        }
+        let claims = self.tokens.verify(token)?;
+        let user: i64 = claims.sub.parse().map_err(|_| refused("its subject is not a user id"))?;
+        identify(user);
+        let ticket = self.sessions.ticket();
+        let is_superuser = sqlx::query_scalar(SQL)
+            .bind(user)
+            .bind(claims.epoch)
+            .bind(claims.jti)
+            .fetch_optional(self.db.reads())
+            .await?
+            .ok_or_else(|| refused("its user is gone or its session has ended"))?;
+        let principal = Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, expires: claims.exp };
+        self.sessions.remember(token, principal, ticket);
+        Sender::identify(user);
+        Ok(principal)
+    }
+
+    /// Opens an account for anybody who asks: active, never a superuser.
+    ///
+    /// # Errors
+    /// 409 `email_taken`; 422 when the password is shorter than the settings demand; 429 `too_many_signups`; 503 `busy`.
+    pub async fn sign_up(
+        &self,
+        signups: Signups<'_>,
+        email: String,
+        password: String,
+        full_name: Option<String>,
+    ) -> Result<User> {
+        let here = self.here();
+        let open = async {
+            let hashed_password = self.hash_password(password).await?;
+            let user = NewUser { email, hashed_password, full_name, is_active: true, is_superuser: false };
+            let insert = move |mut tx: Transaction| async move {
+                let user = users::insert(&mut tx, &user).await?;
+                here.is_used_by(&mut tx, user.id).await?;
+                Ok(user)
+            };
+            self.db.write(insert).await
+        };
+        signups.open(&self.db, open).await
+    }
+
+    /// The hash to store for a new password.
+    ///
+    /// # Errors
+    /// 422 when it is shorter than the settings demand; 503 `busy`.
+    pub async fn hash_password(&self, password: String) -> Result<HashedPassword> {
+        let password = prepared_password(&password);
+        if password.chars().count() < self.password_min_length {
+            return Err(too_short(self.password_min_length).into());
+        }
+        self.passwords.hash(password).await
+    }
+
+    /// The caller's own account, as it is now.
+    ///
+    /// # Errors
+    /// 401 when it was deleted since the caller was authenticated.
+    pub async fn current_user(&self, caller: &Principal) -> Result<User> {
+        let user = users::find(self.db.reads(), caller.user_id()).await?;
+        Ok(user.ok_or_else(|| refused("its user is gone"))?)
+    }
+
+    /// Revokes the caller's token everywhere.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn logout(&self, caller: &Principal) -> Result<()> {
+        // Sweeps more than it leaves of what has expired on its own; the notification leaves with the commit of this one statement.
+        const SQL: &str = sql!(
+            "WITH swept AS (
+                DELETE FROM revoked_tokens WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'
+                    ORDER BY expires_at LIMIT 100))
+            ), revoked AS (
+                INSERT INTO revoked_tokens (jti, user_id, expires_at)
+                SELECT $1, id, to_timestamp($3) FROM users WHERE id = $2
+                ON CONFLICT (jti) DO NOTHING
+            )
+            SELECT pg_notify('token_revoked', $1::text)"
+        );
+        let Principal { user, token, expires, .. } = *caller;
+        #[expect(clippy::cast_precision_loss, reason = "seconds of this age of the universe are exact in a double")]
+        let expires = expires as f64;
+        self.db
+            .write_once(move |mut tx| async move {
+                Ok(sqlx::query(SQL).bind(token).bind(user).bind(expires).execute(&mut *tx).await?)
+            })
+            .await?;
+        self.sessions.forget_token(&token);
+        Ok(())
+    }
+
+    /// Where the request that is being worked on comes from.
+    pub fn here(&self) -> Here {
+        Here { addresses: Arc::clone(&self.addresses), sender: Sender::current() }
+    }
+
+    /// Forgets what this process remembers of a user; to be called after a transaction that changed one. Other
+    /// processes are told by the database, and so is this one, a moment later.
+    pub fn user_changed(&self, user: i64) {
+        self.sessions.forget_user(user);
+    }
+}
+
+/// Where a request comes from, for its transaction to remember.
+#[derive(Clone)]
+pub struct Here {
+    addresses: Arc<Addresses>,
+    sender: Sender,
+}
+
+impl Here {
+    /// Whoever owns the account was here: from here it can be used whatever others do.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn is_used_by(&self, tx: &mut PgConnection, user: i64) -> Result<()> {
+        addresses::remember(tx, user, &self.addresses.of(&self.sender, user)).await
+    }
+}
+
+fn too_short(least: usize) -> Problem {
+    Problem::validation(vec![contract::FieldError::body(
+        "too_short",
+        "#/password",
+        format!("Must have at least {least} characters."),
+    )])
+}

@@ -1,0 +1,163 @@
+//! Logging in, and proving again who one is: what passwords and guards are asked for.
+
+use std::fmt;
+
+use contract::Problem;
+use platform_admission::Sender;
+use platform_rate_limits::{Account, Guard};
+use platform_store::{Result, sql};
+use sqlx::FromRow;
+
+use super::accounts::Accounts;
+use super::addresses::{self, KNOWN};
+use super::passwords::{HashedPassword, Verdict};
+use super::principal::Principal;
+use super::text::email_key;
+use super::tokens::caller_is_gone;
+use super::users;
+
+/// The answer to a login (RFC 6749, 5.1). Nothing prints its token.
+#[derive(Clone)]
+pub struct AccessToken {
+    /// The token.
+    pub access_token: String,
+    /// Always `bearer`.
+    pub token_type: &'static str,
+    /// Its life in seconds.
+    pub expires_in: i64,
+    /// The scopes granted, separated by spaces.
+    pub scope: &'static str,
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = to.debug_struct("AccessToken");
+        shown.field("expires_in", &self.expires_in).field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// The accounts of migrations/demo.sql and their passwords, which everybody knows.
+const DEMO: [(&str, &str); 2] = [("admin@example.com", "admin"), ("user@example.com", "user")];
+
+impl Accounts {
+    /// Exchanges e-mail and password for a token. Which account an e-mail names is told by its [key](email_key); should
+    /// several have it, the exact spelling wins.
+    ///
+    /// # Errors
+    /// 400 `invalid_grant`, the same and as slow for an unknown e-mail, a wrong password and an inactive account
+    /// (RFC 6749, 5.2). 429 `rate_limited` as the guard says; 503 `busy` when too many log in at once.
+    pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
+        const SQL: &str = sql!(
+            "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, {KNOWN}
+             FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1",
+            KNOWN
+        );
+        let key = email_key(email);
+        users::fill_email_keys(&self.db).await?;
+        let found: Option<Credentials> =
+            sqlx::query_as(SQL).bind(&key).bind(email).fetch_optional(self.db.reads()).await?;
+        let published = |(known, its): &(&str, &str)| *known == key && *its == password;
+        let found = found.filter(|_| !self.without_demo || !DEMO.iter().any(published));
+        // Nobody's e-mails are counted by their key, which is what they would be found by.
+        let account = match &found {
+            Some(user) => self.account(user.id, &user.known),
+            None => Account { name: format!("nobody {key}"), is_used_from_here: false },
+        };
+        let user = guard.attempt(&self.db, &account, self.check(found, password)).await?;
+        Sender::identify(user.id);
+        let scope = if user.is_superuser { "user superuser" } else { "user" };
+        Ok(AccessToken {
+            access_token: self.tokens.issue(user.id, user.session_epoch, scope)?,
+            token_type: "bearer",
+            expires_in: self.tokens.life().as_secs().cast_signed(),
+            scope,
+        })
+    }
+
+    /// An attempt to log in.
+    async fn check(&self, found: Option<Credentials>, password: String) -> Result<Credentials> {
+        let stored = found.as_ref().map(|user| user.hashed_password.clone());
+        let verdict = self.passwords.verify(password, stored).await?;
+        match (found, verdict) {
+            (Some(user), Verdict::Right) if user.is_active => {
+                self.remember_address(&user).await;
+                Ok(user)
+            }
+            (Some(user), Verdict::Outdated(hash)) if user.is_active => {
+                self.replace_hash(user.id, user.hashed_password.clone(), hash).await;
+                self.remember_address(&user).await;
+                Ok(user)
+            }
+            _ => Err(Problem::bad_request("invalid_grant", "The e-mail or the password is wrong.").into()),
+        }
+    }
+
+    /// A user's account, for whoever makes the request that is being worked on.
+    fn account(&self, user: i64, known: &[Vec<u8>]) -> Account {
+        Account { name: format!("user {user}"), is_used_from_here: known.contains(&self.addresses.here(user)) }
+    }
+
+    /// Remembers where somebody logs in from, unless that was done today.
+    async fn remember_address(&self, user: &Credentials) {
+        let (id, here) = (user.id, self.addresses.here(user.id));
+        let mut known = user.known.iter().zip(&user.fresh);
+        if known.any(|(address, is_fresh)| *address == here && *is_fresh) {
+            return;
+        }
+        let remembered =
+            self.db.write_once(move |mut tx| async move { addresses::remember(&mut tx, id, &here).await }).await;
+        // The login is good whether or not this works; the next one tries again.
+        if let Err(error) = remembered {
+            tracing::warn!(user = id, %error, "where a user logs in from could not be remembered");
+        }
+    }
+
+    /// Replaces the hash of an older kind that was just verified, unless the password was changed meanwhile.
+    async fn replace_hash(&self, user: i64, old: String, new: HashedPassword) {
+        const SQL: &str = sql!("SELECT replace_password_hash($1, $2, $3)");
+        let replaced = self.db.write_once(move |mut tx| async move {
+            Ok(sqlx::query(SQL).bind(user).bind(old).bind(new).execute(&mut *tx).await?)
+        });
+        // The login is good whether or not this works; the next one tries again.
+        if let Err(error) = replaced.await {
+            tracing::warn!(user, %error, "a password hash of an older kind could not be replaced");
+        }
+    }
+
+    /// Makes sure that this is the caller's password.
+    ///
+    /// # Errors
+    /// 403 `wrong_password`; 429 `rate_limited` as the guard says; 503 `busy` when too many passwords are being checked.
+    pub async fn prove(&self, guard: Guard<'_>, caller: &Principal, password: String) -> Result<()> {
+        const SQL: &str =
+            sql!("SELECT password_hash_of(u.id) AS hashed_password, {KNOWN} FROM users u WHERE u.id = $1", KNOWN);
+        let found: Option<Stored> = sqlx::query_as(SQL).bind(caller.user).fetch_optional(self.db.reads()).await?;
+        let Some(Stored { hashed_password, known }) = found else { return Err(caller_is_gone().into()) };
+        let attempt = async {
+            match self.passwords.verify(password, Some(hashed_password)).await? {
+                Verdict::Wrong => {
+                    Err(Problem::forbidden("wrong_password", "The current password is another one.").into())
+                }
+                Verdict::Right | Verdict::Outdated(_) => Ok(()),
+            }
+        };
+        guard.attempt(&self.db, &self.account(caller.user, &known), attempt).await
+    }
+}
+
+#[derive(FromRow)]
+struct Credentials {
+    id: i64,
+    hashed_password: String,
+    is_active: bool,
+    is_superuser: bool,
+    session_epoch: i64,
+    known: Vec<Vec<u8>>,
+    fresh: Vec<bool>,
+}
+
+#[derive(FromRow)]
+struct Stored {
+    hashed_password: String,
+    known: Vec<Vec<u8>>,
+}

@@ -1,0 +1,21 @@
+//! Who may come in: one user base, one signing key; a token of one service is good in all.
+
+mod accounts;
+mod addresses;
+mod login;
+mod models;
+mod passwords;
+mod principal;
+mod sessions;
+mod text;
+mod tokens;
+pub mod users;
+
+pub use accounts::{Accounts, Here};
+pub use addresses::forget_old_addresses;
+pub use login::AccessToken;
+pub use passwords::{HashedPassword, Passwords, Verdict};
+pub use principal::{Principal, still_welcome};
+pub use text::{email_key, prepared_password};
+pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens, caller_is_gone};
+pub use users::{NewUser, User, UserChange};

@@ -1,0 +1,78 @@
+//! Whom a token belongs to.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use contract::Caller;
+use platform_store::{Database, Result, sql};
+use uuid::Uuid;
+
+use super::tokens::seconds;
+
+/// An authenticated caller. Its rights are those of the user now, not those at login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Principal {
+    pub(super) user: i64,
+    pub(super) is_superuser: bool,
+    /// The user's when the token was issued.
+    pub(super) epoch: i64,
+    pub(super) token: Uuid,
+    /// Seconds since 1970.
+    pub(super) expires: u64,
+}
+
+impl Principal {
+    /// Key of the user.
+    pub fn user_id(&self) -> i64 {
+        self.user
+    }
+
+    /// Whether the user may do everything.
+    pub fn is_superuser(&self) -> bool {
+        self.is_superuser
+    }
+
+    /// How long the token is still good.
+    pub fn remaining(&self) -> Duration {
+        Duration::from_secs(self.expires.saturating_sub(seconds()))
+    }
+
+    /// Id (`jti`) of the token.
+    pub fn token_id(&self) -> Uuid {
+        self.token
+    }
+}
+
+/// Which of these callers would be let in again with the rights they have; for what goes on longer than a request.
+///
+/// # Errors
+/// Those of the database.
+pub async fn still_welcome(db: &Database, callers: &[Principal]) -> Result<HashSet<Principal>> {
+    const SQL: &str = sql!(
+        "SELECT c.place FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::uuid[]) WITH ORDINALITY
+            AS c (id, epoch, is_superuser, jti, place)
+        JOIN users u ON u.id = c.id AND u.is_active AND u.session_epoch = c.epoch
+            AND (u.is_superuser OR NOT c.is_superuser)
+        WHERE NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = c.jti)"
+    );
+    let places: Vec<i64> = sqlx::query_scalar(SQL)
+        .bind(callers.iter().map(|caller| caller.user).collect::<Vec<_>>())
+        .bind(callers.iter().map(|caller| caller.epoch).collect::<Vec<_>>())
+        .bind(callers.iter().map(|caller| caller.is_superuser).collect::<Vec<_>>())
+        .bind(callers.iter().map(|caller| caller.token).collect::<Vec<_>>())
+        .fetch_all(db.reads())
+        .await?;
+    // Places are counted from 1.
+    let caller = |place: i64| callers.get(usize::try_from(place).ok()?.checked_sub(1)?).copied();
+    Ok(places.into_iter().filter_map(caller).filter(|caller| !caller.remaining().is_zero()).collect())
+}
+
+impl Caller for Principal {
+    fn has_scope(&self, scope: &str) -> bool {
+        match scope {
+            "user" => true,
+            "superuser" => self.is_superuser,
+            _ => false,
+        }
+    }
+}

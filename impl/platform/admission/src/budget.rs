@@ -1,0 +1,196 @@
+//! Budgets: what a subject's requests cost beyond what every request may cost is charged to it, and given back with time.
+//!
+//! Only what is dear is charged: of a statement what it takes beyond 100 ms, of an answer the bytes beyond 256 KiB, of a handler's
+//! time on a processor what is beyond 5 ms. Many cheap
+//! requests are a matter for shares and turns, which cost the others nothing; a budget would only refuse what could have been
+//! served. For the same reason nothing is charged to whoever is alone: only while others ask, too, does it take anything
+//! from them. A debt is refused before work begins, never in the middle of it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::subject::Subject;
+
+/// Somebody who asked within this time counts as being there.
+const PRESENT: Duration = Duration::from_secs(10);
+/// A budget that is used up is whole again after this long.
+const REFILL: f64 = 60.0;
+/// Accounts that are kept, some 2 MB.
+const MOST: usize = 20_000;
+
+const COSTS: usize = 4;
+
+/// What is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// Seconds that statements of its ran.
+    Database,
+    /// Seconds of a core that hashed passwords.
+    Hashing,
+    /// Bytes sent.
+    Bytes,
+    /// Seconds that a processor worked for its requests.
+    Processor,
+}
+
+impl Cost {
+    pub(crate) const ALL: [Self; COSTS] = [Self::Database, Self::Hashing, Self::Bytes, Self::Processor];
+
+    /// In metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database_time",
+            Self::Hashing => "hashing_time",
+            Self::Bytes => "bytes_sent",
+            Self::Processor => "processor_time",
+        }
+    }
+}
+
+/// What each subject has used.
+pub struct Budgets {
+    /// By [`Cost`], of a minute; 0 is without bound.
+    amounts: [f64; COSTS],
+    accounts: Mutex<Accounts>,
+}
+
+#[derive(Default)]
+struct Accounts {
+    used: HashMap<Subject, Account>,
+    /// The two who asked last.
+    present: [Option<(Subject, Instant)>; 2],
+}
+
+struct Account {
+    used: [f64; COSTS],
+    at: Instant,
+}
+
+impl Budgets {
+    pub fn new(amounts: [f64; COSTS]) -> Self {
+        Self { amounts, accounts: Mutex::default() }
+    }
+
+    /// A subject is here with a request.
+    ///
+    /// # Errors
+    /// What it has used up, and for how long it must wait.
+    pub fn check(&self, subject: Subject) -> Result<(), (Cost, Duration)> {
+        let now = Instant::now();
+        let mut accounts = self.lock();
+        accounts.meet(subject, now);
+        let Some(account) = accounts.used.get_mut(&subject) else { return Ok(()) };
+        account.refill(&self.amounts, now);
+        for cost in Cost::ALL {
+            let (used, amount) = (account.used[cost as usize], self.amounts[cost as usize]);
+            if amount > 0.0 && used > amount {
+                return Err((cost, Duration::from_secs_f64((used - amount) / amount * REFILL)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Charges a subject, if others are there.
+    pub fn charge(&self, subject: Subject, cost: Cost, amount: f64) {
+        let now = Instant::now();
+        let mut accounts = self.lock();
+        if amount <= 0.0 || !accounts.others(subject, now) {
+            return;
+        }
+        if accounts.used.len() >= MOST && !accounts.used.contains_key(&subject) {
+            let amounts = self.amounts;
+            accounts.used.retain(|_, account| {
+                account.refill(&amounts, now);
+                account.used.iter().any(|used| *used > 0.0)
+            });
+            if accounts.used.len() >= MOST {
+                // Nobody can have charged so many accounts much.
+                accounts.used.clear();
+            }
+        }
+        let account = accounts.used.entry(subject).or_insert(Account { used: [0.0; COSTS], at: now });
+        account.refill(&self.amounts, now);
+        account.used[cost as usize] += amount;
+    }
+
+    /// How many subjects have used up each budget.
+    pub fn in_debt(&self) -> [(Cost, usize); COSTS] {
+        let now = Instant::now();
+        let mut accounts = self.lock();
+        accounts.used.values_mut().for_each(|account| account.refill(&self.amounts, now));
+        Cost::ALL.map(|cost| {
+            let amount = self.amounts[cost as usize];
+            let over = |account: &&Account| amount > 0.0 && account.used[cost as usize] > amount;
+            (cost, accounts.used.values().filter(over).count())
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Accounts {
+    fn meet(&mut self, subject: Subject, now: Instant) {
+        let [last, before] = &mut self.present;
+        if last.is_none_or(|(known, _)| known != subject) {
+            *before = *last;
+        }
+        *last = Some((subject, now));
+    }
+
+    /// Whether somebody else asked lately.
+    fn others(&self, subject: Subject, now: Instant) -> bool {
+        let here = |(known, at): &(Subject, Instant)| *known != subject && now.duration_since(*at) < PRESENT;
+        self.present.iter().flatten().any(here)
+    }
+}
+
+impl Account {
+    fn refill(&mut self, amounts: &[f64; COSTS], now: Instant) {
+        let part = now.duration_since(self.at).as_secs_f64() / REFILL;
+        for (used, amount) in self.used.iter_mut().zip(amounts) {
+            *used = (*used - amount * part).max(0.0);
+        }
+        self.at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Subject = Subject::User(1);
+    const OTHER: Subject = Subject::User(2);
+
+    #[test]
+    fn who_is_alone_is_not_charged_and_who_is_not_pays_back() {
+        let budgets = Budgets::new([20.0, 0.0, 100.0, 0.0]);
+        budgets.check(ONE).expect("nothing used");
+        budgets.charge(ONE, Cost::Database, 1_000.0);
+        budgets.check(ONE).expect("nobody else was there");
+        budgets.check(OTHER).expect("nothing used");
+        budgets.charge(ONE, Cost::Hashing, 1_000.0);
+        budgets.charge(ONE, Cost::Database, 19.0);
+        budgets.check(ONE).expect("not all of it, and hashing has no bound");
+        budgets.charge(ONE, Cost::Database, 11.0);
+        let (cost, wait) = budgets.check(ONE).expect_err("used up");
+        assert_eq!((cost, wait.as_secs_f64().round()), (Cost::Database, 30.0), "at a third of a second each second");
+        budgets.check(OTHER).expect("another's debt");
+        assert_eq!(budgets.in_debt().map(|(_, subjects)| subjects), [1, 0, 0, 0]);
+        let later = Instant::now() + Duration::from_secs(31);
+        budgets.lock().used.get_mut(&ONE).expect("its account").refill(&[20.0, 0.0, 100.0, 0.0], later);
+        assert!(budgets.lock().used[&ONE].used[0] < 20.0);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let budgets = Budgets::new([1.0; COSTS]);
+        for user in 0..50_000 {
+            budgets.check(Subject::User(user)).expect("nothing used");
+            budgets.charge(Subject::User(user), Cost::Bytes, 0.1);
+        }
+        assert!(budgets.lock().used.len() <= MOST);
+    }
+}

@@ -1,0 +1,56 @@
+//! What Prometheus reads of shares and budgets.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// What may be refused, and why.
+const REFUSALS: [(&str, &str); 13] = [
+    ("requests", "share"),
+    ("database_reads", "share"),
+    ("database_writes", "share"),
+    ("hashing", "share"),
+    ("request_bodies", "share"),
+    ("unsent_bytes", "share"),
+    ("event_streams", "share"),
+    ("connections", "share"),
+    ("page_views", "share"),
+    ("database_time", "budget"),
+    ("hashing_time", "budget"),
+    ("bytes_sent", "budget"),
+    ("processor_time", "budget"),
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    resource: &'static str,
+    kind: &'static str,
+}
+
+/// Counts refusals. Clones count together.
+#[derive(Clone)]
+pub struct Measurements(Family<Refusal, Counter>);
+
+impl Default for Measurements {
+    fn default() -> Self {
+        let refused = Family::default();
+        for (resource, kind) in REFUSALS {
+            // There from the beginning, so that the first refusal is an increase.
+            drop(refused.get_or_create(&Refusal { resource, kind }));
+        }
+        Self(refused)
+    }
+}
+
+impl Measurements {
+    /// Counts a refusal of a resource; `kind` is `share` or `budget`.
+    pub fn refused(&self, resource: &'static str, kind: &'static str) {
+        self.0.get_or_create(&Refusal { resource, kind }).inc();
+    }
+
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Requests refused because a client had its share, or had used up its budget";
+        registry.register("client_refusals", help, self.0.clone());
+    }
+}

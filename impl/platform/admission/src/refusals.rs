@@ -1,0 +1,46 @@
+//! What a subject is told that asks for more than its share.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use contract::Problem;
+
+use crate::budget::Cost;
+
+/// A pool refused because of the subject's share, as a cause that travels through the driver's error.
+#[derive(Debug, thiserror::Error)]
+#[error("the subject holds its share of {0} already")]
+pub struct TooMany(pub &'static str);
+
+/// 429: the subject has as much of a resource under way as it may; what it waits for comes free soon.
+pub(crate) fn too_many_at_once() -> Problem {
+    let detail = "Too many requests of yours are under way at once; wait for some of them.";
+    refusal("too_many_concurrent_requests", detail, Duration::from_secs(1))
+}
+
+/// 429: too much that was sent to the subject is not read yet.
+pub(crate) fn unread() -> Problem {
+    let detail = "Too many answers of yours are not read yet; read them first, or ask for smaller ones.";
+    refusal("too_many_unread_answers", detail, Duration::from_secs(5))
+}
+
+/// 429: the subject follows as many event streams as it may.
+pub(crate) fn too_many_streams(most: u32) -> Problem {
+    let detail = format!("Too many event streams of yours are open, of which you may have {most}; close some of them.");
+    refusal("too_many_event_streams", detail, Duration::from_secs(30))
+}
+
+/// 429: requests of the subject cost more than it may use up, and it must wait so long.
+pub(crate) fn in_debt(cost: Cost, wait: Duration) -> Problem {
+    let (code, detail) = match cost {
+        Cost::Database => ("database_budget_exhausted", "Your requests took too much of the database's time."),
+        Cost::Hashing => ("hashing_budget_exhausted", "Your requests had too many passwords checked."),
+        Cost::Processor => ("processor_budget_exhausted", "Your requests took too much of a processor's time."),
+        Cost::Bytes => ("bandwidth_budget_exhausted", "Your requests had too much data sent."),
+    };
+    refusal(code, detail, wait)
+}
+
+fn refusal(code: &'static str, detail: impl Into<Cow<'static, str>>, wait: Duration) -> Problem {
+    Problem::too_many(code, detail, u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1))
+}

@@ -1,0 +1,122 @@
+//! Who a request counts for, known to everything on its road without being handed through signatures.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use contract::{Operation, Problem};
+
+use crate::budget::Cost;
+use crate::pace::LONG;
+use crate::refusals::{too_many_streams, unread};
+use crate::shares::Shares;
+use crate::stock::Taken;
+use crate::subject::Subject;
+
+/// What a processor works for a request without charge: ten times what most take.
+const SHORT_WORK: Duration = Duration::from_millis(5);
+
+/// Who made the request that is being worked on.
+pub struct Requester {
+    address: Subject,
+    pub(crate) user: OnceLock<i64>,
+    pub(crate) operation: OnceLock<&'static Operation>,
+    /// Places among those who follow event streams, for as long as the answer lives.
+    stream: OnceLock<(Taken, Taken)>,
+    shares: Arc<Shares>,
+}
+
+impl Requester {
+    /// Of a request from this address.
+    pub fn new(address: Subject, shares: Arc<Shares>) -> Self {
+        Self { address, user: OnceLock::new(), operation: OnceLock::new(), stream: OnceLock::new(), shares }
+    }
+
+    /// Whom the request counts for: the user, as soon as that is known.
+    pub fn subject(&self) -> Subject {
+        self.user().map_or(self.address, Subject::User)
+    }
+
+    /// Who logged in, if anybody did.
+    pub fn user(&self) -> Option<i64> {
+        self.user.get().copied()
+    }
+
+    /// What was asked for, as soon as that is known.
+    pub fn operation(&self) -> Option<&'static Operation> {
+        self.operation.get().copied()
+    }
+
+    /// What it shares with others.
+    pub fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
+    /// Takes a place among those who follow event streams, of which a subject may have so many.
+    pub(crate) fn follow(&self, most: u32) -> Result<(), Problem> {
+        let stream = self.shares.streams.take_at_most(self.subject(), 1, most as usize);
+        match (stream, self.shares.streams_of_addresses.take(self.address, 1)) {
+            (Ok(stream), Ok(of_address)) => {
+                let _ = self.stream.set((stream, of_address));
+                Ok(())
+            }
+            _ => {
+                self.shares.measurements.refused("event_streams", "share");
+                Err(too_many_streams(most))
+            }
+        }
+    }
+
+    /// Counts the bytes of an answer until they are sent. What was done already is answered in any case.
+    pub fn hold(&self, bytes: usize, done: bool) -> Result<Taken, Problem> {
+        let unsent = &self.shares.unsent;
+        match unsent.take(self.subject(), bytes) {
+            Ok(taken) => Ok(taken),
+            Err(_) if done => Ok(unsent.take_anyway(self.subject(), bytes)),
+            Err(_) => Err(self.unread()),
+        }
+    }
+
+    /// Whether statements of this operation are to be expected to take long.
+    pub fn is_long(&self) -> bool {
+        self.operation().is_some_and(|operation| self.shares.pace.is_long(operation.id, self.subject()))
+    }
+
+    /// A connection was held so long.
+    pub fn statement_took(&self, time: Duration) {
+        if let Some(operation) = self.operation() {
+            self.shares.pace.took(operation.id, self.subject(), time);
+        }
+        if let Some(beyond) = time.checked_sub(LONG) {
+            self.charge(Cost::Database, beyond.as_secs_f64());
+        }
+    }
+
+    /// A processor worked so long for a request.
+    pub(crate) fn worked(&self, time: Duration) {
+        if let Some(beyond) = time.checked_sub(SHORT_WORK) {
+            self.charge(Cost::Processor, beyond.as_secs_f64());
+        }
+    }
+
+    /// Charges a budget of the subject's.
+    pub fn charge(&self, cost: Cost, amount: f64) {
+        self.shares.budgets.charge(self.subject(), cost, amount);
+    }
+
+    /// Counts bytes of a body that is being read; nothing when there are too many.
+    pub fn receive(&self, bytes: usize) -> Option<Taken> {
+        self.shares.unsent.take(self.subject(), bytes).ok()
+    }
+
+    pub(crate) fn unread(&self) -> Problem {
+        self.shares.measurements.refused("unsent_bytes", "share");
+        unread()
+    }
+}
+
+impl fmt::Debug for Requester {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_tuple("Requester").field(&self.subject()).finish()
+    }
+}

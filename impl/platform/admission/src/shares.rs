@@ -1,0 +1,95 @@
+//! What the clients of a service share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use platform_settings::HttpSettings;
+use platform_telemetry::{Metrics, gauge};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::budget::{Budgets, Cost};
+use crate::measurements::Measurements;
+use crate::pace::Pace;
+use crate::stock::Stock;
+
+/// Event streams of one address; those of a user are declared by the operation.
+const STREAMS_OF_ADDRESS: usize = 256;
+
+/// What a service's clients share, beside what its pools know themselves.
+pub struct Shares {
+    /// What each client has used up.
+    pub(crate) budgets: Budgets,
+    /// Which operations take long, for whom.
+    pub(crate) pace: Pace,
+    /// Bytes of requests and responses in memory.
+    pub(crate) unsent: Stock,
+    /// Event streams that are open.
+    pub(crate) streams: Stock,
+    pub(crate) streams_of_addresses: Stock,
+    /// How often a client was refused.
+    pub measurements: Measurements,
+}
+
+impl Shares {
+    /// As many as the settings say.
+    pub fn new(settings: &HttpSettings) -> Self {
+        let budget = |amount: u32, unit: f64| f64::from(amount) * unit;
+        let streams = settings.event_streams as usize;
+        Self {
+            budgets: Budgets::new([
+                budget(settings.database_budget_seconds, 1.0),
+                budget(settings.hashing_budget_seconds, 1.0),
+                budget(settings.bytes_budget_mib, f64::from(1 << 20)),
+                budget(settings.processor_budget_seconds, 1.0),
+            ]),
+            pace: Pace::default(),
+            unsent: Stock::new((settings.http_unsent_mib as usize) << 20, 0.25, usize::MAX),
+            streams: Stock::new(streams, 2.0, usize::MAX),
+            streams_of_addresses: Stock::new(streams, 2.0, STREAMS_OF_ADDRESS),
+            measurements: Measurements::default(),
+        }
+    }
+}
+
+impl Shares {
+    /// Adds their state to a service's metrics.
+    pub fn register(self: &Arc<Self>, metrics: &Metrics) {
+        metrics.register(|registry| {
+            self.measurements.register(registry);
+            registry.register_collector(Box::new(State(Arc::clone(self))));
+        });
+    }
+}
+
+struct State(Arc<Shares>);
+
+impl fmt::Debug for State {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("State")
+    }
+}
+
+impl Collector for State {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let (bytes, unsent) = self.0.unsent.state();
+        let (_, streams) = self.0.streams.state();
+        for (name, help, value) in [
+            ("http_unsent_bytes", "Bytes of large requests and answers in memory", unsent),
+            ("http_unsent_bytes_limit", "Bytes of large requests and answers that may be in memory", bytes),
+            ("http_event_streams_open", "Event streams that are open", streams),
+        ] {
+            gauge(&mut encoder, name, help, i64::try_from(value).unwrap_or(i64::MAX))?;
+        }
+        let help = "Clients that have used up a budget and are refused until it has refilled";
+        let kind = ConstGauge::new(0_i64).metric_type();
+        let mut metric = encoder.encode_descriptor("clients_in_debt", help, None, kind)?;
+        for (cost, clients) in self.0.budgets.in_debt() {
+            let labels = [("resource", Cost::name(cost))];
+            let gauge = ConstGauge::new(i64::try_from(clients).unwrap_or(i64::MAX));
+            gauge.encode(metric.encode_family(&labels.as_slice())?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! Migrations: refinery over one connection of its own, under a lock, so that any number of processes may start at once.
+
+use std::time::Duration;
+
+use platform_settings::{DatabaseSettings, Environment};
+use platform_store::{Error, Result, sql};
+use refinery::Runner;
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, NoTls};
+
+use crate::privileges;
+use crate::roles::RoleSettings;
+
+mod embedded {
+    refinery::embed_migrations!("../../../migrations");
+}
+
+/// What must be done to the older service's rows before the first migration.
+const OLDER: &str = include_str!("../../../../migrations/older_statuses.sql");
+/// Accounts and rows to try the system with.
+const DEMO: &str = include_str!("../../../../migrations/demo.sql");
+/// Opens the demo accounts of the older service.
+const DEMO_OPEN: &str = include_str!("../../../../migrations/demo_open.sql");
+/// Closes the demo accounts of a database that has become a production one.
+const DEMO_LOCK: &str = include_str!("../../../../migrations/demo_lock.sql");
+
+/// The key of the advisory lock: any number, the same for all versions.
+const LOCK: &str = sql!("SELECT pg_advisory_lock(7305423198540021)");
+/// Who comes second waits this long for the first.
+const LOCK_TIMEOUT: &str = sql!("SET lock_timeout = '120s'");
+/// A server that is away is away.
+const CONNECT: Duration = Duration::from_secs(5);
+/// The whole, waiting included.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// What a migration run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    /// Names of the migrations that were applied now, in order.
+    pub applied: Vec<String>,
+    /// Whether the demo data was put in.
+    pub demo: bool,
+    /// Demo accounts that were closed.
+    pub closed: u64,
+    /// Why a service has no role of its own although there is a password for it.
+    pub without_role: Option<String>,
+}
+
+/// Brings the database to the version of this binary. Outside production an empty database gets the demo data; in
+/// production the demo accounts are closed.
+///
+/// # Errors
+/// When the database cannot be reached, another run holds the lock too long, or a migration fails; a failed migration
+/// leaves nothing behind but statuses of older tasks as they are written now.
+pub async fn run(settings: &DatabaseSettings, environment: Environment) -> Result<Migrated> {
+    run_with_roles(settings, environment, &RoleSettings::default()).await
+}
+
+/// The same, and makes the roles of the services that have a password; see [`crate::privileges`].
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with_roles(
+    settings: &DatabaseSettings,
+    environment: Environment,
+    roles: &RoleSettings,
+) -> Result<Migrated> {
+    let migrated = timeout(DEADLINE, connected(settings, environment.is_production(), roles)).await;
+    migrated.map_err(|_| Error::internal("the migrations took too long"))?
+}
+
+async fn connected(settings: &DatabaseSettings, production: bool, roles: &RoleSettings) -> Result<Migrated> {
+    let (mut client, connection) = config(settings)?.connect(NoTls).await.map_err(Error::internal)?;
+    // Ends when the client is dropped; its failures are the client's.
+    let driver = tokio::spawn(connection);
+    let result = locked(&mut client, production, roles).await;
+    drop(client);
+    let _ = driver.await;
+    result
+}
+
+fn config(settings: &DatabaseSettings) -> Result<Config> {
+    let url = settings.url();
+    let url = url.expose_secret();
+    // sqlx takes parameters that this driver does not know. What is wrong with a URL is not repeated: it has a password.
+    let plain = url.split('?').next().unwrap_or(url);
+    let parsed = url.parse().or_else(|_| plain.parse());
+    let mut config: Config = parsed.map_err(|_| Error::internal("DATABASE_URL is not a valid connection URL"))?;
+    config.application_name("migrate").connect_timeout(CONNECT);
+    Ok(config)
+}
+
+async fn locked(client: &mut Client, production: bool, roles: &RoleSettings) -> Result<Migrated> {
+    client.batch_execute(LOCK_TIMEOUT).await.map_err(Error::internal)?;
+    client.batch_execute(LOCK).await.map_err(Error::internal)?;
+    // The lock ends with the connection. A migration itself must not wait for a busy table for ever.
+    client.batch_execute("SET lock_timeout = '30s'").await.map_err(Error::internal)?;
+    client.batch_execute(OLDER).await.map_err(Error::internal)?;
+    let report = runner().run_async(client).await.map_err(Error::internal)?;
+    let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
+    let (demo, closed) = if production {
+        (false, client.execute(DEMO_LOCK, &[]).await.map_err(Error::internal)?)
+    } else {
+        client.execute(DEMO_OPEN, &[]).await.map_err(Error::internal)?;
+        (insert_demo(client).await?, 0)
+    };
+    let without_role = privileges::apply(client, roles).await.map_err(Error::internal)?;
+    Ok(Migrated { applied, demo, closed, without_role })
+}
+
+async fn insert_demo(client: &mut Client) -> Result<bool> {
+    let transaction = client.transaction().await.map_err(Error::internal)?;
+    let users = transaction.query_one("SELECT EXISTS (SELECT FROM users)", &[]).await.map_err(Error::internal)?;
+    if users.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    transaction.batch_execute(DEMO).await.map_err(Error::internal)?;
+    transaction.commit().await.map_err(Error::internal)?;
+    Ok(true)
+}
+
+/// The version of the newest migration this binary knows.
+pub fn newest() -> i64 {
+    runner().get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
+}
+
+/// Whether the database has every migration this binary knows. A newer database is fine: migrations only expand.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_current(db: &platform_store::Database) -> Result<bool> {
+    const SQL: &str = sql!("SELECT max(version)::bigint FROM refinery_schema_history");
+    let applied = sqlx::query_scalar::<_, Option<i64>>(SQL).fetch_one(db.reads()).await;
+    match applied {
+        Ok(version) => {
+            let is_current = version.is_some_and(|version| version >= newest());
+            if is_current {
+                platform_store::known_current();
+            }
+            Ok(is_current)
+        }
+        // undefined_table: nothing was ever applied.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A program that is a release behind must still start on a database that is ahead of it.
+fn runner() -> Runner {
+    embedded::migrations::runner().set_abort_missing(false)
+}
+
+/// The text of every migration, of the demo data, and of who may do what.
+pub fn texts() -> Vec<String> {
+    let migrations = runner();
+    let texts = migrations.get_migrations().iter().filter_map(|migration| migration.sql().map(str::to_owned));
+    let privileges = privileges::ROLES.iter().chain(privileges::GROUPS).map(|(_, text)| (*text).to_owned());
+    texts.chain([DEMO.to_owned()]).chain(privileges).collect()
+}

@@ -1,0 +1,218 @@
+//! Least privilege in Postgres: a role for each service, with exactly what `migrations/privileges` says.
+//!
+//! Part of a migration, and under its lock. What is as it should be is not touched, so that a migration of a database that is
+//! current writes nothing; what is not is changed in one transaction.
+
+mod rights;
+
+use std::time::Duration;
+
+use postgres_protocol::password::scram_sha_256;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use self::rights::VERIFY;
+use crate::roles::RoleSettings;
+
+pub use self::rights::{Object, Rights, rights};
+pub use crate::roles::{GROUPS, ROLES, role_of};
+
+/// The letters of a table, as Postgres calls them.
+const LETTERS: [(char, &str); 4] = [('S', "SELECT"), ('I', "INSERT"), ('U', "UPDATE"), ('D', "DELETE")];
+
+/// Makes the roles that have a password, and gives every role that there is what it may have. In words, why a role is missing
+/// although there is a password for it.
+///
+/// # Errors
+/// Those of the database; that the connected role may not make others is none.
+pub(crate) async fn apply(
+    client: &mut Client,
+    settings: &RoleSettings,
+) -> Result<Option<String>, tokio_postgres::Error> {
+    let owner: String = client.query_one("SELECT current_user::text", &[]).await?.get(0);
+    let mut missing = None;
+    for (service, password) in settings.passwords() {
+        if let Err(error) = log_in(client, &role_of(&owner, service), service, password).await {
+            match error.as_db_error() {
+                Some(refusal) if *refusal.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
+                    missing = Some(format!(
+                        "{owner} may not make the role {}: {}",
+                        role_of(&owner, service),
+                        refusal.message()
+                    ));
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+    let mut attempts = 0;
+    while let Err(error) = grant(client, &owner).await {
+        // Memberships belong to all databases of a server as well.
+        let raced = matches!(error.code(), Some(&SqlState::INTERNAL_ERROR | &SqlState::UNIQUE_VIOLATION));
+        attempts += 1;
+        if !raced || attempts > 5 {
+            return Err(error);
+        }
+        tokio::time::sleep(Duration::from_millis(20 << attempts)).await;
+    }
+    Ok(missing)
+}
+
+/// Makes a role, or gives it another password.
+async fn log_in(client: &Client, role: &str, service: &str, password: &str) -> Result<(), tokio_postgres::Error> {
+    const KNOWN: &str = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)";
+    let quoted = identifier(role);
+    if !client.query_one(KNOWN, &[&role]).await?.get::<_, bool>(0) {
+        match client.batch_execute(&format!("CREATE ROLE {quoted} NOINHERIT")).await {
+            // Somebody who migrates another database of the same server was faster.
+            Err(error) if matches!(error.code(), Some(&SqlState::DUPLICATE_OBJECT | &SqlState::UNIQUE_VIOLATION)) => {}
+            made => made?,
+        }
+        if service == VERIFY {
+            client.batch_execute(&format!("ALTER ROLE {quoted} SET default_transaction_read_only = on")).await?;
+        }
+    }
+    // The verifier rather than the password, which a server's log might keep. It has nothing that must be escaped.
+    let verifier = scram_sha_256(password.as_bytes());
+    let set = format!("ALTER ROLE {quoted} LOGIN PASSWORD '{verifier}'");
+    let mut attempts = 0;
+    loop {
+        match client.batch_execute(&set).await {
+            // "tuple concurrently updated": roles belong to all databases of a server, and the lock to one.
+            Err(error) if error.code() == Some(&SqlState::INTERNAL_ERROR) && attempts < 5 => attempts += 1,
+            done => break done,
+        }
+        tokio::time::sleep(Duration::from_millis(20 << attempts)).await;
+    }
+}
+
+/// Gives each role what it lacks, and takes what it should not have.
+async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::Error> {
+    let transaction = client.transaction().await?;
+    let roles: Vec<String> = ROLES.iter().map(|(role, _)| role_of(owner, role)).collect();
+    let known = transaction.query("SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1)", &[&roles]).await?;
+    let known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let rights = rights();
+    let mut statements = of_schema(&transaction, &known, rights.keys()).await?;
+    let mut tables = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let letters_of = |object: &Object, role: &str| rights[object].get(role).cloned().unwrap_or_default();
+    let known_roles =
+        || ROLES.iter().map(|(role, _)| (*role, role_of(owner, role))).filter(|(_, name)| known.contains(name));
+    for object in rights.keys() {
+        let Object::Table(table) = object else { continue };
+        for (role, name) in known_roles() {
+            let letters = letters_of(object, role);
+            for (letter, privilege) in LETTERS {
+                tables.0.push(name.clone());
+                tables.1.push(table.clone());
+                tables.2.push(privilege);
+                tables.3.push(letters.contains(&letter));
+            }
+        }
+    }
+    const TABLES: &str = "
+        SELECT format(CASE WHEN wanted THEN 'GRANT %s ON %s TO %I' ELSE 'REVOKE %s ON %s FROM %I' END, privilege, to_regclass(name), role)
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[]) w (role, name, privilege, wanted)
+        WHERE has_table_privilege(role, to_regclass(name), privilege) <> wanted
+        UNION ALL
+        SELECT format('GRANT USAGE ON SEQUENCE %s TO %I', s.oid::regclass, role)
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[]) w (role, name, privilege, wanted)
+        JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass(name) AND d.classid = 'pg_class'::regclass AND d.deptype = 'a'
+        JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+        WHERE wanted AND privilege = 'INSERT' AND NOT has_sequence_privilege(role, s.oid, 'USAGE')";
+    let (of, name, privilege, wanted) = &tables;
+    statements.extend(said(transaction.query(TABLES, &[of, name, privilege, wanted]).await?));
+    execute(&transaction, &statements).await?;
+
+    // After those of whole tables, which take those of columns along.
+    let mut statements = Vec::new();
+    for object in rights.keys() {
+        let having = known_roles().filter(|(role, _)| !letters_of(object, role).is_empty());
+        let having: Vec<String> = having.map(|(_, name)| name).collect();
+        match object {
+            Object::Table(_) => {}
+            Object::Columns(table, without) => {
+                const COLUMNS: &str = "
+                    SELECT format('GRANT SELECT (%I) ON %s TO %I', attname, attrelid::regclass, role)
+                    FROM unnest($1::text[]) role JOIN pg_attribute ON attrelid = to_regclass($2) AND attnum > 0 AND NOT attisdropped
+                    WHERE attname <> $3 AND NOT has_column_privilege(role, attrelid, attname, 'SELECT')
+                    UNION ALL
+                    SELECT format('REVOKE SELECT (%I) ON %s FROM %I', attname, attrelid::regclass, role)
+                    FROM unnest($1::text[]) role JOIN pg_attribute ON attrelid = to_regclass($2) AND attname = $3
+                    WHERE has_column_privilege(role, attrelid, attname, 'SELECT')";
+                statements.extend(said(transaction.query(COLUMNS, &[&having, &table, &without]).await?));
+            }
+            Object::Definer(name) => {
+                const FUNCTIONS: &str = "
+                    SELECT format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', f.oid::regprocedure, nspname)
+                    FROM pg_proc f JOIN pg_namespace n ON n.oid = pronamespace
+                    WHERE nspname = current_schema() AND proname = $2
+                      AND NOT (prosecdef AND EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%pg_temp'))
+                    UNION ALL
+                    SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM %s', f.oid::regprocedure, CASE role WHEN 'public' THEN 'PUBLIC' ELSE quote_ident(role) END)
+                    FROM pg_proc f CROSS JOIN unnest($3::text[] || 'public'::text) role
+                    WHERE pronamespace = current_schema()::regnamespace AND proname = $2 AND NOT role = ANY ($1)
+                      AND has_function_privilege(role, f.oid, 'EXECUTE')
+                    UNION ALL
+                    -- whoever may now may do so as one of the public, perhaps
+                    SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', f.oid::regprocedure, role)
+                    FROM pg_proc f CROSS JOIN unnest($1::text[]) role
+                    WHERE pronamespace = current_schema()::regnamespace AND proname = $2
+                      AND (NOT has_function_privilege(role, f.oid, 'EXECUTE') OR has_function_privilege('public', f.oid, 'EXECUTE'))";
+                statements.extend(said(transaction.query(FUNCTIONS, &[&having, &name, &known]).await?));
+            }
+        }
+    }
+    execute(&transaction, &statements).await?;
+    transaction.commit().await
+}
+
+/// What comes before every table: getting in, and that nobody but the owner makes things that functions of the owner might find.
+async fn of_schema(
+    transaction: &tokio_postgres::Transaction<'_>,
+    roles: &[String],
+    objects: impl Iterator<Item = &Object>,
+) -> Result<Vec<String>, tokio_postgres::Error> {
+    const SQL: &str = "
+        SELECT format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role) FROM unnest($1::text[]) role
+        WHERE NOT has_database_privilege(role, current_database(), 'CONNECT')
+        UNION ALL
+        SELECT format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role) FROM unnest($1::text[]) role
+        WHERE NOT has_schema_privilege(role, current_schema(), 'USAGE')
+        UNION ALL
+        SELECT format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema())
+        WHERE has_schema_privilege('public', current_schema(), 'CREATE')
+        UNION ALL
+        -- so that the owner sees the sessions of all
+        SELECT format('GRANT %I TO CURRENT_USER', role) FROM unnest($1::text[]) role
+        WHERE NOT pg_has_role(current_user, role, 'USAGE') AND pg_has_role(current_user, role, 'MEMBER WITH ADMIN OPTION')
+        UNION ALL
+        -- functions of a service that was taken out are the owner's alone
+        SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure) FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace AND prosecdef AND NOT proname = ANY ($2)
+          AND has_function_privilege('public', oid, 'EXECUTE')";
+    let definers = objects.filter_map(|object| match object {
+        Object::Definer(name) => Some(name),
+        Object::Table(_) | Object::Columns(..) => None,
+    });
+    let definers: Vec<&String> = definers.collect();
+    Ok(said(transaction.query(SQL, &[&roles, &definers]).await?))
+}
+
+fn said(rows: Vec<tokio_postgres::Row>) -> Vec<String> {
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn execute(
+    transaction: &tokio_postgres::Transaction<'_>,
+    statements: &[String],
+) -> Result<(), tokio_postgres::Error> {
+    transaction.batch_execute(&statements.join(";\n")).await
+}
+
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,92 @@
+//! The roles of Postgres that services log in as, each able to do what its service does and nothing else.
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use platform_settings::{DatabaseSettings, Environment, InvalidSettings, is_known_password, secret, variable};
+use secrecy::{ExposeSecret, SecretString};
+
+include!(concat!(env!("OUT_DIR"), "/privileges.rs"));
+
+/// The role a service logs in as where `owner` owns the database.
+pub fn role_of(owner: &str, service: &str) -> String {
+    format!("{owner}_{service}")
+}
+
+/// A password for each of [`ROLES`]; a role without one is not made, and keeps the one it has.
+#[derive(Debug, Clone, Default)]
+pub struct RoleSettings(Vec<(&'static str, SecretString)>);
+
+impl RoleSettings {
+    /// The roles that have a password, with it.
+    pub fn passwords(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(role, password)| (*role, password.expose_secret()))
+    }
+
+    /// The settings of the database with which a service logs in as its own role; nothing when it has no password.
+    ///
+    /// # Errors
+    /// When the database's URL names nobody whose role it could be.
+    pub fn login(
+        &self,
+        service: &str,
+        database: &DatabaseSettings,
+    ) -> Result<Option<DatabaseSettings>, InvalidSettings> {
+        let Some((_, password)) = self.passwords().find(|(known, _)| *known == service) else { return Ok(None) };
+        let url = database.url_as(|owner| role_of(owner, service), password).ok_or_else(|| {
+            InvalidSettings("DATABASE_URL names nobody, so that the roles of services have no names either".into())
+        })?;
+        Ok(Some(DatabaseSettings { database_url: Some(url), ..database.clone() }))
+    }
+
+    /// What everybody knows protects nothing.
+    ///
+    /// # Errors
+    /// In production, when a password is one from an example.
+    pub fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
+        for (role, password) in self.passwords() {
+            if environment.is_production() && is_known_password(password) {
+                let name = Self::variable(role);
+                return Err(InvalidSettings(format!(
+                    "{name} is one that everybody knows; production needs one of its own: openssl rand -hex 32"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The variable that has the password of a role.
+    pub fn variable(role: &str) -> String {
+        variable(role, "DATABASE_PASSWORD")
+    }
+}
+
+impl Args for RoleSettings {
+    fn augment_args(command: Command) -> Command {
+        let args = ROLES.iter().map(|(role, _)| {
+            Arg::new(Self::variable(role))
+                .long(format!("{role}-database-password"))
+                .env(Self::variable(role))
+                .hide_env_values(true)
+                .value_parser(secret)
+                .help(format!("Password of the role OWNER_{role}; OWNER is who DATABASE_URL logs in as"))
+                .help_heading("Roles of Postgres")
+        });
+        command.args(args)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for RoleSettings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |role: &'static str| Some((role, matches.get_one::<SecretString>(&Self::variable(role))?.clone()));
+        let given = ROLES.iter().filter_map(|(role, _)| given(role));
+        Ok(Self(given.filter(|(_, password)| !password.expose_secret().is_empty()).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

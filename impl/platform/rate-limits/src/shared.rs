@@ -1,0 +1,144 @@
+//! Counts in Redis, which all replicas share: one script, so that no two requests are counted as one.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation, ServerErrorKind};
+use platform_store::Cache;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
+
+use crate::window::{Ask, Count, SLICES, Verdict};
+
+/// How long Redis is left alone once it is away.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Redis did not count.
+pub(super) struct Away;
+
+/// One connection, on which requests do not wait for each other.
+pub(super) struct Shared {
+    cache: Cache,
+    take: Script,
+    link: Mutex<Link>,
+    /// Connections opened so far.
+    opened: AtomicU64,
+    /// Known to be away: one request at a time looks whether it still is, the others do not wait for it.
+    is_away: AtomicBool,
+}
+
+enum Link {
+    Unused,
+    /// The number tells it from those before it, whose failures say nothing of it.
+    Open(MultiplexedConnection, u64),
+    Away {
+        since: Instant,
+    },
+}
+
+impl Shared {
+    pub(super) fn new(cache: Cache) -> Self {
+        Self {
+            cache,
+            take: Script::new(include_str!("take.lua")),
+            link: Mutex::new(Link::Unused),
+            opened: AtomicU64::new(0),
+            is_away: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts once under every key, or under none if one of them is full.
+    pub(super) async fn take(&self, asks: &[Ask]) -> Result<Vec<Count>, Away> {
+        let mut call = self.take.prepare_invoke();
+        call.arg(SLICES);
+        for ask in asks {
+            call.key(self.cache.key(&ask.key)).arg(ask.amount).arg(ask.window_millis());
+        }
+        let answer: Vec<i64> = self.run(&call).await?;
+        Ok(answer.chunks_exact(3).map(count).collect())
+    }
+
+    async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
+        let deadline = Instant::now() + self.cache.timeout();
+        let mut is_first = true;
+        loop {
+            let (mut connection, number) = self.connection(deadline).await?;
+            let error = match timeout_at(deadline, call.invoke_async(&mut connection)).await {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error)) => error,
+                Err(_) => late(),
+            };
+            // Another one's SCRIPT FLUSH may come between loading the script and calling it.
+            let is_forgotten = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
+            // A connection that was cut while it was idle tells nothing of Redis now.
+            let is_cut = error.is_io_error() && !error.is_timeout();
+            let again = is_first && (is_forgotten || is_cut);
+            if !(again && is_forgotten) {
+                self.lost(number, again, &error);
+            }
+            if !again {
+                return Err(Away);
+            }
+            is_first = false;
+        }
+    }
+
+    /// The connection and its number. Whoever waits for somebody else's attempt to make one does not wait longer than that.
+    async fn connection(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), Away> {
+        let mut link = match self.is_away.load(Ordering::Acquire) {
+            true => self.link.try_lock().map_err(|_| Away)?,
+            false => timeout_at(deadline, self.link.lock()).await.map_err(|_| Away)?,
+        };
+        match &*link {
+            Link::Open(connection, number) => return Ok((connection.clone(), *number)),
+            Link::Away { since } if since.elapsed() < PAUSE => return Err(Away),
+            Link::Away { .. } | Link::Unused => {}
+        }
+        // Should this be cancelled, the next one does it.
+        let attempt = timeout_at(deadline, self.cache.dedicated(self.cache.timeout()));
+        match attempt.await.unwrap_or_else(|_| Err(late())) {
+            Ok(connection) => {
+                let number = self.opened.fetch_add(1, Ordering::Relaxed);
+                *link = Link::Open(connection.clone(), number);
+                if self.is_away.swap(false, Ordering::AcqRel) {
+                    tracing::info!("rate limits are shared again");
+                }
+                Ok((connection, number))
+            }
+            Err(error) => {
+                self.away(&mut link, &error);
+                Err(Away)
+            }
+        }
+    }
+
+    /// The connection with this number failed; there may be another one since.
+    fn lost(&self, number: u64, again: bool, error: &RedisError) {
+        // Somebody who is at it already knows.
+        let Ok(mut link) = self.link.try_lock() else { return };
+        match *link {
+            Link::Open(_, open) if open == number && again => *link = Link::Unused,
+            Link::Open(_, open) if open == number => self.away(&mut link, error),
+            _ => {}
+        }
+    }
+
+    fn away(&self, link: &mut Link, error: &RedisError) {
+        *link = Link::Away { since: Instant::now() };
+        if !self.is_away.swap(true, Ordering::AcqRel) {
+            tracing::warn!(%error, "Redis does not count; rate limits are this process's own until it does");
+        }
+    }
+}
+
+fn late() -> RedisError {
+    RedisError::from(io::Error::from(io::ErrorKind::TimedOut))
+}
+
+fn count(answer: &[i64]) -> Count {
+    let verdict = if answer[0] == 0 { Verdict::Counted } else { Verdict::Full };
+    let remaining = u32::try_from(answer[1]).unwrap_or(0);
+    Count { verdict, remaining, reset: Duration::from_millis(answer[2].max(0).cast_unsigned()) }
+}

@@ -1,0 +1,294 @@
+//! What every request passes on its way to the generated router and back.
+//!
+//! One function rather than a stack of layers: the order can be read, and nothing is boxed on the way.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use contract::{Operation, Problem, RequestId};
+use futures_util::FutureExt;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use platform_admission::{Gate, Keep, Peer, Refused, Requester, Sender, Shares, Subject, metered, too_many};
+use platform_settings::{HttpSettings, Proxies};
+use platform_telemetry::Metrics;
+use platform_telemetry::traces;
+use tower::Service;
+
+use super::body::{Reading, watch};
+use super::cors::{Asked, Cors};
+use super::metrics::Measurements;
+use super::own::Own;
+use super::page;
+use super::readiness::{Checks, Readiness};
+use super::refusals::{explained, late, overloaded};
+use super::request::{given_request_id, new_request_id, refuse, trim_slash};
+use super::span;
+use super::unsent::held;
+use crate::access_log::{self, Entry};
+
+/// How long a request waits for its turn before it is shed.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// One place in so many is kept free for others: more than what may wait for a pool, all from one address.
+const KEPT_FREE: usize = 8;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// For proxies that are trusted, whose logs tell who it was as well.
+const AUTHENTICATED_USER: HeaderName = HeaderName::from_static("x-authenticated-user");
+const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// What distinguishes one service from another.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// Its name, in `/health` and the log.
+    pub service: String,
+    /// Its version, in `/health`.
+    pub version: String,
+    /// Its OpenAPI document, as JSON.
+    pub document: &'static str,
+}
+
+/// A service ready to be served. Clones are one.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    service: String,
+    router: Router,
+    own: Own,
+    cors: Cors,
+    gate: Gate,
+    proxies: Proxies,
+    measurements: Measurements,
+    shares: Arc<Shares>,
+}
+
+impl App {
+    /// Surrounds a generated router with what every service has.
+    pub fn new(description: Description, router: Router, settings: &HttpSettings, needs: Readiness) -> Self {
+        let Description { service, version, document } = description;
+        let metrics = Metrics::default();
+        let measurements = Measurements::new(&metrics, &version, settings.http_concurrency);
+        if let Some(database) = &needs.database {
+            database.register(&metrics);
+        }
+        platform_background::register(needs.jobs.clone(), &metrics);
+        let size = settings.http_concurrency as usize;
+        let shares = Arc::new(Shares::new(settings));
+        shares.register(&metrics);
+        Self(Arc::new(Inner {
+            own: Own::new(&service, &version, document, Checks::new(needs), metrics),
+            service,
+            router,
+            cors: Cors::new(&settings.backend_cors_origins),
+            gate: Gate::new(size, 2 * size, PATIENCE, Keep::OneIn(KEPT_FREE)),
+            proxies: settings.trusted_proxies.clone(),
+            measurements,
+            shares,
+        }))
+    }
+
+    /// Its name.
+    pub fn service(&self) -> &str {
+        &self.0.service
+    }
+
+    /// Its measurements.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.own.metrics
+    }
+
+    /// What is measured of its requests.
+    pub(crate) fn measurements(&self) -> &Measurements {
+        &self.0.measurements
+    }
+
+    /// Shows every operation in the metrics before it is first called, and its failures before the first: a series that
+    /// begins with its first increment never shows that one as a rate.
+    pub fn expect_operations(&self, operations: &[&'static Operation]) {
+        self.0.measurements.expect_operations(operations);
+    }
+
+    /// Whether a peer counts for itself: a proxy that is trusted has the connections of many.
+    pub(crate) fn counts(&self, peer: IpAddr) -> bool {
+        !self.0.proxies.trust(peer.to_canonical())
+    }
+
+    pub(crate) fn shares(&self) -> &Shares {
+        &self.0.shares
+    }
+
+    /// Announces the end: not ready any more, and connections are asked to close.
+    pub fn drain(&self) {
+        self.0.own.checks.drain();
+    }
+
+    /// Answers a request; a failure of any kind is an answer, too.
+    pub async fn handle<B>(&self, mut request: Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let started = Instant::now();
+        let in_flight = self.0.measurements.request();
+        let id = given_request_id(request.headers()).unwrap_or_else(new_request_id);
+        request.extensions_mut().insert(id.clone());
+        let (method, target) = (request.method().clone(), request.uri().clone());
+        let page = Asked::of(&method, request.headers());
+        let for_people = page::is_wanted(request.headers());
+
+        let peer = request.extensions_mut().remove::<Peer>();
+        let span = traces::Open::of(request.headers());
+        let trace = span.as_ref().map(traces::Open::context);
+        let mut sender = Sender::of(peer, request.headers(), &self.0.proxies, trace, id.clone());
+        let (client, user, by_proxy) = (sender.address, sender.identity(), sender.is_by_proxy());
+        let requester =
+            sender.address.map(|address| Arc::new(Requester::new(Subject::at(address), Arc::clone(&self.0.shares))));
+        if let Some(requester) = &requester {
+            sender = sender.counted(Arc::clone(requester));
+        }
+        let trace = sender.logged_trace();
+        let (request, reading) = watch(request, requester.as_ref());
+        let answered = {
+            // Pinned here, so that what goes around it does not move it.
+            let road = pin!(self.0.route(request, reading.as_deref(), page.preflight));
+            // A panic of a handler was caught on the road; this is for what surrounds it.
+            AssertUnwindSafe(sender.scope(metered(road, requester.as_deref()))).catch_unwind().await
+        };
+        let (label, answer) = match answered {
+            Ok((label, answer)) => (label, answer),
+            Err(_) => ("panic", Err(Problem::internal("a panic outside of any operation"))),
+        };
+        let answer = answer.and_then(|response| match response.extensions().get::<&'static Operation>() {
+            Some(_) => Ok(response),
+            None => explained(response),
+        });
+        let mut response = match answer {
+            Ok(response) => response,
+            Err(problem) if for_people => page::of(problem, &id),
+            Err(problem) => problem.into_response_for(Some(&id)),
+        };
+        let operation = response.extensions().get::<&'static Operation>().copied();
+        if let (Some(_), Some(requester)) = (operation, &requester) {
+            response = held(&method, response, requester, (&id, trace)).unwrap_or_else(|problem| {
+                let Some(operation) = operation else { return problem.into_response_for(Some(&id)) };
+                let mut refusal = operation.refusal(problem).into_response_for(Some(&id));
+                refusal.extensions_mut().insert(operation);
+                refusal
+            });
+        }
+        self.finish(&mut response, operation, &id);
+        if let (true, Some(user)) = (by_proxy, user.get()) {
+            response.headers_mut().insert(AUTHENTICATED_USER, HeaderValue::from(*user));
+        }
+        self.0.cors.allow(&page, response.headers_mut());
+
+        let elapsed = started.elapsed();
+        let label = operation.map_or(label, |operation| operation.id);
+        in_flight.answered();
+        self.0.measurements.answered(label, response.status().as_u16(), elapsed);
+        if let Some(span) = span {
+            span.end(|| span::of_request(&self.0.service, &method, operation, label, (response.status(), &id)));
+        }
+        access_log::write(&Entry {
+            service: &self.0.service,
+            operation: label,
+            route: operation.map(|operation| operation.path),
+            method: &method,
+            path: target.path(),
+            id: &id.0,
+            trace,
+            user: user.get().copied(),
+            client,
+            elapsed,
+            response: &response,
+        });
+        // How long the client takes to send what nobody wants is no time of ours. What is too large may never end.
+        if let Some(reading) = reading.filter(|_| response.status() != StatusCode::PAYLOAD_TOO_LARGE) {
+            reading.has_ended().await;
+        }
+        response
+    }
+
+    fn finish(&self, response: &mut Response, operation: Option<&'static Operation>, id: &RequestId) {
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&id.0) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
+        // What a conditional operation answers may be kept if it is asked for again each time; the rest may not.
+        headers.entry(CACHE_CONTROL).or_insert_with(|| {
+            let revalidated = operation.is_some_and(|operation| operation.etag);
+            HeaderValue::from_static(if revalidated { "private, no-cache" } else { "no-store" })
+        });
+        if self.0.own.checks.is_draining() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+}
+
+impl Inner {
+    /// The answer, and its name in the metrics unless an operation gives it one.
+    async fn route(
+        &self,
+        mut request: Request<Body>,
+        reading: Option<&Reading>,
+        preflight: bool,
+    ) -> (&'static str, Result<Response, Problem>) {
+        if let Err(problem) = refuse(request.method(), request.uri(), request.headers()) {
+            return ("refused", Err(problem));
+        }
+        if preflight {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            return ("preflight", Ok(response));
+        }
+        let slashed = trim_slash(request.uri_mut());
+        if let Some(answered) =
+            self.own.respond(request.method(), request.uri().path(), request.headers(), slashed).await
+        {
+            return answered;
+        }
+        let place = match self.gate.enter().await {
+            Ok(place) => place,
+            Err(Refused::Share) => return ("shed", Err(too_many("requests"))),
+            Err(_) => {
+                self.measurements.shed();
+                return ("shed", Err(overloaded()));
+            }
+        };
+        // The router is shared; calling it only needs a handle of its own.
+        let mut router = self.router.clone();
+        let Some(reading) = reading else {
+            let Ok(response) = router.call(request).await;
+            drop(place);
+            return ("unmatched", Ok(response));
+        };
+        reading.hold(place);
+        let Ok(response) = router.call(request).await;
+        if reading.was_refused() {
+            return refused_by(&response, too_many("request_bodies"));
+        }
+        if reading.was_late() {
+            return refused_by(&response, late());
+        }
+        ("unmatched", Ok(response))
+    }
+}
+
+/// What is answered instead of what the operation has answered, which did not have all of its request.
+fn refused_by(response: &Response, problem: Problem) -> (&'static str, Result<Response, Problem>) {
+    match response.extensions().get::<&'static Operation>() {
+        Some(operation) => (operation.id, Err(operation.refusal(problem))),
+        None => ("unmatched", Err(problem)),
+    }
+}

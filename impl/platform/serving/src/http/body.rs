@@ -1,0 +1,186 @@
+//! The body of a request, bounded in time as a whole: one byte a second is progress, but no request.
+//!
+//! An answer often needs no body: a refusal, say. What the client is still sending is then read and thrown away for a while,
+//! because closing the connection under it would destroy the answer on its way. For some of that time the answer waits: a
+//! proxy that is answered while it still sends cannot use its client's connection again, and some do not say so.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http::header::EXPECT;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use platform_admission::{Permit, Requester, Taken};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+/// From the head of a request to the end of its body; below the deadline of an operation.
+const WHOLE: Duration = Duration::from_secs(7);
+
+/// How long an answer waits for the end of a body that nobody wants.
+const HELD_BACK: Duration = Duration::from_secs(2);
+
+/// How long such a body is read on; longer than that, so that the answer has time to arrive.
+const UNWANTED: Duration = Duration::from_secs(4);
+
+/// Smaller bodies are not counted, and larger ones in steps of this many bytes.
+const STEP: usize = 64 * 1024;
+
+/// What the road outside learns of a body that is read inside.
+#[derive(Default)]
+pub(crate) struct Reading {
+    late: AtomicBool,
+    place: Mutex<Option<Permit>>,
+    /// Bytes that are in memory, counted against whoever sends them until the request is answered.
+    held: Mutex<Vec<Taken>>,
+    refused: AtomicBool,
+    /// Reads what nobody wants.
+    unwanted: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Reading {
+    /// Holds the request's place among those that are worked on; it is given up when the client keeps us waiting, so
+    /// that slow senders do not crowd out the others.
+    pub(crate) fn hold(&self, place: Permit) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+    }
+
+    /// Whether the body did not arrive in time.
+    pub(crate) fn was_late(&self) -> bool {
+        self.late.load(Ordering::Acquire)
+    }
+
+    /// Whether whoever sends the body has too much in memory already.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
+    }
+
+    /// Counts what has come so far; whether it may be there.
+    fn count(&self, requester: &Requester, received: usize) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        while held.len() * STEP + STEP <= received {
+            match requester.receive(STEP) {
+                Some(taken) => held.push(taken),
+                None => {
+                    self.refused.store(true, Ordering::Release);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Waits until nothing of the body is on its way any more, though not for long.
+    pub(crate) async fn has_ended(&self) {
+        let unwanted = self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(unwanted) = unwanted {
+            // Reading goes on without us.
+            let _ = timeout(HELD_BACK, unwanted).await;
+        }
+    }
+
+    fn leave(&self) {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// Puts a request's body, if it has one, under a clock.
+pub(crate) fn watch<B: Wire>(
+    request: Request<B>,
+    requester: Option<&Arc<Requester>>,
+) -> (Request<axum::body::Body>, Option<Arc<Reading>>) {
+    if request.body().is_end_stream() {
+        return (request.map(|_| axum::body::Body::empty()), None);
+    }
+    let reading = Arc::new(Reading::default());
+    let withheld = request.headers().contains_key(EXPECT);
+    let timely = |body| axum::body::Body::new(Timely::new(body, Arc::clone(&reading), requester.cloned(), withheld));
+    (request.map(timely), Some(reading))
+}
+
+/// A body that fails when it takes too long.
+struct Timely<B: Wire> {
+    body: Option<B>,
+    deadline: Instant,
+    clock: Option<Pin<Box<Sleep>>>,
+    reading: Arc<Reading>,
+    requester: Option<Arc<Requester>>,
+    received: usize,
+    /// The client sends it only when it is asked to (`Expect: 100-continue`), so it must not be asked in vain.
+    withheld: bool,
+}
+
+/// What comes from a connection, or from a test.
+pub(crate) trait Wire: Body<Data = Bytes, Error: Into<Failure>> + Send + Unpin + 'static {}
+impl<B: Body<Data = Bytes, Error: Into<Failure>> + Send + Unpin + 'static> Wire for B {}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl<B: Wire> Timely<B> {
+    fn new(body: B, reading: Arc<Reading>, requester: Option<Arc<Requester>>, withheld: bool) -> Self {
+        let deadline = Instant::now() + WHOLE;
+        Self { body: Some(body), deadline, clock: None, reading, requester, received: 0, withheld }
+    }
+}
+
+impl<B: Wire> Body for Timely<B> {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        self.withheld = false;
+        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
+        let failure = match Pin::new(body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.received += frame.data_ref().map_or(0, Bytes::len);
+                let counted = self.requester.as_ref().is_none_or(|who| self.reading.count(who, self.received));
+                if counted {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                // What is still on its way is read and thrown away.
+                return Poll::Ready(Some(Err("too much of its sender is in memory".into())));
+            }
+            Poll::Ready(Some(Err(error))) => Some(error.into()),
+            Poll::Ready(None) => None,
+            Poll::Pending => {
+                self.reading.leave();
+                let deadline = self.deadline;
+                let clock = self.clock.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+                if clock.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                self.reading.late.store(true, Ordering::Release);
+                Some("the body did not arrive in time".into())
+            }
+        };
+        // Nothing of it is left that could be read.
+        self.body = None;
+        Poll::Ready(failure.map(Err))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl<B: Wire> Drop for Timely<B> {
+    fn drop(&mut self) {
+        let unread = |body: &B| !self.withheld && !body.is_end_stream();
+        let Some(mut body) = self.body.take().filter(unread) else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let unwanted = runtime.spawn(async move {
+            let all = async { while let Some(Ok(_)) = body.frame().await {} };
+            let _ = timeout(UNWANTED, all).await;
+        });
+        *self.reading.unwanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(unwanted);
+    }
+}

@@ -1,0 +1,132 @@
+//! What Prometheus reads of requests, by operation id.
+
+use std::time::Duration;
+
+use contract::Operation;
+use platform_telemetry::Metrics;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Unit;
+
+/// Seconds; from a cached read to the deadline of an operation.
+const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    operation: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operated {
+    operation: &'static str,
+}
+
+/// What is measured of requests.
+pub(crate) struct Measurements {
+    requests: Family<Answered, Counter>,
+    durations: Family<Operated, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+    connections: Gauge,
+    abandoned: Counter,
+    shed: Counter,
+}
+
+impl Measurements {
+    /// Of a service of this version that works on so many requests at once.
+    pub(crate) fn new(metrics: &Metrics, version: &str, concurrency: u32) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let measurements = Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(histogram),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            abandoned: Counter::default(),
+            shed: Counter::default(),
+        };
+        metrics.register(|registry| {
+            registry.register("http_requests", "Requests answered", measurements.requests.clone());
+            let durations = measurements.durations.clone();
+            registry.register_with_unit(
+                "http_request_duration",
+                "Time to the head of the answer",
+                Unit::Seconds,
+                durations,
+            );
+            registry.register("http_requests_in_flight", "Requests being worked on", measurements.in_flight.clone());
+            registry.register("http_connections_open", "Open connections of clients", measurements.connections.clone());
+            let abandoned = measurements.abandoned.clone();
+            registry.register("http_requests_abandoned", "Requests whose client left before the answer", abandoned);
+            registry.register("http_requests_shed", "Requests refused because of overload", measurements.shed.clone());
+            let limit: Gauge = Gauge::default();
+            limit.set(i64::from(concurrency));
+            let help = "Requests worked on at once; more wait, then are refused";
+            registry.register("http_requests_in_flight_limit", help, limit);
+            let version = Info::new(vec![("version", version.to_owned())]);
+            registry.register("server_build", "What is served", version);
+        });
+        measurements
+    }
+
+    pub(super) fn expect_operations(&self, operations: &[&'static Operation]) {
+        for operation in operations {
+            drop(self.durations.get_or_create(&Operated { operation: operation.id }));
+            for status in [500, 503] {
+                drop(self.requests.get_or_create(&Answered { operation: operation.id, status }));
+            }
+        }
+    }
+
+    pub(crate) fn answered(&self, operation: &'static str, status: u16, after: Duration) {
+        self.requests.get_or_create(&Answered { operation, status }).inc();
+        self.durations.get_or_create(&Operated { operation }).observe(after.as_secs_f64());
+    }
+
+    pub(crate) fn shed(&self) {
+        self.shed.inc();
+    }
+
+    /// Counts a connection for as long as the answer lives.
+    pub(crate) fn connection(&self) -> Open {
+        self.connections.inc();
+        Open(self.connections.clone())
+    }
+
+    /// Counts a request for as long as the answer lives.
+    pub(crate) fn request(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight { measurements: self, answered: false }
+    }
+}
+
+pub(crate) struct Open(Gauge);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+pub(crate) struct InFlight<'a> {
+    measurements: &'a Measurements,
+    answered: bool,
+}
+
+impl InFlight<'_> {
+    pub(crate) fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.measurements.in_flight.dec();
+        if !self.answered {
+            self.measurements.abandoned.inc();
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Serving: what surrounds the generated router of a service, and the sockets under it.
+
+mod accept;
+mod app;
+mod body;
+mod connection;
+mod cors;
+mod docs;
+mod exposition;
+mod metrics;
+mod own;
+mod page;
+mod readiness;
+mod refusals;
+mod request;
+mod serve;
+mod span;
+mod unsent;
+
+pub use app::{App, Description};
+pub use readiness::Readiness;
+pub use serve::{HEAD_TIMEOUT, listen, serve, shutdown_signal};

@@ -1,0 +1,131 @@
+//! Whether this replica should get requests. Liveness is another question: a process that cannot reach Postgres is
+//! alive, and restarting it would help nobody.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use platform_background::Jobs;
+use platform_migrations::migrate;
+use platform_store::{Cache, Database};
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+/// A check that takes longer has failed; an orchestrator asks every few seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a service needs to be ready. Without a Redis that answers it is ready, but degraded.
+#[derive(Clone, Default)]
+pub struct Readiness {
+    /// Must answer and have the schema this program was built for.
+    pub database: Option<Database>,
+    /// Should answer.
+    pub cache: Option<Cache>,
+    /// Must not stand still.
+    pub jobs: Vec<Jobs>,
+}
+
+/// Remembers that the schema is complete: it does not become less so.
+#[derive(Default)]
+pub(crate) struct Checks {
+    pub(crate) needs: Readiness,
+    migrated: AtomicBool,
+    draining: AtomicBool,
+    /// What was found last, and when that was begun.
+    found: Mutex<Option<(Instant, Found)>>,
+}
+
+/// How Postgres, its schema and Redis are; nothing of what is not needed.
+type Found = (Option<&'static str>, Option<&'static str>, Option<&'static str>);
+
+#[derive(Serialize)]
+pub(crate) struct Report {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migrations: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<&'static str>,
+    /// Background jobs that have stood still for minutes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    standing_still: Vec<&'static str>,
+}
+
+impl Checks {
+    pub(crate) fn new(needs: Readiness) -> Self {
+        Self { needs, ..Self::default() }
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn report(&self) -> (StatusCode, Report) {
+        let (database, migrations, redis) = self.find().await;
+        let standing_still: Vec<&str> = self.needs.jobs.iter().flat_map(Jobs::standing_still).collect();
+        let unavailable =
+            !standing_still.is_empty() || [database, migrations].into_iter().flatten().any(|state| state != "ok");
+        let (code, status) = if self.is_draining() {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining")
+        } else if unavailable {
+            (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+        } else if redis.is_some_and(|state| state != "ok") {
+            (StatusCode::OK, "degraded")
+        } else {
+            (StatusCode::OK, "ok")
+        };
+        (code, Report { status, database, migrations, redis, standing_still })
+    }
+
+    /// However many ask at once, the servers are asked by one of them at a time: each gets what was found after it came.
+    async fn find(&self) -> Found {
+        let asked = Instant::now();
+        let mut last = self.found.lock().await;
+        if let Some((begun, found)) = *last
+            && begun >= asked
+        {
+            return found;
+        }
+        let begun = Instant::now();
+        let ((database, migrations), redis) = tokio::join!(self.database(), self.redis());
+        let found = (database, migrations, redis);
+        *last = Some((begun, found));
+        found
+    }
+
+    async fn database(&self) -> (Option<&'static str>, Option<&'static str>) {
+        let Some(database) = &self.needs.database else { return (None, None) };
+        let started = Instant::now();
+        let check = async {
+            if self.migrated.load(Ordering::Relaxed) {
+                return database.ping().await.map(|()| true);
+            }
+            migrate::is_current(database).await
+        };
+        match tokio::time::timeout(PATIENCE, check).await {
+            Ok(Ok(complete)) => {
+                self.migrated.store(complete, Ordering::Relaxed);
+                (Some("ok"), Some(if complete { "ok" } else { "pending" }))
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "not ready: the database");
+                (Some("unavailable"), None)
+            }
+            Err(_) => {
+                tracing::warn!(after = ?started.elapsed(), "not ready: the database does not answer");
+                (Some("unavailable"), None)
+            }
+        }
+    }
+
+    async fn redis(&self) -> Option<&'static str> {
+        let cache = self.needs.cache.as_ref()?;
+        let sound = tokio::time::timeout(PATIENCE, cache.ping()).await.is_ok_and(|answer| answer.is_ok());
+        Some(if sound { "ok" } else { "unavailable" })
+    }
+}

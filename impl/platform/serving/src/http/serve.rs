@@ -1,0 +1,216 @@
+//! Accepting connections and saying good-bye to them.
+//!
+//! An accept loop of its own, because axum's lets every slow or idle connection stay for ever and waits for idle ones
+//! on shutdown. Every connection here is bounded in time by the head of its next request, its body and its reader.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use platform_admission::{Peer, Stock, Subject};
+use platform_settings::HttpSettings;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::app::App;
+use super::connection::Watched;
+
+/// Time for the head of a request, and so also the life of an idle connection. A gateway must let go of its idle
+/// connections earlier.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer heads are refused by hyper; shorter ones above [`App`]'s own limit are refused by us, in our words.
+const MAX_HEAD: usize = 128 * 1024;
+/// Most of an answer that hyper takes before it is sent, and of a head before it is parsed; the latter must fit.
+pub(super) const WRITE_BUFFER: usize = 256 * 1024;
+/// How many times the connections that are left an address may have: alone four fifths.
+const OF_LEFT: f64 = 4.0;
+/// Between the last connection and the farewell to those that are idle.
+const LAST_REQUEST: Duration = Duration::from_millis(200);
+/// What is in flight at shutdown may take this long; the deadline of an operation is shorter.
+const FAREWELL: Duration = Duration::from_secs(12);
+/// Connections the kernel may hold while none can be accepted.
+const BACKLOG: u32 = 4_096;
+/// Bytes the kernel holds for a client that has not read them; Linux doubles it.
+const SEND_BUFFER: u32 = 128 * 1024;
+/// File descriptors kept for everything that is not a connection of a client.
+const RESERVED_FILES: u64 = 256;
+
+/// Listens on an address; port 0 takes a free one.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    // Inherited by every connection. Left to itself the kernel keeps megabytes for each client that does not read.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A token that is cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
+///
+/// # Errors
+/// When the handlers cannot be installed.
+pub fn shutdown_signal() -> io::Result<CancellationToken> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let token = CancellationToken::new();
+    let cancel = token.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        cancel.cancel();
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        std::process::exit(130);
+    });
+    Ok(token)
+}
+
+/// Serves each app on its listener until `shutdown` is cancelled, then lets what is in flight finish.
+///
+/// First readiness turns 503 and answers carry `Connection: close`, then listening ends, idle connections are closed
+/// and the others may finish; what is left after 12 s is cut.
+pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, shutdown: CancellationToken) {
+    let limit = connection_limit(settings.http_max_connections as usize);
+    let server = Arc::new(Server {
+        places: Arc::new(Semaphore::new(limit)),
+        by_address: Stock::new(limit, OF_LEFT, usize::MAX),
+        connections: TaskTracker::new(),
+        farewell: CancellationToken::new(),
+        cut: CancellationToken::new(),
+    });
+    let listening = CancellationToken::new();
+    let apps: Vec<App> = services.iter().map(|(_, app)| app.clone()).collect();
+    let accepting = TaskTracker::new();
+    for (listener, app) in services {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(service = app.service(), %address, "listening");
+        }
+        accepting.spawn(Arc::clone(&server).accept(listener, app, listening.clone()));
+    }
+    accepting.close();
+    shutdown.cancelled().await;
+
+    tracing::info!("shutting down");
+    apps.iter().for_each(App::drain);
+    sleep(Duration::from_millis(settings.shutdown_drain_ms)).await;
+    listening.cancel();
+    accepting.wait().await;
+    // Whoever connected last has a request on its way; its answer will say that the connection closes.
+    sleep(LAST_REQUEST).await;
+    server.farewell.cancel();
+    server.connections.close();
+    if timeout(FAREWELL, server.connections.wait()).await.is_err() {
+        tracing::warn!(open = server.connections.len(), "connections cut at shutdown");
+        server.cut.cancel();
+        server.connections.wait().await;
+    }
+}
+
+struct Server {
+    places: Arc<Semaphore>,
+    by_address: Stock,
+    connections: TaskTracker,
+    /// Connections finish what they are doing and close.
+    farewell: CancellationToken,
+    /// Connections close.
+    cut: CancellationToken,
+}
+
+impl Server {
+    async fn accept(self: Arc<Self>, listener: TcpListener, app: App, listening: CancellationToken) {
+        loop {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = listening.cancelled() => break,
+            };
+            match accepted {
+                Ok((socket, _)) => self.welcome(socket, place, &app),
+                // Gone before we came to it.
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    // Out of file descriptors or memory: connections must close before another can be accepted.
+                    tracing::warn!(%error, "cannot accept connections");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        // The kernel has greeted these clients already; closing the socket would reset them. Asked directly, because
+        // the runtime may not have heard of them yet.
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((socket, _)) = listener.accept() {
+            let place = Arc::clone(&self.places).try_acquire_owned();
+            let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
+            let (Ok(place), Ok(socket)) = (place, socket) else { break };
+            self.welcome(socket, place, &app);
+        }
+    }
+
+    fn welcome(self: &Arc<Self>, socket: TcpStream, place: OwnedSemaphorePermit, app: &App) {
+        let peer = socket.peer_addr().ok().map(Peer);
+        let counted = peer.map(|Peer(peer)| peer.ip()).filter(|peer| app.counts(*peer));
+        let share = counted.map(|address| self.by_address.take(Subject::at(address), 1));
+        if let Some(Err(_)) = share {
+            // Closed without a word: an answer would have to wait for a request.
+            app.shares().measurements.refused("connections", "share");
+            return;
+        }
+        let (server, app) = (Arc::clone(self), app.clone());
+        self.connections.spawn(async move {
+            let _place = (place, share);
+            let _open = app.measurements().connection();
+            // Answers are written whole, so waiting for more to send only costs time.
+            let _ = socket.set_nodelay(true);
+            let service = service_fn(move |mut request| {
+                let app = app.clone();
+                if let Some(peer) = peer {
+                    hyper::Request::extensions_mut(&mut request).insert(peer);
+                }
+                async move { Ok::<_, std::convert::Infallible>(app.handle(request).await) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_header_size(MAX_HEAD)
+                .max_buf_size(WRITE_BUFFER)
+                .serve_connection(TokioIo::new(Watched::new(socket)), service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = server.farewell.cancelled() => connection.as_mut().graceful_shutdown(),
+            }
+            tokio::select! {
+                _ = connection.as_mut() => {}
+                () = server.cut.cancelled() => {}
+            }
+        });
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Raises the limit of open files as far as it goes and keeps the connections below it.
+fn connection_limit(wanted: usize) -> usize {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
+    let needed = wanted as u64 + RESERVED_FILES;
+    let open = if soft >= needed || setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard).is_err() {
+        soft
+    } else {
+        needed.min(hard)
+    };
+    let room = open.saturating_sub(RESERVED_FILES).max(open / 2);
+    usize::try_from(room).unwrap_or(wanted).min(wanted)
+}

@@ -1,0 +1,8 @@
+//! Serving: what surrounds the generated router of a service, and a service as a value that the server runs.
+
+mod access_log;
+pub mod http;
+pub mod service;
+mod watch;
+
+pub use watch::Watch;

@@ -1,0 +1,68 @@
+//! What Prometheus is told of the servers.
+
+use std::fmt;
+use std::sync::PoisonError;
+
+use platform_telemetry::{counter, gauge};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::{Found, Redis, Watch};
+
+impl Collector for Watch {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(found) = &seen.postgres {
+            let mut gauge = |name: &str, help: &str, value: f64| gauge(&mut encoder, name, help, value);
+            gauge("postgres_up", "Whether Postgres answers this process", f64::from(u8::from(found.state.is_ok())))?;
+            gauge("postgres_probe_seconds", "Time the last answer of Postgres took", found.took.as_secs_f64())?;
+            if let (Ok(state), true) = (&found.state, seen.reporter) {
+                gauge("postgres_connections", "Connections Postgres has open, of everybody", state.connections as f64)?;
+                let help = "Connections Postgres allows";
+                gauge("postgres_connections_limit", help, state.connections_limit as f64)?;
+                if let Some(oldest) = state.oldest_transaction {
+                    gauge("postgres_transaction_oldest_seconds", "Age of the oldest transaction", oldest)?;
+                }
+                gauge("postgres_database_bytes", "Size of the database", state.bytes as f64)?;
+                let deadlocks = u64::try_from(state.deadlocks).unwrap_or(0);
+                counter(&mut encoder, "postgres_deadlocks", "Deadlocks in the database", deadlocks)?;
+            }
+        }
+        if seen.redis.is_empty() {
+            return Ok(());
+        }
+        let mut family = |name: &str, help: &str, value: fn(&Found<Redis>) -> Option<f64>| {
+            let kind = ConstGauge::new(0.0).metric_type();
+            let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+            for (purpose, found) in &seen.redis {
+                if let Some(value) = value(found) {
+                    ConstGauge::new(value).encode(metric.encode_family(&[("purpose", *purpose)].as_slice())?)?;
+                }
+            }
+            Ok::<_, fmt::Error>(())
+        };
+        family("redis_up", "Whether Redis answers this process", |found| {
+            Some(f64::from(u8::from(found.state.is_ok())))
+        })?;
+        family("redis_probe_seconds", "Time the last answer of Redis took", |found| Some(found.took.as_secs_f64()))?;
+        if !seen.reporter {
+            return Ok(());
+        }
+        family("redis_memory_used_bytes", "Memory Redis uses", |found| Some(found.state.as_ref().ok()?.used as f64))?;
+        let help = "Memory Redis may use: its own limit, else its machine's memory";
+        family("redis_memory_limit_bytes", help, |found| Some(found.state.as_ref().ok()?.limit as f64))?;
+        family("redis_clients", "Connections Redis has open", |found| Some(found.state.as_ref().ok()?.clients as f64))?;
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let help = "Keys Redis threw away for want of memory";
+        let mut evicted = encoder.encode_descriptor("redis_evicted_keys", help, None, kind)?;
+        for (purpose, found) in &seen.redis {
+            if let Ok(state) = &found.state {
+                let counter = ConstCounter::new(u64::try_from(state.evicted).unwrap_or(0));
+                counter.encode(evicted.encode_family(&[("purpose", *purpose)].as_slice())?)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! Settings: flags, the environment and `.env`, in this order of precedence; `--help` is their documentation.
+//!
+//! Each group is a clap `Args` of its own, so that a role flattens only what it uses. Values that must stay secret
+//! are wrapped: neither `Debug` nor `--help` shows them.
+
+mod app;
+mod auth;
+mod consoles;
+mod database;
+mod dotenv;
+mod exposure;
+mod http;
+mod invalid;
+mod proxies;
+mod redis;
+mod secret;
+mod secrets;
+mod settings;
+mod traces;
+
+pub use app::{AppSettings, LogFormat, LogSettings};
+pub use auth::{Algorithm, AuthSettings};
+pub use consoles::ConsoleSettings;
+pub use database::DatabaseSettings;
+pub use dotenv::load_dotenv;
+pub use exposure::{Bind, Environment, ExposureSettings};
+pub use http::{HttpSettings, Origins, RateLimits};
+pub use invalid::InvalidSettings;
+pub use proxies::Proxies;
+pub use redis::RedisSettings;
+pub use secret::secret;
+pub use secrets::is_known_password;
+pub use settings::Settings;
+pub use traces::TraceSettings;
+
+/// The environment variable of a service or role: `tasks`, `PORT` is `TASKS_PORT`.
+pub fn variable(service: &str, setting: &str) -> String {
+    format!("{}_{setting}", service.to_uppercase().replace('-', "_"))
+}

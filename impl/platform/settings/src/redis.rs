@@ -1,0 +1,76 @@
+//! Where Redis is.
+
+use std::time::Duration;
+
+use clap::Args;
+use deadpool_redis::redis::IntoConnectionInfo as _;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::secret::secret;
+use crate::secrets::is_known_password;
+use crate::{Environment, InvalidSettings};
+
+/// Where Redis is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Redis")]
+pub struct RedisSettings {
+    /// Connection URL; without one the services work uncached
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = secret)]
+    pub redis_url: Option<SecretString>,
+    /// Connection URL of another Redis for what may be thrown away at any time; REDIS_URL's when absent
+    #[arg(long, env = "CACHE_REDIS_URL", hide_env_values = true, value_parser = secret)]
+    pub cache_redis_url: Option<SecretString>,
+    /// Connections per process
+    #[arg(long, env = "REDIS_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub redis_pool: u32,
+    /// Milliseconds Redis has to answer, or to take a connection; longer, and it counts as away
+    #[arg(long, env = "REDIS_TIMEOUT_MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=9_000))]
+    pub redis_timeout_ms: u32,
+    /// What every key begins with; deployments that share a Redis need one each, or take each other's messages
+    #[arg(long, env = "REDIS_PREFIX", default_value = "")]
+    pub redis_prefix: String,
+}
+
+impl RedisSettings {
+    /// How long an answer may take, or opening a connection.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.redis_timeout_ms.into())
+    }
+
+    pub(crate) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
+        let published = |url: &SecretString| {
+            let parsed = url.expose_secret().into_connection_info().ok();
+            parsed.is_some_and(|info| info.redis_settings().password().is_some_and(is_known_password))
+        };
+        if environment.is_production() && [&self.redis_url, &self.cache_redis_url].into_iter().flatten().any(published)
+        {
+            let refusal = "the password of Redis is one that everybody knows; production needs one of its own: openssl rand -hex 32";
+            return Err(InvalidSettings(refusal.into()));
+        }
+        Ok(())
+    }
+
+    /// The same settings for what is only a cache: its own Redis, if it has one. Without a queue there is no cache either.
+    #[must_use]
+    pub fn for_cache(&self) -> Self {
+        let redis_url = if self.is_split() { &self.cache_redis_url } else { &self.redis_url };
+        Self { redis_url: redis_url.clone(), ..self.clone() }
+    }
+
+    /// Whether the cache has a Redis of its own.
+    pub fn is_split(&self) -> bool {
+        let own = self.cache_redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty());
+        own.is_some() && self.url().is_some() && own != self.url()
+    }
+
+    /// Where it is, for a person: without the password.
+    pub fn place(&self) -> String {
+        let info = self.url().and_then(|url| url.into_connection_info().ok());
+        info.map_or_else(|| "nowhere".to_owned(), |info| info.addr().to_string())
+    }
+
+    /// The URL, unless it is missing or empty.
+    pub fn url(&self) -> Option<&str> {
+        self.redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty())
+    }
+}

@@ -1,0 +1,221 @@
+//! Secrets that are none: published ones, and those somebody can guess.
+
+/// Pieces of keys and passwords that examples, tutorials and tired people write. None of them is in a random key: they have
+/// letters that no hexadecimal key has, and are too long for chance in base64.
+const PUBLISHED: [&str; 33] = [
+    "changeme",
+    "change-me",
+    "change_me",
+    "change this",
+    "changethis",
+    "changeit",
+    "replaceme",
+    "replace-me",
+    "replace_me",
+    "replace this",
+    "example",
+    "your-secret",
+    "your_secret",
+    "yoursecret",
+    "development",
+    "password",
+    "passw0rd",
+    "p@ssw0rd",
+    "secret",
+    "s3cr3t",
+    "default",
+    "insecure",
+    "placeholder",
+    "qwerty",
+    "letmein",
+    "foobar",
+    "keyboard",
+    "sample",
+    "testing",
+    "unsafe",
+    "-please",
+    "production",
+    "jwt-key",
+];
+/// Whole keys out of documentation that look random: FastAPI's tutorial and RFC 7515, A.1.
+const KNOWN_KEYS: [&str; 2] = [
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+];
+/// Passwords that servers come with, and those that are tried first.
+const KNOWN_PASSWORDS: [&str; 15] = [
+    "postgres",
+    "postgresql",
+    "redis",
+    "valkey",
+    "app",
+    "admin",
+    "root",
+    "user",
+    "test",
+    "dev",
+    "pass",
+    "pgadmin",
+    "grafana",
+    "dbpass",
+    "guest",
+];
+/// RFC 7518, 3.2: a key is at least as long as the hash.
+const SHORTEST_KEY: usize = 32;
+/// A guess of what a key of 32 hexadecimal digits has is 128 bits; whoever repeats, counts up or stutters comes to less.
+const LEAST_BITS: f64 = 96.0;
+
+/// Why a signing key is not good enough; nothing when it is.
+pub(super) fn weakness(key: &str) -> Option<&'static str> {
+    if key.trim().len() < SHORTEST_KEY {
+        Some("is shorter than 32 bytes")
+    } else if is_published(key) || KNOWN_KEYS.contains(&key.trim()) {
+        Some("is one from an example")
+    } else if is_prose(key) || bits(key.as_bytes()) < LEAST_BITS {
+        Some("can be guessed: it has a pattern")
+    } else {
+        None
+    }
+}
+
+/// Whether a password is one that everybody knows who knows the user's name.
+pub(super) fn is_guessed(password: &str, user: &str) -> bool {
+    is_known_password(password) || password.eq_ignore_ascii_case(user)
+}
+
+/// Whether a password is one that everybody knows.
+pub fn is_known_password(password: &str) -> bool {
+    let lower = password.to_lowercase();
+    let digits = !lower.is_empty() && lower.bytes().all(|byte| byte.is_ascii_digit()) && lower.len() < 10;
+    KNOWN_PASSWORDS.contains(&&*lower) || is_published(password) || digits
+}
+
+fn is_published(secret: &str) -> bool {
+    let lower = secret.to_lowercase();
+    let first = secret.as_bytes().first();
+    PUBLISHED.iter().any(|piece| lower.contains(piece)) || secret.bytes().all(|byte| Some(&byte) == first)
+}
+
+/// Words or a number: letters that are mostly of one case, and what stands between and after words; digits alone. Chance does not make
+/// that of 32 characters.
+fn is_prose(key: &str) -> bool {
+    let text = key.trim_end_matches(|c: char| !c.is_alphabetic());
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let letters: String = words.map(|word| word.strip_suffix(|c: char| c.is_ascii_digit()).unwrap_or(word)).collect();
+    let of = |kind: fn(char) -> bool| letters.chars().filter(|letter| kind(*letter)).count();
+    let (all, upper, lower) = (letters.chars().count(), of(char::is_uppercase), of(char::is_lowercase));
+    upper + lower == all && (5 * upper <= all || 5 * lower <= all)
+}
+
+/// How many bits it takes to say a key to whoever knows how people make them: a character costs what its alphabet has, and what was
+/// there before, forwards, or by the same steps (as 0123 and abcd), costs next to nothing.
+fn bits(key: &[u8]) -> f64 {
+    let steps: Vec<u8> = key.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    let each = alphabet(key).log2();
+    told(key, each).min(told(&steps, each) + each)
+}
+
+/// Characters one must reckon with when these were seen.
+fn alphabet(key: &[u8]) -> f64 {
+    let any = |kind: fn(&u8) -> bool| key.iter().any(kind);
+    let hexadecimal =
+        key.iter().all(u8::is_ascii_hexdigit) && !(any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase));
+    if hexadecimal {
+        return if key.iter().all(u8::is_ascii_digit) { 10.0 } else { 16.0 };
+    }
+    let of = |kind: fn(&u8) -> bool, size| if any(kind) { size } else { 0.0 };
+    let known: f64 = of(u8::is_ascii_digit, 10.0)
+        + of(u8::is_ascii_lowercase, 26.0)
+        + of(u8::is_ascii_uppercase, 26.0)
+        + of(u8::is_ascii_punctuation, 10.0);
+    let distinct = key.iter().collect::<std::collections::BTreeSet<_>>().len();
+    // Two letters in turns are an alphabet of two.
+    known.max(2.0).min((distinct * distinct) as f64)
+}
+
+fn told(text: &[u8], each: f64) -> f64 {
+    let (mut at, mut cost) = (0, 0.0);
+    while at < text.len() {
+        let repeated =
+            (0..at).map(|from| text[at..].iter().zip(&text[from..]).take_while(|(new, old)| new == old).count()).max();
+        match repeated {
+            Some(length) if length >= 3 => {
+                cost += (at as f64).log2().max(1.0);
+                at += length;
+            }
+            _ => {
+                cost += each;
+                at += 1;
+            }
+        }
+    }
+    cost
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_refused() {
+        for weak in [
+            "",
+            "short",
+            "9f2c4e8a1b7d3f60",
+            "change-me-to-the-output-of-openssl-rand-hex-32",
+            "passwordpasswordpasswordpassword",
+            "PasswordPasswordPasswordPassword1",
+            "pa55wordpa55wordpa55wordpa55wordpa55word",
+            "0123456789abcdef0123456789abcdef",
+            "0123456789abcdefghijklmnopqrstuvwxyz",
+            "00000000000000000000000000000000",
+            "abababababababababababababababab",
+            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+            "zyxwvutsrqponmlkjihgfedcba9876543210",
+            "12345678901234567890123456789012",
+            "31415926535897932384626433832795",
+            "deadbeefdeadbeefdeadbeefdeadbeef",
+            "deadbeefcafebabedeadbeefcafebabedeadbeefcafebabe",
+            "correct horse battery staple correct",
+            "a key that belongs to these tests only, and is long enough",
+            "ThisCertainlyIsSomethingThatNobodyKnowsAnywhere2024!",
+            "MY-COMPANY-NAME-AND-A-KEY-FOR-IT-ALL",
+            "hunter1hunter2hunter3hunter4hunter5",
+            "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbcccccccccccccccc",
+            "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+            "your-256-bit-secret-your-256-bit-secret",
+            "django-insecure-7@x!k3f9w2q8z5v1b6n4m0c",
+            "                                        ",
+        ] {
+            assert!(weakness(weak).is_some(), "{weak:?} was taken for a key");
+        }
+    }
+
+    #[test]
+    fn what_machines_make_is_taken() {
+        const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        for _ in 0..1_000 {
+            // As many as base64 has of 32 bytes.
+            let random: Vec<u8> = (0..43).map(|_| rand::random()).collect();
+            let mut hex = String::new();
+            random.iter().take(16).for_each(|byte| write!(hex, "{byte:02x}").unwrap());
+            assert_eq!(weakness(&hex), None, "{hex}");
+            let base64: String = random.iter().map(|byte| char::from(BASE64[usize::from(byte % 64)])).collect();
+            assert_eq!(weakness(&base64), None, "{base64}");
+        }
+    }
+
+    #[test]
+    fn passwords_that_everybody_knows() {
+        for known in
+            ["postgres", "Postgres", "change-me-redis", "123456", "0000", "mysecretpassword", "example", "aaaa"]
+        {
+            assert!(is_known_password(known), "{known}");
+        }
+        for own in ["b81e0c47", "k3Vd-82hq", "31415926535897932384"] {
+            assert!(!is_known_password(own), "{own}");
+        }
+    }
+}

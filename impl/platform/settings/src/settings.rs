@@ -1,0 +1,54 @@
+//! The settings of every serving role.
+
+use clap::Args;
+
+use crate::{
+    AppSettings, AuthSettings, DatabaseSettings, Environment, ExposureSettings, HttpSettings, InvalidSettings,
+    LogSettings, RedisSettings, TraceSettings,
+};
+
+/// What every serving role needs.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Who and where this is.
+    #[command(flatten)]
+    pub app: AppSettings,
+    /// Who may reach it.
+    #[command(flatten)]
+    pub exposure: ExposureSettings,
+    /// How it speaks HTTP.
+    #[command(flatten)]
+    pub http: HttpSettings,
+    /// Where the truth is kept.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Where the cache is.
+    #[command(flatten)]
+    pub redis: RedisSettings,
+    /// Who may come in.
+    #[command(flatten)]
+    pub auth: AuthSettings,
+    /// What it tells its operators.
+    #[command(flatten)]
+    pub log: LogSettings,
+    /// To whom it tells traces.
+    #[command(flatten)]
+    pub traces: TraceSettings,
+}
+
+impl Settings {
+    /// Checks what clap cannot: values that are allowed only together or only in development. What kind of deployment this is,
+    /// as [`ExposureSettings::effective`] has it.
+    ///
+    /// # Errors
+    /// A development that others could reach. In production, when `SECRET_KEY` is missing, shorter than 32 bytes, one from an
+    /// example or one with a pattern, or when everybody knows the password of Postgres or of Redis; argon2 parameters that do
+    /// not work together.
+    pub fn validate(&self) -> Result<Environment, InvalidSettings> {
+        let environment = self.exposure.effective()?;
+        self.auth.validate(environment)?;
+        self.database.validate(environment)?;
+        self.redis.validate(environment)?;
+        Ok(environment)
+    }
+}

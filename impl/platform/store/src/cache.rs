@@ -1,0 +1,159 @@
+//! Redis: the doorbell, the cache and the limiter, never the truth. Whoever uses it must work without it.
+//!
+//! A network can lose a connection without telling either side. Whoever waits for an answer has a timeout; connections that
+//! nobody waits on, idle ones of the pool and those of subscribers, are asked for a sign of life.
+
+use std::fmt;
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{self, AsyncConnectionConfig, Client, RedisError};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
+use futures_util::StreamExt as _;
+use tokio::time::{sleep, timeout};
+
+/// A subscriber that heard nothing for this long asks whether Redis is still there.
+const SILENCE: Duration = Duration::from_secs(1);
+/// Between two attempts to subscribe.
+const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(500);
+
+use platform_background::jittered;
+use platform_settings::{InvalidSettings, RedisSettings};
+
+/// A pool of Redis connections, opened when they are needed. Clones share them.
+#[derive(Clone)]
+pub struct Cache {
+    client: Client,
+    pool: Pool,
+    prefix: std::sync::Arc<str>,
+    /// How long an answer may take, or opening or testing a connection. Blocking commands need a connection of their own with
+    /// a longer one.
+    timeout: Duration,
+}
+
+impl Cache {
+    /// Prepares the pool; `None` when no URL is set. Every key should begin with the prefix of the deployment and this
+    /// `prefix`, see [`Cache::key`].
+    ///
+    /// # Errors
+    /// When the URL is not one of Redis.
+    pub fn new(settings: &RedisSettings, prefix: &str) -> Result<Option<Self>, InvalidSettings> {
+        let Some(url) = settings.url() else { return Ok(None) };
+        let invalid = |_| InvalidSettings("REDIS_URL is not a valid connection URL".into());
+        let timeout = settings.timeout();
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(Some(timeout));
+        let client = Client::open(url).map_err(invalid)?;
+        let manager = Manager::new_with_config(url, config).map_err(invalid)?;
+        let pool = Pool::builder(manager)
+            .max_size(settings.redis_pool as usize)
+            // All of them in use is no reason to wait that long.
+            .wait_timeout(Some(timeout / 2))
+            .create_timeout(Some(timeout))
+            .recycle_timeout(Some(timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| InvalidSettings(format!("the Redis pool cannot be built: {error}")))?;
+        Ok(Some(Self { client, pool, prefix: format!("{}{prefix}", settings.redis_prefix).into(), timeout }))
+    }
+
+    /// How long Redis has to answer before it counts as away.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// A connection that answers, in time or not at all.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached in time.
+    pub async fn connection(&self) -> Result<Connection, PoolError> {
+        // The pool tests one idle connection after the other, each with a timeout of its own.
+        match timeout(self.timeout, self.pool.get()).await {
+            Ok(connection) => connection,
+            Err(_) => {
+                // One that was idle does not answer: most likely its siblings do not, either.
+                drop(self.pool.retain(|_, _| false));
+                Err(PoolError::Timeout(TimeoutType::Recycle))
+            }
+        }
+    }
+
+    /// A connection of one's own for commands that block for less than `patience`; a pooled one would give up on them
+    /// and hand the answer to whoever comes next.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached in time.
+    pub async fn dedicated(&self, patience: Duration) -> Result<MultiplexedConnection, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(patience));
+        self.client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// Hears what is published on a channel for as long as it is polled, on a connection of its own that is opened again when it
+    /// is lost or does not answer any more. What is published meanwhile is missed.
+    pub async fn hear<F: Future<Output = ()>>(&self, channel: &str, mut heard: impl FnMut(String) -> F) {
+        loop {
+            // Whatever ended it, it begins anew.
+            let _ = self.hear_once(channel, &mut heard).await;
+            sleep(jittered(RESUBSCRIBE_DELAY)).await;
+        }
+    }
+
+    async fn hear_once<F: Future<Output = ()>>(
+        &self,
+        channel: &str,
+        heard: &mut impl FnMut(String) -> F,
+    ) -> Result<(), RedisError> {
+        let subscribe = async {
+            let (mut sink, messages) = self.client.get_async_pubsub().await?.split();
+            sink.subscribe(channel).await?;
+            Ok::<_, RedisError>((sink, messages))
+        };
+        let (mut sink, mut messages) = self.in_time(subscribe).await?;
+        loop {
+            match timeout(SILENCE, messages.next()).await {
+                Ok(Some(message)) => heard(message.get_payload().unwrap_or_default()).await,
+                Ok(None) => return Ok(()),
+                Err(_) => self.in_time(sink.ping::<redis::Value>()).await.map(drop)?,
+            }
+        }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
+        let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        timeout(self.timeout, work).await.unwrap_or_else(|_| Err(late.into()))
+    }
+
+    /// The full name of a key.
+    pub fn key(&self, name: impl fmt::Display) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ping(&self) -> Result<(), CacheError> {
+        let mut connection = self.connection().await?;
+        redis::cmd("PING").query_async::<()>(&mut connection).await?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Cache").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}
+
+/// Redis did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// No connection.
+    #[error("no connection to Redis: {0}")]
+    Pool(#[from] PoolError),
+    /// A command failed.
+    #[error("Redis: {0}")]
+    Redis(#[from] RedisError),
+}

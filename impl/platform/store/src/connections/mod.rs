@@ -1,0 +1,149 @@
+//! A pool of Postgres connections that knows when a connection is clean.
+//!
+//! sqlx's own pool asks the server after every use whether a connection is still good (one more round trip for each
+//! request), and takes back connections that are inside an open transaction when `begin` was cancelled. Here a
+//! connection comes back only after its last statement was seen to end; one that was cancelled in the middle is
+//! cleaned up in the background or closed, and one that has rested is tested before it is used.
+
+mod lease;
+mod shared;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use platform_admission::{Gate, Keep, Refused, Requester, TooMany};
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use self::lease::{State, Stay};
+use self::shared::{Shared, TEST};
+use crate::silence::Witness;
+
+pub(crate) use self::lease::{Lease, Watch};
+pub(crate) use self::shared::AfterCancel;
+
+/// Requests that may wait for each connection; with more the wait could not succeed in time.
+const WAITING_PER_CONNECTION: usize = 64;
+/// A connection that rested longer is tested before use: the server may have restarted meanwhile.
+const RESTED: Duration = Duration::from_secs(1);
+/// A bounded set of connections to one database with the same options.
+#[derive(Clone)]
+pub(crate) struct Connections(Arc<Shared>);
+
+/// What a pool is doing, for gauges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// Most connections it opens.
+    pub size: usize,
+    /// Connections in use.
+    pub busy: usize,
+    /// Open connections not in use.
+    pub idle: usize,
+    /// Requests waiting for one.
+    pub waiting: usize,
+}
+
+impl Connections {
+    pub(crate) fn new(
+        name: &'static str,
+        options: PgConnectOptions,
+        size: u32,
+        wait: Duration,
+        after_cancel: AfterCancel,
+    ) -> Self {
+        let gate = |size: usize| Gate::new(size, size * WAITING_PER_CONNECTION, wait, Keep::OneIn(3));
+        Self(Arc::new(Shared {
+            witness: Witness::new(options.clone()),
+            name,
+            options,
+            after_cancel,
+            wait,
+            gate: gate(size as usize),
+            long: gate((size as usize).div_ceil(2)),
+            served: AtomicU64::new(0),
+            idle: Mutex::new(Vec::with_capacity(size as usize)),
+            returned: Notify::new(),
+            count: Arc::default(),
+            openings: Semaphore::new(size as usize),
+            generation: AtomicU64::new(0),
+        }))
+    }
+
+    /// A connection, opened when none is free and there may be one more.
+    ///
+    /// # Errors
+    /// `PoolTimedOut` when none came free in time or too many wait already, [`TooMany`] when that is the doing of whoever
+    /// asks; what connecting failed with.
+    pub(crate) async fn lease(&self) -> sqlx::Result<Lease> {
+        let requester = Requester::current();
+        let before = self.0.served.load(Ordering::Relaxed);
+        let refused = |refused| match refused {
+            // Nothing at all went on meanwhile: then it is not the client that keeps everybody waiting.
+            Refused::Share if self.0.served.load(Ordering::Relaxed) != before => {
+                sqlx::Error::AnyDriverError(Box::new(TooMany(self.0.name)))
+            }
+            Refused::Share | Refused::Full => sqlx::Error::PoolTimedOut,
+            Refused::Closed => sqlx::Error::PoolClosed,
+        };
+        let is_long = requester.as_ref().is_some_and(|requester| requester.is_long());
+        let long = if is_long { Some(self.0.long.enter().await.map_err(refused)?) } else { None };
+        let permit = Stay { _permit: self.0.gate.enter().await.map_err(refused)?, _long: long, since: None, requester };
+        if let Some(idle) = self.0.pop() {
+            let mut lease = Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit);
+            if idle.since.elapsed() < RESTED {
+                return Ok(lease);
+            }
+            lease.state = match timeout(TEST, lease.connection().ping()).await {
+                Ok(Ok(())) => State::Clean,
+                Ok(Err(_)) => State::Broken,
+                // A busy server is slow, too: that says nothing of the other connections.
+                Err(_) => State::Lost,
+            };
+            if lease.state == State::Clean {
+                return Ok(lease);
+            }
+            let Some(kept) = lease.take_permit() else { return Err(sqlx::Error::PoolTimedOut) };
+            return self.open(kept).await;
+        }
+        self.open(permit).await
+    }
+
+    /// A new connection, or one that is given back while it is being opened: under load that is sooner.
+    async fn open(&self, permit: Stay) -> sqlx::Result<Lease> {
+        let mut opened = self.0.start_opening();
+        let deadline = sleep(self.0.wait);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                opened = &mut opened => {
+                    let (connection, born, generation) = opened.map_err(|_| sqlx::Error::WorkerCrashed)??;
+                    return Ok(Lease::new(connection, born, generation, &self.0, permit));
+                }
+                () = self.0.returned.notified() => {
+                    // Whoever waited longest takes it; it rested only for a moment, so it is good.
+                    if let Some(idle) = self.0.pop() {
+                        return Ok(Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit));
+                    }
+                }
+                () = &mut deadline => return Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+            }
+        }
+    }
+
+    pub(crate) fn state(&self) -> PoolState {
+        let (size, busy, waiting) = self.0.gate.state();
+        PoolState { size, busy, idle: self.0.lock().len(), waiting }
+    }
+
+    /// Lets nobody in any more, waits for those who are in, and says good-bye to the server.
+    pub(crate) async fn close(&self) {
+        self.0.gate.close().await;
+        let idle = std::mem::take(&mut *self.0.lock());
+        for idle in idle {
+            let _ = timeout(TEST, idle.connection.connection.close()).await;
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Postgres, the truth: one way to read and one way to write.
+//!
+//! Reads are single statements outside transactions on connections that cannot write. A write runs from BEGIN to
+//! COMMIT in a task of its own, which the request only awaits: a client that disconnects or a deadline that passes
+//! cancels the request, never the transaction. (A cancelled `begin` once handed on a connection inside an open
+//! transaction, and later writes on it were acknowledged and lost.)
+
+mod transaction;
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use contract::Problem;
+use platform_admission::Sender;
+use platform_settings::{DatabaseSettings, InvalidSettings};
+use sqlx::Connection;
+use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
+
+use self::transaction::{run, transaction};
+use crate::connections::{AfterCancel, Connections, PoolState, Watch};
+use crate::error::{Error, Result};
+use crate::reads::Reads;
+use crate::sql;
+
+pub use self::transaction::Transaction;
+
+/// A statement is cancelled by the server after this long.
+const STATEMENT: &str = "4s";
+/// From BEGIN to COMMIT, repetitions included; then the connection is closed and the server rolls back.
+const TRANSACTION: Duration = Duration::from_secs(9);
+/// Closing waits this long; longer than a transaction may take.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Postgres. Clones share the connections.
+#[derive(Clone)]
+pub struct Database {
+    reads: Reads,
+    writes: Connections,
+    transactions: TaskTracker,
+}
+
+impl Database {
+    /// Prepares both pools; connections are opened when they are needed, so that a service starts while Postgres is
+    /// away. `role` becomes part of `application_name` and so is seen in `pg_stat_activity`.
+    ///
+    /// # Errors
+    /// When the settings hold no valid connection URL.
+    pub fn new(settings: &DatabaseSettings, role: &str) -> Result<Self, InvalidSettings> {
+        let options = settings.connect_options()?;
+        let reads = options.clone().application_name(&format!("{role}-reads")).options([
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", STATEMENT),
+            ("lock_timeout", "2s"),
+        ]);
+        let writes = options.application_name(&format!("{role}-writes")).options([
+            ("statement_timeout", STATEMENT),
+            ("lock_timeout", "2s"),
+            ("idle_in_transaction_session_timeout", "5s"),
+        ]);
+        Ok(Self {
+            reads: Reads(Connections::new(
+                "database_reads",
+                reads,
+                settings.database_read_pool,
+                settings.wait(),
+                AfterCancel::Recover,
+            )),
+            writes: Connections::new(
+                "database_writes",
+                writes,
+                settings.database_write_pool,
+                settings.wait(),
+                AfterCancel::Close,
+            ),
+            transactions: TaskTracker::new(),
+        })
+    }
+
+    /// Where single reading statements are run: `sqlx::query(..).fetch_one(db.reads())`.
+    pub fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
+    /// Runs `work` in a transaction and commits it if it succeeds.
+    ///
+    /// ```ignore
+    /// let project = db.write(move |mut tx| async move { insert_project(&mut tx, owner, &body).await }).await?;
+    /// ```
+    /// `work` is cloned and run again, at most three times, when it lost a deadlock or a serialization race, so it
+    /// must do nothing but talk to the database.
+    ///
+    /// # Errors
+    /// What `work` failed with; then nothing was written. 500 when it panicked. [`Error::OutcomeUnknown`] when the connection
+    /// broke between the request to commit and its answer.
+    pub async fn write<T, F, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+        W: FnOnce(Transaction) -> F + Clone + Send + 'static,
+    {
+        // Waiting for a connection may be cancelled without harm, so it stays outside the task.
+        let lease = self.writes.lease().await?;
+        let (watch, committing) = (lease.watch(), Arc::new(AtomicBool::new(false)));
+        self.detached(watch, transaction(lease, Arc::clone(&committing), work), committing).await
+    }
+
+    /// Runs `work`, which must be exactly one statement, without BEGIN and COMMIT around it: a third of the round
+    /// trips. As uncancellable as [`Database::write`].
+    ///
+    /// # Errors
+    /// As [`Database::write`]; nothing is repeated, and the statement is the commit.
+    pub async fn write_once<T, F, W>(&self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+        W: FnOnce(Transaction) -> F + Send + 'static,
+    {
+        let lease = self.writes.lease().await?;
+        let watch = lease.watch();
+        let once = async move {
+            let (result, mut lease) = run(lease, work).await?;
+            // Whatever the failure was made into, the connection itself tells whether it is still good.
+            let sound = if result.is_ok() { Ok(()) } else { lease.connection().ping().await };
+            lease.settle(&sound);
+            result.map_err(|error| match error {
+                Error::Database(error) => {
+                    lease.settle_after(&error);
+                    Error::while_committing(error)
+                }
+                other => other,
+            })
+        };
+        self.detached(watch, once, Arc::new(AtomicBool::new(true))).await
+    }
+
+    /// Runs `work` to its end or to its deadline, whoever waits for it; `committing` tells whether the server was asked to
+    /// commit.
+    async fn detached<T: Send + 'static>(
+        &self,
+        watch: Watch,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+        committing: Arc<AtomicBool>,
+    ) -> Result<T> {
+        let work = async move { timeout(TRANSACTION, watch.over(work)).await };
+        let task = self.transactions.spawn(Sender::for_log().scope(work));
+        let silent = || sqlx::Error::Io(ErrorKind::TimedOut.into());
+        match task.await {
+            Ok(Ok(Some(result))) => result,
+            Ok(_) if committing.load(Ordering::Relaxed) => Err(Error::OutcomeUnknown(silent())),
+            Ok(Ok(None)) => Err(silent().into()),
+            Ok(Err(_)) => Err(Problem::unavailable("database_busy", "The transaction took too long.", 1).into()),
+            Err(panic) => Err(Error::internal(panic)),
+        }
+    }
+
+    /// Whether Postgres answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query(sql!("SELECT 1")).execute(self.reads()).await?;
+        Ok(())
+    }
+
+    /// Waits until Postgres answers.
+    ///
+    /// # Errors
+    /// The last failure, when it does not in time.
+    pub async fn wait(&self, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.ping().await {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Lets running transactions end and closes every connection, within ten seconds; nothing can be read or written
+    /// afterwards.
+    pub async fn close(&self) {
+        let orderly = async {
+            self.transactions.close();
+            self.transactions.wait().await;
+            tokio::join!(self.reads.0.close(), self.writes.close());
+        };
+        if timeout(FAREWELL, orderly).await.is_err() {
+            tracing::warn!(transactions = self.transactions.len(), "gave up waiting for the database");
+        }
+    }
+
+    /// What the pools `reads` and `writes` are doing.
+    pub fn pools(&self) -> [(&'static str, PoolState); 2] {
+        [("reads", self.reads.0.state()), ("writes", self.writes.state())]
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Database").field("pools", &self.pools()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,246 @@
+//! The one error of services: a refusal that is ready to be sent, or a failure of the database that is turned into one.
+
+use std::borrow::Cow;
+
+use contract::{FieldError, Problem};
+use http::StatusCode;
+use platform_admission::{TooMany, too_many};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
+use crate::schema;
+use crate::sqlstate::{self, Meaning};
+
+/// What handlers and queries fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A refusal.
+    #[error("{}", in_words(.0))]
+    Problem(Box<Problem>),
+    /// A failure of the database; which answer it becomes is told by [`Problem::from`]. Nothing was written.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The database was lost before it told whether it had written; made by [`Database`](crate::database::Database), which knows when
+    /// it was asked to commit.
+    #[error("{0} (the outcome is not known)")]
+    OutcomeUnknown(#[source] sqlx::Error),
+}
+
+/// The result of handlers and queries.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// For logs: the cause of a problem is never sent.
+fn in_words(problem: &Problem) -> String {
+    match problem.cause() {
+        Some(cause) => format!("{}: {cause}", problem.code()),
+        None => problem.code().to_owned(),
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+impl Error {
+    /// A 500 with its cause for the log.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Problem::internal(cause).into()
+    }
+
+    /// What went wrong and why, for a person at a terminal: without the codes of the API.
+    pub fn in_plain_words(&self) -> String {
+        let (mut words, mut source) = match self {
+            Self::Problem(problem) => match problem.cause() {
+                Some(cause) => (cause.to_string(), cause.source()),
+                None => (problem.code().to_owned(), None),
+            },
+            Self::Database(error) | Self::OutcomeUnknown(error) => {
+                (error.to_string(), std::error::Error::source(error))
+            }
+        };
+        while let Some(error) = source {
+            let more = error.to_string();
+            // Some say what their source says.
+            if !words.contains(&more) {
+                words = format!("{words}: {more}");
+            }
+            source = error.source();
+        }
+        words
+    }
+
+    /// The SQLSTATE of a failed statement.
+    pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Database(error) | Self::OutcomeUnknown(error) => {
+                error.as_database_error().and_then(sqlx::error::DatabaseError::code)
+            }
+            Self::Problem(_) => None,
+        }
+    }
+
+    /// Whether it is nobody's fault but the database's being away or busy: the same work can succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Problem(problem) => problem.status() == StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(error) => unavailable(error).is_some(),
+            Self::OutcomeUnknown(_) => true,
+        }
+    }
+
+    /// The refusal of an [unavailable](Error::is_unavailable) database, as many times as there are clients to be told.
+    pub fn unavailable(&self) -> Option<Problem> {
+        match self {
+            Self::Problem(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                Some(Problem::unavailable(problem.code(), "It cannot be done now; try again.", 1))
+            }
+            Self::Problem(_) => None,
+            Self::Database(error) => unavailable(error),
+            Self::OutcomeUnknown(_) => Some(outcome_unknown()),
+        }
+    }
+
+    /// A failure of the last statement, which commits what was done: when the connection did not survive it, the server may
+    /// have committed and have been unable to say so.
+    pub(crate) fn while_committing(error: sqlx::Error) -> Self {
+        let told = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let never_read = told.is_some_and(|code| sqlstate::meaning(&code) == Meaning::Ended);
+        if is_lost(&error) && !never_read { Self::OutcomeUnknown(error) } else { Self::Database(error) }
+    }
+
+    /// Whether doing the same transaction again can succeed: a serialization failure or a deadlock.
+    pub fn is_transient(&self) -> bool {
+        self.sqlstate().is_some_and(|code| sqlstate::meaning(&code) == Meaning::Raced)
+    }
+
+    /// Whether less of the same might have been done.
+    pub fn took_too_long(&self) -> bool {
+        match self {
+            Self::Problem(problem) => problem.code() == "database_busy",
+            Self::Database(_) => self.sqlstate().is_some_and(|code| sqlstate::meaning(&code) == Meaning::TooMuch),
+            Self::OutcomeUnknown(_) => false,
+        }
+    }
+}
+
+/// Turns the violation of a named constraint into an answer.
+pub trait OnConstraint<T> {
+    /// Answers with `problem` when the failure is a violation of the constraint `name`; anything else stays as it is.
+    ///
+    /// # Errors
+    /// The problem, or the failure itself.
+    fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> OnConstraint<T> for Result<T, E> {
+    fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T> {
+        self.map_err(|error| match error.into() {
+            Error::Database(sqlx::Error::Database(violation)) if violation.constraint() == Some(name) => {
+                problem().into()
+            }
+            error => error,
+        })
+    }
+}
+
+/// Whether the connection a statement failed on is no more.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(_) => {
+            severity(error).is_none_or(|it| matches!(it, PgSeverity::Fatal | PgSeverity::Panic))
+        }
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+/// Whether the connection a statement failed on must not be used again.
+pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    is_lost(error) || is_stale_plan(error) || code.is_some_and(|code| sqlstate::ends_session(&code))
+}
+
+fn severity(error: &sqlx::Error) -> Option<PgSeverity> {
+    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity)
+}
+
+/// Whether a statement was prepared before a migration changed what it returns. Of the features that are not supported
+/// (0A000) it is the one that a new connection supports.
+fn is_stale_plan(error: &sqlx::Error) -> bool {
+    let failure = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    failure.is_some_and(|it| it.code() == "0A000" && it.routine() == Some("RevalidateCachedQuery"))
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Problem(problem) => *problem,
+            Error::Database(error) => from_database(error),
+            Error::OutcomeUnknown(error) => outcome_unknown().with_cause(error),
+        }
+    }
+}
+
+fn from_database(error: sqlx::Error) -> Problem {
+    if let Some(problem) = unavailable(&error) {
+        return problem.with_cause(error);
+    }
+    match &error {
+        sqlx::Error::Database(failure)
+            if failure.code().is_some_and(|code| sqlstate::meaning(&code) == Meaning::Client) =>
+        {
+            Problem::validation(vec![FieldError::body("invalid_text", "#", "Text must not contain U+0000.")])
+        }
+        sqlx::Error::AnyDriverError(failure) if let Some(TooMany(resource)) = failure.downcast_ref() => {
+            too_many(resource)
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+/// The answer while the database is away or busy. Nothing was done, unless the server says that it does not know.
+fn unavailable(error: &sqlx::Error) -> Option<Problem> {
+    let busy = || Problem::unavailable("database_busy", "The database has more to do than it can; try again.", 1);
+    let away = || Problem::unavailable("database_unavailable", "The database cannot be reached; try again.", 2);
+    match error {
+        sqlx::Error::PoolTimedOut => Some(busy()),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Some(away()),
+        sqlx::Error::Database(failure) => match sqlstate::meaning(&failure.code()?) {
+            Meaning::Busy | Meaning::Raced | Meaning::TooMuch => Some(busy()),
+            Meaning::Away | Meaning::Ended => Some(away()),
+            Meaning::Unknown => Some(outcome_unknown()),
+            // The server gives up, whatever made it, and starts anew.
+            _ if matches!(severity(error), Some(PgSeverity::Panic)) => Some(away()),
+            Meaning::Missing if !schema::is_known_current() => Some(unmigrated()),
+            Meaning::Fault if is_stale_plan(error) => Some(away()),
+            Meaning::Fault | Meaning::Missing | Meaning::Client => None,
+        },
+        _ => None,
+    }
+}
+
+fn unmigrated() -> Problem {
+    Problem::unavailable("database_unavailable", "The database is not migrated yet; try again.", 2)
+}
+
+fn outcome_unknown() -> Problem {
+    let detail =
+        "The database was lost before it told whether this was done. Look, or repeat it with its Idempotency-Key.";
+    Problem::unavailable("outcome_unknown", detail, 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_tells_the_cause_as_well() {
+        assert_eq!(Error::internal("the disk is full").to_string(), "internal_error: the disk is full");
+        assert_eq!(Error::from(Problem::not_found("gone", "It is gone.")).to_string(), "gone");
+    }
+}

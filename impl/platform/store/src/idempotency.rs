@@ -1,0 +1,217 @@
+//! Requests with an `Idempotency-Key` are done once: the answer is kept in the transaction of its effect, for 24 hours.
+//!
+//! A lock on user and key, held until the transaction ends, tells a request whose first copy is still under way; it is
+//! tried, never waited for, so that copies of a request cannot use up the connections. Only what was done is kept: a
+//! refusal has changed nothing, so the request is simply tried anew. So what is kept is bounded by what may be done.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contract::{Answer, IdempotencyKey, KeyedRequest, Once, Problem, Reply, StoredReply};
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::columns::Columns;
+use crate::database::{Database, Transaction};
+use crate::error::{Error, OnConstraint, Result};
+use crate::slices::delete_in_slices;
+use crate::sql;
+
+/// The kept answer or, if there is none, whether the lock was free; it is held then. In that order: copies of a request
+/// that was answered do not get in each other's way.
+const FIND_OR_LOCK: &str = sql!(
+    "SELECT kept.fingerprint, kept.status, kept.headers, kept.body,
+           CASE WHEN kept.user_id IS NULL THEN pg_try_advisory_xact_lock($3) ELSE false END AS locked
+    FROM (VALUES (1)) AS once LEFT JOIN idempotency_keys AS kept
+      ON kept.user_id = $1 AND kept.key = $2 AND kept.created_at > now() - interval '24 hours'"
+);
+
+const FIND: &str = sql!(
+    "SELECT fingerprint, status, headers, body FROM idempotency_keys
+    WHERE user_id = $1 AND key = $2 AND created_at > now() - interval '24 hours'"
+);
+
+/// No row is affected when there is an answer already.
+const KEEP: &str = sql!(
+    "INSERT INTO idempotency_keys AS kept (user_id, key, fingerprint, status, headers, body)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
+    SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
+        body = excluded.body, created_at = excluded.created_at
+    WHERE kept.created_at <= now() - interval '24 hours'"
+);
+
+/// Locked rows are being replaced.
+const FORGET: &str = sql!(
+    "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM idempotency_keys WHERE created_at <= now() - interval '24 hours'
+        ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))"
+);
+
+/// Rows deleted by one statement.
+const BATCH: i64 = 1000;
+
+impl Database {
+    /// Runs `work` in a transaction unless the user has had this request done before, and keeps the answer in the same
+    /// transaction. A request without a key is done each time, as by [`Database::write`].
+    ///
+    /// ```ignore
+    /// let answer = db.write_idempotent(user_id, params.idempotency_key, move |mut tx| async move {
+    ///     insert_order(&mut tx, user_id, &body).await.map(created)
+    /// });
+    /// ```
+    /// What `work` refuses is rolled back and not kept.
+    ///
+    /// # Errors
+    /// As [`Database::write`]. 409 `idempotency_in_flight` when the first request is not done yet, 422
+    /// `idempotency_key_reused` when it was another one, 401 when the user does not exist any more.
+    pub async fn write_idempotent<R, F, W>(&self, user_id: i64, key: IdempotencyKey, work: W) -> Result<Once<R>>
+    where
+        R: Answer + 'static,
+        F: Future<Output = Result<R>> + Send + 'static,
+        W: FnOnce(Transaction) -> F + Clone + Send + 'static,
+    {
+        match key.sent() {
+            None => self.write(work).await.map(Once::Fresh),
+            Some(request) => self.write_keyed(Keyed::new(user_id, request), work).await,
+        }
+    }
+
+    /// As [`Database::write_idempotent`] for `work` that is exactly one statement: without a key it runs without BEGIN
+    /// and COMMIT around it, as by [`Database::write_once`].
+    ///
+    /// # Errors
+    /// As [`Database::write_idempotent`].
+    pub async fn write_once_idempotent<R, F, W>(&self, user_id: i64, key: IdempotencyKey, work: W) -> Result<Once<R>>
+    where
+        R: Answer + 'static,
+        F: Future<Output = Result<R>> + Send + 'static,
+        W: FnOnce(Transaction) -> F + Clone + Send + 'static,
+    {
+        match key.sent() {
+            None => self.write_once(work).await.map(Once::Fresh),
+            Some(request) => self.write_keyed(Keyed::new(user_id, request), work).await,
+        }
+    }
+
+    async fn write_keyed<R, F, W>(&self, keyed: Keyed, work: W) -> Result<Once<R>>
+    where
+        R: Answer + 'static,
+        F: Future<Output = Result<R>> + Send + 'static,
+        W: FnOnce(Transaction) -> F + Clone + Send + 'static,
+    {
+        let attempted = keyed.clone();
+        let refusal = match self.write(move |tx| async move { attempted.attempt(tx, work).await }).await {
+            Ok(Attempt::Done(reply)) => return Ok(Once::Encoded(reply)),
+            Ok(Attempt::Known(kept)) => return keyed.replay(kept),
+            Ok(Attempt::InFlight) => return Err(Problem::idempotency_in_flight().into()),
+            Err(Error::Problem(refusal)) if refusal.status().is_client_error() => refusal,
+            Err(failure) => return Err(failure),
+        };
+        // Perhaps because another copy of the request was done between the look for its answer and the lock: then its answer
+        // is the one for both.
+        let found = sqlx::query(FIND).bind(keyed.user_id).bind(&keyed.request.key).fetch_optional(self.reads()).await?;
+        match found {
+            Some(row) => keyed.replay(Kept::read(&row)?),
+            None => Err(Error::Problem(refusal)),
+        }
+    }
+}
+
+/// Deletes answers that are older than 24 hours, and tells how many.
+///
+/// # Errors
+/// Those of the database; what was deleted before stays deleted.
+pub async fn forget_old(database: &Database) -> Result<u64> {
+    delete_in_slices(database, BATCH, FORGET).await
+}
+
+/// A request with its key and the user the key belongs to.
+#[derive(Clone)]
+struct Keyed {
+    user_id: i64,
+    request: Arc<KeyedRequest>,
+}
+
+enum Attempt {
+    Done(Reply),
+    Known(Kept),
+    InFlight,
+}
+
+struct Kept {
+    fingerprint: Vec<u8>,
+    reply: StoredReply,
+}
+
+impl Keyed {
+    fn new(user_id: i64, request: KeyedRequest) -> Self {
+        Self { user_id, request: Arc::new(request) }
+    }
+
+    /// All of it inside one transaction.
+    async fn attempt<R, F, W>(&self, mut tx: Transaction, work: W) -> Result<Attempt>
+    where
+        R: Answer,
+        F: Future<Output = Result<R>>,
+        W: FnOnce(Transaction) -> F,
+    {
+        // Two requests of one hash are only told to try again.
+        let lock = xxh3_64_with_seed(self.request.key.as_bytes(), self.user_id.cast_unsigned()).cast_signed();
+        let query = sqlx::query(FIND_OR_LOCK).bind(self.user_id).bind(&self.request.key).bind(lock);
+        let row = query.fetch_one(&mut *tx).await?;
+        let mut columns = Columns::of(&row);
+        if columns.get::<Option<&[u8]>>("fingerprint")?.is_some() {
+            return Ok(Attempt::Known(Kept::read(&row)?));
+        }
+        if !columns.get::<bool>("locked")? {
+            return Ok(Attempt::InFlight);
+        }
+        let (result, mut tx) = tx.lend(work).await?;
+        let reply = result?.into_reply()?;
+        // The statement that took the lock may have been older than the end of whoever held it before.
+        match self.keep(&mut tx, &reply.stored()?).await? {
+            true => Ok(Attempt::Done(reply)),
+            false => Err(Problem::idempotency_in_flight().into()),
+        }
+    }
+
+    /// Whether the answer is kept; there may be one already.
+    async fn keep(&self, connection: &mut PgConnection, reply: &StoredReply) -> Result<bool> {
+        let headers: Vec<&str> = reply.headers.iter().flat_map(|(name, value)| [&**name, &**value]).collect();
+        let kept = sqlx::query(KEEP)
+            .bind(self.user_id)
+            .bind(&self.request.key)
+            .bind(&self.request.fingerprint.to_be_bytes()[..])
+            .bind(reply.status.cast_signed())
+            .bind(headers)
+            .bind(&reply.body[..])
+            .execute(connection)
+            .await
+            .on_constraint("idempotency_keys_user_id_fkey", || {
+                Problem::unauthorized("invalid_token", "The token's user was deleted.")
+            })?;
+        Ok(kept.rows_affected() == 1)
+    }
+
+    fn replay<R>(&self, kept: Kept) -> Result<Once<R>> {
+        if kept.fingerprint == self.request.fingerprint.to_be_bytes() {
+            Ok(Once::Replayed(kept.reply))
+        } else {
+            Err(Problem::idempotency_key_reused().into())
+        }
+    }
+}
+
+impl Kept {
+    fn read(row: &PgRow) -> Result<Self> {
+        let mut columns = Columns::of(row);
+        let fingerprint = columns.get("fingerprint")?;
+        let status = columns.get::<i16>("status")?.cast_unsigned();
+        let fields: Vec<String> = columns.get("headers")?;
+        let body = Bytes::from(columns.get::<Vec<u8>>("body")?);
+        let headers = fields.chunks_exact(2).map(|field| (field[0].clone(), field[1].clone())).collect();
+        Ok(Self { fingerprint, reply: StoredReply { status, headers, body } })
+    }
+}

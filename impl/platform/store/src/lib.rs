@@ -1,0 +1,29 @@
+//! The store: Postgres, which has the truth, and Redis, which may be empty at any time.
+//!
+//! [`Database`] has one way to read and one way to write; statements are [`sql!`] and rows are read by the names of their
+//! columns. [`page`] makes pages of ordered lists, [`slices`] does what concerns many rows, and
+//! [`Database::write_idempotent`] does a request once.
+
+mod cache;
+mod columns;
+mod connections;
+mod cursor;
+mod database;
+mod error;
+pub mod idempotency;
+pub mod page;
+mod pools;
+mod reads;
+mod schema;
+mod silence;
+pub mod slices;
+pub mod sql;
+mod sqlstate;
+
+pub use cache::{Cache, CacheError};
+pub use columns::{Columns, microseconds, pair, read};
+pub use connections::PoolState;
+pub use database::{Database, Transaction};
+pub use error::{Error, OnConstraint, Result};
+pub use reads::Reads;
+pub use schema::known_current;

@@ -1,0 +1,67 @@
+//! The state of the process and its runtime.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use crate::encode::{counter, gauge};
+
+/// The process and its runtime. What an operating system does not tell is left out.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) started: SystemTime,
+}
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let runtime = tokio::runtime::Handle::try_current().ok().map(|runtime| runtime.metrics());
+        let count = |count: usize| i64::try_from(count).ok();
+        let values = [
+            ("process_resident_memory_bytes", "Resident memory", resident_bytes()),
+            ("process_open_fds", "Open file descriptors", open_files()),
+            ("process_max_fds", "File descriptors that may be open", max_files()),
+            ("runtime_workers", "Worker threads", runtime.as_ref().and_then(|runtime| count(runtime.num_workers()))),
+            ("runtime_tasks", "Tasks alive", runtime.as_ref().and_then(|runtime| count(runtime.num_alive_tasks()))),
+            (
+                "runtime_queued_tasks",
+                "Tasks waiting for a worker",
+                runtime.as_ref().and_then(|runtime| count(runtime.global_queue_depth())),
+            ),
+        ];
+        for (name, help, value) in values {
+            if let Some(value) = value {
+                gauge(&mut encoder, name, help, value)?;
+            }
+        }
+        let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        gauge(&mut encoder, "process_start_time_seconds", "When it began to serve", started)?;
+        let Some(seconds) = cpu_seconds() else { return Ok(()) };
+        counter(&mut encoder, "process_cpu_seconds", "Time it has used of processors", seconds)
+    }
+}
+
+fn max_files() -> Option<i64> {
+    use nix::sys::resource::{Resource, getrlimit};
+    i64::try_from(getrlimit(Resource::RLIMIT_NOFILE).ok()?.0).ok()
+}
+
+fn cpu_seconds() -> Option<f64> {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike as _;
+    let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    Some((usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6)
+}
+
+fn resident_bytes() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<i64>().ok().map(|kibibytes| kibibytes * 1024)
+}
+
+fn open_files() -> Option<i64> {
+    let open = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd")).ok()?.count();
+    // Minus the directory that is being read.
+    i64::try_from(open).ok().map(|open| open - 1)
+}
