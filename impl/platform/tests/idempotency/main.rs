@@ -1,0 +1,5 @@
+//! One effect and one answer for each key of a user, whatever happens to the requests that carry it.
+
+mod fixture;
+mod races;
+mod replays;
