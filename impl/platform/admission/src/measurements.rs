@@ -44,7 +44,7 @@ impl Default for Measurements {
 }
 
 impl Measurements {
-    /// Counts a refusal of a resource; `kind` is `share` or `budget`.
+    /// Counts a rejected request for a resource; `kind` is `share` or `budget`.
     pub fn refused(&self, resource: &'static str, kind: &'static str) {
         self.0.get_or_create(&Refusal { resource, kind }).inc();
     }

@@ -1,4 +1,4 @@
-//! Work whose time on a processor is charged to the client that it is done for.
+//! Work whose CPU time is charged to the client that it is done for.
 
 use std::future::poll_fn;
 use std::pin::Pin;

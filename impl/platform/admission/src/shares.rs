@@ -28,7 +28,7 @@ pub struct Shares {
     /// Event streams that are open.
     pub(crate) streams: Stock,
     pub(crate) streams_of_addresses: Stock,
-    /// How often a client was refused.
+    /// How often a client was rejected.
     pub measurements: Measurements,
 }
 
