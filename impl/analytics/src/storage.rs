@@ -116,7 +116,7 @@ impl Batch {
         for place in order {
             match firsts.last() {
                 Some(&last) if views[last].event_id == views[place].event_id => {
-                    repeated.push((place, firsts.len() - 1))
+                    repeated.push((place, firsts.len() - 1));
                 }
                 _ => firsts.push(place),
             }

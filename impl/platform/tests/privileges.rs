@@ -25,7 +25,7 @@ fn there<const N: usize>(roles: [&'static str; N]) -> impl Iterator<Item = &'sta
 
 async fn refused(test: &TestDatabase, service: &str, sql: &str) {
     let error = connect(test, service).await.execute(AssertSqlSafe(sql.to_owned())).await.expect_err(sql);
-    let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
     // Who only reads is told that first.
     let wanted = if service == "verify" && code.as_deref() == Some("25006") { "25006" } else { "42501" };
     assert_eq!(code.as_deref(), Some(wanted), "{service}: {sql}: {error}");

@@ -35,10 +35,10 @@ pub fn breaks(schema: Schema, value: &Value, how: As) -> Vec<Broken> {
     match (schema.kind(), how) {
         ("string", As::Json) => broken.extend([here("type", 5), here("type", json!([])), here("type", false)]),
         ("integer" | "number", As::Json) => {
-            broken.extend([here("type", "five-ish"), here("type", json!([1])), here("type", true)])
+            broken.extend([here("type", "five-ish"), here("type", json!([1])), here("type", true)]);
         }
         ("integer" | "number", As::Text) => {
-            broken.extend(["five-ish", "", "+5", " 5", "0x5", "NaN"].map(|text| here("type", text)))
+            broken.extend(["five-ish", "", "+5", " 5", "0x5", "NaN"].map(|text| here("type", text)));
         }
         ("boolean", As::Json) => broken.extend([here("type", 1), here("type", "true")]),
         ("boolean", As::Text) => broken.extend(["maybe", "1", "True", ""].map(|text| here("type", text))),

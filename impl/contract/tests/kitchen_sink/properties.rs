@@ -70,7 +70,7 @@ fn pairs(name: &str, explode: bool, value: &Value, to: &mut Vec<String>) {
     match value {
         Value::Array(items) if explode => items.iter().for_each(|item| pairs(name, true, item, to)),
         Value::Array(items) => {
-            to.push(format!("{name}={}", items.iter().map(|item| encoded(&text(item))).collect::<Vec<_>>().join(",")))
+            to.push(format!("{name}={}", items.iter().map(|item| encoded(&text(item))).collect::<Vec<_>>().join(",")));
         }
         value => to.push(format!("{}={}", encoded(name), encoded(&text(value)))),
     }

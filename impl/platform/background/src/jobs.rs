@@ -148,7 +148,7 @@ impl Job {
         let seconds = self.age().as_secs();
         match tell {
             true => {
-                tracing::warn!(job = self.name, %error, failures, seconds, "a background job fails again and again")
+                tracing::warn!(job = self.name, %error, failures, seconds, "a background job fails again and again");
             }
             false => tracing::debug!(job = self.name, %error, failures, "a background job failed"),
         }

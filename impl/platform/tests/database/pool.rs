@@ -92,7 +92,7 @@ async fn whoever_waits_for_a_new_connection_takes_one_that_comes_back_sooner() {
     // What was begun is not lost: in the end there are two.
     let both = async {
         while db.pools()[0].1.idle < 2 {
-            tokio::time::sleep(Duration::from_millis(20)).await
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(Duration::from_secs(20), both).await.expect("the new connection is kept");

@@ -23,7 +23,7 @@ async fn a_hundred_at_once_have_one_effect() {
             loop {
                 match fixture.note(ALICE, keyed("k", 1), "spoon").await {
                     Seen::Refused(StatusCode::CONFLICT, "idempotency_in_flight") => {
-                        tokio::time::sleep(Duration::from_millis(5)).await
+                        tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                     other => return other,
                 }
@@ -125,7 +125,7 @@ async fn a_cancelled_request_is_done_wholly_or_not_at_all() {
         let done = loop {
             match fixture.note(ALICE, keyed(key, 1), "spoon").await {
                 Seen::Refused(StatusCode::CONFLICT, "idempotency_in_flight") => {
-                    tokio::time::sleep(Duration::from_millis(5)).await
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 other => break other.reply(),
             }

@@ -100,7 +100,7 @@ impl Live {
             }
             orders.clear();
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn publish(&self, orders: &[i64]) -> Option<()> {

@@ -80,7 +80,11 @@ async fn deleted(system: &System, email: &str, with_orders: bool) -> bool {
         let erase = sqlx::query_scalar("SELECT erase_personal_data($1, 100000)").bind(id);
         let erased: sqlx::Result<i64> = erase.fetch_one(&mut *tx).await;
         if let Err(error) = erased {
-            assert_eq!(error.as_database_error().and_then(|error| error.code()).as_deref(), Some("40P01"), "{error}");
+            assert_eq!(
+                error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(),
+                Some("40P01"),
+                "{error}"
+            );
             return false;
         }
     }

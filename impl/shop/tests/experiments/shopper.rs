@@ -197,7 +197,7 @@ async fn outcome(response: Response) -> reqwest::Result<Outcome> {
         return Ok(Outcome::Acked(json["id"].as_i64().unwrap_or_else(|| panic!("{text}"))));
     }
     assert_eq!(
-        headers.get("content-type").map(|value| value.as_bytes()),
+        headers.get("content-type").map(http::HeaderValue::as_bytes),
         Some(&b"application/problem+json"[..]),
         "{text}"
     );

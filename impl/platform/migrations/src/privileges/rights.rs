@@ -96,7 +96,7 @@ mod tests {
                 match line(said) {
                     None => panic!("{file}: {said}"),
                     Some(Line::Group(name)) => {
-                        assert!(GROUPS.iter().any(|(known, _)| *known == name), "{file}: {said}")
+                        assert!(GROUPS.iter().any(|(known, _)| *known == name), "{file}: {said}");
                     }
                     Some(Line::Right { object, letters, .. }) => {
                         let allowed = if matches!(object, Object::Definer(_)) { "X" } else { "SIUD" };
