@@ -1,4 +1,5 @@
-//! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform} -> contract.
+//! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform-outbox, platform} ->
+//! contract.
 
 use std::process::Command;
 
@@ -37,6 +38,8 @@ fn may_need(path: &str, name: &str) -> bool {
         ("generated", "common-api") => name == "contract",
         ("generated", _) => ["common-api", "contract"].contains(&name),
         ("impl", "platform") => platform_may_need("platform", name),
+        // Whatever messages are about: it knows no service, and the platform does not know it.
+        ("impl", "platform/outbox") => name == "platform",
         ("impl", part) if let Some(part) = part.strip_prefix("platform/") => {
             platform_may_need(&format!("platform-{part}"), name)
         }
@@ -47,7 +50,7 @@ fn may_need(path: &str, name: &str) -> bool {
         ("impl", "testkit") => ["backends", "contract", "platform"].contains(&name),
         ("", "bench") => ["contract", "kitchen-sink-api", "platform"].contains(&name),
         ("impl", service) if is_service(service) => {
-            ["contract", "platform"].contains(&name) || name == format!("{service}-api")
+            ["contract", "platform", "platform-outbox"].contains(&name) || name == format!("{service}-api")
         }
         _ => false,
     }

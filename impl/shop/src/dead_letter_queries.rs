@@ -34,13 +34,6 @@ pub(crate) async fn settle(db: &mut PgConnection, id: i64, state: DeadLetterStat
     Ok(read(&sqlx::query(sql).bind(id).bind(state.as_str()).fetch_one(db).await?)?)
 }
 
-/// Puts the message of a dead letter into the outbox again, as if nobody had tried it yet.
-pub(crate) async fn enqueue(db: &mut PgConnection, letter: &DeadLetter) -> Result<()> {
-    let sql = sql!("INSERT INTO outbox (topic, order_id, payload) VALUES ($1, $2, $3)");
-    sqlx::query(sql).bind(&letter.topic).bind(letter.order_id).bind(&letter.payload).execute(db).await?;
-    Ok(())
-}
-
 /// Lets an order wait for its reservation again, if it failed for a reason that can pass.
 pub(crate) async fn reopen_order(db: &mut PgConnection, order_id: i64) -> Result<()> {
     let sql = sql!(

@@ -1,7 +1,7 @@
 //! The shop: products, orders, and the pipeline that reserves stock for them.
 //!
-//! A request takes two hand-written steps: handler, query. An order is accepted in one transaction together with a row of
-//! the outbox; the [`pipeline`] does the rest, in the server's `worker` role.
+//! A request takes two hand-written steps: handler, query. An order is accepted in one transaction together with a message in
+//! the [outbox](platform_outbox); the [`pipeline`] does the rest, in the server's `worker` role.
 
 mod dead_letter_queries;
 mod event_queries;
@@ -59,7 +59,7 @@ impl Service for ShopService {
         let router = router(Arc::new(Self { database, access, pipeline: pipeline.clone() }));
         let measured = pipeline.clone();
         Ok(Parts::of(router)
-            .with_jobs(pipeline.jobs().clone())
+            .with_jobs(pipeline.outbox().jobs().clone())
             .with_metrics(move |metrics| measured.register(metrics))
             // Until the last request is answered: what it accepts is published.
             .with_background(async move |lifecycle| pipeline.serve(lifecycle.stopping, lifecycle.answered).await))
@@ -82,7 +82,7 @@ impl Service for WorkerService {
         let pipeline = Pipeline::new(context.database.clone(), context.queue(KEYS)?, settings);
         let measured = pipeline.clone();
         Ok(Parts::of(axum::Router::new())
-            .with_jobs(pipeline.jobs().clone())
+            .with_jobs(pipeline.outbox().jobs().clone())
             .with_metrics(move |metrics| measured.register(metrics))
             .with_background(async move |lifecycle| pipeline.work(lifecycle.stopping).await))
     }

@@ -9,13 +9,11 @@ use shop_api::apis::operations::{
     ListDeadLettersParams, ListDeadLettersResponse, ListStockEntriesParams, ListStockEntriesResponse, Operations,
     RequeueDeadLetterParams, RequeueDeadLetterResponse,
 };
-use shop_api::models::{DeadLetter, DeadLetterState};
+use shop_api::models::{DeadLetter, DeadLetterState, QueueStatus};
 
+use crate::pipeline::ORDER_CREATED;
 use crate::products::product_not_found;
 use crate::{ShopService, dead_letter_queries, product_queries, queue_queries, stock_queries};
-
-/// The topic of messages that ask for an order's stock to be reserved.
-const ORDER_CREATED: &str = "order.created";
 
 impl Operations for ShopService {
     async fn list_stock_entries(
@@ -75,19 +73,28 @@ impl Operations for ShopService {
                 if let (ORDER_CREATED, Some(order)) = (&*letter.topic, letter.order_id) {
                     dead_letter_queries::reopen_order(&mut tx, order).await?;
                 }
-                dead_letter_queries::enqueue(&mut tx, &letter).await?;
+                // As if nobody had tried it yet.
+                platform_outbox::put(&mut tx, &letter.topic, letter.order_id, &letter.payload, None).await?;
                 let letter = dead_letter_queries::settle(&mut tx, letter.id, DeadLetterState::Requeued).await?;
                 Ok((letter, entry.write(&mut tx).await?))
             })
             .await?;
         written.tell();
-        self.pipeline.wake();
+        self.pipeline.outbox().wake();
         Ok(RequeueDeadLetterResponse::Ok(letter))
     }
 
     async fn get_queue(&self, _: Principal) -> Result<GetQueueResponse> {
-        let stream = self.pipeline.stream_state().await;
-        Ok(GetQueueResponse::Ok(queue_queries::status(self.database.reads(), stream).await?))
+        let queue = self.pipeline.outbox().state().await?;
+        let (pending_orders, oldest_seconds) = queue_queries::pending(self.database.reads()).await?;
+        Ok(GetQueueResponse::Ok(QueueStatus {
+            unpublished: queue.unpublished,
+            pending_orders,
+            oldest_seconds,
+            dead_letters: queue.dead_letters,
+            unread: queue.unread,
+            in_progress: queue.in_progress,
+        }))
     }
 }
 

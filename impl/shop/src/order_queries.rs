@@ -4,10 +4,12 @@ use contract::{Problem, StorageQuota};
 use platform::identity::Principal;
 use platform::traces::TraceContext;
 use platform::{Columns, Result, read, sql};
+use platform_outbox::OUTBOX;
 use shop_api::apis::orders::CREATE_ORDER;
 use shop_api::models::{Order, OrderCreate};
 use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
 
+use crate::pipeline::ORDER_CREATED;
 use crate::projection::{ITEM, ORDER};
 
 /// The largest total: 2^53, up to where floating-point numbers count every cent.
@@ -56,11 +58,12 @@ pub(crate) async fn insert(
          ), told AS (
              INSERT INTO order_events (order_id, kind, status) SELECT id, 'created', status FROM o
          ), sent AS (
-             INSERT INTO outbox (topic, order_id, payload, trace)
-             SELECT 'order.created', id, '{\"order_id\":' || id || '}', $5 FROM o
+             INSERT INTO {OUTBOX} SELECT '{ORDER_CREATED}', id, '{\"order_id\":' || id || '}', $5 FROM o
          ) SELECT sums.complete, sums.one_currency, coalesce(sums.total <= $4, false) AS countable, quota.exceeded,
                   o.id IS NOT NULL AS accepted, {ORDER}, {ITEM}
          FROM sums CROSS JOIN quota LEFT JOIN o ON true LEFT JOIN i ON true ORDER BY i.id",
+        OUTBOX,
+        ORDER_CREATED,
         ORDER,
         ITEM
     );

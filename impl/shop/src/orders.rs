@@ -43,7 +43,7 @@ impl Orders for ShopService {
                 Ok(CreateOrderResponse::Created { location: format!("/api/v2/orders/{}", body.id), body })
             })
             .await?;
-        self.pipeline.wake();
+        self.pipeline.outbox().wake();
         Ok(accepted)
     }
 

@@ -1,178 +1,89 @@
-//! One batch of messages, decided and written in one transaction.
+//! What the messages of orders ask for: stock is reserved for a batch of orders in one transaction.
 //!
-//! Everybody locks in the same order: messages, then orders, then products, each by id. A message's row is deleted by the
-//! transaction that does what the message asks for, so that a message delivered twice is done once.
+//! Everybody locks in the same order: messages, then orders, then products, each by id.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use platform::traces::TraceContext;
-use platform::{Columns, Database, Result, Transaction, sql};
+use chrono::Utc;
+use platform::{Columns, Result, sql};
+use platform_outbox::{Handler, Message};
 use serde::Deserialize;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 
 use super::decide::{Line, Shelf, Verdict, decide};
-use super::failpoints::{Failpoint, Failpoints};
+use super::failpoints::BATCH_LOCKED;
+use super::{ORDER_CREATED, Pipeline};
 
-/// The topic of messages that ask for a reservation.
-pub(crate) const ORDER_CREATED: &str = "order.created";
 /// Why an order failed whose message nobody could act on.
-pub(crate) const PROCESSING_FAILED: &str = "processing_failed";
+const PROCESSING_FAILED: &str = "processing_failed";
 
-/// Which messages to take.
-#[derive(Debug, Clone)]
-pub(crate) enum Due {
-    /// These; those that somebody else is working on, or that are done, are left out.
-    Named(Arc<[i64]>),
-    /// Whatever is due, at most so many: for when there is no stream.
-    Any(i64),
+/// What a message says.
+#[derive(Deserialize)]
+struct OrderCreated {
+    order_id: i64,
 }
 
-/// What was done.
-#[derive(Debug, Default)]
-pub(crate) struct Done {
-    /// Messages that are done.
-    pub(crate) messages: Vec<i64>,
-    /// Messages of [`Due::Named`] that somebody else is working on.
-    pub(crate) busy: Vec<i64>,
-    /// Orders that have changed.
-    pub(crate) orders: Vec<Decided>,
-    /// Messages that were made dead letters.
-    pub(crate) buried: usize,
-}
+impl Handler for Pipeline {
+    const TOPIC: &'static str = ORDER_CREATED;
+    const SUBJECT: &'static str = "order.id";
 
-/// An order that was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Decided {
-    pub(crate) order: i64,
-    /// When the message was written.
-    pub(crate) written: DateTime<Utc>,
-    /// What became of it: `reserved`, or the reason why it failed.
-    pub(crate) outcome: &'static str,
-    /// Of the request that wrote the message.
-    pub(crate) trace: Option<TraceContext>,
-}
-
-struct Message {
-    id: i64,
-    order: std::result::Result<i64, &'static str>,
-    /// The order it concerns as its writer noted it, whether or not it can be read.
-    about: Option<i64>,
-    written: DateTime<Utc>,
-    trace: Option<TraceContext>,
-}
-
-/// Does a batch.
-///
-/// # Errors
-/// Those of the database; nothing is done then.
-pub(crate) async fn run(db: &Database, due: Due, lifetime: Duration, failpoints: Arc<Failpoints>) -> Result<Done> {
-    let points = Arc::clone(&failpoints);
-    let done = db.write(move |tx| transaction(tx, due, lifetime, points)).await?;
-    failpoints.hit(Failpoint::BatchCommitted)?;
-    Ok(done)
-}
-
-async fn transaction(mut tx: Transaction, due: Due, lifetime: Duration, failpoints: Arc<Failpoints>) -> Result<Done> {
-    let messages = lock_messages(&mut tx, &due).await?;
-    failpoints.hit(Failpoint::BatchBegun)?;
-    let mut done = Done { busy: still_there(&mut tx, &due, &messages).await?, ..Done::default() };
-    if messages.is_empty() {
-        return Ok(done);
-    }
-    let orders: Vec<i64> = messages.iter().filter_map(|message| message.order.ok().or(message.about)).collect();
-    let mut pending = lock_orders(&mut tx, &orders).await?;
-    let products: Vec<i64> = pending.values().flatten().map(|line| line.product).collect();
-    let mut shelves = lock_products(&mut tx, &products).await?;
-    failpoints.hit(Failpoint::BatchLocked)?;
-
-    let mut writing = Writing::default();
-    for message in &messages {
-        writing.messages.push(message.id);
-        let about = message.order.ok().or(message.about);
-        // Of an order that is no longer pending, or no longer there, nothing is to be done.
-        let lines = about.and_then(|order| pending.remove(&order).map(|lines| (order, lines)));
-        match (message.order, lines) {
-            (Ok(_), Some((order, lines))) => {
-                failpoints.decide(order);
-                let verdict = decide(&lines, &mut shelves);
-                let outcome = match verdict {
-                    Verdict::Reserved => writing.reserve(order, &lines),
-                    Verdict::InsufficientStock => writing.fail(order, "insufficient_stock"),
-                    Verdict::ProductUnavailable(product) => {
-                        writing.bury(message.id, format!("product {product} is not there any more"));
-                        writing.fail(order, "product_unavailable")
-                    }
-                };
-                done.orders.push(Decided { order, written: message.written, outcome, trace: message.trace });
-            }
-            (Ok(_), None) => {}
-            (Err(reason), lines) => {
-                writing.bury(message.id, reason.to_owned());
-                if let Some((order, _)) = lines {
-                    let outcome = writing.fail(order, PROCESSING_FAILED);
-                    done.orders.push(Decided { order, written: message.written, outcome, trace: message.trace });
-                }
+    async fn batch(&self, db: &mut PgConnection, messages: &mut [Message]) -> Result<()> {
+        for message in messages.iter_mut() {
+            match serde_json::from_str(&message.payload) {
+                Ok(OrderCreated { order_id }) => message.subject = Some(order_id),
+                Err(_) => message.reject("the message cannot be parsed"),
             }
         }
-    }
-    done.buried = writing.buried.len();
-    writing.write(&mut tx, lifetime).await?;
-    failpoints.hit(Failpoint::BatchWritten)?;
-    done.messages = writing.messages;
-    Ok(done)
-}
+        let orders: Vec<i64> = messages.iter().filter_map(|message| message.subject).collect();
+        let mut pending = lock_orders(db, &orders).await?;
+        let products: Vec<i64> = pending.values().flatten().map(|line| line.product).collect();
+        let mut shelves = lock_products(db, &products).await?;
+        self.failpoints().hit(BATCH_LOCKED)?;
 
-async fn lock_messages(db: &mut PgConnection, due: &Due) -> Result<Vec<Message>> {
-    const NAMED: &str = sql!(
-        "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE id = ANY($1)
-         ORDER BY id FOR UPDATE SKIP LOCKED"
-    );
-    const ANY: &str = sql!(
-        "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE available_at <= now()
-         ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
-    );
-    let rows = match due {
-        Due::Named(ids) => sqlx::query(NAMED).bind(&**ids).fetch_all(db).await?,
-        Due::Any(limit) => sqlx::query(ANY).bind(limit).fetch_all(db).await?,
-    };
-    Ok(rows.iter().map(message).collect::<sqlx::Result<_>>()?)
-}
-
-fn message(row: &PgRow) -> sqlx::Result<Message> {
-    let mut columns = Columns::of(row);
-    Ok(Message {
-        id: columns.get("id")?,
-        order: read(columns.get("topic")?, columns.get("payload")?),
-        about: columns.get("order_id")?,
-        written: columns.get("created_at")?,
-        trace: columns.get::<Option<&str>>("trace")?.and_then(TraceContext::parse),
-    })
-}
-
-fn read(topic: &str, payload: &str) -> std::result::Result<i64, &'static str> {
-    #[derive(Deserialize)]
-    struct OrderCreated {
-        order_id: i64,
+        let mut changes = Changes::default();
+        for message in messages {
+            // Of an order that is no longer pending, or no longer there, nothing is to be done.
+            let lines = message.subject.and_then(|order| Some((order, pending.remove(&order)?)));
+            let Some((order, lines)) = lines else { continue };
+            let outcome = match message.rejected() {
+                Some(_) => changes.fail(order, PROCESSING_FAILED),
+                None => match decide(&lines, &mut shelves) {
+                    Verdict::Reserved => changes.reserve(order, &lines),
+                    Verdict::InsufficientStock => changes.fail(order, "insufficient_stock"),
+                    Verdict::ProductUnavailable(product) => {
+                        message.reject(format!("product {product} is not there any more"));
+                        changes.fail(order, "product_unavailable")
+                    }
+                },
+            };
+            message.outcome = Some(outcome);
+        }
+        changes.write(db, self.0.reservation).await
     }
-    if topic != ORDER_CREATED {
-        return Err("the topic is not known");
-    }
-    let parsed = serde_json::from_str(payload);
-    parsed.map(|OrderCreated { order_id }| order_id).map_err(|_| "the message cannot be parsed")
-}
 
-/// The named messages that were not locked although they are there: somebody else has them.
-async fn still_there(db: &mut PgConnection, due: &Due, locked: &[Message]) -> Result<Vec<i64>> {
-    let Due::Named(ids) = due else { return Ok(Vec::new()) };
-    if ids.len() == locked.len() {
-        return Ok(Vec::new());
+    async fn give_up(&self, db: &mut PgConnection, message: &mut Message) -> Result<()> {
+        const SQL: &str = sql!(
+            "WITH o AS (
+                 UPDATE orders SET status = 'FAILED', reason = $2, updated_at = clock_timestamp()
+                 WHERE id = $1 AND status = 'PENDING' RETURNING id
+             ) INSERT INTO order_events (order_id, kind, status, reason) SELECT id, 'failed', 'FAILED', $2 FROM o"
+        );
+        let failed = sqlx::query(SQL).bind(message.subject).bind(PROCESSING_FAILED).execute(db).await?.rows_affected();
+        message.outcome = (failed > 0).then_some(PROCESSING_FAILED);
+        Ok(())
     }
-    let mut missing = ids.to_vec();
-    missing.retain(|id| locked.binary_search_by_key(id, |message| message.id).is_err());
-    Ok(sqlx::query_scalar(sql!("SELECT id FROM outbox WHERE id = ANY($1)")).bind(missing).fetch_all(db).await?)
+
+    fn committed(&self, messages: &[Message]) {
+        let (now, mut orders) = (Utc::now(), Vec::with_capacity(messages.len()));
+        for message in messages {
+            let Some(outcome) = message.outcome else { continue };
+            self.0.metrics.decided(outcome, 1);
+            self.0.metrics.waited.observe((now - message.written).to_std().unwrap_or_default().as_secs_f64());
+            orders.extend(message.subject);
+        }
+        self.announce(&orders);
+    }
 }
 
 /// Locks orders; the lines of those that are pending.
@@ -215,19 +126,16 @@ async fn lock_products(db: &mut PgConnection, products: &[i64]) -> Result<HashMa
 
 /// What a batch writes, in columns, as the one statement takes it.
 #[derive(Debug, Default)]
-struct Writing {
-    messages: Vec<i64>,
+struct Changes {
     orders: Vec<i64>,
     statuses: Vec<&'static str>,
     reasons: Vec<Option<&'static str>>,
     holders: Vec<i64>,
     products: Vec<i64>,
     quantities: Vec<i64>,
-    buried: Vec<i64>,
-    burial_reasons: Vec<String>,
 }
 
-impl Writing {
+impl Changes {
     fn reserve(&mut self, order: i64, lines: &[Line]) -> &'static str {
         self.state(order, "RESERVED", None);
         for line in lines {
@@ -249,11 +157,6 @@ impl Writing {
         self.reasons.push(reason);
     }
 
-    fn bury(&mut self, message: i64, reason: String) {
-        self.buried.push(message);
-        self.burial_reasons.push(reason);
-    }
-
     async fn write(&self, db: &mut PgConnection, lifetime: Duration) -> Result<()> {
         const SQL: &str = sql!(
             "WITH decided AS (
@@ -272,15 +175,9 @@ impl Writing {
              ), booked AS (
                  INSERT INTO stock_entries (product_id, kind, quantity, order_id)
                  SELECT product_id, 'reserve', -quantity, order_id FROM held
-             ), taken AS (
-                 UPDATE products p SET stock = p.stock - t.quantity, updated_at = now()
-                 FROM (SELECT product_id, sum(quantity)::bigint AS quantity FROM held GROUP BY product_id) t
-                 WHERE p.id = t.product_id
-             ), buried AS (
-                 INSERT INTO dead_letters (order_id, topic, payload, reason, attempts)
-                 SELECT m.order_id, m.topic, m.payload, b.reason, m.attempts
-                 FROM unnest($8::bigint[], $9::text[]) AS b (id, reason) JOIN outbox m ON m.id = b.id
-             ) DELETE FROM outbox WHERE id = ANY($10)"
+             ) UPDATE products p SET stock = p.stock - t.quantity, updated_at = now()
+             FROM (SELECT product_id, sum(quantity)::bigint AS quantity FROM held GROUP BY product_id) t
+             WHERE p.id = t.product_id"
         );
         sqlx::query(SQL)
             .bind(&self.orders)
@@ -290,9 +187,6 @@ impl Writing {
             .bind(&self.holders)
             .bind(&self.products)
             .bind(&self.quantities)
-            .bind(&self.buried)
-            .bind(&self.burial_reasons)
-            .bind(&self.messages)
             .execute(db)
             .await?;
         Ok(())

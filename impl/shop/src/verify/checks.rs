@@ -2,6 +2,7 @@
 
 use platform::sql;
 use platform::verification::Check;
+use platform_outbox::verify;
 
 /// Every check, in the order of the invariants.
 ///
@@ -137,13 +138,7 @@ pub const CHECKS: &[Check] = &[
         sql!("SELECT format('order %s: %s, and its owner is gone', id, status) FROM orders
          WHERE user_id IS NULL AND status IN ('PENDING', 'RESERVED', 'CONFIRMED') ORDER BY id"),
     ),
-    Check::always(
-        "O3",
-        "no message has been due for more than 30 s",
-        "outbox",
-        sql!("SELECT format('message %s: %s, due since %s', id, topic, available_at) FROM outbox
-         WHERE available_at < now() - interval '30 seconds' ORDER BY id"),
-    ),
+    verify::NOTHING_OVERDUE,
     Check::always(
         "O4",
         "an order takes, gives back and buys a product once",
@@ -242,25 +237,7 @@ pub const CHECKS: &[Check] = &[
                FROM idempotency_keys WHERE status = 201) k
          GROUP BY order_id HAVING count(*) > 1 ORDER BY order_id"),
     ),
-    Check::always(
-        "O7",
-        "dead letters have a reason and a payload",
-        "dead_letters",
-        sql!("SELECT format('dead letter %s: reason %L, payload %L', id, reason, payload) FROM dead_letters
-         WHERE reason = '' OR payload = '' ORDER BY id"),
-    ),
-    Check::always(
-        "O7",
-        "a dead letter that was decided about says since when",
-        "dead_letters",
-        sql!("SELECT format('dead letter %s: %s, settled at %s', id, state, coalesce(settled_at::text, 'no time')) FROM dead_letters
-         WHERE (state = 'waiting') <> (settled_at IS NULL) ORDER BY id"),
-    ),
-    Check::at_rest(
-        "O7",
-        "the outbox is empty",
-        "outbox",
-        sql!("SELECT format('message %s: %s, order %s, %s attempts', id, topic, coalesce(order_id::text, '?'), attempts)
-         FROM outbox ORDER BY id"),
-    ),
+    verify::DEAD_LETTERS_COMPLETE,
+    verify::DEAD_LETTERS_SETTLED,
+    verify::EMPTY,
 ];

@@ -1,12 +1,14 @@
 //! Whether the shop's data are as they must be, asked of a database that may be in use.
 
 mod checks;
-mod stream;
 
 use platform::settings::DatabaseSettings;
 use platform::verification;
 use platform::{Cache, Result};
+use platform_outbox::verify;
 use sqlx::postgres::PgConnection;
+
+use crate::pipeline::stream;
 
 pub use checks::CHECKS;
 pub use platform::verification::{Check, Checked, Finding, When};
@@ -18,7 +20,7 @@ pub use platform::verification::{Check, Checked, Finding, When};
 pub async fn run(settings: &DatabaseSettings, cache: Option<&Cache>, at_rest: bool) -> Result<Vec<Checked>> {
     let mut findings = verification::run(settings, CHECKS, at_rest).await?;
     if at_rest && let Some(cache) = cache {
-        findings.push((&stream::CHECK, stream::check(cache).await));
+        findings.push((&verify::STREAM_EMPTY, verify::stream(&stream(cache.clone())).await));
     }
     Ok(findings)
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use backends::Server;
 use deadpool_redis::redis::{Value, cmd};
-use shop::pipeline::failpoints::Failpoint;
+use shop::pipeline::failpoints::{self, EXPIRY_COMMITTED, EXPIRY_WRITTEN, Failpoint};
 use sqlx::Executor as _;
 use tokio::time::sleep;
 
@@ -34,11 +34,12 @@ async fn a_worker_may_die_at_any_boundary() {
     let user = Shopper::admin(&system).await;
     let mut healthy = system.process("worker", "healthy", &[]);
     let (mut orders, mut poison, mut failed, mut expired) = (0, 0, 0, 0);
-    for (name, point) in Failpoint::ALL {
+    for point in failpoints::all() {
+        let name = point.0;
         for quantity in [1, 2, SPOILT] {
             orders += order(&user, product, quantity).await;
         }
-        brought_about(&mut system, *point).await;
+        brought_about(&mut system, point).await;
         let mut doomed = system.process("worker", &format!("dies-at-{name}"), &[("FAILPOINT", &format!("{name}:die"))]);
         doomed.start();
         let deadline = Instant::now() + DRAINED;
@@ -48,11 +49,11 @@ async fn a_worker_may_die_at_any_boundary() {
             sleep(Duration::from_millis(200)).await;
             orders += order(&user, product, 1).await;
         }
-        put_right(&mut system, *point).await;
+        put_right(&mut system, point).await;
         match point {
-            Failpoint::MessageBuried => (poison, failed) = (poison + 1, failed + 1),
-            Failpoint::EntryBuried => poison += 1,
-            Failpoint::ExpiryWritten | Failpoint::ExpiryCommitted => expired += 1,
+            Failpoint::MESSAGE_DEAD_LETTERED => (poison, failed) = (poison + 1, failed + 1),
+            Failpoint::ENTRY_DEAD_LETTERED => poison += 1,
+            EXPIRY_WRITTEN | EXPIRY_COMMITTED => expired += 1,
             _ => {}
         }
         healthy.start();
@@ -76,8 +77,8 @@ async fn order(user: &Shopper, product: i64, quantity: i64) -> i64 {
 /// Sees to it that a worker comes to the boundary, where orders alone do not bring it there.
 async fn brought_about(system: &mut System, point: Failpoint) {
     match point {
-        Failpoint::RelayRefused => system.kill(Server::Redis),
-        Failpoint::WorkerClaimed => {
+        Failpoint::RELAY_REJECTED => system.kill(Server::Redis),
+        Failpoint::WORKER_CLAIMED => {
             published(system, true).await;
             let mut redis = system.redis().await;
             let mut read = cmd("XREADGROUP");
@@ -85,16 +86,16 @@ async fn brought_about(system: &mut System, point: Failpoint) {
             read.query_async::<Value>(&mut redis).await.expect("they are delivered");
             time_passes(system).await;
         }
-        Failpoint::FailureCounted => sql(system, "ALTER TABLE reservations ENABLE TRIGGER spoilt").await,
-        Failpoint::MessageBuried => {
+        Failpoint::FAILURE_COUNTED => sql(system, "ALTER TABLE reservations ENABLE TRIGGER spoilt").await,
+        Failpoint::MESSAGE_DEAD_LETTERED => {
             sql(system, "ALTER TABLE reservations ENABLE TRIGGER spoilt; UPDATE outbox SET attempts = 5").await;
         }
-        Failpoint::EntryBuried => {
+        Failpoint::ENTRY_DEAD_LETTERED => {
             let mut add = cmd("XADD");
             add.arg(&[STREAM, "*", "garbage", "?"]);
             add.query_async::<Value>(&mut system.redis().await).await.expect("it is added");
         }
-        Failpoint::ExpiryWritten | Failpoint::ExpiryCommitted => {
+        EXPIRY_WRITTEN | EXPIRY_COMMITTED => {
             sql(
                 system,
                 "UPDATE orders SET expires_at = now() - interval '1 second'
@@ -102,8 +103,8 @@ async fn brought_about(system: &mut System, point: Failpoint) {
             )
             .await;
         }
-        Failpoint::LossHealed => published(system, false).await,
-        Failpoint::GroupCreated => {
+        Failpoint::LOST_REPUBLISHED => published(system, false).await,
+        Failpoint::GROUP_CREATED => {
             cmd("DEL").arg(STREAM).query_async::<()>(&mut system.redis().await).await.expect("it is gone");
         }
         _ => {}
@@ -112,7 +113,7 @@ async fn brought_about(system: &mut System, point: Failpoint) {
 
 /// Ends what was brought about; what is only a matter of waiting need not be waited for.
 async fn put_right(system: &mut System, point: Failpoint) {
-    if point == Failpoint::RelayRefused {
+    if point == Failpoint::RELAY_REJECTED {
         system.resume(Server::Redis);
     }
     sql(system, "ALTER TABLE reservations DISABLE TRIGGER spoilt").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use shop::pipeline::failpoints::{Action, Failpoint};
+use shop::pipeline::failpoints::{self, Action, EXPIRY_COMMITTED, EXPIRY_WRITTEN, Failpoint};
 
 use crate::world::{ORDERS, Person, World, id};
 
@@ -13,7 +13,7 @@ async fn until_decided(world: &World, ada: &Person, order: i64) -> String {
     for _ in 0..400 {
         let step = async { world.worker().step(Duration::ZERO).await };
         let _ = std::panic::AssertUnwindSafe(step).catch_unwind().await;
-        let _ = world.pipeline.heal(Duration::ZERO).await;
+        let _ = world.pipeline.outbox().republish_lost(Duration::ZERO).await;
         let status = ada.status(order).await;
         if status != "PENDING" {
             return status;
@@ -26,24 +26,25 @@ async fn until_decided(world: &World, ada: &Person, order: i64) -> String {
 /// At every boundary, by error and by panic: whoever comes after finishes what was begun, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_4_and_6_every_boundary_can_be_died_at() {
-    for (name, point) in Failpoint::ALL {
+    for point in failpoints::all() {
+        let name = point.0;
         for action in [Action::Fail, Action::Panic] {
             let world = World::with_stream().await;
             let ada = world.person("ada").await;
             let (spoon, fork) = (world.product("SPOON", 250, 3).await, world.product("FORK", 1, 3).await);
             let before = ada.order(&spoon, 1).await;
             world.drain().await;
-            world.pipeline.failpoints().arm(*point, action);
+            world.pipeline.failpoints().arm(point, action);
             let items = json!({"items": [{"product_id": fork["id"], "quantity": 1}, {"product_id": spoon["id"], "quantity": 1}]});
             let order = id(&ada.client.post(ORDERS, &items).await.expect(201));
             let too_much = ada.order(&spoon, 9).await;
-            reach(&world, *point, before).await;
+            reach(&world, point, before).await;
             assert_eq!(until_decided(&world, &ada, too_much).await, "FAILED", "{name}");
-            let expected = if *point == Failpoint::MessageBuried { "FAILED" } else { "RESERVED" };
+            let expected = if point == Failpoint::MESSAGE_DEAD_LETTERED { "FAILED" } else { "RESERVED" };
             assert_eq!(until_decided(&world, &ada, order).await, expected, "{name} {action:?}");
             world.pipeline.failpoints().poison(0);
             world.drain().await;
-            assert!(!world.pipeline.failpoints().is_armed(*point), "nobody came to {name}");
+            assert!(!world.pipeline.failpoints().is_armed(point), "nobody came to {name}");
             world.verify().await;
             let gone = i64::from(expected == "RESERVED") + i64::from(ada.status(before).await == "RESERVED");
             assert_eq!(world.stock(id(&spoon)).await, 3 - gone, "{name} {action:?}");
@@ -58,14 +59,14 @@ async fn reach(world: &World, point: Failpoint, reserved: i64) {
         let _ = std::panic::AssertUnwindSafe(step).catch_unwind().await;
     };
     match point {
-        Failpoint::RelayRefused => world.break_stream_once().await,
-        Failpoint::WorkerClaimed => {
-            world.pipeline.publish().await.unwrap();
+        Failpoint::RELAY_REJECTED => world.break_stream_once().await,
+        Failpoint::WORKER_CLAIMED => {
+            world.pipeline.outbox().publish().await.unwrap();
             world
                 .stream_command(&["XREADGROUP", "GROUP", "workers", "dead", "COUNT", "10", "STREAMS", "{stream}", ">"])
                 .await;
         }
-        Failpoint::FailureCounted | Failpoint::MessageBuried => {
+        Failpoint::FAILURE_COUNTED | Failpoint::MESSAGE_DEAD_LETTERED => {
             let order = world.number("SELECT min(order_id) FROM outbox").await;
             world.pipeline.failpoints().poison(order);
             for _ in 0..200 {
@@ -75,24 +76,24 @@ async fn reach(world: &World, point: Failpoint, reserved: i64) {
                     break;
                 }
             }
-            if point == Failpoint::FailureCounted {
+            if point == Failpoint::FAILURE_COUNTED {
                 world.pipeline.failpoints().poison(0);
             }
         }
-        Failpoint::EntryBuried => {
+        Failpoint::ENTRY_DEAD_LETTERED => {
             world.stream_command(&["XADD", "{stream}", "*", "garbage", "\u{1}"]).await;
         }
-        Failpoint::ExpiryWritten | Failpoint::ExpiryCommitted => {
+        EXPIRY_WRITTEN | EXPIRY_COMMITTED => {
             let lapse = format!("UPDATE orders SET expires_at = now() - interval '1 second' WHERE id = {reserved}");
             world.database.execute(&lapse).await;
         }
-        Failpoint::LossHealed => {
-            world.pipeline.publish().await.unwrap();
+        Failpoint::LOST_REPUBLISHED => {
+            world.pipeline.outbox().publish().await.unwrap();
             world.stream_command(&["DEL", "{stream}"]).await;
-            let heal = async { world.pipeline.heal(Duration::ZERO).await };
+            let heal = async { world.pipeline.outbox().republish_lost(Duration::ZERO).await };
             let _ = std::panic::AssertUnwindSafe(heal).catch_unwind().await;
         }
-        Failpoint::GroupCreated => {
+        Failpoint::GROUP_CREATED => {
             world.stream_command(&["DEL", "{stream}"]).await;
         }
         _ => {}
@@ -106,7 +107,7 @@ async fn a_task_that_panics_begins_anew() {
     let world = World::with_stream().await;
     let ada = world.person("ada").await;
     let spoon = world.product("SPOON", 250, 10).await;
-    for point in [Failpoint::RelayClaimed, Failpoint::WorkerReceived] {
+    for point in [Failpoint::RELAY_CLAIMED, Failpoint::WORKER_RECEIVED] {
         world.pipeline.failpoints().arm(point, Action::Panic);
         let first = ada.order(&spoon, 1).await;
         world.work_until(async || ada.status(first).await == "RESERVED").await;

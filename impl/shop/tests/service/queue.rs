@@ -55,7 +55,7 @@ async fn what_waits_is_counted_and_dated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outbox_is_as_old_as_its_oldest_message_that_is_due() {
     let world = World::new().await;
-    let age = async || world.pipeline.outbox_age().await.expect("Postgres answers");
+    let age = async || world.pipeline.outbox().state().await.expect("Postgres answers").oldest_seconds;
     assert_eq!(age().await, 0.0);
     let write = "INSERT INTO outbox (topic, payload, created_at, available_at, published_at) VALUES
         ('published', '', now() - interval '3 hours', now(), now()),

@@ -92,7 +92,7 @@ async fn a_message_delivered_again_and_again_is_done_once() {
     let orders = join_all((0..20).map(|_| ada.order(&spoon, 1))).await;
     // Published five times before anybody reads.
     for _ in 0..5 {
-        world.pipeline.publish().await.unwrap();
+        world.pipeline.outbox().publish().await.unwrap();
         world.database.execute("UPDATE outbox SET published_at = NULL").await;
     }
     join_all((0..3).map(|_| world.drain())).await;
@@ -110,7 +110,7 @@ async fn what_a_dead_worker_has_left_is_taken_over() {
     let ada = world.person("ada").await;
     let spoon = world.product("SPOON", 250, 100).await;
     let order = ada.order(&spoon, 1).await;
-    world.pipeline.publish().await.unwrap();
+    world.pipeline.outbox().publish().await.unwrap();
     // Somebody reads, and is never heard of again.
     world.stream_command(&["XGROUP", "CREATE", "{stream}", "workers", "0", "MKSTREAM"]).await;
     world.stream_command(&["XREADGROUP", "GROUP", "workers", "dead", "COUNT", "10", "STREAMS", "{stream}", ">"]).await;
@@ -130,7 +130,7 @@ async fn a_stream_that_was_lost_is_filled_again() {
     // With and without a group, before and after entries were delivered.
     for round in 0..3 {
         let order = ada.order(&spoon, 1).await;
-        world.pipeline.publish().await.unwrap();
+        world.pipeline.outbox().publish().await.unwrap();
         if round == 1 {
             world
                 .stream_command(&["XREADGROUP", "GROUP", "workers", "dead", "COUNT", "10", "STREAMS", "{stream}", ">"])
@@ -139,11 +139,11 @@ async fn a_stream_that_was_lost_is_filled_again() {
         world.stream_command(&["DEL", "{stream}"]).await;
         world.worker().step(Duration::ZERO).await.unwrap();
         assert_eq!(ada.status(order).await, "PENDING", "nothing tells of it");
-        assert_eq!(world.pipeline.heal(Duration::ZERO).await.unwrap(), 1);
+        assert_eq!(world.pipeline.outbox().republish_lost(Duration::ZERO).await.unwrap(), 1);
         world.drain().await;
         assert_eq!(ada.status(order).await, "RESERVED");
     }
-    assert_eq!(world.pipeline.heal(Duration::ZERO).await.unwrap(), 0, "nothing is lost");
+    assert_eq!(world.pipeline.outbox().republish_lost(Duration::ZERO).await.unwrap(), 0, "nothing is lost");
     world.verify().await;
 }
 
@@ -154,7 +154,7 @@ async fn what_workers_are_doing_is_not_lost() {
          SELECT 'order.created', n, '{\"order_id\":' || n || '}' FROM generate_series(1000000, 1002999) n";
     let world = World::with_stream().await;
     world.database.execute(MESSAGES).await;
-    while world.pipeline.publish().await.unwrap() > 0 {}
+    while world.pipeline.outbox().publish().await.unwrap() > 0 {}
     let left = async || world.number("SELECT count(*) FROM outbox").await;
     let work = async || {
         let mut worker = world.worker();
@@ -164,7 +164,7 @@ async fn what_workers_are_doing_is_not_lost() {
     };
     let heal = async || {
         while left().await > 0 {
-            assert_eq!(world.pipeline.heal(Duration::ZERO).await.unwrap(), 0);
+            assert_eq!(world.pipeline.outbox().republish_lost(Duration::ZERO).await.unwrap(), 0);
         }
     };
     tokio::join!(work(), work(), work(), heal(), heal());

@@ -4,5 +4,7 @@
 async fn every_statement_can_be_prepared() {
     // Linked for the sake of its statements.
     let _ = shop::OPERATIONS;
-    testkit::statements::prepare_all("impl/shop/", &["shop", "worker", "verify"]).await;
+    for folder in ["impl/shop/", "impl/platform/outbox/"] {
+        testkit::statements::prepare_all(folder, &["shop", "worker", "verify"]).await;
+    }
 }

@@ -12,9 +12,10 @@ use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
 use platform::settings::AuthSettings;
 use platform::{Database, Limiter};
+use platform_outbox::Worker;
 use serde_json::{Value, json};
 use shop::ShopService;
-use shop::pipeline::{Pipeline, ShopSettings, Worker};
+use shop::pipeline::{Pipeline, ShopSettings};
 use shop::verify::{self, Finding};
 use sqlx::AssertSqlSafe;
 use testkit::{Answer, Client, TestDatabase, TestRedis, TestServer};
@@ -85,8 +86,9 @@ impl World {
     }
 
     /// A worker of the shop, which works when it is told to.
-    pub fn worker(&self) -> Worker {
-        Worker::new(self.pipeline.clone())
+    pub fn worker(&self) -> StepWorker {
+        let pipeline = self.pipeline.clone();
+        StepWorker { worker: Worker::new(pipeline.outbox().clone(), pipeline.handlers()), pipeline }
     }
 
     /// Has a worker of its own work until nothing is left to do.
@@ -154,7 +156,7 @@ impl World {
     pub async fn break_stream_once(&self) {
         self.stream_command(&["DEL", "{stream}"]).await;
         self.stream_command(&["SET", "{stream}", "not a stream"]).await;
-        let publish = std::panic::AssertUnwindSafe(self.pipeline.publish()).catch_unwind();
+        let publish = std::panic::AssertUnwindSafe(self.pipeline.outbox().publish()).catch_unwind();
         assert!(!matches!(publish.await, Ok(Ok(_))), "there is no stream to append to");
         self.stream_command(&["DEL", "{stream}"]).await;
     }
@@ -235,6 +237,20 @@ impl World {
                 return;
             }
         }
+    }
+}
+
+/// A worker that does everything a worker process does, round by round.
+pub struct StepWorker {
+    worker: Worker,
+    pipeline: Pipeline,
+}
+
+impl StepWorker {
+    /// One round: messages, and then what has expired.
+    pub async fn step(&mut self, abandoned: Duration) -> platform::Result<()> {
+        self.worker.step(abandoned).await?;
+        self.pipeline.expire().await.map(drop)
     }
 }
 

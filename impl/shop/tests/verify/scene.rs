@@ -280,5 +280,5 @@ pub const SPOILED: &[(&str, &str, &str)] = &[
         "UPDATE dead_letters SET reason = ''",
         "dead letter 901: reason '', payload '{\"order_id\":104}'",
     ),
-    ("the outbox is empty", "UPDATE outbox SET attempts = 3", "message 801: order.created, order 107, 3 attempts"),
+    ("the outbox is empty", "UPDATE outbox SET attempts = 3", "message 801: order.created, about 107, 3 attempts"),
 ];

@@ -5,9 +5,8 @@ use std::time::Duration;
 use platform::traces::TraceContext;
 use platform::{Columns, Error, Result, jittered, sql};
 
-use super::Pipeline;
-use super::batch::PROCESSING_FAILED;
-use super::failpoints::Failpoint;
+use crate::failpoints::Failpoint;
+use crate::processor::Processor;
 
 /// So often a message is tried.
 const ATTEMPTS: i32 = 6;
@@ -17,7 +16,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Characters kept of an entry that is none of ours: it can be megabytes, and lists show many.
 const KEPT: i32 = 10_000;
 
-impl Pipeline {
+impl Processor {
     /// Counts a failure of a message; its next attempt is after a pause, or never.
     ///
     /// # Errors
@@ -31,6 +30,7 @@ impl Pipeline {
         // Half of the pause to the whole of it.
         let jitter = jittered(Duration::from_secs(1)).as_secs_f64();
         let row = self
+            .outbox
             .0
             .database
             .write_once(move |mut tx| async move {
@@ -38,65 +38,25 @@ impl Pipeline {
                 Ok(query.bind(LONGEST_PAUSE.as_secs_f64()).bind(jitter).fetch_optional(&mut *tx).await?)
             })
             .await?;
-        self.0.failpoints.hit(Failpoint::FailureCounted)?;
-        self.0.metrics.failures.inc();
+        self.outbox.0.failpoints.hit(Failpoint::FAILURE_COUNTED)?;
+        self.outbox.0.metrics.failures.inc();
         let mut columns = row.as_ref().map(Columns::of);
         let attempts: Option<i32> = columns.as_mut().map(|columns| columns.get("attempts")).transpose()?;
-        let trace = columns.as_mut().map(|columns| columns.get::<Option<&str>>("trace")).transpose()?;
-        let trace_id = trace_id(trace.flatten());
-        tracing::warn!(message, attempts, failure = reason(failure), trace_id, "a message could not be handled");
+        let trace = columns.as_mut().map(|columns| columns.get::<Option<&str>>("trace")).transpose()?.flatten();
+        // As the log of the request that wrote the message has it.
+        let trace_id = trace.and_then(TraceContext::parse).map(TraceContext::trace_id);
+        tracing::warn!(message, attempts, reason = reason(failure), trace_id, "message handling failed");
         match attempts {
-            Some(attempts) if attempts >= ATTEMPTS => self.bury(message, &reason(failure)).await,
+            Some(attempts) if attempts >= ATTEMPTS => self.give_up(message, &reason(failure)).await,
             _ => Ok(()),
         }
-    }
-
-    /// Makes a message a dead letter, and its order a failed one.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub(crate) async fn bury(&self, message: i64, reason: &str) -> Result<()> {
-        // Locked in the order everybody uses: the message, then its order.
-        const SQL: &str = sql!(
-            "WITH m AS (
-                 DELETE FROM outbox WHERE id = $1 RETURNING order_id, topic, payload, attempts, trace
-             ), o AS (
-                 UPDATE orders SET status = 'FAILED', reason = $3, updated_at = clock_timestamp()
-                 FROM m WHERE orders.id = m.order_id AND orders.status = 'PENDING' RETURNING orders.id
-             ), told AS (
-                 INSERT INTO order_events (order_id, kind, status, reason) SELECT id, 'failed', 'FAILED', $3 FROM o
-             ), buried AS (
-                 INSERT INTO dead_letters (order_id, topic, payload, reason, attempts)
-                 SELECT order_id, topic, payload, $2, attempts FROM m RETURNING id
-             ) SELECT (SELECT count(*) FROM buried) AS buried, (SELECT id FROM o) AS order_id, (SELECT trace FROM m) AS trace"
-        );
-        let text = reason.to_owned();
-        let row = self
-            .0
-            .database
-            .write_once(move |mut tx| async move {
-                let query = sqlx::query(SQL).bind(message).bind(text).bind(PROCESSING_FAILED);
-                Ok(query.fetch_one(&mut *tx).await?)
-            })
-            .await?;
-        let mut columns = Columns::of(&row);
-        let (buried, order): (i64, Option<i64>) = (columns.get("buried")?, columns.get("order_id")?);
-        let trace_id = trace_id(columns.get("trace")?);
-        self.0.failpoints.hit(Failpoint::MessageBuried)?;
-        self.0.metrics.buried.inc_by(u64::try_from(buried).unwrap_or(0));
-        if let Some(order) = order {
-            self.announce(&[order]);
-            self.0.metrics.decided(PROCESSING_FAILED, 1);
-        }
-        tracing::error!(message, order, reason, trace_id, "a message became a dead letter");
-        Ok(())
     }
 
     /// Keeps an entry of the stream that is none of ours as a dead letter, or the beginning of it.
     ///
     /// # Errors
     /// Those of the database.
-    pub(crate) async fn bury_entry(&self, entry: &str, payload: &str) -> Result<()> {
+    pub(crate) async fn dead_letter_entry(&self, entry: &str, payload: &str) -> Result<()> {
         const SQL: &str = sql!(
             "INSERT INTO dead_letters (topic, payload, reason, stream_entry)
              VALUES ('unknown', left($2, $3), 'the entry of the stream cannot be parsed', $1)
@@ -104,22 +64,18 @@ impl Pipeline {
         );
         let (id, text) = (entry.to_owned(), payload.to_owned());
         let new = self
+            .outbox
             .0
             .database
             .write_once(move |mut tx| async move {
                 Ok(sqlx::query(SQL).bind(id).bind(text).bind(KEPT).execute(&mut *tx).await?.rows_affected())
             })
             .await?;
-        self.0.failpoints.hit(Failpoint::EntryBuried)?;
-        self.0.metrics.buried.inc_by(new);
-        tracing::error!(entry, "an entry of the stream became a dead letter");
+        self.outbox.0.failpoints.hit(Failpoint::ENTRY_DEAD_LETTERED)?;
+        self.outbox.0.metrics.dead_lettered.inc_by(new);
+        tracing::error!(entry, "stream entry dead-lettered");
         Ok(())
     }
-}
-
-/// The trace of the request that has left a message, as the log of that request has it.
-fn trace_id(trace: Option<&str>) -> Option<String> {
-    trace.and_then(TraceContext::parse).map(TraceContext::trace_id)
 }
 
 /// A failure in words for operators; never sent to customers.

@@ -1,5 +1,5 @@
-//! The Redis stream between relay and workers: a doorbell that carries the ids of messages. Everything in it can be lost
-//! without harm; what it should carry is told by the outbox.
+//! The Redis stream between relay and workers: a wake-up notification that carries the ids of messages. Everything in it can be
+//! lost without harm; what it should carry is told by the outbox.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const FIELD: &str = "message";
 
 /// The stream and its one group of consumers.
 #[derive(Debug, Clone)]
-pub(crate) struct Stream {
+pub struct Stream {
     cache: Cache,
     key: String,
 }
@@ -28,8 +28,9 @@ pub(crate) struct Entry {
 }
 
 impl Stream {
-    pub(crate) fn new(cache: Cache) -> Self {
-        Self { key: cache.key("orders"), cache }
+    /// A stream of this name, below the prefix of a Redis that loses nothing while it works.
+    pub fn new(cache: Cache, name: &str) -> Self {
+        Self { key: cache.key(name), cache }
     }
 
     /// A connection for [`Stream::read`].
@@ -154,8 +155,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Forgets consumers that are long gone and hold nothing; those that hold something would take it with them.
-    pub(crate) async fn forget_consumers(&self, idle: Duration) -> Result<(), CacheError> {
+    /// Deletes consumers that are long gone and hold nothing; those that hold something would take it with them.
+    pub(crate) async fn delete_consumers(&self, idle: Duration) -> Result<(), CacheError> {
         let mut connection = self.cache.connection().await?;
         let consumers: Value =
             redis::cmd("XINFO").arg("CONSUMERS").arg(&self.key).arg(GROUP).query_async(&mut connection).await?;

@@ -1,13 +1,14 @@
 //! From the outbox to the stream.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use platform::{Database, Error, Result, jittered, sql};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::Pipeline;
-use super::failpoints::Failpoint;
+use crate::failpoints::Failpoint;
+use crate::outbox::Outbox;
 
 /// Most messages of one round.
 const ROUND: i64 = 500;
@@ -20,31 +21,31 @@ const GAP: Duration = Duration::from_millis(5);
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl Pipeline {
+impl Outbox {
     /// Puts messages that are due into the stream; how many.
     ///
     /// They are marked as published first: one statement decides between relays, and no connection to Postgres waits for
-    /// Redis. What is marked and then lost is found by [`Pipeline::heal`].
+    /// Redis. What is marked and then lost is found by [`Outbox::republish_lost`].
     ///
     /// # Errors
     /// When Postgres or Redis cannot be used; the messages stay due.
     pub async fn publish(&self) -> Result<usize> {
         let Some(stream) = &self.0.stream else { return Ok(0) };
         let messages = claim(&self.0.database).await?;
-        self.0.failpoints.hit(Failpoint::RelayClaimed)?;
+        self.0.failpoints.hit(Failpoint::RELAY_CLAIMED)?;
         if messages.is_empty() {
             return Ok(0);
         }
         let appended = stream.append(&messages).await;
         match appended {
             Ok(length) => {
-                self.0.failpoints.hit(Failpoint::RelayPublished)?;
+                self.0.failpoints.hit(Failpoint::RELAY_PUBLISHED)?;
                 self.0.metrics.published.inc_by(messages.len() as u64);
-                self.0.stream_is_full.store(length > LONGEST_STREAM, std::sync::atomic::Ordering::Relaxed);
+                self.0.stream_is_full.store(length > LONGEST_STREAM, Ordering::Relaxed);
                 Ok(messages.len())
             }
             Err(error) => {
-                self.0.failpoints.hit(Failpoint::RelayRefused)?;
+                self.0.failpoints.hit(Failpoint::RELAY_REJECTED)?;
                 give_back(&self.0.database, messages).await?;
                 Err(platform::Error::internal(error))
             }
@@ -52,7 +53,7 @@ impl Pipeline {
     }
 
     /// Publishes until it is told to stop.
-    pub(crate) async fn relay(self, shutdown: CancellationToken) {
+    pub async fn relay(self, shutdown: CancellationToken) {
         if self.0.stream.is_none() {
             return;
         }
@@ -73,7 +74,7 @@ impl Pipeline {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        tracing::warn!(%error, "messages wait in the outbox");
+                        tracing::warn!(%error, "publishing failed, messages stay in the outbox");
                     }
                     PAUSE
                 }
@@ -90,7 +91,7 @@ impl Pipeline {
     }
 
     fn stream_is_full(&self) -> bool {
-        self.0.stream_is_full.swap(false, std::sync::atomic::Ordering::Relaxed)
+        self.0.stream_is_full.swap(false, Ordering::Relaxed)
     }
 }
 
