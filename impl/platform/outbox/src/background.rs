@@ -10,7 +10,7 @@ use crate::handler::Handlers;
 use crate::outbox::Outbox;
 use crate::worker::Worker;
 
-/// How long a message may be away before one asks whether the stream has lost it.
+/// How long a message may be away from the table before one asks whether the stream has lost it.
 const GRACE: Duration = Duration::from_secs(2);
 /// How often lost messages, the state of the queue and consumers that are gone are looked for.
 const LOST: Duration = Duration::from_secs(1);
@@ -18,37 +18,25 @@ const GAUGES: Duration = Duration::from_secs(5);
 const CONSUMERS: Duration = Duration::from_secs(600);
 
 impl Outbox {
-    /// Has tasks handle messages, publish them, and look after what is lost, until they are told to stop.
+    /// Has tasks publish messages, handle them, and recover what is lost, until they are told to stop.
     pub fn work(&self, tasks: &mut JoinSet<()>, shutdown: &CancellationToken, handlers: Handlers) {
         keep(tasks, self, shutdown, Self::relay);
-        keep(tasks, self, shutdown, move |outbox, end| Worker::new(outbox, handlers.clone()).run(end));
-        self.every(tasks, shutdown, "reaper", LOST, |outbox| async move {
-            without_redis(outbox.republish_lost(GRACE).await.map(drop))
+        keep(tasks, self, shutdown, move |this, end| Worker::new(this, handlers.clone()).run(end));
+        keep(tasks, self, shutdown, |this, end| async move {
+            let lost = async || without_redis(this.republish_lost(GRACE).await.map(drop));
+            this.0.jobs.job("reaper", LOST).every(LOST, end, lost).await;
         });
-        self.every(tasks, shutdown, "outbox gauges", GAUGES, |outbox| async move { outbox.measure().await });
-        self.every(tasks, shutdown, "outbox consumers", CONSUMERS, |outbox| async move {
-            without_redis(outbox.delete_consumers().await)
+        keep(tasks, self, shutdown, |this, end| async move {
+            this.0.jobs.job("outbox gauges", GAUGES).every(GAUGES, end, || this.measure()).await;
         });
-    }
-
-    /// Has a task of its own do something now and then.
-    fn every<F>(
-        &self,
-        tasks: &mut JoinSet<()>,
-        shutdown: &CancellationToken,
-        name: &'static str,
-        interval: Duration,
-        work: fn(Self) -> F,
-    ) where
-        F: Future<Output = Result<()>> + Send + 'static,
-    {
-        keep(tasks, self, shutdown, move |outbox, end| {
-            outbox.0.jobs.job(name, interval).every(interval, end, move || work(outbox.clone()))
+        keep(tasks, self, shutdown, |this, end| async move {
+            let gone = async || without_redis(this.delete_consumers().await);
+            this.0.jobs.job("outbox consumers", CONSUMERS).every(CONSUMERS, end, gone).await;
         });
     }
 }
 
-/// Redis may be away: who needs it has failed, and nothing stands still by that. What else fails stays as it is.
+/// Without Redis what needs it has failed, and nothing stands still by that. What else fails stays as it is.
 fn without_redis(result: Result<()>) -> Result<()> {
     match result {
         Err(error) if !matches!(error, Error::Database(_)) && !error.is_unavailable() => {

@@ -18,14 +18,14 @@ const DELIVERIES_TOGETHER: u64 = 3;
 /// Entries that were delivered more often are given up. Failures are counted in the database, see [`Processor::count_failure`];
 /// this is for messages that do not leave the time to count.
 const MOST_DELIVERIES: u64 = 25;
-/// Between two attempts while Postgres is away.
+/// Between two attempts while Postgres is unavailable.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A batch that Postgres refuses so often although it answers is taken apart.
 const ATTEMPTS_TOGETHER: u32 = 5;
 
 impl Processor {
-    /// Handles entries again and again while Postgres is away: they stay with this worker, unless another takes them over.
+    /// Handles entries again and again while Postgres is unavailable: they stay with this worker, unless another takes them over.
     pub(crate) async fn handle_until_done(&self, entries: Vec<Entry>, shutdown: &CancellationToken) {
         let mut wait = FIRST_PAUSE;
         let mut refused = 0;

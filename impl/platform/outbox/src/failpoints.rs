@@ -12,53 +12,45 @@ use platform::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failpoint(pub &'static str);
 
-impl Failpoint {
-    /// The relay has marked messages as published, not put them into the stream.
-    pub const RELAY_CLAIMED: Self = Self("relay-claimed");
-    /// The relay has put messages into the stream.
-    pub const RELAY_PUBLISHED: Self = Self("relay-published");
-    /// The stream did not take the messages; they are still marked as published.
-    pub const RELAY_REJECTED: Self = Self("relay-rejected");
-    /// A worker was given entries of the stream.
-    pub const WORKER_RECEIVED: Self = Self("worker-received");
-    /// A worker took over entries of another.
-    pub const WORKER_CLAIMED: Self = Self("worker-claimed");
-    /// A batch has locked its messages.
-    pub const BATCH_BEGUN: Self = Self("batch-begun");
-    /// A batch has written everything.
-    pub const BATCH_WRITTEN: Self = Self("batch-written");
-    /// A batch is committed.
-    pub const BATCH_COMMITTED: Self = Self("batch-committed");
-    /// The entries of a batch are acknowledged.
-    pub const BATCH_ACKNOWLEDGED: Self = Self("batch-acknowledged");
-    /// A failure was counted.
-    pub const FAILURE_COUNTED: Self = Self("failure-counted");
-    /// A message that failed too often was made a dead letter.
-    pub const MESSAGE_DEAD_LETTERED: Self = Self("message-dead-lettered");
-    /// An entry nobody can read was made a dead letter, and is not acknowledged.
-    pub const ENTRY_DEAD_LETTERED: Self = Self("entry-dead-lettered");
-    /// Messages the stream has lost were marked as unpublished.
-    pub const LOST_REPUBLISHED: Self = Self("lost-republished");
-    /// The group of the workers was created.
-    pub const GROUP_CREATED: Self = Self("group-created");
+macro_rules! failpoints {
+    ($($(#[$doc:meta])* $point:ident = $name:literal,)*) => {
+        impl Failpoint {
+            $($(#[$doc])* pub const $point: Self = Self($name);)*
+            /// Every boundary of an outbox.
+            pub const ALL: &[Self] = &[$(Self::$point),*];
+        }
+    };
+}
 
-    /// Every boundary of an outbox.
-    pub const ALL: [Self; 14] = [
-        Self::RELAY_CLAIMED,
-        Self::RELAY_PUBLISHED,
-        Self::RELAY_REJECTED,
-        Self::WORKER_RECEIVED,
-        Self::WORKER_CLAIMED,
-        Self::BATCH_BEGUN,
-        Self::BATCH_WRITTEN,
-        Self::BATCH_COMMITTED,
-        Self::BATCH_ACKNOWLEDGED,
-        Self::FAILURE_COUNTED,
-        Self::MESSAGE_DEAD_LETTERED,
-        Self::ENTRY_DEAD_LETTERED,
-        Self::LOST_REPUBLISHED,
-        Self::GROUP_CREATED,
-    ];
+failpoints! {
+    /// The relay has marked messages as published, not put them into the stream.
+    RELAY_CLAIMED = "relay-claimed",
+    /// The relay has put messages into the stream.
+    RELAY_PUBLISHED = "relay-published",
+    /// The stream did not take the messages; they are still marked as published.
+    RELAY_REJECTED = "relay-rejected",
+    /// A worker was given entries of the stream.
+    WORKER_RECEIVED = "worker-received",
+    /// A worker took over entries of another.
+    WORKER_CLAIMED = "worker-claimed",
+    /// A batch has locked its messages.
+    BATCH_BEGUN = "batch-begun",
+    /// A batch has written everything.
+    BATCH_WRITTEN = "batch-written",
+    /// A batch is committed.
+    BATCH_COMMITTED = "batch-committed",
+    /// The entries of a batch are acknowledged.
+    BATCH_ACKNOWLEDGED = "batch-acknowledged",
+    /// A failure was counted.
+    FAILURE_COUNTED = "failure-counted",
+    /// A message that failed too often was made a dead letter.
+    MESSAGE_DEAD_LETTERED = "message-dead-lettered",
+    /// An entry nobody can read was made a dead letter, and is not acknowledged.
+    ENTRY_DEAD_LETTERED = "entry-dead-lettered",
+    /// Messages the stream has lost were marked as unpublished.
+    LOST_REPUBLISHED = "lost-republished",
+    /// The group of the workers was created.
+    GROUP_CREATED = "group-created",
 }
 
 /// What happens at a boundary.

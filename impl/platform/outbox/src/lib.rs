@@ -67,7 +67,6 @@ mod background;
 mod batch;
 mod deliveries;
 pub mod failpoints;
-mod failure;
 mod handler;
 mod message;
 mod metrics;

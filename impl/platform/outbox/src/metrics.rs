@@ -22,9 +22,9 @@ pub struct QueueState {
     pub dead_letters: i64,
     /// Seconds for which the oldest message that is due has waited to be handed to the stream; 0 when none waits.
     pub oldest_seconds: f64,
-    /// Entries of the stream that no worker was given; nothing when Redis is away.
+    /// Entries of the stream that no worker was given; nothing when Redis is unavailable.
     pub unread: Option<i64>,
-    /// Entries of the stream that are being worked on; nothing when Redis is away.
+    /// Entries of the stream that are being worked on; nothing when Redis is unavailable.
     pub in_progress: Option<i64>,
 }
 

@@ -1,6 +1,5 @@
 //! The outbox of a process: where its messages are, and the stream that tells of them.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -62,7 +61,7 @@ impl Outbox {
     /// What waits, and since when.
     ///
     /// # Errors
-    /// Those of the database. Redis may be away.
+    /// Those of the database, not of Redis.
     pub async fn state(&self) -> Result<QueueState> {
         const SQL: &str = sql!(
             "SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unpublished,
@@ -90,11 +89,5 @@ impl Outbox {
         let state = self.state().await;
         self.0.metrics.show(state.as_ref().ok().cloned());
         state.map(drop)
-    }
-}
-
-impl fmt::Debug for Outbox {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Outbox").field("stream", &self.0.stream).finish_non_exhaustive()
     }
 }

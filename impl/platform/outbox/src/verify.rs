@@ -16,7 +16,7 @@ pub const NOTHING_OVERDUE: Check = Check::always(
     ),
 );
 
-/// A dead letter can be judged.
+/// A dead letter says what it is.
 pub const DEAD_LETTERS_COMPLETE: Check = Check::always(
     "O7",
     "dead letters have a reason and a payload",

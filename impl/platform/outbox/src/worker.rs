@@ -47,7 +47,7 @@ impl Worker {
     /// abandoned for at least `abandoned`, handles what there is. How many messages were done.
     ///
     /// # Errors
-    /// When Postgres cannot be used. Redis may be away.
+    /// When Postgres cannot be used; Redis need not be there.
     pub async fn step(&mut self, abandoned: Duration) -> Result<usize> {
         let _ = self.processor.outbox.publish().await;
         let mut done = 0;

@@ -39,7 +39,7 @@ impl Handler for Pipeline {
         let mut pending = lock_orders(db, &orders).await?;
         let products: Vec<i64> = pending.values().flatten().map(|line| line.product).collect();
         let mut shelves = lock_products(db, &products).await?;
-        self.failpoints().hit(BATCH_LOCKED)?;
+        self.outbox().failpoints().hit(BATCH_LOCKED)?;
 
         let mut changes = Changes::default();
         for message in messages {

@@ -41,7 +41,7 @@ impl Pipeline {
                     Ok(ids.unwrap_or_default())
                 })
                 .await?;
-            self.failpoints().hit(EXPIRY_COMMITTED)?;
+            self.outbox().failpoints().hit(EXPIRY_COMMITTED)?;
             self.announce(&ids);
             self.0.metrics.decided("expired", ids.len() as u64);
             Ok(ids.len() as u64)

@@ -11,5 +11,5 @@ pub const EXPIRY_COMMITTED: Failpoint = Failpoint("expiry-committed");
 
 /// Every boundary.
 pub fn all() -> impl Iterator<Item = Failpoint> {
-    Failpoint::ALL.into_iter().chain([BATCH_LOCKED, EXPIRY_WRITTEN, EXPIRY_COMMITTED])
+    Failpoint::ALL.iter().copied().chain([BATCH_LOCKED, EXPIRY_WRITTEN, EXPIRY_COMMITTED])
 }

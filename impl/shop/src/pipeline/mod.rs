@@ -10,13 +10,11 @@ mod expiry;
 pub mod failpoints;
 mod metrics;
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
 use platform::{Cache, Database, first_failure, idempotency, identity, keep};
-use platform_outbox::failpoints::Failpoints;
 use platform_outbox::{Handlers, Outbox, Stream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -96,11 +94,6 @@ impl Pipeline {
         self.0.live.watchers()
     }
 
-    /// Boundaries at which tests have it fail.
-    pub fn failpoints(&self) -> &Failpoints {
-        self.0.outbox.failpoints()
-    }
-
     /// Adds what it measures to a service's measurements.
     pub fn register(&self, metrics: &platform::http::Metrics) {
         self.0.outbox.register(metrics);
@@ -128,28 +121,19 @@ impl Pipeline {
         let mut tasks = JoinSet::new();
         self.0.outbox.work(&mut tasks, &shutdown, self.handlers());
         keep(&mut tasks, self, &shutdown, |this, end| this.0.live.clone().tell(end));
-        self.every(&mut tasks, &shutdown, "expiry", EXPIRE, |this| async move { this.expire().await });
-        self.every(&mut tasks, &shutdown, "gauges", GAUGES, |this| async move { this.measure().await });
-        self.every(&mut tasks, &shutdown, "audit", AUDIT, |this| async move { this.audit().await });
-        self.every(&mut tasks, &shutdown, "tidying", TIDY, |this| async move { this.tidy().await });
-        tasks.join_all().await;
-    }
-
-    /// Has a task of its own do something now and then.
-    fn every<T, F>(
-        &self,
-        tasks: &mut JoinSet<()>,
-        shutdown: &CancellationToken,
-        name: &'static str,
-        interval: Duration,
-        work: fn(Self) -> F,
-    ) where
-        T: Send + 'static,
-        F: Future<Output = platform::Result<T>> + Send + 'static,
-    {
-        keep(tasks, self, shutdown, move |this, end| {
-            this.0.outbox.jobs().job(name, interval).every(interval, end, move || work(this.clone()))
+        keep(&mut tasks, self, &shutdown, |this, end| async move {
+            this.outbox().jobs().job("expiry", EXPIRE).every(EXPIRE, end, || this.expire()).await;
         });
+        keep(&mut tasks, self, &shutdown, |this, end| async move {
+            this.outbox().jobs().job("gauges", GAUGES).every(GAUGES, end, || this.measure()).await;
+        });
+        keep(&mut tasks, self, &shutdown, |this, end| async move {
+            this.outbox().jobs().job("audit", AUDIT).every(AUDIT, end, || this.audit()).await;
+        });
+        keep(&mut tasks, self, &shutdown, |this, end| async move {
+            this.outbox().jobs().job("tidying", TIDY).every(TIDY, end, || this.tidy()).await;
+        });
+        tasks.join_all().await;
     }
 
     async fn measure(&self) -> platform::Result<()> {
@@ -175,10 +159,4 @@ impl Pipeline {
 /// Where the relay tells workers of messages.
 pub(crate) fn stream(cache: Cache) -> Stream {
     Stream::new(cache, "orders")
-}
-
-impl fmt::Debug for Pipeline {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Pipeline").field("outbox", &self.0.outbox).finish_non_exhaustive()
-    }
 }

@@ -34,7 +34,7 @@ async fn defect_4_and_6_every_boundary_can_be_died_at() {
             let (spoon, fork) = (world.product("SPOON", 250, 3).await, world.product("FORK", 1, 3).await);
             let before = ada.order(&spoon, 1).await;
             world.drain().await;
-            world.pipeline.failpoints().arm(point, action);
+            world.pipeline.outbox().failpoints().arm(point, action);
             let items = json!({"items": [{"product_id": fork["id"], "quantity": 1}, {"product_id": spoon["id"], "quantity": 1}]});
             let order = id(&ada.client.post(ORDERS, &items).await.expect(201));
             let too_much = ada.order(&spoon, 9).await;
@@ -42,9 +42,9 @@ async fn defect_4_and_6_every_boundary_can_be_died_at() {
             assert_eq!(until_decided(&world, &ada, too_much).await, "FAILED", "{name}");
             let expected = if point == Failpoint::MESSAGE_DEAD_LETTERED { "FAILED" } else { "RESERVED" };
             assert_eq!(until_decided(&world, &ada, order).await, expected, "{name} {action:?}");
-            world.pipeline.failpoints().poison(0);
+            world.pipeline.outbox().failpoints().poison(0);
             world.drain().await;
-            assert!(!world.pipeline.failpoints().is_armed(point), "nobody came to {name}");
+            assert!(!world.pipeline.outbox().failpoints().is_armed(point), "nobody came to {name}");
             world.verify().await;
             let gone = i64::from(expected == "RESERVED") + i64::from(ada.status(before).await == "RESERVED");
             assert_eq!(world.stock(id(&spoon)).await, 3 - gone, "{name} {action:?}");
@@ -68,16 +68,16 @@ async fn reach(world: &World, point: Failpoint, reserved: i64) {
         }
         Failpoint::FAILURE_COUNTED | Failpoint::MESSAGE_DEAD_LETTERED => {
             let order = world.number("SELECT min(order_id) FROM outbox").await;
-            world.pipeline.failpoints().poison(order);
+            world.pipeline.outbox().failpoints().poison(order);
             for _ in 0..200 {
                 step().await;
                 world.database.execute("UPDATE outbox SET available_at = now()").await;
-                if !world.pipeline.failpoints().is_armed(point) {
+                if !world.pipeline.outbox().failpoints().is_armed(point) {
                     break;
                 }
             }
             if point == Failpoint::FAILURE_COUNTED {
-                world.pipeline.failpoints().poison(0);
+                world.pipeline.outbox().failpoints().poison(0);
             }
         }
         Failpoint::ENTRY_DEAD_LETTERED => {
@@ -108,10 +108,10 @@ async fn a_task_that_panics_begins_anew() {
     let ada = world.person("ada").await;
     let spoon = world.product("SPOON", 250, 10).await;
     for point in [Failpoint::RELAY_CLAIMED, Failpoint::WORKER_RECEIVED] {
-        world.pipeline.failpoints().arm(point, Action::Panic);
+        world.pipeline.outbox().failpoints().arm(point, Action::Panic);
         let first = ada.order(&spoon, 1).await;
         world.work_until(async || ada.status(first).await == "RESERVED").await;
-        assert!(!world.pipeline.failpoints().is_armed(point), "nobody came to {point:?}");
+        assert!(!world.pipeline.outbox().failpoints().is_armed(point), "nobody came to {point:?}");
     }
     world.verify().await;
 }
@@ -125,7 +125,7 @@ async fn defect_6_a_poisoned_order_becomes_a_dead_letter_and_its_neighbours_go_o
         for _ in 0..5 {
             orders.push(ada.order(&spoon, 1).await);
         }
-        world.pipeline.failpoints().poison(orders[2]);
+        world.pipeline.outbox().failpoints().poison(orders[2]);
         // The neighbours are done while the poisoned one has attempts left.
         let neighbours = format!("SELECT count(*) FROM orders WHERE status = 'RESERVED' AND id <> {}", orders[2]);
         world.work_until(async || world.number(&neighbours).await == 4).await;
@@ -143,7 +143,7 @@ async fn defect_6_a_poisoned_order_becomes_a_dead_letter_and_its_neighbours_go_o
         world.verify().await;
 
         // Healed and tried again, it is an order like others.
-        world.pipeline.failpoints().poison(0);
+        world.pipeline.outbox().failpoints().poison(0);
         world.admin.post_empty(&format!("/api/v2/admin/dead-letters/{}/requeue", letter["id"])).await.expect(200);
         assert_eq!(ada.status(orders[2]).await, "PENDING");
         world.drain().await;
