@@ -31,7 +31,7 @@ async fn tells_what_it_checked_and_fails_on_a_violation() {
     let (sound, text) = verify(&database, &["--at-rest"]).await;
     assert!(!sound, "{text}");
     let line = text.lines().find(|line| line.contains("the outbox is empty")).expect("a line");
-    assert!(line.starts_with("O7 VIOLATED  the outbox is empty: 7: message 1: none, order ?, 0 attempts; "), "{line}");
+    assert!(line.starts_with("O7 VIOLATED  the outbox is empty: 7: message 1: none, about ?, 0 attempts; "), "{line}");
     assert!(line.ends_with("; ..."), "{line}");
 }
 
