@@ -13,9 +13,9 @@ use crate::worker::Worker;
 /// How long a message may be away from the table before one asks whether the stream has lost it.
 const GRACE: Duration = Duration::from_secs(2);
 /// How often lost messages, the state of the queue and consumers that are gone are looked for.
-const LOST: Duration = Duration::from_secs(1);
-const GAUGES: Duration = Duration::from_secs(5);
-const CONSUMERS: Duration = Duration::from_secs(600);
+const REAPER_INTERVAL: Duration = Duration::from_secs(1);
+const GAUGES_INTERVAL: Duration = Duration::from_secs(5);
+const CONSUMERS_INTERVAL: Duration = Duration::from_secs(600);
 
 impl Outbox {
     /// Has tasks publish messages, handle them, and recover what is lost, until they are told to stop.
@@ -24,14 +24,14 @@ impl Outbox {
         keep(tasks, self, shutdown, move |this, end| Worker::new(this, handlers.clone()).run(end));
         keep(tasks, self, shutdown, |this, end| async move {
             let lost = async || without_redis(this.republish_lost(GRACE).await.map(drop));
-            this.0.jobs.job("reaper", LOST).every(LOST, end, lost).await;
+            this.0.jobs.job("reaper", REAPER_INTERVAL).every(REAPER_INTERVAL, end, lost).await;
         });
         keep(tasks, self, shutdown, |this, end| async move {
-            this.0.jobs.job("outbox gauges", GAUGES).every(GAUGES, end, || this.measure()).await;
+            this.0.jobs.job("outbox gauges", GAUGES_INTERVAL).every(GAUGES_INTERVAL, end, || this.measure()).await;
         });
         keep(tasks, self, shutdown, |this, end| async move {
             let gone = async || without_redis(this.delete_consumers().await);
-            this.0.jobs.job("outbox consumers", CONSUMERS).every(CONSUMERS, end, gone).await;
+            this.0.jobs.job("outbox consumers", CONSUMERS_INTERVAL).every(CONSUMERS_INTERVAL, end, gone).await;
         });
     }
 }

@@ -16,7 +16,7 @@ use crate::outbox::Outbox;
 #[derive(Debug, Clone)]
 pub(crate) enum Due {
     /// These; those that somebody else is working on, or that are done, are left out.
-    Named(Arc<[i64]>),
+    Ids(Arc<[i64]>),
     /// Whatever is due, at most so many: for when there is no stream.
     Any(i64),
 }
@@ -26,7 +26,7 @@ pub(crate) enum Due {
 pub(crate) struct Done {
     /// Messages that are done, those of a topic one after the other.
     pub(crate) messages: Vec<Message>,
-    /// Messages of [`Due::Named`] that somebody else is working on.
+    /// Messages of [`Due::Ids`] that somebody else is working on.
     pub(crate) busy: Vec<i64>,
 }
 
@@ -45,11 +45,11 @@ async fn transaction(mut tx: Transaction, due: Due, handlers: Handlers, outbox: 
     let failpoints = outbox.failpoints();
     let mut messages = lock(&mut tx, &due).await?;
     failpoints.hit(Failpoint::BATCH_BEGUN)?;
-    let busy = still_there(&mut tx, &due, &messages).await?;
+    let busy = busy_among(&mut tx, &due, &messages).await?;
     if messages.is_empty() {
         return Ok(Done { messages, busy });
     }
-    messages.iter().for_each(|message| failpoints.handle(message.subject));
+    messages.iter().for_each(|message| failpoints.check_poison(message.subject));
     messages.sort_by(|one, other| one.topic.cmp(&other.topic));
     for messages in messages.chunk_by_mut(|one, other| one.topic == other.topic) {
         match handlers.of(&messages[0].topic) {
@@ -69,7 +69,7 @@ async fn transaction(mut tx: Transaction, due: Due, handlers: Handlers, outbox: 
 pub(crate) async fn give_up(outbox: &Outbox, handlers: &Handlers, message: i64, reason: &str) -> Result<Vec<Message>> {
     let (handlers, reason) = (handlers.clone(), reason.to_owned());
     let work = move |mut tx: Transaction| async move {
-        let mut messages = lock(&mut tx, &Due::Named([message].into())).await?;
+        let mut messages = lock(&mut tx, &Due::Ids([message].into())).await?;
         for message in &mut messages {
             message.reject(&*reason);
             if let Some(handler) = handlers.of(&message.topic) {
@@ -83,24 +83,24 @@ pub(crate) async fn give_up(outbox: &Outbox, handlers: &Handlers, message: i64, 
 }
 
 async fn lock(db: &mut PgConnection, due: &Due) -> Result<Vec<Message>> {
-    const NAMED: &str = sql!(
+    const BY_ID: &str = sql!(
         "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE id = ANY($1)
          ORDER BY id FOR UPDATE SKIP LOCKED"
     );
-    const ANY: &str = sql!(
+    const DUE: &str = sql!(
         "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE available_at <= now()
          ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
     );
     let rows = match due {
-        Due::Named(ids) => sqlx::query(NAMED).bind(&**ids).fetch_all(db).await?,
-        Due::Any(limit) => sqlx::query(ANY).bind(limit).fetch_all(db).await?,
+        Due::Ids(ids) => sqlx::query(BY_ID).bind(&**ids).fetch_all(db).await?,
+        Due::Any(limit) => sqlx::query(DUE).bind(limit).fetch_all(db).await?,
     };
     Ok(rows.iter().map(Message::of).collect::<sqlx::Result<_>>()?)
 }
 
 /// The named messages that were not locked although they are there: somebody else has them.
-async fn still_there(db: &mut PgConnection, due: &Due, locked: &[Message]) -> Result<Vec<i64>> {
-    let Due::Named(ids) = due else { return Ok(Vec::new()) };
+async fn busy_among(db: &mut PgConnection, due: &Due, locked: &[Message]) -> Result<Vec<i64>> {
+    let Due::Ids(ids) = due else { return Ok(Vec::new()) };
     if ids.len() == locked.len() {
         return Ok(Vec::new());
     }

@@ -126,7 +126,7 @@ impl Failpoints {
         }
     }
 
-    pub(crate) fn handle(&self, subject: Option<i64>) {
+    pub(crate) fn check_poison(&self, subject: Option<i64>) {
         let poisoned = self.poisoned.load(Ordering::Relaxed);
         assert!(poisoned == 0 || subject != Some(poisoned), "the message is poisoned");
     }

@@ -14,12 +14,12 @@ use crate::outbox::Outbox;
 use crate::trace;
 
 /// So often a message is tried.
-const ATTEMPTS: i32 = 6;
+const MAX_ATTEMPTS: i32 = 6;
 /// The pause after the first failure; doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// Characters kept of an entry that is none of ours: it can be megabytes, and lists show many.
-const KEPT: i32 = 10_000;
+const MAX_ENTRY_CHARS: i32 = 10_000;
 
 /// An outbox and who handles its messages.
 #[derive(Clone)]
@@ -70,8 +70,8 @@ impl Processor {
         // Half of the pause to the whole of it.
         let jitter = jittered(Duration::from_secs(1)).as_secs_f64();
         let count = move |mut tx: Transaction| async move {
-            let query = sqlx::query(SQL).bind(message).bind(FIRST_PAUSE.as_secs_f64());
-            Ok(query.bind(LONGEST_PAUSE.as_secs_f64()).bind(jitter).fetch_optional(&mut *tx).await?)
+            let query = sqlx::query(SQL).bind(message).bind(INITIAL_BACKOFF.as_secs_f64());
+            Ok(query.bind(MAX_BACKOFF.as_secs_f64()).bind(jitter).fetch_optional(&mut *tx).await?)
         };
         let row = self.outbox.0.database.write_once(count).await?;
         self.outbox.0.failpoints.hit(Failpoint::FAILURE_COUNTED)?;
@@ -84,7 +84,7 @@ impl Processor {
         let trace_id = columns.get::<Option<&str>>("trace")?.and_then(TraceContext::parse).map(TraceContext::trace_id);
         tracing::warn!(message, attempts, reason = reason(failure), trace_id, "message handling failed");
         match attempts {
-            ATTEMPTS.. => self.give_up(message, &reason(failure)).await,
+            MAX_ATTEMPTS.. => self.give_up(message, &reason(failure)).await,
             _ => Ok(()),
         }
     }
@@ -101,7 +101,7 @@ impl Processor {
         );
         let (id, text) = (entry.to_owned(), payload.to_owned());
         let insert = move |mut tx: Transaction| async move {
-            Ok(sqlx::query(SQL).bind(id).bind(text).bind(KEPT).execute(&mut *tx).await?.rows_affected())
+            Ok(sqlx::query(SQL).bind(id).bind(text).bind(MAX_ENTRY_CHARS).execute(&mut *tx).await?.rows_affected())
         };
         let new = self.outbox.0.database.write_once(insert).await?;
         self.outbox.0.failpoints.hit(Failpoint::ENTRY_DEAD_LETTERED)?;

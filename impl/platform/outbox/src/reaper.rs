@@ -10,11 +10,11 @@ use crate::failpoints::Failpoint;
 use crate::outbox::Outbox;
 
 /// Seconds after which a message is published again whatever the stream looks like: it is handled within half a minute.
-const LONGEST_SECONDS: f64 = 20.0;
+const MAX_AGE_SECONDS: f64 = 20.0;
 /// Most messages published again by one statement.
-const SLICE: i64 = 5_000;
+const SLICE_SIZE: i64 = 5_000;
 /// A consumer that read nothing for this long is gone.
-const GONE: Duration = Duration::from_secs(600);
+const CONSUMER_IDLE: Duration = Duration::from_secs(600);
 
 impl Outbox {
     /// Has messages published again that should be in the stream and are not: Redis was wiped or restored, or a relay died
@@ -23,7 +23,7 @@ impl Outbox {
     /// Entries leave the stream when they are acknowledged, and messages leave the outbox before that. So a stream that held
     /// fewer entries than there are messages left which were published at least `grace` ago has lost some. Which ones nobody
     /// knows: all of these go again, and those that were not lost are done only once. Younger entries may hide a loss for a
-    /// while; after [`LONGEST_SECONDS`] a message goes again in any case.
+    /// while; after [`MAX_AGE_SECONDS`] a message goes again in any case.
     ///
     /// # Errors
     /// When Postgres or Redis cannot be used.
@@ -40,7 +40,7 @@ impl Outbox {
         // Before the messages are counted: what is done in between must not look lost, or whoever has much to do gets all of
         // it a second time.
         let length = stream.len().await;
-        let row = sqlx::query(COUNT).bind(seconds).bind(LONGEST_SECONDS).fetch_one(self.0.database.reads()).await?;
+        let row = sqlx::query(COUNT).bind(seconds).bind(MAX_AGE_SECONDS).fetch_one(self.0.database.reads()).await?;
         let mut columns = Columns::of(&row);
         let (old, ancient): (i64, i64) = (columns.get("old")?, columns.get("ancient")?);
         let now: DateTime<Utc> = columns.get("now")?;
@@ -51,9 +51,9 @@ impl Outbox {
         if !lost && ancient == 0 {
             return Ok(0);
         }
-        let age = if lost { seconds } else { LONGEST_SECONDS };
+        let age = if lost { seconds } else { MAX_AGE_SECONDS };
         // However much was lost, some of it goes on.
-        let again = in_slices(SLICE, |most| async move {
+        let again = in_slices(SLICE_SIZE, |most| async move {
             let work = move |mut tx: Transaction| async move {
                 let query = sqlx::query(AGAIN).bind(now).bind(age).bind(most);
                 Ok(query.execute(&mut *tx).await?.rows_affected())
@@ -77,7 +77,7 @@ impl Outbox {
     /// When Redis cannot be used.
     pub async fn delete_consumers(&self) -> Result<()> {
         match &self.0.stream {
-            Some(stream) => stream.delete_consumers(GONE).await.map_err(Error::internal),
+            Some(stream) => stream.delete_consumers(CONSUMER_IDLE).await.map_err(Error::internal),
             None => Ok(()),
         }
     }

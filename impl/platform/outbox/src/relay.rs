@@ -11,15 +11,15 @@ use crate::failpoints::Failpoint;
 use crate::outbox::Outbox;
 
 /// Most messages of one round.
-const ROUND: i64 = 500;
+const BATCH_SIZE: i64 = 500;
 /// While the stream is longer than this, messages stay where they are safe.
-const LONGEST_STREAM: usize = 50_000;
-/// What nobody has announced is found after this long.
-const POLL: Duration = Duration::from_millis(500);
+const MAX_STREAM_LENGTH: usize = 50_000;
+/// What came without a wake-up is found after this long.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Between two rounds, so that under load a round has many messages.
-const GAP: Duration = Duration::from_millis(5);
+const MIN_DELAY: Duration = Duration::from_millis(5);
 /// After a failure.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 impl Outbox {
     /// Puts messages that are due into the stream; how many.
@@ -41,12 +41,12 @@ impl Outbox {
             Ok(length) => {
                 self.0.failpoints.hit(Failpoint::RELAY_PUBLISHED)?;
                 self.0.metrics.published.inc_by(messages.len() as u64);
-                self.0.stream_is_full.store(length > LONGEST_STREAM, Ordering::Relaxed);
+                self.0.stream_is_full.store(length > MAX_STREAM_LENGTH, Ordering::Relaxed);
                 Ok(messages.len())
             }
             Err(error) => {
                 self.0.failpoints.hit(Failpoint::RELAY_REJECTED)?;
-                give_back(&self.0.database, messages).await?;
+                unmark(&self.0.database, messages).await?;
                 Err(platform::Error::internal(error))
             }
         }
@@ -57,7 +57,7 @@ impl Outbox {
         if self.0.stream.is_none() {
             return;
         }
-        let job = self.0.jobs.job("relay", PAUSE);
+        let job = self.0.jobs.job("relay", RETRY_DELAY);
         let mut failing = false;
         while !shutdown.is_cancelled() {
             let published = self.publish().await;
@@ -67,26 +67,30 @@ impl Outbox {
                 _ => job.succeeded(),
             }
             let pause = match published {
-                Ok(_) if self.stream_is_full() => PAUSE,
+                Ok(_) if self.stream_is_full() => RETRY_DELAY,
                 Ok(published) => {
                     failing = false;
-                    if published == usize::try_from(ROUND).unwrap_or(usize::MAX) { GAP } else { POLL }
+                    if published == usize::try_from(BATCH_SIZE).unwrap_or(usize::MAX) {
+                        MIN_DELAY
+                    } else {
+                        POLL_INTERVAL
+                    }
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
                         tracing::warn!(%error, "publishing failed, messages stay in the outbox");
                     }
-                    PAUSE
+                    RETRY_DELAY
                 }
             };
-            sleep(GAP).await;
+            sleep(MIN_DELAY).await;
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = sleep(jittered(pause)) => {}
-                () = self.0.woken.notified(), if pause == POLL => {}
+                () = self.0.woken.notified(), if pause == POLL_INTERVAL => {}
             }
         }
-        // Whoever is told to stop leaves nothing behind that he could have announced.
+        // What can still be published is not left behind.
         let _ = self.publish().await;
     }
 
@@ -105,11 +109,11 @@ async fn claim(database: &Database) -> Result<Vec<i64>> {
          ) SELECT id FROM claimed ORDER BY id"
     );
     database
-        .write_once(|mut tx| async move { Ok(sqlx::query_scalar(SQL).bind(ROUND).fetch_all(&mut *tx).await?) })
+        .write_once(|mut tx| async move { Ok(sqlx::query_scalar(SQL).bind(BATCH_SIZE).fetch_all(&mut *tx).await?) })
         .await
 }
 
-async fn give_back(database: &Database, messages: Vec<i64>) -> Result<()> {
+async fn unmark(database: &Database, messages: Vec<i64>) -> Result<()> {
     const SQL: &str = sql!("UPDATE outbox SET published_at = NULL WHERE id = ANY($1)");
     database
         .write_once(|mut tx| async move {

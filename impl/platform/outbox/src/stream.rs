@@ -66,7 +66,7 @@ impl Stream {
             Ok(Value::Array(summary)) => summary.first().and_then(integer).unwrap_or(0),
             Ok(_) => 0,
             // Before the first worker ran there is no group.
-            Err(error) if no_group(&error) => 0,
+            Err(error) if is_missing_group(&error) => 0,
             Err(error) => return Err(error.into()),
         };
         Ok(((length - pending).max(0), pending))
@@ -178,12 +178,12 @@ impl Stream {
 }
 
 /// Whether the stream or its group is not there: Redis was wiped, or this is the first start.
-pub(crate) fn no_group(error: &RedisError) -> bool {
+pub(crate) fn is_missing_group(error: &RedisError) -> bool {
     error.code() == Some("NOGROUP") || error.code() == Some("UNBLOCKED")
 }
 
-/// Whether the connection may still be used: the server has answered, if not what was hoped for.
-pub(crate) fn answered(error: &RedisError) -> bool {
+/// Whether the connection may still be used: the server has responded, if not with what was hoped for.
+pub(crate) fn is_server_error(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(kind) if !matches!(kind, ServerErrorKind::BusyLoading | ServerErrorKind::ReadOnly))
         || error.code().is_some_and(|code| code == "NOGROUP" || code == "UNBLOCKED")
 }

@@ -8,22 +8,22 @@ use platform::Result;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::Due;
-use crate::deliveries::{BATCH, LONGEST_PAUSE, pause};
+use crate::deliveries::{BATCH_SIZE, MAX_BACKOFF, pause};
 use crate::failpoints::Failpoint;
 use crate::handler::Handlers;
 use crate::outbox::Outbox;
 use crate::processor::Processor;
-use crate::stream::{Entry, Stream, answered, no_group};
+use crate::stream::{Entry, Stream, is_missing_group, is_server_error};
 
 /// How long a read waits for the first message; also how late an order to stop may be noticed.
-const BLOCK: Duration = Duration::from_millis(500);
+const READ_TIMEOUT: Duration = Duration::from_millis(500);
 /// Entries that are not acknowledged after this long are taken over: their worker is dead, or as good as.
-const ABANDONED: Duration = Duration::from_secs(4);
+const RECLAIM_AFTER: Duration = Duration::from_secs(4);
 /// How often one looks for such entries.
-const RECLAIM: Duration = Duration::from_secs(1);
+const RECLAIM_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the outbox is asked while there is no stream, and how often a stream is looked for.
-const POLL: Duration = Duration::from_millis(200);
-const RECONNECT: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// A consumer of messages.
 pub struct Worker {
@@ -31,16 +31,22 @@ pub struct Worker {
     name: String,
     connection: Option<MultiplexedConnection>,
     /// When one last looked for a stream, or for abandoned entries in it.
-    looked: Option<Instant>,
-    /// It was told already that the stream cannot be used.
-    without: bool,
+    last_checked: Option<Instant>,
+    /// Whether the stream cannot be used, which is logged once.
+    stream_unavailable: bool,
 }
 
 impl Worker {
     /// A worker of a name that no other has.
     pub fn new(outbox: Outbox, handlers: Handlers) -> Self {
         let name = format!("{}-{:08x}", std::process::id(), rand::random::<u32>());
-        Self { processor: Processor { outbox, handlers }, name, connection: None, looked: None, without: false }
+        Self {
+            processor: Processor { outbox, handlers },
+            name,
+            connection: None,
+            last_checked: None,
+            stream_unavailable: false,
+        }
     }
 
     /// One round of everything a worker does, without waiting for anything: publishes what is due, takes over what is
@@ -51,12 +57,12 @@ impl Worker {
     pub async fn step(&mut self, abandoned: Duration) -> Result<usize> {
         let _ = self.processor.outbox.publish().await;
         let mut done = 0;
-        if let Some(entries) = self.take_over(abandoned).await {
+        if let Some(entries) = self.reclaim(abandoned).await {
             done += self.processor.handle(entries).await?;
         }
         done += match self.receive(None).await {
             Some(entries) => self.processor.handle(entries).await?,
-            None => self.processor.batch(Due::Any(BATCH as i64)).await?.messages.len(),
+            None => self.processor.batch(Due::Any(BATCH_SIZE as i64)).await?.messages.len(),
         };
         Ok(done)
     }
@@ -64,22 +70,22 @@ impl Worker {
     /// Works until it is told to stop; what was begun is finished.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            let looked = self.looked;
-            if looked.is_none_or(|looked| looked.elapsed() > RECLAIM)
-                && let Some(entries) = self.take_over(ABANDONED).await
+            let last_checked = self.last_checked;
+            if last_checked.is_none_or(|last_checked| last_checked.elapsed() > RECLAIM_INTERVAL)
+                && let Some(entries) = self.reclaim(RECLAIM_AFTER).await
             {
                 self.processor.handle_until_done(entries, &shutdown).await;
             }
-            match self.receive(Some(BLOCK)).await {
+            match self.receive(Some(READ_TIMEOUT)).await {
                 Some(entries) => self.processor.handle_until_done(entries, &shutdown).await,
-                None => match self.processor.batch(Due::Any(BATCH as i64)).await {
+                None => match self.processor.batch(Due::Any(BATCH_SIZE as i64)).await {
                     Ok(done) if !done.messages.is_empty() => {}
-                    Ok(_) => pause(POLL, &shutdown).await,
-                    Err(error) if error.is_unavailable() => pause(LONGEST_PAUSE, &shutdown).await,
+                    Ok(_) => pause(POLL_INTERVAL, &shutdown).await,
+                    Err(error) if error.is_unavailable() => pause(MAX_BACKOFF, &shutdown).await,
                     // One of them fails: each alone, and that one is counted. Or all of it does: then there is no hurry.
                     Err(_) => {
-                        self.processor.one_by_one(&shutdown).await;
-                        pause(POLL, &shutdown).await;
+                        self.processor.process_due_each(&shutdown).await;
+                        pause(POLL_INTERVAL, &shutdown).await;
                     }
                 },
             }
@@ -90,18 +96,18 @@ impl Worker {
     async fn receive(&mut self, block: Option<Duration>) -> Option<Vec<Entry>> {
         let stream = self.processor.outbox.0.stream.clone()?;
         let mut connection = self.connect(&stream).await?;
-        let read = stream.read(&mut connection, &self.name, BATCH, block).await;
+        let read = stream.read(&mut connection, &self.name, BATCH_SIZE, block).await;
         let entries = self.settle(&stream, connection, read).await?;
         // What was delivered and is lost here is taken over later.
         self.processor.outbox.0.failpoints.hit(Failpoint::WORKER_RECEIVED).ok()?;
         Some(entries)
     }
 
-    async fn take_over(&mut self, abandoned: Duration) -> Option<Vec<Entry>> {
+    async fn reclaim(&mut self, abandoned: Duration) -> Option<Vec<Entry>> {
         let stream = self.processor.outbox.0.stream.clone()?;
         let mut connection = self.connect(&stream).await?;
-        self.looked = Some(Instant::now());
-        let claimed = stream.claim(&mut connection, &self.name, BATCH, abandoned).await;
+        self.last_checked = Some(Instant::now());
+        let claimed = stream.claim(&mut connection, &self.name, BATCH_SIZE, abandoned).await;
         let entries = self.settle(&stream, connection, claimed).await?;
         if !entries.is_empty() {
             tracing::info!(entries = entries.len(), "pending entries reclaimed");
@@ -114,14 +120,14 @@ impl Worker {
         if let Some(connection) = self.connection.take() {
             return Some(connection);
         }
-        if self.looked.is_some_and(|looked| looked.elapsed() < RECONNECT) {
+        if self.last_checked.is_some_and(|last_checked| last_checked.elapsed() < RECONNECT_DELAY) {
             return None;
         }
-        self.looked = Some(Instant::now());
-        match stream.connect(BLOCK).await {
+        self.last_checked = Some(Instant::now());
+        match stream.connect(READ_TIMEOUT).await {
             Ok(connection) => Some(connection),
             Err(error) => {
-                self.do_without(&error);
+                self.stream_failed(&error);
                 None
             }
         }
@@ -137,12 +143,12 @@ impl Worker {
         match result {
             Ok(result) => {
                 self.connection = Some(connection);
-                if std::mem::take(&mut self.without) {
+                if std::mem::take(&mut self.stream_unavailable) {
                     tracing::info!("stream available again");
                 }
                 Some(result)
             }
-            Err(error) if no_group(&error) => match stream.ensure_group(&mut connection).await {
+            Err(error) if is_missing_group(&error) => match stream.ensure_group(&mut connection).await {
                 Ok(_) => {
                     self.processor.outbox.0.failpoints.hit(Failpoint::GROUP_CREATED).ok()?;
                     self.connection = Some(connection);
@@ -151,8 +157,8 @@ impl Worker {
                 Err(_) => None,
             },
             Err(error) => {
-                self.do_without(&error);
-                if answered(&error) {
+                self.stream_failed(&error);
+                if is_server_error(&error) {
                     self.connection = Some(connection);
                 }
                 None
@@ -160,8 +166,8 @@ impl Worker {
         }
     }
 
-    fn do_without(&mut self, error: &RedisError) {
-        if !std::mem::replace(&mut self.without, true) {
+    fn stream_failed(&mut self, error: &RedisError) {
+        if !std::mem::replace(&mut self.stream_unavailable, true) {
             tracing::warn!(%error, "stream unavailable, polling the outbox");
         }
     }

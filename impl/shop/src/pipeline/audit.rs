@@ -3,13 +3,13 @@
 //! for ever.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
-use platform::{Result, sql};
+use platform::{Database, Result, sql};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::Pipeline;
+use super::metrics::AuditMetrics;
 
 /// What is looked at. Each statement sees one snapshot.
 struct Subject {
@@ -68,11 +68,11 @@ const ORDERS: Subject = Subject {
 /// What is known from round to round.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    products: Known,
-    orders: Known,
+    products: Mutex<Known>,
+    orders: Mutex<Known>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Known {
     /// What was found wrong.
     wrong: BTreeSet<i64>,
@@ -80,61 +80,55 @@ struct Known {
     after: i64,
 }
 
-impl Pipeline {
+impl Audit {
     /// One round: compares the stock of some products with what their ledger and reservations say, and some orders with their
     /// lines and reservations. How many products and orders are known to be wrong.
     ///
     /// # Errors
     /// When Postgres cannot be used. What takes too long to look at is passed over.
-    pub async fn audit(&self) -> Result<(usize, usize)> {
-        let audit = &self.0.metrics.audit;
-        let products = self.look_at(&PRODUCTS, |audit| &mut audit.products, &audit.products, &audit.mismatched).await;
-        let orders = self.look_at(&ORDERS, |audit| &mut audit.orders, &audit.orders, &audit.inconsistent).await;
+    pub(super) async fn round(&self, database: &Database, metrics: &AuditMetrics) -> Result<(usize, usize)> {
+        let products = look_at(&PRODUCTS, &self.products, database, &metrics.products, &metrics.mismatched).await;
+        let orders = look_at(&ORDERS, &self.orders, database, &metrics.orders, &metrics.inconsistent).await;
         let found = (products?, orders?);
-        audit.rounds.inc();
+        metrics.rounds.inc();
         Ok(found)
     }
+}
 
-    /// How many are known to be wrong, which is measured, as is how many were looked at.
-    async fn look_at(
-        &self,
-        subject: &Subject,
-        known: fn(&mut Audit) -> &mut Known,
-        looked: &Counter,
-        mismatched: &Gauge,
-    ) -> Result<usize> {
-        let db = self.0.database.reads();
-        let (after, mut page) = self.audited(|audit| (known(audit).after, known(audit).wrong.clone()));
-        page.extend(sqlx::query_scalar::<_, i64>(subject.lately).fetch_all(db).await?);
-        let next: Vec<i64> = sqlx::query_scalar(subject.next).bind(after).bind(subject.page).fetch_all(db).await?;
-        // After the last page the first one follows.
-        let last = next.last().copied().filter(|_| next.len() as i64 == subject.page).unwrap_or(0);
-        self.audited(|audit| known(audit).after = last);
-        page.extend(next);
-        let suspects: Vec<i64> = page.into_iter().collect();
-        for some in suspects.chunks(subject.together) {
-            match sqlx::query_scalar::<_, i64>(subject.wrong).bind(some).fetch_all(db).await {
-                Ok(wrong) => {
-                    looked.inc_by(some.len() as u64);
-                    wrong.iter().for_each(|id| tracing::error!(id, "{}", subject.found));
-                    self.audited(|audit| {
-                        known(audit).wrong.retain(|id| !some.contains(id));
-                        known(audit).wrong.extend(wrong);
-                    });
-                }
-                Err(error) => {
-                    let error = platform::Error::from(error);
-                    tracing::warn!(%error, number = some.len(), "not found out in time whether {}", subject.found);
-                    self.0.database.ping().await?;
-                }
+/// How many are known to be wrong, which is measured, as is how many were looked at.
+async fn look_at(
+    subject: &Subject,
+    known: &Mutex<Known>,
+    database: &Database,
+    looked: &Counter,
+    mismatched: &Gauge,
+) -> Result<usize> {
+    let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    let db = database.reads();
+    let Known { after, wrong: mut page } = known().clone();
+    page.extend(sqlx::query_scalar::<_, i64>(subject.lately).fetch_all(db).await?);
+    let next: Vec<i64> = sqlx::query_scalar(subject.next).bind(after).bind(subject.page).fetch_all(db).await?;
+    // After the last page the first one follows.
+    known().after = next.last().copied().filter(|_| next.len() as i64 == subject.page).unwrap_or(0);
+    page.extend(next);
+    let suspects: Vec<i64> = page.into_iter().collect();
+    for some in suspects.chunks(subject.together) {
+        match sqlx::query_scalar::<_, i64>(subject.wrong).bind(some).fetch_all(db).await {
+            Ok(wrong) => {
+                looked.inc_by(some.len() as u64);
+                wrong.iter().for_each(|id| tracing::error!(id, "{}", subject.found));
+                let mut known = known();
+                known.wrong.retain(|id| !some.contains(id));
+                known.wrong.extend(wrong);
+            }
+            Err(error) => {
+                let error = platform::Error::from(error);
+                tracing::warn!(%error, number = some.len(), "not found out in time whether {}", subject.found);
+                database.ping().await?;
             }
         }
-        let wrong = self.audited(|audit| known(audit).wrong.len());
-        mismatched.set(i64::try_from(wrong).unwrap_or(i64::MAX));
-        Ok(wrong)
     }
-
-    fn audited<T>(&self, look: impl FnOnce(&mut Audit) -> T) -> T {
-        look(&mut self.0.audit.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+    let wrong = known().wrong.len();
+    mismatched.set(i64::try_from(wrong).unwrap_or(i64::MAX));
+    Ok(wrong)
 }

@@ -10,7 +10,7 @@ mod expiry;
 pub mod failpoints;
 mod metrics;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -53,7 +53,7 @@ struct Inner {
     live: Live,
     reservation: Duration,
     metrics: Metrics,
-    audit: Mutex<Audit>,
+    audit: Audit,
 }
 
 impl Pipeline {
@@ -65,7 +65,7 @@ impl Pipeline {
             database,
             reservation: Duration::from_secs(settings.reservation_seconds.into()),
             metrics: Metrics::new(),
-            audit: Mutex::default(),
+            audit: Audit::default(),
         }))
     }
 
@@ -134,6 +134,14 @@ impl Pipeline {
             this.outbox().jobs().job("tidying", TIDY).every(TIDY, end, || this.tidy()).await;
         });
         tasks.join_all().await;
+    }
+
+    /// Looks at the stock of some products and at some orders; how many are known to be wrong.
+    ///
+    /// # Errors
+    /// When Postgres cannot be used.
+    pub async fn audit(&self) -> platform::Result<(usize, usize)> {
+        self.0.audit.round(&self.0.database, &self.0.metrics.audit).await
     }
 
     async fn measure(&self) -> platform::Result<()> {
