@@ -19,8 +19,8 @@ pub trait Handler: Send + Sync + 'static {
     /// Does what messages ask for, in the transaction that then deletes them: once, however often they are delivered. They are
     /// locked, in the order of their ids. What is to be told of one is noted in it: [`Message::outcome`], [`Message::reject`].
     ///
-    /// This may run again, after a deadlock, so it must do nothing but talk to the database; what else there is to do belongs
-    /// into [`Handler::committed`], or into a transaction that sends and then forgets, if it may happen twice.
+    /// This may run again, after a deadlock, so it must do nothing but talk to the database. An effect elsewhere that may get lost
+    /// belongs into [`Handler::committed`]; one that may not needs a row of its own, which is deleted after it.
     ///
     /// # Errors
     /// Nothing is done then. Each message is tried alone, and only one that fails alone counts as failed.
