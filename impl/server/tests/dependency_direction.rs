@@ -1,4 +1,4 @@
-//! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform} -> contract.
+//! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform} -> contract -> validation.
 
 use std::process::Command;
 
@@ -35,6 +35,7 @@ fn may_need(path: &str, name: &str) -> bool {
     match path.split_once('/').unwrap_or(("", path)) {
         ("generated", "services") => name == "platform" || is_service(name) || is_api(name),
         ("generated", "common-api") => name == "contract",
+        ("impl", "contract") => name == "validation",
         ("generated", _) => ["common-api", "contract"].contains(&name),
         ("impl", "platform") => platform_may_need("platform", name),
         ("impl", part) if let Some(part) = part.strip_prefix("platform/") => {

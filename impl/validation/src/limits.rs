@@ -1,6 +1,6 @@
 //! The limits of JSON Schema as constants that generated code builds: `Text::ANY.min(3).max(100)`.
 
-use crate::Pattern;
+use crate::pattern::Pattern;
 
 /// `minLength`, `maxLength` (in code points), `pattern` and `format` of a string.
 #[derive(Debug, Clone, Copy)]

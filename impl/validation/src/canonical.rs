@@ -7,7 +7,7 @@
 use crate::value::{Number, Value};
 
 /// Appends a value.
-pub(crate) fn write(value: &Value<'_>, to: &mut Vec<u8>) {
+pub fn write(value: &Value<'_>, to: &mut Vec<u8>) {
     match value {
         Value::Null => to.push(b'n'),
         Value::Bool(false) => to.push(b'0'),
@@ -30,13 +30,13 @@ pub(crate) fn write(value: &Value<'_>, to: &mut Vec<u8>) {
 }
 
 /// Appends a text of a kind.
-pub(crate) fn write_text(kind: u8, text: &str, to: &mut Vec<u8>) {
+pub fn write_text(kind: u8, text: &str, to: &mut Vec<u8>) {
     write_length(kind, text.len(), to);
     to.extend_from_slice(text.as_bytes());
 }
 
 /// Appends how many things of a kind follow.
-pub(crate) fn write_length(kind: u8, length: usize, to: &mut Vec<u8>) {
+pub fn write_length(kind: u8, length: usize, to: &mut Vec<u8>) {
     to.push(kind);
     to.extend_from_slice(&(length as u64).to_le_bytes());
 }

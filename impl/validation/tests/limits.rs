@@ -1,6 +1,6 @@
 //! Rules at their ends, where no document of ours goes: 64-bit integers without limits, absurd names.
 
-use contract::{Bounds, Decoder, FieldError, Integer, Items, Place, Text, Value};
+use validation::{Bounds, Decoder, FieldError, Integer, Items, Place, Text, Value};
 
 fn integer(literal: &str) -> Result<i64, &'static str> {
     let value = Value::from_json(literal.as_bytes()).expect("JSON");

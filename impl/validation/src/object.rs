@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::decode::{Decoder, Step};
+use crate::decoder::{Decoder, Step};
 use crate::value::Value;
 
 /// The members of an object that no rule has taken yet.
