@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Problem;
 
-use crate::dictionary::Reporter;
+use crate::intake::page_view::Reporter;
 
 /// What is younger is reported late and not of the past.
 const LATE: TimeDelta = TimeDelta::minutes(15);

@@ -11,7 +11,7 @@ use platform::slices::Slice;
 use platform::{Columns, Database, Result, backoff, sql};
 use sqlx::postgres::{PgExecutor, PgRow};
 
-use crate::window::Window;
+use crate::reports::window::Window;
 
 /// Rows read at once.
 const PAGE: i64 = 2_000;

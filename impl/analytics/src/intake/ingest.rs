@@ -15,10 +15,11 @@ use platform::identity::Principal;
 use platform::{Columns, Result, sql};
 use uuid::Uuid;
 
-use crate::dictionary::{OTHER, Reporter};
-use crate::storage::{Stored, View};
-use crate::visitor::Salt;
-use crate::{AnalyticsService, erase, page_path, user_agent};
+use crate::intake::dictionary::OTHER;
+use crate::intake::page_view::{Reporter, View};
+use crate::intake::storage::Stored;
+use crate::intake::visitor::Salt;
+use crate::{AnalyticsService, intake::page_path, intake::user_agent, upkeep::erase};
 
 /// How far a client's clock may be ahead.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);

@@ -8,31 +8,8 @@ use platform::{Columns, Database, Result, pair, sql};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::dictionary::{Dictionary, Reporter};
-
-/// A page view to be stored.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct View {
-    pub(crate) path: String,
-    pub(crate) user_id: Option<i64>,
-    /// Whether nobody has vouched for the user.
-    pub(crate) user_claimed: bool,
-    pub(crate) reporter: Reporter,
-    /// Two capital letters.
-    pub(crate) country: Option<String>,
-    /// When it happened.
-    pub(crate) created_at: DateTime<Utc>,
-    pub(crate) event_id: Uuid,
-    /// Whether the client has named the event, so that it may come again.
-    pub(crate) named: bool,
-    /// Who reports it, as it is remembered with a named event.
-    pub(crate) signature: Option<String>,
-    pub(crate) referrer: Option<String>,
-    pub(crate) device: Option<&'static str>,
-    pub(crate) visitor: Option<String>,
-    /// Why it is not counted.
-    pub(crate) bot: Option<&'static str>,
-}
+use crate::intake::dictionary::Dictionary;
+use crate::intake::page_view::View;
 
 /// Where a page view is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use platform::{Error, Result, Transaction};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::seed_rows::{self, Plan};
-use crate::{AnalyticsService, window::Window};
+use crate::upkeep::seed_rows::{self, Plan};
+use crate::{AnalyticsService, reports::window::Window};
 
 /// How long a request waits for its job: clients of the older service know of no other answer than that it is done.
 const PATIENCE: Duration = Duration::from_secs(25);

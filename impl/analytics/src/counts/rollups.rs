@@ -12,7 +12,7 @@ use platform::{Database, Job, Result, pair, sql};
 use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 
-use crate::rollup_metrics::RollupMetrics;
+use crate::counts::rollup_metrics::RollupMetrics;
 
 /// Spans with many blocks are looked for at least this often.
 const INTERVAL: Duration = Duration::from_millis(600);

@@ -12,7 +12,7 @@ use platform::{Columns, Database, Error, Result, Transaction, backoff, jittered,
 use sqlx::postgres::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use crate::window::Window;
+use crate::reports::window::Window;
 
 /// Rows of a transaction: its statement takes a fraction of the time statements have. On a busy machine there are fewer.
 const CHUNK: i64 = 25_000;

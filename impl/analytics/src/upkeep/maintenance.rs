@@ -7,8 +7,8 @@ use platform::slices::{delete_in_slices, remove_in_slices};
 use platform::{Database, Result, first_failure, sql};
 use tokio_util::sync::CancellationToken;
 
-use crate::ingest::BACK;
-use crate::{AnalyticsService, dictionary, erase, rollups, seed_rows};
+use crate::intake::ingest::BACK;
+use crate::{AnalyticsService, counts::rollups, intake::dictionary, upkeep::erase, upkeep::seed_rows};
 
 const INTERVAL: Duration = Duration::from_secs(3_600);
 /// After a failure.

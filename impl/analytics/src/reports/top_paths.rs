@@ -5,8 +5,10 @@ use chrono::Utc;
 use platform::{Result, pair, sql};
 use sqlx::postgres::{PgExecutor, PgRow};
 
-use crate::TopPaths;
-use crate::window::{Piece, Window};
+use crate::reports::window::{Piece, Window};
+
+/// Paths and how often each was viewed, most viewed first.
+pub(crate) type TopPaths = Vec<(String, i64)>;
 
 /// From every row of the window.
 pub(crate) async fn from_rows(db: impl PgExecutor<'_>, window: Window, limit: i64) -> Result<TopPaths> {

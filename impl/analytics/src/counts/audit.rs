@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use platform::{Reads, Result, pair, sql};
 
-use crate::AnalyticsService;
-use crate::window::{DAY, floor};
+use crate::counts::rollup_metrics::RollupMetrics;
+use crate::reports::window::{DAY, floor};
 
 /// How often a round is made.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(30);
@@ -33,16 +33,15 @@ struct Known {
     next: Option<DateTime<Utc>>,
 }
 
-impl AnalyticsService {
+impl Audit {
     /// One round: how many spans are known to be wrong.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn audit(&self) -> Result<usize> {
-        let (db, now) = (self.database.reads(), Utc::now());
-        let (next, again) = self
-            .audit
-            .look(|known| (known.next, known.minutes.iter().take(AGAIN).copied().collect::<Vec<DateTime<Utc>>>()));
+    pub(crate) async fn round(&self, db: &Reads, metrics: &RollupMetrics) -> Result<usize> {
+        let now = Utc::now();
+        let (next, again) =
+            self.look(|known| (known.next, known.minutes.iter().take(AGAIN).copied().collect::<Vec<DateTime<Utc>>>()));
         let mut pages = vec![lately(db, now).await?];
         let from = match next {
             Some(next) => Some(next),
@@ -56,17 +55,17 @@ impl AnalyticsService {
         pages.extend(again.into_iter().map(|minute| (minute, minute + TimeDelta::minutes(1))));
         for (from, until) in pages {
             let (rows, wrong) = wrong_minutes(db, from, until).await?;
-            self.rollups.audited.inc_by(rows.unsigned_abs());
-            self.audit.look(|known| {
+            metrics.audited.inc_by(rows.unsigned_abs());
+            self.look(|known| {
                 known.minutes.retain(|minute| *minute < from || *minute >= until);
                 known.minutes.extend(wrong);
             });
         }
         for day in [Some(now), page.map(|(from, _)| from)].into_iter().flatten().map(|time| floor(time, DAY)) {
             let agrees = widths_agree(db, day).await?;
-            self.audit.look(|known| if agrees { known.days.remove(&day) } else { known.days.insert(day) });
+            self.look(|known| if agrees { known.days.remove(&day) } else { known.days.insert(day) });
         }
-        let wrong = self.audit.look(|known| {
+        let wrong = self.look(|known| {
             // After the last page the first one follows.
             known.next = page.map(|(_, until)| until).filter(|until| *until < now);
             known.minutes.len() + known.days.len()
@@ -74,13 +73,11 @@ impl AnalyticsService {
         if wrong > 0 {
             tracing::error!(spans = wrong, "the counts of page views are not what their rows add up to");
         }
-        self.rollups.audits.inc();
-        self.rollups.mismatched.set(i64::try_from(wrong).unwrap_or(i64::MAX));
+        metrics.audits.inc();
+        metrics.mismatched.set(i64::try_from(wrong).unwrap_or(i64::MAX));
         Ok(wrong)
     }
-}
 
-impl Audit {
     fn look<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -8,7 +8,7 @@ use analytics_api::models::Interval;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
-use crate::window::{MINUTE, Window, floor};
+use crate::reports::window::{MINUTE, Window, floor};
 
 /// Where clocks may strike.
 const QUARTER: i64 = 15;

@@ -4,7 +4,7 @@ use analytics_api::models::{BreakdownRow, Dimension, Uniques};
 use platform::{Result, read, sql};
 use sqlx::postgres::PgExecutor;
 
-use crate::window::Window;
+use crate::reports::window::Window;
 
 /// The rows of a window ($1, $2) that count, of one path ($3) if it is given.
 const COUNTED: &str = "page_views WHERE bot IS NULL AND created_at >= $1 AND created_at < $2 \

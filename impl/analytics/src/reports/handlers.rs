@@ -16,8 +16,11 @@ use platform::Result;
 use platform::audit::{self, Action, Entry};
 use platform::identity::Principal;
 
-use crate::window::Window;
-use crate::{AnalyticsService, breakdown, export, page_path, time_buckets, time_series, top_paths};
+use crate::reports::window::Window;
+use crate::{
+    AnalyticsService, intake::page_path, reports::breakdown, reports::export, reports::time_buckets,
+    reports::time_series, reports::top_paths,
+};
 
 /// Most points of a time series.
 const POINTS: usize = 10_000;

@@ -3,37 +3,20 @@
 //! stored and counted under one path whose name says so.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{NaiveDate, Utc};
-use platform::shares::Subject;
 use platform::slices::remove_in_slices;
 use platform::{Database, Result, Transaction, pair, sql};
 use prometheus_client::metrics::counter::Counter;
 use sqlx::postgres::PgRow;
 
-use crate::storage::View;
+use crate::intake::page_view::{Reporter, View};
 
 /// The path of views whose own path is not in the dictionary, and may not become part of it now.
 pub(crate) const OTHER: &str = "(other)";
 /// Paths a process remembers the numbers of; some hundred bytes each.
 const REMEMBERED: usize = 50_000;
-
-/// Who reports views, as far as it matters to what he may make grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Reporter {
-    Superuser,
-    User(i64),
-    /// Whoever is at an address.
-    Network(Option<Subject>),
-}
-
-impl Reporter {
-    pub(crate) fn at(address: Option<IpAddr>) -> Self {
-        Self::Network(address.map(Subject::at))
-    }
-}
 
 /// How many new paths there may be.
 #[derive(Debug, Clone, Copy)]

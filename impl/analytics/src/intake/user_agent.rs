@@ -8,7 +8,7 @@ use regex::RegexSet;
 use serde::Deserialize;
 
 /// The list is another's, who keeps it up: `data/update` takes a newer one.
-const LIST: &str = include_str!("../data/bots.json");
+const LIST: &str = include_str!("../../data/bots.json");
 /// Why a reader's views are not counted, the one first that is told of several.
 const REASONS: [&str; 11] = [
     "search_engine",

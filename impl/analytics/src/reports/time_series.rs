@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use platform::{Result, pair, sql};
 use sqlx::postgres::PgExecutor;
 
-use crate::window::{Piece, Window, beginning};
+use crate::reports::window::{Piece, Window, beginning};
 
 /// When the first view of all, or of a path, was: the minute of it. Nothing when there is none.
 pub(crate) async fn first_view(db: impl PgExecutor<'_>, path: Option<&str>) -> Result<Option<DateTime<Utc>>> {
