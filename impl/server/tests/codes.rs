@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use services::SERVICES;
+use testkit::documents::document;
 
 /// Constructors of problems whose first string is the code.
 const CONSTRUCTORS: [&str; 7] = [
@@ -30,22 +32,14 @@ fn names(list: &Value) -> BTreeSet<String> {
     list.as_object().expect("a table").keys().cloned().collect()
 }
 
-/// Every service, by the list that is generated.
-fn services() -> Vec<String> {
-    let text = std::fs::read_to_string(root().join("generated/services.json")).expect("generated/services.json");
-    let list: Value = serde_json::from_str(&text).expect("JSON");
-    let names = list.as_array().expect("a list").iter().map(|service| service["name"].as_str().expect("a name"));
-    names.map(str::to_owned).collect()
-}
-
 type Sources = Vec<(PathBuf, String)>;
 
-/// What lies in a folder and ends so, without its tests.
+/// What lies in a folder, or in the crates below it, and ends so; without tests.
 fn collect(folder: &Path, ends: &[&str]) -> Sources {
     let mut found = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else { return found };
     for path in entries.map(|entry| entry.expect("an entry").path()) {
-        if path.is_dir() {
+        if path.is_dir() && !["examples", "tests"].iter().any(|name| path.ends_with(name)) {
             found.extend(collect(&path, ends));
         } else if path.extension().is_some_and(|end| ends.iter().any(|one| end == *one)) {
             let text = std::fs::read_to_string(&path).expect("text");
@@ -64,15 +58,18 @@ fn sources_of(service: &str) -> Sources {
 
 /// The sources that all services share; and what the gateway says by itself.
 fn shared_sources() -> Sources {
-    let services = services();
     let mut found = collect(&root().join("gateway"), &["conf", "template", "js"]);
     for entry in std::fs::read_dir(root().join("impl")).expect("crates").map(|entry| entry.expect("an entry")) {
-        if !services.iter().any(|service| entry.file_name() == service.as_str()) {
-            found.extend(collect(&entry.path().join("src"), &["rs"]));
+        if !SERVICES.iter().any(|service| entry.file_name() == service.name) {
+            found.extend(collect(&entry.path(), &["rs"]));
         }
     }
     assert!(found.len() > 50, "the sources are found");
     found
+}
+
+fn all_sources() -> Sources {
+    SERVICES.iter().flat_map(|service| sources_of(service.name)).chain(shared_sources()).collect()
 }
 
 /// The first string after each place where `start` stands, if it looks like a code and stands in the same expression.
@@ -110,8 +107,7 @@ fn unnamed(listed: &BTreeSet<String>, sources: &Sources) -> Vec<String> {
 
 /// Codes that a document lists itself: of its problems, and of quotas.
 fn of_document(service: &str) -> [BTreeSet<String>; 2] {
-    let path = root().join(format!("generated/{service}-api/openapi.json"));
-    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a document")).expect("JSON");
+    let document = document(service);
     let problems = document["x-problems"].as_object().into_iter().flat_map(|problems| problems.keys().cloned());
     let items = document["paths"].as_object().expect("paths").values();
     let operations = items.filter_map(Value::as_object).flat_map(|item| item.values());
@@ -134,15 +130,14 @@ fn every_code_that_is_sent_is_listed_and_every_listed_one_is_sent() {
         }
     };
     check(&shared_sources(), &BTreeSet::new());
-    for service in services() {
-        let (sources, [own, quotas]) = (sources_of(&service), of_document(&service));
+    for service in SERVICES.iter().map(|service| service.name) {
+        let (sources, [own, quotas]) = (sources_of(service), of_document(service));
         check(&sources, &(&own | &quotas));
         // Some have constructors of their own, so here their name is enough.
         let unsent = unnamed(&own, &sources);
         assert!(unsent.is_empty(), "`x-problems` of openapi/{service}.yaml lists what nobody sends: {unsent:?}");
     }
-    let everywhere: Sources =
-        services().iter().flat_map(|service| sources_of(service)).chain(shared_sources()).collect();
+    let everywhere = all_sources();
     let unsent = unnamed(&shared, &everywhere);
     assert!(unsent.is_empty(), "openapi/codes.json lists what nobody sends: {unsent:?}");
 }
@@ -150,11 +145,10 @@ fn every_code_that_is_sent_is_listed_and_every_listed_one_is_sent() {
 #[test]
 fn every_rule_that_is_told_is_listed_and_every_listed_one_is_told() {
     let starts = [".refuse(", ".refuse::<()>(", "code: ", "FieldError::body(", "FieldError::parameter("];
-    let everywhere: Sources =
-        services().iter().flat_map(|service| sources_of(service)).chain(shared_sources()).collect();
+    let everywhere = all_sources();
     let (listed, mut known) = (names(&list()["rules"]), names(&list()["problems"]));
     known.extend(listed.iter().cloned());
-    known.extend(services().iter().flat_map(|service| of_document(service)).flatten());
+    known.extend(SERVICES.iter().flat_map(|service| of_document(service.name)).flatten());
     for (code, path) in sent(&everywhere, &starts) {
         assert!(
             known.contains(&code),
