@@ -11,16 +11,6 @@ use shop::pipeline::{Pipeline, ShopSettings};
 use testkit::{Client, TestDatabase, TestRedis, TestServer};
 use tokio_util::sync::CancellationToken;
 
-/// Hashing that costs nothing: no test here is about it.
-const CHEAP: [&str; 6] = [
-    "--secret-key",
-    "a key that belongs to the tests only, and is long enough",
-    "--argon2-memory-kib",
-    "64",
-    "--argon2-iterations",
-    "1",
-];
-
 /// A process of the shop, as it were. Nobody publishes or works in it unless told to.
 pub struct Server {
     served: TestServer,
@@ -44,7 +34,7 @@ impl Drop for Server {
 /// One more process of the shop on the same database.
 pub fn serve(database: &TestDatabase, redis: Option<&TestRedis>) -> Server {
     let settings = database.settings_of("shop");
-    let auth: AuthSettings = testkit::settings(&CHEAP);
+    let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "shop").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "shop").expect("the settings are good");
     let cache = redis.map(TestRedis::cache);

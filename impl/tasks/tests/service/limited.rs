@@ -7,9 +7,9 @@ use http::Method;
 use platform::Limiter;
 use platform::settings::HttpSettings;
 use serde_json::json;
-use testkit::{Answer, Client, TestDatabase, TestRedis, TestServer};
+use testkit::{Answer, Client, KEY, TestDatabase, TestRedis, TestServer};
 
-use crate::world::{KEY, LOGIN, PASSWORD, serve_limited};
+use crate::world::{LOGIN, PASSWORD, serve_limited};
 
 pub const SIGNUP: &str = "/api/v1/auth/signup";
 
