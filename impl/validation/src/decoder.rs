@@ -22,9 +22,9 @@ pub trait Decode: Sized {
 
 /// A step down into what is decoded.
 pub enum Step {
-    /// A member or parameter that the document names.
+    /// A field or parameter that the document names.
     Name(&'static str),
-    /// A member that the client has named.
+    /// A field that the client has named.
     Member(String),
     /// An item of an array.
     Index(usize),

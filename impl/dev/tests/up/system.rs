@@ -1,4 +1,4 @@
-//! A system that `dev up` started, asked and stopped.
+//! A system that `dev up` starts.
 
 use std::collections::HashMap;
 use std::fs;

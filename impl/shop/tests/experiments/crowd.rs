@@ -1,4 +1,4 @@
-//! Many shoppers, and what they remember of what was answered: the history that the database is held against afterwards.
+//! Many shoppers, and what they remember: the history that the database is held against afterwards.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Whoever orders, and what he was answered.
+//! Somebody who orders, and what came of it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};

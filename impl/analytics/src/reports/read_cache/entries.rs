@@ -1,4 +1,4 @@
-//! Answers that this process remembers, by question.
+//! Responses that this process remembers, by question.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -1,4 +1,4 @@
-//! What processes tell each other through Redis: that something was stored, and answers that were computed since.
+//! What processes tell each other through Redis: that something was stored, and responses that were computed since.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,7 +76,7 @@ impl Shared {
         (answer, Some(shared))
     }
 
-    /// Keeps an answer for other processes.
+    /// Keeps a response for other processes.
     pub(super) async fn keep<T: Serialize>(&self, question: &str, shared: i64, at: Duration, value: &T) {
         let Some(cache) = &self.cache else { return };
         let (Ok(mut connection), Ok(text)) = (cache.connection().await, serde_json::to_string(value)) else { return };

@@ -1,4 +1,4 @@
-//! Answers of every kind that a document can declare, and one that it does not.
+//! Responses of every kind that a document can declare, and one that it does not.
 
 use bytes::Bytes;
 use contract::{ByteStream, Event, Problem, StorageQuota};

@@ -1,4 +1,4 @@
-//! What a document demands before an operation is called.
+//! What a document requires before an operation is called.
 
 use std::time::Duration;
 
