@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use services::SERVICES;
-use testkit::documents::document;
+use testkit::documents::{document, services};
 
 /// Constructors of problems whose first string is the code.
 const CONSTRUCTORS: [&str; 7] = [
@@ -58,9 +57,10 @@ fn sources_of(service: &str) -> Sources {
 
 /// The sources that all services share; and what the gateway says by itself.
 fn shared_sources() -> Sources {
+    let services = services();
     let mut found = collect(&root().join("gateway"), &["conf", "template", "js"]);
     for entry in std::fs::read_dir(root().join("impl")).expect("crates").map(|entry| entry.expect("an entry")) {
-        if !SERVICES.iter().any(|service| entry.file_name() == service.name) {
+        if !services.iter().any(|(service, _)| entry.file_name() == service.as_str()) {
             found.extend(collect(&entry.path(), &["rs"]));
         }
     }
@@ -69,7 +69,7 @@ fn shared_sources() -> Sources {
 }
 
 fn all_sources() -> Sources {
-    SERVICES.iter().flat_map(|service| sources_of(service.name)).chain(shared_sources()).collect()
+    services().iter().flat_map(|(service, _)| sources_of(service)).chain(shared_sources()).collect()
 }
 
 /// The first string after each place where `start` stands, if it looks like a code and stands in the same expression.
@@ -130,8 +130,8 @@ fn every_code_that_is_sent_is_listed_and_every_listed_one_is_sent() {
         }
     };
     check(&shared_sources(), &BTreeSet::new());
-    for service in SERVICES.iter().map(|service| service.name) {
-        let (sources, [own, quotas]) = (sources_of(service), of_document(service));
+    for (service, _) in services() {
+        let (sources, [own, quotas]) = (sources_of(&service), of_document(&service));
         check(&sources, &(&own | &quotas));
         // Some have constructors of their own, so here their name is enough.
         let unsent = unnamed(&own, &sources);
@@ -148,7 +148,7 @@ fn every_rule_that_is_told_is_listed_and_every_listed_one_is_told() {
     let everywhere = all_sources();
     let (listed, mut known) = (names(&list()["rules"]), names(&list()["problems"]));
     known.extend(listed.iter().cloned());
-    known.extend(SERVICES.iter().flat_map(|service| of_document(service.name)).flatten());
+    known.extend(services().iter().flat_map(|(service, _)| of_document(service)).flatten());
     for (code, path) in sent(&everywhere, &starts) {
         assert!(
             known.contains(&code),
