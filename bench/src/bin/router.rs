@@ -7,7 +7,7 @@ use std::sync::Arc;
 #[path = "../by_hand.rs"]
 mod by_hand;
 // The service that the tests of the generated router use: it answers with what it was given.
-#[path = "../../../impl/contract/tests/kitchen_sink/sink.rs"]
+#[path = "../../../impl/contract/tests/kitchen_sink/sink/mod.rs"]
 mod sink;
 
 // As in the server.

@@ -3,34 +3,13 @@
 //! Rows, the dictionary of their paths and the counts of each minute, hour, day and so on are written in one transaction, so
 //! that counts are exact at every instant.
 
-mod audit;
-mod backdating;
-mod bots;
-mod breakdown;
-mod dictionary;
-mod erase;
-mod export;
-mod ingest;
-mod live;
-mod maintenance;
-mod page_path;
-mod queries;
-mod queue;
-mod read_cache;
-mod rollup_metrics;
-mod rollups;
-mod seed_rows;
-mod seeding;
+mod counts;
+mod intake;
+mod reports;
 mod settings;
-mod storage;
-mod time_buckets;
-mod time_series;
-mod top_paths;
-mod user_agent;
+mod upkeep;
 mod users;
 pub mod verify;
-mod visitor;
-mod window;
 
 use std::sync::Arc;
 
@@ -46,14 +25,16 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::Audit;
-use crate::backdating::Backdating;
-use crate::bots::Bots;
-use crate::live::Live;
-use crate::queue::Queue;
-use crate::read_cache::ReadCache;
-use crate::rollup_metrics::RollupMetrics;
-use crate::visitor::Salts;
+use crate::counts::audit::{self, Audit};
+use crate::counts::rollup_metrics::RollupMetrics;
+use crate::counts::rollups;
+use crate::intake::backdating::Backdating;
+use crate::intake::bots::Bots;
+use crate::intake::queue::Queue;
+use crate::intake::visitor::Salts;
+use crate::reports::live::Live;
+use crate::reports::read_cache::ReadCache;
+use crate::reports::top_paths::TopPaths;
 
 pub use crate::settings::AnalyticsSettings;
 pub use analytics_api::{DOCUMENT, OPERATIONS, router};
@@ -80,9 +61,6 @@ pub struct AnalyticsService {
     /// Cancelled when this process is about to end: who waits for something long is answered.
     leaving: CancellationToken,
 }
-
-/// Paths and how often each was viewed, most viewed first.
-type TopPaths = Vec<(String, i64)>;
 
 impl AnalyticsService {
     /// A service on a database and the accounts in it. It writes page views until its last clone is dropped.
@@ -140,6 +118,14 @@ impl AnalyticsService {
     /// What goes on in the background, to be watched.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
+    }
+
+    /// One round of the audit: how many spans are known to be wrong.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn audit(&self) -> Result<usize> {
+        self.audit.round(self.database.reads(), &self.rollups).await
     }
 
     /// Merges what was added to the counts of each span of time: done by [`AnalyticsService::run`] all the time.

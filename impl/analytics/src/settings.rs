@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use clap::Args;
 
-use crate::dictionary::PathLimits;
+use crate::intake::dictionary::PathLimits;
 
 /// How page views are kept.
 #[derive(Debug, Clone, Args)]

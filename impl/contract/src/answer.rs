@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::{Operation, Problem, StoredReply, etag};
+use crate::{Operation, Problem, etag};
 
 /// A body sent piece by piece; an error cuts the connection, so that a client sees that it is incomplete.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> + Send>>;
@@ -37,6 +37,30 @@ pub struct Reply {
     status: StatusCode,
     headers: HeaderMap,
     body: Payload,
+}
+
+/// An answer in a form that can be kept and sent again, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReply {
+    /// The status.
+    pub status: u16,
+    /// The headers of its own, names in lower case. What is added to every answer (`X-Request-Id`, ...) is not among them.
+    pub headers: Vec<(String, String)>,
+    /// The body; may be empty.
+    pub body: Bytes,
+}
+
+impl StoredReply {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                let value = std::str::from_utf8(value.as_bytes()).map_err(Problem::internal)?;
+                Ok((name.as_str().to_owned(), value.to_owned()))
+            })
+            .collect::<Result<_, Problem>>()?;
+        Ok(Self { status: status.as_u16(), headers, body })
+    }
 }
 
 enum Payload {

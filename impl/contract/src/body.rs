@@ -12,7 +12,7 @@ use crate::encoding::{Unpackable, Unpacking, coding};
 use crate::input::pairs;
 use crate::operation::{BodyRule, Media};
 use crate::problem::Problem;
-use crate::value::Value;
+use validation::Value;
 
 /// A body in memory, and how to decode it.
 pub(crate) struct Raw {

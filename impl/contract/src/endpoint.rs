@@ -14,12 +14,13 @@ use http::{HeaderValue, StatusCode};
 
 use crate::answer::Answer;
 use crate::body;
-use crate::decode::Decoder;
 use crate::input::{Input, pairs};
 use crate::operation::{Api, Caller, Operation, Security};
-use crate::problem::{Place, Problem, RequestId};
+use crate::problem::{Problem, RequestId};
 use crate::rate_limit::{self, Quota};
 use crate::token_endpoint::TokenEndpoint;
+use validation::Decoder;
+use validation::Place;
 
 /// Serves an operation that demands a token.
 pub fn authenticated<S, I, R, F>(

@@ -6,13 +6,12 @@
 //! The document declares it; generated code hands the handler the key with a fingerprint of what is asked, and takes
 //! nothing but a [`Once`] in return. Keeping the answers is left to whoever has a store, in the transaction of the effect.
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use validation::canonical::{self, write_length, write_text};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::canonical::{self, write_length, write_text};
-use crate::input::{CACHE_BUSTER, Input};
-use crate::{Answer, Problem, Reply};
+use crate::answer::{Answer, Reply, StoredReply};
+use crate::input::{CACHE_BUSTER, Input, Rule};
+use crate::problem::Problem;
 
 /// What the client named its request, if it did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +48,20 @@ impl KeyedRequest {
     }
 }
 
+impl<'r> Input<'r> {
+    /// The header `Idempotency-Key` (`x-idempotency: required`). To be taken before the body, which it remembers.
+    pub fn idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
+        let key = self.header(IdempotencyKey::HEADER, rule)?;
+        Some(IdempotencyKey::from(Some(KeyedRequest::new(self, key))))
+    }
+
+    /// As [`Input::idempotency_key`], but it may be absent (`x-idempotency: optional`).
+    pub fn optional_idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
+        let key = self.optional_header(IdempotencyKey::HEADER, rule)?;
+        Some(IdempotencyKey::from(key.map(|key| KeyedRequest::new(self, key))))
+    }
+}
+
 /// Not a secret: a client that finds two requests of one fingerprint has deceived itself only.
 fn fingerprint(input: &Input<'_>) -> u128 {
     let mut bytes = Vec::with_capacity(256);
@@ -72,30 +85,6 @@ fn fingerprint(input: &Input<'_>) -> u128 {
         canonical::write(body, &mut bytes);
     }
     xxh3_128(&bytes)
-}
-
-/// An answer in a form that can be kept and sent again, byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredReply {
-    /// The status.
-    pub status: u16,
-    /// The headers of its own, names in lower case. What is added to every answer (`X-Request-Id`, ...) is not among them.
-    pub headers: Vec<(String, String)>,
-    /// The body; may be empty.
-    pub body: Bytes,
-}
-
-impl StoredReply {
-    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| {
-                let value = std::str::from_utf8(value.as_bytes()).map_err(Problem::internal)?;
-                Ok((name.as_str().to_owned(), value.to_owned()))
-            })
-            .collect::<Result<_, Problem>>()?;
-        Ok(Self { status: status.as_u16(), headers, body })
-    }
 }
 
 /// The answer of an operation with `x-idempotency`.

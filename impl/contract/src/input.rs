@@ -6,12 +6,12 @@ use axum::extract::RawPathParams;
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-use crate::decode::{Decoder, Step};
-use crate::idempotency::{IdempotencyKey, KeyedRequest};
-use crate::limits::Items;
 use crate::operation::Operation;
-use crate::problem::{Place, Problem};
-use crate::value::Value;
+use crate::problem::Problem;
+use validation::Items;
+use validation::Place;
+use validation::Value;
+use validation::{Decoder, Step};
 
 /// Libraries add it, with a number that differs each time, so that no cache answers.
 pub(crate) const CACHE_BUSTER: &str = "_";
@@ -34,7 +34,7 @@ pub struct Input<'r> {
 pub(crate) type Pairs<'r> = Vec<(Cow<'r, str>, Cow<'r, str>)>;
 
 /// What a rule is: it takes a value and yields what it decodes to, or records a violation.
-type Rule<'v, T> = fn(Value<'v>, &mut Decoder) -> Option<T>;
+pub(crate) type Rule<'v, T> = fn(Value<'v>, &mut Decoder) -> Option<T>;
 
 impl<'r> Input<'r> {
     /// A path parameter.
@@ -150,18 +150,6 @@ impl<'r> Input<'r> {
                 self.at.named(name, |at| rule(value, at))
             }
         }
-    }
-
-    /// The header `Idempotency-Key` (`x-idempotency: required`). To be taken before the body, which it remembers.
-    pub fn idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
-        let key = self.header(IdempotencyKey::HEADER, rule)?;
-        Some(IdempotencyKey::from(Some(KeyedRequest::new(self, key))))
-    }
-
-    /// As [`Input::idempotency_key`], but it may be absent (`x-idempotency: optional`).
-    pub fn optional_idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
-        let key = self.optional_header(IdempotencyKey::HEADER, rule)?;
-        Some(IdempotencyKey::from(key.map(|key| KeyedRequest::new(self, key))))
     }
 
     /// The body; it was read because the document demands it.

@@ -38,9 +38,6 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The deadline of an operation whose document names none. Below the gateway's 15 s, above a statement's 4 s.
-    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
-
     /// The quota that refuses with `code`. Asked for in a constant, so that a code the document does not have does not
     /// compile: `const PROJECTS: &StorageQuota = CREATE_PROJECT.quota("too_many_projects");`
     ///
@@ -100,11 +97,6 @@ pub struct BodyRule {
     pub required: bool,
     /// `x-body-limit`: bytes.
     pub limit: usize,
-}
-
-impl BodyRule {
-    /// The limit of an operation whose document names none: 64 KiB.
-    pub const DEFAULT_LIMIT: usize = 64 * 1024;
 }
 
 /// Media types a body can be decoded from.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use validation::FieldError;
 
 /// A refusal or failure on its way to the client.
 ///
@@ -28,55 +29,6 @@ struct Parts {
     cause: Option<Cause>,
     /// `error` of RFC 6749, 5.2.
     oauth_error: Option<&'static str>,
-}
-
-/// One violation of the document, and where it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FieldError {
-    /// Which part of the request it is in.
-    #[serde(rename = "in")]
-    pub place: Place,
-    /// Of the body only: a JSON pointer (RFC 6901) into it as a URI fragment (`#/items/0/quantity`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pointer: Option<String>,
-    /// Of path, query and header: the name of the parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<Cow<'static, str>>,
-    /// Stable name of the rule that was broken, such as `too_long`.
-    pub code: &'static str,
-    /// The rule in words.
-    pub detail: String,
-}
-
-impl FieldError {
-    /// Something in the body that breaks the rule `code`.
-    pub fn body(code: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { place: Place::Body, pointer: Some(pointer.into()), parameter: None, code, detail: detail.into() }
-    }
-
-    /// A parameter that breaks the rule `code`. Without a name where that is too long to be repeated.
-    pub fn parameter(
-        code: &'static str,
-        place: Place,
-        name: Option<impl Into<Cow<'static, str>>>,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self { place, pointer: None, parameter: name.map(Into::into), code, detail: detail.into() }
-    }
-}
-
-/// A part of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Place {
-    /// A segment of the path.
-    Path,
-    /// The query string.
-    Query,
-    /// A header field.
-    Header,
-    /// The body.
-    Body,
 }
 
 /// Why a request failed; kept in the response's extensions so that it is logged once, with the request id.

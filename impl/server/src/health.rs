@@ -10,8 +10,6 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use services::SERVICES;
 
-use crate::console::say;
-
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whom to ask.
@@ -32,7 +30,7 @@ pub(crate) fn run(args: &HealthArgs) -> Result<ExitCode> {
     let answer = ask(port).with_context(|| format!("{} does not answer on port {port}", args.service))?;
     let ready = answer.get(9..12) == Some("200");
     if !ready {
-        say(answer.split_once("\r\n\r\n").map_or(&*answer, |(_, body)| body));
+        eprintln!("{}", answer.split_once("\r\n\r\n").map_or(&*answer, |(_, body)| body));
     }
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

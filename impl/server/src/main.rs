@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use clap::{FromArgMatches as _, Subcommand};
 use services::SERVICES;
 
-mod console;
 mod health;
 mod migrate;
 mod ports;
@@ -38,7 +37,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
-        console::say(&format!("error: {error:#}"));
+        eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }

@@ -10,7 +10,6 @@ use platform::verification::{Check, Finding};
 use platform::{Database, Error};
 use services::SERVICES;
 
-use crate::console::say;
 use crate::serve::plain;
 
 /// What to look at.
@@ -46,7 +45,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     let findings = match findings {
         Ok(findings) => findings,
         Err(error) => {
-            say(&format!("error: {error:#}"));
+            eprintln!("error: {error:#}");
             return Ok(ExitCode::from(UNANSWERED));
         }
     };

@@ -22,4 +22,4 @@ pub use fault_proxy::{Fault, FaultProxy};
 pub use redis::TestRedis;
 pub use server::TestServer;
 pub use service::TestService;
-pub use settings::read as settings;
+pub use settings::{CHEAP, KEY, read as settings};

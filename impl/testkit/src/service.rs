@@ -7,20 +7,10 @@ use platform::settings::{Environment, Settings};
 use platform::{Access, Database, Limiter};
 use serde_json::{Value, json};
 
-use crate::settings::read;
+use crate::settings::{CHEAP, read};
 use crate::{Client, TestDatabase, TestServer};
 
 const PASSWORD: &str = "correct horse";
-/// Hashing that costs nothing: few tests are about how long it takes.
-const FLAGS: [&str; 6] = [
-    "--secret-key",
-    "a key that belongs to the tests only, and is long enough",
-    "--argon2-memory-kib",
-    "64",
-    "--argon2-iterations",
-    "1",
-];
-
 /// Serves until it is dropped. It limits nobody: few tests are about that.
 pub struct TestService {
     /// Speaks to the service as nobody.
@@ -41,7 +31,7 @@ impl TestService {
     pub async fn start<S: Service>(name: &'static str, document: &'static str) -> Self {
         let database = TestDatabase::new().await;
         let login = database.settings_of(name);
-        let settings: Settings = read(&FLAGS);
+        let settings: Settings = read(&CHEAP);
         let db = Database::new(&login, name).expect("the URL is one");
         let accounts = Accounts::start(db.clone(), &login, &settings.auth, name).expect("the settings are good");
         let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };

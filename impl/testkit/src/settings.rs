@@ -2,6 +2,11 @@
 
 use clap::{Args, FromArgMatches};
 
+/// The key that tokens are signed with.
+pub const KEY: &str = "a key that belongs to the tests only, and is long enough";
+/// Flags of hashing that costs nothing: few tests are about how long it takes.
+pub const CHEAP: [&str; 6] = ["--secret-key", KEY, "--argon2-memory-kib", "64", "--argon2-iterations", "1"];
+
 /// A group of settings: the flags given, the last wins, everything else as it is by default or in the environment.
 ///
 /// # Panics

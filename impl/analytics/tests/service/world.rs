@@ -19,16 +19,6 @@ pub const OPTIMIZED: &str = "/api/p3/analytics/top-paths/optimized";
 pub const TIME_SERIES: &str = "/api/p3/analytics/time-series";
 pub const SEED: &str = "/api/p3/analytics/seed";
 
-/// Hashing that costs nothing: no test here is about it.
-const CHEAP: [&str; 6] = [
-    "--secret-key",
-    "a key that belongs to the tests only, and is long enough",
-    "--argon2-memory-kib",
-    "64",
-    "--argon2-iterations",
-    "1",
-];
-
 pub struct World {
     /// Speaks to the service as nobody.
     pub nobody: Client,
@@ -142,7 +132,7 @@ impl World {
 
 fn serve(database: &TestDatabase, environment: Environment, own: &[&str]) -> (TestServer, AnalyticsService) {
     let settings = database.settings_of("analytics");
-    let auth: AuthSettings = testkit::settings(&CHEAP);
+    let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "analytics").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "analytics").expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };

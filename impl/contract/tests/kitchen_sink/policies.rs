@@ -138,15 +138,16 @@ async fn a_body_that_does_not_arrive_in_time_is_408() {
 #[test]
 fn the_policies_of_the_document_are_the_policies_of_the_router() {
     let document: Value = serde_json::from_str(kitchen_sink_api::DOCUMENT).expect("the document");
+    let defaults: Value = serde_json::from_str(include_str!("../../../../openapi/defaults.json")).expect("JSON");
+    let or_default = |said: &Value, name: &str| said.as_u64().or(defaults[name].as_u64()).expect("a number");
     let mut known = 0;
     for operation in kitchen_sink_api::OPERATIONS {
         let said = &document["paths"][operation.path][operation.method.to_lowercase()];
         assert_eq!(said["operationId"], operation.id);
-        let limit = said["x-body-limit"].as_u64().unwrap_or(64 * 1024);
+        let limit = or_default(&said["x-body-limit"], "body_limit");
         assert!(operation.body.as_ref().is_none_or(|body| body.limit as u64 == limit), "{}", operation.id);
         assert_eq!(operation.body.is_some(), said["requestBody"].is_object(), "{}", operation.id);
-        let deadline =
-            said["x-deadline-ms"].as_u64().map_or(contract::Operation::DEFAULT_DEADLINE, Duration::from_millis);
+        let deadline = Duration::from_millis(or_default(&said["x-deadline-ms"], "deadline_ms"));
         assert_eq!(operation.deadline, deadline, "{}", operation.id);
         assert_eq!(json!(rate_limits(operation)), listed(&said["x-rate-limit"]), "{}", operation.id);
         let mut statuses: Vec<u16> =

@@ -4,8 +4,9 @@ use anyhow::Result;
 use clap::{Args as _, FromArgMatches as _};
 use platform::settings::DatabaseSettings;
 
+use super::args::UpArgs;
+use super::database;
 use super::environment::Env;
-use super::{UpArgs, database};
 use crate::console::say;
 
 /// What a process has open beside its pools: to listen for changes, to watch, and one or two for a moment.

@@ -10,7 +10,7 @@ use clap::{Args, FromArgMatches};
 use platform::settings::{DatabaseSettings, ExposureSettings, variable};
 use secrecy::ExposeSecret;
 
-use super::{PRODUCTION, UpArgs};
+use super::args::{PRODUCTION, UpArgs};
 
 /// Environment variables, beside those we were given ourselves.
 pub(crate) type Env = BTreeMap<String, String>;

@@ -7,29 +7,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use backends::Nginx;
 use backends::process::Signal;
-use clap::Args;
 
-use super::UpArgs;
+use super::args::UpArgs;
 use super::environment::{self, Env};
 use super::replicas::Replica;
 use super::supervised::{Plan, Program};
 use crate::console::say;
-use crate::gateway::{PORT, TlsArgs};
 use crate::port::Probe;
 use crate::ports::Replicas;
-
-/// Where the gateway is, if there is to be one.
-#[derive(Debug, Args)]
-pub(crate) struct UpGatewayArgs {
-    /// Port of the gateway
-    #[arg(long, default_value_t = PORT)]
-    pub(crate) gateway_port: u16,
-    /// No gateway in front of the services
-    #[arg(long)]
-    pub(crate) no_gateway: bool,
-    #[command(flatten)]
-    pub(crate) tls: TlsArgs,
-}
 
 /// A gateway that can be started.
 #[derive(Debug)]

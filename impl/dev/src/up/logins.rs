@@ -7,8 +7,9 @@ use platform::privileges::{ROLES, role_of};
 use platform::settings::{DatabaseSettings, RoleSettings};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::args::UpArgs;
+use super::database;
 use super::environment::{Env, secret};
-use super::{UpArgs, database};
 use crate::console::say;
 
 /// A password for each service, and the URL that has it.

@@ -3,39 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use anyhow::Result;
 use backends::process::Signal;
-use clap::Args;
 
-use super::UpArgs;
+use super::args::{UpArgs, UpMonitoringArgs};
 use super::environment::Env;
 use super::replicas::Replica;
 use super::supervised::{Plan, Program};
 use crate::port::Probe;
-use crate::prometheus::{self, PORT};
-
-/// Whether there is to be a Prometheus, and where.
-#[derive(Debug, Args)]
-pub(crate) struct UpMonitoringArgs {
-    /// Also watch everything with Prometheus
-    #[arg(long)]
-    pub(crate) monitoring: bool,
-    /// Port of Prometheus
-    #[arg(long, default_value_t = PORT)]
-    pub(crate) prometheus_port: u16,
-}
-
-impl UpMonitoringArgs {
-    /// Its port, with the flag that moves it, if it is wanted.
-    pub(crate) fn port(&self) -> Option<(&'static str, u16, String)> {
-        self.monitoring.then(|| ("prometheus", self.prometheus_port, "--prometheus-port".to_owned()))
-    }
-
-    /// Looks for Prometheus before anything is started.
-    pub(crate) fn find(&self) -> Result<()> {
-        if self.monitoring { prometheus::find() } else { Ok(()) }
-    }
-}
 
 /// How it is started, if it is wanted.
 pub(crate) fn plan(args: &UpArgs, replicas: &[Replica]) -> Option<Plan> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use backends::Log;
 use backends::process::{self, Signal};
 use platform::jittered;
@@ -32,7 +32,7 @@ pub(crate) enum Program {
 impl Program {
     fn path(self) -> Result<PathBuf> {
         match self {
-            Self::Server => crate::server(),
+            Self::Server => server(),
             Self::Dev => Ok(std::env::current_exe()?),
         }
     }
@@ -160,4 +160,11 @@ fn spawn(program: &Path, plan: &Plan, log: &Log) -> Result<Child> {
     let end = if plan.farewell == Signal::SIGTERM { Signal::SIGKILL } else { Signal::SIGTERM };
     process::die_with_us(&mut command, end);
     process::spawn(command).with_context(|| format!("cannot start {}", plan.name))
+}
+
+/// The server, which lies beside this program: of the same build.
+pub(crate) fn server() -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("server");
+    ensure!(program.exists(), "{} is missing: cargo build -p server", program.display());
+    Ok(program)
 }

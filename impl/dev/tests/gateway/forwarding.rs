@@ -6,7 +6,7 @@ use testkit::documents::{Place, is_served, operation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::system::{Gateway, Stores};
+use crate::system::{Gateway, served};
 
 /// The head of a request as a service behind the gateway gets it.
 async fn sent(to: &Place, headers: &[(&str, &str)]) -> String {
@@ -67,10 +67,7 @@ async fn a_forged_address_makes_no_other_client() {
     if !is_served("analytics") {
         return;
     }
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (stores, _services, gateway, client) = served(&[]).await;
     for (n, forged) in ["", "6.6.6.6", "7.7.7.7, 8.8.8.8"].iter().enumerate() {
         let request = client.request(Method::POST, "/p3/api/p3/page-views").json(&json!({"path": format!("/{n}")}));
         client.send(request.header("x-forwarded-for", *forged)).await.expect(201);
@@ -94,9 +91,7 @@ async fn addresses_in_answers_lead_through_the_gateway() {
     if !is_served("tasks") {
         return;
     }
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
+    let (_stores, _services, gateway, _) = served(&[]).await;
     let user = gateway.client().login("/p1/api/v1/auth/login/access-token", "user@example.com", "user").await;
     let project = json!({"title": "Through the gateway", "description": "long ".repeat(400)});
     let made = user.post("/p1/api/v1/projects", &project).await;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::system::{Gateway, Stores};
+use crate::system::{Gateway, served};
 
 const RANKING: &str = "/p3/api/p3/analytics/top-paths/optimized";
 const VIEWS: &str = "/p3/api/p3/page-views";
@@ -52,10 +52,7 @@ async fn a_kept_answer_is_the_one_the_service_gave() {
     if !is_served("analytics") {
         return;
     }
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (_stores, _services, gateway, client) = served(&[]).await;
     for path in ["/\u{fc}\u{20ac}\u{1f600}", "/\"quoted\"\\", "/ "] {
         client.post(VIEWS, &json!({"path": path})).await.expect(201);
     }
@@ -88,9 +85,7 @@ async fn what_was_changed_is_in_the_next_answer() {
     }
     // Nothing grows too old for it meanwhile.
     const ALL: &str = "/p3/api/p3/analytics/top-paths/optimized?start=2000-01-01T00:00:00Z";
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &["--workers", "3"]).await;
+    let (_stores, _services, gateway, _) = served(&["--workers", "3"]).await;
     // Others ask all the time, so that there always is something kept.
     let (mut others, end) = (JoinSet::new(), CancellationToken::new());
     for _ in 0..4 {
@@ -134,10 +129,7 @@ async fn what_was_changed_elsewhere_is_seen_within_a_second() {
     if !is_served("analytics") {
         return;
     }
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (_stores, services, _gateway, client) = served(&[]).await;
     let direct = Client::new(format!("http://{}", services.address("analytics")));
     for n in 1..=8 {
         // Something is kept.
@@ -168,10 +160,7 @@ async fn only_plain_questions_are_answered_by_the_gateway() {
     if !is_served("analytics") {
         return;
     }
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (_stores, services, gateway, client) = served(&[]).await;
     view(&client, VIEWS).await;
     settle().await;
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -233,10 +222,7 @@ async fn an_nginx_without_scripts_asks_for_every_answer() {
     std::fs::write(&other, script).expect("it can be written");
     std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).expect("it can be run");
 
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &["--nginx", other.to_str().expect("UTF-8")]).await;
-    let client = gateway.client();
+    let (_stores, _services, gateway, client) = served(&["--nginx", other.to_str().expect("UTF-8")]).await;
     for n in 1..=5 {
         view(&client, VIEWS).await;
         assert_eq!(count(&client, RANKING).await, n);

@@ -8,17 +8,14 @@ use services::SERVICES;
 use testkit::documents::{filled, operation};
 
 use crate::documents::{all, paths};
-use crate::system::{Gateway, Stores};
+use crate::system::{Gateway, Stores, served};
 
 /// Parameters that no operation takes, so that nothing is done and nothing lasts long.
 const NOTHING: &str = "?rows=0&seconds=0&limit=0";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_declared_operation_reaches_its_service_and_nothing_else_does() {
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (_stores, services, gateway, client) = served(&[]).await;
     let (mut expected, mut asked) = (HashMap::new(), 0);
     for (prefix, _, document) in all() {
         for (path, declared) in paths(&document) {
@@ -83,10 +80,7 @@ async fn every_declared_operation_reaches_its_service_and_nothing_else_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_every_service_has_answers_below_its_prefix() {
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (_stores, _services, _gateway, client) = served(&[]).await;
     for (prefix, name, _) in all() {
         assert_eq!(client.get(&format!("/{prefix}/health")).await.expect(200)["service"], name);
         let page = client.get(&format!("/{prefix}/docs")).await;
@@ -115,10 +109,7 @@ async fn what_every_service_has_answers_below_its_prefix() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preflight_reaches_the_service() {
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (_stores, services, _gateway, client) = served(&[]).await;
     let Some(signup) = operation("signup") else { return };
     let request = client.request(Method::OPTIONS, &signup.at_gateway()).header("origin", "https://shop.example");
     let request = request.header("access-control-request-method", "POST").header("x-request-id", "preflight-1");

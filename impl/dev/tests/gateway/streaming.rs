@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 use testkit::documents::{any_prefix, is_served};
 
-use crate::system::{Gateway, Stores};
+use crate::system::served;
 
 /// The second event tells of what was done after the first had arrived: neither waited for the stream to end.
 #[tokio::test(flavor = "multi_thread")]
@@ -12,10 +12,7 @@ async fn events_arrive_at_once() {
     if !is_served("analytics") {
         return;
     }
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (_stores, _services, _gateway, client) = served(&[]).await;
     let live = client.request(Method::GET, "/p3/api/p3/analytics/live?seconds=60").header("accept-encoding", "gzip");
     let mut live = live.send().await.expect("a stream");
     assert_eq!((live.status().as_u16(), live.headers().get("content-encoding")), (200, None));
@@ -32,10 +29,7 @@ async fn events_arrive_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_answers_are_compressed_for_those_who_read_that() {
-    let stores = Stores::new().await;
-    let services = stores.services().await;
-    let gateway = Gateway::before(&[&services], &[]).await;
-    let client = gateway.client();
+    let (_stores, _services, _gateway, client) = served(&[]).await;
     let Some(prefix) = any_prefix() else { return };
     for (path, accepted, encoding) in [
         ("openapi.json", "gzip", "gzip"),

@@ -18,6 +18,8 @@ use testkit::{TestDatabase, TestRedis};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+/// Nobody listens on the port of a service that is not there; one below those that are given away.
+pub const NOBODY: &str = "127.0.0.1:1";
 /// A debug build on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
@@ -60,6 +62,16 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// A test's own stores, the services on them, a gateway with some settings before these, and a client of it. What is named first
+/// must live longest.
+pub async fn served(settings: &[&str]) -> (Stores, Services, Gateway, testkit::Client) {
+    let stores = Stores::new().await;
+    let services = stores.services().await;
+    let gateway = Gateway::before(&[&services], settings).await;
+    let client = gateway.client();
+    (stores, services, gateway, client)
 }
 
 /// The stores of one test.

@@ -60,7 +60,7 @@ const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
         path: "",
         security: Security::Public,
         body,
-        deadline: Operation::DEFAULT_DEADLINE,
+        deadline: Duration::from_secs(10),
         query: None,
         codes: &[],
         statuses: &[200, 400, 408, 413, 415, 422, 429, 500, 503],

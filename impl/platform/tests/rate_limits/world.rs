@@ -23,7 +23,7 @@ const fn operation(id: &'static str, security: Security, rate_limits: &'static [
         path: "",
         security,
         body: None,
-        deadline: Operation::DEFAULT_DEADLINE,
+        deadline: Duration::from_secs(10),
         rate_limits,
         quotas: &[],
         event_streams: None,

@@ -68,7 +68,7 @@ pub(crate) const fn operation(id: &'static str, method: &'static str, body: Opti
         body,
         query: None,
         codes: &[],
-        deadline: Operation::DEFAULT_DEADLINE,
+        deadline: Duration::from_secs(10),
         statuses: &[200, 400, 401, 408, 429, 500, 503],
         etag: false,
         rate_limits: &[],

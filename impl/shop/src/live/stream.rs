@@ -12,7 +12,7 @@ use shop_api::apis::orders::StreamOrderEventsParams;
 use shop_api::models::{OrderEvent, OrderStatus};
 use tokio::time::{Instant, timeout};
 
-use super::{Live, PAGE, Watch, newest};
+use super::watchers::{Live, PAGE, Watch, newest};
 use crate::event_queries::{self, Timeline};
 
 /// What there is to be sent.

@@ -7,7 +7,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::timeout;
 
-use crate::shopper::{History, Outcome, Shopper, crowd};
+use crate::crowd::{History, crowd};
+use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::scale::{dice, size};
 

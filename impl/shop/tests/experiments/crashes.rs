@@ -6,7 +6,8 @@ use std::time::Duration;
 use rand::RngExt as _;
 use tokio::time::sleep;
 
-use crate::shopper::{History, Shopper, crowd};
+use crate::crowd::{History, crowd};
+use crate::shopper::Shopper;
 use crate::system::{Plan, System};
 use testkit::scale::{dice, size};
 

@@ -7,7 +7,8 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use testkit::{Fault, FaultProxy};
 
-use crate::shopper::{Outcome, Shopper, crowd};
+use crate::crowd::crowd;
+use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::process::Process;
 use testkit::scale::{dice, size};

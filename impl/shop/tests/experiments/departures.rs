@@ -8,7 +8,8 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::sleep;
 
-use crate::shopper::{Outcome, Shopper, crowd};
+use crate::crowd::crowd;
+use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::scale::{dice, size};
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use backends::process::Signal;
 use tokio::time::sleep;
 
-use crate::shopper::{Load, Outcome, Shopper};
+use crate::crowd::Load;
+use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::scale::size;
 

@@ -5,6 +5,7 @@
 //! A short run by default; `EXPERIMENT_LONG=1` for the full size, `EXPERIMENT_SEED` for other dice. Logs of the processes
 //! are in `target/tmp/experiments`.
 
+mod crowd;
 mod shopper;
 mod system;
 

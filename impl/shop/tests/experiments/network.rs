@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use testkit::{Fault, FaultProxy};
 use tokio::time::sleep;
 
-use crate::shopper::{Load, Outcome, Shopper};
+use crate::crowd::Load;
+use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::scale::size;
 use testkit::system::{DRAINED, IMPATIENT};

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use backends::Server;
 use tokio::time::sleep;
 
-use crate::shopper::{Load, Outcome, Shopper};
+use crate::crowd::Load;
+use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::scale::size;
 use testkit::system::IMPATIENT;

@@ -6,7 +6,8 @@ use backends::Server;
 use deadpool_redis::redis::cmd;
 use tokio::time::sleep;
 
-use crate::shopper::{Load, Shopper};
+use crate::crowd::Load;
+use crate::shopper::Shopper;
 use crate::system::{Plan, System};
 use testkit::process::Process;
 use testkit::scale::size;

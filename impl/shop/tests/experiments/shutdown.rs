@@ -8,7 +8,8 @@ use rand::RngExt as _;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::shopper::{History, Outcome, Shopper, basket, crowd};
+use crate::crowd::{History, crowd};
+use crate::shopper::{Outcome, Shopper, basket};
 use crate::system::{Plan, System};
 use testkit::process::is_reset;
 use testkit::scale::{dice, size};

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{LOGIN, ORDERS, PASSWORD, World, serve};
+use crate::server::serve;
+use crate::world::{LOGIN, ORDERS, PASSWORD, World};
 
 /// What a stream has sent: ids, kinds and data.
 async fn read(client: &Client, path: &str, last: Option<&str>) -> Vec<(String, String, Value)> {

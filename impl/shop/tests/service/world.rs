@@ -1,26 +1,22 @@
 //! Where every test happens: the shop on a real port, behind everything that surrounds it in production, on a database
 //! of its own with the demo accounts in it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
-use platform::http::{Description, Readiness};
-use platform::identity::Accounts;
-use platform::settings::AuthSettings;
-use platform::{Database, Limiter};
 use platform_outbox::Worker;
 use serde_json::{Value, json};
-use shop::ShopService;
-use shop::pipeline::{Pipeline, ShopSettings};
+use shop::pipeline::Pipeline;
 use shop::verify::{self, Finding};
 use sqlx::AssertSqlSafe;
-use testkit::{Answer, Client, TestDatabase, TestRedis, TestServer};
+use testkit::{Answer, Client, TestDatabase, TestRedis};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use crate::server::{Server, serve};
 
 pub use testkit::pages::{id, ids};
 
@@ -31,16 +27,6 @@ pub const PASSWORD: &str = "correct horse";
 
 /// What has not happened after this long never will.
 pub const AT_LAST: Duration = Duration::from_secs(30);
-
-/// Hashing that costs nothing: no test here is about it.
-const CHEAP: [&str; 6] = [
-    "--secret-key",
-    "a key that belongs to the tests only, and is long enough",
-    "--argon2-memory-kib",
-    "64",
-    "--argon2-iterations",
-    "1",
-];
 
 pub struct World {
     /// Speaks to the shop as nobody.
@@ -265,54 +251,6 @@ impl Person {
     pub async fn status(&self, order: i64) -> String {
         let order = self.client.get(&format!("{ORDERS}/{order}")).await.expect(200);
         order["status"].as_str().expect("a state").to_owned()
-    }
-}
-
-/// A process of the shop, as it were. Nobody publishes or works in it unless told to.
-pub struct Server {
-    served: TestServer,
-    pub pipeline: Pipeline,
-    pub of_shop: Pipeline,
-    live: CancellationToken,
-}
-
-impl Server {
-    pub fn client(&self) -> Client {
-        self.served.client()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.live.cancel();
-    }
-}
-
-/// One more process of the shop on the same database.
-pub fn serve(database: &TestDatabase, redis: Option<&TestRedis>) -> Server {
-    let settings = database.settings_of("shop");
-    let auth: AuthSettings = testkit::settings(&CHEAP);
-    let db = Database::new(&settings, "shop").expect("the URL is one");
-    let accounts = Accounts::start(db.clone(), &settings, &auth, "shop").expect("the settings are good");
-    let cache = redis.map(TestRedis::cache);
-    let needs = Readiness { database: Some(db.clone()), cache: cache.clone(), jobs: Vec::new() };
-    let description = Description { service: "shop".into(), version: "test".into(), document: shop::DOCUMENT };
-    let own = testkit::settings::<ShopSettings>(&[]);
-    let of_shop = Pipeline::new(db.clone(), cache.clone(), &own);
-    // What a worker does is done as one: another process with a role of its own.
-    let worker = Database::new(&database.settings_of("worker"), "worker").expect("the URL is one");
-    let pipeline = Pipeline::new(worker, cache, &own);
-    let live = CancellationToken::new();
-    tokio::spawn({
-        let (pipeline, end) = (of_shop.clone(), live.clone());
-        async move { pipeline.watch(end).await }
-    });
-    let service = ShopService::new(db, accounts, Limiter::off(), of_shop.clone());
-    Server {
-        served: TestServer::start(description, shop::router(Arc::new(service)), needs, &[]),
-        pipeline,
-        of_shop,
-        live,
     }
 }
 

@@ -13,7 +13,7 @@ use tasks::TasksService;
 use testkit::{Client, TestServer};
 
 use crate::listing::{PROJECT_SORTS, TASK_SORTS};
-use crate::world::{CHEAP, World, ask};
+use crate::world::{World, ask};
 
 /// From the sixth time on Postgres may plan for any values.
 const TIMES: i64 = 8;
@@ -63,7 +63,7 @@ async fn blocks(world: &World) -> i64 {
 /// What a request costs on the average, by a service that serves nothing else: connections tell what they did when they end.
 async fn cost(world: &World, token: &str, request: &(&str, String, Option<serde_json::Value>, u16)) -> i64 {
     let settings = world.database.settings();
-    let auth: AuthSettings = testkit::settings(&CHEAP);
+    let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };

@@ -1,84 +1,14 @@
 //! How often one may try to log in. The amounts are those of the document.
 
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::Method;
-use platform::Limiter;
-use platform::settings::HttpSettings;
 use serde_json::{Value, json};
-use testkit::{Answer, Client, TestDatabase, TestRedis, TestServer};
 use tokio::time::sleep;
 
-use crate::world::{KEY, LOGIN, ME, PASSWORD, serve_limited};
-
-const SIGNUP: &str = "/api/v1/auth/signup";
-
-/// Replicas of the service that limit together.
-struct Limited {
-    replicas: Vec<TestServer>,
-    database: TestDatabase,
-    _redis: TestRedis,
-}
-
-impl Limited {
-    async fn new(replicas: usize) -> Self {
-        Self::with(replicas, &[]).await
-    }
-
-    /// With flags of the identity settings.
-    async fn with(replicas: usize, flags: &[&str]) -> Self {
-        let (database, redis) = (TestDatabase::new().await, TestRedis::new());
-        let auth = testkit::settings(&[&["--secret-key", KEY], flags].concat());
-        let flags = ["--trusted-proxies", "127.0.0.1"];
-        let http: HttpSettings = testkit::settings(&flags);
-        let limiter = || Limiter::new(&http, &redis.settings(), &auth).expect("the settings are good");
-        let replicas = (0..replicas).map(|_| serve_limited(&database, limiter(), &flags)).collect();
-        let world = Self { replicas, database, _redis: redis };
-        world.warm_up().await;
-        world
-    }
-
-    /// Has all connections to Postgres opened: on a busy machine that may take longer than a request waits, and a test
-    /// that counts answers would see it.
-    async fn warm_up(&self) {
-        let login = async |n: usize| self.try_login_afresh(n, "user@example.com", "user").await;
-        while of(&join_all((0..16).map(login)).await, 200) < 16 {}
-    }
-
-    fn client(&self, n: usize) -> Client {
-        self.replicas[n % self.replicas.len()].client()
-    }
-
-    async fn account(&self, name: &str) -> String {
-        let email = format!("{name}@example.com");
-        self.client(0).post(SIGNUP, &json!({"email": email, "password": PASSWORD})).await.expect(200);
-        email
-    }
-
-    async fn try_login(&self, n: usize, email: &str, password: &str) -> Answer {
-        self.login_from("192.0.2.9", n, email, password).await
-    }
-
-    async fn sign_up_from(&self, address: &str, n: usize, email: &str) -> Answer {
-        let request = self.client(n).request(Method::POST, SIGNUP).header("x-forwarded-for", address);
-        self.client(n).send(request.json(&json!({"email": email, "password": PASSWORD}))).await
-    }
-
-    /// From an address nobody has used before.
-    async fn try_login_afresh(&self, n: usize, email: &str, password: &str) -> Answer {
-        static TRIED: AtomicU16 = AtomicU16::new(0);
-        let [high, low] = TRIED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        self.login_from(&format!("10.0.{high}.{low}"), n, email, password).await
-    }
-
-    async fn login_from(&self, address: &str, n: usize, email: &str, password: &str) -> Answer {
-        let client = self.client(n);
-        let request = client.request(Method::POST, LOGIN).header("x-forwarded-for", address);
-        client.send(request.form(&[("username", email), ("password", password)])).await
-    }
-}
+use crate::limited::{Limited, of};
+use crate::world::{LOGIN, ME, PASSWORD};
 
 /// The amount of a class, as the document has it.
 fn amount(path: &str, method: &str, class: &str) -> usize {
@@ -91,10 +21,6 @@ fn limit(path: &str, method: &str, class: &str, member: &str) -> usize {
     let limits = limits.as_array().cloned().unwrap_or_else(|| vec![limits.clone()]);
     let limit = limits.iter().find(|limit| limit["class"] == class).expect("a limit of the class");
     limit[member].as_u64().expect("a number") as usize
-}
-
-fn of(answers: &[Answer], status: u16) -> usize {
-    answers.iter().filter(|answer| answer.status.as_u16() == status).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]

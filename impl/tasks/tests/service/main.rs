@@ -11,6 +11,7 @@ mod cursors;
 mod defects;
 mod deleting;
 mod filters;
+mod limited;
 mod limits;
 mod listing;
 mod locks;

@@ -9,8 +9,9 @@ use http::Method;
 use http::header::AUTHORIZATION;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use testkit::KEY;
 
-use crate::world::{KEY, ME, World};
+use crate::world::{ME, World};
 
 fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).expect("three parts");

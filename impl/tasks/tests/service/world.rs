@@ -20,14 +20,9 @@ pub use testkit::pages::{id, ids};
 pub const LOGIN: &str = "/api/v1/auth/login/access-token";
 pub const ME: &str = "/api/v1/users/me";
 pub const PASSWORD: &str = "correct horse";
-/// The key this world's tokens are signed with.
-pub const KEY: &str = "a key that belongs to the tests only, and is long enough";
 
 /// What has not happened after this long never will.
 pub const AT_LAST: Duration = Duration::from_secs(20);
-
-/// Hashing that costs nothing: few tests are about how long it takes.
-pub const CHEAP: [&str; 6] = ["--secret-key", KEY, "--argon2-memory-kib", "64", "--argon2-iterations", "1"];
 
 pub struct World {
     /// Speaks to the service as nobody.
@@ -112,7 +107,7 @@ pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
 /// The same with limits.
 pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) -> TestServer {
     let settings = database.settings_of("tasks");
-    let auth: AuthSettings = testkit::settings(&CHEAP);
+    let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };

@@ -1,18 +1,17 @@
 //! The scenario that every client runs (see ../run), in Rust: signing up, in and out, and between them what each service has in its
 //! own folder, client-tests/scenario.rs (see build.rs). RUN makes names of this run different from those of others.
 mod failures;
+mod outcome;
 mod services {
     include!(concat!(env!("OUT_DIR"), "/services.rs"));
 }
 
 use std::env;
-use std::error::Error as StdError;
 
 use schema_first_client::models::Signup;
-use schema_first_client::{Client, Error, ProblemError};
+use schema_first_client::Client;
 
-/// Of a part of the scenario.
-pub type Outcome<T> = Result<T, Box<dyn StdError>>;
+pub use outcome::{Outcome, refused};
 
 /// What the scenario of a service works with.
 #[allow(dead_code, reason = "which of it is used depends on the services")]
@@ -60,13 +59,6 @@ async fn main() -> Outcome<()> {
     refused(given.client.get_me().await, 401, "invalid_token")?;
     println!("rust: ok");
     Ok(())
-}
-
-/// The problem that a request was refused with.
-pub fn refused<T>(result: Result<T, Error>, status: i32, code: &str) -> Outcome<ProblemError> {
-    let Err(Error::Problem(problem)) = result else { return Err(format!("{code} expected").into()) };
-    assert_eq!((problem.status, problem.code.as_str()), (status, code), "{problem:?}");
-    Ok(*problem)
 }
 
 /// Somebody who guesses passwords is told to wait, and how long.

@@ -4,6 +4,7 @@
 //! The operations are those of the documents, so a new one is tried by itself. What each costs is printed as a table.
 
 mod other;
+mod stranger;
 mod worst;
 
 use std::collections::HashMap;
@@ -12,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use platform::service::Entry;
 use reqwest::{Client, Method, Response};
-use serde_json::{Value, json};
 use services::SERVICES;
 use testkit::documents::is_served;
 use tokio::io::AsyncWriteExt as _;
@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use tokio::time::{interval, sleep};
 
 use self::other::Other;
+use self::stranger::Stranger;
 use self::worst::{Asked, Document, Made};
 use crate::gateway::Gateway;
 use testkit::process::Process;
@@ -38,8 +39,6 @@ const MEMORY: u64 = 400;
 const IDLE: Duration = Duration::from_secs(60);
 /// Of others' requests, where the machine is not shared.
 const P99: Duration = Duration::from_millis(500);
-/// Things of the stranger's that operations are about.
-const TASKS: usize = 300;
 /// How many requests were made: what is to be new is named after it.
 static TURN: AtomicUsize = AtomicUsize::new(0);
 
@@ -238,76 +237,6 @@ async fn slow_readers(
         }
     }
     readers
-}
-
-/// Signs up and logs in; the token.
-async fn sign_up(http: &Client, tasks: &str, name: &str) -> String {
-    let email = format!("{name}@example.com");
-    let account = json!({"email": email, "password": "correct horse battery"});
-    let made = http.post(format!("{tasks}/api/v1/auth/signup")).json(&account).send().await.expect("an answer");
-    assert!(made.status().is_success(), "{}", made.text().await.unwrap_or_default());
-    let token: Value = log_in(http, tasks, name).send().await.expect("an answer").json().await.expect("JSON");
-    token["access_token"].as_str().expect("a token").to_owned()
-}
-
-/// A login of somebody who signed up.
-fn log_in(http: &Client, tasks: &str, name: &str) -> reqwest::RequestBuilder {
-    let body = format!("username={name}@example.com&password=correct+horse+battery");
-    let login = http.post(format!("{tasks}/api/v1/auth/login/access-token"));
-    login.header("content-type", "application/x-www-form-urlencoded").body(body)
-}
-
-/// Somebody who means no good, with things of his own that are as large as they may be.
-struct Stranger {
-    token: String,
-    /// Ids by the names of parameters.
-    known: HashMap<String, i64>,
-}
-
-impl Stranger {
-    async fn new(http: &Client, urls: &[String], n: usize, product: i64) -> Self {
-        let token = sign_up(http, &urls[0], &format!("stranger-{n}")).await;
-        let post = async |url: String, body: Value| -> Value {
-            let answer = http.post(url).bearer_auth(&token).json(&body).send().await.expect("an answer");
-            answer.json::<Value>().await.unwrap_or_default()["id"].clone()
-        };
-        let project = post(format!("{}/api/v1/projects", urls[0]), json!({"title": "The stranger's"})).await;
-        let text = format!("abc aab {}", "a".repeat(9_000));
-        let mut task = Value::Null;
-        for n in 0..TASKS {
-            let body = json!({"title": format!("Task {n}"), "description": text, "project_id": project});
-            task = post(format!("{}/api/v1/tasks", urls[0]), body).await;
-        }
-        let order = json!({"items": [{"product_id": product, "quantity": 1}]});
-        let order = post(format!("{}/api/v2/orders", urls[1]), order).await;
-        let me = http.get(format!("{}/api/v1/users/me", urls[0])).bearer_auth(&token).send().await.expect("an answer");
-        let me = me.json::<Value>().await.expect("JSON")["id"].clone();
-        let all = [
-            ("project_id", project),
-            ("task_id", task),
-            ("assignee_id", me.clone()),
-            ("user_id", me),
-            ("order_id", order),
-            ("product_id", json!(product)),
-        ];
-        let known = all.into_iter().filter_map(|(name, id)| Some((name.to_owned(), id.as_i64()?))).collect();
-        Self { token, known }
-    }
-
-    /// Whether he is still there, and his things.
-    async fn is_whole(&self, http: &Client, urls: &[String]) -> bool {
-        let (project, task) = (self.known["project_id"], self.known["task_id"]);
-        let paths = ["users/me".to_owned(), format!("projects/{project}"), format!("tasks/{task}")];
-        for path in paths {
-            let request = http.get(format!("{}/api/v1/{path}", urls[0])).bearer_auth(&self.token);
-            let status = request.send().await.expect("an answer").status();
-            // A budget that is used up is none of his losses.
-            if !status.is_success() && status != 429 {
-                return false;
-            }
-        }
-        true
-    }
 }
 
 /// Nothing is under way, nothing is held.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::{log_in, sign_up};
+use super::stranger::{log_in, sign_up};
 use testkit::system::System;
 
 /// Between two requests.

@@ -1,0 +1,248 @@
+//! The dictionary of paths: numbers for paths, for whoever stores views. What is new is bounded, because everything that is
+//! counted is counted by path: so many new ones a minute for one reporter, so many a day and in all. Views of the others are
+//! stored and counted under one path whose name says so.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{NaiveDate, Utc};
+use platform::slices::remove_in_slices;
+use platform::{Database, Result, Transaction, pair, sql};
+use prometheus_client::metrics::counter::Counter;
+use sqlx::postgres::PgRow;
+
+use crate::intake::page_view::{Reporter, View};
+
+/// The path of views whose own path is not in the dictionary, and may not become part of it now.
+pub(crate) const OTHER: &str = "(other)";
+/// Paths a process remembers the numbers of; some hundred bytes each.
+const REMEMBERED: usize = 50_000;
+
+/// How many new paths there may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PathLimits {
+    /// Of one reporter in a minute, in this process.
+    pub(crate) a_minute: u32,
+    /// Of all in a day; of one reporter a quarter of it. Superusers have as many as there is room for.
+    pub(crate) a_day: u32,
+    /// In the dictionary.
+    pub(crate) in_all: u32,
+}
+
+/// What a process knows of the dictionary.
+#[derive(Debug)]
+pub(crate) struct Dictionary {
+    limits: PathLimits,
+    /// Numbers, and the day on which it was noted that the path is viewed: known for that day only.
+    known: Mutex<HashMap<String, (i64, NaiveDate)>>,
+    taken: Mutex<Taken>,
+    pub(crate) others: Counter,
+}
+
+/// New paths by reporter. There are no more reporters than new paths of a day.
+#[derive(Debug, Default)]
+struct Taken {
+    day: NaiveDate,
+    minute: i64,
+    of_minute: HashMap<Reporter, u32>,
+    of_day: HashMap<Reporter, u32>,
+}
+
+impl Taken {
+    /// Whether a reporter may have one more, which then is taken.
+    fn take(&mut self, reporter: Reporter, limits: PathLimits) -> bool {
+        let (now, day) = (Utc::now().timestamp() / 60, Utc::now().date_naive());
+        if self.day != day {
+            *self = Self { day, ..Self::default() };
+        }
+        if self.minute != now {
+            (self.minute, self.of_minute) = (now, HashMap::new());
+        }
+        if reporter == Reporter::Superuser {
+            return true;
+        }
+        let of = |counts: &HashMap<Reporter, u32>| counts.get(&reporter).copied().unwrap_or(0);
+        if of(&self.of_minute) >= limits.a_minute || of(&self.of_day) >= limits.a_day.div_ceil(4) {
+            return false;
+        }
+        *self.of_minute.entry(reporter).or_default() += 1;
+        *self.of_day.entry(reporter).or_default() += 1;
+        true
+    }
+}
+
+impl Dictionary {
+    pub(crate) fn new(limits: PathLimits) -> Self {
+        Self { limits, known: Mutex::default(), taken: Mutex::default(), others: Counter::default() }
+    }
+
+    /// The numbers of the views' paths, and whether each is the path's own.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) async fn numbers(&self, database: &Database, views: &[View]) -> Result<Vec<(i64, bool)>> {
+        let today = Utc::now().date_naive();
+        let mut numbers: HashMap<&str, i64> = HashMap::new();
+        let mut unknown: Vec<(&str, Reporter)> = Vec::new();
+        {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            for view in views {
+                match known.get(&view.path) {
+                    Some((id, day)) if *day == today => drop(numbers.insert(&view.path, *id)),
+                    _ => unknown.push((&view.path, view.reporter)),
+                }
+            }
+        }
+        // Each once, with who came first.
+        unknown.sort_by_key(|(path, _)| *path);
+        unknown.dedup_by_key(|(path, _)| *path);
+        if !unknown.is_empty() {
+            let paths: Vec<String> = unknown.iter().map(|(path, _)| (*path).to_owned()).collect();
+            let found = database.write(move |mut tx| async move { seen(&mut tx, paths, today).await }).await?;
+            let mut found: HashMap<String, i64> = found.into_iter().collect();
+            let missing: Vec<_> = unknown.into_iter().filter(|(path, _)| !found.contains_key(*path)).collect();
+            found.extend(self.make(database, missing, today).await?);
+            self.remember(&found, today);
+            for view in views {
+                if let Some(id) = found.get(&view.path) {
+                    numbers.insert(&view.path, *id);
+                }
+            }
+        }
+        let others = views.iter().filter(|view| !numbers.contains_key(view.path.as_str())).count();
+        let other = if others == 0 { 0 } else { self.other(database, today).await? };
+        self.others.inc_by(others as u64);
+        let number = |view: &View| numbers.get(view.path.as_str()).map_or((other, false), |id| (*id, true));
+        Ok(views.iter().map(number).collect())
+    }
+
+    /// Puts those of the paths into the dictionary that their reporters may, while there is room.
+    async fn make(
+        &self,
+        database: &Database,
+        missing: Vec<(&str, Reporter)>,
+        today: NaiveDate,
+    ) -> Result<Vec<(String, i64)>> {
+        const SQL: &str = sql!("SELECT path, id FROM make_paths($1, $2, $3, $4)");
+        let PathLimits { a_day, in_all, .. } = self.limits;
+        let (mut trusted, mut wanted) = (Vec::new(), Vec::new());
+        {
+            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            for (path, reporter) in missing {
+                match reporter {
+                    Reporter::Superuser => trusted.push(path.to_owned()),
+                    _ if taken.take(reporter, self.limits) => wanted.push(path.to_owned()),
+                    _ => {}
+                }
+            }
+        }
+        let mut made = Vec::new();
+        for (paths, a_day) in [(trusted, i64::MAX), (wanted, a_day.into())] {
+            if !paths.is_empty() {
+                let make = move |mut tx: Transaction| async move {
+                    let query = sqlx::query(SQL).bind(paths).bind(today).bind(a_day).bind(i64::from(in_all));
+                    numbered(&query.fetch_all(&mut *tx).await?)
+                };
+                made.extend(database.write(make).await?);
+            }
+        }
+        Ok(made)
+    }
+
+    /// The number of the path that stands for all others.
+    async fn other(&self, database: &Database, today: NaiveDate) -> Result<i64> {
+        const SQL: &str = sql!(
+            "INSERT INTO paths AS p (path, seen_on) VALUES ($1, $2) ON CONFLICT (path)
+             DO UPDATE SET seen_on = greatest(p.seen_on, excluded.seen_on) RETURNING id"
+        );
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(OTHER).copied();
+        if let Some((id, day)) = known
+            && day == today
+        {
+            return Ok(id);
+        }
+        let id = database
+            .write(move |mut tx| async move {
+                Ok(sqlx::query_scalar(SQL).bind(OTHER).bind(today).fetch_one(&mut *tx).await?)
+            })
+            .await?;
+        self.remember(&HashMap::from([(OTHER.to_owned(), id)]), today);
+        Ok(id)
+    }
+
+    fn remember(&self, found: &HashMap<String, i64>, today: NaiveDate) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() + found.len() > REMEMBERED {
+            known.clear();
+        }
+        known.extend(found.iter().map(|(path, id)| (path.clone(), (*id, today))));
+    }
+}
+
+/// Those of the paths that are in the dictionary, with it noted that they are viewed today.
+async fn seen(tx: &mut Transaction, paths: Vec<String>, today: NaiveDate) -> Result<Vec<(String, i64)>> {
+    // Who finds one that is being removed waits, and then does not find it.
+    const NOTE: &str = sql!(
+        "UPDATE paths SET seen_on = $2 WHERE id IN (
+         SELECT id FROM paths WHERE path = ANY($1) AND seen_on < $2 ORDER BY id FOR UPDATE)"
+    );
+    const FIND: &str = sql!("SELECT path, id FROM paths WHERE path = ANY($1)");
+    sqlx::query(NOTE).bind(&paths).bind(today).execute(&mut **tx).await?;
+    numbered(&sqlx::query(FIND).bind(&paths).fetch_all(&mut **tx).await?)
+}
+
+fn numbered(rows: &[PgRow]) -> Result<Vec<(String, i64)>> {
+    Ok(rows.iter().map(|row| pair(row, "path", "id")).collect::<sqlx::Result<_>>()?)
+}
+
+/// Removes some paths that nobody has viewed since a day; how many.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn forget(database: &Database, since: NaiveDate, most: i64) -> Result<u64> {
+    const SQL: &str = sql!(
+        "WITH gone AS (DELETE FROM paths WHERE id = ANY (ARRAY(
+             SELECT id FROM paths WHERE seen_on < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1
+         ), known AS (UPDATE path_dictionary SET total = total - (SELECT count(*) FROM gone))
+         SELECT count(*) FROM gone"
+    );
+    remove_in_slices(database, most, move |mut tx, most| async move {
+        let gone: i64 = sqlx::query_scalar(SQL).bind(since).bind(most).fetch_one(&mut *tx).await?;
+        Ok(gone.cast_unsigned())
+    })
+    .await
+}
+
+/// How many paths there are; what was put there or removed past the services is counted, too.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn count(database: &Database) -> Result<i64> {
+    const SQL: &str = sql!("UPDATE path_dictionary SET total = (SELECT count(*) FROM paths) RETURNING total");
+    let total: Option<i64> = database
+        .write_once(|mut tx| async move { Ok(sqlx::query_scalar(SQL).fetch_optional(&mut *tx).await?) })
+        .await?;
+    Ok(total.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_reporter_has_his_part() {
+        let limits = PathLimits { a_minute: 3, a_day: 20, in_all: 100 };
+        let mut taken = Taken::default();
+        let at = |text: &str| Reporter::at(Some(text.parse().expect("an address")));
+        let mut take = |reporter, times: usize| (0..times).filter(|_| taken.take(reporter, limits)).count();
+        assert_eq!(take(at("2001:db8:1:2::1"), 2), 2);
+        assert_eq!(take(at("2001:db8:1:2::7"), 5), 1, "one customer");
+        assert_eq!(take(at("192.0.2.1"), 5), 3);
+        assert_eq!(take(Reporter::User(1), 5), 3);
+        assert_eq!(take(Reporter::Superuser, 50), 50);
+        // Minutes go by, and the day's part is used up.
+        taken.of_minute.clear();
+        let more = (0..9).filter(|_| taken.take(at("192.0.2.1"), limits)).count();
+        assert_eq!(more, 2);
+    }
+}

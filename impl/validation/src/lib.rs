@@ -1,0 +1,28 @@
+//! The rules of JSON Schema, for what generated code decodes.
+//!
+//! A body is parsed into a [`Value`]; generated code then asks a [`Decoder`] for what the document says is there, with its limits
+//! ([`Text`], [`Integer`], ...). Decoding and validation are one pass, which records every violation with its place. Nothing here
+//! knows of HTTP.
+
+pub mod canonical;
+mod collections;
+mod decoder;
+mod field_error;
+mod format;
+mod limits;
+mod name;
+mod object;
+mod pattern;
+mod scalars;
+mod unique;
+mod value;
+
+pub use collections::Rows;
+pub use decoder::{Decode, Decoder, Step};
+pub use field_error::{FieldError, Place};
+pub use format::{EARLIEST, date_time as parse_date_time};
+pub use limits::{Bounds, Float, Integer, Items, Text};
+pub use name::{is_blank, trim as trim_name};
+pub use object::Object;
+pub use pattern::Pattern;
+pub use value::{Number, Value};
