@@ -1,9 +1,9 @@
-//! Lines for the person at the terminal.
+//! Output for the terminal.
 
 use std::io::Write;
 
-/// Writes a line to stderr, which stays apart from what a wrapped command prints. A terminal that has gone away is no reason to
-/// stop, so failures are dropped.
+/// Writes a line to stderr, separate from the output of a wrapped command. A closed terminal is no reason to stop, so failures
+/// are ignored.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
