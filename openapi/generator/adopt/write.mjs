@@ -27,14 +27,14 @@ export function textOf(yaml, { info, tags, operations, schemas }, { service, por
   const document = new yaml.Document({
     openapi: '3.0.3',
     info,
-    servers: [{ url: '/', description: 'Wherever this document was read from.' }],
+    servers: [{ url: '/', description: 'Relative to the address of this document.' }],
     'x-service': { port: Number(port), prefix: service, released: false },
     'x-adopted': true,
     security: [{ oauth2: ['user'] }],
     'x-unknown-parameters': 'refuse',
     tags: [
-      { name: 'login', description: 'Signing up, signing in and out.' },
-      { name: 'users', description: 'The people who use the services; one user base for all of them.' },
+      { name: 'login', description: 'Sign-up, login and logout.' },
+      { name: 'users', description: 'The users of the services; one user base for all of them.' },
       ...tags,
     ],
     'x-refusals': Object.fromEntries(Object.entries(RESPONSES).map(([list, codes]) => [
@@ -44,8 +44,8 @@ export function textOf(yaml, { info, tags, operations, schemas }, { service, por
       securitySchemes: {
         oauth2: {
           type: 'oauth2',
-          description: 'E-mail and password buy a bearer token that every service accepts.',
-          flows: { password: { tokenUrl: `/api/${service}/auth/login/access-token`, scopes: { user: "Ordinary use of one's own things.", superuser: 'Administration.' } } },
+          description: 'E-mail and password are exchanged for a bearer token that every service accepts.',
+          flows: { password: { tokenUrl: `/api/${service}/auth/login/access-token`, scopes: { user: "Ordinary use of the caller's own data.", superuser: 'Administration.' } } },
         },
       },
       ...(Object.keys(schemas).length && { schemas }),
