@@ -1,4 +1,4 @@
-// The document as a file: laid out as ours are.
+// Writes the document in the layout of ours.
 
 const RESPONSES = {
   every: { 400: 'BadRequest', 405: 'MethodNotAllowed', 408: 'RequestTimeout', 429: 'TooManyRequests', 500: 'InternalError', 503: 'ServiceUnavailable', 504: 'GatewayTimeout' },
@@ -10,7 +10,7 @@ const RESPONSES = {
   versioned: { 412: 'PreconditionFailed' },
   planned: { 501: 'NotImplemented' },
 };
-// Keys whose values are short, mostly.
+// Keys with mostly short values.
 const FLAT = ['schema', 'items', 'additionalProperties', 'x-service', 'license', 'contact', 'parameters'];
 const LINE = 110;
 const shared = (place) => ({ $ref: `./common.yaml#/${place}` });
@@ -64,7 +64,7 @@ export function textOf(yaml, { info, tags, operations, schemas }, { service, por
     .replace(/^(\s*)["']?<<["']?: LISTS (.*)$/gm, (_, indent, lists) => `${indent}<<: [${lists.split(' ').map((list) => `*${list}`).join(', ')}]`);
 }
 
-// What fits in a line.
+// Content that fits into a line.
 function isShort(yaml, node) {
   const isFlat = (one) => (yaml.isScalar(one) && !/\n/.test(one.value)) || (yaml.isCollection(one) && one.items.every((item) => isFlat(yaml.isPair(item) ? item.value : item)));
   return isFlat(node) && JSON.stringify(node).length < LINE;
