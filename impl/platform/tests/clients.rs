@@ -54,7 +54,7 @@ async fn slow(address: SocketAddr, first: &'static str, reading: bool) -> Durati
     }
 }
 
-/// Sends requests until told to stop; returns their number, and the time of the slowest.
+/// Sends requests until `DISCONNECT_TIMEOUT` has passed; returns their number, and the time of the slowest.
 async fn probe(client: Client) -> (usize, Duration) {
     let (mut asked, mut slowest) = (0, Duration::ZERO);
     let until = Instant::now() + DISCONNECT_TIMEOUT;

@@ -29,7 +29,7 @@ async fn projects_and_tasks_have_quotas_that_races_do_not_pass() {
     assert_eq!(answers.iter().filter(|answer| answer.status.as_u16() == 201).count(), 3);
     let refused = answers.into_iter().filter(|answer| answer.status.as_u16() != 201);
     refused.for_each(|answer| drop(answer.expect_problem(409, "too_many_projects")));
-    // A task counts for the owner of its project, whoever adds it.
+    // A task counts for the owner of its project, also when it is added by a superuser.
     let answers = join_all((0..12).map(|n| if n % 2 == 0 { &ada.client } else { &admin }.post(TASKS, &new_task))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status.as_u16() == 201).count(), 3);
     let refused = answers.into_iter().filter(|answer| answer.status.as_u16() != 201);

@@ -43,7 +43,7 @@ impl Principal {
     }
 }
 
-/// The callers whose tokens are still valid with the same rights; for work that outlives a request.
+/// The callers whose tokens are still valid with at least the same rights; for work that outlives a request.
 ///
 /// # Errors
 /// Those of the database.
