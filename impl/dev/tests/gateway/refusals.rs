@@ -1,4 +1,4 @@
-//! What the gateway answers itself: always a problem document, and the service is left alone.
+//! Error responses of the gateway itself: always a problem document, and the service gets no request.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ async fn nothing_that_is_no_request_gets_another_answer() {
     }
 }
 
-/// A person who opened an address in a browser reads a page, and everybody's browser asks for an icon.
+/// A person who opens an address in a browser gets a page, and every browser requests an icon.
 #[tokio::test]
 async fn people_get_pages_and_programs_problems() {
     let (Some(prefix), Some(signup)) = (any_prefix(), operation("signup").map(|place| place.at_gateway())) else {
@@ -99,7 +99,7 @@ async fn people_get_pages_and_programs_problems() {
     for (path, status, code) in [
         ("/nothing", 404, "not_found"),
         (&format!("/{prefix}/nothing"), 404, "not_found"),
-        // Of an address that only takes what forms send.
+        // A path that accepts forms only.
         (&signup, 405, "method_not_allowed"),
         (&format!("/{prefix}/docs"), 503, "service_unavailable"),
     ] {
@@ -117,7 +117,8 @@ async fn people_get_pages_and_programs_problems() {
     ask("/page/404.html", "*/*").await.expect_problem(404, "not_found");
 }
 
-/// Whoever keeps to what is declared is never refused here, however he spreads it; the flood beyond it ends at the gateway.
+/// A client within the declared limits is never rejected here, however it distributes its requests; a flood beyond them ends at
+/// the gateway.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_ends_at_the_gateway() {
     let mut places = operations("signup").into_iter();
@@ -208,7 +209,7 @@ async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
     assert!(asked.await.expect("it was asked") > 0);
 }
 
-/// Takes the fifteen seconds that a service has.
+/// Takes the fifteen seconds of the gateway's timeout.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_does_not_answer_is_504() {
     let Some((service, prefix)) = testkit::documents::services().into_iter().next() else { return };
@@ -260,7 +261,7 @@ async fn a_large_body_changes_no_refusal() {
     }
 }
 
-/// A service that refuses what is still on its way is not answered for too soon: the next one on the connection would be lost.
+/// A response to a rejected upload is not sent too early: the next request on the connection would be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_a_large_body_leaves_the_connection_as_it_is() {
     if !is_served("analytics") {
@@ -278,7 +279,7 @@ async fn a_refusal_of_a_large_body_leaves_the_connection_as_it_is() {
     }
 }
 
-/// The service's deadline for a body is the gateway's, too: a byte now and then does not hold a connection for ever.
+/// The service's timeout of a body applies at the gateway, too: a byte now and then does not hold a connection open for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dripped_body_ends_with_the_deadline() {
     let Some(signup) = operation("signup").map(|place| place.at_gateway()) else { return };
@@ -305,7 +306,7 @@ async fn a_dripped_body_ends_with_the_deadline() {
     dripping.abort();
 }
 
-/// As the services' refusals can be.
+/// As the services' error responses can be.
 #[tokio::test]
 async fn listed_pages_may_read_refusals() {
     let Some(prefix) = any_prefix() else { return };
@@ -339,7 +340,7 @@ async fn listed_pages_may_read_refusals() {
     assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("", ""));
 }
 
-/// Whatever somebody sends, a line of the log is JSON.
+/// Whatever a client sends, a line of the log is JSON.
 #[tokio::test]
 async fn the_log_can_be_read() {
     let Some(prefix) = any_prefix() else { return };
