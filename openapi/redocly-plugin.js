@@ -1,6 +1,6 @@
-// Our rules for the documents: a document may say only what the generated code enforces, and says it in one way.
-// Whatever the linter lets through must be generated and tested with kitchen-sink.yaml; a new keyword, format or
-// extension begins there and in these tables, not in a service's document.
+// Lint rules for the documents: a document may contain only what the generated code enforces, in one notation.
+// Everything that the linter accepts must be generated and tested with kitchen-sink.yaml; a new keyword, format or
+// extension is first added there and to these tables, not to a service's document.
 const schemas = require('./redocly-rules/schemas.js');
 const operations = require('./redocly-rules/operations.js');
 const extensions = require('./redocly-rules/extensions.js');
@@ -19,7 +19,7 @@ module.exports = () => ({
   },
   decorators: {
     oas3: {
-      // The table of shared refusals only feeds YAML merges; bundles carry their result.
+      // The table of shared error responses is used by YAML merges only; bundles contain the result.
       'drop-refusal-table': () => ({
         Root: {
           leave(root) {

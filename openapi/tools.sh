@@ -1,13 +1,13 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by scripts that bring their own tools or tell what they are for: TOOLS is the folder they go to, die() how the script ends. What is set
-# here is used there.
+# Sourced by scripts that install tools or print their help: TOOLS is the folder of the tools, die() ends the script. The variables set
+# here are used there.
 
-# Twice more after a failure, for what a network does now and then.
+# Two retries, for transient network errors.
 again() { "$@" || { sleep 5; "$@"; } || { sleep 20; "$@"; }; }
 
 say() { printf '%s\n' "$*" >&2; }
 
-# The comment that a script begins with.
+# The comment at the beginning of a script.
 usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 
 no_arguments() { # "$@": for scripts that take none but --help
@@ -21,7 +21,7 @@ pip_install() { # DIR REQUIREMENT...: wheels only, into a folder of their own
     local dir=$1
     shift
     python3 -m pip --version >/dev/null 2>&1 || die "python3 needs pip (Debian: apt-get install python3-pip)"
-    # What was not installed to its end is not there.
+    # Into a new folder first, so that an incomplete installation is never used.
     rm -rf "$dir.new"
     again python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
         --only-binary=:all: --target "$dir.new" --upgrade "$@" >&2 || return

@@ -1,4 +1,4 @@
-//! Which commit this is: as the build says (GIT_COMMIT), else as git does, where there is one.
+//! The commit of the build: from GIT_COMMIT, else from git, if available.
 
 use std::process::Command;
 

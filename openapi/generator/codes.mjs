@@ -1,4 +1,4 @@
-// The table of codes for people: what openapi/codes.json and the documents list, and whose each code is.
+// The table of codes for readers: the codes of openapi/codes.json and of the documents, and the operations that use them.
 //
 //   node codes.mjs INTO      reads INTO/NAME-api/openapi.json, writes INTO/codes.md
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ const list = JSON.parse(readFileSync(new URL('../codes.json', import.meta.url), 
 const users = new Map();
 const problems = new Map(Object.entries(list.problems));
 
-// What two documents say of one code has to be the same: clients tell problems apart by it.
+// Two documents must not define one code differently: clients distinguish problems by it.
 function add(code, problem, name) {
   const known = problems.get(code);
   if (known && !isDeepStrictEqual(known, problem)) {
@@ -34,7 +34,7 @@ for (const { name } of servicesOf(into)) {
 }
 
 const who = ([code, { any }]) => (any ? 'any' : [...(users.get(code) ?? [])].sort().map((name) => `\`${name}\``).join(', '));
-// What none of the services that are here answers is not told.
+// Codes that no existing service uses are omitted.
 const sent = [...problems].filter(who).sort(([one], [other]) => (one < other ? -1 : 1));
 writeFileSync(
   `${into}/codes.md`,

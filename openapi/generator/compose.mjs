@@ -1,6 +1,6 @@
-// What containers need to know of the services: a container for each service and each background role, the passwords that
-// migrations make roles with, whom the gateway passes requests on to and waits for, whom contract tests ask. compose.yaml
-// includes it; what does not depend on the services is in compose.base.yaml. env.example has what `.env` must say of them.
+// What containers need to know about the services: a container for each service and each background role, the passwords of the
+// roles that migrations create, the upstreams of the gateway, the targets of contract tests. compose.yaml
+// includes it; everything else is in compose.base.yaml. env.example has the variables that `.env` must set.
 //
 //   node compose.mjs GENERATED       reads GENERATED/NAME-api/openapi.json, writes GENERATED/compose.yaml and GENERATED/env.example
 import { writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const variable = (name, what) => `${name.toUpperCase().replaceAll('-', '_')}_${w
 const password = (name) => variable(name, 'DATABASE_PASSWORD');
 const extend = (name, base = name) => [`  ${name}:`, `    extends: {file: compose.base.yaml, service: ${base}}`];
 
-// Nobody publishes the port of a background role, so there can be any number of them.
+// The port of a background role is not published, so there can be any number of them.
 function container({ name, port, environment }, published) {
   return [
     ...extend(name, 'server'),
@@ -25,8 +25,8 @@ function container({ name, port, environment }, published) {
   ];
 }
 
-// Every address that the name has is a replica. Services close connections that are idle for five seconds; a request must not be
-// sent into that.
+// Every address of the name is a replica. Services close connections that are idle for five seconds; a request must not be
+// sent on such a connection.
 const upstream = ({ name, port }) => `        upstream ${name} { zone ${name} 128k; least_conn; server ${name}:${port} resolve max_fails=2 fail_timeout=2s; `
   + 'keepalive 64; keepalive_requests 100000; keepalive_timeout 4s; }';
 

@@ -1,4 +1,4 @@
-// What holds for an operation whose document does not say otherwise: openapi/defaults.json, for everything that is generated or compared.
+// Defaults of operations: openapi/defaults.json, for everything that is generated or compared.
 import { readFileSync } from 'node:fs';
 
 const said = JSON.parse(readFileSync(new URL('../defaults.json', import.meta.url), 'utf8'));

@@ -1,4 +1,4 @@
-// Grafana's JSON, of which a dashboard's own part is small: what is shown, in which unit, and asked how.
+// Grafana's JSON, of which little is specific to a dashboard: titles, units and queries.
 //
 // A panel is {title, unit, queries: [[expression, legend], ...], width, kind, description, thresholds: [[value, colour]]}.
 // A row is {title, panels, collapsed}. The grid is 24 wide.
@@ -7,7 +7,7 @@ const HEIGHT = 7;
 
 function panel(spec, gridPos, id) {
   const { title, unit = 'short', queries, kind = 'timeseries', description, thresholds = [] } = spec;
-  // Grafana takes the last step a value is beyond: they must ascend.
+  // Grafana uses the last threshold that a value exceeds: they must ascend.
   const ascending = [...thresholds].sort(([one], [other]) => one - other);
   const steps = [{ color: 'green', value: null }, ...ascending.map(([value, color]) => ({ color, value }))];
   const custom = thresholds.length ? { thresholdsStyle: { mode: 'dashed' } } : {};
@@ -46,7 +46,7 @@ export function dashboard({ uid, title, rows }) {
   const panels = rows.flatMap(({ title: heading, panels: specs, collapsed = false }) => {
     const row = { id: next(), type: 'row', title: heading, collapsed, gridPos: { x: 0, y, w: 24, h: 1 }, panels: [] };
     const placed = place(specs, y + 1, next);
-    // A collapsed row takes no place below itself.
+    // A collapsed row takes no space below itself.
     y = collapsed ? y + 1 : Math.max(...placed.map(({ gridPos }) => gridPos.y)) + HEIGHT;
     return collapsed ? [{ ...row, panels: placed }] : [row, ...placed];
   });

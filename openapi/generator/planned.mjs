@@ -1,11 +1,11 @@
-// Which operations of documents are still to be written (`x-planned`), a line for each document that has some.
+// Lists planned operations of documents (`x-planned`), a line for each document that has some.
 //
 //   node planned.mjs TOOLS DOCUMENT...      TOOLS is the folder whose node_modules has the linter
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const [tools, ...documents] = process.argv.slice(2);
-// What the linter reads documents with.
+// The linter's parser.
 const { parseWithPointers } = createRequire(`${tools}/`)('@stoplight/yaml');
 
 for (const file of documents) {

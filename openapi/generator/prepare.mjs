@@ -1,9 +1,9 @@
-// Makes a bundled document ready for our templates: what openapi-generator does not pass on, or not in a form that
-// templates without logic can use, is written beside it as an `x-` extension. The published document is not touched.
+// Prepares a bundled document for the templates: what openapi-generator does not pass on, or not in a form that
+// templates without logic can use, is added as an `x-` extension. The published document is unchanged.
 //
 //   node prepare.mjs BUNDLED.json COMMON.json > PREPARED.json
 //
-// COMMON is the bundled document of what the others share: its models are generated once, and used by theirs.
+// COMMON is the bundled common document: its models are generated once, and used by the others.
 import { readFileSync } from 'node:fs';
 import { BODY_LIMIT, DEADLINE_MS } from './defaults.mjs';
 import { isSecret } from './secrets.mjs';
@@ -11,18 +11,18 @@ import { isSecret } from './secrets.mjs';
 const [bundled, commonFile] = process.argv.slice(2);
 const document = JSON.parse(readFileSync(bundled, 'utf8'));
 const common = bundled === commonFile ? null : JSON.parse(readFileSync(commonFile, 'utf8'));
-// Entity tags, 304, links to the next page and the mark of a replayed answer need no handler.
+// Entity tags, 304, links to the next page and the replay marker need no handler.
 const MADE_BY_RUNTIME = ['etag', 'link', 'idempotent-replayed'];
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
-// A default is decoded at run time by the same rule as a value that was sent, so it travels as JSON text. A number
-// below 1 is false to a template, so it travels as text, too.
+// A default is decoded at run time by the same rule as a value in a request, so it is passed as JSON text. A number
+// below 1 is false to a template, so it is passed as text, too.
 function markSchema(schema, target = schema) {
   if ('default' in schema) target['x-default'] = JSON.stringify(JSON.stringify(schema.default));
   if ('multipleOf' in schema) target['x-multiple-of'] = String(schema.multipleOf);
 }
 
-// What stands below `properties` are names, which may be those of keywords.
+// Keys below `properties` are names, which may equal keywords.
 function markSchemas(node, areNames = false) {
   if (Array.isArray(node)) return node.forEach((one) => markSchemas(one));
   if (node === null || typeof node !== 'object') return;
@@ -38,11 +38,11 @@ function resolveIn(root, node) {
 }
 const resolve = (node) => resolveIn(document, node);
 
-// Whether a schema is the common one, before anything was marked in it.
+// Whether a schema is the common one, before anything was added to it.
 const untouched = JSON.stringify(document.components?.schemas ?? {});
 const isTheSame = (name) => JSON.stringify(JSON.parse(untouched)[name]) === JSON.stringify(common.components.schemas[name]);
 
-// What a model must not print of itself.
+// Fields that a model must not print.
 function markSecrets(schema) {
   for (const [member, property] of Object.entries(schema.properties ?? {})) {
     if (isSecret(member, resolve(property))) schema['x-secrets'] = resolve(property)['x-secret'] = true;
@@ -54,7 +54,7 @@ function prepareOperation(operation) {
   operation['x-etag'] = headers.some((name) => name.toLowerCase() === 'etag');
   for (const [status, reference] of Object.entries(operation.responses)) {
     if (!/^[23]/.test(status)) {
-      // Refusals travel as problems, which the runtime makes; of them generated code needs the status only.
+      // Error responses are problem documents, which the runtime creates; generated code needs their status only.
       operation.responses[status] = { description: 'Problem' };
       continue;
     }
@@ -83,7 +83,7 @@ function prepareOperation(operation) {
     ({ class: name, amount, by, 'window-seconds': seconds, 'max-delay-seconds': delay = 0 }) => (
       { class: name, amount, seconds, by: by.replaceAll(/(?:^|-)(.)/g, (_, first) => first.toUpperCase()), delay: String(delay) }));
   if (operation['x-token-endpoint']) {
-    // The words a request may use are those of the document.
+    // A request may use the values in the document.
     const { flows } = Object.values(document.components.securitySchemes)[0];
     operation['x-token-words'] = {
       grants: operation['x-token-endpoint']['grant-types'].map((word) => ({ word })),
@@ -116,7 +116,7 @@ for (const item of Object.values(document.paths)) {
     prepareOperation(operation);
   }
 }
-// What only refusals mention is not generated.
+// Schemas that are used by error responses only are not generated.
 function reach(root, node, found = new Set()) {
   if (node === null || typeof node !== 'object') return found;
   if (typeof node.$ref === 'string' && !found.has(node.$ref)) {
@@ -126,7 +126,7 @@ function reach(root, node, found = new Set()) {
   Object.values(node).forEach((child) => reach(root, child, found));
   return found;
 }
-// A response that is no refusal is inlined already, so what is left of them are problems.
+// Successes are inlined already, so the remaining ones are problem documents.
 const withoutProblems = (responses) => Object.fromEntries(Object.entries(responses).filter(([status]) => /^[23]/.test(status)));
 function reachedFrom(root) {
   const operations = Object.values(root.paths).flatMap((item) => METHODS.filter((method) => item[method]).map((method) => item[method]));

@@ -1,4 +1,4 @@
-// What of a model is never printed: what a document calls a password, and tokens.
+// Fields of a model that are never printed: passwords, as declared in a document, and tokens.
 const TOKENS = ['access_token', 'refresh_token'];
 
 export const isSecret = (member, property) => TOKENS.includes(member) || property.format === 'password';

@@ -3,7 +3,7 @@ import { DEADLINE_MS } from './defaults.mjs';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
-/** What is asked of each operation of a document. */
+/** The queries for each operation of a document. */
 export function operationsOf(document) {
   return Object.entries(document.paths).flatMap(([path, item]) => METHODS.filter((method) => method in item).map((method) => {
     const operation = item[method];
@@ -40,7 +40,7 @@ function operationPanels(service, operation) {
       width: 12,
       description,
       queries: [[`sum by (status) (rate(http_requests_total{${of}}[5m]))`, '{{status}}']],
-      // What one client alone may send.
+      // The rate limit of a single client.
       thresholds: operation.limits.map(({ amount, window }) => [amount / window, 'orange']),
     },
     {

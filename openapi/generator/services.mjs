@@ -1,5 +1,5 @@
-// The services, as their documents say in `x-service`: generated/services.json, which everything reads that needs to know them all,
-// and the crate `services`, by which the server does.
+// The list of services from `x-service` in their documents: generated/services.json, for everything that needs all of them,
+// and the crate `services`, for the server.
 //
 //   node services.mjs GENERATED       reads GENERATED/NAME-api/openapi.json, writes GENERATED/services.json and GENERATED/services/
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const API = '-api';
 /** The bundled document of a service. */
 export const documentOf = (generated, name) => JSON.parse(readFileSync(join(generated, `${name}${API}`, 'openapi.json'), 'utf8'));
 
-/** Every service, by port: name, port, prefix at the gateway, whether it is released, its background roles, its own settings, title, version and what it is for. */
+/** Every service, by port: name, port, prefix at the gateway, `released`, its background roles, its own settings, title, version, description. */
 export function servicesOf(generated) {
   const names = readdirSync(generated).filter((folder) => folder.endsWith(API)).map((folder) => folder.slice(0, -API.length));
   return names.map((name) => [name, documentOf(generated, name)]).filter(([, document]) => document['x-service'])
@@ -20,7 +20,7 @@ export function servicesOf(generated) {
     .sort((one, other) => one.port - other.port);
 }
 
-/** What two services cannot both have. */
+/** Values that must be unique among services. */
 function clashes(services) {
   const processes = services.flatMap(({ name, port, background }) => [{ name, port }, ...background]);
   const taken = [
@@ -33,7 +33,7 @@ const typeOf = (name) => `${name.replace(/(?:^|-)(\w)/g, (_, letter) => letter.t
 const crateOf = (name) => name.replaceAll('-', '_');
 const literal = (text) => JSON.stringify(text);
 
-// A background role has no operations, only what every role has: health and measurements.
+// A background role has no operations, only what every role has: health and metrics.
 function entries({ name, port, prefix, about, version, background }) {
   const crate = crateOf(name);
   const api = `${crate}_api`;

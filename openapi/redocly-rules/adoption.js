@@ -1,6 +1,6 @@
-// `x-adopted`: a document that was written elsewhere has names and shapes that ours do not, as far as generated code has them, too.
+// `x-adopted`: a foreign document may have names and shapes that ours do not, as far as generated code supports them.
 
-/** Whether a document was written elsewhere, for rules of one kind of node: `check(node, ctx, isAdopted)`. */
+/** Whether a document is a foreign one, for rules of one kind of node: `check(node, ctx, isAdopted)`. */
 function knowingAdoption(kind, check) {
   let isAdopted = false;
   return {

@@ -1,4 +1,4 @@
-// Vendor extensions are policies that generated code enforces; a misspelt one would be silently without effect.
+// Vendor extensions are policies that generated code enforces; a misspelt one would silently have no effect.
 const codes = require('../codes.json');
 
 const integer = (low, high) => (value) =>
@@ -6,7 +6,7 @@ const integer = (low, high) => (value) =>
 const oneOf = (...words) => (value) => (words.includes(value) ? undefined : `is ${words.join(' or ')}`);
 const only = (wanted) => (value) => (value === wanted ? undefined : `is ${wanted} or absent`);
 
-// One limit, or a list of them whose classes differ: answers name them.
+// One limit, or a list of them with different classes, which responses name.
 function rateLimits(value, operation) {
   const limits = Array.isArray(value) ? value : [value];
   if (limits.length < 1 || limits.length > 3) return 'is a limit, or a list of up to 3';
@@ -17,7 +17,7 @@ function rateLimits(value, operation) {
 
 function rateLimit(value, operation) {
   const keys = ['amount', 'by', 'class', 'window-seconds'];
-  // Without it strangers could keep an account's owner out.
+  // Without it attackers could lock an account's owner out.
   if (value?.by === 'account') keys.splice(3, 0, 'max-delay-seconds');
   if (typeof value !== 'object' || value === null || String(Object.keys(value).sort()) !== String(keys)) {
     return `has exactly ${keys.join(', ')}`;
@@ -32,7 +32,7 @@ function rateLimit(value, operation) {
   return undefined;
 }
 
-// How many things of a kind may be stored: each quota has the code of its refusal, a number, and says in words what is counted.
+// Storage quotas: each has the code of its error response, an amount, and a description of what is counted.
 function quotas(value, operation) {
   if (!Array.isArray(value) || value.length < 1) return 'is a list of quotas';
   const fault = value.map(quota).find(Boolean);
@@ -74,7 +74,7 @@ function tokenEndpoint(value, operation, ctx) {
   return Array.isArray(grants) && grants.length && grants.every((grant) => grant === 'password') ? undefined : 'has `grant-types`, of which `password` is known';
 }
 
-// An answer that the gateway may give again to whoever asks the same, until another operation's answer tells of a change.
+// A response that the gateway may cache, until the response of another operation invalidates it.
 function gatewayCache(value, operation, ctx, root) {
   const [, path, method] = ctx.location.pointer.match(/^#\/paths\/([^/]+)\/(\w+)$/) ?? [];
   const all = Object.values(root.paths).flatMap((item) => METHODS.flatMap((one) => item[one]?.operationId ?? []));
@@ -119,12 +119,12 @@ function optionalAuth(value, operation) {
   return operation.security?.length === 2 ? only(true)(value) : 'belongs to `security: [{}, {oauth2: [user]}]`';
 }
 
-// An operation whose handler is still to be written: it answers 501 until then.
+// An operation without a handler yet: it returns 501 until then.
 function planned(value, operation) {
   return '501' in (operation.responses ?? {}) ? only(true)(value) : 'belongs to an operation that answers 501';
 }
 
-// OpenAPI 3.0 has no words for what the events of a stream hold.
+// OpenAPI 3.0 cannot describe the events of a stream.
 function eventData(value, media, ctx) {
   if (!/text~1event-stream$/.test(ctx.location.pointer)) return 'belongs to text/event-stream';
   return typeof value?.$ref === 'string' ? undefined : 'is a reference to the schema of each `data`';
@@ -145,7 +145,7 @@ function problems(value, root) {
   return undefined;
 }
 
-// The codes an operation answers with beside those that any operation does.
+// The error codes of an operation in addition to those of any operation.
 function ownCodes(value, operation, ctx, root) {
   if (!Array.isArray(value) || !value.length || new Set(value).size < value.length) return 'is a list of distinct codes';
   for (const code of value) {
@@ -192,15 +192,15 @@ const KNOWN = {
     'x-problems': problems,
     'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table'),
     'x-service': service,
-    // A document that was written elsewhere (./new-service NAME DOCUMENT): see adoption.js.
+    // A foreign document (./new-service NAME DOCUMENT): see adoption.js.
     'x-adopted': only(true),
-    // For every operation that says nothing else.
+    // The default of every operation.
     'x-unknown-parameters': unknownParameters,
   },
   Operation: {
     'x-body-limit': bodyLimit,
     'x-codes': ownCodes,
-    // Nobody waits longer for an answer.
+    // The maximum deadline.
     'x-deadline-ms': integer(1, 30000),
     'x-event-streams': eventStreams,
     'x-gateway-cache': gatewayCache,

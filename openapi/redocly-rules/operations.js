@@ -1,4 +1,4 @@
-// What an operation may say: its parameters, bodies and answers, who may call it, and every status it can answer.
+// Rules for operations: parameters, bodies and responses, authentication, and every status they can return.
 const { knowingAdoption } = require('./adoption.js');
 
 const REFUSALS = {
@@ -28,11 +28,11 @@ const PARAMETER_KEYS = ['name', 'in', 'required', 'description', 'schema', 'exam
 const SCALARS = ['string', 'integer', 'number', 'boolean'];
 const STYLES = { path: 'simple', query: 'form', header: 'simple' };
 const snake = (name) => /^[a-z][a-z0-9_]*$/.test(name);
-// Of what is read from the query, in a document that was written elsewhere.
+// Types of query parameters in a foreign document.
 const othersName = (name) => /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name);
 const field = (name) => name.toLowerCase().replace(/-/g, '_');
 
-/** Follows a reference, from the file it stands in. */
+/** Resolves a reference, relative to its file. */
 function follow(ctx, node, from) {
   if (!node?.$ref) return { node, from };
   const found = ctx.resolve(node, from);
@@ -156,7 +156,7 @@ function accessOf(operation, rootSecurity) {
   return { kind: 'optional' };
 }
 
-/** What is kept under a key is whole, and says when it is sent again. */
+/** An idempotent response is complete, and marked when it is replayed. */
 function checkReplays(operation, keyed, ctx, refuse) {
   for (const [code, raw] of Object.entries(operation.responses ?? {})) {
     if (!/^[23]/.test(code)) continue;
@@ -202,7 +202,7 @@ function checkStatuses(operation, { parameters, closed }, access, ctx, refuse) {
   const listed = Object.keys(operation.responses ?? {});
   const body = Boolean(operation.requestBody);
   const keyed = Boolean(operation['x-idempotency']);
-  // Wanted: must be listed. Possible: may be. Neither: the operation cannot answer so.
+  // Wanted: must be declared. Possible: may be. Neither: the operation cannot return it.
   const rules = {
     401: access.kind !== 'public',
     403: access.kind !== 'public',

@@ -1,8 +1,8 @@
 // Patterns are read by three engines: Rust's regex in the server, Python's and JavaScript's in clients and tests.
-// What they read differently, or one of them cannot read, is refused.
+// Patterns that they read differently, or that one of them cannot read, are rejected.
 const SHORTHANDS = 'dDwWsSbBpPAzZGXhRkuN';
 
-/** Why a pattern is refused, or nothing. */
+/** Why a pattern is rejected, or nothing. */
 function patternFault(pattern) {
   if (!pattern.startsWith('^') || !pattern.endsWith('$') || pattern.endsWith('\\$')) {
     return 'must be anchored by ^ and $';
@@ -12,7 +12,7 @@ function patternFault(pattern) {
   } catch {
     return 'is not a regular expression';
   }
-  // Nobody sees them, and headers in which tools tell of a pattern do not hold them.
+  // They are invisible, and cannot be part of headers in which tools report a pattern.
   if (/[^\x20-\x7e]/.test(pattern)) return 'has characters outside of ASCII; write \\uXXXX';
   let inClass = false;
   let depth = 0;

@@ -1,8 +1,8 @@
-// Examples of problem documents show only what is sent: codes of codes.json and of the document with the status and title that belong to them.
+// Examples of problem documents must be real: codes of codes.json and of the document, with their status and title.
 const { STATUS_CODES } = require('node:http');
 const codes = require('../codes.json');
 
-// As the services write them: names of RFC 7231, where RFC 9110 has newer ones.
+// Titles as the services send them: names of RFC 7231, where RFC 9110 has newer ones.
 const TITLES = { 413: 'Payload Too Large', 422: 'Unprocessable Entity' };
 
 function faultOf(problem, own) {

@@ -1,4 +1,4 @@
-// What a schema may say: the keywords and formats our templates enforce, on named, closed, bounded types.
+// Rules for schemas: the keywords and formats that the templates enforce, on named, closed, bounded types.
 const { knowingAdoption } = require('./adoption.js');
 const { patternFault } = require('./patterns.js');
 
@@ -30,7 +30,7 @@ const isMap = (schema) => typeof schema.additionalProperties === 'object' && !sc
 const isCamel = (name) => /^[A-Z][A-Za-z0-9]*$/.test(name);
 /** `{type, nullable: true, allOf: [a reference]}`: the only way to make a named object or enum nullable. */
 const isNullableReference = (schema) => schema.nullable === true && schema.allOf?.length === 1 && '$ref' in schema.allOf[0];
-// As the generators see it, for whom signs are words.
+// As the generators see it, which spell signs as words.
 const SIGNS = { $: 'dollar', '@': 'at', '+': 'plus' };
 const fieldOf = (name) => name.replace(/[$@+]/g, (sign) => SIGNS[sign]).toLowerCase().replace(/[^a-z0-9]/g, '');
 const variantOf = (value) => value.toLowerCase().replace(/[^a-z0-9]/g, '');
@@ -105,7 +105,7 @@ function checkValues(schema, refuse) {
   if (schema.exclusiveMinimum !== undefined && schema.minimum === undefined) refuse('exclusiveMinimum', '`exclusiveMinimum` needs `minimum`.');
   if (schema.exclusiveMaximum !== undefined && schema.maximum === undefined) refuse('exclusiveMaximum', '`exclusiveMaximum` needs `maximum`.');
   if (schema.multipleOf <= 0) refuse('multipleOf', '`multipleOf` is positive.');
-  // To the templates 0 is as good as absent.
+  // To the templates 0 equals absent.
   for (const key of ['maxLength', 'maxItems', 'maxProperties']) {
     if (schema[key] === 0) refuse(key, `\`${key}\` is positive.`);
   }
@@ -162,7 +162,7 @@ function checkClosed(schema, ctx) {
   }
 }
 
-/** Every schema a request can reach is bounded, through references; recursion ends at what was seen. */
+/** Every schema of a request is bounded, through references; recursion ends at schemas already seen. */
 function boundsRule() {
   const seen = new Set();
   const visit = (raw, place, ctx) => {

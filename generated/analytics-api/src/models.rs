@@ -14,10 +14,10 @@ pub struct BatchReceipt {
     /// `stored`
     #[serde(rename = "stored")]
     pub stored: i64,
-    /// Rows that had been stored before.
+    /// Rows that were stored before.
     #[serde(rename = "duplicates")]
     pub duplicates: i64,
-    /// Of the rows stored, those that count under the path `(other)`.
+    /// Of the stored rows, those counted under the path `(other)`.
     #[serde(rename = "other")]
     pub other: i64,
     /// `rejected`
@@ -106,11 +106,11 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("country", Self::Country), ("referrer", Self::Referrer), ("device", Self::Device)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Country => "country",
@@ -171,10 +171,10 @@ pub struct FieldError {
     /// `in`
     #[serde(rename = "in")]
     pub r_in: models::FieldLocation,
-    /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`). Of the body only.
+    /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`); absent for parameters.
     #[serde(rename = "pointer", skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// The name of the parameter, in path, query or header.
+    /// The name of the path, query or header parameter.
     #[serde(rename = "parameter", skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
     /// `code`
@@ -236,11 +236,11 @@ pub enum FieldLocation {
 }
 
 impl FieldLocation {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("body", Self::Body), ("query", Self::Query), ("path", Self::Path), ("header", Self::Header)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Body => "body",
@@ -282,11 +282,11 @@ pub enum Interval {
 }
 
 impl Interval {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("minute", Self::Minute), ("hour", Self::Hour), ("day", Self::Day)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Minute => "minute",
@@ -318,7 +318,7 @@ pub struct LiveMinute {
     /// `at`
     #[serde(rename = "at")]
     pub at: chrono::DateTime<chrono::Utc>,
-    /// Views of the 60 seconds before.
+    /// Views of the last 60 seconds.
     #[serde(rename = "count")]
     pub count: i64,
 }
@@ -366,7 +366,7 @@ pub struct PageView {
     /// `event_id`
     #[serde(rename = "event_id")]
     pub event_id: uuid::Uuid,
-    /// Whether it had been stored before.
+    /// Whether it was stored before.
     #[serde(rename = "duplicate")]
     pub duplicate: bool,
     /// Why it is not counted; null when it is.
@@ -438,10 +438,10 @@ pub struct PageViewCreate {
     /// `country`
     #[serde(rename = "country", skip_serializing_if = "Option::is_none")]
     pub country: Option<Option<String>>,
-    /// Names this view; repeating it is harmless.
+    /// The client-generated id of this view; retries with it are safe.
     #[serde(rename = "event_id", skip_serializing_if = "Option::is_none")]
     pub event_id: Option<Option<uuid::Uuid>>,
-    /// Now, when absent. Without an offset it is read as UTC. At most five minutes ahead, and seven days ago; for superusers, as long ago as page views are kept.
+    /// The current time when absent. Without an offset it is read as UTC. At most five minutes ahead, and seven days ago; for superusers, within the retention period.
     #[serde(rename = "occurred_at", skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Option<chrono::DateTime<chrono::Utc>>>,
     /// `referrer`
@@ -450,7 +450,7 @@ pub struct PageViewCreate {
     /// `user_agent`
     #[serde(rename = "user_agent", skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Option<String>>,
-    /// What tells one visitor from another, such as a first-party cookie. Only a hash of it is kept.
+    /// The identity of a visitor, such as a first-party cookie. Only a hash of it is stored.
     #[serde(rename = "visitor_id", skip_serializing_if = "Option::is_none")]
     pub visitor_id: Option<Option<String>>,
 }
@@ -559,7 +559,7 @@ impl contract::row::Field for PathCount {
 /// `RejectedRow` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RejectedRow {
-    /// Which row, counted from 0.
+    /// The row, counted from 0.
     #[serde(rename = "index")]
     pub index: i64,
     /// `errors`
@@ -673,11 +673,11 @@ pub enum SeedJobState {
 }
 
 impl SeedJobState {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("running", Self::Running), ("done", Self::Done), ("failed", Self::Failed)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",

@@ -3,7 +3,7 @@
 #[allow(unused_imports, reason = "one template serves documents of every shape")]
 use crate::models;
 
-/// The token request of RFC 6749 4.3.2. What is not named here is ignored (3.2).
+/// The token request of RFC 6749 4.3.2. Unknown fields are ignored (3.2).
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct LoginForm {
     /// `username`
@@ -15,7 +15,7 @@ pub struct LoginForm {
     /// `password`, or absent.
     #[serde(rename = "grant_type", skip_serializing_if = "Option::is_none")]
     pub grant_type: Option<String>,
-    /// Scopes of this document, separated by spaces; the answer tells which are granted.
+    /// Scopes of this document, separated by spaces; the response contains the granted ones.
     #[serde(rename = "scope", skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// `client_id`
@@ -24,12 +24,12 @@ pub struct LoginForm {
     /// `client_secret`
     #[serde(rename = "client_secret", skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<String>,
-    /// Members the document does not name.
+    /// Additional fields.
     #[serde(flatten)]
     pub additional_properties: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Without what is secret.
+/// Without the secret fields.
 impl std::fmt::Debug for LoginForm {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = to.debug_struct("LoginForm");
@@ -98,12 +98,12 @@ pub struct Signup {
     /// `password`
     #[serde(rename = "password")]
     pub password: String,
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
 }
 
-/// Without what is secret.
+/// Without the secret fields.
 impl std::fmt::Debug for Signup {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = to.debug_struct("Signup");
@@ -154,12 +154,12 @@ pub struct Token {
     /// Seconds from now.
     #[serde(rename = "expires_in")]
     pub expires_in: i64,
-    /// The scopes granted, separated by spaces.
+    /// The granted scopes, separated by spaces.
     #[serde(rename = "scope")]
     pub scope: String,
 }
 
-/// Without what is secret.
+/// Without the secret fields.
 impl std::fmt::Debug for Token {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = to.debug_struct("Token");
@@ -215,10 +215,10 @@ pub enum TokenType {
 }
 
 impl TokenType {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[("bearer", Self::Bearer)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bearer => "bearer",

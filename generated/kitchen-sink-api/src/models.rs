@@ -175,11 +175,11 @@ pub enum Color {
 }
 
 impl Color {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("red", Self::Red), ("green", Self::Green), ("blue", Self::Blue)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Red => "red",
@@ -220,11 +220,11 @@ pub enum ColorOrRed {
 }
 
 impl ColorOrRed {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("red", Self::Red), ("green", Self::Green), ("blue", Self::Blue)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Red => "red",
@@ -310,10 +310,10 @@ pub struct FieldError {
     /// `in`
     #[serde(rename = "in")]
     pub r_in: models::FieldLocation,
-    /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`). Of the body only.
+    /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`); absent for parameters.
     #[serde(rename = "pointer", skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// The name of the parameter, in path, query or header.
+    /// The name of the path, query or header parameter.
     #[serde(rename = "parameter", skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
     /// `code`
@@ -375,11 +375,11 @@ pub enum FieldLocation {
 }
 
 impl FieldLocation {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("body", Self::Body), ("query", Self::Query), ("path", Self::Path), ("header", Self::Header)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Body => "body",
@@ -962,7 +962,7 @@ pub enum Odd {
 }
 
 impl Odd {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("1", Self::One),
         ("-up", Self::MinusUp),
@@ -973,7 +973,7 @@ impl Odd {
         ("type", Self::Type),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::One => "1",
@@ -1009,7 +1009,7 @@ pub struct Open {
     /// `name`
     #[serde(rename = "name")]
     pub name: String,
-    /// Members the document does not name.
+    /// Additional fields.
     #[serde(flatten)]
     pub additional_properties: serde_json::Map<String, serde_json::Value>,
 }
@@ -1384,7 +1384,7 @@ pub struct Strings {
     pub secret: Option<String>,
 }
 
-/// Without what is secret.
+/// Without the secret fields.
 impl std::fmt::Debug for Strings {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = to.debug_struct("Strings");

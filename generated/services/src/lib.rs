@@ -15,7 +15,7 @@ pub static SERVICES: &[Entry] = &[
     ),
     Entry::of::<shop::ShopService>(
         "shop",
-        "Products for everyone, orders for those who sign in, and administration for superusers.",
+        "Products for everyone, orders for authenticated users, and administration for superusers.",
         "2.0.0",
         8001,
         Some("p2"),

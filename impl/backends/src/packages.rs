@@ -1,4 +1,4 @@
-//! The last resort: the machine's package manager. Only root is served without asking; everybody else is told what to type.
+//! The last resort: the machine's package manager. It is called for root only; other users get the command to type.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 
-/// Has the package manager install Postgres and Redis.
+/// Installs Postgres and Redis with the package manager.
 pub(crate) fn install(notice: fn(&str)) -> Result<()> {
     let advice = "install Postgres (15 or newer) and Redis or Valkey, or Python 3 with pip, and start again";
     if Path::new("/usr/bin/apt-get").exists() {
@@ -18,7 +18,7 @@ pub(crate) fn install(notice: fn(&str)) -> Result<()> {
         run(Command::new("apt-get").args(["-qq", "update"]))?;
         let mut install = Command::new("apt-get");
         install.args(["-qq", "-y", "--no-install-recommends", "install"]).args(packages);
-        // Unless systemd is in charge, this keeps Debian's packages from starting services nobody asked for.
+        // Unless systemd is in charge, this keeps Debian's packages from starting services.
         run(install.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1"))
     } else if let Some(brew) =
         ["/opt/homebrew/bin/brew", "/usr/local/bin/brew"].into_iter().find(|brew| Path::new(brew).exists())

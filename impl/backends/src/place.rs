@@ -1,8 +1,8 @@
-//! The folder of a pair of private servers: its lock, what is remembered between runs, and where the data really lie.
+//! The folder of a pair of private servers: its lock, the state between runs, and the location of the data.
 //!
 //! ```text
 //! DIR/backends.lock    held while servers run       DIR/postgres/  DIR/redis/   the data
-//! DIR/backends.state   ports and passwords          DIR/log/                    what the servers say
+//! DIR/backends.state   ports and passwords          DIR/log/                    logs of the servers
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,12 +23,12 @@ use crate::identity::Identity;
 use crate::log::Log;
 
 /// `sockaddr_un` holds about a hundred bytes; the server appends `/.s.PGSQL.PORT.lock`.
-const LONGEST_SOCKET_DIR: usize = 80;
+const MAX_SOCKET_DIR_BYTES: usize = 80;
 
-/// Below the ports that Linux (32768) and macOS (49152) give to outgoing connections.
-const QUIET_PORTS: Range<u16> = 15_000..32_000;
-/// So many guesses all fail on no machine that has such ports left.
-const PORT_GUESSES: usize = 32;
+/// Below the ephemeral ports of Linux (32768) and macOS (49152).
+const NON_EPHEMERAL_PORTS: Range<u16> = 15_000..32_000;
+/// Random attempts to find a free port, which do not all fail unless there is none.
+const MAX_PORT_GUESSES: usize = 32;
 
 /// An opened and locked folder.
 pub(crate) struct Place {
@@ -40,19 +40,19 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Locks `dir`, making it when missing, and decides who the servers run as.
+    /// Locks `dir`, created when missing, and chooses the identity of the servers.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let dir = dir.canonicalize()?;
         let lock = lock(&dir)?;
         let state = load_state(&dir.join("backends.state"));
-        // Data that had to go elsewhere once stay there, whatever would be possible now.
+        // Data that had to be elsewhere once stays there, whatever would be possible now.
         let elsewhere = Uid::effective().is_root() && shared_path(&dir).join("postgres").exists();
         let here = Identity::for_dir(&dir).filter(|_| !elsewhere);
         let mut place = Self { data: dir.clone(), dir, identity: Identity::unprivileged(), state, _lock: lock };
         match here {
             Some(identity) => place.identity = identity,
-            // Nobody but root gets in here, and root may not run the servers.
+            // Only root can enter it, and root may not run the servers.
             None => {
                 place.data = shared_dir(&place.dir)?;
                 place.remember("data".to_owned(), place.data.display().to_string())?;
@@ -61,22 +61,22 @@ impl Place {
         Ok(place)
     }
 
-    /// Where the data lie, when that is not the folder itself.
+    /// The location of the data, when it is not the folder itself.
     pub(crate) fn elsewhere(&self) -> Option<&Path> {
         (self.data != self.dir).then_some(&*self.data)
     }
 
-    /// The folder for one server's data, owned by whoever the servers run as.
+    /// The folder for one server's data, owned by the identity of the servers.
     pub(crate) fn data_dir(&self, name: &str) -> Result<PathBuf> {
         let path = self.data.join(name);
         self.private_dir(&path)?;
         Ok(path)
     }
 
-    /// A folder for the Postgres socket whose path is short enough, which only we and the server can enter.
+    /// A folder for the Postgres socket with a short path, which only the caller and the server can enter.
     pub(crate) fn socket_dir(&self) -> Result<PathBuf> {
         let beside = self.data.join("run");
-        if beside.as_os_str().len() <= LONGEST_SOCKET_DIR {
+        if beside.as_os_str().len() <= MAX_SOCKET_DIR_BYTES {
             self.private_dir(&beside)?;
             return Ok(beside);
         }
@@ -85,7 +85,7 @@ impl Place {
         Ok(short)
     }
 
-    /// Makes `path` with mode 700 and gives it, with all it holds, to the servers' identity.
+    /// Creates `path` with mode 700 and changes the owner, recursively, to the servers' identity.
     fn private_dir(&self, path: &Path) -> Result<()> {
         match DirBuilder::new().mode(0o700).create(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -105,7 +105,7 @@ impl Place {
         Log::open(&self.dir.join("log"), name)
     }
 
-    /// The port of one server: the one it had before if that is still free, so that URLs stay true over restarts.
+    /// The port of one server: the previous one if that is still free, so that URLs stay valid over restarts.
     pub(crate) fn port(&mut self, name: &str) -> Result<u16> {
         let key = format!("{name}_port");
         let before = self.state.get(&key).and_then(|port| port.parse().ok());
@@ -117,12 +117,12 @@ impl Place {
         Ok(port)
     }
 
-    /// Forgets the port of one server: somebody else took it between our look and its start.
+    /// Drops the port of one server: another process took it between the search for a free one and the start.
     pub(crate) fn forget_port(&mut self, name: &str) {
         self.state.remove(&format!("{name}_port"));
     }
 
-    /// The password of one server, made up once.
+    /// The password of one server, generated once.
     pub(crate) fn password(&mut self, name: &str) -> Result<String> {
         let key = format!("{name}_password");
         if let Some(password) = self.state.get(&key) {
@@ -142,25 +142,26 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // A folder that only stood in for a long path is empty now; one with data stays.
+        // A folder that was used because of a long path is empty now; one with data stays.
         let short = shared_path(&self.dir);
         let _ = fs::remove_dir(short.join("run"));
         let _ = fs::remove_dir(short);
     }
 }
 
-/// Ports that this process has given out.
-static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+/// Ports that this process has handed out.
+static ASSIGNED_PORTS: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A free port on 127.0.0.1, in this process another one each time: whoever asks for several has bound none of them yet. One
-/// that the kernel does not give to outgoing connections where possible: while a server is down, its clients go on
-/// connecting, and one of them could be given the very port it wants back.
+/// A free port on 127.0.0.1, a different one each time in this process: a caller that needs several has bound none of them yet.
+/// Not an ephemeral port where possible: while a server is down, its clients go on connecting, and one of them could be
+/// assigned the very port that the server needs again.
 pub fn free_port() -> Result<u16> {
-    let mut random = [0; 2 * PORT_GUESSES];
+    let mut random = [0; 2 * MAX_PORT_GUESSES];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     let guesses = random.chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]]));
-    let quiet = guesses.map(|guess| QUIET_PORTS.start + guess % (QUIET_PORTS.end - QUIET_PORTS.start));
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let quiet =
+        guesses.map(|guess| NON_EPHEMERAL_PORTS.start + guess % (NON_EPHEMERAL_PORTS.end - NON_EPHEMERAL_PORTS.start));
+    let mut given = ASSIGNED_PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(port) = quiet.into_iter().find(|port| is_free(*port) && given.insert(*port)) {
         return Ok(port);
     }
@@ -177,7 +178,7 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Replaces a file by one only its owner can read, in one step.
+/// Replaces a file atomically by one that only its owner can read.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let fresh = path.with_added_extension("new");
     let write = || {
@@ -188,28 +189,28 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// 192 random bits, spelled so that they need no quoting anywhere.
+/// 192 random bits, in characters that need no quoting anywhere.
 pub fn random_hex() -> Result<String> {
     let mut bytes = [0; 24];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The path of the folder that stands for `dir` where every account can reach it.
+/// The path of the folder that is used instead of `dir` and that every account can reach.
 fn shared_path(dir: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     (dir, Uid::effective().as_raw()).hash(&mut hasher);
     Path::new("/var/tmp").join(format!("backends-{:016x}", hasher.finish()))
 }
 
-/// Makes that folder, ours alone to change.
+/// Creates that folder, writable for the caller only.
 pub(crate) fn shared_dir(dir: &Path) -> Result<PathBuf> {
     let path = shared_path(dir);
     match DirBuilder::new().mode(0o711).create(&path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => other.with_context(|| format!("cannot make {}", path.display()))?,
     }
-    // Anybody may make folders in /var/tmp, also one of this name.
+    // Everyone may create folders in /var/tmp, also one of this name.
     let found = path.symlink_metadata()?;
     if !found.is_dir() || found.uid() != Uid::effective().as_raw() || found.permissions().mode() & 0o022 != 0 {
         bail!("{} is not a folder of ours; remove it", path.display());
@@ -217,7 +218,7 @@ pub(crate) fn shared_dir(dir: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Opens a file to lock, making it when missing.
+/// Opens a file to lock, created when missing.
 pub(crate) fn lockable(path: &Path) -> Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
     file.with_context(|| format!("cannot open {}", path.display()))
@@ -238,7 +239,7 @@ fn lock(dir: &Path) -> Result<Flock<File>> {
     }
 }
 
-/// Whether `url` names a server that is private to `dir`, running or not: nobody else has its password.
+/// Whether `url` is that of a server that is private to `dir`, running or not: its password is known here only.
 pub fn is_private(dir: &Path, url: &str) -> bool {
     let state = load_state(&dir.join("backends.state"));
     state.iter().any(|(key, value)| key.ends_with("_password") && url.contains(value.as_str()))

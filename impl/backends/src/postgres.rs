@@ -1,4 +1,4 @@
-//! A private Postgres: made once, started on a loopback port and a socket, usable by an application role with a password.
+//! A private Postgres: initialized once, started on a loopback port and a socket, used by an application role with a password.
 
 use std::fs;
 use std::io::Write;
@@ -18,12 +18,12 @@ use crate::place::Place;
 use crate::process::{self, Signal};
 
 /// Fast, then immediate shutdown.
-const STOP: [(Signal, Duration); 2] =
+const STOP_STEPS: [(Signal, Duration); 2] =
     [(Signal::SIGINT, Duration::from_secs(10)), (Signal::SIGQUIT, Duration::from_secs(3))];
-/// Crash recovery after a hard stop is what may take long.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+/// The timeout of a start, which includes crash recovery.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// For two cores and a database that fits into memory. Durability is left as Postgres has it.
+/// For two cores and a database that fits into memory. Durability settings are the defaults.
 const SETTINGS: [&str; 9] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_permissions=0700",
@@ -36,7 +36,7 @@ const SETTINGS: [&str; 9] = [
     "log_line_prefix=%m [%p] %q%u@%d ",
 ];
 
-/// The role that owns the databases. It may make more, and roles that may do less.
+/// The role that owns the databases. It may create more, and less privileged roles.
 const ROLE: &str = "app";
 
 pub(crate) struct Postgres {
@@ -45,7 +45,7 @@ pub(crate) struct Postgres {
     daemon: Daemon,
 }
 
-/// How to start the server, and to start it again.
+/// How to start the server, also again.
 #[derive(Debug)]
 struct Launch {
     binaries: PostgresBinaries,
@@ -58,7 +58,7 @@ struct Launch {
 }
 
 impl Postgres {
-    /// Makes the database cluster when there is none, and starts it; [`Postgres::wait`] tells when it serves.
+    /// Initializes the database cluster when there is none, and starts it; [`Postgres::wait`] waits until it is ready.
     pub(crate) fn start(place: &mut Place, search: &Search<'_>, options: &Options) -> Result<Self> {
         let data = place.data_dir("postgres")?;
         let written_by =
@@ -77,28 +77,28 @@ impl Postgres {
         }
         end_orphan(&launch.data)?;
         let (password, log) = (place.password("postgres")?, place.log("postgres")?);
-        let daemon = Daemon::spawn("postgres", log, &STOP, launch.command())?;
+        let daemon = Daemon::spawn("postgres", log, &STOP_STEPS, launch.command())?;
         Ok(Self { launch, password, daemon })
     }
 
-    /// Waits until it serves, and sees to the application's role. `Ok(false)`: the port was taken by somebody else meanwhile.
+    /// Waits until it is ready, and prepares the application's role. `Ok(false)`: another process took the port meanwhile.
     pub(crate) fn wait(&mut self, database: &str, interrupted: &AtomicBool) -> Result<bool> {
-        // The eighth line of the lock file is the server's word on its state; pg_ctl reads the same. The first is its process
-        // id, by which a left-over is told apart; a namespace changes user ids only.
+        // The eighth line of the lock file is the server's state, which pg_ctl reads as well. The first is its process id, by
+        // which a left-over file is told apart; a namespace changes user ids only.
         let ready = |pid: u32| {
             lock_file(&self.launch.data).is_some_and(|lines| {
                 lines.first() == Some(&pid.to_string()) && lines.get(7).is_some_and(|status| status.trim() == "ready")
             })
         };
-        if !self.daemon.until(START_DEADLINE, interrupted, ready)? {
+        if !self.daemon.until(START_TIMEOUT, interrupted, ready)? {
             return Ok(false);
         }
         self.prepare(database)?;
         Ok(true)
     }
 
-    /// Makes the role, sets its password and makes its database, whatever of that is missing. The owner sees and ends the
-    /// sessions of the services, which log in as roles of their own.
+    /// Creates the role and its database when missing, and sets its password. The owner can see and terminate sessions of the
+    /// services, which log in as roles of their own.
     fn prepare(&self, database: &str) -> Result<()> {
         let sql = format!(
             "SELECT 'CREATE ROLE {ROLE}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') \\gexec\n\
@@ -109,7 +109,7 @@ impl Postgres {
             password = self.password,
         );
         let mut psql = self.launch.identity.command(self.launch.binaries.bin.join("psql"));
-        // The socket trusts whoever can enter its folder: us and the server.
+        // The socket trusts everyone who can enter its folder: the caller and the server.
         psql.args([
             "-X",
             "-q",
@@ -125,7 +125,7 @@ impl Postgres {
         ]);
         psql.arg(&self.launch.sockets).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = process::spawn(psql).context("cannot run psql")?;
-        // Through stdin, because arguments can be read by everybody.
+        // Through stdin, because arguments are visible to all users.
         child.stdin.take().context("psql has a stdin")?.write_all(sql.as_bytes())?;
         let output = child.wait_with_output()?;
         if !output.status.success() {
@@ -142,7 +142,7 @@ impl Postgres {
         format!("postgresql://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.launch.port)
     }
 
-    /// Starts it again if it is gone, without waiting.
+    /// Starts it again if it has ended, without waiting.
     pub(crate) fn revive(&mut self) -> Result<bool> {
         if !self.daemon.is_gone()? {
             return Ok(false);
@@ -168,7 +168,7 @@ impl Launch {
     }
 }
 
-/// Runs initdb. It removes what it made when it fails, and we what a killed one left.
+/// Runs initdb. When it fails it removes its files; those of a killed one are removed here.
 fn make_cluster(launch: &Launch) -> Result<()> {
     for entry in fs::read_dir(&launch.data)? {
         let path = entry?.path();
@@ -177,7 +177,7 @@ fn make_cluster(launch: &Launch) -> Result<()> {
     let mut initdb = launch.identity.command(launch.binaries.bin.join("initdb"));
     initdb.arg("-D").arg(&launch.data).args(["-U", "postgres", "--encoding=UTF8", "--no-instructions"]);
     initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
-    // Sorted by code point everywhere, but upper and lower case known beyond ASCII.
+    // Collation by code point, but case mapping beyond ASCII.
     initdb.args(match (launch.binaries.major, cfg!(target_os = "macos")) {
         (17.., _) => ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"].as_slice(),
         (_, false) => &["--locale=C", "--lc-ctype=C.UTF-8"],
@@ -195,13 +195,13 @@ fn make_cluster(launch: &Launch) -> Result<()> {
     Ok(())
 }
 
-/// Ends a server that outlived the run that started it: we hold the folder's lock, so nobody may be using these data.
+/// Ends a server that outlived the run that started it: the folder is locked, so no other run may be using the data.
 ///
-/// Its children, too: one that is recovering, or was stopped, does not notice that its parent is gone, and holds the shared memory, so
-/// that the next server refuses to start.
+/// Its children, too: one that is recovering, or was stopped, does not notice that its parent has ended, and holds the shared
+/// memory, so that the next server does not start.
 ///
-/// A lock file left by one that is gone stays: the server needs what it says of the shared memory. Only when its process id has become
-/// somebody else's would that keep it from starting for ever.
+/// A lock file of an ended server stays: the next one needs its entry about the shared memory. Only if its process id now belongs
+/// to another process would it keep the next server from starting for ever.
 pub(crate) fn end_orphan(data: &Path) -> Result<()> {
     end_server(data)?;
     process::end_inside(data, &["postgres"]);
@@ -217,8 +217,8 @@ fn end_server(data: &Path) -> Result<()> {
     };
     match process::command_line(pid) {
         None => {}
-        Some(line) if line.contains(&*data.to_string_lossy()) => process::stop_stranger(pid, &STOP),
-        // The highest number is nobody's process id.
+        Some(line) if line.contains(&*data.to_string_lossy()) => process::stop_stranger(pid, &STOP_STEPS),
+        // The highest number is never a process id.
         Some(_) => fs::write(data.join("postmaster.pid"), format!("{}\n{rest}\n", i32::MAX))?,
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! Child processes that never outlive us: spawned so that the kernel ends them when we die, and stopped politely first,
-//! firmly later, within a deadline.
+//! Child processes that never outlive this process: spawned so that the kernel ends them when it dies, and stopped by a sequence
+//! of signals, each with a timeout.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -13,10 +13,10 @@ pub use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-/// How often a wait looks again.
-const POLL: Duration = Duration::from_millis(10);
+/// The polling interval of waits.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Has `hook` run in the child between fork and exec.
+/// Runs `hook` in the child between fork and exec.
 #[expect(
     unsafe_code,
     reason = "std marks pre_exec unsafe; every hook here makes plain system calls and allocates nothing"
@@ -29,15 +29,15 @@ where
     unsafe { command.pre_exec(hook) };
 }
 
-/// Asks the kernel to send `signal` to the child when we die, however we die. Only Linux can; elsewhere a later start finds
-/// what was left behind.
+/// Lets the kernel send `signal` to the child when this process dies, however it dies. Only on Linux; elsewhere a later start
+/// ends what was left behind.
 pub fn die_with_us(command: &mut Command, signal: Signal) {
     #[cfg(target_os = "linux")]
     {
         let us = Pid::this();
         before_exec(command, move || {
             nix::sys::prctl::set_pdeathsig(signal)?;
-            // We may have died before the line above.
+            // The parent may have died before the line above.
             if nix::unistd::getppid() == us { Ok(()) } else { Err(nix::errno::Errno::ESRCH.into()) }
         });
     }
@@ -45,8 +45,8 @@ pub fn die_with_us(command: &mut Command, signal: Signal) {
     let _ = (command, signal);
 }
 
-/// Spawns from a thread that lives as long as the process. The kernel means the death of the spawning *thread* when it honours
-/// [`die_with_us`], and callers may be on a short-lived one.
+/// Spawns from a thread that lives as long as the process. [`die_with_us`] means the death of the spawning *thread*, and
+/// callers may be on a short-lived one.
 pub fn spawn(command: Command) -> io::Result<Child> {
     type Order = (Command, mpsc::Sender<io::Result<Child>>);
     static KEEPER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
@@ -54,7 +54,7 @@ pub fn spawn(command: Command) -> io::Result<Child> {
         let (orders, inbox) = mpsc::channel::<Order>();
         thread::spawn(move || {
             for (mut command, answer) in inbox {
-                // A caller who left has no use for the child; it is not there either, since nobody leaves while waiting.
+                // A caller that is cancelled does not need the child; that does not happen, since callers block.
                 let _ = answer.send(command.spawn());
             }
         });
@@ -66,18 +66,18 @@ pub fn spawn(command: Command) -> io::Result<Child> {
     spawned.recv().map_err(gone)?
 }
 
-/// Kills what a child that has ended left behind in its own group: a killed nginx leaves its workers, who keep its port.
+/// Kills the rest of an ended child's process group: the workers of a killed nginx survive, and keep its port.
 pub fn kill_group(ended: &Child) {
-    // There is usually nobody.
+    // Usually the group is empty.
     let _ = nix::sys::signal::killpg(pid(ended), Signal::SIGKILL);
 }
 
-/// Sends each signal in turn, waiting after it as long as its patience lasts, and then kills. Returns once the child is gone.
+/// Sends each signal in turn, with a timeout after each, and then SIGKILL. Returns once the child has ended.
 pub fn stop(child: &mut Child, steps: &[(Signal, Duration)]) -> io::Result<()> {
     stop_all(&mut [child], steps)
 }
 
-/// The same for several at once, who share each patience.
+/// The same for several at once, which share each timeout.
 pub fn stop_all(children: &mut [&mut Child], steps: &[(Signal, Duration)]) -> io::Result<()> {
     for (signal, patience) in steps {
         if !signal_running(children, *signal)? {
@@ -85,7 +85,7 @@ pub fn stop_all(children: &mut [&mut Child], steps: &[(Signal, Duration)]) -> io
         }
         let deadline = Instant::now() + *patience;
         while Instant::now() < deadline {
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
             if !signal_running(children, None)? {
                 return Ok(());
             }
@@ -98,36 +98,36 @@ pub fn stop_all(children: &mut [&mut Child], steps: &[(Signal, Duration)]) -> io
     Ok(())
 }
 
-/// Signals those that still run, and tells whether there were any.
+/// Signals the children that are still running, and returns whether there were any.
 fn signal_running(children: &mut [&mut Child], signal: impl Into<Option<Signal>> + Copy) -> io::Result<bool> {
     let mut any = false;
     for child in children {
         if child.try_wait()?.is_none() {
             any = true;
-            // A child is not reaped before try_wait says so, so the id cannot be somebody else's.
+            // A child is not reaped before try_wait returns it, so the id cannot belong to another process.
             kill(pid(child), signal)?;
         }
     }
     Ok(any)
 }
 
-/// Stops a process that may not be our child, the same way.
+/// Stops a process that may not be a child of this one, the same way.
 pub(crate) fn stop_stranger(stranger: Pid, steps: &[(Signal, Duration)]) {
     for (signal, patience) in steps.iter().chain([&(Signal::SIGKILL, Duration::from_secs(2))]) {
         let deadline = Instant::now() + *patience;
-        // It may be gone by now; the look below tells.
+        // It may have ended by now, which is checked below.
         let _ = kill(stranger, *signal);
         while Instant::now() < deadline {
             if command_line(stranger).is_none() {
                 return;
             }
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }
 
-/// Kills every process of these names that has a folder as its own, and waits until it is gone: a server's children outlive it for
-/// as long as they please, and hold what the next one needs. Whoever calls this holds the folder's lock. Only Linux tells.
+/// Kills every process with one of these names and this working folder, and waits until it has ended: a server's children may
+/// outlive it, and hold what the next one needs. The caller holds the folder's lock. Linux only.
 pub(crate) fn end_inside(folder: &Path, names: &[&str]) {
     let deadline = Instant::now() + Duration::from_secs(2);
     loop {
@@ -136,10 +136,10 @@ pub(crate) fn end_inside(folder: &Path, names: &[&str]) {
             return;
         }
         for process in inside {
-            // It may be gone by now.
+            // It may have ended by now.
             let _ = kill(process, Signal::SIGKILL);
         }
-        thread::sleep(POLL);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -158,7 +158,7 @@ fn inside(folder: &Path, names: &[&str]) -> Vec<Pid> {
     .collect()
 }
 
-/// The command line of a running process; nothing when it has ended, even if its parent has not noticed.
+/// The command line of a running process; `None` when it has ended, even if it is not reaped yet.
 pub(crate) fn command_line(process: Pid) -> Option<String> {
     let line = if cfg!(target_os = "linux") {
         let bytes = std::fs::read(format!("/proc/{process}/cmdline")).ok()?;
@@ -171,12 +171,13 @@ pub(crate) fn command_line(process: Pid) -> Option<String> {
     (!line.is_empty() && !line.contains("<defunct>")).then(|| line.to_owned())
 }
 
-/// A child's process id in the type the signal calls want.
+/// A child's process id in the type of the signal calls.
 pub fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("process ids fit i32"))
 }
 
-/// Puts the child into a process group of its own, so that Ctrl-C in the terminal reaches only us and we choose the order.
+/// Puts the child into a process group of its own, so that Ctrl-C in the terminal reaches only this process, which decides on
+/// the order.
 pub fn own_group(command: &mut Command) {
     command.process_group(0);
 }

@@ -1,4 +1,4 @@
-//! A private Redis or Valkey: append-only file unless told otherwise, nothing evicted, password, loopback.
+//! A private Redis or Valkey: with an append-only file unless configured otherwise, no eviction, a password, on loopback.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -17,8 +17,8 @@ use crate::identity::Identity;
 use crate::place::{Place, write_private};
 use crate::process::{self, Signal};
 
-const STOP: [(Signal, Duration); 1] = [(Signal::SIGTERM, Duration::from_secs(5))];
-const START_DEADLINE: Duration = Duration::from_secs(30);
+const STOP_STEPS: [(Signal, Duration); 1] = [(Signal::SIGTERM, Duration::from_secs(5))];
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Redis {
     program: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// Starts it; [`Redis::wait`] tells when it serves.
+    /// Starts it; [`Redis::wait`] waits until it is ready.
     pub(crate) fn start(place: &mut Place, search: &Search<'_>, append_only: bool) -> Result<Self> {
         let program = search.redis()?;
         let data = place.data_dir("redis")?;
@@ -38,15 +38,15 @@ impl Redis {
         let (port, password, log) = (place.port("redis")?, place.password("redis")?, place.log("redis")?);
         let identity = place.identity;
         configure(&data, identity, port, &password, append_only)?;
-        let daemon = Daemon::spawn("redis", log, &STOP, server(&program, identity, &data))?;
+        let daemon = Daemon::spawn("redis", log, &STOP_STEPS, server(&program, identity, &data))?;
         let redis = Self { program, identity, data, password, port, daemon };
         redis.remember()?;
         Ok(redis)
     }
 
-    /// Waits until it answers. `Ok(false)`: the port was taken by somebody else meanwhile.
+    /// Waits until it responds. `Ok(false)`: another process took the port meanwhile.
     pub(crate) fn wait(&mut self, interrupted: &AtomicBool) -> Result<bool> {
-        self.daemon.until(START_DEADLINE, interrupted, |_| answers(self.port, &self.password))
+        self.daemon.until(START_TIMEOUT, interrupted, |_| answers(self.port, &self.password))
     }
 
     pub(crate) fn daemon(&mut self) -> &mut Daemon {
@@ -57,7 +57,7 @@ impl Redis {
         format!("redis://:{}@127.0.0.1:{}/0", self.password, self.port)
     }
 
-    /// Starts it again if it is gone, without waiting.
+    /// Starts it again if it has ended, without waiting.
     pub(crate) fn revive(&mut self) -> Result<bool> {
         if !self.daemon.is_gone()? {
             return Ok(false);
@@ -67,7 +67,7 @@ impl Redis {
         Ok(true)
     }
 
-    /// Notes the process id, for a run that has to clear up after this one.
+    /// Writes the process id, for a run that has to clean up after this one.
     fn remember(&self) -> Result<()> {
         write_private(&self.data.join("pid"), &self.daemon.pid().to_string())
     }
@@ -79,7 +79,7 @@ fn server(program: &Path, identity: Identity, data: &Path) -> Command {
     command
 }
 
-/// Whether somebody there takes our password and answers, which a server still reading its file does not.
+/// Whether the server on this port accepts the password and responds, which one that is loading its file does not.
 fn answers(port: u16, password: &str) -> bool {
     let ask = || {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -92,7 +92,7 @@ fn answers(port: u16, password: &str) -> bool {
     ask().is_ok_and(|answer: String| answer.starts_with("+OK\r\n+PONG"))
 }
 
-/// Writes the configuration, a file because arguments can be read by everybody.
+/// Writes the configuration to a file, because arguments are visible to all users.
 fn configure(data: &Path, identity: Identity, port: u16, password: &str, append_only: bool) -> Result<()> {
     let conf = data.join("redis.conf");
     let text = format!(
@@ -109,7 +109,7 @@ fn configure(data: &Path, identity: Identity, port: u16, password: &str, append_
     Ok(())
 }
 
-/// Ends a server that outlived the run that started it: we hold the folder's lock, so nobody may be using these data.
+/// Ends a server that outlived the run that started it: the folder is locked, so no other run may be using the data.
 pub(crate) fn end_orphan(data: &Path) -> Result<()> {
     end_server(data);
     // A child that rewrites the file goes on when its server was killed.
@@ -122,12 +122,12 @@ fn end_server(data: &Path) {
         return;
     };
     let pid = Pid::from_raw(pid);
-    // It shows its address for a command line: "valkey-server 127.0.0.1:6379".
+    // Its process title contains its address: "valkey-server 127.0.0.1:6379".
     let conf = fs::read_to_string(data.join("redis.conf")).unwrap_or_default();
     let port = conf.lines().find_map(|line| line.strip_prefix("port ")).unwrap_or("none");
     if process::command_line(pid)
         .is_some_and(|line| line.contains("-server 127.0.0.1") && line.contains(&format!(":{port}")))
     {
-        process::stop_stranger(pid, &STOP);
+        process::stop_stranger(pid, &STOP_STEPS);
     }
 }

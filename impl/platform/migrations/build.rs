@@ -1,4 +1,4 @@
-//! Migrations and who may do what are compiled in: a new file must rebuild this crate.
+//! Migrations and privileges are compiled in: a new file must rebuild this crate.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
     fs::write(Path::new(&env::var("OUT_DIR").map_err(io::Error::other)?).join("privileges.rs"), source)
 }
 
-/// The files of a folder that say something to Postgres, by name.
+/// The files of a folder with content for Postgres, by name.
 fn files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

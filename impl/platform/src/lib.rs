@@ -1,4 +1,4 @@
-//! The platform: what two or more services need, of the crates that have it.
+//! The platform: everything that two or more services need, re-exported from its crates.
 //!
 //! A role of the server reads its [`settings`], starts [`telemetry`], prepares a [`Database`], a [`Cache`] and
 //! [`identity::Accounts`], builds its generated router around them and hands it to [`http::serve`] as an
@@ -27,7 +27,7 @@ pub mod telemetry {
     use platform_admission::Sender;
     use platform_settings::{AppSettings, InvalidSettings, LogSettings};
 
-    /// Starts logging for the whole process, panics as well; lines name the request that was worked on. Later calls change nothing.
+    /// Starts logging for the whole process, of panics as well; lines get the ids of their request. Later calls do nothing.
     ///
     /// # Errors
     /// When the filter cannot be parsed.
@@ -36,7 +36,7 @@ pub mod telemetry {
     }
 }
 
-/// Serving, and what requests and metrics are to it.
+/// HTTP serving, with its request and metrics types.
 pub mod http {
     pub use platform_admission::Sender;
     pub use platform_serving::http::*;

@@ -1,4 +1,4 @@
-//! Clients that send or read too slowly are cut, and nobody else notices; a shutdown lets everybody finish.
+//! Clients that send or read too slowly are disconnected, without effect on others; a shutdown waits for requests in progress.
 
 mod demo;
 
@@ -12,10 +12,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Of each kind of client.
-const EACH: usize = 250;
-/// Whoever is slow must be gone by then.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Clients of each kind.
+const CLIENTS_PER_KIND: usize = 250;
+/// Slow clients must be disconnected by then.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn start(flags: &[&str]) -> TestServer {
     let description = Description { service: "demo".into(), version: "1.2.3".into(), document: demo::DOCUMENT };
@@ -23,7 +23,7 @@ fn start(flags: &[&str]) -> TestServer {
 }
 
 /// A connection that begins with `first`, then sends a byte each half second and reads nothing until `reading`.
-/// How long the server bears it.
+/// Returns how long the server keeps it open.
 async fn slow(address: SocketAddr, first: &'static str, reading: bool) -> Duration {
     let mut socket = TcpStream::connect(address).await.expect("the service listens");
     socket.write_all(first.as_bytes()).await.expect("sent");
@@ -31,12 +31,12 @@ async fn slow(address: SocketAddr, first: &'static str, reading: bool) -> Durati
     let mut bytes = [0; 512];
     loop {
         if reading {
-            // Takes half a kilobyte twice a second of the many megabytes it asked for.
+            // Reads half a kilobyte twice a second of the many megabytes it requested.
             sleep(Duration::from_millis(500)).await;
             if !matches!(socket.read(&mut bytes).await, Ok(count) if count > 0) {
                 return begun.elapsed();
             }
-            // What the kernel holds for us can still be read after the server has given up; writing tells.
+            // Buffered data can still be read after the server has closed the connection; writing detects it.
             if socket.write_all(b"x").await.is_err() {
                 return begun.elapsed();
             }
@@ -54,10 +54,10 @@ async fn slow(address: SocketAddr, first: &'static str, reading: bool) -> Durati
     }
 }
 
-/// Asks all the time until told to stop; how often, and how long the slowest answer took.
+/// Sends requests until `DISCONNECT_TIMEOUT` has passed; returns their number, and the time of the slowest.
 async fn probe(client: Client) -> (usize, Duration) {
     let (mut asked, mut slowest) = (0, Duration::ZERO);
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + DISCONNECT_TIMEOUT;
     while Instant::now() < until {
         let begun = Instant::now();
         client.get("/api/quick").await.expect(200);
@@ -85,21 +85,21 @@ async fn slow_clients_are_cut_while_others_are_served() {
         ("reading", "GET /api/large HTTP/1.1\r\nhost: x\r\n\r\n", true),
     ];
     let mut clients = JoinSet::new();
-    for _ in 0..EACH {
+    for _ in 0..CLIENTS_PER_KIND {
         for (kind, first, reading) in kinds {
-            clients.spawn(async move { (kind, timeout(PATIENCE * 2, slow(address, first, reading)).await) });
+            clients.spawn(async move { (kind, timeout(DISCONNECT_TIMEOUT * 2, slow(address, first, reading)).await) });
         }
     }
     let probing = tokio::spawn(probe(server.client()));
     while let Some(cut) = clients.join_next().await {
         let (kind, after) = cut.expect("no panic");
-        assert!(matches!(after, Ok(after) if after < PATIENCE), "{kind}: {after:?}");
+        assert!(matches!(after, Ok(after) if after < DISCONNECT_TIMEOUT), "{kind}: {after:?}");
     }
     let (asked, slowest) = probing.await.expect("every probe is answered");
     assert!(asked > 100 && slowest < Duration::from_secs(5), "{asked} probes, the slowest took {slowest:?}");
-    // The last ones may still be on their way out; nothing of them stays.
+    // The last ones may still be closing; nothing of them stays.
     let client = server.client();
-    let gone = timeout(PATIENCE, async {
+    let gone = timeout(DISCONNECT_TIMEOUT, async {
         while !client.get("/metrics").await.text.contains("http_connections_open 1\n") {
             sleep(Duration::from_millis(50)).await;
         }
@@ -117,8 +117,8 @@ async fn a_late_body_is_answered() {
     assert_eq!(late.header("connection"), "close");
 }
 
-/// Many clients send head and body one after the other. An answer that came between must not be lost to the reset that
-/// closing the connection under the body would cause.
+/// Many clients send head and body one after the other. An early response must not be lost to the reset that closing the
+/// connection under the body would cause.
 #[tokio::test]
 async fn a_refusal_arrives_although_the_body_was_not_read() {
     let server = start(&[]);
@@ -139,7 +139,7 @@ async fn a_refusal_arrives_although_the_body_was_not_read() {
     }
 }
 
-/// The answer waits for a body that nobody wants, but not until its client has lost it.
+/// The response is held back for an unneeded body, but not until its client has lost it.
 #[tokio::test]
 async fn a_refusal_arrives_although_the_body_goes_on_and_on() {
     let server = start(&[]);
@@ -155,7 +155,8 @@ async fn a_refusal_arrives_although_the_body_goes_on_and_on() {
     });
     let (mut answer, mut chunk) = (Vec::new(), [0; 4_096]);
     while !answer.ends_with(b"}") {
-        let count = timeout(PATIENCE, read.read(&mut chunk)).await.expect("in time").expect("no reset before it");
+        let count =
+            timeout(DISCONNECT_TIMEOUT, read.read(&mut chunk)).await.expect("in time").expect("no reset before it");
         assert!(count > 0, "it ended: {}", String::from_utf8_lossy(&answer));
         answer.extend_from_slice(&chunk[..count]);
     }
@@ -197,14 +198,14 @@ async fn shutdown_lets_requests_finish_and_closes_the_rest() {
     sleep(Duration::from_millis(100)).await;
     server.ask_to_stop();
     sleep(Duration::from_millis(50)).await;
-    // Announced, but still serving.
+    // Draining, but still serving.
     assert_eq!(client.get("/health/ready").await.expect(503)["status"], "draining");
     let last = client.get("/api/quick").await;
     assert_eq!((last.status.as_u16(), last.header("connection")), (200, "close"));
     let address = server.address();
     let took = server.stop().await;
     in_flight.await.expect("no panic").expect(200);
-    // Sooner than an idle connection is closed anyway.
+    // Sooner than the timeout of an idle connection.
     assert!(took < Duration::from_millis(4_500), "{took:?}");
     assert_eq!(idle.read(&mut [0; 8]).await.expect("closed in good order"), 0);
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");

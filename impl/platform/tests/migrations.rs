@@ -1,4 +1,4 @@
-//! Any number of processes may migrate at once; demo data are for development.
+//! Any number of processes may migrate at once; demo data is for development.
 
 use platform::Guard;
 use platform::identity::Accounts;
@@ -34,7 +34,7 @@ async fn eight_processes_migrate_an_empty_database_once() {
     const STOCKED: &str = "SELECT count(*) FROM products p
         WHERE stock = (SELECT sum(quantity) FROM stock_entries WHERE product_id = p.id)";
     assert_eq!(count(&test, STOCKED).await, 3, "what is in stock was received");
-    // Explicit ids leave no trap behind.
+    // Explicit ids do not collide with the sequence later.
     test.execute("INSERT INTO users (email, hashed_password) VALUES ('third@example.com', '!')").await;
     test.execute("INSERT INTO products (sku, name, price_cents) VALUES ('fourth', 'Fourth', 1)").await;
 }
@@ -60,13 +60,13 @@ async fn production_has_no_demo_accounts() {
     assert!(!run.demo);
     assert_eq!(count(&test, "SELECT count(*) FROM users").await, 0);
 
-    // A development database that becomes a production one; somebody made the admin's account theirs.
+    // A development database that becomes a production one; the admin's account has a password of its own.
     let test = TestDatabase::new().await;
     let db = Database::new(&test.settings(), "test").expect("settings");
     let flags = ["--secret-key", "a key of the tests, long enough for HS256"];
     let accounts = Accounts::start(db, &test.settings(), &testkit::settings(&flags), "test").expect("settings");
     let token = accounts.login(Guard::none(), "user@example.com", "user".into()).await.expect("logs in").access_token;
-    // Until somebody migrates it, its services do not believe the passwords that everybody knows.
+    // Until the migration, services reject the published passwords.
     let closed = accounts.clone().without_demo();
     for (email, password) in [("admin@example.com", "admin"), ("User@Example.com", "user")] {
         closed.login(Guard::none(), email, password.into()).await.expect_err("a published password");

@@ -1,4 +1,4 @@
-//! The shop's tables of the older Python service, as deployments have them, become the shop's own.
+//! The shop's tables of the older Python service, as in existing deployments, are migrated.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use platform::settings::Environment::Production;
 use sqlx::{AssertSqlSafe, Row};
 use testkit::TestDatabase;
 
-/// What the older service had before it had a shop.
+/// The older service's tables before it had a shop.
 const USERS: &str = "
 CREATE TABLE users (id serial PRIMARY KEY, email varchar NOT NULL UNIQUE, hashed_password varchar NOT NULL,
     full_name varchar, is_active boolean DEFAULT true, is_superuser boolean DEFAULT false,
@@ -15,7 +15,7 @@ CREATE TABLE users (id serial PRIMARY KEY, email varchar NOT NULL UNIQUE, hashed
 INSERT INTO users (email, hashed_password) VALUES ('a@example.com', '!'), ('b@example.com', '!');
 ";
 
-/// Statuses in a text column, naive times, a unique constraint of the name the new index will have.
+/// Statuses in a text column, times without a zone, a unique constraint with the name of the new index.
 const WITH_TEXT: &str = "
 CREATE TABLE products (id serial PRIMARY KEY, sku varchar NOT NULL UNIQUE, name varchar NOT NULL, description text,
     price_cents integer NOT NULL, stock integer NOT NULL, created_at timestamp DEFAULT now(),
@@ -100,7 +100,7 @@ async fn shape(test: &TestDatabase) -> BTreeSet<String> {
     texts(test, SHAPE).await.into_iter().collect()
 }
 
-/// An older database after the migration, with nothing of its shape or its sums left to complain about.
+/// An older database after the migration, with the right schema and consistent sums.
 async fn adopted(tables: &str, history: &str) -> TestDatabase {
     let test = TestDatabase::empty().await;
     for sql in [USERS, tables, history] {
@@ -120,7 +120,7 @@ async fn an_older_shop_becomes_a_new_one() {
     for tables in [WITH_TEXT, WITH_ENUM] {
         let test = adopted(tables, HISTORY).await;
         let stock = "SELECT format('%s %s %s %s', sku, stock, price_cents, currency) FROM products ORDER BY id";
-        // What was oversold is nothing, and what order 3 may give back still finds room.
+        // Oversold stock is zero, and the stock that order 3 may return still fits.
         assert_eq!(texts(&test, stock).await, ["A 10 100 USD", "B 0 250 USD", "C 0 900 USD", "D 999999993 0 USD"]);
         let ledger =
             "SELECT string_agg(format('%s %s %s', kind, quantity, coalesce(order_id::text, '-')), ', ' ORDER BY id)
@@ -151,7 +151,7 @@ async fn an_older_shop_becomes_a_new_one() {
     }
 }
 
-/// By the rule of today two of these are one; they stay, and can be changed, until somebody gives them another SKU.
+/// By today's rule two of these are the same; they stay, and can be changed, until one gets another SKU.
 #[tokio::test(flavor = "multi_thread")]
 async fn skus_that_are_one_today_stay_two() {
     let test = TestDatabase::empty().await;
@@ -214,7 +214,7 @@ async fn what_an_older_shop_let_through_is_repaired() {
     assert_eq!(texts(&test, orders).await, ["2 FAILED processing_failed 5", "3 PAID  30", "4 RESERVED  6"]);
     let lines = "SELECT format('%s: %s x %s at %s', order_id, quantity, left(sku, 9), unit_price_cents)
                  FROM order_items ORDER BY id";
-    // Products that were forgotten are not confused with each other, nor with one that is still to come.
+    // Deleted products are not confused with each other, nor with later ones.
     let expected = ["3: 3 x unknown at 7", "3: 1 x unknown at 9", "3: 4 x missing-2 at 0", "4: 2 x sssssssss at 3"];
     assert_eq!(texts(&test, lines).await, expected);
     let forgotten = "SELECT product_id::text FROM order_items WHERE sku = 'unknown'

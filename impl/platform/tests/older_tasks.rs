@@ -1,4 +1,4 @@
-//! Users, projects and tasks of the older Python service, with rows that it let through and we would not.
+//! Users, projects and tasks of the older Python service, with rows that it accepted and this one would not.
 
 use platform::identity::Accounts;
 use platform::settings::Environment::{Development, Production};
@@ -48,7 +48,7 @@ async fn rows_with_titles_of_any_length_stay_usable() {
     let left = "SELECT format('%s %s', (SELECT count(*) FROM projects), (SELECT count(*) FROM tasks WHERE assignee_id IS NULL))";
     let left: String = sqlx::query_scalar(left).fetch_one(&mut test.connect().await).await.expect("rows");
     assert_eq!(left, "2 4");
-    // The other rules hold.
+    // The other constraints hold.
     let mut db = test.connect().await;
     let refused = sqlx::query("UPDATE tasks SET status = 'Whatever'").execute(&mut db).await.expect_err("no status");
     assert!(refused.to_string().contains("tasks_status_check"), "{refused}");

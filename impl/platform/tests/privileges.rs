@@ -1,4 +1,4 @@
-//! Each service's role in Postgres may do what the service does, and nothing else.
+//! Each service's role in Postgres has the privileges that the service needs, and no others.
 
 use platform::privileges::{Object, ROLES, rights};
 use platform::settings::Environment::Development;
@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use testkit::TestDatabase;
 
-/// What there is in the schema, but for partitions and what extensions brought.
+/// The objects in the schema, without partitions and objects of extensions.
 async fn names(test: &TestDatabase, sql: &str) -> Vec<String> {
     sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut test.connect().await).await.expect("answers")
 }
@@ -18,7 +18,7 @@ async fn connect(test: &TestDatabase, service: &str) -> PgConnection {
     PgConnection::connect(url.expose_secret()).await.expect("the role may log in")
 }
 
-/// Those of the roles that there are: services can be taken out.
+/// The roles that exist: services can be removed.
 fn there<const N: usize>(roles: [&'static str; N]) -> impl Iterator<Item = &'static str> {
     roles.into_iter().filter(|role| ROLES.iter().any(|(known, _)| known == role))
 }
@@ -26,7 +26,7 @@ fn there<const N: usize>(roles: [&'static str; N]) -> impl Iterator<Item = &'sta
 async fn refused(test: &TestDatabase, service: &str, sql: &str) {
     let error = connect(test, service).await.execute(AssertSqlSafe(sql.to_owned())).await.expect_err(sql);
     let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
-    // Who only reads is told that first.
+    // A read-only role gets that error first.
     let wanted = if service == "verify" && code.as_deref() == Some("25006") { "25006" } else { "42501" };
     assert_eq!(code.as_deref(), Some(wanted), "{service}: {sql}: {error}");
 }
@@ -52,7 +52,7 @@ async fn everything_in_the_schema_has_its_line() {
     let missing = |known: Vec<String>, lines: &[String]| {
         known.into_iter().filter(|name| !lines.contains(name)).collect::<Vec<_>>()
     };
-    // What a service left behind that is no longer here may stay, for its owner.
+    // Tables of a removed service may stay, for their owner.
     let missing_tables = missing(names(&test, &known).await, &tables);
     let names_of_roles: Vec<String> = ROLES.iter().map(|(role, _)| format!("'_{role}'")).collect();
     let open = format!(
@@ -63,13 +63,13 @@ async fn everything_in_the_schema_has_its_line() {
         names_of_roles.join(", ")
     );
     assert_eq!(names(&test, &open).await, [""; 0], "tables without a line in migrations/privileges");
-    // They take their rights from the column that they belong to.
+    // Their privileges are those of the column that they belong to.
     let alone = format!(
         "SELECT relname::text FROM pg_class s WHERE {here} AND relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend d \
          WHERE d.objid = s.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i'))"
     );
     assert_eq!(names(&test, &alone).await, [""; 0], "sequences of no column");
-    // Those of a service that was taken out are left to the owner, too.
+    // Those of a removed service are left to the owner, too.
     let open = format!(
         "SELECT proname::text FROM pg_proc, pg_roles WHERE pronamespace = current_schema()::regnamespace AND prosecdef \
          AND NOT proname = ANY (string_to_array('{}', ',')) \
@@ -165,7 +165,7 @@ async fn a_service_cannot_do_what_is_another_s() {
             }
         }
     }
-    // Rights are given by those who may change them.
+    // Rights can be granted by roles that may change them.
     for service in there(["shop", "analytics"]) {
         let open = |rights: &str| {
             format!(
@@ -229,7 +229,7 @@ async fn every_migration_puts_things_right_again() {
     connect(&test, "analytics").await.execute("SELECT hashed_password FROM users").await.expect("somebody let it");
     let roles = RoleSettings::default();
     let settings = test.settings();
-    // All at once, as processes of a deployment do.
+    // All at once, as the processes of a deployment do.
     let runs = (0..8).map(|_| platform::migrate::run_with_roles(&settings, Development, &roles));
     for run in futures_util::future::join_all(runs).await {
         assert_eq!(run.expect("it migrates").without_role, None);

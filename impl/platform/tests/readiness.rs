@@ -1,4 +1,4 @@
-//! Ready means: Postgres answers and has the schema. Redis is missed, not needed.
+//! Readiness: Postgres responds and has the schema. Redis is optional.
 
 mod demo;
 
@@ -45,7 +45,7 @@ async fn an_empty_database_is_not() {
     let server = start(Some(db.clone()), None);
     let report = server.client().get("/health/ready").await.expect(503);
     assert_eq!(report, serde_json::json!({"status": "unavailable", "database": "ok", "migrations": "pending"}));
-    // Whoever does not ask first is told to come again, too; what is missing later is a fault.
+    // Requests before the first probe get 503, too; what is missing later is an internal error.
     let missing = async || {
         let failed = sqlx::query("SELECT nothing FROM nowhere").execute(db.reads()).await;
         Problem::from(Error::from(failed.expect_err("there is no such table")))
@@ -67,7 +67,7 @@ async fn a_database_that_is_away_is_not_death() {
     server.client().get("/health").await.expect(200);
 }
 
-/// Each on its own, they would wait for the one connection, and most of them in vain; so would the background.
+/// Separate checks would wait for the only connection, and most of them would time out; so would the background.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_who_ask_at_once_are_one_question() {
     let test = TestDatabase::new().await;
@@ -113,7 +113,7 @@ async fn who_stands_still_is_not_ready() {
     assert!(metrics.contains(r#"background_job_overdue_seconds{task="hourly"} 0"#), "{metrics}");
     assert!(!metrics.contains(r#"background_job_overdue_seconds{task="often"} 0.0"#), "{metrics}");
     assert!(metrics.contains(r#"background_job_last_success_timestamp_seconds{task="often"}"#), "{metrics}");
-    // A job that begins anew has done nothing yet.
+    // A job that restarts has not succeeded yet.
     drop(jobs.job("often", Duration::from_millis(100)));
     assert_eq!(report(503).await, still);
     often.succeeded();

@@ -1,4 +1,4 @@
-//! Connections to Redis that went silent: nobody resets them, and new ones work.
+//! Unresponsive connections to Redis: no side resets them, and new ones work.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use testkit::{FaultProxy, TestRedis};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-/// What has not happened after this long never will.
-const AT_LAST: Duration = Duration::from_secs(30);
+/// The timeout of a condition that should become true.
+const CONDITION_TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn through_proxy(redis: &TestRedis, timeout_ms: &str) -> (FaultProxy, Cache) {
     let proxy = FaultProxy::start(redis.url()).await;
@@ -38,7 +38,7 @@ async fn a_pool_of_them_costs_one_timeout_and_not_one_each() {
     proxy.silence_open();
     let silent = Instant::now();
     while cache.ping().await.is_err() {
-        assert!(silent.elapsed() < AT_LAST, "nothing is opened instead");
+        assert!(silent.elapsed() < CONDITION_TIMEOUT, "nothing is opened instead");
     }
     // One after the other they would take eight times two seconds.
     assert!(silent.elapsed() < Duration::from_secs(12), "{:?}", silent.elapsed());
@@ -68,8 +68,8 @@ async fn a_subscriber_that_hears_nothing_subscribes_again() {
                 }
             }
         };
-        timeout(AT_LAST, publish).await.expect("it is heard");
-        // What was published once more meanwhile.
+        timeout(CONDITION_TIMEOUT, publish).await.expect("it is heard");
+        // Further messages published meanwhile.
         sleep(Duration::from_millis(300)).await;
         while heard.try_recv().is_ok() {}
     };

@@ -1,10 +1,10 @@
-//! What the environment may say, and what is never said aloud.
+//! Valid settings, and secrets that are never printed.
 
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
 use platform::settings::{Algorithm, ConsoleSettings, DatabaseSettings, Environment, Origins, Settings};
 use secrecy::ExposeSecret as _;
 
-/// As `openssl rand -hex 16` makes them.
+/// As `openssl rand -hex 16` creates them.
 const KEY: &str = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";
 
 #[derive(clap::Parser)]

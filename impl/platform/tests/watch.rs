@@ -1,6 +1,6 @@
-//! What a process tells of the Postgres and the Redis it needs.
+//! What a process reports about its Postgres and Redis.
 
-// A request is many futures within each other, and nothing between them and the test.
+// A request is many nested futures, and nothing between them and the test.
 #![recursion_limit = "256"]
 
 mod demo;
@@ -26,7 +26,7 @@ async fn text_of(app: &App) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
-/// What is measured once everybody was asked.
+/// The metrics after both servers were polled.
 async fn measured(database: &DatabaseSettings, redis: &RedisSettings) -> String {
     let app = demo_app();
     let watch = Watch::new(database, redis, "test").expect("URLs");
@@ -107,7 +107,7 @@ async fn what_is_the_same_whoever_asks_is_told_once() {
     }
     let telling = |texts: &[String], name: &str| texts.iter().filter(|text| text.contains(name)).count();
     let mut left: Vec<usize> = vec![0, 1, 2];
-    // Also after whoever told has ended.
+    // Also after the reporter has ended.
     while left.len() > 1 {
         let looked = async {
             loop {

@@ -1,4 +1,4 @@
-//! `health`: asks a role on this machine whether it is ready, for containers that have nothing else to ask with.
+//! `health`: checks the readiness of a role on this machine, for containers without an HTTP client.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -10,9 +10,9 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use services::SERVICES;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whom to ask.
+/// Arguments of `health`.
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
     /// The service
@@ -23,7 +23,7 @@ pub(crate) struct HealthArgs {
     port: Option<u16>,
 }
 
-/// Succeeds when `/health/ready` answers 200; else tells what it answers.
+/// Succeeds when `/health/ready` returns 200; otherwise prints the response.
 pub(crate) fn run(args: &HealthArgs) -> Result<ExitCode> {
     let of_service = SERVICES.iter().find(|service| service.name == args.service).map(|service| service.port);
     let port = args.port.or(of_service).context("a service has a port")?;
@@ -38,9 +38,9 @@ pub(crate) fn run(args: &HealthArgs) -> Result<ExitCode> {
 fn ask(port: u16) -> std::io::Result<String> {
     // It may listen in one family only.
     let [one, other] = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()]
-        .map(|address| TcpStream::connect_timeout(&SocketAddr::new(address, port), PATIENCE));
+        .map(|address| TcpStream::connect_timeout(&SocketAddr::new(address, port), PROBE_TIMEOUT));
     let mut socket = one.or(other)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(PROBE_TIMEOUT))?;
     socket.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer).map(|_| answer)

@@ -1,4 +1,4 @@
-//! The one binary of production: a subcommand per role, and what is done beside serving.
+//! The production binary: a subcommand per role, and commands for operations.
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ mod ports;
 mod serve;
 mod verify;
 
-/// The versions of what is served, since that is what clients know; and of the source, when that is known.
+/// The versions of the APIs, which is what clients know; and of the source, when known.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let served = SERVICES.iter().filter(|service| service.prefix.is_some());
     let documents: Vec<String> = served.map(|service| format!("{} {}", service.name, service.version)).collect();
@@ -21,7 +21,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{} (API: {}{commit})", env!("CARGO_PKG_VERSION"), documents.join(", "))
 });
 
-/// What can be done beside serving, for which every service has a command of its own.
+/// Commands besides serving; every service has a command of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Bring the database's schema up to date
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    // First of all, since clap reads the environment and nothing but this thread runs yet.
+    // First, since clap reads the environment and no other thread is running yet.
     platform::settings::load_dotenv()?;
     let matches = cli().get_matches();
     if let Some((name, matches)) = matches.subcommand() {

@@ -1,4 +1,4 @@
-//! `server migrate`: the schema as this version wants it.
+//! `server migrate`: migrates the schema to this version.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use platform::{migrate, telemetry};
 
 use crate::serve::plain;
 
-/// What bringing the schema up to date needs.
+/// Arguments of `migrate`.
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub(crate) struct MigrateArgs {
     log: LogSettings,
 }
 
-/// Brings the database's schema up to date.
+/// Migrates the database's schema.
 pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode> {
     telemetry::start(&args.settings, &args.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

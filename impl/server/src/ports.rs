@@ -5,7 +5,7 @@ use platform::service::Entry;
 use platform::settings::variable;
 use services::SERVICES;
 
-/// The flag that says it, as in `--tasks-port`.
+/// The flag of a service's port, such as `--tasks-port`.
 fn flag(service: &Entry) -> String {
     format!("{}-port", service.name)
 }

@@ -1,4 +1,4 @@
-//! Serving: one service in a process, or all of them, each on a port of its own, until told to stop.
+//! Serving: one service in a process, or all of them, each on a port of its own, until shutdown.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -20,9 +20,9 @@ use crate::ports::Ports;
 /// The command that serves everything.
 pub(crate) const ALL: &str = "all";
 /// Between two warnings about a database that is not migrated.
-const MIGRATION_REMINDER: Duration = Duration::from_secs(30);
-/// How often it is looked whether somebody has migrated it.
-const MIGRATION_POLL: Duration = Duration::from_secs(2);
+const MIGRATION_LOG_INTERVAL: Duration = Duration::from_secs(30);
+/// How often a database that is not migrated is checked.
+const MIGRATION_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// One service on one port.
 #[derive(Debug, Args)]
@@ -113,7 +113,7 @@ fn serve(
     })
 }
 
-/// A service ready to be served, and what goes on beside its requests.
+/// A service ready to be served, and its background work.
 fn app(
     service: &'static Entry,
     settings: &Settings,
@@ -154,7 +154,7 @@ fn listen(settings: &Settings, app: &App, port: u16) -> Result<Vec<(TcpListener,
         .collect()
 }
 
-/// A role of Postgres that services are logged in as. Clones are one.
+/// A role of Postgres that services log in as. Clones share it.
 #[derive(Clone)]
 struct Login {
     settings: DatabaseSettings,
@@ -173,7 +173,7 @@ impl Login {
     }
 }
 
-/// The login of each service: those that have none of their own share one.
+/// The login of each service: those without one of their own share one.
 fn logins_of(
     settings: &Settings,
     own: &RoleSettings,
@@ -195,7 +195,7 @@ fn logins_of(
     Ok(logins)
 }
 
-/// A failure of a command, for the person at the terminal: which database, and every cause.
+/// The error of a command, for the terminal: the database, and every cause.
 pub(crate) fn plain(database: &DatabaseSettings, what: &str, error: &platform::Error) -> anyhow::Error {
     match database.place() {
         Ok(place) => anyhow!("cannot {what} the database at {place}: {}", error.in_plain_words()),
@@ -203,14 +203,14 @@ pub(crate) fn plain(database: &DatabaseSettings, what: &str, error: &platform::E
     }
 }
 
-/// Tells whoever reads the log, at once and now and then, that nobody has migrated the database: until then the process is not
-/// ready. Whether it can be reached at all is told by the watch.
+/// Logs, at once and repeatedly, that the database is not migrated: until then the process is not ready. Whether it can be
+/// reached at all is logged by the watch.
 async fn await_migrations(database: Database, place: String, end: CancellationToken) {
     let mut warned: Option<Instant> = None;
     loop {
         match migrate::is_current(&database).await {
             Ok(true) => return,
-            Ok(false) if warned.is_none_or(|last| last.elapsed() > MIGRATION_REMINDER) => {
+            Ok(false) if warned.is_none_or(|last| last.elapsed() > MIGRATION_LOG_INTERVAL) => {
                 tracing::warn!(place, wanted = migrate::newest(), "the database is not migrated: run `server migrate`");
                 warned = Some(Instant::now());
             }
@@ -218,7 +218,7 @@ async fn await_migrations(database: Database, place: String, end: CancellationTo
         }
         tokio::select! {
             () = end.cancelled() => return,
-            () = tokio::time::sleep(MIGRATION_POLL) => {}
+            () = tokio::time::sleep(MIGRATION_POLL_INTERVAL) => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `verify`: whether the data are as they must be, a line for everything that was checked.
+//! `verify`: checks the consistency of the data and prints a line for every check.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use services::SERVICES;
 
 use crate::serve::plain;
 
-/// What to look at.
+/// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// Nothing is being done: check as well that nothing is left to do
@@ -24,15 +24,15 @@ pub(crate) struct VerifyArgs {
     redis: RedisSettings,
 }
 
-/// The exit code when nothing could be asked.
-const UNANSWERED: u8 = 2;
+/// The exit code when the database could not be checked.
+const EXIT_UNAVAILABLE: u8 = 2;
 
-/// Reads only, so that it may be run on a live system. Fails with 1 when anything is violated, with 2 when that cannot be told.
+/// Read-only, so that it may be run on a live system. Fails with 1 when a check is violated, with 2 when that is unknown.
 pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(async {
         let data = Verification { database: &args.database, redis: &args.redis, at_rest: args.at_rest };
-        // Also where no service has anything to check: silence is no verdict.
+        // Also where no service has a check: no output must not look like success.
         let reached = async { Database::new(&args.database, "verify").map_err(Error::internal)?.ping().await };
         reached.await.map_err(|error| plain(&args.database, "check", &error))?;
         let mut findings = Vec::new();
@@ -41,12 +41,12 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<ExitCode> {
         }
         anyhow::Ok(findings)
     });
-    // A script must be able to tell data that are wrong from a database that did not answer.
+    // A script must be able to distinguish inconsistent data from an unavailable database.
     let findings = match findings {
         Ok(findings) => findings,
         Err(error) => {
             eprintln!("error: {error:#}");
-            return Ok(ExitCode::from(UNANSWERED));
+            return Ok(ExitCode::from(EXIT_UNAVAILABLE));
         }
     };
     for (check, finding) in &findings {

@@ -1,8 +1,8 @@
-//! What the program does when it is started by itself, without a word on what it is for: it is closed.
+//! The defaults of the program, without any setting: it is closed.
 
 use std::process::{Command, Output};
 
-/// A command of the server with these variables and nothing else in its environment.
+/// A command of the server with exactly these environment variables.
 fn server(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     command.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR")).args(arguments).envs(environment.iter().copied());
@@ -16,7 +16,7 @@ fn refusal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     said
 }
 
-/// Everything that serves.
+/// Every serving role.
 fn roles() -> impl Iterator<Item = &'static str> {
     services::SERVICES.iter().map(|service| service.name).chain(["all"])
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use services::SERVICES;
 
-/// The crates of the platform, each of which may need those before it.
+/// The crates of the platform, each of which may depend on those before it.
 const PLATFORM: [&str; 10] = [
     "platform-settings",
     "platform-telemetry",
@@ -20,7 +20,7 @@ const PLATFORM: [&str; 10] = [
     "platform",
 ];
 
-/// Whether a crate of the platform may need another crate of ours.
+/// Whether a crate of the platform may depend on another crate of the workspace.
 fn platform_may_need(package: &str, name: &str) -> bool {
     let layer = |name: &str| PLATFORM.iter().position(|known| *known == name);
     match layer(name) {
@@ -29,7 +29,7 @@ fn platform_may_need(package: &str, name: &str) -> bool {
     }
 }
 
-/// Whether a crate of ours, by its path below the root, may need another one of ours.
+/// Whether a crate of the workspace, by its path below the root, may depend on another one.
 fn may_need(path: &str, name: &str) -> bool {
     let is_service = |name: &str| SERVICES.iter().any(|service| service.name == name);
     let is_api = |name: &str| name.strip_suffix("-api").is_some_and(is_service);
@@ -45,9 +45,9 @@ fn may_need(path: &str, name: &str) -> bool {
             platform_may_need(&format!("platform-{part}"), name)
         }
         ("impl", "server") => ["contract", "platform", "services"].contains(&name),
-        // The system on one machine; it starts the server, and is not in it.
+        // The system on one machine; it starts the server, and is not part of it.
         ("impl", "dev") => ["backends", "platform"].contains(&name),
-        // For tests and benchmarks only: nothing that is shipped needs these.
+        // For tests and benchmarks only: nothing that is shipped depends on these.
         ("impl", "testkit") => ["backends", "contract", "platform"].contains(&name),
         ("", "bench") => ["contract", "kitchen-sink-api", "platform"].contains(&name),
         ("impl", service) if is_service(service) => {
@@ -78,7 +78,7 @@ fn dependencies_point_one_way() {
         let path = path.trim_start_matches('/');
         for dependency in package["dependencies"].as_array().expect("dependencies") {
             let name = dependency["name"].as_str().expect("a name");
-            // Ours have a path; what only tests need may come from anywhere.
+            // Crates of the workspace have a path; dev-dependencies may be anything.
             if dependency["path"].is_string() && dependency["kind"] != "dev" && !may_need(path, name) {
                 wrong.push(format!("{path} must not depend on {name}"));
             }

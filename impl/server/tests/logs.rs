@@ -1,4 +1,4 @@
-//! What a process writes down: who did what, a line each, whatever clients send.
+//! The log of a process: who did what, a line each, whatever clients send.
 
 use std::fs::{self, File};
 use std::net::TcpStream;
@@ -42,7 +42,7 @@ impl Tasks {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// The log, once it has this in it.
+    /// The log, once it contains this.
     async fn until(&self, what: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
@@ -153,13 +153,13 @@ async fn every_line_of_a_request_names_it() {
             admin.send(body.iter().fold(request, |request, body| request.json(body))).await
         };
         ask(http::Method::GET, "/api/v1/tasks/2", None, "one-who-reads").await.expect(200);
-        // Transactions go on by themselves, and what they did is audited.
+        // Transactions are not cancelled, and what they did is audited.
         ask(http::Method::PATCH, "/api/v1/users/2", Some(json!({"is_active": false})), "one-who-writes")
             .await
             .expect(200);
         let text = tasks.until("user.deactivated").await;
         let text = if text.contains("patch_user") { text } else { tasks.until("patch_user").await };
-        // What was asked, and what is in the lines that tell it.
+        // The request, and the content of its log lines.
         for (id, told) in [
             ("one-who-reads", "FROM tasks t"),
             ("one-who-reads", "get_task"),

@@ -1,4 +1,4 @@
-//! The shop as the server runs it, but orders are made in memory and forgotten: routing, identity, limits, logs, decoding,
+//! The shop as the server runs it, but orders are created in memory and not kept: routing, identity, limits, logs, decoding,
 //! fingerprints and encoding without storage. Products are read once. Settings are the server's own.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct FromMemory {
     accounts: Accounts,
     products: HashMap<i64, Product>,
-    /// As far as the database would have counted.
+    /// As if the database had counted.
     last_order: AtomicI64,
 }
 
@@ -37,7 +37,7 @@ impl contract::Api for FromMemory {
         self.accounts.authenticate(token).await
     }
 
-    /// What is measured has no limit.
+    /// No limits in a measurement.
     async fn admit(&self, _: &'static Operation, _: Option<&Principal>) -> Result<Vec<Quota>> {
         Ok(Vec::new())
     }
@@ -99,7 +99,7 @@ impl orders::Orders for FromMemory {
     }
 }
 
-/// What the answer of an operation is that nobody measures.
+/// The response of an operation that is not measured.
 fn unmeasured() -> Error {
     Problem::not_implemented().into()
 }

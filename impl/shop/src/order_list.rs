@@ -39,12 +39,12 @@ pub(crate) async fn list(
     Ok((orders, next))
 }
 
-/// How many orders the whole list has.
+/// The total number of orders in the list.
 pub(crate) async fn count(db: impl PgExecutor<'_>, caller: &Principal, params: &ListOrdersParams) -> Result<i64> {
     Ok(count_sql(viewer(caller), params).build_query_scalar().fetch_one(db).await?)
 }
 
-/// Whose orders are listed: of all, or of one user.
+/// Whose orders are listed: everyone's, or those of one user.
 fn viewer(caller: &Principal) -> Option<i64> {
     (!caller.is_superuser()).then(|| caller.user_id())
 }
@@ -122,7 +122,7 @@ fn filter(sql: &mut QueryBuilder<Postgres>, viewer: Option<i64>, params: &ListOr
     }
 }
 
-/// The states asked for, each once, in one order.
+/// The requested statuses, without duplicates, in one order.
 fn statuses(params: &ListOrdersParams) -> Option<Vec<&'static str>> {
     let mut statuses: Vec<_> = params.status.as_ref()?.iter().map(|status| status.as_str()).collect();
     statuses.sort_unstable();

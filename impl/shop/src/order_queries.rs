@@ -12,10 +12,10 @@ use sqlx::postgres::{PgConnection, PgExecutor, PgRow};
 use crate::pipeline::ORDER_CREATED;
 use crate::projection::{ITEM, ORDER};
 
-/// The largest total: 2^53, up to where floating-point numbers count every cent.
+/// The largest total in cents: 2^53, up to which floating-point numbers are exact.
 const MOST_CENTS: i64 = 9_007_199_254_740_992;
 
-/// How much a user may have waiting, in the order in which `order_quota` counts.
+/// The quotas of a user, in the order in which `order_quota` counts.
 const QUOTAS: [&StorageQuota; 4] = [
     CREATE_ORDER.quota("too_many_unpaid_orders"),
     CREATE_ORDER.quota("too_many_unpaid_units"),
@@ -91,7 +91,7 @@ pub(crate) async fn insert(
     .into())
 }
 
-/// An order of the rows of its lines, each of which has the order's columns, too.
+/// An order from the rows of its lines, each of which has the order's columns, too.
 fn with_items(first: &PgRow, rows: &[PgRow]) -> sqlx::Result<Order> {
     let items = rows.iter().map(|row| Columns::of(row).field("item")).collect::<sqlx::Result<_>>()?;
     Ok(Order { items, ..read(first)? })
@@ -101,7 +101,7 @@ fn whole(rows: &[PgRow]) -> Result<Option<Order>> {
     Ok(rows.first().map(|first| with_items(first, rows)).transpose()?)
 }
 
-/// The lines of an order, those of one product made one; in the order the products are first named in.
+/// The lines of an order, merged by product; in the order in which the products are first named.
 fn merged(order: &OrderCreate) -> (Vec<i64>, Vec<i64>) {
     let mut lines: Vec<(i64, i64)> = Vec::with_capacity(order.items.len());
     for item in &order.items {
@@ -126,7 +126,7 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, caller: &Principal, id: i64) -
     whole(&rows)
 }
 
-/// Pays an order of the caller's whose reservation stands; nothing when there is none. What it held is sold.
+/// Pays an order of the caller's with a valid reservation; `None` when there is none. Its reserved stock is sold.
 pub(crate) async fn pay(db: &mut PgConnection, caller: &Principal, id: i64) -> Result<Option<Order>> {
     let sql = sql!(
         "WITH o AS (
@@ -149,7 +149,7 @@ pub(crate) async fn pay(db: &mut PgConnection, caller: &Principal, id: i64) -> R
     whole(&rows)
 }
 
-/// Calls off an order of the caller's that is not paid yet; nothing when there is none. What it held is in stock again.
+/// Cancels an unpaid order of the caller's; `None` when there is none. Its reserved stock is released.
 pub(crate) async fn cancel(db: &mut PgConnection, caller: &Principal, id: i64) -> Result<Option<Order>> {
     // `returned` is evaluated because it is joined, and after `changed`, whose rows it needs: the order is locked first.
     let sql = sql!(

@@ -1,5 +1,5 @@
-//! The SQL of products. Everybody may see those on the shelf; one that was taken off it is known to its orders and its
-//! ledger only.
+//! The SQL of products. Everyone may see active ones; an archived one is visible in its orders and its ledger
+//! only.
 
 use platform::page::{self, Key, Kind, Order, Page, fingerprint};
 use platform::{Result, read, sql, sql_shapes};
@@ -12,14 +12,14 @@ use sqlx::{Postgres, QueryBuilder};
 
 use crate::projection::PRODUCT;
 
-/// A product on the shelf.
+/// An active product.
 pub(crate) async fn find(db: impl PgExecutor<'_>, id: i64) -> Result<Option<Product>> {
     let sql = sql!("SELECT {PRODUCT} FROM products p WHERE p.id = $1 AND p.deleted_at IS NULL", PRODUCT);
     let row = sqlx::query(sql).bind(id).fetch_optional(db).await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// Locks a product on the shelf until the transaction ends: neither it nor its stock can be changed by others.
+/// Locks an active product until the transaction ends: neither it nor its stock can be changed by others.
 pub(crate) async fn lock(db: &mut PgConnection, id: i64) -> Result<Option<Product>> {
     let sql =
         sql!("SELECT {PRODUCT} FROM products p WHERE p.id = $1 AND p.deleted_at IS NULL FOR NO KEY UPDATE", PRODUCT);
@@ -27,13 +27,13 @@ pub(crate) async fn lock(db: &mut PgConnection, id: i64) -> Result<Option<Produc
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// Whether there is such a product, on the shelf or not.
+/// Whether a product exists, active or archived.
 pub(crate) async fn exists(db: impl PgExecutor<'_>, id: i64) -> Result<bool> {
     let row = sqlx::query(sql!("SELECT FROM products WHERE id = $1")).bind(id).fetch_optional(db).await?;
     Ok(row.is_some())
 }
 
-/// Puts a product on the shelf and books its initial stock as received.
+/// Inserts a product and records its initial stock as received.
 pub(crate) async fn insert(db: &mut PgConnection, product: &ProductCreate) -> Result<Product> {
     let sql = sql!(
         "WITH p AS (
@@ -48,7 +48,7 @@ pub(crate) async fn insert(db: &mut PgConnection, product: &ProductCreate) -> Re
     Ok(read(&sqlx::query(sql).bind(Json(product)).fetch_one(db).await?)?)
 }
 
-/// Changes what the update names, and nothing else; what changes nothing leaves no trace.
+/// Changes the fields in the update, and nothing else; an update without changes has no effect.
 pub(crate) async fn update(db: &mut PgConnection, id: i64, update: &ProductUpdate) -> Result<Product> {
     let sql = sql!(
         "WITH wanted AS (
@@ -64,7 +64,7 @@ pub(crate) async fn update(db: &mut PgConnection, id: i64, update: &ProductUpdat
     Ok(read(&sqlx::query(sql).bind(id).bind(Json(update)).fetch_one(db).await?)?)
 }
 
-/// Takes a product that was locked off the shelf. Its row stays, for the orders and ledger entries that mention it.
+/// Archives a locked product. Its row stays, for the orders and ledger entries that refer to it.
 pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<()> {
     let sql = sql!(
         "UPDATE products SET deleted_at = now(), updated_at = next_change(coalesce(updated_at, created_at)) WHERE id = $1"
@@ -73,7 +73,7 @@ pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// A page of the products on the shelf, and the cursor of the next one.
+/// A page of the active products, and the cursor of the next one.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     params: &ListProductsParams,
@@ -84,7 +84,7 @@ pub(crate) async fn list(
     Ok((products, next))
 }
 
-/// How many products the whole list has.
+/// The total number of products in the list.
 pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListProductsParams) -> Result<i64> {
     Ok(count_sql(params).build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
 }

@@ -13,7 +13,7 @@ use shop_api::models::{Product, ProductCreate, ProductUpdate, StockChange, Stock
 
 use crate::{ShopService, product_queries, stock_queries};
 
-/// The most a product's stock can be, what orders may still give back included.
+/// The largest stock of a product, including what orders may still release.
 const MOST_STOCK: i64 = 1_000_000_000;
 
 impl Products for ShopService {
@@ -93,7 +93,7 @@ async fn locked(tx: &mut Transaction, id: i64) -> Result<Product> {
     Ok(product_queries::lock(tx, id).await?.ok_or_else(product_not_found)?)
 }
 
-/// Changes the stock of a product that was locked, within its bounds.
+/// Changes the stock of a locked product, within its limits.
 async fn restock(tx: &mut Transaction, current: Product, kind: StockEntryKind, delta: i64) -> Result<Product> {
     if delta == 0 {
         return Ok(current);
@@ -102,14 +102,14 @@ async fn restock(tx: &mut Transaction, current: Product, kind: StockEntryKind, d
     if stock < 0 {
         return Err(insufficient_stock().into());
     }
-    // What is held may come back at any time, and must find room.
+    // Reserved stock may be released at any time, and must fit.
     if delta > 0 && stock + stock_queries::held(tx, current.id).await? > MOST_STOCK {
         return Err(stock_limit().into());
     }
     stock_queries::change(tx, current.id, kind, delta).await
 }
 
-/// Nothing is received by having less of it.
+/// A decrease is never recorded as received.
 fn booked_as(kind: StockChange, delta: i64) -> StockEntryKind {
     match kind {
         StockChange::Receive if delta >= 0 => StockEntryKind::Receive,
@@ -131,7 +131,7 @@ fn stock_limit() -> Problem {
     Problem::conflict("stock_limit", "The stock, with what orders hold, would be more than 1,000,000,000.")
 }
 
-/// The answer to a product that is not there, or not any more.
+/// The error response for a product that does not exist or is archived.
 pub(crate) fn product_not_found() -> Problem {
     Problem::not_found("product_not_found", "There is no such product.")
 }

@@ -1,4 +1,4 @@
-//! The columns that make up a resource, by the names of its fields; what is within another object has its name before it.
+//! The columns of each resource, named after its fields; those of a nested object have its name as a prefix.
 
 /// Of a product `p`.
 pub(crate) const PRODUCT: &str = "p.id, p.sku, p.name, p.description, p.price_cents, p.currency, p.stock, p.created_at, \

@@ -1,4 +1,4 @@
-//! The SQL of the stock ledger: stock changes together with an entry that says so, or not at all.
+//! The SQL of the stock ledger: stock changes together with a ledger entry, or not at all.
 
 use platform::page::{Key, Kind, Order, Page, fingerprint};
 use platform::{Result, read, sql, sql_shapes};
@@ -9,14 +9,14 @@ use sqlx::{Postgres, QueryBuilder};
 
 use crate::projection::PRODUCT;
 
-/// What orders hold of a product and may still give back. It stays while the product is locked, or shrinks.
+/// The stock that orders hold of a product and may still release. While the product is locked it does not grow.
 pub(crate) async fn held(db: &mut PgConnection, product_id: i64) -> Result<i64> {
     const SQL: &str =
         sql!("SELECT coalesce(sum(quantity), 0)::bigint FROM reservations WHERE product_id = $1 AND state = 'held'");
     Ok(sqlx::query_scalar(SQL).bind(product_id).fetch_one(db).await?)
 }
 
-/// Changes the stock of a product that was locked, and books it.
+/// Changes the stock of a locked product, with a ledger entry.
 pub(crate) async fn change(
     db: &mut PgConnection,
     product_id: i64,

@@ -1,4 +1,4 @@
-//! Projects and tasks with the Rust client, and what only headers say: where pages go on, which version of an object was read.
+//! Projects and tasks with the Rust client, and what only headers contain: the next page, the version of an object that was read.
 use schema_first_client::models::{ProjectCreate, TaskCreate, TaskSort, TaskUpdate, UserCreate, UserSelfUpdate};
 use schema_first_client::{Client, ListTasksOptions, PatchTaskOptions};
 
@@ -12,7 +12,7 @@ pub async fn scenario(given: &Given) -> Outcome<()> {
     wanted.description = Some(Some("In Rust.".into()));
     let task = client.create_task(&wanted).await?;
     assert_eq!(task.description.as_deref(), Some("In Rust."));
-    // Null takes the description away; what is absent stays.
+    // Null removes the description; an absent field is unchanged.
     let change = TaskUpdate { description: Some(None), ..TaskUpdate::default() };
     let task = client.patch_task(task.id, &change, &PatchTaskOptions::default()).await?;
     assert_eq!((task.description, task.title.as_str()), (None, "Write a client"));
@@ -35,7 +35,7 @@ fn passwords_are_not_shown() {
     }
 }
 
-/// Gives the project, which has one task, four more, and reads all of them two by two.
+/// Adds four tasks to the project, which has one, and reads all of them two by two.
 async fn pages(client: &Client, project_id: i64) -> Outcome<()> {
     for number in 1..=4 {
         client.create_task(&TaskCreate::new(format!("Page {number}"), project_id)).await?;
@@ -49,7 +49,7 @@ async fn pages(client: &Client, project_id: i64) -> Outcome<()> {
     };
     let mut titles = Vec::new();
     let mut sizes = Vec::new();
-    // More often than there are pages: a cursor that leads nowhere is no reason to go on for ever.
+    // More often than there are pages: a wrong cursor must not cause an endless loop.
     for _ in 0..5 {
         let page = client.list_tasks_with_response(&options).await?;
         assert_eq!((page.status.as_u16(), page.total_count()), (200, Some(5)), "{:?}", page.headers);
@@ -65,7 +65,7 @@ async fn pages(client: &Client, project_id: i64) -> Outcome<()> {
     Ok(())
 }
 
-/// Of two changes that are made to the same version, the second is refused.
+/// Of two changes of the same version, the second is rejected.
 async fn conditional_write(client: &Client, task: i64) -> Outcome<()> {
     let read = client.get_task_with_response(task).await?;
     let options = PatchTaskOptions { if_match: Some(read.etag().ok_or("a task without an entity tag")?) };

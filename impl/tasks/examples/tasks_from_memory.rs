@@ -1,4 +1,4 @@
-//! The tasks service as the server runs it, but what `get_task` and `list_tasks` answer is read once and then kept in
+//! The tasks service as the server runs it, but the responses of `get_task` and `list_tasks` are read once and then kept in
 //! memory: routing, identity, limits, logs, decoding and encoding without storage. Settings are the server's own.
 
 use std::collections::HashMap;
@@ -49,7 +49,7 @@ impl api::Tasks for FromMemory {
         Ok(api::GetTaskResponse::Ok(task))
     }
 
-    /// One list is measured, whoever asks and whatever for.
+    /// One list is measured, for all callers and parameters.
     async fn list_tasks(&self, caller: Principal, params: api::ListTasksParams) -> Result<api::ListTasksResponse> {
         let known = self.list.read().expect("no writer panics").clone();
         if let Some((body, x_next_cursor)) = known {

@@ -1,7 +1,7 @@
 //! The tasks service: users, their projects, and the tasks in them.
 //!
-//! A request takes two hand-written steps: handler, query. The handler tells the story; the query knows the SQL, and
-//! takes the caller as an argument, so that what belongs to others cannot be found.
+//! A request takes two hand-written steps: handler and query. The handler has the logic; the query has the SQL, and takes the
+//! caller as an argument, so that objects of others cannot be found.
 
 mod audit;
 mod login;
@@ -24,7 +24,7 @@ use platform::{Access, Database, Limiter};
 
 pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 
-/// The service: what its handlers work with.
+/// The state of the handlers.
 #[derive(Clone)]
 pub struct TasksService {
     database: Database,

@@ -1,4 +1,4 @@
-//! Handlers of signing up, in and out.
+//! Handlers of sign-up, login and logout.
 
 use platform::Result;
 use platform::identity::Principal;

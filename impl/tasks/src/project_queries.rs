@@ -14,7 +14,7 @@ use crate::projection::{PROJECT, PROJECT_OF_TASK, TASK};
 use crate::task_list;
 
 /// A project is shown with at most this many of its tasks; the list of tasks pages through more.
-const SHOWN_TASKS: usize = 100;
+const MAX_SHOWN_TASKS: usize = 100;
 
 /// How many projects one user may have.
 const QUOTA: &StorageQuota = CREATE_PROJECT.quota("too_many_projects");
@@ -35,7 +35,7 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, caller: &Principal, id: i64) -
         .bind(id)
         .bind(caller.user_id())
         .bind(caller.is_superuser())
-        .bind(i64::try_from(SHOWN_TASKS + 1).unwrap_or(i64::MAX))
+        .bind(i64::try_from(MAX_SHOWN_TASKS + 1).unwrap_or(i64::MAX))
         .fetch_all(db)
         .await?;
     let Some(first) = rows.first() else { return Ok(None) };
@@ -43,8 +43,8 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, caller: &Principal, id: i64) -
     let has_tasks = columns.get::<Option<i64>>("id")?.is_some();
     let project = columns.field("project")?;
     let mut tasks = if has_tasks { rows.iter().map(read).collect::<sqlx::Result<Vec<Task>>>()? } else { Vec::new() };
-    let more = tasks.len() > SHOWN_TASKS;
-    tasks.truncate(SHOWN_TASKS);
+    let more = tasks.len() > MAX_SHOWN_TASKS;
+    tasks.truncate(MAX_SHOWN_TASKS);
     let next = tasks.last().filter(|_| more).map(|last| task_list::cursor_after(id, last.id));
     Ok(Some(detail(project, tasks, next)))
 }
@@ -61,7 +61,7 @@ pub(crate) async fn lock(db: &mut PgConnection, caller: &Principal, id: i64) -> 
     Ok(row.is_some())
 }
 
-/// Starts a project of the caller's.
+/// Inserts a project of the caller's.
 ///
 /// # Errors
 /// 409 `too_many_projects`.
@@ -82,7 +82,7 @@ pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, project: &
     Ok(read(&row)?)
 }
 
-/// Changes what the update names, and nothing else.
+/// Changes the fields in the update, and nothing else.
 pub(crate) async fn update(db: &mut PgConnection, id: i64, update: &ProjectUpdate) -> Result<()> {
     let sql = sql!(
         "UPDATE projects p SET (title, description) = (
@@ -93,7 +93,7 @@ pub(crate) async fn update(db: &mut PgConnection, id: i64, update: &ProjectUpdat
     Ok(())
 }
 
-/// Deletes a project that was locked, and with it its tasks.
+/// Deletes a project that was locked, and its tasks.
 pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<Project> {
     let sql = sql!("DELETE FROM projects p WHERE p.id = $1 RETURNING {PROJECT}", PROJECT);
     Ok(read(&sqlx::query(sql).bind(id).fetch_one(db).await?)?)
@@ -111,13 +111,13 @@ pub(crate) async fn list(
     Ok((projects, next))
 }
 
-/// How many projects the whole list has.
+/// The total number of projects in the list.
 pub(crate) async fn count(db: impl PgExecutor<'_>, caller: &Principal, params: &ListProjectsParams) -> Result<i64> {
     let mut sql = count_sql(viewer(caller), params);
     Ok(sql.build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
 }
 
-/// Whose projects are listed: of all, or of one user.
+/// Whose projects are listed: everyone's, or those of one user.
 fn viewer(caller: &Principal) -> Option<i64> {
     (!caller.is_superuser()).then(|| caller.user_id())
 }

@@ -1,4 +1,4 @@
-//! The columns that make up a resource, by the names of its fields; what is within another object has its name before it.
+//! The columns of each resource, named after its fields; those of a nested object have its name as a prefix.
 
 /// Of a user `u`.
 pub(crate) const USER: &str = "u.id, u.email, u.full_name, u.is_active, u.is_superuser, u.created_at, \
@@ -13,7 +13,7 @@ pub(crate) const TASK: &str = r#"t.id, t.title, t.description, t.status, t.due_d
      u.id AS "assignee.id", u.full_name AS "assignee.full_name",
      t.created_at, coalesce(t.updated_at, t.created_at) AS updated_at"#;
 
-/// Of a task `t`, what a page must know of it: the same, and what it is sorted by.
+/// Of a task `t` in a list: the same, and the columns it is sorted by.
 pub(crate) const LISTED_TASK: &str = "t.id, t.title, t.description, t.status, t.due_date, t.project_id, t.assignee_id, \
      t.created_at, t.updated_at, t.title_key";
 

@@ -90,7 +90,7 @@ impl TasksService {
     }
 }
 
-/// Locks a project as the caller last saw it.
+/// Locks a project after checking the version that the caller has seen.
 async fn lock(tx: &mut Transaction, caller: &Principal, id: i64, condition: Option<&str>) -> Result<()> {
     if !project_queries::lock(tx, caller, id).await? {
         return Err(not_found().into());
@@ -102,7 +102,7 @@ async fn lock(tx: &mut Transaction, caller: &Principal, id: i64, condition: Opti
     Ok(())
 }
 
-/// The answer for a project that is missing or another's.
+/// The error response for a project that is missing or another user's.
 pub(crate) fn not_found() -> Problem {
     Problem::not_found("project_not_found", "There is no such project.")
 }

@@ -1,4 +1,4 @@
-//! Lists of tasks: put together of the ranges of indexes that can hold what is asked for.
+//! Lists of tasks: merged from the index ranges that can hold matching rows.
 
 use platform::identity::Principal;
 use platform::page::{self, Key, Kind, Order, Page, fingerprint};
@@ -11,7 +11,7 @@ use tasks_api::models::{Task, TaskSort, TaskStatusInput};
 use crate::projection::{LISTED_TASK, TASK};
 use crate::task_queries::status;
 
-/// Whose tasks are listed: of all, or what a user may see.
+/// Whose tasks are listed: everyone's, or those visible to a user.
 type Viewer = Option<i64>;
 
 fn viewer(caller: &Principal) -> Viewer {
@@ -45,7 +45,7 @@ fn page_sql(viewer: Viewer, params: &ListTasksParams) -> Result<QueryBuilder<Pos
     Ok(sql)
 }
 
-/// How many tasks the whole list has.
+/// The total number of tasks in the list.
 pub(crate) async fn count(db: impl PgExecutor<'_>, caller: &Principal, params: &ListTasksParams) -> Result<i64> {
     let mut sql = count_sql(viewer(caller), params);
     Ok(sql.build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
@@ -60,7 +60,7 @@ fn count_sql(viewer: Viewer, params: &ListTasksParams) -> QueryBuilder<Postgres>
     sql
 }
 
-/// The cursor with which the list of a project's tasks goes on after one of them.
+/// The cursor of a project's list of tasks after one of them.
 pub(crate) fn cursor_after(project: i64, task: i64) -> String {
     page(&ListTasksParams { project_id: Some(project), ..everything() }).cursor_after(Key::Id, task)
 }
@@ -93,20 +93,20 @@ fn page(params: &ListTasksParams) -> Page<'_> {
     }
 }
 
-/// Parts of what a user may see, none of them twice.
+/// Disjoint parts of the tasks visible to a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// What there is, for superusers.
+    /// All tasks, for superusers.
     All,
     /// What the user owns.
     Owned(i64),
-    /// What others have assigned to the user.
+    /// Tasks in others' projects that are assigned to the user.
     Assigned(i64),
-    /// What is assigned to the user, by whomever.
+    /// Tasks assigned to the user, in any project.
     Mine(i64),
 }
 
-/// The parts that can hold what is asked for.
+/// The parts that can hold matching rows.
 fn parts(viewer: Viewer, params: &ListTasksParams) -> Vec<Part> {
     match (viewer, params.assignee_id) {
         (None, _) => vec![Part::All],
@@ -116,12 +116,12 @@ fn parts(viewer: Viewer, params: &ListTasksParams) -> Vec<Part> {
     }
 }
 
-/// Appends where the tasks of a part are.
+/// Appends the condition of a part.
 fn within(sql: &mut QueryBuilder<Postgres>, part: Part, params: &ListTasksParams) {
     match (part, params.project_id) {
         (Part::All, project) => in_project(sql.push(" FROM tasks t WHERE TRUE"), project),
         (Part::Owned(me), None) => sql.push(" FROM tasks t WHERE t.owner_id = ").push_bind(me),
-        // Of another's project nothing is read: whose it is is asked once, not of each task.
+        // For another's project nothing is read: its owner is checked once, not for each task.
         (Part::Owned(me), Some(project)) => {
             sql.push(" FROM tasks t WHERE EXISTS (SELECT FROM projects o WHERE o.id = ").push_bind(project);
             in_project(sql.push(" AND o.owner_id = ").push_bind(me).push(")"), params.project_id)
@@ -130,8 +130,8 @@ fn within(sql: &mut QueryBuilder<Postgres>, part: Part, params: &ListTasksParams
             sql.push(" FROM tasks t WHERE t.assignee_id = ").push_bind(me).push(" AND t.owner_id <> ").push_bind(me)
         }
         (Part::Mine(me), None) => sql.push(" FROM tasks t WHERE t.assignee_id = ").push_bind(me),
-        // What is assigned to the user within one project is looked up as that, whatever the order: OFFSET keeps the planner from
-        // walking through a whole project instead, which it believes to be small.
+        // Tasks assigned to the user within one project are looked up as that, in any order: OFFSET keeps the planner from
+        // scanning a whole project instead, which it believes to be small.
         (Part::Assigned(me) | Part::Mine(me), project) => {
             in_project(sql.push(" FROM (SELECT * FROM tasks t WHERE t.assignee_id = ").push_bind(me), project);
             if part == Part::Assigned(me) {
@@ -170,7 +170,7 @@ fn filter(sql: &mut QueryBuilder<Postgres>, params: &ListTasksParams) {
     }
 }
 
-/// The states asked for, each once, in one order and spelling.
+/// The requested statuses, without duplicates, in one order and spelling.
 fn statuses(params: &ListTasksParams) -> Option<Vec<&'static str>> {
     let inputs = params.status.as_ref()?;
     let mut statuses: Vec<_> = inputs.iter().map(|input| status(*input).as_str()).collect();

@@ -1,4 +1,4 @@
-//! The SQL of tasks. Who may see one says the function `task_is_visible`; lists of them are in [`crate::task_list`].
+//! The SQL of tasks. The function `task_is_visible` decides who may see one; lists are in [`crate::task_list`].
 
 use contract::StorageQuota;
 use platform::identity::Principal;
@@ -10,10 +10,10 @@ use tasks_api::models::{Task, TaskCreate, TaskDetail, TaskStatus, TaskStatusInpu
 
 use crate::projection::{PROJECT_OF_TASK, TASK};
 
-/// How many tasks the projects of one user may hold, whoever adds them.
+/// How many tasks the projects of one user may hold, including those added by others.
 const QUOTA: &StorageQuota = CREATE_TASK.quota("too_many_tasks");
 
-/// The status a spelling stands for.
+/// The status that a spelling means.
 pub(crate) fn status(input: TaskStatusInput) -> TaskStatus {
     match input {
         TaskStatusInput::ToDo | TaskStatusInput::TodoUpper => TaskStatus::ToDo,
@@ -22,7 +22,7 @@ pub(crate) fn status(input: TaskStatusInput) -> TaskStatus {
     }
 }
 
-/// The spelling that is stored.
+/// The spelling in the database.
 fn stored(input: TaskStatusInput) -> TaskStatusInput {
     match status(input) {
         TaskStatus::ToDo => TaskStatusInput::ToDo,
@@ -44,15 +44,15 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, caller: &Principal, id: i64) -
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// Locks a task the caller may see until the transaction ends. The lock is taken before anything is decided: what is
-/// read afterwards cannot change any more.
+/// Locks a task the caller may see until the transaction ends. The lock is taken before any decision: what is read afterwards
+/// cannot change any more.
 pub(crate) async fn lock(db: &mut PgConnection, caller: &Principal, id: i64) -> Result<bool> {
     let sql = sql!("SELECT FROM tasks t WHERE t.id = $1 AND task_is_visible(t, $2, $3) FOR NO KEY UPDATE");
     let row = sqlx::query(sql).bind(id).bind(caller.user_id()).bind(caller.is_superuser()).fetch_optional(db).await?;
     Ok(row.is_some())
 }
 
-/// Adds a task to a project of the caller's; nothing when there is no such project.
+/// Adds a task to a project of the caller's; `None` when there is no such project.
 ///
 /// # Errors
 /// 409 `too_many_tasks`.
@@ -81,7 +81,7 @@ pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, mut task: 
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// Changes what the update names, and nothing else.
+/// Changes the fields in the update, and nothing else.
 pub(crate) async fn update(db: &mut PgConnection, id: i64, mut update: TaskUpdate) -> Result<TaskDetail> {
     let sql = sql!(
         "WITH t AS (

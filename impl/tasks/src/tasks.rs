@@ -85,7 +85,7 @@ impl Tasks for TasksService {
             .await;
         match references_exist(assigned)? {
             Some(task) => Ok(AssignTaskResponse::Ok(task)),
-            // An assignee sees the task, a stranger does not.
+            // An assignee sees the task, other users do not.
             None => match task_queries::find(self.database.reads(), &caller, task_id).await? {
                 Some(task) => Err(owner_only(&caller, &task).err().unwrap_or_else(task_not_found).into()),
                 None => Err(task_not_found().into()),
@@ -131,13 +131,13 @@ async fn locked(tx: &mut platform::Transaction, caller: &Principal, id: i64) -> 
     Ok(task_queries::find(&mut **tx, caller, id).await?.ok_or_else(task_not_found)?)
 }
 
-/// Whether an update gives the task to somebody else, which is more than declining it.
+/// Whether an update assigns the task to another user, which is more than declining it.
 fn reassigns(caller: &Principal, task: &TaskDetail, update: &TaskUpdate) -> bool {
     let declines = update.assignee_id == Some(None) && task.assignee_id == Some(caller.user_id());
     !declines && update.assignee_id.is_some_and(|assignee| assignee != task.assignee_id)
 }
 
-/// The assignee may change a task or decline it, not give it away.
+/// The assignee may change a task or decline it, not reassign it.
 fn owner_only(caller: &Principal, task: &TaskDetail) -> Result<(), Problem> {
     if caller.is_superuser() || task.project.owner_id == caller.user_id() {
         return Ok(());

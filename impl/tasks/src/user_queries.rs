@@ -1,4 +1,4 @@
-//! The SQL of users as others than themselves see them; identity itself is the platform's.
+//! The SQL of user administration; identity itself is the platform's.
 
 use platform::page::{self, Key, Kind, Order, Page, fingerprint};
 use platform::{Result, read, sql, sql_shapes};
@@ -9,21 +9,21 @@ use tasks_api::models::{User, UserSort};
 
 use crate::projection::USER;
 
-/// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends; against
-/// changes only, or nobody could be assigned or create anything who is a superuser meanwhile.
+/// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends; only against
+/// changes, so that objects of a superuser can still be created and assigned.
 pub(crate) async fn is_last_superuser(db: &mut PgConnection, id: i64) -> Result<bool> {
     let sql = sql!("SELECT id FROM users WHERE is_superuser AND is_active ORDER BY id FOR NO KEY UPDATE");
     let superusers: Vec<i64> = sqlx::query_scalar(sql).fetch_all(db).await?;
     Ok(superusers == [id])
 }
 
-/// Erases at most so many rows of what is known of a user that was locked, and tells how many: fewer when nothing is left. Each
-/// table's owner says what that is (`personal_data`); orders stay, as nobody's.
+/// Erases at most `most` rows of a locked user's personal data, and returns their number: fewer when nothing is left. The owner
+/// of each table defines its part (`personal_data`); orders stay, without their user.
 pub(crate) async fn erase(db: &mut PgConnection, id: i64, most: i64) -> Result<i64> {
     Ok(sqlx::query_scalar(sql!("SELECT erase_personal_data($1, $2)")).bind(id).bind(most).fetch_one(db).await?)
 }
 
-/// Closes a user's account for good: every session ends, and nobody can sign in.
+/// Closes a user's account permanently: every session ends, and logins fail.
 pub(crate) async fn close(db: &mut PgConnection, id: i64) -> Result<()> {
     let sql = sql!(
         "UPDATE users SET is_active = false, hashed_password = '!', session_epoch = session_epoch + 1 WHERE id = $1"
@@ -32,7 +32,7 @@ pub(crate) async fn close(db: &mut PgConnection, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// Deletes a user that was locked, and of whom nothing else is left.
+/// Deletes a locked user without any remaining data.
 pub(crate) async fn delete(db: &mut PgConnection, id: i64) -> Result<()> {
     sqlx::query(sql!("DELETE FROM users WHERE id = $1")).bind(id).execute(db).await?;
     Ok(())
@@ -46,7 +46,7 @@ pub(crate) async fn list(db: impl PgExecutor<'_>, params: &ListUsersParams) -> R
     Ok((users, next))
 }
 
-/// How many users the whole list has.
+/// The total number of users in the list.
 pub(crate) async fn count(db: impl PgExecutor<'_>, params: &ListUsersParams) -> Result<i64> {
     Ok(count_sql(params).build_query_scalar().persistent(params.q.is_none()).fetch_one(db).await?)
 }

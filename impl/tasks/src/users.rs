@@ -19,11 +19,11 @@ use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
 
 use crate::{TasksService, user_queries};
 
-/// Rows of what is known of a user that one transaction erases at most, and at least.
-const ERASED_AT_ONCE: i64 = 2_000;
-const FEWEST_ERASED: i64 = 50;
-/// No slice of an erasure is begun later than this; shorter than a request may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest and the smallest number of rows of personal data that one transaction erases.
+const MAX_ERASED_ROWS: i64 = 2_000;
+const MIN_ERASED_ROWS: i64 = 50;
+/// No batch of an erasure starts later than this; shorter than the deadline of a request.
+const ERASURE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Users for TasksService {
     async fn list_users(&self, _: Principal, params: ListUsersParams) -> Result<ListUsersResponse> {
@@ -97,10 +97,10 @@ impl Users for TasksService {
     async fn delete_user(&self, caller: Principal, params: DeleteUserParams) -> Result<DeleteUserResponse> {
         let DeleteUserParams { user_id, if_match: mut condition } = params;
         let entry = Entry::of(&caller, Action::UserDeleted, user_id);
-        let (slice, mut deleted) = (Slice::new(FEWEST_ERASED, ERASED_AT_ONCE), None);
-        // Nearly always once. Whoever has left more behind than one transaction can erase loses the account first and then the
-        // rest, slice by slice; what was erased stays erased when there is no time left.
-        let mut run = slice.run().within(PATIENCE);
+        let (slice, mut deleted) = (Slice::new(MIN_ERASED_ROWS, MAX_ERASED_ROWS), None);
+        // Nearly always once. A user with more data than one transaction can erase loses the account first and then the rest,
+        // batch by batch; what was erased stays erased when the time is over.
+        let mut run = slice.run().within(ERASURE_TIMEOUT);
         while let Some(most) = run.next().await {
             let (wanted, entry) = (condition.clone(), entry.clone());
             let done = self
@@ -163,7 +163,7 @@ impl TasksService {
         self.change(Asked { caller, id, condition, password, proof, missing: not_found }, change).await
     }
 
-    /// Whether the caller proves to own the account.
+    /// Whether the caller proves to own the account, with the current password.
     async fn prove(
         &self,
         operation: &'static Operation,
@@ -212,7 +212,7 @@ impl TasksService {
     }
 }
 
-/// A change of an account that is asked for.
+/// A requested change of an account.
 struct Asked {
     caller: Principal,
     id: i64,
@@ -222,7 +222,7 @@ struct Asked {
     missing: fn() -> Problem,
 }
 
-/// Whether it is the account's owner who asks; a token alone does not tell.
+/// Whether the caller is the account's owner, which a token alone does not prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {
     Given,
@@ -231,7 +231,7 @@ enum Proof {
     Needless,
 }
 
-/// What a change does that is audited.
+/// The audited actions of a change.
 fn changes(current: &User, change: &UserChange) -> Vec<Action> {
     let flag = |now: bool, then: Option<bool>, on: Action, off: Action| {
         then.filter(|then| *then != now).map(|then| if then { on } else { off })
@@ -251,14 +251,14 @@ fn proof_required() -> Problem {
     Problem::forbidden("current_password_required", detail)
 }
 
-/// Locks a user as the caller last saw it.
+/// Locks a user after checking the version that the caller has seen.
 async fn locked(tx: &mut Transaction, id: i64, condition: Option<&str>, missing: fn() -> Problem) -> Result<User> {
     let user = users::lock(tx, id).await?.ok_or_else(missing)?.into();
     if_match(condition, &user)?;
     Ok(user)
 }
 
-/// Refuses to take away the last one who can give rights.
+/// Rejects a change that would remove the last active superuser.
 async fn superuser_remains(tx: &mut Transaction, id: i64) -> Result<()> {
     if user_queries::is_last_superuser(tx, id).await? {
         return Err(Problem::conflict("last_superuser", "This is the last active superuser.").into());

@@ -1,11 +1,11 @@
-//! A small HTTP client for tests: JSON in, JSON out, and what a problem document must look like.
+//! A small HTTP client for tests: JSON in, JSON out, and assertions on problem documents.
 
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-/// Speaks to one service, as somebody or as nobody.
+/// A client of one service, authenticated or not.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -20,21 +20,21 @@ pub struct Answer {
     pub status: StatusCode,
     /// Header fields.
     pub headers: HeaderMap,
-    /// The body as it was sent.
+    /// The body as received.
     pub text: String,
     /// The body, if it is JSON.
     pub json: Value,
 }
 
 impl Client {
-    /// Speaks to a base URL such as `http://127.0.0.1:8000`, as nobody.
+    /// An unauthenticated client of a base URL such as `http://127.0.0.1:8000`.
     ///
     /// # Panics
-    /// When no HTTP client can be made.
+    /// When no HTTP client can be created.
     pub fn new(base: impl Into<String>) -> Self {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            // A service closes what rests for five seconds, perhaps just when it is used again.
+            // A service closes connections that are idle for five seconds, perhaps just when one is reused.
             .pool_idle_timeout(Duration::from_secs(3))
             .build()
             .expect("an HTTP client can be made");
@@ -47,7 +47,7 @@ impl Client {
         Self { token: Some(token.into()), ..self.clone() }
     }
 
-    /// Logs in and speaks as that user. `path` is the login operation's.
+    /// Logs in as a user. `path` is that of the login operation.
     ///
     /// # Panics
     /// When the login fails.
@@ -57,7 +57,7 @@ impl Client {
         self.with_token(answer.json["access_token"].as_str().expect("a token"))
     }
 
-    /// The token it speaks with.
+    /// Its token.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
@@ -98,7 +98,7 @@ impl Client {
         self.send(self.request(Method::POST, path).form(fields)).await
     }
 
-    /// A request to be completed by hand; see [`Client::send`].
+    /// A request to be completed by the test; see [`Client::send`].
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.token {
@@ -107,7 +107,7 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the response.
     ///
     /// # Panics
     /// When there is none.
@@ -121,7 +121,7 @@ impl Client {
 }
 
 impl Answer {
-    /// Expects a status, and hands the JSON on.
+    /// Asserts the status, and returns the JSON.
     ///
     /// # Panics
     /// When it is another one.
@@ -131,7 +131,7 @@ impl Answer {
         self.json
     }
 
-    /// Expects a problem document (RFC 9457) with a status and code.
+    /// Asserts a problem document (RFC 9457) with a status and code.
     ///
     /// # Panics
     /// When it is anything else.
@@ -145,10 +145,10 @@ impl Answer {
         self
     }
 
-    /// Expects a validation problem of a place: `#/name` is that member of the body, or the parameter of that name.
+    /// Asserts a validation problem at a location: `#/name` is that field of the body, or the parameter of that name.
     ///
     /// # Panics
-    /// When it does not.
+    /// When it is anything else.
     #[track_caller]
     pub fn expect_invalid(self, place: &str) -> Self {
         let answer = self.expect_problem(422, "validation_failed");
@@ -162,7 +162,7 @@ impl Answer {
         answer
     }
 
-    /// The problem document without what differs each time.
+    /// The problem document without the fields that differ each time.
     pub fn without_request_id(&self) -> Value {
         let mut problem = self.json.clone();
         for name in ["request_id", "instance"] {

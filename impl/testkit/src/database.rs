@@ -1,4 +1,4 @@
-//! A database of its own for every test: a copy of one that was migrated once, dropped when the test ends.
+//! A database for every test: a copy of a migrated template, dropped when the test ends.
 
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -14,16 +14,16 @@ use uuid::Uuid;
 
 use crate::settings::read;
 
-/// Keeps tests of all processes from making the template at the same time.
+/// Serializes the creation of the template by tests of all processes.
 const LOCK: &str = "SELECT pg_advisory_lock(7305423198540022)";
 
-/// No test takes this long.
-const LEFT_BEHIND: Duration = Duration::from_secs(600);
+/// No test takes this long: older databases are left over.
+const MAX_DATABASE_AGE: Duration = Duration::from_secs(600);
 
-/// A fresh, migrated database with the demo data in it.
+/// A new, migrated database with the demo data.
 ///
-/// Tests that connect to it run on a multi-threaded runtime: dropping it blocks the thread of the test, and Postgres
-/// waits with a `DROP DATABASE` for every connection that is about to log in, for up to a minute.
+/// Tests that connect to it run on a multi-threaded runtime: dropping it blocks the thread of the test, and `DROP DATABASE`
+/// waits for every connection that is logging in, for up to a minute.
 pub struct TestDatabase {
     name: String,
     url: String,
@@ -31,7 +31,7 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A new database on the server `DATABASE_URL` names.
+    /// A new database on the server of `DATABASE_URL`.
     ///
     /// # Panics
     /// When there is no such server: these tests need a real Postgres.
@@ -39,7 +39,7 @@ impl TestDatabase {
         Self::copy_of(Some(&template().await)).await
     }
 
-    /// A new database with nothing in it, not even tables.
+    /// A new, empty database without tables.
     ///
     /// # Panics
     /// As [`TestDatabase::new`].
@@ -63,13 +63,13 @@ impl TestDatabase {
         &self.url
     }
 
-    /// Settings that name it, and more patience than by default; everything else is as it is by default.
+    /// Settings of this database, with a longer timeout than the default; everything else has its default.
     pub fn settings(&self) -> DatabaseSettings {
         settings(&self.url)
     }
 
-    /// The same as the role of a service, which may do what the service does and nothing else; as the owner where the server does
-    /// not let us make roles.
+    /// The same with the role of a service, which has the privileges of the service only; with the owner where the server does
+    /// not allow us to create roles.
     pub fn settings_of(&self, service: &str) -> DatabaseSettings {
         if *ROLES_MADE.get().unwrap_or(&false) {
             let url = self.settings().url_as(|owner| role_of(owner, service), &role_password(service));
@@ -80,14 +80,14 @@ impl TestDatabase {
         self.settings()
     }
 
-    /// The variables that have a process of several services log in as the role of each; none where the server does not let us
-    /// make roles.
+    /// Environment variables with which a process of several services logs in as the role of each; none where the server does not
+    /// allow us to create roles.
     pub fn role_passwords(&self) -> Vec<(String, String)> {
         let roles = if *ROLES_MADE.get().unwrap_or(&false) { ROLES } else { &[] };
         roles.iter().map(|(role, _)| (RoleSettings::variable(role), role_password(role))).collect()
     }
 
-    /// A connection to it, for statements a service would not make.
+    /// A connection for statements that a service would not run.
     ///
     /// # Panics
     /// When it cannot be opened.
@@ -107,7 +107,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let (name, admin) = (self.name.clone(), self.admin.clone());
-        // A test's runtime may be gone already; a thread has one of its own.
+        // A test's runtime may have ended already; a thread has one of its own.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             runtime.block_on(async { drop_database(&mut admin.connect().await.ok()?, &name).await.ok() })
@@ -116,15 +116,15 @@ impl Drop for TestDatabase {
     }
 }
 
-/// Drops a database, soon or not at all: a connection that the test was just opening when its runtime stopped would
-/// hold this up for a minute. What stays is swept by a later run.
+/// Drops a database, with a timeout: a connection that was being opened when the test's runtime stopped would block this for a
+/// minute. What remains is swept by a later run.
 async fn drop_database(admin: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     admin.execute("SET statement_timeout = '2s'").await?;
     admin.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await?;
     Ok(())
 }
 
-/// Drops what test runs that were killed have left: databases that were made more than ten minutes ago.
+/// Drops databases of killed test runs: those created more than ten minutes ago.
 async fn sweep() {
     const LEFT: &str = "SELECT datname FROM pg_database WHERE datname ~ '^(test|draft)_[0-9a-f]{32}$'";
     let mut admin = connect().await;
@@ -133,13 +133,13 @@ async fn sweep() {
         let made = name.split('_').nth(1).and_then(|id| Uuid::parse_str(id).ok()).and_then(|id| id.get_timestamp());
         let Some((seconds, _)) = made.map(|made| made.to_unix()) else { continue };
         let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        if age.is_ok_and(|age| age > LEFT_BEHIND) {
+        if age.is_ok_and(|age| age > MAX_DATABASE_AGE) {
             let _ = drop_database(&mut admin, &name).await;
         }
     }
 }
 
-/// The name of the migrated database that others are copies of; made by whoever comes first.
+/// The name of the migrated database that others are copies of; created by the first test.
 async fn template() -> String {
     static TEMPLATE: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
     TEMPLATE
@@ -154,7 +154,7 @@ async fn template() -> String {
                 .await
                 .expect("the server answers");
             if !known {
-                // Under another name until it is whole: a test run that is killed leaves no half-made template.
+                // Under another name until it is complete: a killed test run leaves no incomplete template.
                 let draft = format!("draft_{}", Uuid::now_v7().simple());
                 run(&mut admin, format!("CREATE DATABASE {draft} TEMPLATE template0")).await;
                 let (database, roles) = (settings(&url_of(&draft)), role_settings());
@@ -178,10 +178,10 @@ async fn template() -> String {
         .clone()
 }
 
-/// Whether the services' roles are there.
+/// Whether the services' roles exist.
 static ROLES_MADE: OnceLock<bool> = OnceLock::new();
 
-/// A password for each role, the same in every process of a test run, and nobody's who does not know the server's.
+/// A password for each role, the same in every process of a test run, derived from the server's.
 fn role_password(service: &str) -> String {
     use std::fmt::Write as _;
     let digest = Sha256::digest(format!("{} {service}", server_url()));
@@ -197,7 +197,7 @@ fn role_settings() -> RoleSettings {
     read(&flags.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Tells templates of different migrations apart, also when only their text differs.
+/// Distinguishes templates of different migrations, also when only their text differs.
 fn fingerprint() -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -206,7 +206,7 @@ fn fingerprint() -> u64 {
 }
 
 async fn run(admin: &mut PgConnection, sql: String) {
-    // The connection that migrated may need a moment to be gone.
+    // The migrating connection may need a moment to close.
     for _ in 0..50 {
         match admin.execute(AssertSqlSafe(sql.clone())).await {
             Ok(_) => return,
@@ -233,7 +233,7 @@ fn server_url() -> String {
         .expect("DATABASE_URL must name a Postgres to test with; `./test.sh tests` starts one")
 }
 
-/// The server's URL with another database in it.
+/// The server's URL with another database.
 fn url_of(database: &str) -> String {
     let url = server_url();
     let (rest, query) = url.split_once('?').map_or((url.as_str(), None), |(rest, query)| (rest, Some(query)));
@@ -244,6 +244,6 @@ fn url_of(database: &str) -> String {
 }
 
 fn settings(url: &str) -> DatabaseSettings {
-    // On a machine whose cores are others' for a second, what takes long is slow, not refused.
+    // On a machine with a busy CPU a slow request should be slow, not rejected.
     read(&["--database-url", url, "--database-wait-ms", "8000"])
 }

@@ -1,5 +1,5 @@
-//! Which services there are, as the generator lists them, and where their operations are: tests of what all services have ask
-//! here, and tests of what only one does end at once without it, since services can be taken out.
+//! The services and their operations, as the generator lists them: for tests that cover all services. Tests of a single service
+//! end at once without it, since services can be removed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn read(path: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// A path with something in the place of each parameter: 7.
+/// A path with 7 as the value of each parameter.
 pub fn filled(path: &str) -> String {
     path.split('/').map(|part| if part.starts_with('{') { "7" } else { part }).collect::<Vec<_>>().join("/")
 }
@@ -26,7 +26,7 @@ pub fn document(service: &str) -> Value {
     read(&format!("{service}-api/openapi.json"))
 }
 
-/// Where an operation is.
+/// An operation and its location.
 #[derive(Debug, Clone)]
 pub struct Place {
     /// The service that has it.
@@ -35,7 +35,7 @@ pub struct Place {
     pub prefix: String,
     /// Its path at the service, with 7 for each parameter.
     pub path: String,
-    /// What its document says of it.
+    /// The operation in its document.
     pub operation: Value,
 }
 
@@ -53,17 +53,17 @@ pub fn services() -> Vec<(String, String)> {
     list.as_array().expect("a list").iter().map(|service| (text(service, "name"), text(service, "prefix"))).collect()
 }
 
-/// Whether a service is among them.
+/// Whether a service is in the list.
 pub fn is_served(service: &str) -> bool {
     services().iter().any(|(name, _)| name == service)
 }
 
-/// The prefix of one of them, whichever it is.
+/// The prefix of any service.
 pub fn any_prefix() -> Option<String> {
     services().into_iter().next().map(|(_, prefix)| prefix)
 }
 
-/// Every operation of this id: signing in, for example, many services have.
+/// Every operation with this id: many services have login, for example.
 pub fn operations(id: &str) -> Vec<Place> {
     let mut places = Vec::new();
     for (service, prefix) in services() {

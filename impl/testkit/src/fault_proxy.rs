@@ -1,4 +1,4 @@
-//! A bad network on demand: a TCP proxy that passes, delays, swallows or resets what goes through it.
+//! Network faults on demand: a TCP proxy that passes, delays, swallows or resets what goes through it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,16 +11,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// What becomes of the bytes.
+/// What happens to the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// They arrive.
+    /// They pass.
     Pass,
-    /// They arrive this much later, in both directions; how many go through is not limited.
+    /// They are delayed, in both directions; the throughput is not limited.
     Delay(Duration),
-    /// Nobody answers: what is sent is held back until the fault ends, new connections are accepted and lead nowhere.
+    /// Nothing passes: data is held back until the fault ends, new connections are accepted and lead nowhere.
     Blackhole,
-    /// Connections are torn down, those that are open and those that are made.
+    /// Connections are reset, existing and new ones.
     Reset,
 }
 
@@ -29,16 +29,16 @@ pub struct FaultProxy {
     address: SocketAddr,
     url: String,
     fault: watch::Sender<Fault>,
-    /// How often what was open went silent for ever.
+    /// How often the open connections became unresponsive for ever.
     silenced: watch::Sender<u64>,
     stop: CancellationToken,
 }
 
 impl FaultProxy {
-    /// Stands in front of the server that a URL such as `redis://:password@127.0.0.1:6379/0` names.
+    /// Starts in front of the server of a URL such as `redis://:password@127.0.0.1:6379/0`.
     ///
     /// # Panics
-    /// When the URL names no host and port, or no port is free.
+    /// When the URL has no host and port, or no port is free.
     pub async fn start(target: &str) -> Self {
         let (before, authority, after) = authority(target).expect("a URL with a host and a port");
         let server = lookup_host(authority).await.ok().and_then(|mut found| found.next()).expect("the host is known");
@@ -57,18 +57,18 @@ impl FaultProxy {
         self.address
     }
 
-    /// The URL of the server as it is reached through this.
+    /// The URL of the server through this proxy.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What happens from now on, also to connections that are open.
+    /// The fault from now on, also of open connections.
     pub fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
     }
 
-    /// What is open now says nothing any more, in either direction and for ever, as behind a firewall that has forgotten it;
-    /// connections that are made from now on are not concerned.
+    /// Open connections become unresponsive, in both directions and for ever, as behind a firewall that dropped its state; new
+    /// connections are not affected.
     pub fn silence_open(&self) {
         self.silenced.send_modify(|times| *times += 1);
     }
@@ -80,7 +80,7 @@ impl Drop for FaultProxy {
     }
 }
 
-/// Cuts a URL into what is before `host:port`, that, and what is after it.
+/// Splits a URL into the parts before `host:port`, that, and after it.
 fn authority(url: &str) -> Option<(&str, &str, &str)> {
     let start = url.find("://")? + 3;
     let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
@@ -88,7 +88,7 @@ fn authority(url: &str) -> Option<(&str, &str, &str)> {
     url[start..end].contains(':').then(|| (&url[..start], &url[start..end], &url[end..]))
 }
 
-/// What happens to connections, and how often those that were open went silent.
+/// The current fault, and how often open connections became unresponsive.
 type Faults = (watch::Receiver<Fault>, watch::Receiver<u64>);
 
 async fn accept(listener: TcpListener, server: SocketAddr, (fault, silenced): Faults, stop: CancellationToken) {
@@ -103,7 +103,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, (fault, silenced): Fa
     }
 }
 
-/// One connection, from its beginning to its end or its reset.
+/// One connection, until its end or its reset.
 async fn serve(
     mut client: TcpStream,
     server: SocketAddr,
@@ -127,17 +127,17 @@ async fn serve(
             tokio::try_join!(up, down)
         } => if both.is_ok() { return Ok(()) },
     }
-    // Dropped like this they end in a reset. So do they when one side broke off: the other must not take that for an end.
+    // Dropping both sends a reset. So it does when one side broke off: the other must not take that for an orderly end.
     client.set_zero_linger()?;
     upstream.set_zero_linger()
 }
 
-/// The fault, once it is one of those wanted; nothing when the proxy is gone.
+/// The fault, once it is one of the wanted ones; `None` when the proxy is dropped.
 async fn until(fault: &mut watch::Receiver<Fault>, wanted: impl Fn(Fault) -> bool) -> Option<Fault> {
     fault.wait_for(|fault| wanted(*fault)).await.ok().map(|fault| *fault)
 }
 
-/// Whether a connection is one of those that went silent.
+/// Whether a connection became unresponsive.
 #[derive(Clone)]
 struct Silence {
     born: u64,
@@ -152,7 +152,7 @@ impl Silence {
     }
 }
 
-/// One direction. Reading and writing are apart, so that a delay holds up no more than it says.
+/// One direction. Reading and writing are separate, so that a delay does not limit the throughput.
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
@@ -177,7 +177,7 @@ async fn pump(
             silence.bear().await;
             to.write_all(&piece).await?;
         }
-        // An end is not heard either.
+        // An end does not pass either.
         silence.bear().await;
         to.shutdown().await
     };

@@ -1,4 +1,4 @@
-//! For tests only: a database and a Redis prefix per test, a service on a real port, a small HTTP client, a bad network.
+//! For tests only: a database and a Redis prefix per test, a service on a real port, a small HTTP client, network faults.
 
 mod client;
 mod database;

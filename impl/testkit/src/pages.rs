@@ -1,4 +1,4 @@
-//! The walk along the pages of a list.
+//! Iteration over the pages of a list.
 
 use reqwest::Url;
 use serde_json::Value;
@@ -21,13 +21,13 @@ pub fn ids(list: &Value) -> Vec<i64> {
     list.as_array().expect("a list").iter().map(id).collect()
 }
 
-/// `path` with one more parameter.
+/// `path` with an additional parameter.
 pub fn with(path: &str, name: &str, value: &str) -> String {
     let separator = if path.contains('?') { '&' } else { '?' };
     format!("{path}{separator}{name}={value}")
 }
 
-/// The path and query that the `Link` of an answer to `path` names as the next page.
+/// The path and query of the next page in the `Link` field of a response to `path`.
 ///
 /// # Panics
 /// When it is not a link.
@@ -42,10 +42,10 @@ pub fn next_link(path: &str, answer: &Answer) -> Option<String> {
     Some(format!("{}?{}", next.path(), next.query().expect("a query")))
 }
 
-/// The next page of a list: this one must be full, and its link must say the same as its cursor.
+/// The next page of a list; asserts that this one is full, and that its link and its cursor agree.
 ///
 /// # Panics
-/// When it is not so.
+/// When an assertion fails.
 pub fn next_page(path: &str, answer: &Answer, limit: usize) -> Option<String> {
     let rows = ids(&answer.json).len();
     let cursor = answer.header("x-next-cursor");
@@ -63,10 +63,10 @@ pub fn next_page(path: &str, answer: &Answer, limit: usize) -> Option<String> {
     Some(link)
 }
 
-/// Every row of a list, page after page.
+/// Every row of a list, page by page.
 ///
 /// # Panics
-/// When a page is refused or not as [`next_page`] wants it, or the pages never end.
+/// When a page is an error response or fails the assertions of [`next_page`], or the pages never end.
 pub async fn walk(client: &Client, path: &str, limit: usize) -> Vec<Value> {
     let mut rows = Vec::new();
     let mut next = Some(with(path, "limit", &limit.to_string()));

@@ -1,14 +1,14 @@
-//! Operations that are still to be written (`x-planned`): whatever their document allows gets 501 `not_implemented`.
+//! Operations that are not implemented yet (`x-planned`): every valid request gets 501 `not_implemented`.
 
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::Client;
 
-/// Asks for each planned operation of a document by a request that is valid.
+/// Sends a valid request to each planned operation of a document.
 ///
 /// # Panics
-/// When one returns anything else than the problem `not_implemented`, or the document is none.
+/// When one returns anything but the problem `not_implemented`, or the document is invalid.
 pub async fn expect_not_implemented(client: &Client, document: &str) {
     let document: Value = serde_json::from_str(document).expect("the document is JSON");
     let paths = document["paths"].as_object().expect("it has paths");
@@ -39,7 +39,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Required parameters of a place, and what they are given.
+    /// Required parameters in a location, with values.
     fn parameters(&self, place: &str) -> Vec<(String, Value)> {
         let declared = [&self.item["parameters"], &self.operation["parameters"]];
         let all = declared.iter().filter_map(|list| list.as_array()).flatten().map(|one| resolve(self.document, one));
@@ -52,7 +52,7 @@ impl Asked<'_> {
             .collect()
     }
 
-    /// A list without a value is an absent parameter.
+    /// An empty list is an absent parameter.
     fn argument(&self, schema: &Value) -> Value {
         match sample(self.document, schema, 0) {
             Value::Array(values) if values.is_empty() => json!([sample(self.document, &schema["items"], 0)]),
@@ -82,7 +82,7 @@ impl Asked<'_> {
     }
 }
 
-/// As in a query or a form: each value of a list by itself.
+/// As in a query or a form: each value of a list separately.
 fn pairs(fields: impl IntoIterator<Item = (String, Value)>) -> String {
     let each = fields.into_iter().flat_map(|(name, value)| {
         let values = if let Value::Array(values) = value { values } else { vec![value] };
@@ -110,7 +110,7 @@ fn resolve<'a>(document: &'a Value, node: &'a Value) -> &'a Value {
     }
 }
 
-/// Something that a schema allows; with another number something else, as far as there is.
+/// A value that a schema allows; with another number another value, if there are several.
 fn sample(document: &Value, schema: &Value, number: usize) -> Value {
     let schema = resolve(document, schema);
     if let Some(inner) = schema["allOf"].get(0) {
@@ -177,13 +177,13 @@ fn amount(schema: &Value, number: usize) -> Value {
     let low = schema["minimum"].as_f64().unwrap_or(f64::MIN);
     let high = schema["maximum"].as_f64().unwrap_or(f64::MAX);
     let is_open = |name: &str| schema[name] == true;
-    // The least of what is allowed, or the first above nought.
+    // The smallest allowed value, or the first one that is not negative.
     let from = if low < 0.0 && high >= step { 0.0 } else { (low / step).ceil() };
     let first =
         if from * step < low || (is_open("exclusiveMinimum") && from * step <= low) { from + 1.0 } else { from };
     #[allow(clippy::cast_precision_loss, reason = "a few of them")]
     let value = (first + number as f64) * step;
-    // Between two whole numbers, as far as there is none.
+    // Between two integers, if none is allowed.
     let value =
         if value > high || (is_open("exclusiveMaximum") && value >= high) { f64::midpoint(low, high) } else { value };
     #[allow(clippy::cast_possible_truncation, reason = "an integer is asked for")]

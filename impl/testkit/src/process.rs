@@ -1,4 +1,4 @@
-//! One process of the server, with a port and a log of its own, to be started, killed and stopped.
+//! One server process, with a port and a log of its own, to be started, killed and stopped.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use reqwest::Client;
 use secrecy::ExposeSecret as _;
 use tokio::time::sleep;
 
-/// Of every service's role in Postgres.
+/// The password of every service's role in Postgres.
 pub const ROLE_PASSWORD: &str = "of-the-experiments";
-/// A debug build on a machine that is busy with the rest of the experiment.
-const START: Duration = Duration::from_secs(30);
+/// The timeout of a start: a debug build on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a process may take from SIGTERM to its end.
 pub const FAREWELL: Duration = Duration::from_secs(25);
 
-/// A process that runs, or did.
+/// A process that is running, or was.
 pub struct Process {
     role: &'static str,
     port: u16,
@@ -28,56 +28,56 @@ pub struct Process {
     child: Option<Child>,
 }
 
-/// The folder that cargo builds into, of the profile that tests are built with.
+/// The build folder of cargo, with the profile of the tests.
 pub fn target_dir() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a program");
     // target/debug/deps/NAME
     test.ancestors().nth(2).expect("it lies in the folder of a profile").to_owned()
 }
 
-/// The server that is tested: of the same build, or the one that `EXPERIMENT_SERVER` names (a release build, for times).
+/// The server under test: of the same build, or the one in `EXPERIMENT_SERVER` (a release build, for measurements).
 ///
 /// # Panics
-/// When it is not built: `cargo build -p server` makes it.
+/// When it is not built: `cargo build -p server` builds it.
 pub fn program() -> PathBuf {
     let program = std::env::var_os("EXPERIMENT_SERVER").map_or_else(|| target_dir().join("server"), PathBuf::from);
     assert!(program.exists(), "{} is not there: cargo build -p server", program.display());
     program
 }
 
-/// A command of it, with nothing in its environment but what is given.
+/// A command of the server, with exactly this environment.
 pub fn server(environment: &[(String, String)]) -> Command {
     let mut command = Command::new(program());
     command.env_clear().envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
-    // No `.env` is there.
+    // There is no `.env`.
     command.current_dir(target_dir());
     command
 }
 
 impl Process {
-    /// A process that is yet to be started; `name` is that of its log in `dir`.
+    /// A process to be started; `name` is that of its log in `dir`.
     pub fn new(role: &'static str, name: &str, dir: &Path, environment: &[(String, String)]) -> Self {
         let port = backends::free_port().expect("a port is free");
         let (environment, log) = (environment.to_vec(), dir.join(format!("{name}.log")));
         Self { role, port, environment, log, child: None }
     }
 
-    /// Where it serves.
+    /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Changes a setting, for when it is started next.
+    /// Changes a setting for the next start.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Starts it, again if need be, on its port.
+    /// Starts it, also again, on its port.
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "{} runs", self.log.display());
         let role = self.role;
         let mut command = server(&self.environment);
-        // Each as the role of Postgres that does only what it does.
+        // Each with the role of its service.
         let database = self.environment.iter().rfind(|(name, _)| name == "DATABASE_URL").map(|(_, url)| url.as_str());
         let database = DatabaseSettings::of_url(database.expect("there is a database"));
         let url = database.url_as(|owner| role_of(owner, role), ROLE_PASSWORD).expect("its URL names the owner");
@@ -94,10 +94,10 @@ impl Process {
 
     /// Waits until it is ready to serve.
     pub async fn ready(&mut self) {
-        self.answers("/health/ready", START).await;
+        self.answers("/health/ready", START_TIMEOUT).await;
     }
 
-    /// Waits until it answers a path with 200.
+    /// Waits until a path returns 200.
     pub async fn answers(&mut self, path: &str, patience: Duration) {
         let (http, deadline) = (Client::new(), Instant::now() + patience);
         let url = format!("{}{path}", self.url());
@@ -112,7 +112,7 @@ impl Process {
         }
     }
 
-    /// Kills it as a crash would. Harmless when it does not run.
+    /// Kills it with SIGKILL. Harmless when it does not run.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             process::stop(&mut child, &[]).expect("a child can be killed");
@@ -135,7 +135,7 @@ impl Process {
         nix::sys::signal::kill(process::pid(child), signal).expect("it can be signalled");
     }
 
-    /// Asks it to stop, waits until it has, and tells how it ended.
+    /// Stops it with SIGTERM, waits, and returns its exit status.
     pub async fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::SIGTERM);
         let mut child = self.child.take().expect("it runs");
@@ -152,7 +152,7 @@ impl Process {
         }
     }
 
-    /// Memory that is resident, in KiB.
+    /// Its resident memory in KiB.
     pub fn resident(&self) -> u64 {
         let pid = process::pid(self.child.as_ref().expect("it runs")).to_string();
         let output = Command::new("ps").args(["-o", "rss=", "-p", &pid]).output().expect("ps runs");
@@ -178,7 +178,7 @@ impl Drop for Process {
     }
 }
 
-/// Whether the other side has thrown the connection away.
+/// Whether the connection was reset by the peer.
 pub fn is_reset(error: &reqwest::Error) -> bool {
     let mut source: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = source {

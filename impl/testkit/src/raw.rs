@@ -1,4 +1,4 @@
-//! One exchange over a bare socket: bytes out, one parsed answer back.
+//! One exchange over a raw socket: bytes out, one parsed response back.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use tokio::time::timeout;
 
 use crate::Answer;
 
-/// Above every deadline of a server: an exchange that takes longer hangs.
-const HANGS: Duration = Duration::from_secs(30);
+/// The timeout of an exchange, above every deadline of a server.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends `request` and reads one answer, which must carry a length or end the connection.
+/// Sends `request` and reads one response, which must have a length or end the connection.
 ///
 /// # Panics
-/// When there is none, or one that is not HTTP.
+/// When there is none, or it is not HTTP.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
     let mut socket = TcpStream::connect(address).await.expect("the service listens");
-    timeout(HANGS, async {
-        // A server may answer, and even close, before it has read everything.
+    timeout(EXCHANGE_TIMEOUT, async {
+        // A server may respond, and even close, before it has read everything.
         let _ = socket.write_all(request).await;
         read(&mut socket).await
     })
@@ -28,7 +28,7 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
     .expect("an answer comes")
 }
 
-/// Reads one answer.
+/// Reads one response.
 ///
 /// # Panics
 /// As [`exchange`].
@@ -47,7 +47,7 @@ pub async fn read(socket: &mut TcpStream) -> Answer {
     }
 }
 
-/// The answer, if it is all there; when the connection has ended, what there is of it.
+/// The response, if it is complete; when the connection has ended, what was received of it.
 pub fn parse(bytes: &[u8], ended: bool) -> Option<Answer> {
     let end = bytes.windows(4).position(|part| part == b"\r\n\r\n")?;
     let head = lossy(&bytes[..end]);

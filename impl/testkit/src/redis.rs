@@ -1,4 +1,4 @@
-//! A place of its own in Redis for every test: a prefix, whose keys are removed when the test ends.
+//! A prefix in Redis for every test, whose keys are removed when the test ends.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::settings::read;
 
-/// How long a connection of the test's own may take to open and to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout of the test's own connections and their commands.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A prefix nobody else uses, on the server `REDIS_URL` names.
+/// A unique prefix on the server of `REDIS_URL`.
 pub struct TestRedis {
     url: String,
     prefix: String,
@@ -23,25 +23,25 @@ impl TestRedis {
     /// A new prefix.
     ///
     /// # Panics
-    /// When `REDIS_URL` names no server: these tests need a real Redis.
+    /// When `REDIS_URL` is not set: these tests need a real Redis.
     pub fn new() -> Self {
         let url = std::env::var("TEST_REDIS_URL").or_else(|_| std::env::var("REDIS_URL"));
         let url = url.expect("REDIS_URL must name a Redis to test with; `./test.sh tests` starts one");
         Self { url, prefix: format!("test_{}:", Uuid::now_v7().simple()) }
     }
 
-    /// Where the server is.
+    /// The server's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What every key of this test begins with.
+    /// The prefix of every key of this test.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Settings that name the server and the prefix, and more patience than by default: on a machine whose cores are
-    /// others' for a second, it is slow, not away. Everything else is as it is by default.
+    /// Settings with the server and the prefix, and a longer timeout than the default: on a machine with a busy CPU Redis is
+    /// slow, not unavailable. Everything else has its default.
     pub fn settings(&self) -> RedisSettings {
         read(&["--redis-url", &self.url, "--redis-prefix", &self.prefix, "--redis-timeout-ms", "8000"])
     }
@@ -49,15 +49,15 @@ impl TestRedis {
     /// A pool whose keys have the prefix.
     ///
     /// # Panics
-    /// When the URL is not one of Redis.
+    /// When the URL is invalid.
     pub fn cache(&self) -> Cache {
         Cache::new(&self.settings(), "").expect("the URL is one of Redis").expect("there is a URL")
     }
 
-    /// A connection of the test's own, for commands a service would not send.
+    /// A connection for commands that a service would not send.
     ///
     /// # Panics
-    /// When Redis does not answer.
+    /// When Redis is unavailable.
     pub async fn connect(&self) -> MultiplexedConnection {
         connect(&self.url).await.expect("the Redis that REDIS_URL names answers")
     }
@@ -72,7 +72,7 @@ impl Default for TestRedis {
 impl Drop for TestRedis {
     fn drop(&mut self) {
         let (url, pattern) = (self.url.clone(), format!("{}*", self.prefix));
-        // A test's runtime may be gone already; a thread has one of its own.
+        // A test's runtime may have ended already; a thread has one of its own.
         let removed = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             runtime.block_on(remove(&url, &pattern)).ok()
@@ -82,8 +82,9 @@ impl Drop for TestRedis {
 }
 
 async fn connect(url: &str) -> RedisResult<MultiplexedConnection> {
-    let patient =
-        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+    let patient = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECTION_TIMEOUT))
+        .set_response_timeout(Some(CONNECTION_TIMEOUT));
     Client::open(url)?.get_multiplexed_async_connection_with_config(&patient).await
 }
 

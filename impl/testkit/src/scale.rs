@@ -1,4 +1,4 @@
-//! How large an experiment is and how its dice fall: `EXPERIMENT_LONG=1` for the full size, `EXPERIMENT_SEED` for other dice.
+//! The size of an experiment and its random seed: `EXPERIMENT_LONG=1` for the full size, `EXPERIMENT_SEED` for another seed.
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -8,7 +8,7 @@ pub fn size<T>(short: T, long: T) -> T {
     if std::env::var("EXPERIMENT_LONG").is_ok_and(|value| value == "1") { long } else { short }
 }
 
-/// Dice whose seed is told, so that a failure can be thrown again as far as processes allow.
+/// A random number generator whose seed is logged, so that a failure can be repeated as far as concurrency allows.
 pub fn dice() -> StdRng {
     let seed = std::env::var("EXPERIMENT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     println!("EXPERIMENT_SEED={seed}");

@@ -1,4 +1,4 @@
-//! A service on a real port of this machine, behind everything that surrounds it in production.
+//! A service on a real port of this machine, with everything that surrounds it in production.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::raw;
 use crate::settings::read;
 use crate::{Answer, Client};
 
-/// Serves until it is dropped.
+/// A server that runs until it is dropped.
 pub struct TestServer {
     address: SocketAddr,
     shutdown: CancellationToken,
@@ -21,7 +21,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Serves a generated router on a free port, with default HTTP settings but for the flags given.
+    /// Serves a generated router on a free port, with default HTTP settings except for these flags.
     ///
     /// # Panics
     /// When there is no free port.
@@ -29,7 +29,7 @@ impl TestServer {
         Self::start_with(description, router, needs, flags, |_| ())
     }
 
-    /// The same; `prepare` sees the app before it is served, for what a service adds to it.
+    /// The same; `prepare` gets the app before it is served, to add what a service adds.
     ///
     /// # Panics
     /// When there is no free port.
@@ -58,17 +58,17 @@ impl TestServer {
         self.address
     }
 
-    /// A client of it, as nobody.
+    /// An unauthenticated client of it.
     pub fn client(&self) -> Client {
         Client::new(format!("http://{}", self.address))
     }
 
-    /// Tells it to stop, without waiting until it has.
+    /// Starts its shutdown, without waiting for it.
     pub fn ask_to_stop(&self) {
         self.shutdown.cancel();
     }
 
-    /// Stops it; how long that took.
+    /// Shuts it down; returns how long that took.
     ///
     /// # Panics
     /// When serving panicked.
@@ -79,10 +79,10 @@ impl TestServer {
         asked.elapsed()
     }
 
-    /// Sends bytes as they are and reads the answer: for what no HTTP client would send.
+    /// Sends raw bytes and reads the response: for requests that no HTTP client would send.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// When there is no response.
     pub async fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
         raw::exchange(self.address, request.as_ref()).await
     }

@@ -1,4 +1,4 @@
-//! A service as the server runs it, on a database of its own with the demo data in it.
+//! A service as the server runs it, on a database of its own with the demo data.
 
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
@@ -13,18 +13,18 @@ use crate::{Client, TestDatabase, TestServer};
 const PASSWORD: &str = "correct horse";
 /// Serves until it is dropped. It limits nobody: few tests are about that.
 pub struct TestService {
-    /// Speaks to the service as nobody.
+    /// An unauthenticated client.
     pub nobody: Client,
-    /// Where it is served.
+    /// Its server.
     pub server: TestServer,
     document: Value,
-    // Last: the service's connections should be gone when the database is dropped.
-    /// What it keeps.
+    // Last: the service's connections should be closed when the database is dropped.
+    /// Its database.
     pub database: TestDatabase,
 }
 
 impl TestService {
-    /// Starts a service with the settings that it has by default; what it does in the background is not started.
+    /// Starts a service with its default settings; its background work is not started.
     ///
     /// # Panics
     /// When it cannot be built.
@@ -45,10 +45,10 @@ impl TestService {
         Self { nobody: server.client(), server, document, database }
     }
 
-    /// Somebody with an account, logged in. `name` becomes `name@example.com`.
+    /// A new user, logged in. `name` becomes `name@example.com`.
     ///
     /// # Panics
-    /// When there is one already.
+    /// When the user exists already.
     pub async fn person(&self, name: &str) -> Client {
         let email = format!("{name}@example.com");
         let account = json!({"email": email, "password": PASSWORD, "full_name": name});
@@ -65,7 +65,7 @@ impl TestService {
         self.nobody.login(&self.path_of("login_access_token"), email, password).await
     }
 
-    /// Where the document has an operation.
+    /// The path of an operation in the document.
     fn path_of(&self, operation: &str) -> String {
         let paths = self.document["paths"].as_object().expect("paths");
         let has = |item: &Value| {

@@ -1,4 +1,4 @@
-//! Settings as a role reads them, from flags a test names.
+//! Settings as a role reads them, from flags of a test.
 
 use clap::{Args, FromArgMatches};
 
@@ -10,7 +10,7 @@ pub const CHEAP: [&str; 6] = ["--secret-key", KEY, "--argon2-memory-kib", "64", 
 /// A group of settings: the flags given, the last wins, everything else as it is by default or in the environment.
 ///
 /// # Panics
-/// When a flag is unknown or its value is refused.
+/// When a flag is unknown or its value is rejected.
 pub fn read<T: Args + FromArgMatches>(flags: &[&str]) -> T {
     let command = T::augment_args(clap::Command::new("test").args_override_self(true));
     let matches = command.try_get_matches_from(std::iter::once(&"test").chain(flags));

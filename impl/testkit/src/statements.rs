@@ -1,4 +1,4 @@
-//! Whether the statements of a crate fit the schema, and the roles that run them may.
+//! Whether the statements of a crate match the schema, and the roles that run them are allowed to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,18 @@ use crate::TestDatabase;
 /// Statements that can be planned; of others only the grammar is checked.
 const PLANNED: [&str; 6] = ["SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "VALUES"];
 
-/// Prepares and plans, on the migrated schema, every statement that stands in files of this folder of the workspace; each as one of
-/// these roles at least.
+/// Prepares and plans, on the migrated schema, every statement in files of this folder of the workspace; each with at least one
+/// of these roles.
 ///
 /// # Panics
-/// With the place of every statement that cannot be prepared, or that none of the roles may run.
+/// With the location of every statement that cannot be prepared, or that none of the roles may run.
 pub async fn prepare_all(folder: &str, roles: &[&str]) {
     let test = TestDatabase::new().await;
     let mut sessions = Vec::new();
     for role in roles {
         let mut session =
             PgConnection::connect(test.settings_of(role).url().expose_secret()).await.expect("it may log in");
-        // Planned without values, as when it has been run often.
+        // Planned without values, as for a statement that has been run often.
         session.execute("SET plan_cache_mode = force_generic_plan").await.expect("anybody may");
         sessions.push(session);
     }
@@ -44,7 +44,7 @@ pub async fn prepare_all(folder: &str, roles: &[&str]) {
                 }
             }
             if refusals.len() == sessions.len() {
-                // Of many shapes that are wrong for one reason, one is enough.
+                // Of many shapes with the same error, one is enough.
                 wrong.extend(refusals.into_iter().map(|refusal| (refusal, text.clone())));
             }
         }
@@ -62,13 +62,13 @@ async fn plan(session: &mut PgConnection, text: &str) -> sqlx::Result<()> {
     let values = vec!["NULL"; count].join(", ");
     let values = if count == 0 { values } else { format!("({values})") };
     session.execute(AssertSqlSafe(format!("PREPARE statement AS {text}"))).await?;
-    // Who may do it is asked when a plan is about to be run; EXPLAIN goes as far as that.
+    // Privileges are checked when a plan is executed; EXPLAIN includes that.
     let explained = session.execute(AssertSqlSafe(format!("EXPLAIN EXECUTE statement{values}"))).await;
     session.execute("DEALLOCATE statement").await?;
     explained.map(|_| ())
 }
 
-/// The place, and what Postgres says.
+/// The location, and the error of Postgres.
 fn told(Statement { file, line, .. }: &Statement, error: &sqlx::Error) -> String {
     match error.as_database_error() {
         Some(error) => format!("{file}:{line}: {}", error.message()),

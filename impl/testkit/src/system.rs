@@ -1,4 +1,4 @@
-//! The system of an experiment: a Postgres and a Redis of its own, migrated, and processes of any service.
+//! The system of an experiment: its own Postgres and Redis, migrated, and processes of any service.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -15,41 +15,41 @@ use tokio::task::block_in_place;
 
 use crate::process::{Process, ROLE_PASSWORD, server, target_dir};
 
-/// What is not done this long after the last fault is over never will be.
+/// The timeout for pending work after the last fault is over.
 pub const DRAINED: Duration = Duration::from_secs(30);
 
-/// What an experiment needs.
+/// The configuration of an experiment.
 pub struct Plan {
-    /// The experiment's name; its logs are below it.
+    /// The experiment's name; its logs are in a folder of that name.
     pub name: &'static str,
-    /// Whether Postgres waits for the disk.
+    /// Whether Postgres waits for the disk (fsync).
     pub durable: bool,
-    /// Whether Redis keeps a file.
+    /// Whether Redis keeps an append-only file.
     pub append_only: bool,
     /// Settings of the processes.
     pub environment: &'static [(&'static str, &'static str)],
 }
 
-/// For experiments that are about how soon somebody is refused.
+/// For experiments about how soon a request is rejected.
 pub const IMPATIENT: &[(&str, &str)] = &[("DATABASE_WAIT_MS", "1000")];
 
 impl Plan {
-    /// Data that nobody will miss.
+    /// A plan without durable data.
     pub fn new(name: &'static str) -> Self {
         Self { name, durable: false, append_only: true, environment: &[] }
     }
 }
 
-/// A running system. All of it ends when this is dropped.
+/// A running system. Everything ends when this is dropped.
 pub struct System {
-    /// Straight to Postgres, past whatever stands between it and the processes.
+    /// A direct connection to Postgres, past any proxy between it and the processes.
     pub db: PgPool,
     /// Postgres and Redis.
     pub servers: Backends,
     environment: Vec<(String, String)>,
     logs: PathBuf,
     dir: TempDir,
-    // Two systems at once would be two loads.
+    // Two systems at once would influence each other.
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -66,7 +66,7 @@ impl System {
     /// Starts Postgres, with an empty database, and Redis; no process yet.
     pub async fn prepare(plan: &Plan) -> Self {
         let turn = TURN.lock().await;
-        // The servers may run as somebody else, who has to get in.
+        // The servers may run as another user, who needs access.
         let open = Permissions::from_mode(0o711);
         let dir = tempfile::Builder::new().prefix("experiment-").permissions(open).tempdir().expect("a folder");
         let options = Options {
@@ -80,7 +80,7 @@ impl System {
         let servers = block_in_place(|| Backends::start(&options)).expect("Postgres and Redis start");
         let (database, redis) = (servers.database_url().expect("Postgres"), servers.redis_url().expect("Redis"));
         let logs = target_dir().with_file_name("tmp").join("experiments").join(plan.name);
-        // Those of the run before.
+        // Those of the previous run.
         let _ = std::fs::remove_dir_all(&logs);
         std::fs::create_dir_all(&logs).expect("a folder for the logs");
         let db = PgPoolOptions::new().max_connections(4).connect_lazy(&database).expect("a URL of Postgres");
@@ -88,7 +88,7 @@ impl System {
         Self { db, servers, environment, logs, dir, _turn: turn }
     }
 
-    /// A process of a service, with settings beside those of the plan; to be started. `name` is that of its log.
+    /// A process of a service, with settings in addition to those of the plan; to be started. `name` is that of its log.
     pub fn process(&self, role: &'static str, name: &str, environment: &[(&str, &str)]) -> Process {
         let mut all = self.environment.clone();
         all.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -120,12 +120,12 @@ impl System {
         block_in_place(|| self.servers.pause(server)).expect("it stops");
     }
 
-    /// Starts one of the two servers again, and waits until it serves.
+    /// Starts one of the two servers again, and waits until it is ready.
     pub fn resume(&mut self, server: Server) {
         block_in_place(|| self.servers.resume(server)).expect("it serves again");
     }
 
-    /// Whether `server verify --at-rest` finds the data sound, and what it says.
+    /// Whether `server verify --at-rest` succeeds, and its output.
     pub async fn verify(&self) -> (bool, String) {
         let mut command = tokio::process::Command::from(server(&self.environment));
         let output = command.args(["verify", "--at-rest"]).output().await.expect("it runs");
@@ -133,18 +133,18 @@ impl System {
         (output.status.success(), report.into_owned())
     }
 
-    /// The answer to a question with one number.
+    /// The result of a query with one number.
     pub async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.db).await.expect("a number")
     }
 
-    /// What Postgres has written down.
+    /// The log of Postgres.
     pub fn postgres_log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log/postgres.log")).expect("the log of Postgres")
     }
 }
 
-/// Verification goes straight to the servers as well, so that URLs come first and may be overridden.
+/// Verification connects to the servers directly as well, so that URLs come first and may be overridden.
 fn environment(plan: &Plan, database: &str, redis: &str) -> Vec<(String, String)> {
     let all = [
         ("DATABASE_URL", database),
@@ -154,10 +154,10 @@ fn environment(plan: &Plan, database: &str, redis: &str) -> Vec<(String, String)
         ("SECRET_KEY", "a key that belongs to the experiments only, and is long enough"),
         ("RUST_LOG", "info,access=warn"),
         ("LOG_FORMAT", "text"),
-        // Nothing here is about how long a login takes.
+        // Nothing here depends on the time of a login.
         ("ARGON2_MEMORY_KIB", "64"),
         ("ARGON2_ITERATIONS", "1"),
-        // What takes long on a machine whose cores are others' for a second is slow, not refused.
+        // On a machine with a busy CPU a slow request should be slow, not rejected.
         ("DATABASE_WAIT_MS", "8000"),
     ];
     all.iter().chain(plan.environment).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -1,4 +1,4 @@
-//! The bad network itself: what a client and a server on both sides of it see.
+//! The fault proxy: what a client and a server on both sides of it see.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
@@ -10,9 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 const MOMENT: Duration = Duration::from_millis(300);
-const AT_LAST: Duration = Duration::from_secs(20);
+const CONDITION_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A server that says everything back.
+/// A server that echoes everything.
 async fn echo() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
     let address = listener.local_addr().expect("an address");
@@ -35,7 +35,7 @@ async fn ask(socket: &mut TcpStream, text: &str) -> std::io::Result<String> {
 }
 
 async fn in_time<T>(what: impl Future<Output = T>) -> T {
-    timeout(AT_LAST, what).await.expect("it happens in the end")
+    timeout(CONDITION_TIMEOUT, what).await.expect("it happens in the end")
 }
 
 #[tokio::test]

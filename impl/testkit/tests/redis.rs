@@ -1,4 +1,4 @@
-//! A test's keys, gone when it ends, and nobody else's.
+//! A test's keys, removed when it ends, and separate from others.
 
 use deadpool_redis::redis::cmd;
 use testkit::TestRedis;

@@ -1,4 +1,4 @@
-// From a document that we did not write to one of ours with the same meaning on the wire.
+// Converts a foreign document to one in the accepted dialect with the same meaning on the wire.
 import { requestBody } from './bodies.mjs';
 import { Names, operationName, tagName } from './names.mjs';
 import { parametersOf } from './parameters.mjs';
@@ -13,10 +13,10 @@ const BODY_LIMIT = 1_048_576;
 const STREAMS = 4;
 const LICENSES = { MIT: 'MIT', ISC: 'ISC', UNLICENSE: 'Unlicense', APACHE: 'Apache-2.0', GPL: 'GPL-3.0-only', BSD: 'BSD-3-Clause' };
 
-/** `{info, tags, operations, schemas}` for write.mjs; `others` are the documents that there are, `taken` from them. */
+/** `{info, tags, operations, schemas}` for write.mjs; `others` are the existing documents, whose names are `taken`. */
 export function adopt(source, report, { service, without, taken }) {
   checkShape(source, report);
-  // What is not of its kind cannot be read any further.
+  // Parts with the wrong shape cannot be read any further.
   if (report.refusals.length) return { all: [], operations: [], schemas: {} };
   const { operations, unserved } = operationsOf(source, report, without, service);
   const names = new Names(service, taken.operations);
@@ -72,7 +72,7 @@ function operation(one, context) {
   };
 }
 
-// Whatever protects an operation there, a token of ours does here.
+// An operation with any security scheme requires a token of this system.
 function accessOf({ operation: given, pointer }, { source, report }) {
   const security = given.security ?? source.root.security ?? [];
   const place = given.security ? below(pointer, 'security') : '#/security';
@@ -102,10 +102,10 @@ function tagsOf(source, operations, service, taken) {
   return [...made.values()];
 }
 
-// Components that requests reach.
+// Components that requests use.
 const sentBy = (source, operations) => reachedFrom(source, operations.flatMap(({ operation: given, item }) => [given.parameters, item.parameters, given.requestBody]));
 
-/** What each operation is called, where it is, and the components that it reaches. */
+/** The name and location of each operation, and the components that it uses. */
 export const reachOf = (source, operations) => operations.map(({ operation: given, item, pointer, method, given: path }) => ({
   pointer, name: given.operationId ?? `${method.toUpperCase()} ${path}`, reached: [...reachedFrom(source, [given, item.parameters])] }));
 

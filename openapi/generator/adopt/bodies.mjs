@@ -1,4 +1,4 @@
-// Bodies of requests and answers.
+// Bodies of requests and responses.
 import { fits } from './examples.mjs';
 import { prose } from './prose.mjs';
 import { below } from './source.mjs';
@@ -10,7 +10,7 @@ const LEAVE = 'Leave the operation out: --without OPERATION';
 const mediaOf = (type) => type.split(';')[0].trim().toLowerCase();
 const isJson = (type) => ['application/json', '*/*', 'application/*'].includes(mediaOf(type)) || /^application\/[^ ]*\+json$/.test(mediaOf(type));
 
-/** The body of an operation's request as it is written, or nothing. */
+/** The body of an operation's request in the new document, or nothing. */
 export function requestBody(one, { source, report, schemas }) {
   if (!one.operation.requestBody) return undefined;
   const found = source.resolve(one.operation.requestBody, below(one.pointer, 'requestBody'), report);
@@ -75,7 +75,7 @@ function exampleOf(media, schema, schemas, source) {
   return example !== undefined && example !== null && fits(example, schema, schemas.components) ? { example } : {};
 }
 
-/** `headers` of a success: those that a handler can give. */
+/** `headers` of a success: those that a handler can set. */
 export function answerHeaders(one, { node, pointer }, { source, report, schemas }) {
   const made = {};
   for (const [name, given] of Object.entries(node.headers ?? {})) {
@@ -88,7 +88,7 @@ export function answerHeaders(one, { node, pointer }, { source, report, schemas 
       report.note(at, `The header \`${name}\` of answers is left out: it is no scalar`);
       continue;
     }
-    // Names of headers have no case.
+    // Header names are case-insensitive.
     const written = name.toLowerCase().replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
     made[written] = { description: prose(header.node.description) || `${name}.`, ...(header.node.required && { required: true }), schema };
   }

@@ -1,4 +1,4 @@
-// Whether an example or a default is something that the schema, as it was written, allows: others would mislead readers, and tests that use them.
+// Whether an example or a default is valid for its original schema: invalid ones would mislead readers, and tests that use them.
 import { firstMatch } from './matching.mjs';
 
 const FORMATS = {
@@ -13,7 +13,7 @@ const FORMATS = {
   byte: /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
 };
 
-/** A reference in an example is followed by the tools that read it, to a place that is not there any more. */
+/** References in an example would be resolved by tools, to a location that does not exist any more. */
 export const hasReference = (value) => value !== null && typeof value === 'object' && ('$ref' in value || Object.values(value).some(hasReference));
 
 export function fits(value, schema, components) {

@@ -1,7 +1,7 @@
-// Schemas of OpenAPI 3.0 and 3.1 without references, `allOf`, types in lists and ways to say null: one type, its keywords, and `nullable`.
+// Resolves schemas of OpenAPI 3.0 and 3.1: references, `allOf`, type lists and the ways to allow null become one type, its keywords, and `nullable`.
 import { below, refuseReference } from './source.mjs';
 
-// What says nothing about values.
+// Keywords that do not constrain values.
 const ANNOTATIONS = ['description', 'title', 'example', 'examples', 'externalDocs', 'xml', 'deprecated', '$comment', '$id', '$schema', '$defs', '$anchor', 'discriminator'];
 const isAnnotation = (key) => ANNOTATIONS.includes(key) || key.startsWith('x-');
 const isPlain = (schema) => Object.keys(schema).every((key) => isAnnotation(key) || key === 'nullable');
@@ -16,7 +16,7 @@ export class Expander {
     this.report = report;
   }
 
-  /** `{schema, pointer, named}`: `named` where it is a component as it stands there; or nothing, where a refusal says why. */
+  /** `{schema, pointer, named}`: `named` where it is an unchanged component; or nothing, where a rejection was reported. */
   expand(node, pointer, seen = []) {
     if (node === true || node === undefined) return { schema: {}, pointer };
     if (node === null || typeof node !== 'object' || Array.isArray(node)) {
@@ -44,7 +44,7 @@ export class Expander {
     if (!target) return undefined;
     const named = { ...target, named: target.named ?? found.pointer };
     const { $ref, ...beside } = node;
-    // Until 3.1 what stands beside a reference does not count.
+    // Until 3.1 siblings of a reference are ignored.
     if (!String(this.source.root.openapi).startsWith('3.1')) {
       if (!isPlain(beside) || beside.nullable) this.report.note(pointer, 'What stands beside a `$ref` does not count in OpenAPI 3.0');
       return named;
@@ -109,9 +109,9 @@ export class Expander {
     return { schema: { isMixed: `\`${key}\` of ${rest.length} schemas`, ...(nullable && { nullable }) }, pointer };
   }
 
-  // What all of the parts say.
+  // The conjunction of all parts.
   #together(parts, base) {
-    // A bare type says nothing beside a schema of that type.
+    // A bare type adds nothing to a schema of that type.
     const isBare = ({ schema }) => Object.keys(schema).every((key) => isAnnotation(key) || key === 'type' || key === 'nullable');
     const isSaid = (part) => isBare(part) && parts.some(({ schema }) => !isBare({ schema }) && schema.type === part.schema.type && !schema.nullable === !part.schema.nullable);
     const saying = parts.filter((part) => !isPlain(part.schema) && !isSaid(part));
@@ -119,7 +119,7 @@ export class Expander {
     if (saying.length <= 1) {
       const [one = parts[parts.length - 1]] = saying;
       const { nullable: _, ...schema } = one.schema;
-      // Of a reference, the description is that of the component.
+      // The description of a reference is that of the component.
       const described = one.named ? schema : { ...parts[0].schema, ...schema };
       delete described.nullable;
       return { ...one, schema: { ...described, ...(nullable && { nullable: true }) } };
@@ -153,7 +153,7 @@ export class Expander {
     return true;
   }
 
-  // So that what is merged is still found where it stands.
+  // So that merged parts keep their original location.
   #placed(properties, pointer) {
     return Object.fromEntries(Object.entries(properties).map(([name, node]) => [name, node?.isPlaced ? node : { isPlaced: true, node, pointer: below(pointer, 'properties', name) }]));
   }

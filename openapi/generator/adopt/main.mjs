@@ -1,8 +1,8 @@
-// Makes openapi/NAME.yaml from an OpenAPI document that we did not write; ./new-service uses it.
+// Creates openapi/NAME.yaml from a foreign OpenAPI document; ./new-service uses it.
 //
 //   node main.mjs TOOLS DOCUMENT NAME PORT [--without OPERATION]...
 //
-// Prints notes on what reads differently now. What cannot be said is told on stderr, place by place; nothing is written then.
+// Prints notes on what changed. Unsupported parts are reported on stderr, with their locations; nothing is written then.
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename } from 'node:path';
@@ -24,12 +24,12 @@ function fail(lines) {
   process.exit(1);
 }
 
-/** Names that the documents of all services have: one client has the operations of them all. */
+/** Names used in the documents of all services: one client has the operations of them all. */
 function taken() {
   const names = readdirSync(GENERATED).filter((folder) => folder.endsWith('-api') && existsSync(`${GENERATED}/${folder}/openapi.json`))
     .map((folder) => folder.slice(0, -'-api'.length));
   const others = names.filter((name) => name !== service).map((name) => [name, documentOf(GENERATED, name)]);
-  // Those that tests alone use are in no client.
+  // Documents for tests only are in no client.
   const documents = others.filter(([name, document]) => name === 'common' || document['x-service']).map(([, document]) => document);
   return {
     operations: documents.flatMap(({ paths }) => Object.values(paths).flatMap((item) => METHODS.flatMap((method) => item[method]?.operationId ?? []))),

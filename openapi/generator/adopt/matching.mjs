@@ -1,10 +1,10 @@
-// Texts against patterns that somebody else wrote: some take JavaScript's engine, which tries every way, longer than anybody waits.
+// Matches texts against foreign patterns: some make JavaScript's engine backtrack for a very long time.
 import { createContext, runInContext } from 'node:vm';
 
 const PATIENCE = 250;
 const context = createContext({});
 
-/** The first of the texts that the pattern matches; or nothing, also where that is not found out in time. */
+/** The first of the texts that the pattern matches; or nothing, also when the timeout passes. */
 export function firstMatch(pattern, texts) {
   Object.assign(context, { pattern, texts });
   try {

@@ -1,20 +1,20 @@
-// Names of a document that we did not write, as ours are written: operations and tags in snake_case, schemas in CamelCase, each once in all documents,
+// Converts names of a foreign document to our conventions: operations and tags in snake_case, schemas in CamelCase, each unique across all documents,
 // since one client has the operations of all services.
 
-// Words that no function, module or field can be called by, and types that generated code takes in beside those of a document.
+// Reserved words of functions, modules and fields, and types that generated code imports in addition to those of a document.
 const RUST = new Set(('abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if impl in let loop macro '
   + 'match mod move mut override priv pub ref return self static struct super trait true try type typeof unsafe unsized use virtual where while yield').split(' '));
 const TRAITS = new Set('access arc client clone copy debug default drop operation principal problem reply request response result security self send state sync'.split(' '));
-// Types of Rust, TypeScript and Python that a model would hide or be hidden by.
+// Types of Rust, TypeScript and Python that a model would shadow or be shadowed by.
 const TYPES = new Set(('any array binary blob bool boolean box boxed byte char client configuration date datetime decimal default dict err error exception file float '
   + 'function int integer iterator list long map model none null number object ok option problem promise record request response result self set some '
   + 'string str sync symbol tuple type unit uuid value vec void').split(' '));
-// Methods that the value of a service has already.
+// Existing methods of a service value.
 const METHODS = new Set('access as_ref borrow clone cmp deref drop eq from hash into poll to_owned to_string try_from try_into type_id'.split(' '));
-// Modules that each crate has.
+// Existing modules of each crate.
 const MODULES = ['login', 'users', 'queries', 'lib', 'mod', 'main', 'std', 'core', 'contract', 'platform'];
 
-/** The words a name is made of, without what is no ASCII letter or digit. */
+/** The words of a name, in ASCII letters and digits. */
 export function words(text) {
   return String(text).normalize('NFKD').replace(/[\u0300-\u036f'’]/g, '')
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2').split(/[^A-Za-z0-9]+/).filter(Boolean);
@@ -22,14 +22,14 @@ export function words(text) {
 
 export const snake = (text) => words(text).join('_').toLowerCase();
 export const camel = (text) => words(text).map((word) => word[0].toUpperCase() + word.slice(1).toLowerCase()).join('');
-/** What two names must not share: types and files are made of it. */
+/** The key by which two names collide: types and files are named after it. */
 export const fold = (text) => String(text).replace(/[^A-Za-z0-9]/g, '').toLowerCase();
 
 const SIGNS = { $: 'dollar', '@': 'at', '+': 'plus' };
-/** What two properties or parameters must not share; the linter has the same rule. */
+/** The key by which two properties or parameters collide; the linter has the same rule. */
 export const fieldOf = (name) => fold(String(name).replace(/[$@+]/g, (sign) => SIGNS[sign]));
 
-/** Gives names out, each once. */
+/** Assigns names, each once. */
 export class Names {
   #taken;
   #service;
@@ -39,7 +39,7 @@ export class Names {
     this.#taken = new Set(taken.map(fold));
   }
 
-  /** The first of the candidates that is free; else with the service's name before it, else with a number after it. */
+  /** The first of the candidates that is free; else with the service's name as a prefix, else with a number as a suffix. */
   claim(candidates, join) {
     const more = [join(this.#service, candidates[0])];
     for (let number = 2; number < 1000; number += 1) more.push(join(this.#service, candidates[0], number));
@@ -51,7 +51,7 @@ export class Names {
 
 const startsWell = (name, prefix) => (/^[a-z]/i.test(name) ? name : `${prefix}_${name}`);
 
-/** The id of an operation: its own, else made of method and path. */
+/** The id of an operation: its own, else derived from method and path. */
 export function operationName(names, { operationId, method, path }) {
   const own = snake(operationId ?? '');
   const made = path.split('/').filter(Boolean).map((part) => part.replace(/\{([^}]*)\}/g, ' by $1 '));
@@ -60,7 +60,7 @@ export function operationName(names, { operationId, method, path }) {
   return names.claim([fits], (service, name, number = '') => `${snake(service)}_${name}${number && `_${number}`}`);
 }
 
-/** The name of a tag: also that of a module and a trait. */
+/** The name of a tag, which is also that of a module and a trait. */
 export function tagName(names, service, text) {
   const wanted = startsWell(snake(text ?? '') || snake(service), 'tag');
   const isTaken = RUST.has(wanted) || TRAITS.has(wanted) || MODULES.includes(wanted) || fold(wanted) === fold(`${service}service`);
@@ -68,7 +68,7 @@ export function tagName(names, service, text) {
   return names.claim([fits], (prefix, name, number = '') => `${snake(prefix)}_${name}${number && `_${number}`}`);
 }
 
-/** The name of a schema. Clients have types of their own that are called after operations. */
+/** The name of a schema. Clients have types of their own that are named after operations. */
 export function schemaName(names, service, wanted, operations) {
   const base = camel(wanted) || 'Thing';
   const plain = /^[A-Z]/.test(base) ? base : `Type${base}`;
@@ -78,13 +78,13 @@ export function schemaName(names, service, wanted, operations) {
   return names.claim([own], (prefix, name, number = '') => `${own === plain ? camel(prefix) : ''}${name}${number || (own === plain ? '' : 'Type')}`);
 }
 
-/** A parameter of a path, whose name clients do not see. */
+/** A parameter of a path, whose name is not part of the wire format. */
 export function pathParameter(name) {
   const wanted = startsWell(snake(name) || 'value', 'p');
   return RUST.has(wanted) ? `${wanted}_value` : wanted;
 }
 
-/** The variants of an enum, where its values do not make good names by themselves. */
+/** The variants of an enum, where its values are no valid names themselves. */
 export function variantNames(values) {
   const plain = values.map((value) => fold(value));
   if (new Set(plain).size === values.length && values.every((value) => /^[A-Za-z][A-Za-z0-9_-]*$/.test(value) && fold(value) !== 'self')) return undefined;

@@ -5,11 +5,11 @@ import { below } from './source.mjs';
 
 const SCALARS = ['string', 'integer', 'number', 'boolean'];
 const RESERVED = ['accept', 'content-type', 'authorization', 'cookie', 'host'];
-// Ours have a meaning of their own, which such an operation does not have.
+// Parameters of ours with a fixed meaning, which a foreign operation does not have.
 const OURS = ['idempotency-key', 'if-none-match'];
 const LEAVE = 'Leave the operation out: --without OPERATION';
 
-/** The parameters of an operation as they are written. */
+/** The parameters of an operation in the new document. */
 export function parametersOf(one, { source, report, schemas }) {
   const given = new Map();
   for (const [list, pointer] of [[one.item.parameters, one.itemPointer], [one.operation.parameters, one.pointer]]) {
@@ -38,7 +38,7 @@ export function parametersOf(one, { source, report, schemas }) {
   return made;
 }
 
-// The name of a parameter of the path is on no wire; of all operations of the path it must be the same.
+// The name of a path parameter is not part of the wire format; it must be the same for all operations of the path.
 function rename(parameter, one) {
   const name = `${parameter.name}_in_path`;
   one.path = one.path.replace(`{${parameter.name}}`, `{${name}}`);
@@ -52,7 +52,7 @@ function pathParameter(found, name, renamed, one, { report, schemas }) {
   return written(node, found?.pointer ?? one.pointer, { name: renamed, in: 'path', required: true }, { report, schemas, hint: `${one.id} ${renamed}` });
 }
 
-// An object in the query is its properties, where it is exploded as a form.
+// An exploded object in the query becomes one parameter per property.
 function flattened({ node, pointer }, one, context) {
   const { source, report } = context;
   const isForm = node.in === 'query' && (node.style ?? 'form') === 'form' && node.explode !== false;

@@ -1,10 +1,10 @@
-// Where operations are: paths of servers folded in, away from what every service answers itself, one name for a parameter of the path at a place.
+// Paths of operations: the server's path is included, reserved paths are moved, and a path parameter has one name per position.
 import { pathParameter } from './names.mjs';
 import { below } from './source.mjs';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
 const OTHERS = ['head', 'options', 'trace', 'query'];
-// impl/platform answers these by itself, of any service.
+// Paths that impl/platform serves in every service.
 const OWN = ['/', '/health', '/health/ready', '/metrics', '/openapi.json', '/favicon.ico', '/docs', '/docs/x'];
 
 /** The operations that can be served, and those that cannot: `{method, path, operation, item, pointer, itemPointer, renamed}`; `renamed` are parameters of the path by their old names. */
@@ -39,7 +39,7 @@ export function operationsOf(source, report, without, service) {
 
 const isOwn = (path) => OWN.slice(1, -1).includes(path.replace(/(?<=.)\/$/, ''));
 
-// The path of the first server: what stands before it is where this service is served.
+// The path of the first server; its origin is where this service is served.
 function baseOf(source, report, operation, item, pointer) {
   const servers = operation.servers ?? item.node.servers ?? source.root.servers ?? [];
   const paths = servers.map(({ url = '', variables = {} } = {}) => {
@@ -69,7 +69,7 @@ function placed(found, report, service) {
     const path = `${base}${paths[at]}`.replace(/(?<=.)\/$/, '');
     if (/.\/$/.test(one.given)) report.note(one.pointer, 'Paths are served without a slash at the end');
     checkPath(one, path, report);
-    // Of paths that differ in the names of their parameters only, the first has its way.
+    // Of paths that differ in the names of their parameters only, the names of the first are used.
     if (!names.has(shape(path))) names.set(shape(path), parametersOf(path, one.operation, one.item));
     const wanted = names.get(shape(path));
     const own = [...path.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name);

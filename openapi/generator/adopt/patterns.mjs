@@ -1,4 +1,4 @@
-// Patterns, as ECMA-262 has them, in the form that all engines read alike (redocly-rules/patterns.js): the same language, written otherwise.
+// Converts ECMA-262 patterns to the form that all engines read alike (redocly-rules/patterns.js): the same language in another notation.
 import { createRequire } from 'node:module';
 import { firstMatch } from './matching.mjs';
 
@@ -32,7 +32,7 @@ export function acceptedPattern(given) {
 
 class Unsayable extends Error {}
 
-// Top level alternatives; each has anchors of its own.
+// Top-level alternatives; each has anchors of its own.
 function alternatives(pattern) {
   const parts = [''];
   let depth = 0;
@@ -116,7 +116,7 @@ function classAt(inner, at) {
       here += length;
       continue;
     }
-    // Beside a shorthand it stands for itself.
+    // Beside a shorthand it is a literal.
     const isLiteral = char === '-' && (inner[here + 1] === ']' || '[^'.includes(inner[here - 1]));
     if (isLiteral || '[&~'.includes(char)) text += `\\${char}`.replace(/\\([&~])/, '$1');
     else text += /[\x20-\x7e]/.test(char) ? char : hex(char);
@@ -133,7 +133,7 @@ export function sampleOf(pattern, min = 0, max = 1000) {
   const repeated = [];
   for (let length = 1; length <= 64; length += 1) repeated.push('a'.repeat(length), 'A'.repeat(length), '1'.repeat(length), `A${'1'.repeat(length)}`, 'a1'.repeat(length));
   const isLong = (text) => typeof text === 'string' && [...text].length >= min && [...text].length <= max;
-  // Those that a pattern may take forever with are the last.
+  // Those with which a pattern may backtrack for very long are the last.
   return [[...candidates, ...made], repeated].map((texts) => texts.filter(isLong)).reduce((found, texts) => found ?? firstMatch(pattern, texts), undefined);
 }
 

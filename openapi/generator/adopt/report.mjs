@@ -1,4 +1,4 @@
-// What a person is told of a document that becomes a service: notes on what was changed, and refusals, which keep anything from being written.
+// The report on an adopted document: notes on what was changed, and rejections, which prevent that anything is written.
 
 export class Report {
   #source;
@@ -9,12 +9,12 @@ export class Report {
     this.#source = source;
   }
 
-  /** Something of the document that reads differently now, said once for each `what` with its places; or with what is called `now` instead of `before`. */
+  /** A change of meaning, reported once for each `what` with its locations; or with its `now` name instead of the one `before`. */
   note(pointer, what, now, before) {
     Report.#add(this.notes, what, { what }, pointer, now && `${before} is ${now}`);
   }
 
-  /** Something that cannot be said: what it is, why, what to do. */
+  /** An unsupported part: what it is, why, what to do. */
   refuse(pointer, what, why, todo) {
     Report.#add(this.refusals, `${what}|${why}`, { what, why, todo }, pointer);
   }
@@ -36,7 +36,7 @@ export class Report {
     return [...shown, ...(pointers.length > most ? [`and ${pointers.length - most} more`] : [])];
   }
 
-  /** The operations that something refused is part of, as `--without` takes them: `operations` have `pointer`, `name` and the pointers that they reach. */
+  /** The operations that a rejected part belongs to, as arguments of `--without`: `operations` have `pointer`, `name` and the pointers that they use. */
   without(operations) {
     const isWithin = (pointer, whole) => pointer === whole || pointer.startsWith(`${whole}/`);
     const pointers = this.refusals.filter(({ todo }) => todo.includes('--without OPERATION')).flatMap((one) => one.pointers);

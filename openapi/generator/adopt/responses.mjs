@@ -1,19 +1,19 @@
-// What operations answer: their successes, and our problems in place of their errors.
+// Responses of operations: their successes, and our problem documents in place of their errors.
 import { answerContent, answerHeaders } from './bodies.mjs';
 import { camel, fold } from './names.mjs';
 import { line, prose } from './prose.mjs';
 import { below } from './source.mjs';
 
-// A success is called by its status.
+// A success is named after its status.
 const VARIANTS = {
   200: 'Ok', 201: 'Created', 202: 'Accepted', 203: 'NonAuthoritativeInformation', 204: 'NoContent', 205: 'ResetContent', 206: 'PartialContent', 207: 'MultiStatus',
   208: 'AlreadyReported', 226: 'ImUsed', 300: 'MultipleChoices', 301: 'MovedPermanently', 302: 'Found', 303: 'SeeOther', 307: 'TemporaryRedirect', 308: 'PermanentRedirect' };
 // Errors that an operation may declare, by the list that declares them here.
 const LISTS = { 404: 'lookup', 409: 'unique' };
-// What every operation answers, or what the service sees to.
+// Errors that every operation declares, or that the service handles.
 const KNOWN = ['400', '401', '403', '404', '405', '408', '409', '412', '413', '415', '422', '429', '500', '501', '503', '504'];
 
-/** `{lists, successes, told}`: names of lists of problems, successes by status, and what the answers were said to mean. */
+/** `{lists, successes, told}`: names of lists of problems, successes by status, and descriptions of the responses. */
 export function responsesOf(one, { parameters, body, access }, context) {
   const { report } = context;
   const given = Object.entries(one.operation.responses ?? {}).filter(([status]) => !status.startsWith('x-'));
@@ -43,7 +43,7 @@ export function responsesOf(one, { parameters, body, access }, context) {
   return { lists: listsOf(one, errors, { parameters, body, access }), successes, told };
 }
 
-// `default` is what is answered in all other cases: an error, where there is a success beside it.
+// `default` covers all other cases: an error, where there is a success beside it.
 function wantedOf(given, pointer, report) {
   const isNotModified = ([status]) => status === '304';
   if (given.some(isNotModified)) report.note(below(pointer, '304'), 'A 304 is left out: it belongs to `If-None-Match` and an `ETag`');
@@ -72,7 +72,7 @@ function listsOf(one, errors, { parameters, body, access }) {
   return [...lists, 'planned'];
 }
 
-// Where an operation is linked to that is here, and its parameters are.
+// Links to operations and parameters that exist in the new document.
 function linksOf({ node, pointer }, one, { source, report, byId, byPointer }) {
   const made = {};
   for (const [name, given] of Object.entries(node.links ?? {})) {

@@ -9,7 +9,7 @@ const INTS = { int8: [-128, 127], uint8: [0, 255], int16: [-32768, 32767], uint1
 const PARSED = ['date-time', 'date', 'uuid', 'ipv4', 'ipv6'];
 const TEXTS = [...PARSED, 'email', 'uri', 'hostname', 'byte', 'password'];
 
-/** A scalar as it is written where it is used, or nothing after a refusal. */
+/** A scalar in the new document, or nothing after a rejection. */
 export function scalar(schema, type, at, schemas) {
   const made = { type, ...described(schema), ...(schema.nullable && at.use !== 'parameter' && { nullable: true }) };
   const done = { string: text, integer: whole, number: fraction, boolean: truth }[type](made, schema, at, schemas);
@@ -85,7 +85,7 @@ function whole(made, schema, at, schemas) {
   return !schema.enum || choices(made, schema, at, schemas);
 }
 
-// Numbers in equal steps are a range; others are not said.
+// Numbers in equal steps are a range; others are not supported.
 function choices(made, schema, at, schemas) {
   const values = [...new Set(schema.enum)].sort((one, other) => one - other);
   const [first, second] = values;

@@ -1,5 +1,5 @@
-// Schemas of a document that we did not write, as our documents have them: objects with properties and enums are components, the rest stands where it is used.
-// What constrains requests is said exactly or refused; what only constrains answers may get lost, with a note: it is the handlers' to keep.
+// Converts foreign schemas to our conventions: objects with properties and enums are components, the rest is inlined.
+// Constraints on requests are kept exactly or rejected; those on responses only may be lost, with a note: handlers have to keep them.
 import { Expander } from './expand.mjs';
 import { fits } from './examples.mjs';
 import { camel, fieldOf, schemaName, variantNames } from './names.mjs';
@@ -11,15 +11,15 @@ const MAX_ITEMS = 1000;
 const MAX_VALUES = 50;
 const MAX_PROPERTIES = 100;
 const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
-// What says more about objects and arrays than the accepted keywords can.
+// Keywords for objects and arrays that are not accepted.
 const BEYOND = ['not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'dependencies', 'patternProperties', 'propertyNames', 'prefixItems', 'contains',
   'minContains', 'maxContains', 'unevaluatedItems', '$dynamicRef', '$recursiveRef'];
 
 export class Schemas {
-  /** What was made, by name. */
+  /** The created components, by name. */
   components = {};
   #made = new Map();
-  // Named lists and maps that are being written: they stand where they are used, so that one that holds itself would have no end.
+  // Named lists and maps in progress: they are inlined, so that a recursive one would have no end.
   #open = [];
 
   constructor({ source, report, names, service, operations, sent }) {
@@ -27,7 +27,7 @@ export class Schemas {
     this.expander = new Expander(source, report);
   }
 
-  /** A schema as it is written at a place: `use` is property, items, value, body, form, answer or parameter; `hint` names what has no name; nothing after a refusal. */
+  /** The new schema: `use` is property, items, value, body, form, answer or parameter; `hint` names an anonymous one; nothing after a rejection. */
   convert(node, pointer, use) {
     const expanded = this.expander.expand(node, pointer);
     if (!expanded) return undefined;
@@ -51,7 +51,7 @@ export class Schemas {
     return undefined;
   }
 
-  /** Of requests a refusal; of answers a note, and true. */
+  /** For requests a rejection; for responses a note, and true. */
   lost(at, what, why) {
     if (at.isSent) return this.#refused(at, what, `${why}, and requests are held to it`);
     this.report.note(at.pointer, `${what} of answers is left out (${why}); the handlers keep to it`);
@@ -85,7 +85,7 @@ export class Schemas {
       ...(schema.minItems && { minItems: schema.minItems }), ...(maxItems && { maxItems }), ...(schema.uniqueItems && { uniqueItems: true }) };
   }
 
-  // What a list or a map holds.
+  // The items of a list, or the values of a map.
   #within(at, node, key, use) {
     if (at.named && this.#open.includes(at.named)) return this.#refused(at, 'a list or a map that holds itself', 'such a type has no end');
     this.#open.push(at.named);
@@ -97,7 +97,7 @@ export class Schemas {
   #object(schema, at) {
     const properties = { ...schema.properties };
     if (schema.maxProperties === 0 && !this.lost(at, '`maxProperties: 0`', 'a limit is at least 1')) return undefined;
-    // What is required without being described is anything.
+    // A required property without a schema may be anything.
     for (const name of schema.required ?? []) properties[name] ??= {};
     return Object.keys(properties).length ? this.#component(schema, properties, at) : this.#map(schema, at);
   }
@@ -106,7 +106,7 @@ export class Schemas {
     const inner = schema.additionalProperties;
     const isFree = inner === undefined || typeof inner === 'boolean' || typeOf(inner) === undefined && !inner.$ref && !inner.allOf && !inner.oneOf && !inner.anyOf;
     if (inner === false) this.report.note(at.pointer, 'An object that can hold nothing is written as one that may hold anything');
-    // A named or an anonymous map has no type where it is the whole of an answer.
+    // A map has no type of its own as the body of a response.
     if (at.use === 'answer') {
       this.report.note(at.pointer, 'An answer that is an object without `properties` is written as any JSON; the handlers keep to its shape');
       return described(schema);
@@ -121,7 +121,7 @@ export class Schemas {
   }
 
   #component(schema, properties, at) {
-    // In a form nothing is null.
+    // There is no null in a form.
     const { name, isNew } = this.#name(at.use === 'form' ? { ...at, key: `${at.named ?? at.pointer} form` } : at, schema);
     if (isNew) {
       const made = { type: 'object' };
@@ -168,7 +168,7 @@ export class Schemas {
     if (example !== undefined) made.example = example;
   }
 
-  // What is read only, or written only, and required: absent from the other direction.
+  // A required property that is read-only or write-only is absent in the other direction.
   #isOneWay(placed, at) {
     const expanded = placed && this.expander.expand(placed.isPlaced ? placed.node : placed, placed.isPlaced ? placed.pointer : at.pointer);
     const isOneWay = Boolean(expanded?.schema.readOnly || expanded?.schema.writeOnly) && at.isSent;
@@ -192,7 +192,7 @@ export class Schemas {
     return this.#use(name, schema, at);
   }
 
-  // A component is named after the one it was, after its title, or after where it stands.
+  // A component is named after the original one, after its title, or after its location.
   #name({ named, pointer, hint, key = named ?? pointer }, { title }) {
     if (this.#made.has(key)) return { name: this.#made.get(key), isNew: false };
     const own = named?.split('/').pop().replaceAll('~1', '/').replaceAll('~0', '~');
@@ -211,7 +211,7 @@ export class Schemas {
     return reference;
   }
 
-  /** Takes out examples that do not fit, and refuses what holds itself without a list or a map between. */
+  /** Removes invalid examples, and rejects recursion without a list or a map in between. */
   finish() {
     for (const [name, schema] of Object.entries(this.components)) {
       if (schema.example !== undefined && !fits(schema.example, schema, this.components)) delete schema.example;

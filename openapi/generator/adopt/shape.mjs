@@ -1,4 +1,4 @@
-// Whether the parts of a document are what the standard says they are, as far as anything here reads them: what is not is told before it is read.
+// Checks the shape of a document against the standard, as far as it is used here: errors are reported before anything is converted.
 import { below } from './source.mjs';
 
 const isObject = (node) => node !== null && typeof node === 'object' && !Array.isArray(node);
@@ -7,7 +7,7 @@ const isNumber = (node) => typeof node === 'number';
 const isCount = (node) => Number.isInteger(node) && node >= 0;
 const isBoolean = (node) => typeof node === 'boolean';
 
-// A kind is what its members are. `lists` and `maps` say it of what they hold; what is not named is not looked at.
+// A kind is defined by its fields. `lists` and `maps` define their items; other fields are not checked.
 const SCHEMA = {
   leaves: {
     type: ['a text, or a list of texts', (node) => isText(node) || (Array.isArray(node) && node.every(isText))],
@@ -35,17 +35,17 @@ const KINDS = {
   server: { leaves: { url: ['a text', isText] }, maps: { variables: 'any' } },
   tag: {}, any: {}, schema: SCHEMA,
 };
-// An empty one says something by being there.
+// Fields that have a meaning even if they are empty.
 const MAY_BE_EMPTY = ['media', 'response'];
 
-/** Refuses what is not of its kind; mends what says nothing. */
+/** Reports nodes of the wrong kind; repairs those without content. */
 export function checkShape(source, report) {
   const seen = new Set();
   const wrong = (pointer, key, wanted) => report.refuse(pointer, `\`${key}\``, `it is to be ${wanted}`, 'Mend the document');
   const visit = (node, kind, pointer) => {
     if (seen.has(node) || isText(node.$ref) && kind !== 'schema' && kind !== 'item') return;
     seen.add(node);
-    // YAML has a word for it, which people leave without quotes.
+    // YAML has a word for it, which is often written without quotes.
     if (kind === 'schema' && Array.isArray(node.type)) node.type = node.type.map((type) => type ?? 'null');
     const { leaves = {}, lists = {}, maps = {}, parts = {}, named = [] } = KINDS[kind];
     for (const key of named) if (!isText(node[key])) wrong(pointer, key, 'a text');
@@ -66,7 +66,7 @@ export function checkShape(source, report) {
   };
   const present = (node, key) => node[key] !== undefined && node[key] !== null;
   const one = (node, kind, pointer, key) => {
-    // Schemas of other shapes are told where they are used.
+    // Schemas of other shapes are reported where they are used.
     if (isObject(node)) visit(node, kind, pointer);
     else if (kind !== 'schema') wrong(pointer, key, 'an object');
   };

@@ -1,4 +1,4 @@
-// An OpenAPI document as it was given: YAML or JSON, its places by JSON pointer, its references.
+// The given OpenAPI document: YAML or JSON, with JSON pointers to its nodes, and references.
 import { readFileSync } from 'node:fs';
 
 export const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
@@ -11,7 +11,7 @@ const decoded = (text) => {
     return text;
   }
 };
-/** The pointer of something within what a pointer leads to. */
+/** The pointer of a child of a node. */
 export const below = (pointer, ...steps) => [pointer, ...steps.map(escape)].join('/');
 
 export class Source {
@@ -19,7 +19,7 @@ export class Source {
   #document;
   #lines;
 
-  /** Reads the file; `yaml` is the parser's module. Throws an Error whose message is for people. */
+  /** Reads the file; `yaml` is the parser's module. Throws an Error with a message for the user. */
   constructor(file, yaml) {
     let text;
     try {
@@ -40,7 +40,7 @@ export class Source {
     if (!/^3\.[01](\.\d+)?(-.*)?$/.test(version)) throw new Error(`${file} says \`openapi: ${version || '(nothing)'}\`; 3.0 and 3.1 are read`);
   }
 
-  /** The line of a place in the file, as far as it is known. */
+  /** The line of a node in the file, as far as it is known. */
   line(pointer) {
     const steps = pointer.split('/').slice(1).map(unescape);
     for (let length = steps.length; length > 0; length -= 1) {
@@ -50,14 +50,14 @@ export class Source {
     return undefined;
   }
 
-  // Keys of statuses may be numbers in YAML.
+  // Status keys may be numbers in YAML.
   #key(steps, length, step) {
     const parent = this.#document.getIn(steps.slice(0, length - 1), true);
     const numeric = parent?.items?.some((pair) => pair?.key?.value === Number(step));
     return parent?.items && (numeric || !parent.items[0]?.key) ? Number(step) : step;
   }
 
-  /** What a reference leads to: node and pointer, or nothing. */
+  /** The target of a reference: node and pointer, or nothing. */
   find(reference) {
     if (typeof reference !== 'string' || !reference.startsWith('#/')) return undefined;
     const steps = reference.slice(2).split('/').map((step) => unescape(decoded(step)));
@@ -65,7 +65,7 @@ export class Source {
     return node === undefined ? undefined : { node, pointer: `#/${steps.map(escape).join('/')}` };
   }
 
-  /** Follows references to the end: node and pointer, or nothing where one leads nowhere. */
+  /** Follows references to the end: node and pointer, or nothing for a broken one. */
   resolve(node, pointer, report) {
     const seen = new Set();
     let at = { node, pointer };
@@ -82,7 +82,7 @@ export class Source {
   }
 }
 
-/** Says why a reference cannot be followed. */
+/** Reports why a reference cannot be resolved. */
 export function refuseReference(report, { node, pointer }) {
   const isOutside = typeof node.$ref === 'string' && !node.$ref.startsWith('#');
   const why = isOutside ? 'only references within the document are followed' : 'it leads nowhere, or in a circle';

@@ -1,4 +1,4 @@
-// The document as a file: laid out as ours are.
+// Writes the document in the layout of ours.
 
 const RESPONSES = {
   every: { 400: 'BadRequest', 405: 'MethodNotAllowed', 408: 'RequestTimeout', 429: 'TooManyRequests', 500: 'InternalError', 503: 'ServiceUnavailable', 504: 'GatewayTimeout' },
@@ -10,7 +10,7 @@ const RESPONSES = {
   versioned: { 412: 'PreconditionFailed' },
   planned: { 501: 'NotImplemented' },
 };
-// Keys whose values are short, mostly.
+// Keys with mostly short values.
 const FLAT = ['schema', 'items', 'additionalProperties', 'x-service', 'license', 'contact', 'parameters'];
 const LINE = 110;
 const shared = (place) => ({ $ref: `./common.yaml#/${place}` });
@@ -27,14 +27,14 @@ export function textOf(yaml, { info, tags, operations, schemas }, { service, por
   const document = new yaml.Document({
     openapi: '3.0.3',
     info,
-    servers: [{ url: '/', description: 'Wherever this document was read from.' }],
+    servers: [{ url: '/', description: 'Relative to the address of this document.' }],
     'x-service': { port: Number(port), prefix: service, released: false },
     'x-adopted': true,
     security: [{ oauth2: ['user'] }],
     'x-unknown-parameters': 'refuse',
     tags: [
-      { name: 'login', description: 'Signing up, signing in and out.' },
-      { name: 'users', description: 'The people who use the services; one user base for all of them.' },
+      { name: 'login', description: 'Sign-up, login and logout.' },
+      { name: 'users', description: 'The users of the services; one user base for all of them.' },
       ...tags,
     ],
     'x-refusals': Object.fromEntries(Object.entries(RESPONSES).map(([list, codes]) => [
@@ -44,8 +44,8 @@ export function textOf(yaml, { info, tags, operations, schemas }, { service, por
       securitySchemes: {
         oauth2: {
           type: 'oauth2',
-          description: 'E-mail and password buy a bearer token that every service accepts.',
-          flows: { password: { tokenUrl: `/api/${service}/auth/login/access-token`, scopes: { user: "Ordinary use of one's own things.", superuser: 'Administration.' } } },
+          description: 'E-mail and password are exchanged for a bearer token that every service accepts.',
+          flows: { password: { tokenUrl: `/api/${service}/auth/login/access-token`, scopes: { user: "Ordinary use of the caller's own data.", superuser: 'Administration.' } } },
         },
       },
       ...(Object.keys(schemas).length && { schemas }),
@@ -64,7 +64,7 @@ export function textOf(yaml, { info, tags, operations, schemas }, { service, por
     .replace(/^(\s*)["']?<<["']?: LISTS (.*)$/gm, (_, indent, lists) => `${indent}<<: [${lists.split(' ').map((list) => `*${list}`).join(', ')}]`);
 }
 
-// What fits in a line.
+// Content that fits into a line.
 function isShort(yaml, node) {
   const isFlat = (one) => (yaml.isScalar(one) && !/\n/.test(one.value)) || (yaml.isCollection(one) && one.items.every((item) => isFlat(yaml.isPair(item) ? item.value : item)));
   return isFlat(node) && JSON.stringify(node).length < LINE;

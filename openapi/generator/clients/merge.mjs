@@ -1,18 +1,18 @@
-// One document for the client generators from the bundled documents of all services: one package for each language, in
+// Merges the bundled documents of all services for the client generators: one package for each language, in
 // which a user, a token and a problem are one type each, whichever service they came from.
 //
 //   node merge.mjs LANGUAGE GENERATED > MERGED.json
 //
-// Operations that every service has (signing up, in and out) are taken from the first one. What the README shows of a service is in that
+// Operations that every service has (sign-up, login, logout) are taken from the first one. The README section of a service is in that
 // service's folder: impl/NAME/client-tests/README.LANGUAGE.md.
 import { existsSync, readFileSync } from 'node:fs';
 import { isSecret } from '../secrets.mjs';
 import { documentOf, servicesOf } from '../services.mjs';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
-// The service is the judge of its limits: a client that knew them would refuse what a later service accepts.
+// The service validates its limits: a client that knew them would reject what a later service accepts.
 const LIMITS = ['minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'minItems', 'maxItems', 'multipleOf'];
-// Conditional reads are answered by nothing, which no return type can say.
+// Conditional reads may have a response without a body, which no return type can express.
 const LEFT_OUT = ['If-None-Match'];
 
 const [language, generated] = process.argv.slice(2);
@@ -20,7 +20,7 @@ const services = servicesOf(generated).map(({ name, prefix, port, released }) =>
 if (!services.length) fail('there are no services');
 const first = services[0].document;
 
-// Names as they are written in a language; documents have theirs in kebab-case or snake_case.
+// Names in the conventions of a language; documents have theirs in kebab-case or snake_case.
 const words = (name) => name.split(/[^A-Za-z0-9]+/).filter(Boolean);
 const pascal = (name) => words(name).map((word) => word[0].toUpperCase() + word.slice(1)).join('');
 const camel = (name) => pascal(name).replace(/^./, (letter) => letter.toLowerCase());
@@ -37,7 +37,7 @@ function resolve(document, node) {
   return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], document);
 }
 
-// Schemas that are sent, through all that they refer to.
+// Schemas that are sent, with everything they refer to.
 function sent(document, node, found = new Set()) {
   if (node === null || typeof node !== 'object') return found;
   const [, schema] = /^#\/components\/schemas\/(.+)$/.exec(node.$ref ?? '') ?? [];
@@ -48,7 +48,7 @@ function sent(document, node, found = new Set()) {
   return found;
 }
 
-// What templates have to know of a model beside its members: whether it is sent, and what of it is secret.
+// Data of a model for the templates, besides its fields: whether it is sent, and which fields are secret.
 function annotate(document, requests) {
   for (const [name, schema] of Object.entries(document.components.schemas).filter(([, one]) => one.properties)) {
     if (requests.has(name)) schema['x-request'] = true;
@@ -64,12 +64,12 @@ function annotate(document, requests) {
 function withoutLimits(node) {
   if (node === null || typeof node !== 'object') return;
   if (typeof node.type === 'string') LIMITS.forEach((limit) => delete node[limit]);
-  // It would become a type of its own in Python, which passwords have to be wrapped in.
+  // It would become a type of its own in Python, which passwords would have to be wrapped in.
   if (node.format === 'password') delete node.format;
   Object.values(node).forEach(withoutLimits);
 }
 
-// Refusals are problems whatever their status, so the packages have one error type and no lists of statuses.
+// Error responses are problem documents whatever their status, so the packages have one error type and no lists of statuses.
 function answers(document, responses) {
   const kept = {};
   for (const [status, reference] of Object.entries(responses)) {
@@ -80,7 +80,7 @@ function answers(document, responses) {
   return kept;
 }
 
-// For documentation: clients give headers as they come.
+// For documentation: clients return headers as received.
 function answerHeaders(document, responses) {
   const known = new Map();
   for (const [status, reference] of Object.entries(responses)) {
@@ -121,7 +121,7 @@ function example(name) {
   return existsSync(file) && readFileSync(file, 'utf8');
 }
 
-// What a caller writes and gets: in that, operations of one name are the same.
+// The signature of an operation: operations of one name have the same.
 function called({ tags, parameters, requestBody, responses }) {
   const answered = Object.entries(responses).map(([status, { content }]) => [status, content]);
   return JSON.stringify([tags, parameters.map(({ name, schema }) => [name, schema]), requestBody, answered]);

@@ -1,7 +1,7 @@
 //! The @service@ service.
 //!
-//! A request takes two hand-written steps: handler, query. The handler tells the story; the query knows the SQL, and
-//! takes the caller as an argument, so that what belongs to others cannot be found.
+//! A request takes two hand-written steps: handler and query. The handler has the logic; the query has the SQL, and takes the
+//! caller as an argument, so that objects of others cannot be found.
 
 mod @many@;
 mod queries;
@@ -16,7 +16,7 @@ use platform::{Access, Database};
 
 pub use @crate@_api::{DOCUMENT, OPERATIONS, router};
 
-/// The service: what its handlers work with.
+/// The state of the handlers.
 #[derive(Clone)]
 pub struct @Service@Service {
     database: Database,

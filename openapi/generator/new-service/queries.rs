@@ -9,10 +9,10 @@ use sqlx::postgres::{PgConnection, PgExecutor};
 use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder};
 
-/// The columns that make up one, by the names of its fields.
+/// The columns of one, named after its fields.
 const @ONE@: &str = "id, title, text, owner_id, created_at, updated_at";
 
-/// A page of what the caller may see, and the cursor of the next one.
+/// A page of those the caller may see, and the cursor of the next one.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     caller: &Principal,
@@ -35,7 +35,7 @@ fn page(params: &List@Many@Params) -> Page<'_> {
     }
 }
 
-/// Of one owner, or of all.
+/// Those of one owner, or all.
 fn page_sql(owner: Option<i64>, params: &List@Many@Params) -> Result<QueryBuilder<Postgres>> {
     let mut sql = QueryBuilder::new("SELECT ");
     sql.push(@ONE@).push(" FROM @table@ WHERE TRUE");
@@ -46,7 +46,7 @@ fn page_sql(owner: Option<i64>, params: &List@Many@Params) -> Result<QueryBuilde
     Ok(sql)
 }
 
-// What the list may be put together to; a test prepares it, as it does what stands in `sql!`.
+// All shapes of the dynamic statement; a test prepares them, as it does those in `sql!`.
 sql_shapes!(|| {
     let params = List@Many@Params { skip: 1, limit: 1, cursor: None };
     let shapes = |owner| page(&params).shapes(|cursor| page_sql(owner, &List@Many@Params { cursor, ..params.clone() }));
@@ -67,7 +67,7 @@ pub(crate) async fn lock(db: &mut PgConnection, caller: &Principal, id: i64) -> 
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// Creates one of the caller's.
+/// Inserts one of the caller's.
 pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, new: &@One@Create) -> Result<@One@> {
     let sql = sql!(
         "INSERT INTO @table@ (owner_id, title, text)
@@ -78,7 +78,7 @@ pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, new: &@One
     Ok(read(&sqlx::query(sql).bind(caller.user_id()).bind(Json(new)).fetch_one(db).await?)?)
 }
 
-/// Changes what the update names of one that was locked, and nothing else.
+/// Changes the fields in the update of a locked one, and nothing else.
 pub(crate) async fn update(db: &mut PgConnection, id: i64, update: &@One@Update) -> Result<@One@> {
     let sql = sql!(
         "UPDATE @table@ old SET (title, text, updated_at) = (
@@ -89,7 +89,7 @@ pub(crate) async fn update(db: &mut PgConnection, id: i64, update: &@One@Update)
     Ok(read(&sqlx::query(sql).bind(id).bind(Json(update)).fetch_one(db).await?)?)
 }
 
-/// Deletes one that the caller may see; whether there was one.
+/// Deletes one that the caller may see; returns whether there was one.
 pub(crate) async fn delete(db: &mut PgConnection, caller: &Principal, id: i64) -> Result<bool> {
     let sql = sql!("DELETE FROM @table@ WHERE id = $1 AND (owner_id = $2 OR $3)");
     let done = sqlx::query(sql).bind(id).bind(caller.user_id()).bind(caller.is_superuser()).execute(db).await?;

@@ -1,4 +1,4 @@
-//! Handlers of logins and of one's own account.
+//! Handlers of logins and of the caller's account.
 
 use @crate@_api::apis::login::{
     LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, SIGNUP, SignupResponse,

@@ -93,19 +93,19 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
 /// Parameters of [`Analytics::export_page_views`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportPageViewsParams {
-    /// From this time on; from the beginning when absent.
+    /// From this time on; unlimited when absent.
     pub start: Option<chrono::DateTime<chrono::Utc>>,
     /// Before this time; until now when absent.
     pub end: Option<chrono::DateTime<chrono::Utc>>,
     /// Only views of this path.
     pub path: Option<String>,
-    /// Of page views at `start`, only those with a greater id.
+    /// Of page views at exactly `start`, only those with a greater id.
     pub after_id: i64,
-    /// How many to return at most.
+    /// The maximum number of rows.
     pub limit: i64,
 }
 
-/// Answers of [`Analytics::export_page_views`].
+/// Responses of [`Analytics::export_page_views`].
 pub enum ExportPageViewsResponse {
     /// 200
     Ok(contract::ByteStream),
@@ -172,19 +172,19 @@ pub static GET_BREAKDOWN: Operation = Operation {
 /// Parameters of [`Analytics::get_breakdown`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetBreakdownParams {
-    /// By what.
+    /// The property.
     pub dimension: models::Dimension,
-    /// From this time on; from the beginning when absent.
+    /// From this time on; unlimited when absent.
     pub start: Option<chrono::DateTime<chrono::Utc>>,
     /// Before this time; until now when absent.
     pub end: Option<chrono::DateTime<chrono::Utc>>,
     /// Only views of this path.
     pub path: Option<String>,
-    /// How many to return at most.
+    /// The maximum number of results.
     pub limit: i64,
 }
 
-/// Answers of [`Analytics::get_breakdown`].
+/// Responses of [`Analytics::get_breakdown`].
 pub enum GetBreakdownResponse {
     /// 200
     Ok(Vec<models::BreakdownRow>),
@@ -248,7 +248,7 @@ pub static GET_TIME_SERIES: Operation = Operation {
 /// Parameters of [`Analytics::get_time_series`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetTimeSeriesParams {
-    /// From this time on; from the beginning when absent.
+    /// From this time on; unlimited when absent.
     pub start: Option<chrono::DateTime<chrono::Utc>>,
     /// Before this time; until now when absent.
     pub end: Option<chrono::DateTime<chrono::Utc>>,
@@ -256,11 +256,11 @@ pub struct GetTimeSeriesParams {
     pub path: Option<String>,
     /// The width of a point.
     pub interval: models::Interval,
-    /// An IANA time zone, which decides where hours and days begin.
+    /// An IANA time zone, in which hours and days begin.
     pub time_zone: String,
 }
 
-/// Answers of [`Analytics::get_time_series`].
+/// Responses of [`Analytics::get_time_series`].
 pub enum GetTimeSeriesResponse {
     /// 200
     Ok(Vec<models::TimePoint>),
@@ -326,15 +326,15 @@ pub static GET_TOP_PATHS: Operation = Operation {
 /// Parameters of [`Analytics::get_top_paths`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetTopPathsParams {
-    /// From this time on; from the beginning when absent.
+    /// From this time on; unlimited when absent.
     pub start: Option<chrono::DateTime<chrono::Utc>>,
     /// Before this time; until now when absent.
     pub end: Option<chrono::DateTime<chrono::Utc>>,
-    /// How many to return at most.
+    /// The maximum number of results.
     pub limit: i64,
 }
 
-/// Answers of [`Analytics::get_top_paths`].
+/// Responses of [`Analytics::get_top_paths`].
 pub enum GetTopPathsResponse {
     /// 200
     Ok(Vec<models::PathCount>),
@@ -394,15 +394,15 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
 /// Parameters of [`Analytics::get_top_paths_slow`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetTopPathsSlowParams {
-    /// From this time on; from the beginning when absent.
+    /// From this time on; unlimited when absent.
     pub start: Option<chrono::DateTime<chrono::Utc>>,
     /// Before this time; until now when absent.
     pub end: Option<chrono::DateTime<chrono::Utc>>,
-    /// How many to return at most.
+    /// The maximum number of results.
     pub limit: i64,
 }
 
-/// Answers of [`Analytics::get_top_paths_slow`].
+/// Responses of [`Analytics::get_top_paths_slow`].
 pub enum GetTopPathsSlowResponse {
     /// 200
     Ok(Vec<models::PathCount>),
@@ -456,7 +456,7 @@ pub static GET_UNIQUES: Operation = Operation {
 /// Parameters of [`Analytics::get_uniques`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetUniquesParams {
-    /// From this time on; from the beginning when absent.
+    /// From this time on; unlimited when absent.
     pub start: Option<chrono::DateTime<chrono::Utc>>,
     /// Before this time; until now when absent.
     pub end: Option<chrono::DateTime<chrono::Utc>>,
@@ -464,7 +464,7 @@ pub struct GetUniquesParams {
     pub path: Option<String>,
 }
 
-/// Answers of [`Analytics::get_uniques`].
+/// Responses of [`Analytics::get_uniques`].
 pub enum GetUniquesResponse {
     /// 200
     Ok(models::Uniques),
@@ -522,11 +522,11 @@ pub static STREAM_LIVE: Operation = Operation {
 /// Parameters of [`Analytics::stream_live`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamLiveParams {
-    /// How long to stay at most.
+    /// The maximum duration in seconds.
     pub seconds: i32,
 }
 
-/// Answers of [`Analytics::stream_live`].
+/// Responses of [`Analytics::stream_live`].
 pub enum StreamLiveResponse {
     /// 200
     Ok(contract::EventStream),

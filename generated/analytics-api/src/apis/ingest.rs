@@ -31,7 +31,7 @@ pub trait Ingest: contract::Api {
         body: models::PageViewCreate,
     ) -> impl Future<Output = Result<RecordPageViewResponse, Self::Error>> + Send;
 
-    /// `POST /api/p3/page-views/batch`: Record many page views
+    /// `POST /api/p3/page-views/batch`: Record a batch of page views
     fn record_page_views(
         &self,
         caller: Option<Self::Caller>,
@@ -75,11 +75,11 @@ pub static ERASE_USER: Operation = Operation {
 /// Parameters of [`Ingest::erase_user`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct EraseUserParams {
-    /// Whose.
+    /// The id of the user.
     pub user_id: i64,
 }
 
-/// Answers of [`Ingest::erase_user`].
+/// Responses of [`Ingest::erase_user`].
 pub enum EraseUserResponse {
     /// 200
     Ok(models::Erased),
@@ -138,7 +138,7 @@ pub struct EraseVisitorParams {
     pub visitor: String,
 }
 
-/// Answers of [`Ingest::erase_visitor`].
+/// Responses of [`Ingest::erase_visitor`].
 pub enum EraseVisitorResponse {
     /// 200
     Ok(models::Erased),
@@ -185,7 +185,7 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Ingest::record_page_view`].
+/// Responses of [`Ingest::record_page_view`].
 pub enum RecordPageViewResponse {
     /// 201
     Created(models::PageView),
@@ -237,7 +237,7 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Ingest::record_page_views`].
+/// Responses of [`Ingest::record_page_views`].
 pub enum RecordPageViewsResponse {
     /// 201
     Created(models::BatchReceipt),

@@ -10,16 +10,16 @@ use crate::models;
 
 /// Operations of the tag; `login` in the document.
 pub trait Login: contract::Api {
-    /// `POST /api/p3/auth/login/access-token`: Sign in
+    /// `POST /api/p3/auth/login/access-token`: Log in
     fn login_access_token(
         &self,
         body: models::LoginForm,
     ) -> impl Future<Output = Result<LoginAccessTokenResponse, Self::Error>> + Send;
 
-    /// `POST /api/p3/auth/logout`: Sign out
+    /// `POST /api/p3/auth/logout`: Log out
     fn logout(&self, caller: Self::Caller) -> impl Future<Output = Result<LogoutResponse, Self::Error>> + Send;
 
-    /// `POST /api/p3/auth/signup`: Create an account for oneself
+    /// `POST /api/p3/auth/signup`: Sign up
     fn signup(&self, body: models::Signup) -> impl Future<Output = Result<SignupResponse, Self::Error>> + Send;
 }
 
@@ -71,7 +71,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Login::login_access_token`].
+/// Responses of [`Login::login_access_token`].
 pub enum LoginAccessTokenResponse {
     /// 200
     Ok(models::Token),
@@ -119,7 +119,7 @@ pub static LOGOUT: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Login::logout`].
+/// Responses of [`Login::logout`].
 pub enum LogoutResponse {
     /// 204
     NoContent,
@@ -167,7 +167,7 @@ pub static SIGNUP: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Login::signup`].
+/// Responses of [`Login::signup`].
 pub enum SignupResponse {
     /// 200
     Ok(models::User),

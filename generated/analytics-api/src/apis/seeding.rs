@@ -10,14 +10,14 @@ use crate::models;
 
 /// Operations of the tag; `seeding` in the document.
 pub trait Seeding: contract::Api {
-    /// `GET /api/p3/analytics/seed-jobs/{job_id}`: How far a seeding is
+    /// `GET /api/p3/analytics/seed-jobs/{job_id}`: Get the progress of a seed job
     fn get_seed_job(
         &self,
         caller: Option<Self::Caller>,
         params: GetSeedJobParams,
     ) -> impl Future<Output = Result<GetSeedJobResponse, Self::Error>> + Send;
 
-    /// `POST /api/p3/analytics/seed`: Make up page views
+    /// `POST /api/p3/analytics/seed`: Generate sample data
     fn seed(
         &self,
         caller: Option<Self::Caller>,
@@ -53,11 +53,11 @@ pub static GET_SEED_JOB: Operation = Operation {
 /// Parameters of [`Seeding::get_seed_job`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetSeedJobParams {
-    /// Which job.
+    /// The id of a job.
     pub job_id: i64,
 }
 
-/// Answers of [`Seeding::get_seed_job`].
+/// Responses of [`Seeding::get_seed_job`].
 pub enum GetSeedJobResponse {
     /// 200
     Ok(models::SeedJob),
@@ -112,13 +112,13 @@ pub static SEED: Operation = Operation {
 /// Parameters of [`Seeding::seed`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeedParams {
-    /// How many to make up.
+    /// The number of page views.
     pub rows: i64,
-    /// Among how many paths they are spread.
+    /// The number of paths they are distributed over.
     pub unique_paths: i64,
 }
 
-/// Answers of [`Seeding::seed`].
+/// Responses of [`Seeding::seed`].
 pub enum SeedResponse {
     /// 200
     Ok(models::Seeded),

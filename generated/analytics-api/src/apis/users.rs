@@ -10,7 +10,7 @@ use crate::models;
 
 /// Operations of the tag; `users` in the document.
 pub trait Users: contract::Api {
-    /// `GET /api/p3/auth/users/me`: Who am I
+    /// `GET /api/p3/auth/users/me`: Get the current user
     fn get_me(&self, caller: Self::Caller) -> impl Future<Output = Result<GetMeResponse, Self::Error>> + Send;
 }
 
@@ -37,7 +37,7 @@ pub static GET_ME: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Users::get_me`].
+/// Responses of [`Users::get_me`].
 pub enum GetMeResponse {
     /// 200
     Ok(models::User),

@@ -48,7 +48,7 @@ pub trait Answers: contract::Api {
         params: DeleteThingParams,
     ) -> impl Future<Output = Result<DeleteThingResponse, Self::Error>> + Send;
 
-    /// `GET /sink/things/{thing_id}`: Something with a version
+    /// `GET /sink/things/{thing_id}`: A versioned object
     fn get_thing(&self, params: GetThingParams) -> impl Future<Output = Result<GetThingResponse, Self::Error>> + Send;
 
     /// `GET /sink/things`: An array, page by page
@@ -57,7 +57,7 @@ pub trait Answers: contract::Api {
         params: ListThingsParams,
     ) -> impl Future<Output = Result<ListThingsResponse, Self::Error>> + Send;
 
-    /// `PUT /sink/things/{thing_id}`: A change on a condition
+    /// `PUT /sink/things/{thing_id}`: A conditional change
     fn put_thing(
         &self,
         caller: Self::Caller,
@@ -100,7 +100,7 @@ pub static ANSWER_BINARY: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Answers::answer_binary`].
+/// Responses of [`Answers::answer_binary`].
 pub enum AnswerBinaryResponse {
     /// 200
     Ok(contract::ByteStream),
@@ -142,7 +142,7 @@ pub static ANSWER_CSV: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Answers::answer_csv`].
+/// Responses of [`Answers::answer_csv`].
 pub enum AnswerCsvResponse {
     /// 200
     Ok(contract::ByteStream),
@@ -191,7 +191,7 @@ pub struct AnswerEventsParams {
     pub last_event_id: Option<String>,
 }
 
-/// Answers of [`Answers::answer_events`].
+/// Responses of [`Answers::answer_events`].
 pub enum AnswerEventsResponse {
     /// 200
     Ok(contract::EventStream),
@@ -237,7 +237,7 @@ pub static ANSWER_NDJSON: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Answers::answer_ndjson`].
+/// Responses of [`Answers::answer_ndjson`].
 pub enum AnswerNdjsonResponse {
     /// 200
     Ok(contract::ByteStream),
@@ -282,11 +282,11 @@ pub static ANSWER_SEVERAL: Operation = Operation {
 /// Parameters of [`Answers::answer_several`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnswerSeveralParams {
-    /// The answer wanted.
+    /// The status to return.
     pub status: i32,
 }
 
-/// Answers of [`Answers::answer_several`].
+/// Responses of [`Answers::answer_several`].
 pub enum AnswerSeveralResponse {
     /// 200
     Ok(models::Thing),
@@ -352,7 +352,7 @@ pub static ANSWER_TEXT: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Answers::answer_text`].
+/// Responses of [`Answers::answer_text`].
 pub enum AnswerTextResponse {
     /// 200
     Ok(contract::ByteStream),
@@ -394,7 +394,7 @@ pub static CREATE_THING: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Answers::create_thing`].
+/// Responses of [`Answers::create_thing`].
 pub enum CreateThingResponse {
     /// 201
     Created {
@@ -447,11 +447,11 @@ pub static DELETE_THING: Operation = Operation {
 /// Parameters of [`Answers::delete_thing`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeleteThingParams {
-    /// Which thing.
+    /// The id of a thing.
     pub thing_id: i64,
 }
 
-/// Answers of [`Answers::delete_thing`].
+/// Responses of [`Answers::delete_thing`].
 pub enum DeleteThingResponse {
     /// 204
     NoContent,
@@ -500,13 +500,13 @@ pub static GET_THING: Operation = Operation {
 /// Parameters of [`Answers::get_thing`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetThingParams {
-    /// Which thing.
+    /// The id of a thing.
     pub thing_id: i64,
-    /// Only when the current `ETag` is not among these; otherwise 304.
+    /// Only if the current `ETag` is not among these; otherwise 304.
     pub if_none_match: Option<String>,
 }
 
-/// Answers of [`Answers::get_thing`].
+/// Responses of [`Answers::get_thing`].
 pub enum GetThingResponse {
     /// 200
     Ok(models::Thing),
@@ -557,19 +557,19 @@ pub static LIST_THINGS: Operation = Operation {
 /// Parameters of [`Answers::list_things`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListThingsParams {
-    /// How many to leave out from the beginning. Ignored when `cursor` is given.
+    /// How many objects to skip. Ignored when `cursor` is given.
     pub skip: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count what matches, into `X-Total-Count`.
+    /// Whether to return the number of matches in `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, whatever the case of letters, accents and Unicode form. Three characters at least, in every script, since fewer cannot be looked up: a word of two Chinese characters is asked for together with a third. Accents and characters that nobody sees do not count: where fewer than three others are left, nothing is found.
+    /// Only objects that contain this text, regardless of case, accents and Unicode form. At least three characters, in every script, since shorter texts cannot be found in the index; a word of two Chinese characters needs a third one. Accents and invisible characters do not count: where fewer than three others are left, nothing is found.
     pub q: Option<String>,
 }
 
-/// Answers of [`Answers::list_things`].
+/// Responses of [`Answers::list_things`].
 pub enum ListThingsResponse {
     /// 200
     Ok {
@@ -637,13 +637,13 @@ pub static PUT_THING: Operation = Operation {
 /// Parameters of [`Answers::put_thing`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PutThingParams {
-    /// Which thing.
+    /// The id of a thing.
     pub thing_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Answers::put_thing`].
+/// Responses of [`Answers::put_thing`].
 pub enum PutThingResponse {
     /// 200
     Ok(models::Thing),

@@ -77,7 +77,7 @@ pub trait Bodies: contract::Api {
         body: models::Strings,
     ) -> impl Future<Output = Result<EchoStringsResponse, Self::Error>> + Send;
 
-    /// `POST /sink/rows/each`: Rows, judged one by one
+    /// `POST /sink/rows/each`: Rows, validated one by one
     fn sort_rows(
         &self,
         body: contract::Rows<models::Thing>,
@@ -122,7 +122,7 @@ pub static ECHO_ARRAYS: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_arrays`].
+/// Responses of [`Bodies::echo_arrays`].
 pub enum EchoArraysResponse {
     /// 200
     Ok(models::Arrays),
@@ -167,7 +167,7 @@ pub static ECHO_CHOICES: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_choices`].
+/// Responses of [`Bodies::echo_choices`].
 pub enum EchoChoicesResponse {
     /// 200
     Ok(models::Choices),
@@ -212,7 +212,7 @@ pub static ECHO_DEFAULTS: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_defaults`].
+/// Responses of [`Bodies::echo_defaults`].
 pub enum EchoDefaultsResponse {
     /// 200
     Ok(models::Defaults),
@@ -257,7 +257,7 @@ pub static ECHO_FORM: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_form`].
+/// Responses of [`Bodies::echo_form`].
 pub enum EchoFormResponse {
     /// 200
     Ok(models::Form),
@@ -302,7 +302,7 @@ pub static ECHO_LIST: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_list`].
+/// Responses of [`Bodies::echo_list`].
 pub enum EchoListResponse {
     /// 200
     Ok(Vec<models::Thing>),
@@ -351,7 +351,7 @@ pub static ECHO_MAPS: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_maps`].
+/// Responses of [`Bodies::echo_maps`].
 pub enum EchoMapsResponse {
     /// 200
     Ok(models::Maps),
@@ -396,7 +396,7 @@ pub static ECHO_NESTED: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_nested`].
+/// Responses of [`Bodies::echo_nested`].
 pub enum EchoNestedResponse {
     /// 200
     Ok(models::Nested),
@@ -441,7 +441,7 @@ pub static ECHO_NULLABLES: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_nullables`].
+/// Responses of [`Bodies::echo_nullables`].
 pub enum EchoNullablesResponse {
     /// 200
     Ok(models::Nullables),
@@ -486,7 +486,7 @@ pub static ECHO_NUMBERS: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_numbers`].
+/// Responses of [`Bodies::echo_numbers`].
 pub enum EchoNumbersResponse {
     /// 200
     Ok(models::Numbers),
@@ -531,7 +531,7 @@ pub static ECHO_OPEN: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_open`].
+/// Responses of [`Bodies::echo_open`].
 pub enum EchoOpenResponse {
     /// 200
     Ok(models::Open),
@@ -576,7 +576,7 @@ pub static ECHO_OPTIONAL_BODY: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_optional_body`].
+/// Responses of [`Bodies::echo_optional_body`].
 pub enum EchoOptionalBodyResponse {
     /// 200
     Ok(models::Thing),
@@ -631,7 +631,7 @@ pub static ECHO_PATCH: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_patch`].
+/// Responses of [`Bodies::echo_patch`].
 pub enum EchoPatchResponse {
     /// 200
     Ok(models::ThingPatch),
@@ -680,7 +680,7 @@ pub static ECHO_ROWS: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_rows`].
+/// Responses of [`Bodies::echo_rows`].
 pub enum EchoRowsResponse {
     /// 200
     Ok(Vec<models::Thing>),
@@ -729,7 +729,7 @@ pub static ECHO_STRINGS: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::echo_strings`].
+/// Responses of [`Bodies::echo_strings`].
 pub enum EchoStringsResponse {
     /// 200
     Ok(models::Strings),
@@ -778,7 +778,7 @@ pub static SORT_ROWS: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Bodies::sort_rows`].
+/// Responses of [`Bodies::sort_rows`].
 pub enum SortRowsResponse {
     /// 200
     Ok(models::RowVerdict),

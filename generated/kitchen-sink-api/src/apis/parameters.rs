@@ -72,7 +72,7 @@ pub struct EchoHeadersParams {
     pub x_key: Option<uuid::Uuid>,
 }
 
-/// Answers of [`Parameters::echo_headers`].
+/// Responses of [`Parameters::echo_headers`].
 pub enum EchoHeadersResponse {
     /// 200
     Ok(models::HeaderEcho),
@@ -141,7 +141,7 @@ pub struct EchoPathParams {
     pub day: chrono::naive::NaiveDate,
 }
 
-/// Answers of [`Parameters::echo_path`].
+/// Responses of [`Parameters::echo_path`].
 pub enum EchoPathResponse {
     /// 200
     Ok(models::PathEcho),
@@ -225,7 +225,7 @@ pub struct EchoQueryParams {
     pub email: Option<String>,
 }
 
-/// Answers of [`Parameters::echo_query`].
+/// Responses of [`Parameters::echo_query`].
 pub enum EchoQueryResponse {
     /// 200
     Ok(models::QueryEcho),
@@ -318,7 +318,7 @@ pub struct EchoQueryArraysParams {
     pub keys: Option<Vec<uuid::Uuid>>,
 }
 
-/// Answers of [`Parameters::echo_query_arrays`].
+/// Responses of [`Parameters::echo_query_arrays`].
 pub enum EchoQueryArraysResponse {
     /// 200
     Ok(models::QueryArraysEcho),

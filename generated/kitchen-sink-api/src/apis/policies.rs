@@ -16,7 +16,7 @@ pub trait Policies: contract::Api {
         params: AskDeadlineParams,
     ) -> impl Future<Output = Result<AskDeadlineResponse, Self::Error>> + Send;
 
-    /// `POST /sink/policies/guarded-body`: A token before a body
+    /// `POST /sink/policies/guarded-body`: Authentication before the body
     fn ask_guarded_body(
         &self,
         caller: Self::Caller,
@@ -38,7 +38,7 @@ pub trait Policies: contract::Api {
         params: AskIdempotentChangeParams,
     ) -> impl Future<Output = Result<contract::Once<AskIdempotentChangeResponse>, Self::Error>> + Send;
 
-    /// `GET /sink/policies/optional`: For anyone, but users are known
+    /// `GET /sink/policies/optional`: For anyone, with optional authentication
     fn ask_optional(
         &self,
         caller: Option<Self::Caller>,
@@ -113,7 +113,7 @@ pub struct AskDeadlineParams {
     pub ms: i64,
 }
 
-/// Answers of [`Policies::ask_deadline`].
+/// Responses of [`Policies::ask_deadline`].
 pub enum AskDeadlineResponse {
     /// 204
     NoContent,
@@ -158,7 +158,7 @@ pub static ASK_GUARDED_BODY: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Policies::ask_guarded_body`].
+/// Responses of [`Policies::ask_guarded_body`].
 pub enum AskGuardedBodyResponse {
     /// 200
     Ok(models::Thing),
@@ -209,11 +209,11 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
 /// Parameters of [`Policies::ask_idempotent`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct AskIdempotentParams {
-    /// A name for this request.
+    /// A client-generated key.
     pub idempotency_key: contract::IdempotencyKey,
 }
 
-/// Answers of [`Policies::ask_idempotent`].
+/// Responses of [`Policies::ask_idempotent`].
 pub enum AskIdempotentResponse {
     /// 201
     Created {
@@ -272,15 +272,15 @@ pub static ASK_IDEMPOTENT_CHANGE: Operation = Operation {
 /// Parameters of [`Policies::ask_idempotent_change`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct AskIdempotentChangeParams {
-    /// Which thing.
+    /// The id of a thing.
     pub thing_id: i64,
     /// Words.
     pub words: Option<Vec<String>>,
-    /// A name for this request.
+    /// A client-generated key.
     pub idempotency_key: contract::IdempotencyKey,
 }
 
-/// Answers of [`Policies::ask_idempotent_change`].
+/// Responses of [`Policies::ask_idempotent_change`].
 pub enum AskIdempotentChangeResponse {
     /// 204
     NoContent,
@@ -339,7 +339,7 @@ pub static ASK_OPTIONAL: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Policies::ask_optional`].
+/// Responses of [`Policies::ask_optional`].
 pub enum AskOptionalResponse {
     /// 200
     Ok(models::Asker),
@@ -381,7 +381,7 @@ pub static ASK_PUBLIC: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Policies::ask_public`].
+/// Responses of [`Policies::ask_public`].
 pub enum AskPublicResponse {
     /// 200
     Ok(models::Asker),
@@ -429,7 +429,7 @@ pub static ASK_RATE: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Policies::ask_rate`].
+/// Responses of [`Policies::ask_rate`].
 pub enum AskRateResponse {
     /// 204
     NoContent,
@@ -493,7 +493,7 @@ pub static ASK_RATE_BODY: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Policies::ask_rate_body`].
+/// Responses of [`Policies::ask_rate_body`].
 pub enum AskRateBodyResponse {
     /// 204
     NoContent,
@@ -541,7 +541,7 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Policies::ask_small_body`].
+/// Responses of [`Policies::ask_small_body`].
 pub enum AskSmallBodyResponse {
     /// 200
     Ok(models::Open),
@@ -589,7 +589,7 @@ pub static ASK_SUPERUSER: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Policies::ask_superuser`].
+/// Responses of [`Policies::ask_superuser`].
 pub enum AskSuperuserResponse {
     /// 200
     Ok(models::Asker),
@@ -634,7 +634,7 @@ pub static ASK_USER: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Policies::ask_user`].
+/// Responses of [`Policies::ask_user`].
 pub enum AskUserResponse {
     /// 200
     Ok(models::Asker),

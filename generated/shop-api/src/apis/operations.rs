@@ -17,31 +17,31 @@ pub trait Operations: contract::Api {
         params: DiscardDeadLetterParams,
     ) -> impl Future<Output = Result<DiscardDeadLetterResponse, Self::Error>> + Send;
 
-    /// `GET /api/v2/admin/dead-letters/{dead_letter_id}`: One dead letter
+    /// `GET /api/v2/admin/dead-letters/{dead_letter_id}`: Get a dead letter
     fn get_dead_letter(
         &self,
         caller: Self::Caller,
         params: GetDeadLetterParams,
     ) -> impl Future<Output = Result<GetDeadLetterResponse, Self::Error>> + Send;
 
-    /// `GET /api/v2/admin/queue`: How the pipeline is doing
+    /// `GET /api/v2/admin/queue`: Get the queue status
     fn get_queue(&self, caller: Self::Caller) -> impl Future<Output = Result<GetQueueResponse, Self::Error>> + Send;
 
-    /// `GET /api/v2/admin/dead-letters`: Dead letters
+    /// `GET /api/v2/admin/dead-letters`: List dead letters
     fn list_dead_letters(
         &self,
         caller: Self::Caller,
         params: ListDeadLettersParams,
     ) -> impl Future<Output = Result<ListDeadLettersResponse, Self::Error>> + Send;
 
-    /// `GET /api/v2/products/{product_id}/ledger`: The stock ledger of a product
+    /// `GET /api/v2/products/{product_id}/ledger`: Get the stock ledger of a product
     fn list_stock_entries(
         &self,
         caller: Self::Caller,
         params: ListStockEntriesParams,
     ) -> impl Future<Output = Result<ListStockEntriesResponse, Self::Error>> + Send;
 
-    /// `POST /api/v2/admin/dead-letters/{dead_letter_id}/requeue`: Try a dead letter again
+    /// `POST /api/v2/admin/dead-letters/{dead_letter_id}/requeue`: Requeue a dead letter
     fn requeue_dead_letter(
         &self,
         caller: Self::Caller,
@@ -84,11 +84,11 @@ pub static DISCARD_DEAD_LETTER: Operation = Operation {
 /// Parameters of [`Operations::discard_dead_letter`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiscardDeadLetterParams {
-    /// Which dead letter.
+    /// The id of a dead letter.
     pub dead_letter_id: i64,
 }
 
-/// Answers of [`Operations::discard_dead_letter`].
+/// Responses of [`Operations::discard_dead_letter`].
 pub enum DiscardDeadLetterResponse {
     /// 200
     Ok(models::DeadLetter),
@@ -140,11 +140,11 @@ pub static GET_DEAD_LETTER: Operation = Operation {
 /// Parameters of [`Operations::get_dead_letter`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetDeadLetterParams {
-    /// Which dead letter.
+    /// The id of a dead letter.
     pub dead_letter_id: i64,
 }
 
-/// Answers of [`Operations::get_dead_letter`].
+/// Responses of [`Operations::get_dead_letter`].
 pub enum GetDeadLetterResponse {
     /// 200
     Ok(models::DeadLetter),
@@ -193,7 +193,7 @@ pub static GET_QUEUE: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Operations::get_queue`].
+/// Responses of [`Operations::get_queue`].
 pub enum GetQueueResponse {
     /// 200
     Ok(models::QueueStatus),
@@ -238,21 +238,21 @@ pub static LIST_DEAD_LETTERS: Operation = Operation {
 /// Parameters of [`Operations::list_dead_letters`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListDeadLettersParams {
-    /// How many to leave out from the beginning. Ignored when `cursor` is given.
+    /// How many objects to skip. Ignored when `cursor` is given.
     pub skip: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count what matches, into `X-Total-Count`.
+    /// Whether to return the number of matches in `X-Total-Count`.
     pub count: bool,
     /// In this state.
     pub state: Option<models::DeadLetterState>,
-    /// Concerning this order.
+    /// Of this order.
     pub order_id: Option<i64>,
 }
 
-/// Answers of [`Operations::list_dead_letters`].
+/// Responses of [`Operations::list_dead_letters`].
 pub enum ListDeadLettersResponse {
     /// 200
     Ok {
@@ -332,15 +332,15 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
 /// Parameters of [`Operations::list_stock_entries`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListStockEntriesParams {
-    /// Which product.
+    /// The id of a product.
     pub product_id: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
 }
 
-/// Answers of [`Operations::list_stock_entries`].
+/// Responses of [`Operations::list_stock_entries`].
 pub enum ListStockEntriesResponse {
     /// 200
     Ok {
@@ -404,11 +404,11 @@ pub static REQUEUE_DEAD_LETTER: Operation = Operation {
 /// Parameters of [`Operations::requeue_dead_letter`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequeueDeadLetterParams {
-    /// Which dead letter.
+    /// The id of a dead letter.
     pub dead_letter_id: i64,
 }
 
-/// Answers of [`Operations::requeue_dead_letter`].
+/// Responses of [`Operations::requeue_dead_letter`].
 pub enum RequeueDeadLetterResponse {
     /// 200
     Ok(models::DeadLetter),

@@ -10,14 +10,14 @@ use crate::models;
 
 /// Operations of the tag; `orders` in the document.
 pub trait Orders: contract::Api {
-    /// `POST /api/v2/orders/{order_id}/cancel`: Call an order off
+    /// `POST /api/v2/orders/{order_id}/cancel`: Cancel an order
     fn cancel_order(
         &self,
         caller: Self::Caller,
         params: CancelOrderParams,
     ) -> impl Future<Output = Result<contract::Once<CancelOrderResponse>, Self::Error>> + Send;
 
-    /// `POST /api/v2/orders`: Order
+    /// `POST /api/v2/orders`: Place an order
     fn create_order(
         &self,
         caller: Self::Caller,
@@ -25,21 +25,21 @@ pub trait Orders: contract::Api {
         body: models::OrderCreate,
     ) -> impl Future<Output = Result<contract::Once<CreateOrderResponse>, Self::Error>> + Send;
 
-    /// `GET /api/v2/orders/{order_id}`: One order
+    /// `GET /api/v2/orders/{order_id}`: Get an order
     fn get_order(
         &self,
         caller: Self::Caller,
         params: GetOrderParams,
     ) -> impl Future<Output = Result<GetOrderResponse, Self::Error>> + Send;
 
-    /// `GET /api/v2/orders/{order_id}/timeline`: What happened to an order
+    /// `GET /api/v2/orders/{order_id}/timeline`: Get the events of an order
     fn get_order_timeline(
         &self,
         caller: Self::Caller,
         params: GetOrderTimelineParams,
     ) -> impl Future<Output = Result<GetOrderTimelineResponse, Self::Error>> + Send;
 
-    /// `GET /api/v2/orders`: My orders
+    /// `GET /api/v2/orders`: List orders
     fn list_orders(
         &self,
         caller: Self::Caller,
@@ -53,7 +53,7 @@ pub trait Orders: contract::Api {
         params: PayOrderParams,
     ) -> impl Future<Output = Result<contract::Once<PayOrderResponse>, Self::Error>> + Send;
 
-    /// `GET /api/v2/orders/{order_id}/events`: What happens to an order, live
+    /// `GET /api/v2/orders/{order_id}/events`: Stream the events of an order
     fn stream_order_events(
         &self,
         caller: Self::Caller,
@@ -94,13 +94,13 @@ pub static CANCEL_ORDER: Operation = Operation {
 /// Parameters of [`Orders::cancel_order`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CancelOrderParams {
-    /// Which order.
+    /// The id of an order.
     pub order_id: i64,
-    /// A name for this request, unique to the user for 24 hours from when it was done. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`. A refusal is not kept, since nothing was done and time may cure it: the request is tried anew, and its key may go with another one.
+    /// A client-generated key of this request, unique per user for 24 hours after it was executed. A retry with the same key and the same request gets the same response without being executed again; another request with it gets 422 `idempotency_key_reused`; while the first one is in progress, 409 `idempotency_in_flight`. Error responses are not stored, since nothing was done: a retry is executed, and the key may be used for another request.
     pub idempotency_key: contract::IdempotencyKey,
 }
 
-/// Answers of [`Orders::cancel_order`].
+/// Responses of [`Orders::cancel_order`].
 pub enum CancelOrderResponse {
     /// 200
     Ok(models::Order),
@@ -169,11 +169,11 @@ pub static CREATE_ORDER: Operation = Operation {
 /// Parameters of [`Orders::create_order`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateOrderParams {
-    /// A name for this request, unique to the user for 24 hours from when it was done. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`. A refusal is not kept, since nothing was done and time may cure it: the request is tried anew, and its key may go with another one.
+    /// A client-generated key of this request, unique per user for 24 hours after it was executed. A retry with the same key and the same request gets the same response without being executed again; another request with it gets 422 `idempotency_key_reused`; while the first one is in progress, 409 `idempotency_in_flight`. Error responses are not stored, since nothing was done: a retry is executed, and the key may be used for another request.
     pub idempotency_key: contract::IdempotencyKey,
 }
 
-/// Answers of [`Orders::create_order`].
+/// Responses of [`Orders::create_order`].
 pub enum CreateOrderResponse {
     /// 201
     Created {
@@ -229,13 +229,13 @@ pub static GET_ORDER: Operation = Operation {
 /// Parameters of [`Orders::get_order`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetOrderParams {
-    /// Which order.
+    /// The id of an order.
     pub order_id: i64,
-    /// Only when the current `ETag` is not among these; otherwise 304.
+    /// Only if the current `ETag` is not among these; otherwise 304.
     pub if_none_match: Option<String>,
 }
 
-/// Answers of [`Orders::get_order`].
+/// Responses of [`Orders::get_order`].
 pub enum GetOrderResponse {
     /// 200
     Ok(models::Order),
@@ -286,11 +286,11 @@ pub static GET_ORDER_TIMELINE: Operation = Operation {
 /// Parameters of [`Orders::get_order_timeline`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetOrderTimelineParams {
-    /// Which order.
+    /// The id of an order.
     pub order_id: i64,
 }
 
-/// Answers of [`Orders::get_order_timeline`].
+/// Responses of [`Orders::get_order_timeline`].
 pub enum GetOrderTimelineResponse {
     /// 200
     Ok(Vec<models::OrderEvent>),
@@ -342,27 +342,27 @@ pub static LIST_ORDERS: Operation = Operation {
 /// Parameters of [`Orders::list_orders`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListOrdersParams {
-    /// How many to leave out from the beginning. Ignored when `cursor` is given.
+    /// How many objects to skip. Ignored when `cursor` is given.
     pub skip: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count what matches, into `X-Total-Count`.
+    /// Whether to return the number of matches in `X-Total-Count`.
     pub count: bool,
     /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::OrderSort>,
-    /// In one of these states.
+    /// With one of these statuses.
     pub status: Option<Vec<models::OrderStatus>>,
-    /// Of this user; of use to superusers.
+    /// Of this user; for superusers.
     pub user_id: Option<i64>,
-    /// Made at this time or later.
+    /// Placed at this time or later.
     pub created_after: Option<chrono::DateTime<chrono::Utc>>,
-    /// Made before this time.
+    /// Placed before this time.
     pub created_before: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Answers of [`Orders::list_orders`].
+/// Responses of [`Orders::list_orders`].
 pub enum ListOrdersResponse {
     /// 200
     Ok {
@@ -446,13 +446,13 @@ pub static PAY_ORDER: Operation = Operation {
 /// Parameters of [`Orders::pay_order`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PayOrderParams {
-    /// Which order.
+    /// The id of an order.
     pub order_id: i64,
-    /// A name for this request, unique to the user for 24 hours from when it was done. The same key with the same request gives the same answer without doing it again; with another request 422 `idempotency_key_reused`; while the first is under way 409 `idempotency_in_flight`. A refusal is not kept, since nothing was done and time may cure it: the request is tried anew, and its key may go with another one.
+    /// A client-generated key of this request, unique per user for 24 hours after it was executed. A retry with the same key and the same request gets the same response without being executed again; another request with it gets 422 `idempotency_key_reused`; while the first one is in progress, 409 `idempotency_in_flight`. Error responses are not stored, since nothing was done: a retry is executed, and the key may be used for another request.
     pub idempotency_key: contract::IdempotencyKey,
 }
 
-/// Answers of [`Orders::pay_order`].
+/// Responses of [`Orders::pay_order`].
 pub enum PayOrderResponse {
     /// 200
     Ok(models::Order),
@@ -510,15 +510,15 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
 /// Parameters of [`Orders::stream_order_events`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamOrderEventsParams {
-    /// Which order.
+    /// The id of an order.
     pub order_id: i64,
-    /// How long to stay at most.
+    /// The maximum duration in seconds.
     pub seconds: i32,
-    /// The last event seen. What is not an event of this order counts as none.
+    /// The id of the last event received. An id that is not of this order is ignored.
     pub last_event_id: Option<String>,
 }
 
-/// Answers of [`Orders::stream_order_events`].
+/// Responses of [`Orders::stream_order_events`].
 pub enum StreamOrderEventsResponse {
     /// 200
     Ok(contract::EventStream),

@@ -10,34 +10,34 @@ use crate::models;
 
 /// Operations of the tag; `products` in the document.
 pub trait Products: contract::Api {
-    /// `PATCH /api/v2/products/{product_id}/stock`: Change the stock
+    /// `PATCH /api/v2/products/{product_id}/stock`: Adjust the stock
     fn adjust_stock(
         &self,
         caller: Self::Caller,
         params: AdjustStockParams,
     ) -> impl Future<Output = Result<AdjustStockResponse, Self::Error>> + Send;
 
-    /// `POST /api/v2/products`: Add a product
+    /// `POST /api/v2/products`: Create a product
     fn create_product(
         &self,
         caller: Self::Caller,
         body: models::ProductCreate,
     ) -> impl Future<Output = Result<CreateProductResponse, Self::Error>> + Send;
 
-    /// `DELETE /api/v2/products/{product_id}`: Take a product off the shelf
+    /// `DELETE /api/v2/products/{product_id}`: Archive a product
     fn delete_product(
         &self,
         caller: Self::Caller,
         params: DeleteProductParams,
     ) -> impl Future<Output = Result<DeleteProductResponse, Self::Error>> + Send;
 
-    /// `GET /api/v2/products/{product_id}`: One product
+    /// `GET /api/v2/products/{product_id}`: Get a product
     fn get_product(
         &self,
         params: GetProductParams,
     ) -> impl Future<Output = Result<GetProductResponse, Self::Error>> + Send;
 
-    /// `GET /api/v2/products`: Products
+    /// `GET /api/v2/products`: List products
     fn list_products(
         &self,
         params: ListProductsParams,
@@ -84,15 +84,15 @@ pub static ADJUST_STOCK: Operation = Operation {
 /// Parameters of [`Products::adjust_stock`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdjustStockParams {
-    /// Which product.
+    /// The id of a product.
     pub product_id: i64,
-    /// How many more, or fewer.
+    /// The difference, which may be negative.
     pub delta: i64,
-    /// What to book it as.
+    /// The kind of the ledger entry.
     pub kind: models::StockChange,
 }
 
-/// Answers of [`Products::adjust_stock`].
+/// Responses of [`Products::adjust_stock`].
 pub enum AdjustStockResponse {
     /// 200
     Ok(models::Product),
@@ -143,7 +143,7 @@ pub static CREATE_PRODUCT: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Products::create_product`].
+/// Responses of [`Products::create_product`].
 pub enum CreateProductResponse {
     /// 201
     Created {
@@ -199,13 +199,13 @@ pub static DELETE_PRODUCT: Operation = Operation {
 /// Parameters of [`Products::delete_product`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeleteProductParams {
-    /// Which product.
+    /// The id of a product.
     pub product_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Products::delete_product`].
+/// Responses of [`Products::delete_product`].
 pub enum DeleteProductResponse {
     /// 204
     NoContent,
@@ -258,13 +258,13 @@ pub static GET_PRODUCT: Operation = Operation {
 /// Parameters of [`Products::get_product`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetProductParams {
-    /// Which product.
+    /// The id of a product.
     pub product_id: i64,
-    /// Only when the current `ETag` is not among these; otherwise 304.
+    /// Only if the current `ETag` is not among these; otherwise 304.
     pub if_none_match: Option<String>,
 }
 
-/// Answers of [`Products::get_product`].
+/// Responses of [`Products::get_product`].
 pub enum GetProductResponse {
     /// 200
     Ok(models::Product),
@@ -315,15 +315,15 @@ pub static LIST_PRODUCTS: Operation = Operation {
 /// Parameters of [`Products::list_products`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListProductsParams {
-    /// How many to leave out from the beginning. Ignored when `cursor` is given.
+    /// How many objects to skip. Ignored when `cursor` is given.
     pub skip: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count what matches, into `X-Total-Count`.
+    /// Whether to return the number of matches in `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, whatever the case of letters, accents and Unicode form. Three characters at least, in every script, since fewer cannot be looked up: a word of two Chinese characters is asked for together with a third. Accents and characters that nobody sees do not count: where fewer than three others are left, nothing is found.
+    /// Only objects that contain this text, regardless of case, accents and Unicode form. At least three characters, in every script, since shorter texts cannot be found in the index; a word of two Chinese characters needs a third one. Accents and invisible characters do not count: where fewer than three others are left, nothing is found.
     pub q: Option<String>,
     /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::ProductSort>,
@@ -331,7 +331,7 @@ pub struct ListProductsParams {
     pub in_stock: Option<bool>,
 }
 
-/// Answers of [`Products::list_products`].
+/// Responses of [`Products::list_products`].
 pub enum ListProductsResponse {
     /// 200
     Ok {
@@ -416,13 +416,13 @@ pub static PATCH_PRODUCT: Operation = Operation {
 /// Parameters of [`Products::patch_product`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchProductParams {
-    /// Which product.
+    /// The id of a product.
     pub product_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Products::patch_product`].
+/// Responses of [`Products::patch_product`].
 pub enum PatchProductResponse {
     /// 200
     Ok(models::Product),

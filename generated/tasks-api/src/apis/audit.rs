@@ -10,7 +10,7 @@ use crate::models;
 
 /// Operations of the tag; `audit` in the document.
 pub trait Audit: contract::Api {
-    /// `GET /api/v1/audit-events`: What was done
+    /// `GET /api/v1/audit-events`: List audit events
     fn list_audit_events(
         &self,
         caller: Self::Caller,
@@ -44,27 +44,27 @@ pub static LIST_AUDIT_EVENTS: Operation = Operation {
 /// Parameters of [`Audit::list_audit_events`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListAuditEventsParams {
-    /// How many to leave out from the beginning. Ignored when `cursor` is given.
+    /// How many objects to skip. Ignored when `cursor` is given.
     pub skip: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Only what this user did.
+    /// Only actions of this user.
     pub actor_id: Option<i64>,
     /// Only this action.
     pub action: Option<String>,
-    /// Only what was done to objects of this kind.
+    /// Only actions on objects of this type.
     pub object_type: Option<String>,
-    /// Only what was done to objects with this id.
+    /// Only actions on the object with this id.
     pub object_id: Option<String>,
-    /// Only what was done at this time or later.
+    /// Only at this time or later.
     pub since: Option<chrono::DateTime<chrono::Utc>>,
-    /// Only what was done before this time.
+    /// Only before this time.
     pub until: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Answers of [`Audit::list_audit_events`].
+/// Responses of [`Audit::list_audit_events`].
 pub enum ListAuditEventsResponse {
     /// 200
     Ok {

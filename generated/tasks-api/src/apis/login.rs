@@ -10,19 +10,19 @@ use crate::models;
 
 /// Operations of the tag; `login` in the document.
 pub trait Login: contract::Api {
-    /// `POST /api/v1/auth/login/access-token`: Sign in
+    /// `POST /api/v1/auth/login/access-token`: Log in
     fn login_access_token(
         &self,
         body: models::LoginForm,
     ) -> impl Future<Output = Result<LoginAccessTokenResponse, Self::Error>> + Send;
 
-    /// `POST /api/v1/auth/logout`: Sign out
+    /// `POST /api/v1/auth/logout`: Log out
     fn logout(&self, caller: Self::Caller) -> impl Future<Output = Result<LogoutResponse, Self::Error>> + Send;
 
-    /// `POST /api/v1/auth/signup`: Create an account for oneself
+    /// `POST /api/v1/auth/signup`: Sign up
     fn signup(&self, body: models::Signup) -> impl Future<Output = Result<SignupResponse, Self::Error>> + Send;
 
-    /// `POST /api/v1/auth/login/test-token`: Try a token
+    /// `POST /api/v1/auth/login/test-token`: Validate a token
     fn test_token(&self, caller: Self::Caller) -> impl Future<Output = Result<TestTokenResponse, Self::Error>> + Send;
 }
 
@@ -75,7 +75,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Login::login_access_token`].
+/// Responses of [`Login::login_access_token`].
 pub enum LoginAccessTokenResponse {
     /// 200
     Ok(models::Token),
@@ -123,7 +123,7 @@ pub static LOGOUT: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Login::logout`].
+/// Responses of [`Login::logout`].
 pub enum LogoutResponse {
     /// 204
     NoContent,
@@ -171,7 +171,7 @@ pub static SIGNUP: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Login::signup`].
+/// Responses of [`Login::signup`].
 pub enum SignupResponse {
     /// 200
     Ok(models::User),
@@ -216,7 +216,7 @@ pub static TEST_TOKEN: Operation = Operation {
     etag: true,
 };
 
-/// Answers of [`Login::test_token`].
+/// Responses of [`Login::test_token`].
 pub enum TestTokenResponse {
     /// 200
     Ok(models::User),

@@ -10,7 +10,7 @@ use crate::models;
 
 /// Operations of the tag; `projects` in the document.
 pub trait Projects: contract::Api {
-    /// `POST /api/v1/projects`: Start a project
+    /// `POST /api/v1/projects`: Create a project
     fn create_project(
         &self,
         caller: Self::Caller,
@@ -24,14 +24,14 @@ pub trait Projects: contract::Api {
         params: DeleteProjectParams,
     ) -> impl Future<Output = Result<DeleteProjectResponse, Self::Error>> + Send;
 
-    /// `GET /api/v1/projects/{project_id}`: One project and its tasks
+    /// `GET /api/v1/projects/{project_id}`: Get a project with its tasks
     fn get_project(
         &self,
         caller: Self::Caller,
         params: GetProjectParams,
     ) -> impl Future<Output = Result<GetProjectResponse, Self::Error>> + Send;
 
-    /// `GET /api/v1/projects`: My projects
+    /// `GET /api/v1/projects`: List projects
     fn list_projects(
         &self,
         caller: Self::Caller,
@@ -84,7 +84,7 @@ pub static CREATE_PROJECT: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Projects::create_project`].
+/// Responses of [`Projects::create_project`].
 pub enum CreateProjectResponse {
     /// 201
     Created {
@@ -140,13 +140,13 @@ pub static DELETE_PROJECT: Operation = Operation {
 /// Parameters of [`Projects::delete_project`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeleteProjectParams {
-    /// Which project.
+    /// The id of a project.
     pub project_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Projects::delete_project`].
+/// Responses of [`Projects::delete_project`].
 pub enum DeleteProjectResponse {
     /// 200
     Ok(models::Project),
@@ -199,13 +199,13 @@ pub static GET_PROJECT: Operation = Operation {
 /// Parameters of [`Projects::get_project`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetProjectParams {
-    /// Which project.
+    /// The id of a project.
     pub project_id: i64,
-    /// Only when the current `ETag` is not among these; otherwise 304.
+    /// Only if the current `ETag` is not among these; otherwise 304.
     pub if_none_match: Option<String>,
 }
 
-/// Answers of [`Projects::get_project`].
+/// Responses of [`Projects::get_project`].
 pub enum GetProjectResponse {
     /// 200
     Ok(models::ProjectDetail),
@@ -256,21 +256,21 @@ pub static LIST_PROJECTS: Operation = Operation {
 /// Parameters of [`Projects::list_projects`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListProjectsParams {
-    /// How many to leave out from the beginning. Ignored when `cursor` is given.
+    /// How many objects to skip. Ignored when `cursor` is given.
     pub skip: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count what matches, into `X-Total-Count`.
+    /// Whether to return the number of matches in `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, whatever the case of letters, accents and Unicode form. Three characters at least, in every script, since fewer cannot be looked up: a word of two Chinese characters is asked for together with a third. Accents and characters that nobody sees do not count: where fewer than three others are left, nothing is found.
+    /// Only objects that contain this text, regardless of case, accents and Unicode form. At least three characters, in every script, since shorter texts cannot be found in the index; a word of two Chinese characters needs a third one. Accents and invisible characters do not count: where fewer than three others are left, nothing is found.
     pub q: Option<String>,
     /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::ProjectSort>,
 }
 
-/// Answers of [`Projects::list_projects`].
+/// Responses of [`Projects::list_projects`].
 pub enum ListProjectsResponse {
     /// 200
     Ok {
@@ -353,13 +353,13 @@ pub static PATCH_PROJECT: Operation = Operation {
 /// Parameters of [`Projects::patch_project`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchProjectParams {
-    /// Which project.
+    /// The id of a project.
     pub project_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Projects::patch_project`].
+/// Responses of [`Projects::patch_project`].
 pub enum PatchProjectResponse {
     /// 200
     Ok(models::ProjectDetail),
@@ -413,13 +413,13 @@ pub static PUT_PROJECT: Operation = Operation {
 /// Parameters of [`Projects::put_project`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PutProjectParams {
-    /// Which project.
+    /// The id of a project.
     pub project_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Projects::put_project`].
+/// Responses of [`Projects::put_project`].
 pub enum PutProjectResponse {
     /// 200
     Ok(models::ProjectDetail),

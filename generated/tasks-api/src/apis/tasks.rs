@@ -10,14 +10,14 @@ use crate::models;
 
 /// Operations of the tag; `tasks` in the document.
 pub trait Tasks: contract::Api {
-    /// `POST /api/v1/tasks/{task_id}/assign/{user_id}`: Give a task to someone
+    /// `POST /api/v1/tasks/{task_id}/assign/{user_id}`: Assign a task to a user
     fn assign_task(
         &self,
         caller: Self::Caller,
         params: AssignTaskParams,
     ) -> impl Future<Output = Result<AssignTaskResponse, Self::Error>> + Send;
 
-    /// `POST /api/v1/tasks`: Add a task
+    /// `POST /api/v1/tasks`: Create a task
     fn create_task(
         &self,
         caller: Self::Caller,
@@ -31,14 +31,14 @@ pub trait Tasks: contract::Api {
         params: DeleteTaskParams,
     ) -> impl Future<Output = Result<DeleteTaskResponse, Self::Error>> + Send;
 
-    /// `GET /api/v1/tasks/{task_id}`: One task and its project
+    /// `GET /api/v1/tasks/{task_id}`: Get a task with its project
     fn get_task(
         &self,
         caller: Self::Caller,
         params: GetTaskParams,
     ) -> impl Future<Output = Result<GetTaskResponse, Self::Error>> + Send;
 
-    /// `GET /api/v1/tasks`: My tasks
+    /// `GET /api/v1/tasks`: List tasks
     fn list_tasks(
         &self,
         caller: Self::Caller,
@@ -61,7 +61,7 @@ pub trait Tasks: contract::Api {
         body: models::TaskUpdate,
     ) -> impl Future<Output = Result<PutTaskResponse, Self::Error>> + Send;
 
-    /// `POST /api/v1/tasks/{task_id}/status/{status}`: Move a task on
+    /// `POST /api/v1/tasks/{task_id}/status/{status}`: Update the status of a task
     fn set_task_status(
         &self,
         caller: Self::Caller,
@@ -103,13 +103,13 @@ pub static ASSIGN_TASK: Operation = Operation {
 /// Parameters of [`Tasks::assign_task`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssignTaskParams {
-    /// Which task.
+    /// The id of a task.
     pub task_id: i64,
-    /// Which user.
+    /// The id of a user.
     pub user_id: i64,
 }
 
-/// Answers of [`Tasks::assign_task`].
+/// Responses of [`Tasks::assign_task`].
 pub enum AssignTaskResponse {
     /// 200
     Ok(models::TaskDetail),
@@ -161,7 +161,7 @@ pub static CREATE_TASK: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Tasks::create_task`].
+/// Responses of [`Tasks::create_task`].
 pub enum CreateTaskResponse {
     /// 201
     Created {
@@ -214,13 +214,13 @@ pub static DELETE_TASK: Operation = Operation {
 /// Parameters of [`Tasks::delete_task`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeleteTaskParams {
-    /// Which task.
+    /// The id of a task.
     pub task_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Tasks::delete_task`].
+/// Responses of [`Tasks::delete_task`].
 pub enum DeleteTaskResponse {
     /// 200
     Ok(models::DeletedStatus),
@@ -270,13 +270,13 @@ pub static GET_TASK: Operation = Operation {
 /// Parameters of [`Tasks::get_task`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetTaskParams {
-    /// Which task.
+    /// The id of a task.
     pub task_id: i64,
-    /// Only when the current `ETag` is not among these; otherwise 304.
+    /// Only if the current `ETag` is not among these; otherwise 304.
     pub if_none_match: Option<String>,
 }
 
-/// Answers of [`Tasks::get_task`].
+/// Responses of [`Tasks::get_task`].
 pub enum GetTaskResponse {
     /// 200
     Ok(models::TaskDetail),
@@ -339,21 +339,21 @@ pub static LIST_TASKS: Operation = Operation {
 /// Parameters of [`Tasks::list_tasks`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListTasksParams {
-    /// How many to leave out from the beginning. Ignored when `cursor` is given.
+    /// How many objects to skip. Ignored when `cursor` is given.
     pub skip: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count what matches, into `X-Total-Count`.
+    /// Whether to return the number of matches in `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, whatever the case of letters, accents and Unicode form. Three characters at least, in every script, since fewer cannot be looked up: a word of two Chinese characters is asked for together with a third. Accents and characters that nobody sees do not count: where fewer than three others are left, nothing is found.
+    /// Only objects that contain this text, regardless of case, accents and Unicode form. At least three characters, in every script, since shorter texts cannot be found in the index; a word of two Chinese characters needs a third one. Accents and invisible characters do not count: where fewer than three others are left, nothing is found.
     pub q: Option<String>,
     /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::TaskSort>,
-    /// In one of these states.
+    /// With one of these statuses.
     pub status: Option<Vec<models::TaskStatusInput>>,
-    /// Of this project.
+    /// In this project.
     pub project_id: Option<i64>,
     /// Assigned to this user.
     pub assignee_id: Option<i64>,
@@ -363,7 +363,7 @@ pub struct ListTasksParams {
     pub due_before: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Answers of [`Tasks::list_tasks`].
+/// Responses of [`Tasks::list_tasks`].
 pub enum ListTasksResponse {
     /// 200
     Ok {
@@ -459,13 +459,13 @@ pub static PATCH_TASK: Operation = Operation {
 /// Parameters of [`Tasks::patch_task`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchTaskParams {
-    /// Which task.
+    /// The id of a task.
     pub task_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Tasks::patch_task`].
+/// Responses of [`Tasks::patch_task`].
 pub enum PatchTaskResponse {
     /// 200
     Ok(models::TaskDetail),
@@ -516,13 +516,13 @@ pub static PUT_TASK: Operation = Operation {
 /// Parameters of [`Tasks::put_task`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PutTaskParams {
-    /// Which task.
+    /// The id of a task.
     pub task_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Tasks::put_task`].
+/// Responses of [`Tasks::put_task`].
 pub enum PutTaskResponse {
     /// 200
     Ok(models::TaskDetail),
@@ -573,13 +573,13 @@ pub static SET_TASK_STATUS: Operation = Operation {
 /// Parameters of [`Tasks::set_task_status`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetTaskStatusParams {
-    /// Which task.
+    /// The id of a task.
     pub task_id: i64,
-    /// The new state.
+    /// The new status.
     pub status: models::TaskStatusInput,
 }
 
-/// Answers of [`Tasks::set_task_status`].
+/// Responses of [`Tasks::set_task_status`].
 pub enum SetTaskStatusResponse {
     /// 200
     Ok(models::TaskDetail),

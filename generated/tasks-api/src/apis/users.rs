@@ -24,28 +24,28 @@ pub trait Users: contract::Api {
         params: DeleteUserParams,
     ) -> impl Future<Output = Result<DeleteUserResponse, Self::Error>> + Send;
 
-    /// `GET /api/v1/users/me`: Who am I
+    /// `GET /api/v1/users/me`: Get the current user
     fn get_me(
         &self,
         caller: Self::Caller,
         params: GetMeParams,
     ) -> impl Future<Output = Result<GetMeResponse, Self::Error>> + Send;
 
-    /// `GET /api/v1/users/{user_id}`: One user
+    /// `GET /api/v1/users/{user_id}`: Get a user
     fn get_user(
         &self,
         caller: Self::Caller,
         params: GetUserParams,
     ) -> impl Future<Output = Result<GetUserResponse, Self::Error>> + Send;
 
-    /// `GET /api/v1/users`: All users
+    /// `GET /api/v1/users`: List users
     fn list_users(
         &self,
         caller: Self::Caller,
         params: ListUsersParams,
     ) -> impl Future<Output = Result<ListUsersResponse, Self::Error>> + Send;
 
-    /// `PATCH /api/v1/users/me`: Change my account
+    /// `PATCH /api/v1/users/me`: Change the current user
     fn patch_me(
         &self,
         caller: Self::Caller,
@@ -61,7 +61,7 @@ pub trait Users: contract::Api {
         body: models::UserUpdate,
     ) -> impl Future<Output = Result<PatchUserResponse, Self::Error>> + Send;
 
-    /// `PUT /api/v1/users/me`: Change my account
+    /// `PUT /api/v1/users/me`: Change the current user
     fn put_me(
         &self,
         caller: Self::Caller,
@@ -110,7 +110,7 @@ pub static CREATE_USER: Operation = Operation {
     etag: false,
 };
 
-/// Answers of [`Users::create_user`].
+/// Responses of [`Users::create_user`].
 pub enum CreateUserResponse {
     /// 201
     Created {
@@ -163,13 +163,13 @@ pub static DELETE_USER: Operation = Operation {
 /// Parameters of [`Users::delete_user`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeleteUserParams {
-    /// Which user.
+    /// The id of a user.
     pub user_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Users::delete_user`].
+/// Responses of [`Users::delete_user`].
 pub enum DeleteUserResponse {
     /// 200
     Ok(models::User),
@@ -219,11 +219,11 @@ pub static GET_ME: Operation = Operation {
 /// Parameters of [`Users::get_me`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetMeParams {
-    /// Only when the current `ETag` is not among these; otherwise 304.
+    /// Only if the current `ETag` is not among these; otherwise 304.
     pub if_none_match: Option<String>,
 }
 
-/// Answers of [`Users::get_me`].
+/// Responses of [`Users::get_me`].
 pub enum GetMeResponse {
     /// 200
     Ok(models::User),
@@ -272,13 +272,13 @@ pub static GET_USER: Operation = Operation {
 /// Parameters of [`Users::get_user`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetUserParams {
-    /// Which user.
+    /// The id of a user.
     pub user_id: i64,
-    /// Only when the current `ETag` is not among these; otherwise 304.
+    /// Only if the current `ETag` is not among these; otherwise 304.
     pub if_none_match: Option<String>,
 }
 
-/// Answers of [`Users::get_user`].
+/// Responses of [`Users::get_user`].
 pub enum GetUserResponse {
     /// 200
     Ok(models::User),
@@ -329,21 +329,21 @@ pub static LIST_USERS: Operation = Operation {
 /// Parameters of [`Users::list_users`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListUsersParams {
-    /// How many to leave out from the beginning. Ignored when `cursor` is given.
+    /// How many objects to skip. Ignored when `cursor` is given.
     pub skip: i64,
-    /// How many to return at most.
+    /// The maximum number of objects to return.
     pub limit: i64,
-    /// Where to go on, from `X-Next-Cursor` of the page before. It belongs to the sort order and filters it was made with; any other cursor answers 404 `cursor_not_found`.
+    /// The position to continue at, from `X-Next-Cursor` of the previous page. It is valid for the same sort order and filters only; any other cursor gets 404 `cursor_not_found`.
     pub cursor: Option<String>,
-    /// Whether to count what matches, into `X-Total-Count`.
+    /// Whether to return the number of matches in `X-Total-Count`.
     pub count: bool,
-    /// Only what contains this text, whatever the case of letters, accents and Unicode form. Three characters at least, in every script, since fewer cannot be looked up: a word of two Chinese characters is asked for together with a third. Accents and characters that nobody sees do not count: where fewer than three others are left, nothing is found.
+    /// Only objects that contain this text, regardless of case, accents and Unicode form. At least three characters, in every script, since shorter texts cannot be found in the index; a word of two Chinese characters needs a third one. Accents and invisible characters do not count: where fewer than three others are left, nothing is found.
     pub q: Option<String>,
     /// The order; `-` means descending. Texts are in the order of their letters, whatever their case and accents.
     pub sort: Option<models::UserSort>,
 }
 
-/// Answers of [`Users::list_users`].
+/// Responses of [`Users::list_users`].
 pub enum ListUsersResponse {
     /// 200
     Ok {
@@ -438,11 +438,11 @@ pub static PATCH_ME: Operation = Operation {
 /// Parameters of [`Users::patch_me`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchMeParams {
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Users::patch_me`].
+/// Responses of [`Users::patch_me`].
 pub enum PatchMeResponse {
     /// 200
     Ok(models::User),
@@ -510,13 +510,13 @@ pub static PATCH_USER: Operation = Operation {
 /// Parameters of [`Users::patch_user`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchUserParams {
-    /// Which user.
+    /// The id of a user.
     pub user_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Users::patch_user`].
+/// Responses of [`Users::patch_user`].
 pub enum PatchUserResponse {
     /// 200
     Ok(models::User),
@@ -582,11 +582,11 @@ pub static PUT_ME: Operation = Operation {
 /// Parameters of [`Users::put_me`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PutMeParams {
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Users::put_me`].
+/// Responses of [`Users::put_me`].
 pub enum PutMeResponse {
     /// 200
     Ok(models::User),
@@ -650,13 +650,13 @@ pub static PUT_USER: Operation = Operation {
 /// Parameters of [`Users::put_user`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PutUserParams {
-    /// Which user.
+    /// The id of a user.
     pub user_id: i64,
-    /// Only when the current `ETag` is among these; otherwise 412.
+    /// Only if the current `ETag` is among these; otherwise 412.
     pub if_match: Option<String>,
 }
 
-/// Answers of [`Users::put_user`].
+/// Responses of [`Users::put_user`].
 pub enum PutUserResponse {
     /// 200
     Ok(models::User),

@@ -84,7 +84,7 @@ pub(crate) async fn forget_jobs(database: &Database, most: i64) -> Result<u64> {
 }
 
 /// Makes the rows of a job that are not there yet; `changed` is called after each commit that others can see. What the database
-/// refuses for the moment is done again, in smaller pieces when it took too long, for as long as it takes.
+/// rejects for the moment is done again, in smaller pieces when it took too long, for as long as it takes.
 ///
 /// # Errors
 /// What time does not cure; chunks that were inserted before stay.

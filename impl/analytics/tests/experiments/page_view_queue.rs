@@ -1,5 +1,5 @@
-//! More page views than can be stored, and a process that is asked to stop while some wait: who is refused is told at once, and
-//! who is acknowledged is stored.
+//! More page views than can be stored, and a shutdown while some are queued: rejections are immediate, and acknowledged views are
+//! stored.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use testkit::process::is_reset;
 use testkit::scale::size;
 use testkit::system::{Plan, System};
 
-/// Rows of a batch, and rows that may wait.
+/// Rows of a batch, and the limit of queued rows.
 const ROWS: usize = 1_000;
 const MOST: usize = 20_000;
-/// KiB that what waits may take, with what the clients are just sending.
+/// KiB that queued rows may take, with the requests in transit.
 const ROOM: u64 = 96 * 1024;
 
 async fn start(name: &'static str) -> (System, Process) {
@@ -29,7 +29,7 @@ async fn start(name: &'static str) -> (System, Process) {
     let mut api = system.process("analytics", "analytics-1", &[]);
     api.start();
     api.ready().await;
-    // What is learnt by the first one is known.
+    // State that is initialized by the first request is warm.
     let first = Client::new().post(views(&api)).json(&json!({"path": "/jam"})).send().await.expect("an answer");
     assert_eq!(first.status(), 201);
     (system, api)
@@ -39,7 +39,7 @@ fn views(api: &Process) -> String {
     format!("{}/api/p3/page-views", api.url())
 }
 
-/// What the process says is waiting.
+/// The number of queued rows that the process reports.
 async fn waiting(api: &Process) -> usize {
     let metrics = Client::new().get(format!("{}/metrics", api.url())).send().await.expect("an answer");
     let text = metrics.text().await.expect("metrics");
@@ -52,7 +52,7 @@ async fn when_too_many_wait_the_rest_is_refused_at_once_and_memory_stays_bounded
     let (batches, enough) = size((80, 40), (400, 300));
     let (system, mut api) = start("page-view-queue").await;
     let before = api.resident();
-    // Nobody can store anything.
+    // Nothing can be stored now.
     let mut jam = system.db.begin().await.expect("a transaction");
     sqlx::query("LOCK TABLE page_views IN EXCLUSIVE MODE").execute(&mut *jam).await.expect("it is locked");
     let (http, refused, mut sent) = (Client::new(), Arc::new(AtomicUsize::new(0)), JoinSet::new());
@@ -65,13 +65,13 @@ async fn when_too_many_wait_the_rest_is_refused_at_once_and_memory_stays_bounded
             let status = answer.status().as_u16();
             let soon = answer.headers().get("retry-after").is_some();
             let body: Value = answer.json().await.expect("JSON");
-            // All of them come from one address, which may not have all of the queue.
+            // All of them come from one address, which may not fill the queue.
             assert!(status == 201 || (soon && [429, 503].contains(&status)), "{status} {body}");
             refused.fetch_add(usize::from(body["code"] == "too_many_concurrent_requests"), Ordering::Relaxed);
             status == 201
         });
     }
-    // They are told while nothing is stored: the jam goes on until they are.
+    // They are rejected while nothing is stored: the blockage goes on until they are.
     while refused.load(Ordering::Relaxed) < enough {
         assert!(!sent.is_empty(), "{} were refused", refused.load(Ordering::Relaxed));
         assert!(waiting(&api).await <= MOST);
@@ -114,7 +114,7 @@ async fn what_waits_when_a_process_is_asked_to_stop_is_stored_and_acknowledged()
             .into_iter()
             .collect();
         assert_eq!(acked, stored, "acknowledged and stored");
-        // Between the last look and the end of the socket the kernel may greet one more.
+        // Between the last check and the end of the socket the kernel may accept one more.
         assert!(reset.load(Ordering::Relaxed) <= 1, "{reset:?} reset");
         sqlx::query("TRUNCATE page_view_events").execute(&system.db).await.expect("they are forgotten");
         api.start();
@@ -123,8 +123,8 @@ async fn what_waits_when_a_process_is_asked_to_stop_is_stored_and_acknowledged()
     assert_eq!(api.stop().await.code(), Some(0));
 }
 
-/// Reports one view after the other until nobody is there to connect to; those that were acknowledged. A request that was
-/// taken and not answered well is a failure.
+/// Reports one view after the other until no connection can be opened; returns the acknowledged ones. A request that was accepted
+/// and then failed is a failure.
 async fn report(url: String, end: CancellationToken, reset: Arc<AtomicUsize>) -> Vec<Uuid> {
     let (http, mut acked) = (Client::new(), Vec::new());
     while !end.is_cancelled() {

@@ -1,4 +1,4 @@
-//! Those who read rankings: many at once cost the database next to nothing, and nobody notices that Redis is away.
+//! Readers of rankings: many at once cost the database next to nothing, and a failure of Redis has no effect.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use testkit::process::Process;
 use testkit::system::{Plan, System};
 
 const READERS: usize = 1_000;
-/// No ranking is renewed when it is younger; none is given when it is older than a second.
+/// No cached ranking is recomputed when it is younger; none is returned when it is older than a second.
 const YOUNGEST: Duration = Duration::from_millis(300);
 const OLDEST: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ async fn ask(http: &Client, api: &Process, which: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_who_read_when_a_ranking_is_too_old_are_two_statements_at_most() {
     let system = System::start(&Plan { ..Plan::new("page-view-readers") }).await;
-    // Its log tells what it asks; and all may ask at once, however long that takes.
+    // Its log contains its statements; and all readers may send at once, however long that takes.
     let settings = [("RUST_LOG", "info,access=warn,sqlx::query=debug"), ("HTTP_CONCURRENCY", "4096")];
     let mut api = system.process("analytics", "analytics-1", &settings);
     api.start();
@@ -40,7 +40,7 @@ async fn a_thousand_who_read_when_a_ranking_is_too_old_are_two_statements_at_mos
         post(&http, &api, &format!("/{}", n % 4)).await;
     }
     let expected = ask(&http, &api, "slow").await;
-    // Connections are there when it counts.
+    // Connections are open when it counts.
     let health = format!("{}/health", api.url());
     join_all((0..READERS).map(|_| http.get(&health).send())).await;
     for _ in 0..3 {
@@ -51,7 +51,7 @@ async fn a_thousand_who_read_when_a_ranking_is_too_old_are_two_statements_at_mos
         assert!(answers.iter().all(|answer| *answer == expected), "{expected}");
         let took = begun.elapsed();
         let asked = statements() - before;
-        // On a slow machine they are there for so long that it is too old again.
+        // On a slow machine the readers take so long that the ranking becomes too old again.
         let most = 2 + usize::try_from(took.as_millis() / YOUNGEST.as_millis()).expect("it is short");
         assert!((1..=most).contains(&asked), "{asked} statements for {READERS} readers in {took:?}");
     }
@@ -73,7 +73,7 @@ async fn numbers_are_the_same_when_redis_is_away() {
         }
         for n in 0..20 {
             post(&http, &apis[n % 2], &format!("/{}", n % 3)).await;
-            // Whoever was told that it is stored sees it counted where it was stored.
+            // A view that was acknowledged is counted in the process that stored it.
             assert_eq!(ask(&http, &apis[n % 2], "optimized").await, ask(&http, &apis[n % 2], "slow").await);
         }
         sleep(OLDEST + Duration::from_millis(100)).await;

@@ -1,5 +1,5 @@
-//! Page views at full rate while the API is killed and Postgres restarted, clients sending again what was not acknowledged:
-//! what was acknowledged is stored, nothing is stored twice, and the counts are those of the rows.
+//! Page views at full rate while the API is killed and Postgres restarted, with clients that retry what was not acknowledged:
+//! acknowledged views are stored, nothing is stored twice, and the counts match the rows.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -17,10 +17,10 @@ use uuid::Uuid;
 use testkit::scale::{dice, size};
 use testkit::system::{Plan, System};
 
-/// Clients, and rows of the batches that every fourth of their reports is.
+/// Clients, and rows of a batch; every fourth report is a batch.
 const LOAD: ((usize, usize), (usize, usize)) = ((16, 20), (64, 500));
 
-/// Events that were acknowledged, and those that were sent without ever being.
+/// Events that were acknowledged, and those that were sent but never acknowledged.
 #[derive(Default)]
 struct History {
     acked: HashSet<Uuid>,
@@ -79,7 +79,7 @@ const MISCOUNTED: &str = "
     ) raw FULL JOIN path_counts c USING (minutes, start, path_id)
     WHERE raw.views IS DISTINCT FROM c.views";
 
-/// Reports one view after the other, or a few at once; what is not acknowledged is sent again under the same name.
+/// Reports one view after the other, or a few at once; retries with the same id until it is acknowledged.
 async fn report(base: String, (client, rows): (usize, usize), history: Arc<Mutex<History>>, end: CancellationToken) {
     let http = Client::builder().timeout(Duration::from_secs(15)).build().expect("a client");
     let mut n = 0;
@@ -109,7 +109,7 @@ async fn report(base: String, (client, rows): (usize, usize), history: Arc<Mutex
                 history.acked.extend(ids);
                 break;
             }
-            // Once it is over, one more attempt must do, and what it comes to is not known.
+            // At the end there is one more attempt, and its outcome is not known.
             if end.is_cancelled() || attempt > 300 {
                 return;
             }

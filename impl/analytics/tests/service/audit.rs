@@ -1,4 +1,4 @@
-//! What is wrong is noticed: by `server verify`, which looks at everything, and while the system runs.
+//! Inconsistencies are detected: by `server verify`, which checks everything, and by the background audit.
 
 use chrono::{Days, TimeDelta, Utc};
 use platform::verification::Finding;

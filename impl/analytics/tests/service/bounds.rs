@@ -1,4 +1,4 @@
-//! What anybody can make grow has an end, and what the background has to digest is digested a little at a time.
+//! Whatever clients can make grow is bounded, and background work is done in small batches.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,11 +39,11 @@ async fn new_paths_are_bounded_and_the_others_are_counted_together() {
         assert_eq!((&receipt["stored"], &receipt["duplicates"]), (&json!(200), &json!(0)));
         told += receipt["other"].as_i64().expect("how many of them have no path of their own");
     }
-    // A new minute may have begun meanwhile; of a day one address has a quarter.
+    // A new minute may have begun meanwhile; one address has a quarter of the daily limit.
     let made = world.number("SELECT count(*) FROM paths WHERE path <> '(other)'").await;
     assert!((50..=75).contains(&made), "{made}");
     assert_eq!((count_of(&world, "(other)").await, told), (601 - made, 601 - made));
-    // What is known is told apart, and what is not is told.
+    // Known paths are still separate, and new ones are reported as such.
     assert_eq!(world.nobody.post(VIEWS, &json!({"path": "/honest"})).await.expect(201)["path"], "/honest");
     world.nobody.post(BATCH, &batch("4", 100)).await.expect(201);
     world.nobody.post(BATCH, &batch("5", 100)).await.expect(201);
@@ -59,7 +59,7 @@ async fn new_paths_are_bounded_and_the_others_are_counted_together() {
         .expect(201);
     assert!(told["path"] == "(other)" || told["path"] == "/too-much", "{told}");
     assert_eq!((&told["path"], &told["id"]), (&again["path"], &again["id"]));
-    // Nobody uses up what is others'.
+    // One client cannot use up the limit of another.
     assert_eq!(world.user.post(VIEWS, &json!({"path": "/mine"})).await.expect(201)["path"], "/mine");
     world.admin.post(BATCH, &batch("site", 1_000)).await.expect(201);
     assert_eq!(world.number("SELECT count(*) FROM paths WHERE path LIKE '/site/%'").await, 1_000);
@@ -101,7 +101,7 @@ async fn minutes_of_the_past_are_bounded() {
     assert!((1..=60).contains(&wait), "{wait}");
     refused.expect_problem(429, "too_many_past_minutes");
     assert_eq!(count_of(&world, "/x").await, stored);
-    // Others, and what is of now.
+    // Other users, and current views.
     world.user.post(BATCH, &week).await.expect(201);
     for _ in 0..3 {
         world.admin.post(BATCH, &week).await.expect(201);
@@ -137,7 +137,7 @@ async fn one_client_has_a_part_of_the_queue_and_no_turn_but_its_own() {
             }
         });
     }
-    // As much waits as may of one client. In the order they came, the next one would wait for four batches.
+    // One client has queued as much as it may. In the order of arrival, the next client would wait for four batches.
     timeout(Duration::from_secs(60), refused.notified()).await.expect("one client sends too much");
     for _ in 0..2 {
         world.user.post(VIEWS, &json!({"path": "/x"})).await.expect(201);
@@ -152,25 +152,25 @@ async fn many_days_at_once_make_no_table() {
     let day = |days: i64| json!({"path": "/x", "occurred_at": (Utc::now() - TimeDelta::days(days)).to_rfc3339()});
     let year: Value = (0..399).map(day).collect();
     let before = world.number(PARTITIONS).await;
-    // Whoever is nobody's: a week, and row by row.
+    // An unauthenticated client: a week, and row by row.
     let receipt = world.nobody.post(BATCH, &year).await.expect(207);
     assert_eq!((&receipt["stored"], receipt["rejected"].as_array().map(Vec::len)), (&json!(7), Some(392)));
     assert_eq!(receipt["rejected"][0]["errors"][0]["code"], "event_time_out_of_range");
     world.user.post(VIEWS, &day(8)).await.expect_problem(409, "event_time_out_of_range");
-    // A superuser: as long as views are kept. It takes no longer than others.
+    // A superuser: the whole retention period. It takes no longer than for others.
     let begun = Instant::now();
     assert_eq!(world.admin.post(BATCH, &year).await.expect(201)["stored"], 399);
     assert!(begun.elapsed() < Duration::from_secs(3));
     assert_eq!(world.number(PARTITIONS).await, before);
     assert_eq!(count_of(&world, "/x").await, 406);
-    // What came before its partition moves there.
+    // Rows that came before their partition are moved there.
     world.service.tidy().await.expect("the tables are looked after");
     assert_eq!(world.number(PARTITIONS).await, before + 11);
     let week = "SELECT count(*) FROM page_views_default WHERE created_at > now() - interval '6 days'";
     assert_eq!(world.number(week).await, 0);
     assert_eq!(count_of(&world, "/x").await, 406);
     world.verify().await;
-    // What is too old goes, though no partition of it can be dropped.
+    // Rows that are too old are deleted, though no partition can be dropped.
     let old = Utc::now() - TimeDelta::days(500);
     world.store(&(0..20).map(|n| view("/old", old + TimeDelta::hours(n))).collect::<Vec<_>>()).await;
     world.service.tidy().await.expect("the tables are looked after");
@@ -221,10 +221,10 @@ async fn a_backlog_is_merged_in_slices() {
         )
         .await;
     assert!(world.number("SELECT count(*) FROM view_rollups").await > 35_000);
-    // Waiting does not make it wrong, or an answer fail.
+    // A delay must not make it wrong, or a request fail.
     let before = world.ask(SLOW, &[("limit", "100")]).await;
     assert_eq!(world.ask(OPTIMIZED, &[("limit", "100")]).await, before);
-    // A machine on which more than so many at once take too long.
+    // A machine on which more than so many at once time out.
     world
         .database
         .execute(

@@ -1,4 +1,4 @@
-//! Erasing: rows, events and counts go together.
+//! Erasure: rows, events and counts are erased together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,8 +51,8 @@ async fn many_rows_at_once_with_others_that_come_and_go() {
         world.store(&of(user)).await;
     }
     let (three, four) = (of(3), of(4));
-    // Twice the same user, another one, and two that come.
-    // Whoever waits too long for another one's rows is asked to come again; what was erased until then is in no answer.
+    // Twice the same user, another one, and two that are being recorded.
+    // A request that waits too long for another one's rows gets 503; what it erased until then is in no response.
     let repeated = AtomicUsize::new(0);
     let erase = async |user: i64| loop {
         let answer = world.admin.delete(&format!("/api/p3/users/{user}/page-views")).await;
@@ -75,7 +75,7 @@ async fn many_rows_at_once_with_others_that_come_and_go() {
     );
 }
 
-/// By whoever clears the tables before a test of his own, say.
+/// By a developer who clears the tables before a test, for example.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_by_sql_is_not_counted_either() {
     let world = World::new().await;
@@ -136,7 +136,7 @@ async fn a_deleted_user_leaves_no_page_views() {
     for n in 0..3 {
         world.user.post("/api/p3/page-views", &json!({"path": format!("/{n}")})).await.expect(201);
     }
-    // Said by somebody without a token; it is about the user all the same.
+    // Claimed by an unauthenticated reporter; it is about the user all the same.
     world.nobody.post("/api/p3/page-views", &json!({"path": "/0", "user_id": me})).await.expect(201);
     world.nobody.post("/api/p3/page-views", &json!({"path": "/0", "user_id": me + 1_000})).await.expect(201);
     world.database.execute(&format!("DELETE FROM users WHERE id = {me}")).await;

@@ -84,7 +84,7 @@ async fn no_cell_is_a_formula() {
     for row in rows {
         let path = row.split_once("Z,").expect("a time").1;
         assert!(path.starts_with("\"'"), "{row}");
-        // Nobody has vouched for the user.
+        // The user was only claimed.
         assert!(row.ends_with(",7") && row.contains("\",,"), "{row}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who reports, and what is believed of it.
+//! The reporter of a view, and which of its claims are trusted.
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn who_has_a_token_is_who_the_token_says() {
     // A superuser reports for others.
     assert_eq!(stored(&world.admin, json!(77)).await, 77);
     assert_eq!(stored(&world.admin, Value::Null).await, admin);
-    // Nobody knows who says so.
+    // An unauthenticated claim.
     assert_eq!(stored(&world.nobody, json!(admin)).await, admin);
     assert_eq!(world.number("SELECT count(*) FROM page_views WHERE user_claimed").await, 1);
     let of_me = format!("SELECT count(*) FROM page_views WHERE user_id = {me} AND NOT user_claimed");

@@ -1,4 +1,4 @@
-//! Page views that come in: what is stored, what is refused, what is recognized.
+//! Recording page views: what is stored, what is rejected, what is recognized.
 
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -24,7 +24,7 @@ async fn a_view_is_stored_and_counted_when_it_is_acknowledged() {
     assert_eq!((&stored["duplicate"], &stored["bot"]), (&json!(false), &Value::Null));
     let another = json!({"path": "/pricing", "user_id": 77, "user_agent": "Mozilla/5.0 (iPhone) Mobile/15"});
     assert_eq!(world.nobody.post(VIEWS, &another).await.expect(201)["user_id"], 77);
-    // Everybody who was told that it is stored sees it counted, at once.
+    // A view is counted as soon as it is acknowledged.
     for path in [SLOW, OPTIMIZED] {
         assert_eq!(world.ask(path, &[]).await, json!([{"path": "/pricing", "count": 2}]));
     }
@@ -59,7 +59,7 @@ async fn an_event_is_stored_once_however_often_it_comes() {
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     assert_eq!(world.number(&format!("SELECT count(*) FROM page_views WHERE event_id = '{event}'")).await, 1);
     assert_eq!(world.number("SELECT count(*) FROM page_views").await, 31);
-    // A repetition is answered with what came first, whatever it says itself.
+    // A repetition returns the first record, whatever it contains itself.
     let (first, again) = (Uuid::new_v4(), json!({"path": "/other", "country": "FR"}));
     let one = world.nobody.post(VIEWS, &json!({"path": "/one", "event_id": first, "country": "DE"})).await.expect(201);
     let mut repeated = again.clone();
@@ -107,7 +107,7 @@ async fn rows_are_judged_one_by_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_the_database_refuses_does_not_fail_its_neighbours() {
     let world = World::new().await;
-    // Nothing that is valid is refused by it; this stands for what nobody has thought of.
+    // No valid view violates it; this stands for an unforeseen database error.
     world.database.execute("ALTER TABLE page_views ADD CONSTRAINT unforeseen CHECK (country <> 'XX')").await;
     let answers = join_all((0..60).map(async |n| {
         let poison = n % 20 == 7;
@@ -182,7 +182,7 @@ async fn visitors_are_told_apart_and_not_known() {
         world.nobody.send(request.json(&view)).await.expect(201);
     };
     seen("Firefox", None, "1.2.3.4").await;
-    // Anybody can write this header; nobody is another for it.
+    // Anybody can set this header; it does not make another visitor.
     seen("Firefox", None, "5.6.7.8").await;
     assert_eq!(world.number("SELECT count(DISTINCT visitor) FROM page_views").await, 1);
     seen("Chrome", None, "").await;
@@ -190,7 +190,7 @@ async fn visitors_are_told_apart_and_not_known() {
     seen("Safari", Some("cookie"), "").await;
     assert_eq!(world.number("SELECT count(DISTINCT visitor) FROM page_views").await, 3);
     assert_eq!(world.number("SELECT count(*) FROM page_views WHERE visitor ~ '127|cookie|1.2.3.4'").await, 0);
-    // On another day they are strangers: it is the day of the view that counts, not that of the report.
+    // On another day they are new visitors: the day of the view counts, not that of the report.
     let batch: Vec<Value> = (0..3)
         .map(|days| json!({"path": "/x", "visitor_id": "me", "occurred_at": (Utc::now() - TimeDelta::days(days)).to_rfc3339()}))
         .collect();

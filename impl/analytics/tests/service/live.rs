@@ -49,7 +49,7 @@ async fn many_who_watch_ask_the_database_once_a_second() {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     let scans = "SELECT coalesce(sum(idx_scan), 0)::bigint + coalesce(sum(seq_scan), 0)::bigint \
          FROM pg_stat_user_tables WHERE relname = 'page_views_default'";
-    // Statistics come a little later than what they tell of.
+    // Statistics are reported with a delay.
     while world.number(scans).await == 0 {
         assert!(std::time::Instant::now() < deadline, "nothing was asked");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

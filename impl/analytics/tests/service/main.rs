@@ -1,4 +1,4 @@
-//! What the analytics service does, asked over HTTP: every test starts it on a port and a database of its own.
+//! The analytics service, called over HTTP: every test starts it on a port and a database of its own.
 
 mod audit;
 mod bounds;

@@ -1,4 +1,4 @@
-//! Random views and windows: what is counted fast is what is counted slowly, and neither differs from a simple count here.
+//! Random views and windows: fast counts equal slow counts, and both equal a simple count here.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use tokio::runtime::Runtime;
 
 use crate::world::{OPTIMIZED, SLOW, TIME_SERIES, View, World, time, view};
 
-/// Days that are looked at; one of them has 23 hours in Berlin.
+/// The tested days; one of them has 23 hours in Berlin.
 const FIRST: &str = "2026-03-27T00:00:00Z";
 const DAYS: i64 = 4;
 
-/// Times at, just before and somewhere after the borders of minutes, hours and days.
+/// Times at, just before and somewhere after the boundaries of minutes, hours and days.
 fn moment() -> impl Strategy<Value = DateTime<Utc>> {
     let border = prop_oneof![
         (0..=DAYS).prop_map(|day| day * 1440),
@@ -75,7 +75,7 @@ async fn clear(world: &World) {
     world.database.execute("TRUNCATE page_views, page_view_events, view_rollups").await;
 }
 
-/// The world is set up once; its cases would wait for it longer than they take.
+/// The world is set up once; setting it up takes longer than the cases.
 fn check<S: Strategy>(cases: u32, strategy: S, check: impl AsyncFn(&World, S::Value))
 where
     S::Value: Clone,
@@ -115,7 +115,7 @@ fn slow_and_optimized_count_the_same() {
     });
 }
 
-/// Postgres keeps the time zones of its own; it is told to count rows by what their clocks show.
+/// Postgres has its own time zone data; it counts rows by their local time.
 const BY_ROWS: &str = "SELECT date_trunc($1, v.created_at, $2) AS start, count(*) FROM page_views v \
      JOIN paths p ON p.id = v.path_id WHERE v.bot IS NULL AND v.created_at >= $3 AND v.created_at < $4 \
      AND ($5::text IS NULL OR p.path = $5) GROUP BY 1 ORDER BY 1";

@@ -1,4 +1,4 @@
-//! Counts: blocks are merged and days dropped while others store and erase, and sums stay what the rows add up to.
+//! Counts: blocks are merged and days dropped during writes and erasures, and sums always match the rows.
 
 use chrono::{Days, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -26,14 +26,14 @@ async fn of_each_span_one_block_is_left() {
     assert_eq!(world.number(BLOCKS).await, world.number(SPANS).await);
     world.service.changed();
     assert_eq!(world.ask(OPTIMIZED, &[]).await, before);
-    // What was taken away leaves nothing behind.
+    // Erased views leave nothing behind.
     assert_eq!(world.admin.delete("/api/p3/users/7/page-views").await.expect(200), json!({"erased": 1}));
     world.verify().await;
     world.service.merge_counts().await.expect("counts are merged");
     world.verify().await;
     assert_eq!(world.number(BLOCKS).await, world.number(SPANS).await);
     assert_eq!(world.number("SELECT count(*) FROM view_rollups WHERE start >= '2026-02-28'").await, 0);
-    // Merged once, they are left alone.
+    // Merged blocks are not merged again.
     let (id, moved) = ("SELECT txid_current()", "SELECT count(*) FROM view_rollups WHERE xmin::text::bigint >= ");
     let now = world.number(id).await;
     world.service.merge_counts().await.expect("counts are merged");
@@ -44,7 +44,7 @@ async fn of_each_span_one_block_is_left() {
 async fn merging_gets_in_nobodys_way() {
     let world = World::new().await;
     let at = time("2026-01-31T23:50:00Z");
-    // What is stored at once in a test has no new paths.
+    // Views stored together in a test have no new paths.
     world.store(&["/0", "/1", "/2"].map(|path| view(path, at))).await;
     let store = async |writer: i64| {
         for n in 0..15 {
@@ -75,7 +75,7 @@ async fn merging_gets_in_nobodys_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_day_is_gone_from_its_week_as_well() {
     let world = World::new().await;
-    // Kept for 400 days unless told otherwise.
+    // Kept for 400 days by default.
     let old = Utc::now().date_naive().checked_sub_days(Days::new(500)).expect("a day").and_hms_opt(12, 0, 0);
     let old = old.expect("a time").and_utc();
     let days: Vec<View> =

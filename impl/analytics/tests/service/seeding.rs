@@ -1,4 +1,4 @@
-//! Made-up page views.
+//! Generated page views.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const JOBS: &str = "/api/p3/analytics/seed-jobs";
 #[tokio::test(flavor = "multi_thread")]
 async fn all_rows_are_there_with_their_counts() {
     let world = World::new().await;
-    // More than one chunk, and twice: the second time paths and partitions are there.
+    // More than one chunk, and twice: the second time paths and partitions exist.
     for round in 1..=2 {
         let answer = world.nobody.post_empty(&format!("{SEED}?rows=30001&unique_paths=20")).await.expect(200);
         assert_eq!(answer, json!({"inserted": 30_001}));
@@ -56,7 +56,7 @@ async fn a_job_tells_how_far_it_is() {
     let state = |job: &Value| (job["state"].clone(), job["rows"].clone(), job["inserted"].clone());
     assert_eq!(state(&job), (json!("done"), json!(10), json!(10)));
     world.nobody.get(&format!("{JOBS}/2")).await.expect_problem(404, "seed_job_not_found");
-    // One whose process has died, and one that goes on: of both it is told that they do, for somebody takes the first one over.
+    // One whose process has died, and one in progress: both are reported as running, since the first will be taken over.
     world
         .database
         .execute(
@@ -78,7 +78,7 @@ async fn a_job_tells_how_far_it_is() {
     world.verify().await;
 }
 
-/// On a busy machine what is large takes too long, and what is small is refused now and then.
+/// On a busy machine large batches time out, and small ones fail now and then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_gets_through_on_a_busy_machine() {
     let world = World::new().await;
@@ -94,7 +94,7 @@ async fn a_job_gets_through_on_a_busy_machine() {
                  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION be_busy()",
         )
         .await;
-    // Where the machine is really busy it takes longer than a request waits.
+    // On a very busy machine it takes longer than the request's deadline.
     let answer = world.nobody.post_empty(&format!("{SEED}?rows=30001&unique_paths=5")).await;
     assert!(matches!(answer.status.as_u16(), 200 | 202), "{}", answer.text);
     let begun = Instant::now();
@@ -111,7 +111,7 @@ async fn a_job_gets_through_on_a_busy_machine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_longer_than_a_request_may_wait_goes_on_without_it() {
     let world = World::new().await;
-    // Seven chunks, two at once: four seconds at least. The process is asked to end before.
+    // Seven chunks, two at once: four seconds at least. The process shuts down before.
     let (leaving, service) = (CancellationToken::new(), world.service.clone());
     let running = tokio::spawn({
         let leaving = leaving.clone();

@@ -32,7 +32,7 @@ async fn every_bucket_of_the_window_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn days_begin_where_people_live() {
     let world = World::new().await;
-    // The clocks of Berlin went forward that night.
+    // Daylight saving time began in Berlin that night.
     let times = ["2026-03-28T22:59:59Z", "2026-03-28T23:00:00Z", "2026-03-29T21:59:59Z", "2026-03-29T22:00:00Z"];
     world.store(&times.map(|at| view("/x", time(at)))).await;
     let query = [

@@ -35,7 +35,7 @@ async fn a_window_has_its_start_and_not_its_end() {
         ("2026-01-31T09:30:00Z", "2026-01-31T09:30:00.000001Z", true),
         ("2026-01-31T09:29:59.999999Z", "2026-01-31T09:30:00Z", false),
         ("2026-01-31T09:30:00.000001Z", "2026-01-31T10:00:00Z", false),
-        // Less than Postgres can tell: it began after the view nevertheless.
+        // Below the resolution of Postgres: the window still begins after the view.
         ("2026-01-31T09:30:00.0000001Z", "2026-01-31T10:00:00Z", false),
         ("2026-01-31T09:29:00Z", "2026-01-31T09:30:00.0000001Z", true),
         ("2026-01-31T10:30:00+01:00", "2026-02-01", true),

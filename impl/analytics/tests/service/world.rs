@@ -110,7 +110,7 @@ impl World {
         self.service.changed();
     }
 
-    /// What is asked as anybody, answered with 200.
+    /// A request without a token, which must return 200.
     pub async fn ask(&self, path: &str, query: &[(&str, &str)]) -> Value {
         self.nobody.get(&with_query(path, query)).await.expect(200)
     }

@@ -1,4 +1,4 @@
-//! What answers look like: headers, versions, streams, several successes, failures.
+//! Responses: headers, versions, streams, several successes, failures.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn a_version_is_named_and_recognised() {
         let got = get(THING).header("if-none-match", condition).send().await;
         assert_eq!(got.status, 200, "{condition}");
     }
-    // A list may come in several lines.
+    // A list may be in several header lines.
     for tags in [["\"other\"", &*tag], [&*tag, "\"other\""]] {
         let got = get(THING).header("if-none-match", tags[0]).header("if-none-match", tags[1]).send().await;
         assert_eq!(got.status, 304, "{tags:?}");

@@ -1,4 +1,4 @@
-//! Media types, forms, NDJSON, broken texts, missing and oversized bodies.
+//! Media types, forms, NDJSON, malformed texts, missing and oversized bodies.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -226,11 +226,11 @@ fn of_size(bytes: usize) -> String {
 async fn bodies_are_bounded_by_what_is_announced() {
     post(SMALL).body("application/json", of_size(1024)).send().await.accepted(200);
     post(SMALL).body("application/json", of_size(1025)).send().await.refused(413, "body_too_large");
-    // Refused by its announcement: the body never comes.
+    // Rejected by its announced length: the body never comes.
     let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let announced = post(SMALL).chunks("application/json", never).header("content-length", "1025");
     announced.send().await.refused(413, "body_too_large");
-    // Operations whose document names no limit read 64 KiB.
+    // Operations without a limit in the document read 64 KiB.
     strings("application/json", json!({"any": "x".repeat(70_000)}).to_string()).await.refused(413, "body_too_large");
 }
 
@@ -247,7 +247,7 @@ async fn bodies_are_bounded_by_what_arrives() {
     post(SMALL).chunks("application/json", pieces(of_size(1024))).send().await.accepted(200);
     post(SMALL).chunks("application/json", pieces(of_size(1025))).send().await.refused(413, "body_too_large");
     post(SMALL).chunks("application/json", endless()).send().await.refused(413, "body_too_large");
-    // A length that lies does not help.
+    // A wrong length does not help.
     let lied = post(SMALL).chunks("application/json", endless()).header("content-length", "10");
     lied.send().await.refused(413, "body_too_large");
 }

@@ -9,7 +9,7 @@ use crate::valid::As;
 /// A value with one mistake.
 #[derive(Debug, Clone)]
 pub struct Broken {
-    /// Where an answer has to point, below the value.
+    /// The expected pointer of the error, relative to the value.
     pub pointer: String,
     pub value: Value,
     pub keyword: &'static str,
@@ -19,7 +19,7 @@ fn here(keyword: &'static str, value: impl Into<Value>) -> Broken {
     Broken { pointer: String::new(), value: value.into(), keyword }
 }
 
-/// Every single mistake that can be made with `value`, which the schema allows.
+/// Every single mistake that can be made in `value`, which is valid.
 pub fn breaks(schema: Schema, value: &Value, how: As) -> Vec<Broken> {
     if value.is_null() {
         return Vec::new();
@@ -149,7 +149,7 @@ fn object(schema: Schema, value: &Value, how: As) -> Vec<Broken> {
     let mut broken = Vec::new();
     let members = value.as_object().expect("an object");
     let (min, max) = (schema.size("minProperties").unwrap_or(0), schema.size("maxProperties").unwrap_or(usize::MAX));
-    // Too few or too many is told of the object, before any of its members.
+    // Too few or too many is an error of the object, reported before those of its fields.
     let at = |name: &str, size: usize| {
         if (min..=max).contains(&size) { format!("/{}", escaped(name)) } else { String::new() }
     };

@@ -1,4 +1,4 @@
-//! Arrays, maps, objects within objects, open and closed objects.
+//! Arrays, maps, nested objects, open and closed objects.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The document as the property tests read it: operations, and schemas with their references followed.
+//! The document for property tests: operations, and schemas with their references resolved.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(kitchen_sink_api::DOCUMENT).expect("the document is JSON"));
 
-/// Keywords the generator of values knows; one more in the document fails the tests until it is known here, too.
+/// Keywords that the generator of values supports; a new one in the document fails the tests until it is supported, too.
 const KNOWN: [&str; 24] = [
     "type",
     "nullable",
@@ -35,7 +35,7 @@ const KNOWN: [&str; 24] = [
     "minProperties",
 ];
 
-/// A schema with its references followed.
+/// A schema with its references resolved.
 #[derive(Clone, Copy)]
 pub struct Schema {
     node: &'static Value,
@@ -98,7 +98,7 @@ impl Schema {
         self.node["required"].as_array().is_some_and(|names| names.iter().any(|required| required == name))
     }
 
-    /// The schema of members that are not declared, if there is one.
+    /// The schema of additional fields, if there is one.
     pub fn others(self) -> Option<Self> {
         let others = &self.node["additionalProperties"];
         others.is_object().then(|| Self::of(others))
@@ -122,7 +122,7 @@ pub struct Parameter {
     pub schema: Schema,
 }
 
-/// An operation and what it takes.
+/// An operation and its inputs.
 pub struct Operation {
     pub method: &'static str,
     pub path: &'static str,
@@ -130,9 +130,9 @@ pub struct Operation {
     /// Media types of the body.
     pub media: Vec<&'static str>,
     pub body: Option<Schema>,
-    /// The body comes back as it was sent.
+    /// The response repeats the body.
     pub echoes_body: bool,
-    /// The answer has a member for each parameter.
+    /// The response has a field for each parameter.
     pub echoes_parameters: bool,
     pub limit: usize,
     pub row_by_row: bool,

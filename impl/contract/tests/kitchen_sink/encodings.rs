@@ -1,4 +1,4 @@
-//! How a body is packed and how its text begins: what is read, and what is told of what is not.
+//! Content encodings and byte order marks: what is decoded, and the errors of what is not.
 
 use std::io::Write as _;
 
@@ -38,7 +38,7 @@ async fn packed_bodies_are_unpacked() {
     for name in ["", "identity", "Identity", ","] {
         send(&[name], TEXT).await.accepted(200);
     }
-    // Two members are one body (RFC 1952, 2.2), in pieces of any size.
+    // Two gzip streams are one body (RFC 1952, 2.2), in chunks of any size.
     let members = [gzip(&TEXT[..5]), gzip(&TEXT[5..])].concat();
     send(&["gzip"], members.clone()).await.accepted(200);
     for (name, packed) in [("gzip", members), ("deflate", zlib(TEXT))] {
@@ -90,13 +90,13 @@ async fn other_codings_are_415_and_the_answer_names_those_that_are_read() {
     }
 }
 
-/// A limit of 64 KiB holds for what comes out, and nothing beyond it comes out.
+/// A limit of 64 KiB holds for the decompressed size, and nothing beyond it is decompressed.
 #[tokio::test]
 async fn what_unpacks_to_more_than_is_read_is_413() {
     let bomb = vec![b' '; 200 << 20];
     for (name, packed) in [("gzip", gzip(&bomb)), ("deflate", zlib(&bomb))] {
         assert!(packed.len() < 300_000);
-        // Only the first part is sent, so that it is not refused for its own size.
+        // Only the first part is sent, so that it is not rejected for its own size.
         let begun = std::time::Instant::now();
         send(&[name], &packed[..60_000]).await.refused(413, "body_too_large");
         assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
@@ -123,12 +123,12 @@ async fn a_byte_order_mark_is_skipped() {
     send(&["gzip"], gzip(marked(r#"{"any":"packed"}"#).as_bytes())).await.accepted(200);
     let form = post("/sink/form").body("application/x-www-form-urlencoded", marked("name=a")).send().await;
     assert_eq!(form.accepted(200), json!({"name": "a"}));
-    // Of files that were put together, each may begin with one.
+    // In concatenated files, each may begin with one.
     let rows = marked("{\"name\":\"a\"}\n\u{feff}{\"name\":\"b\"}\n\u{feff}\n");
     let rows = ask("POST", "/sink/rows").body("application/x-ndjson", rows).send().await;
     assert!(rows.status.is_success(), "{}", rows.text());
     send(&[], marked("")).await.refused(400, "missing_body");
-    // One is a mark, two are not; nor is one within the text.
+    // One is a byte order mark, two are not; nor is one within the text.
     send(&[], marked(&marked("{}"))).await.refused(400, "malformed_body");
     send(&[], "{\u{feff}}").await.refused(400, "malformed_body");
 }

@@ -1,4 +1,4 @@
-//! One request through the generated router, and what may be said of its answer.
+//! One request through the generated router, and assertions on its response.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,7 +14,7 @@ use crate::sink::Sink;
 
 static ROUTER: LazyLock<Router> = LazyLock::new(|| kitchen_sink_api::router(Arc::new(Sink::default())));
 
-/// A request being put together.
+/// A request builder.
 pub struct Ask {
     request: Request<Body>,
     sent: Vec<String>,
@@ -49,13 +49,13 @@ impl Ask {
         self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
     }
 
-    /// A JSON body, announced by its length.
+    /// A JSON body, with its length.
     pub fn json(mut self, body: &Value) -> Self {
         remember(body, &mut self.sent);
         self.body("application/json", body.to_string())
     }
 
-    /// A body of any type, announced by its length.
+    /// A body of any type, with its length.
     pub fn body(mut self, media: &str, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         remember(&Value::String(String::from_utf8_lossy(&body).into_owned()), &mut self.sent);
@@ -64,7 +64,7 @@ impl Ask {
         self.header(CONTENT_TYPE.as_str(), media)
     }
 
-    /// A body whose length is not known beforehand.
+    /// A body without a known length.
     pub fn chunks(mut self, media: &str, body: Body) -> Self {
         *self.request.body_mut() = body;
         self.header(CONTENT_TYPE.as_str(), media).header("transfer-encoding", "chunked")
@@ -74,7 +74,7 @@ impl Ask {
         self.send_to(&ROUTER).await
     }
 
-    /// To another router than the one all share.
+    /// To another router than the shared one.
     pub async fn send_to(self, router: &Router) -> Got {
         let response = router.clone().oneshot(self.request).await.expect("infallible");
         let (parts, body) = response.into_parts();
@@ -83,7 +83,7 @@ impl Ask {
     }
 }
 
-/// Strings that would be recognised in an answer.
+/// Strings that would be recognized in a response.
 fn remember(value: &Value, sent: &mut Vec<String>) {
     match value {
         Value::String(text) if text.len() >= 5 => sent.push(text.clone()),
@@ -93,7 +93,7 @@ fn remember(value: &Value, sent: &mut Vec<String>) {
     }
 }
 
-/// An answer.
+/// A response.
 pub struct Got {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -120,7 +120,7 @@ impl Got {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// A problem document with this status and code that repeats nothing of the request.
+    /// Asserts a problem document with this status and code that repeats nothing of the request.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -131,7 +131,7 @@ impl Got {
         assert_eq!(problem["status"], status);
         assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()));
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.ends_with('.')));
-        // The values of an enum are the document's own words.
+        // The values of an enum are from the document.
         let said = self
             .text()
             .split("Must be one of: ")
@@ -143,7 +143,7 @@ impl Got {
         problem
     }
 
-    /// A validation problem that says `code` of exactly one place: a pointer into the body, or the name of a parameter.
+    /// Asserts a validation problem with `code` at exactly one location: a pointer into the body, or the name of a parameter.
     #[track_caller]
     pub fn violates(&self, place: &str, at: &str, code: &str) {
         let problem = self.refused(422, "validation_failed");
@@ -153,7 +153,7 @@ impl Got {
         assert!(is_at(error, at), "{problem}");
     }
 
-    /// Whether some error of a validation problem names this place.
+    /// Whether some error of a validation problem has this location.
     pub fn points_at(&self, place: &str, at: &str) -> bool {
         let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let errors = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -161,13 +161,13 @@ impl Got {
     }
 }
 
-/// Whether an error names this place, in the one way that is meant for it.
+/// Whether an error has this location, in the right field.
 fn is_at(error: &Value, at: &str) -> bool {
     let (named, other) = if error["in"] == "body" { ("pointer", "parameter") } else { ("parameter", "pointer") };
     error[named] == at && error.get(other).is_none()
 }
 
-/// `base` with one member set.
+/// `base` with one field set.
 pub fn with(base: &Value, member: &str, value: Value) -> Value {
     let mut whole = base.clone();
     whole[member] = value;

@@ -59,7 +59,7 @@ async fn the_same_request_is_answered_the_same() {
     ] {
         is_replay_of(&created("same", spelling).await, &first);
     }
-    // Not an answer to another user, nor to another key.
+    // Not a replay for another user, nor for another key.
     let body = json!({"name": "spoon", "note": "n", "id": 1});
     let other = create("other", &body).send().await;
     assert_eq!((other.status.as_u16(), other.head("idempotent-replayed")), (201, ""));
@@ -75,7 +75,7 @@ async fn another_request_of_the_same_key_is_refused() {
         created("once", other).await.refused(422, "idempotency_key_reused");
     }
     changed("once", "1").await.refused(422, "idempotency_key_reused");
-    // What never reached the handler is not remembered.
+    // A request that never reached the handler is not stored.
     created("never", r#"{"name":1}"#).await.refused(422, "validation_failed");
     created("never", r#"{"name":"fork"}"#).await.accepted(201);
 }
@@ -88,7 +88,7 @@ async fn parameters_are_part_of_the_request() {
     for other in ["2?words=a&words=b", "1?words=b&words=a", "1?words=a", "1", "1?words=a&words=b&words=c"] {
         changed("parameters", other).await.refused(422, "idempotency_key_reused");
     }
-    // What is added against caches, and differs each time, is none.
+    // The cache buster, which differs each time, does not count.
     let first = changed("pairs", "1?words=a&_=1").await;
     is_replay_of(&changed("pairs", "1?_=2&words=a").await, &first);
 }

@@ -1,4 +1,4 @@
-//! Everything the kitchen-sink document says, asked of its generated router.
+//! Everything in the kitchen-sink document, tested on its generated router.
 
 mod absence;
 mod answers;

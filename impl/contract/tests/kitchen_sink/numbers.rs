@@ -1,4 +1,4 @@
-//! Limits with and without their ends, multiples, widths, and what counts as a number; booleans and enums.
+//! Inclusive and exclusive limits, multiples, widths, and what counts as a number; booleans and enums.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ async fn integers_of_32_bits() {
 async fn integers_of_64_bits() {
     let edge = 9_007_199_254_740_991_i64;
     takes("int64", &[("9007199254740991", json!(edge)), ("-9007199254740991", json!(-edge))]).await;
-    // Read with less care, the first of these is another number.
+    // A parser with less precision would read the first of these as another number.
     takes("int64", &[("9007199254740991.0", json!(edge)), ("-9007199254740991e0", json!(-edge))]).await;
     refuses("int64", "too_large", &["9007199254740992", "9223372036854775807", "9223372036854775808", "1e19"]).await;
     refuses("int64", "too_small", &["-9007199254740992", "-9223372036854775808", "-9223372036854775809", "-1e19"])

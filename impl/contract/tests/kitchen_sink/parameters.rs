@@ -93,19 +93,19 @@ async fn unknown_ones_are_refused_where_the_document_asks_for_it() {
     ] {
         query(more).await.violates("query", name, "unknown_parameter");
     }
-    // A name that is too long to be repeated is not, and there is no end of the rest either.
+    // A name that is too long to be repeated is omitted, and the number of errors is bounded.
     let got = query(&format!("&{}=1", "n".repeat(65))).await;
     let problem = got.refused(422, "validation_failed");
     assert_eq!(problem["errors"][0]["code"], "unknown_parameter");
     assert_eq!(problem["errors"][0].get("parameter"), None);
     let many: String = (0..150).map(|number| format!("&x{number}=1")).collect();
     assert_eq!(query(&many).await.refused(422, "validation_failed")["errors"].as_array().map(Vec::len), Some(32));
-    // With what else is wrong, and where no parameter is known at all.
+    // Together with other errors, and where no parameter is declared at all.
     let both = query("&whole=x&unknwon=1").await;
     assert!(both.points_at("query", "whole") && both.points_at("query", "unknwon"), "{}", both.text());
     let bare = crate::exchange::post("/sink/strings?x=1").json(&json!({"any": "a"})).send().await;
     bare.violates("query", "x", "unknown_parameter");
-    // This one does not ask for it.
+    // This one does not enforce it.
     arrays("numbers=0&unknown=1").await.accepted(200);
 }
 
@@ -158,7 +158,7 @@ async fn arrays_in_the_query() {
     assert_eq!(arrays(&whole).await.accepted(200), echo);
     let least: Value = json!({"texts": [], "numbers": [0], "listed": [], "colors": [], "keys": []});
     assert_eq!(arrays("numbers=0").await.accepted(200), least);
-    // Commas separate only where the document says so.
+    // Commas separate only where the document declares it.
     assert_eq!(arrays("numbers=0&texts=a,b").await.accepted(200)["texts"], json!(["a,b"]));
     for (query, pointer, code) in [
         ("texts=a", "numbers", "required"),

@@ -1,4 +1,4 @@
-//! Who may call, how long it may take, and in which order a request is judged.
+//! Authentication, deadlines, and the order in which a request is checked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::exchange::{Got, get, post};
 
-/// A body that notes whether anybody asks for it, and never ends.
+/// A body that records whether it is read, and never ends.
 fn watched() -> (Body, Arc<AtomicUsize>) {
     let polls = Arc::new(AtomicUsize::new(0));
     let noted = Arc::clone(&polls);
@@ -86,7 +86,7 @@ async fn an_optional_token_may_be_missing_but_not_bad() {
     for authorization in ["Bearer of-somebody", "Basic dXNlcjpwYXNz", ""] {
         asked("optional", Some(authorization)).await.refused(401, "invalid_token");
     }
-    // Where no token is wanted none is looked at.
+    // Where no token is needed it is ignored.
     assert_eq!(asked("public", Some("Bearer of-somebody")).await.accepted(200), json!({"user_id": null}));
 }
 
@@ -165,7 +165,7 @@ fn the_policies_of_the_document_are_the_policies_of_the_router() {
     assert_eq!(known, written);
 }
 
-/// As the document would write them.
+/// As in the document.
 fn rate_limits(operation: &contract::Operation) -> Vec<Value> {
     let limits = operation.rate_limits.iter();
     limits
@@ -179,7 +179,7 @@ fn rate_limits(operation: &contract::Operation) -> Vec<Value> {
         .collect()
 }
 
-/// One is a list of one, none an empty one.
+/// A single limit is a list of one, none an empty list.
 fn listed(limits: &Value) -> Value {
     match limits {
         Value::Null => json!([]),

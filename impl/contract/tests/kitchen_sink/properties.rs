@@ -1,4 +1,4 @@
-//! Whatever the document allows is taken and comes back; whatever it does not is refused, at the right place.
+//! Every value that the document allows is accepted and returned; every other one is rejected, with the right location.
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -108,7 +108,7 @@ fn request(operation: &Operation, sample: &Sample) -> Ask {
     }
 }
 
-/// What comes back of a value: times in UTC, UUIDs in lower case, integers as such, defaults filled in.
+/// A value as it is returned: times in UTC, UUIDs in lower case, integers as such, defaults filled in.
 fn normal(schema: Schema, value: &Value) -> Value {
     match (schema.kind(), value) {
         ("string", Value::String(text)) => match schema.text("format") {
@@ -144,7 +144,7 @@ fn normal(schema: Schema, value: &Value) -> Value {
 
 fn run<S: Strategy>(strategy: &S, check: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let config = Config::default();
-    // For each operation; PROPTEST_CASES asks for more.
+    // For each operation; `PROPTEST_CASES` sets the number.
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { config.cases } else { 64 };
     let config = Config { cases, failure_persistence: None, max_global_rejects: 100_000, ..config };
     if let Err(failure) = TestRunner::new(config).run(strategy, check) {
@@ -153,7 +153,7 @@ fn run<S: Strategy>(strategy: &S, check: impl Fn(S::Value) -> Result<(), TestCas
 }
 
 fn send(request: Ask) -> Got {
-    // Paused, so that what waits for the clock does not take its time.
+    // Paused, so that timers take no time.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(request.send())
 }

@@ -1,5 +1,5 @@
-//! `x-rate-limit`: what is counted when, and what answers tell of it. The numbers are read from the document, so that a
-//! changed one changes what is demanded here.
+//! `x-rate-limit`: what is counted when, and its header fields in responses. The numbers are read from the document, so that a
+//! changed one changes what is expected here.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ fn limited() -> Router {
     kitchen_sink_api::router(Arc::new(Sink { counts: Some(Mutex::default()), ..Sink::default() }))
 }
 
-/// What the document says of an operation at [`RATE`].
+/// The limits of an operation at [`RATE`] in the document.
 fn said(method: &str) -> Value {
     let document: Value = serde_json::from_str(kitchen_sink_api::DOCUMENT).expect("the document");
     document["paths"][RATE][method]["x-rate-limit"].clone()
@@ -67,7 +67,7 @@ async fn a_request_is_counted_before_its_body_is_read_and_also_when_it_is_bad() 
     for left in (0..amount).rev() {
         let got = post(RATE).json(&json!({"name": 1})).send_to(&router).await;
         got.refused(422, "validation_failed");
-        // Of the other limit only the handler knows when it counts.
+        // For the other limit only the handler decides when it counts.
         assert_eq!(got.head("ratelimit"), format!(r#""sink-address";r={left};t=60"#));
     }
     let asked = Arc::new(AtomicBool::new(false));

@@ -1,4 +1,4 @@
-//! `minLength`, `maxLength`, `pattern` and every `format`, each with what is taken and what is refused.
+//! `minLength`, `maxLength`, `pattern` and every `format`, each with accepted and rejected values.
 
 use serde_json::{Value, json};
 

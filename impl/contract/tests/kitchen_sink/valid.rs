@@ -1,4 +1,4 @@
-//! Values that a schema allows, its edges among them.
+//! Values that a schema allows, including its limits.
 
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::document::Schema;
 
-/// How a value travels.
+/// How a value is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum As {
     Json,
@@ -70,7 +70,7 @@ fn free_text(min: usize, max: usize) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-/// Repetitions without an end get the length as theirs, or most of what is generated would be too long.
+/// Unbounded repetitions are limited by the length, or most generated texts would be too long.
 fn matching(pattern: &str, min: usize, max: usize) -> BoxedStrategy<Value> {
     let inner = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$')).expect("patterns are anchored");
     let limit = max.min(100);
@@ -96,7 +96,7 @@ fn time(utc_assumed: bool) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-/// The least and greatest multiple the schema allows.
+/// The smallest and the largest multiple that the schema allows.
 fn range(schema: Schema, step: f64) -> (f64, f64) {
     let mut low = (schema.number("minimum").unwrap_or(-1e6) / step).ceil();
     let mut high = (schema.number("maximum").unwrap_or(1e6) / step).floor();
@@ -132,7 +132,7 @@ fn number(schema: Schema) -> BoxedStrategy<Value> {
 }
 
 fn array(schema: Schema, how: As, depth: u32) -> BoxedStrategy<Value> {
-    // As text, an array without items is one that is absent.
+    // As text, an empty array is an absent one.
     let min = schema.size("minItems").unwrap_or(0).max(usize::from(how == As::Text));
     let max = schema.size("maxItems").unwrap_or(4).min(min + 5);
     if depth == 0 && min == 0 {
@@ -141,7 +141,7 @@ fn array(schema: Schema, how: As, depth: u32) -> BoxedStrategy<Value> {
     let items = vec(valid(schema.items(), how, depth.saturating_sub(1)), min..=max);
     let unique = schema.flag("uniqueItems");
     let different = move |items: &Vec<Value>| {
-        // A stricter view than the document's: 1 and 1.0 are the same, so are texts that differ in case.
+        // Stricter than the document: 1 and 1.0 are the same, so are texts that differ in case.
         let mut texts: Vec<_> = items.iter().map(|item| item.to_string().to_lowercase().replace(".0", "")).collect();
         texts.sort();
         texts.dedup();

@@ -1,4 +1,4 @@
-//! Configurations: HTTPS, what nginx says of each, and that those who fill the template themselves know what is in it.
+//! Configurations: HTTPS, nginx's own check of each, and that custom deployments know what the template contains.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use testkit::documents::{any_prefix, operation};
 
 use crate::system::{Gateway, Stores, gateway};
 
-/// For 127.0.0.1 and nobody else, good until 2126, signed by itself.
+/// For 127.0.0.1 only, valid until 2126, self-signed.
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway").join(name)
 }
@@ -45,8 +45,8 @@ async fn a_certificate_makes_it_https_and_http_2() {
     assert_eq!(version, "2");
     assert!(document.contains(&format!("\"/{prefix}\"")), "{document}");
     if let Some(ranking) = operation("get_top_paths") {
-        // A body that says nothing of its length, where answers are kept: it is not collected before it is refused, however long a client
-        // on a busy machine takes to see that.
+        // A body without a length, where responses are cached: it is not collected before it is rejected, however long a client
+        // on a busy machine takes to notice that.
         let ranking = format!("https://{}{}", gateway.address, ranking.at_gateway());
         let upload = "head -c 60000000 /dev/zero | curl --silent --http2 --cacert \"$1\" --request GET --header Content-Length: \
                       --upload-file - --output /dev/null --write-out '%{http_code} %{size_upload}' \"$2\"";
@@ -55,7 +55,7 @@ async fn a_certificate_makes_it_https_and_http_2() {
         let (status, sent) = said.split_once(' ').unwrap_or_default();
         assert!(status == "413" && sent.parse::<u64>().is_ok_and(|sent| sent < 30_000_000), "{said}");
     }
-    // Who speaks HTTP there is told so.
+    // A plain HTTP request gets an error that says so.
     let plain = testkit::Client::new(format!("http://{}", gateway.address)).get("/health").await;
     plain.expect_problem(400, "malformed_request");
 }
@@ -103,7 +103,7 @@ fn every_placeholder_is_explained() {
     assert!(missing.is_empty() && used.len() > 5, "{missing:?} of {used:?}");
 }
 
-/// What a TLS handshake comes to, and the head of the answer to a request after it.
+/// The result of a TLS handshake, and the head of the response to a request after it.
 fn handshake(address: std::net::SocketAddr, options: &str) -> String {
     const TRY: &str = "
 import socket, ssl, sys
@@ -143,7 +143,7 @@ async fn what_is_recorded_cannot_be_read_later() {
         assert!(said.contains("200 ok") && said.contains("strict-transport-security: max-age=31536000"), "{said}");
         assert!(version == "TLSv1_3" || said.contains("ECDHE"), "{said}");
     }
-    // With the key of the certificate, or of nobody, and by hashes that are broken: what nginx would take by itself.
+    // With the key of the certificate, or an unknown one, and with broken hashes: what nginx would accept by default.
     for suites in [
         "AES128-SHA",
         "AES256-GCM-SHA384",

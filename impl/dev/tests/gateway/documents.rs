@@ -1,4 +1,4 @@
-//! What the documents declare, read independently of the generator of the gateway.
+//! The declarations of the documents, read independently of the generator of the gateway.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Answers that the gateway gives again: the same as the service's, and never from before what somebody knows of.
+//! Responses cached by the gateway: the same as the service's, and never older than what the client has seen.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::system::{Gateway, served};
 const RANKING: &str = "/p3/api/p3/analytics/top-paths/optimized";
 const VIEWS: &str = "/p3/api/p3/page-views";
 
-/// How often the only path there is was viewed.
+/// The number of views of the only path.
 async fn count(client: &Client, question: &str) -> i64 {
     client.get(question).await.expect(200)[0]["count"].as_i64().unwrap_or(0)
 }
@@ -29,17 +29,17 @@ async fn view(client: &Client, path: &str) {
     client.post(path, &json!({"path": "/viewed", "user_id": 1})).await.expect(201);
 }
 
-/// Right after a change nothing is kept.
+/// Right after a change nothing is cached.
 async fn settle() {
     sleep(Duration::from_millis(300)).await;
 }
 
-/// Who was asked for a ranking, of what a gateway's log tells: nobody for an answer that was kept.
+/// For each request of a route in a gateway's log, whether it reached a service, which it does not for a cached response.
 fn asked(log: &[Value], route: &str) -> Vec<bool> {
     log.iter().filter(|line| line["route"] == route).map(|line| line["upstream"] != "").collect()
 }
 
-/// Headers that are the same for every answer to one question.
+/// Header fields that are the same for every response to one request.
 fn headers(answer: &Answer) -> Vec<(String, String)> {
     let constant = |name: &&http::HeaderName| !["date", "x-request-id"].contains(&name.as_str());
     let mut all: Vec<_> = answer.headers.keys().filter(constant).map(ToString::to_string).collect();
@@ -83,7 +83,7 @@ async fn what_was_changed_is_in_the_next_answer() {
     if !is_served("analytics") {
         return;
     }
-    // Nothing grows too old for it meanwhile.
+    // No cached response expires meanwhile.
     const ALL: &str = "/p3/api/p3/analytics/top-paths/optimized?start=2000-01-01T00:00:00Z";
     let (_stores, _services, gateway, _) = served(&["--workers", "3"]).await;
     // Others ask all the time, so that there always is something kept.
@@ -112,7 +112,7 @@ async fn what_was_changed_is_in_the_next_answer() {
     admin.delete("/p3/api/p3/users/1/page-views").await.expect(200);
     let paths = client.get(ALL).await.expect(200);
     assert_eq!(paths.as_array().map(Vec::len), Some(1), "{paths}");
-    // Some of the made-up views may have been of the same user.
+    // Some of the generated views may have been of the same user.
     let left = paths[0]["count"].as_i64();
     end.cancel();
     while let Some(last) = others.join_next().await {
@@ -123,7 +123,7 @@ async fn what_was_changed_is_in_the_next_answer() {
     assert!(kept > 0, "none of {} was kept", asked.len());
 }
 
-/// By another gateway, say, or straight to the service.
+/// Through another gateway, for example, or directly at the service.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_changed_elsewhere_is_seen_within_a_second() {
     if !is_served("analytics") {
@@ -132,7 +132,7 @@ async fn what_was_changed_elsewhere_is_seen_within_a_second() {
     let (_stores, services, _gateway, client) = served(&[]).await;
     let direct = Client::new(format!("http://{}", services.address("analytics")));
     for n in 1..=8 {
-        // Something is kept.
+        // A response is cached.
         assert_eq!(count(&client, RANKING).await, n - 1);
         view(&direct, "/api/p3/page-views").await;
         let acknowledged = Instant::now();
@@ -146,7 +146,7 @@ async fn what_was_changed_elsewhere_is_seen_within_a_second() {
             sleep(Duration::from_millis(20)).await;
         }
     }
-    // Who has seen the newer number gets no older one.
+    // A client that has seen the newer number gets no older one.
     for n in 9..=20 {
         assert_eq!(count(&client, RANKING).await, n - 1);
         view(&direct, "/api/p3/page-views").await;
@@ -181,7 +181,7 @@ async fn only_plain_questions_are_answered_by_the_gateway() {
     }
     for (path, status) in [("?limit=101", 422), ("/more", 404), ("%2Fmore", 404), ("/../optimized", 404)] {
         for _ in 0..3 {
-            // A client of HTTP would tidy the path up.
+            // An HTTP client would normalize the path.
             let answer = raw(&gateway, &format!("{RANKING}{path}")).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
         }
@@ -190,7 +190,7 @@ async fn only_plain_questions_are_answered_by_the_gateway() {
     assert!(encoded.starts_with("HTTP/1.1 404 "), "{encoded}");
 }
 
-/// What somebody is answered who asks for exactly this.
+/// The response to exactly this target.
 async fn raw(gateway: &Gateway, target: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut socket = tokio::net::TcpStream::connect(gateway.address).await.expect("it listens");
@@ -201,7 +201,7 @@ async fn raw(gateway: &Gateway, target: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// As many distributions have it.
+/// As in many distributions.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_nginx_without_scripts_asks_for_every_answer() {
     if !is_served("analytics") {
@@ -214,7 +214,7 @@ async fn an_nginx_without_scripts_asks_for_every_answer() {
     };
     let dir = TempDir::new().expect("a folder");
     let other = dir.path().join("nginx");
-    // It says nothing of its scripts, and refuses them.
+    // Its `-V` lists no njs, and it rejects configurations with scripts.
     let script = format!(
         "#!/bin/sh\ncase $1 in -V) '{0}' -v; exit;; esac\ngrep -rlE '^ *(js_|load_module)' \"$4\" >&2 && exit 1\nexec '{0}' \"$@\"\n",
         nginx.display()

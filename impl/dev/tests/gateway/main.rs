@@ -1,5 +1,5 @@
-//! The gateway: a real nginx before real processes of the services. What it lets through, what it answers itself, and
-//! what those behind it get to know.
+//! The gateway: a real nginx before real processes of the services. What it forwards, what it responds itself, and
+//! what the services learn about the client.
 
 mod bodies;
 mod configuration;

@@ -1,4 +1,4 @@
-//! What the gateway answers itself: always a problem document, and the service is left alone.
+//! Error responses of the gateway itself: always a problem document, and the service gets no request.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn nothing_that_is_no_request_gets_another_answer() {
     }
 }
 
-/// A person who opened an address in a browser reads a page, and everybody's browser asks for an icon.
+/// A person who opens an address in a browser gets a page, and every browser requests an icon.
 #[tokio::test]
 async fn people_get_pages_and_programs_problems() {
     let (Some(prefix), Some(signup)) = (any_prefix(), operation("signup").map(|place| place.at_gateway())) else {
@@ -50,7 +50,7 @@ async fn people_get_pages_and_programs_problems() {
     for (path, status, code) in [
         ("/nothing", 404, "not_found"),
         (&format!("/{prefix}/nothing"), 404, "not_found"),
-        // Of an address that only takes what forms send.
+        // A path that accepts forms only.
         (&signup, 405, "method_not_allowed"),
         (&format!("/{prefix}/docs"), 503, "service_unavailable"),
     ] {
@@ -93,7 +93,7 @@ async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
     assert!(asked.await.expect("it was asked") > 0);
 }
 
-/// Takes the fifteen seconds that a service has.
+/// Takes the fifteen seconds of the gateway's timeout.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_does_not_answer_is_504() {
     let Some((service, prefix)) = testkit::documents::services().into_iter().next() else { return };
@@ -158,7 +158,7 @@ async fn listed_pages_may_read_refusals() {
     assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("", ""));
 }
 
-/// Whatever somebody sends, a line of the log is JSON.
+/// Whatever a client sends, a line of the log is JSON.
 #[tokio::test]
 async fn the_log_can_be_read() {
     let Some(prefix) = any_prefix() else { return };

@@ -1,4 +1,4 @@
-//! Answers on their way: events at once, large ones compressed.
+//! Streaming: events at once, large responses compressed.
 
 use http::Method;
 use serde_json::json;

@@ -234,7 +234,7 @@ fn logs() -> PathBuf {
     dir
 }
 
-/// Waits until somebody answers 200 there; whether it does, which it does not when the port was taken by somebody else.
+/// Waits until the URL returns 200; false when another process took the port.
 async fn answers(url: &str, log: &Path, process: &mut Process) -> bool {
     let (http, deadline) = (Client::new(), Instant::now() + START);
     while !http.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {

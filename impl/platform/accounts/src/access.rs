@@ -1,4 +1,4 @@
-//! What every service asks before it does anything for a caller, and how people come to be callers.
+//! Authentication and rate limits, which every service applies, and how accounts are created.
 
 use common_api::models::{LoginForm, Signup, Token, User};
 use contract::{Api, Operation, Quota};
@@ -8,17 +8,17 @@ use platform_store::{Error, Result};
 
 use crate::identity::{Accounts, Principal};
 
-/// Who may call, and how often. Clones are one.
+/// Authentication and rate limits of a service. Clones share the state.
 #[derive(Clone)]
 pub struct Access {
-    /// Who there is.
+    /// The accounts.
     pub accounts: Accounts,
-    /// How often they may call.
+    /// The rate limits.
     pub limiter: Limiter,
 }
 
 impl Access {
-    /// Exchanges e-mail and password for a token; `operation` says how often that may fail.
+    /// Exchanges e-mail and password for a token; the limits of failed attempts are those of `operation`.
     ///
     /// # Errors
     /// Those of [`Accounts::login`].
@@ -26,7 +26,7 @@ impl Access {
         Ok(self.accounts.login(self.limiter.guard(operation), &form.username, form.password).await?.into())
     }
 
-    /// Opens an account for anybody who asks.
+    /// Creates an account; no authentication is needed.
     ///
     /// # Errors
     /// Those of [`Accounts::sign_up`].
@@ -35,10 +35,10 @@ impl Access {
         Ok(self.accounts.sign_up(signups, new.email, new.password, new.full_name.flatten()).await?.into())
     }
 
-    /// The caller's own account, as it is now.
+    /// The caller's own account in its current state.
     ///
     /// # Errors
-    /// 401 when it was deleted since the caller was authenticated.
+    /// 401 when it was deleted after the caller was authenticated.
     pub async fn current_user(&self, caller: &Principal) -> Result<User> {
         Ok(self.accounts.current_user(caller).await?.into())
     }

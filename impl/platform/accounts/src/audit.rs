@@ -1,7 +1,7 @@
-//! The audit log: who did what to what, from where and when.
+//! The audit log: who did what to which object, from where and when.
 //!
-//! An entry is written in the transaction of what it tells of, into a table that only grows, and told to the log target
-//! `audit` once that is committed:
+//! An entry is written in the transaction of its action, into an append-only table, and logged with the target `audit` once that
+//! is committed:
 //!
 //! ```ignore
 //! let entry = audit::Entry::of(&caller, Action::DeadLetterDiscarded, id);
@@ -22,11 +22,11 @@ use sqlx::PgConnection;
 use crate::identity::Principal;
 
 /// Rows deleted by one statement.
-const BATCH: i64 = 1000;
+const BATCH_ROWS: i64 = 1000;
 
 macro_rules! actions {
     ($($variant:ident $name:literal $object:literal;)*) => {
-        /// What is audited.
+        /// The audited actions.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Action {
             $(#[doc = concat!("`", $name, "`, of a `", $object, "`.")] $variant,)*
@@ -36,12 +36,12 @@ macro_rules! actions {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// As the table and the documents write it.
+            /// The name in the table and the documents.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it is done to.
+            /// The kind of object it applies to.
             pub fn object(self) -> &'static str {
                 match self { $(Self::$variant => $object,)* }
             }
@@ -68,7 +68,7 @@ actions! {
     ViewsExported "page_views.exported" "page_views";
 }
 
-/// One entry, made while the request it tells of is being worked on.
+/// One entry, created while its request is processed.
 #[derive(Debug, Clone)]
 pub struct Entry {
     actor: Option<i64>,
@@ -79,19 +79,19 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What a caller does to the object with this id.
+    /// An action of a caller on the object with this id.
     pub fn of(caller: &Principal, action: Action, object: impl ToString) -> Self {
         Self::by(Some(caller.user_id()), action).on(object)
     }
 
-    /// What somebody does, who may have no token.
+    /// An action of a user, or of an unauthenticated client.
     pub fn by(actor: Option<i64>, action: Action) -> Self {
         let sender = Sender::current();
         let request = sender.request.as_ref().map(|id| id.0.to_string());
         Self { actor, address: sender.address, request, action, object: None }
     }
 
-    /// The object it is done to.
+    /// Sets the object of the action.
     #[must_use]
     pub fn on(mut self, object: impl ToString) -> Self {
         self.object = Some(object.to_string());
@@ -104,7 +104,7 @@ impl Entry {
         Self { action, ..self.clone() }
     }
 
-    /// Writes it where the object was another's: what people do with their own things is nobody's business.
+    /// Writes it unless the caller owns the object: what users do with their own data is not audited.
     ///
     /// # Errors
     /// Those of the database.
@@ -112,7 +112,7 @@ impl Entry {
         if self.actor == Some(owner) { Ok(Written::default()) } else { self.write(tx).await }
     }
 
-    /// Writes it; to be told when the transaction is committed.
+    /// Writes it; it must be logged when the transaction is committed.
     ///
     /// # Errors
     /// Those of the database.
@@ -134,20 +134,20 @@ impl Entry {
     }
 }
 
-/// What a transaction wrote.
+/// Entries that a transaction wrote, to be logged after its commit.
 #[derive(Debug, Clone, Default)]
 #[must_use = "the log hears of it by `tell`, once it is committed"]
 pub struct Written(Vec<Entry>);
 
 impl Written {
-    /// With what else the transaction wrote.
+    /// Adds further entries of the transaction.
     pub fn add(&mut self, more: Self) {
         self.0.extend(more.0);
     }
 
-    /// Tells the log.
+    /// Logs the entries.
     pub fn tell(self) {
-        // The request's id is in every line that is written for it.
+        // The request id is in every log line of the request.
         for Entry { actor, address, request: _, action, object } in self.0 {
             let address = address.map(|address| address.to_string());
             tracing::info!(
@@ -163,7 +163,7 @@ impl Written {
     }
 }
 
-/// Writes an entry whose effect is no transaction of Postgres, before that begins.
+/// Writes an entry whose action is no transaction of Postgres, before the action.
 ///
 /// # Errors
 /// Those of the database.
@@ -172,13 +172,13 @@ pub async fn write_alone(db: &Database, entry: Entry) -> Result<()> {
     Ok(())
 }
 
-/// Deletes entries that are older than 400 days, and tells how many.
+/// Deletes entries that are older than 400 days, and returns their number.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn forget_old(database: &Database) -> Result<u64> {
     const SQL: &str = sql!("SELECT forget_audit_events($1::integer)");
-    remove_in_slices(database, BATCH, |mut tx, most| async move {
+    remove_in_slices(database, BATCH_ROWS, |mut tx, most| async move {
         let gone: i64 = sqlx::query_scalar(SQL).bind(most).fetch_one(&mut *tx).await?;
         Ok(gone.cast_unsigned())
     })

@@ -1,4 +1,4 @@
-//! Accounts: who there is, who may come in, and a log of what was done with either.
+//! Accounts: users, authentication, and an audit log.
 
 mod access;
 pub mod audit;

@@ -1,10 +1,10 @@
-//! Budgets: what a subject's requests cost beyond what every request may cost is charged to it, and given back with time.
+//! Budgets: the cost of a subject's requests beyond what every request may cost is charged, and refilled over time.
 //!
-//! Only what is dear is charged: of a statement what it takes beyond 100 ms, of an answer the bytes beyond 256 KiB, of a handler's
-//! time on a processor what is beyond 5 ms. Many cheap
-//! requests are a matter for shares and turns, which cost the others nothing; a budget would only refuse what could have been
-//! served. For the same reason nothing is charged to whoever is alone: only while others ask, too, does it take anything
-//! from them. A debt is refused before work begins, never in the middle of it.
+//! Only what is expensive is charged: of a statement the time beyond 100 ms, of a response the bytes beyond 256 KiB, of a handler
+//! the CPU time beyond 5 ms. Many cheap requests are bounded by shares and turns, which cost other clients nothing; a budget
+//! would only reject what could have been served. For the same reason a client that is alone is not charged: only while others
+//! send requests, too, does it take anything from them. A used-up budget rejects a request before its work begins, never in
+//! between.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,32 +12,32 @@ use std::time::{Duration, Instant};
 
 use crate::subject::Subject;
 
-/// Somebody who asked within this time counts as being there.
-const PRESENT: Duration = Duration::from_secs(10);
-/// A budget that is used up is whole again after this long.
-const REFILL: f64 = 60.0;
-/// Accounts that are kept, some 2 MB.
-const MOST: usize = 20_000;
+/// A subject is present for so long after its last request.
+const PRESENCE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Seconds in which a used-up budget is refilled.
+const REFILL_SECONDS: f64 = 60.0;
+/// Accounts in memory, some 2 MB.
+const MAX_ACCOUNTS: usize = 20_000;
 
 const COSTS: usize = 4;
 
-/// What is charged.
+/// A resource with a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cost {
-    /// Seconds that statements of its ran.
+    /// Seconds that its statements ran.
     Database,
-    /// Seconds of a core that hashed passwords.
+    /// Seconds of a core spent on hashing passwords.
     Hashing,
     /// Bytes sent.
     Bytes,
-    /// Seconds that a processor worked for its requests.
+    /// Seconds of CPU time used by its requests.
     Processor,
 }
 
 impl Cost {
     pub(crate) const ALL: [Self; COSTS] = [Self::Database, Self::Hashing, Self::Bytes, Self::Processor];
 
-    /// In metrics.
+    /// The label in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Database => "database_time",
@@ -48,9 +48,9 @@ impl Cost {
     }
 }
 
-/// What each subject has used.
+/// The costs charged to each subject.
 pub struct Budgets {
-    /// By [`Cost`], of a minute; 0 is without bound.
+    /// The budget per minute, by [`Cost`]; 0 is without bound.
     amounts: [f64; COSTS],
     accounts: Mutex<Accounts>,
 }
@@ -58,7 +58,7 @@ pub struct Budgets {
 #[derive(Default)]
 struct Accounts {
     used: HashMap<Subject, Account>,
-    /// The two who asked last.
+    /// The two subjects with the most recent requests.
     present: [Option<(Subject, Instant)>; 2],
 }
 
@@ -72,10 +72,10 @@ impl Budgets {
         Self { amounts, accounts: Mutex::default() }
     }
 
-    /// A subject is here with a request.
+    /// Checks the budgets of a subject before a request.
     ///
     /// # Errors
-    /// What it has used up, and for how long it must wait.
+    /// The exhausted budget, and how long the subject must wait.
     pub fn check(&self, subject: Subject) -> Result<(), (Cost, Duration)> {
         let now = Instant::now();
         let mut accounts = self.lock();
@@ -85,27 +85,27 @@ impl Budgets {
         for cost in Cost::ALL {
             let (used, amount) = (account.used[cost as usize], self.amounts[cost as usize]);
             if amount > 0.0 && used > amount {
-                return Err((cost, Duration::from_secs_f64((used - amount) / amount * REFILL)));
+                return Err((cost, Duration::from_secs_f64((used - amount) / amount * REFILL_SECONDS)));
             }
         }
         Ok(())
     }
 
-    /// Charges a subject, if others are there.
+    /// Charges a subject, if others are present.
     pub fn charge(&self, subject: Subject, cost: Cost, amount: f64) {
         let now = Instant::now();
         let mut accounts = self.lock();
         if amount <= 0.0 || !accounts.others(subject, now) {
             return;
         }
-        if accounts.used.len() >= MOST && !accounts.used.contains_key(&subject) {
+        if accounts.used.len() >= MAX_ACCOUNTS && !accounts.used.contains_key(&subject) {
             let amounts = self.amounts;
             accounts.used.retain(|_, account| {
                 account.refill(&amounts, now);
                 account.used.iter().any(|used| *used > 0.0)
             });
-            if accounts.used.len() >= MOST {
-                // Nobody can have charged so many accounts much.
+            if accounts.used.len() >= MAX_ACCOUNTS {
+                // So many accounts cannot all have been charged much.
                 accounts.used.clear();
             }
         }
@@ -114,7 +114,7 @@ impl Budgets {
         account.used[cost as usize] += amount;
     }
 
-    /// How many subjects have used up each budget.
+    /// How many subjects have exhausted each budget.
     pub fn in_debt(&self) -> [(Cost, usize); COSTS] {
         let now = Instant::now();
         let mut accounts = self.lock();
@@ -140,16 +140,16 @@ impl Accounts {
         *last = Some((subject, now));
     }
 
-    /// Whether somebody else asked lately.
+    /// Whether another subject sent a request recently.
     fn others(&self, subject: Subject, now: Instant) -> bool {
-        let here = |(known, at): &(Subject, Instant)| *known != subject && now.duration_since(*at) < PRESENT;
+        let here = |(known, at): &(Subject, Instant)| *known != subject && now.duration_since(*at) < PRESENCE_TIMEOUT;
         self.present.iter().flatten().any(here)
     }
 }
 
 impl Account {
     fn refill(&mut self, amounts: &[f64; COSTS], now: Instant) {
-        let part = now.duration_since(self.at).as_secs_f64() / REFILL;
+        let part = now.duration_since(self.at).as_secs_f64() / REFILL_SECONDS;
         for (used, amount) in self.used.iter_mut().zip(amounts) {
             *used = (*used - amount * part).max(0.0);
         }
@@ -191,6 +191,6 @@ mod tests {
             budgets.check(Subject::User(user)).expect("nothing used");
             budgets.charge(Subject::User(user), Cost::Bytes, 0.1);
         }
-        assert!(budgets.lock().used.len() <= MOST);
+        assert!(budgets.lock().used.len() <= MAX_ACCOUNTS);
     }
 }

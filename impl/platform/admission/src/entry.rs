@@ -1,4 +1,4 @@
-//! The request that a task is working on, before admission control.
+//! Admission of the request that the current task processes.
 
 use std::sync::Arc;
 
@@ -9,32 +9,32 @@ use crate::requester::Requester;
 use crate::sender::Sender;
 
 impl Requester {
-    /// Of the request this task is working on; nobody in background work.
+    /// That of the current request; `None` in background work.
     pub fn current() -> Option<Arc<Self>> {
         Sender::requester()
     }
 }
 
-/// Does what everybody who asks is given, and what is done once for all of them: it counts for nobody, so that nobody has
-/// to wait until it is a stranger's turn.
+/// Runs work whose result is shared by all clients: it counts for no subject, so that no client waits for the turn of
+/// another.
 pub fn for_everybody<F: Future>(work: F) -> impl Future<Output = F::Output> {
     Sender::nobodys(work)
 }
 
-/// A token that is signed says who asks, before the database has said whether it is still good: what that costs counts for its
-/// user, not for all who are at the same address.
+/// Records the user of a signed token before the database has confirmed the session: the cost of that counts for the
+/// user, not for everyone at the same address.
 pub fn identify(user: i64) {
     if let Some(requester) = Requester::current() {
         let _ = requester.user.set(user);
     }
 }
 
-/// The one door of all operations: from here on the request counts for its user, if it has one. Called after authentication,
-/// before anything else is done.
+/// The single entry point of all operations: from here on the request counts for its user, if it has one. Called after
+/// authentication, before anything else is done.
 ///
 /// # Errors
-/// 429 for a subject that has used up one of its budgets, that does not read what it is sent, or that follows as many event
-/// streams as it may.
+/// 429 for a subject that has exhausted a budget, that does not read its responses, or that has as many event streams open
+/// as it may.
 pub fn enter(operation: &'static Operation, user: Option<i64>) -> Result<(), Problem> {
     let Some(requester) = Requester::current() else { return Ok(()) };
     let _ = requester.operation.set(operation);
@@ -49,14 +49,14 @@ pub fn enter(operation: &'static Operation, user: Option<i64>) -> Result<(), Pro
     if !requester.shares().unsent.has_room(subject) {
         return Err(requester.unread());
     }
-    // Before anything is done for it. An answer that turns out to be none gives the place back when it is sent.
+    // Before any work is done. A response that turns out not to be a stream releases the place when it is sent.
     if let Some(most) = operation.event_streams {
         requester.follow(most)?;
     }
     Ok(())
 }
 
-/// 429: the subject has as much of a resource under way as it may; what it waits for comes free soon.
+/// 429: the subject has as much of a resource in use as it may; it is released soon.
 pub fn too_many(resource: &'static str) -> Problem {
     if let Some(requester) = Requester::current() {
         requester.shares().measurements.refused(resource, "share");

@@ -1,4 +1,4 @@
-//! A bounded room with a bounded queue in front, in which every subject has a share and a turn.
+//! A bounded concurrency limit with a bounded queue, in which every subject has a share and a turn.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::requester::Requester;
 use crate::subject::Subject;
 
-/// Admits `size` at once, lets `queue` more wait for at most `patience`. Clones are one.
+/// Admits `size` at once and lets `queue` more wait for at most `patience`. Clones share the limit.
 #[derive(Clone)]
 pub struct Gate(Arc<Inner>);
 
@@ -20,25 +20,25 @@ struct Inner {
     patience: Duration,
     keep: Keep,
     room: Mutex<Room>,
-    /// Rung when the last one goes out of a gate that is closed.
+    /// Notified when the last permit of a closed gate is dropped.
     empty: Notify,
 }
 
-/// What is kept free for those who come next.
+/// How much is kept free for other subjects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Alone a subject leaves one place in so many free: whoever is inside may stay for long.
+    /// A subject that is alone leaves one place in so many free: permits may be held for long.
     OneIn(usize),
-    /// Nothing: whoever is inside goes out soon, and turns are enough.
+    /// Nothing: permits are released soon, and turns are enough.
     Nothing,
 }
 
-/// Why somebody was not let in.
+/// Why a subject was not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// The subject itself holds or waits for more than its part.
+    /// The subject itself holds or waits for more than its share.
     Share,
-    /// The queue is full, or the wait was too long.
+    /// The queue is full, or the wait timed out.
     Full,
     /// The gate was closed for good.
     Closed,
@@ -51,11 +51,11 @@ struct Room {
     closed: bool,
     last: u64,
     lines: HashMap<Option<Subject>, Line>,
-    /// Those with somebody waiting, in the order of their turns.
+    /// Subjects with waiting requests, in the order of their turns.
     turns: VecDeque<Option<Subject>>,
 }
 
-/// What a subject has at a gate.
+/// What a subject holds and waits for at a gate.
 #[derive(Default)]
 struct Line {
     inside: usize,
@@ -68,21 +68,21 @@ impl Line {
     }
 }
 
-/// A place inside; dropping it goes out.
+/// A place inside, released on drop.
 pub struct Permit(Option<(Gate, Option<Subject>)>);
 
 impl Gate {
-    /// A gate for `size` at once, in front of which `queue` more wait for at most `patience`.
+    /// A gate for `size` at once, with a queue of `queue` that wait for at most `patience`.
     pub fn new(size: usize, queue: usize, patience: Duration, keep: Keep) -> Self {
         Self(Arc::new(Inner { size, queue, patience, keep, room: Mutex::default(), empty: Notify::new() }))
     }
 
-    /// Comes in for the subject of the request that is being worked on. Cancelling the wait is harmless.
+    /// Enters for the subject of the current request. Cancelling the wait is safe.
     pub async fn enter(&self) -> Result<Permit, Refused> {
         self.enter_for(Requester::current().map(|requester| requester.subject())).await
     }
 
-    /// Comes in for a subject.
+    /// Enters for a subject.
     pub async fn enter_for(&self, subject: Option<Subject>) -> Result<Permit, Refused> {
         let mut wait = match self.come(subject)? {
             Come::In(permit) => return Ok(permit),
@@ -90,7 +90,7 @@ impl Gate {
         };
         match timeout(self.0.patience, &mut wait.turn).await {
             Ok(Ok(permit)) => Ok(permit),
-            // Sent away: by somebody with a shorter line, or because the gate was closed.
+            // Removed from the queue: in favour of a subject with a shorter line, or because the gate was closed.
             Ok(Err(_)) if self.room().closed => Err(Refused::Closed),
             Ok(Err(_)) => Err(Refused::Share),
             Err(_) => Err(self.room().blame(subject, self.0.size)),
@@ -121,7 +121,7 @@ impl Gate {
         Ok(Come::Wait(Wait { gate: self, subject, number, turn }))
     }
 
-    /// Whether a subject may have one more: the first always, more while enough is left for others.
+    /// Whether a subject may have one more place: the first always, more while enough is left for others.
     fn may_enter(&self, room: &Room, subject: Option<Subject>) -> bool {
         let free = self.0.size.saturating_sub(room.inside);
         let held = room.lines.get(&subject).map_or(0, |line| line.inside);
@@ -147,7 +147,7 @@ impl Gate {
         }
     }
 
-    /// Lets in whose turn it is, as long as there is room for any of them.
+    /// Admits waiting subjects in turn, as long as there is room for any of them.
     fn call(&self, room: &mut Room) {
         let mut passed = 0;
         while room.inside < self.0.size && passed < room.turns.len() {
@@ -167,7 +167,7 @@ impl Gate {
             if let Some((_, sender)) = line {
                 let permit = self.let_in(room, subject);
                 if let Err(mut permit) = sender.send(permit) {
-                    // Gone this moment; dropping it would lock the room again.
+                    // The waiter was cancelled at this moment; dropping the permit would lock the room again.
                     permit.0 = None;
                     room.leave(subject);
                 }
@@ -177,13 +177,13 @@ impl Gate {
         }
     }
 
-    /// How many it admits, how many of them are in, how many wait.
+    /// How many it admits, how many hold a permit, how many wait.
     pub fn state(&self) -> (usize, usize, usize) {
         let room = self.room();
         (self.0.size, room.inside, room.waiting)
     }
 
-    /// Lets nobody in any more and waits until everybody is out.
+    /// Admits no one any more, and waits until all permits are released.
     pub async fn close(&self) {
         let turned_away = {
             let mut room = self.room();
@@ -222,7 +222,7 @@ impl Room {
         }
     }
 
-    /// Makes room in a full queue: whoever came last of those with the longest line goes, be it the newcomer.
+    /// Makes room in a full queue: removes the latest waiter of the subject with the longest line, which may be the newcomer.
     fn shorten_longest(&mut self, newcomer: Option<Subject>, size: usize) -> Result<(), Refused> {
         let own = self.lines.get(&newcomer).map_or(0, |line| line.waiting.len());
         let length = |subject: &Option<Subject>| self.lines.get(subject).map_or(0, |line| line.waiting.len());
@@ -237,8 +237,8 @@ impl Room {
         }
     }
 
-    /// Whose doing it is that a subject has to go: its own when it has more than its part of what is here, or when there
-    /// is room that it may not have.
+    /// Why a subject is rejected: its own share when it has more than its part of the gate, or when there is room that it may
+    /// not have.
     fn blame(&self, subject: Option<Subject>, size: usize) -> Refused {
         let own = self.lines.get(&subject).map_or(0, Line::present);
         let all = self.inside + self.waiting;
@@ -255,7 +255,7 @@ enum Come<'a> {
     Wait(Wait<'a>),
 }
 
-/// A place in the queue, given up also when the wait is cancelled.
+/// A place in the queue, given up when the wait is cancelled.
 struct Wait<'a> {
     gate: &'a Gate,
     subject: Option<Subject>,
@@ -267,7 +267,7 @@ impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let mut room = self.gate.room();
         let Some(line) = room.lines.get_mut(&self.subject) else { return };
-        // Called in order, so that it is in order; usually it is not there any more.
+        // Waiters are admitted in order, so the queue is sorted; usually this one is not in it any more.
         if let Ok(at) = line.waiting.binary_search_by_key(&self.number, |(number, _)| *number) {
             line.waiting.remove(at);
             room.waiting -= 1;

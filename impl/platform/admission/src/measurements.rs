@@ -1,12 +1,12 @@
-//! What Prometheus reads of shares and budgets.
+//! Metrics of shares and budgets.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-/// What may be refused, and why.
-const REFUSALS: [(&str, &str); 13] = [
+/// Resources that requests are rejected for, and the kind of limit.
+const REJECTIONS: [(&str, &str); 13] = [
     ("requests", "share"),
     ("database_reads", "share"),
     ("database_writes", "share"),
@@ -28,15 +28,15 @@ struct Refusal {
     kind: &'static str,
 }
 
-/// Counts refusals. Clones count together.
+/// Counts rejections. Clones count together.
 #[derive(Clone)]
 pub struct Measurements(Family<Refusal, Counter>);
 
 impl Default for Measurements {
     fn default() -> Self {
         let refused = Family::default();
-        for (resource, kind) in REFUSALS {
-            // There from the beginning, so that the first refusal is an increase.
+        for (resource, kind) in REJECTIONS {
+            // Created at start, so that the first rejection is an increase.
             drop(refused.get_or_create(&Refusal { resource, kind }));
         }
         Self(refused)

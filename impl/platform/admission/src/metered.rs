@@ -8,7 +8,8 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::requester::Requester;
 
-/// Work whose time on a processor is charged to whom it is done for, when it ends or is given up: who hangs up pays as well.
+/// Runs work and charges its CPU time to the requester when it ends or is cancelled: a client that disconnects is charged as
+/// well.
 pub async fn metered<F: Future>(mut work: Pin<&mut F>, requester: Option<&Requester>) -> F::Output {
     let mut worked = Worked { time: Duration::ZERO, requester };
     poll_fn(|context| {
@@ -33,7 +34,7 @@ impl Drop for Worked<'_> {
     }
 }
 
-/// For how long this thread has run: on a busy machine it waits for its turn as well, which is nobody's doing.
+/// The CPU time of this thread. Unlike wall-clock time it excludes waiting for a busy CPU.
 fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }

@@ -1,8 +1,8 @@
-//! How long statements take, by operation and subject: those that will take long are let in beside fewer.
+//! How long statements take, by operation and subject: long-running ones are limited to a part of the pool.
 //!
-//! Turns protect from many short statements; from a few that take seconds they do not, because nobody can take a place
-//! back. So what took long the last time has a smaller room. What was never seen of a subject is believed to take as long
-//! as it took others.
+//! Turns protect from many short statements, but not from a few that take seconds, because a held connection cannot be taken
+//! back. So statements that took long the last time have a smaller limit. For a subject without history, the history of the other
+//! subjects is used.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 use crate::subject::Subject;
 
-/// A statement that takes longer is a long one: with six places, ten others' shorter ones are over in 150 ms.
-pub const LONG: Duration = Duration::from_millis(100);
-/// What was long is forgotten by half in this time.
-const HALF: Duration = Duration::from_secs(15);
-/// Pairs that are remembered, about half a megabyte.
-const MOST: usize = 8_192;
+/// A statement that takes longer counts as long-running: with six places, ten shorter ones of others are over in 150 ms.
+pub const LONG_STATEMENT: Duration = Duration::from_millis(100);
+/// The half-life of a recorded time.
+const HALF_LIFE: Duration = Duration::from_secs(15);
+/// Pairs in memory, about half a megabyte.
+const MAX_PAIRS: usize = 8_192;
 
 type Key = (&'static str, Option<Subject>);
 
-/// What is known of how long statements take.
+/// The recorded statement times.
 #[derive(Default)]
 pub struct Pace(Mutex<HashMap<Key, Seen>>);
 
@@ -30,19 +30,19 @@ struct Seen {
 }
 
 impl Pace {
-    /// Whether the statements of this operation are to be expected to take long for this subject.
+    /// Whether the statements of this operation are expected to take long for this subject.
     pub fn is_long(&self, operation: &'static str, subject: Subject) -> bool {
         let seen = self.lock();
         let known = seen.get(&(operation, Some(subject))).or_else(|| seen.get(&(operation, None)));
-        known.is_some_and(|known| known.now() > LONG.as_secs_f64())
+        known.is_some_and(|known| known.now() > LONG_STATEMENT.as_secs_f64())
     }
 
-    /// A statement took so long.
+    /// Records the time of a statement.
     pub fn took(&self, operation: &'static str, subject: Subject, time: Duration) {
         let mut seen = self.lock();
-        if seen.len() >= MOST {
-            seen.retain(|_, known| known.at.elapsed() < 4 * HALF);
-            if seen.len() >= MOST {
+        if seen.len() >= MAX_PAIRS {
+            seen.retain(|_, known| known.at.elapsed() < 4 * HALF_LIFE);
+            if seen.len() >= MAX_PAIRS {
                 seen.clear();
             }
         }
@@ -59,11 +59,11 @@ impl Pace {
 
 impl Seen {
     fn now(&self) -> f64 {
-        self.seconds * (-self.at.elapsed().as_secs_f64() / HALF.as_secs_f64()).exp2()
+        self.seconds * (-self.at.elapsed().as_secs_f64() / HALF_LIFE.as_secs_f64()).exp2()
     }
 
-    /// Up by a quarter of the way, so that one hiccup is none; down with time only, so that short ones between do not
-    /// hide long ones.
+    /// Rises by a quarter of the difference, so that one outlier does not matter; falls with time only, so that short statements
+    /// in between do not hide long ones.
     fn learn(&mut self, seconds: f64) {
         let now = self.now();
         self.seconds = if seconds > now { now + (seconds - now) / 4.0 } else { now };
@@ -98,6 +98,6 @@ mod tests {
         for user in 0..20_000 {
             pace.took("list", Subject::User(user), Duration::from_millis(1));
         }
-        assert!(pace.lock().len() <= MOST + 1);
+        assert!(pace.lock().len() <= MAX_PAIRS + 1);
     }
 }

@@ -1,4 +1,4 @@
-//! What a subject is told that asks for more than its share.
+//! The error responses to a subject that exceeds its share.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,30 +7,30 @@ use contract::Problem;
 
 use crate::budget::Cost;
 
-/// A pool refused because of the subject's share, as a cause that travels through the driver's error.
+/// A pool rejected a request because of the subject's share, as an error that travels as a cause through the driver's error.
 #[derive(Debug, thiserror::Error)]
 #[error("the subject holds its share of {0} already")]
 pub struct TooMany(pub &'static str);
 
-/// 429: the subject has as much of a resource under way as it may; what it waits for comes free soon.
+/// 429: the subject has as much of a resource in use as it may; it is released soon.
 pub(crate) fn too_many_at_once() -> Problem {
     let detail = "Too many requests of yours are under way at once; wait for some of them.";
     refusal("too_many_concurrent_requests", detail, Duration::from_secs(1))
 }
 
-/// 429: too much that was sent to the subject is not read yet.
+/// 429: the subject has not read too much of what was sent to it.
 pub(crate) fn unread() -> Problem {
     let detail = "Too many answers of yours are not read yet; read them first, or ask for smaller ones.";
     refusal("too_many_unread_answers", detail, Duration::from_secs(5))
 }
 
-/// 429: the subject follows as many event streams as it may.
+/// 429: the subject has as many event streams open as it may.
 pub(crate) fn too_many_streams(most: u32) -> Problem {
     let detail = format!("Too many event streams of yours are open, of which you may have {most}; close some of them.");
     refusal("too_many_event_streams", detail, Duration::from_secs(30))
 }
 
-/// 429: requests of the subject cost more than it may use up, and it must wait so long.
+/// 429: the subject has exhausted a budget, and must wait for `wait`.
 pub(crate) fn in_debt(cost: Cost, wait: Duration) -> Problem {
     let (code, detail) = match cost {
         Cost::Database => ("database_budget_exhausted", "Your requests took too much of the database's time."),

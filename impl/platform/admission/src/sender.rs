@@ -1,4 +1,4 @@
-//! Who sent the request that is being worked on: known to handlers without being handed through every signature.
+//! The sender of the current request, available to handlers without passing it through every signature.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -11,24 +11,24 @@ use platform_telemetry::traces::TraceContext;
 
 use crate::requester::Requester;
 
-/// The address at the other end of the connection; placed in the request's extensions by whoever accepted it.
+/// The address of the peer of the connection, set in the request's extensions by the listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Who sent a request, as far as that can be told.
+/// The sender of a request, as far as it is known.
 #[derive(Debug, Clone, Default)]
 pub struct Sender {
-    /// The client's address: the peer's or, where the peer is a proxy that is trusted, what that says.
+    /// The client's address: the peer's or, behind a trusted proxy, the forwarded one.
     pub address: Option<IpAddr>,
     /// The request's id.
     pub request: Option<RequestId>,
     user_agent: Option<HeaderValue>,
     trace: Option<TraceContext>,
-    /// That of whoever asks, also where nobody is told of traces.
+    /// The trace of the client, also when traces are not exported.
     logged_trace: Option<TraceContext>,
-    /// Shared with whoever writes the line of the request.
+    /// Shared with the access log.
     user: Arc<OnceLock<i64>>,
-    /// Whether a proxy that is trusted handed it on.
+    /// Whether a trusted proxy forwarded the request.
     by_proxy: bool,
     requester: Option<Arc<Requester>>,
 }
@@ -38,22 +38,22 @@ tokio::task_local! {
 }
 
 impl Sender {
-    /// The sender of the request this task is working on; nobody outside of one.
+    /// The sender of the current request; the default outside of requests.
     pub fn current() -> Self {
         SENDER.try_with(Clone::clone).unwrap_or_default()
     }
 
-    /// The trace of the request this task is working on, for what that leaves to others; nothing when nobody is told.
+    /// The trace of the current request, for work that is handed on; `None` when traces are not exported.
     pub fn current_trace() -> Option<TraceContext> {
         SENDER.try_with(|sender| sender.trace).ok().flatten()
     }
 
-    /// What tells in the log which request this task is working on: its id and its trace.
+    /// The id and the trace of the current request, for log lines.
     pub fn in_log() -> Option<(RequestId, Option<TraceContext>)> {
         SENDER.try_with(|sender| Some((sender.request.clone()?, sender.logged_trace))).ok().flatten()
     }
 
-    /// Who is named in the log by what goes on apart from the request: it counts for nobody.
+    /// A sender for work that goes on apart from the request: it keeps the ids for the log and counts for no subject.
     pub fn for_log() -> Self {
         match Self::in_log() {
             Some((request, trace)) => Self::named(request, trace),
@@ -61,58 +61,58 @@ impl Sender {
         }
     }
 
-    /// A sender of whom the log tells the request, and who counts for nobody.
+    /// A sender with a request's ids for the log, which counts for no subject.
     pub fn named(request: RequestId, trace: Option<TraceContext>) -> Self {
         Self { request: Some(request), logged_trace: trace, ..Self::default() }
     }
 
-    /// The trace that the log tells.
+    /// The trace in log lines.
     pub fn logged_trace(&self) -> Option<TraceContext> {
         self.logged_trace
     }
 
-    /// Tells who it is that the request of this task came from, once that is known; for the log.
+    /// Records the authenticated user of the current request, for the log.
     pub fn identify(user: i64) {
         let _ = SENDER.try_with(|sender| sender.user.set(user));
     }
 
-    /// Who it turned out to be, also later.
+    /// The user, shared, so that it can be read when it becomes known.
     pub fn identity(&self) -> Arc<OnceLock<i64>> {
         Arc::clone(&self.user)
     }
 
-    /// Whether it came by a proxy that is trusted, and so may be told of whom it came from.
+    /// Whether it came through a trusted proxy, which may see the authenticated user.
     pub fn is_by_proxy(&self) -> bool {
         self.by_proxy
     }
 
-    /// On whose account the request this task is working on is done; nobody's in background work.
+    /// The requester that the current request counts for; `None` in background work.
     pub fn requester() -> Option<Arc<Requester>> {
         SENDER.try_with(|sender| sender.requester.clone()).ok().flatten()
     }
 
-    /// The same, counting for somebody.
+    /// The same sender, counting for `requester`.
     pub fn counted(self, requester: Arc<Requester>) -> Self {
         Self { requester: Some(requester), ..self }
     }
 
-    /// The `User-Agent` field.
+    /// The `User-Agent` header field.
     pub fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_ref()?.to_str().ok()
     }
 
-    /// Does work as part of the request of this sender: [`Sender::current`] is this one in it.
+    /// Runs work as part of this sender's request: [`Sender::current`] returns it there.
     // Not an async fn: it would keep the work twice.
     pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         SENDER.scope(self, work)
     }
 
-    /// The same for work that does not wait.
+    /// The same for synchronous work.
     pub fn sync_scope<T>(self, work: impl FnOnce() -> T) -> T {
         SENDER.sync_scope(self, work)
     }
 
-    /// Does work as nobody's, whoever waits for it.
+    /// Runs work that counts for no subject, whichever request waits for it.
     pub fn nobodys<F: Future>(work: F) -> impl Future<Output = F::Output> {
         SENDER.scope(Self::default(), work)
     }

@@ -1,4 +1,4 @@
-//! What the clients of a service share.
+//! The resources that the clients of a service share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use crate::measurements::Measurements;
 use crate::pace::Pace;
 use crate::stock::Stock;
 
-/// Event streams of one address; those of a user are declared by the operation.
-const STREAMS_OF_ADDRESS: usize = 256;
+/// Event streams per address; the limit per user is declared by the operation.
+const MAX_STREAMS_PER_ADDRESS: usize = 256;
 
-/// What a service's clients share, beside what its pools know themselves.
+/// The resources that a service's clients share, apart from the pools.
 pub struct Shares {
-    /// What each client has used up.
+    /// What each client has used.
     pub(crate) budgets: Budgets,
-    /// Which operations take long, for whom.
+    /// Which operations take long, by subject.
     pub(crate) pace: Pace,
     /// Bytes of requests and responses in memory.
     pub(crate) unsent: Stock,
-    /// Event streams that are open.
+    /// Open event streams.
     pub(crate) streams: Stock,
     pub(crate) streams_of_addresses: Stock,
     /// How often a client was rejected.
@@ -33,7 +33,7 @@ pub struct Shares {
 }
 
 impl Shares {
-    /// As many as the settings say.
+    /// With the limits of the settings.
     pub fn new(settings: &HttpSettings) -> Self {
         let budget = |amount: u32, unit: f64| f64::from(amount) * unit;
         let streams = settings.event_streams as usize;
@@ -47,7 +47,7 @@ impl Shares {
             pace: Pace::default(),
             unsent: Stock::new((settings.http_unsent_mib as usize) << 20, 0.25, usize::MAX),
             streams: Stock::new(streams, 2.0, usize::MAX),
-            streams_of_addresses: Stock::new(streams, 2.0, STREAMS_OF_ADDRESS),
+            streams_of_addresses: Stock::new(streams, 2.0, MAX_STREAMS_PER_ADDRESS),
             measurements: Measurements::default(),
         }
     }

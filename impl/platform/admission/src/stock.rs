@@ -1,4 +1,4 @@
-//! A bounded amount of something that is taken at once or not at all: bytes not yet sent, event streams, connections.
+//! A bounded resource that is acquired at once or not at all: unsent bytes, event streams, connections.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::subject::Subject;
 
-/// So much there is, and so large a part of what is left of it a subject may hold. Clones are one.
+/// A total amount, and how large a part of the remainder a subject may hold. Clones share it.
 #[derive(Clone)]
 pub struct Stock(Arc<Inner>);
 
 struct Inner {
     total: usize,
     of_left: f64,
-    /// Most of one subject, however much is left.
+    /// The maximum per subject, however much is left.
     most: usize,
     held: Mutex<Held>,
 }
@@ -24,16 +24,16 @@ struct Held {
     by: HashMap<Subject, usize>,
 }
 
-/// Why an amount cannot be taken.
+/// Why an amount cannot be acquired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exhausted {
-    /// The subject holds its part already.
+    /// The subject holds its share already.
     Share,
-    /// There is not enough left for anybody.
+    /// Too little is left for any subject.
     All,
 }
 
-/// What a subject took; dropping it gives it back.
+/// An acquired amount, released on drop.
 #[must_use = "it is given back when dropped"]
 pub struct Taken {
     stock: Stock,
@@ -42,21 +42,21 @@ pub struct Taken {
 }
 
 impl Stock {
-    /// `total` in all, of which a subject may hold `of_left` times what is left then, and never more than `most`.
+    /// `total` in all, of which a subject may hold `of_left` times the remainder, and never more than `most`.
     pub fn new(total: usize, of_left: f64, most: usize) -> Self {
         Self(Arc::new(Inner { total, of_left, most, held: Mutex::default() }))
     }
 
-    /// Takes an amount, if that leaves others their part. What nobody else holds anything of may be had by the first,
-    /// whatever its size: it could be had at no other time either.
+    /// Acquires an amount, if that leaves others their part. When no other subject holds anything, any amount is granted: it
+    /// would be granted at no other time either.
     ///
     /// # Errors
-    /// Whether that is because of what the subject itself holds.
+    /// Whether the subject's own share or the total is exhausted.
     pub fn take(&self, subject: Subject, amount: usize) -> Result<Taken, Exhausted> {
         self.take_at_most(subject, amount, self.0.most)
     }
 
-    /// The same, where a subject may hold only so much of it at this time.
+    /// The same, with a lower maximum of the subject.
     pub fn take_at_most(&self, subject: Subject, amount: usize, most: usize) -> Result<Taken, Exhausted> {
         let mut held = self.lock();
         if held.all > 0 && !self.0.fits(&held, subject, amount, most) {
@@ -65,7 +65,7 @@ impl Stock {
         Ok(self.count(&mut held, subject, amount))
     }
 
-    /// Takes an amount that is spent already, however much is left.
+    /// Acquires an amount that is spent already, however much is left.
     pub fn take_anyway(&self, subject: Subject, amount: usize) -> Taken {
         self.count(&mut self.lock(), subject, amount)
     }
@@ -76,12 +76,12 @@ impl Stock {
         Taken { stock: self.clone(), subject, amount }
     }
 
-    /// Whether a subject could take one more.
+    /// Whether a subject could acquire one more.
     pub fn has_room(&self, subject: Subject) -> bool {
         self.0.fits(&self.lock(), subject, 1, self.0.most)
     }
 
-    /// How much there is, and how much is taken.
+    /// The total, and how much is taken.
     pub fn state(&self) -> (usize, usize) {
         (self.0.total, self.lock().all)
     }

@@ -1,24 +1,24 @@
-//! Whom a request counts for.
+//! The client that a request counts for.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A client, as far as it can be told from others.
+/// A client, as far as it can be told apart from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// Somebody who logged in, by id.
+    /// An authenticated user, by id.
     User(i64),
-    /// Anybody at an address; of IPv6 the network of one customer.
+    /// An unauthenticated client at an address; for IPv6 the network of one customer.
     Address(IpAddr),
 }
 
 impl Subject {
-    /// Whoever is at this address.
+    /// The subject at an address.
     pub fn at(address: IpAddr) -> Self {
         Self::Address(network(address))
     }
 }
 
-/// An address; of IPv6 the network of one customer, who has 2^64 addresses to choose from.
+/// An address; for IPv6 its /64 network, since one customer has 2^64 addresses to choose from.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,5 +1,5 @@
-//! Work that goes on beside requests, and how it is heard of when it does not: measurements, a warning when it fails twice in a
-//! row, and a process that is not ready any more when it has stood still for five minutes.
+//! Periodic jobs and how their failures are noticed: metrics, a warning after two failures in a row, and a process that is not
+//! ready any more when a job has been stalled for five minutes.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::pauses::jittered;
 
-/// What has not succeeded for so long, beyond the time that may be between two successes, stands still.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// What fails again and again is told once in so long.
-const TOLD: Duration = Duration::from_secs(60);
+/// A job is stalled when it has not succeeded for so long beyond its interval.
+const STALL_TIMEOUT: Duration = Duration::from_secs(300);
+/// Between two log lines about a job that keeps failing.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The jobs of a service, to be asked how they are. Clones are one.
+/// The jobs of a service and their states. Clones share them.
 #[derive(Clone)]
 pub struct Jobs(Arc<Inner>);
 
@@ -29,19 +29,19 @@ struct Inner {
     jobs: Mutex<Vec<Job>>,
 }
 
-/// One job: whoever does it tells how it went. Clones are one.
+/// One job and its outcomes. Clones share them.
 #[derive(Clone)]
 pub struct Job {
     name: &'static str,
     interval: Duration,
-    /// What [`Job::every`] does otherwise where it is asked to.
+    /// Whether [`Job::every`] runs it without a first pause.
     at_once: bool,
     after_failure: Option<Duration>,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
-    /// When it last succeeded, or began; by a clock that goes on steadily, and by the one that people read.
+    /// When it last succeeded, or was registered; by the monotonic clock and by the wall clock.
     succeeded: Instant,
     at: SystemTime,
     failures_in_a_row: u32,
@@ -49,10 +49,10 @@ struct State {
     told: Option<Instant>,
 }
 
-/// Before work that has panicked begins anew.
+/// The pause before a task that panicked is restarted.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Does something until it ends. Should it panic, it begins anew: a process that looks alive must not have stopped working.
+/// Runs a task until it ends, and restarts it after a panic: a process that looks alive must not have stopped working.
 pub async fn restart_on_panic<F>(work: impl Fn() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// Has a task of its own do something for somebody until it ends or is told to, also when it panics meanwhile.
+/// Spawns a task that runs until it ends or is shut down, restarted after a panic.
 pub fn keep<S, F>(
     tasks: &mut JoinSet<()>,
     whose: &S,
@@ -79,18 +79,18 @@ pub fn keep<S, F>(
 
 impl Default for Jobs {
     fn default() -> Self {
-        Self::with_patience(PATIENCE)
+        Self::with_patience(STALL_TIMEOUT)
     }
 }
 
 impl Jobs {
-    /// Jobs that stand still when they have not succeeded for so long.
+    /// Jobs that are stalled when they have not succeeded for `patience` beyond their interval.
     pub fn with_patience(patience: Duration) -> Self {
         Self(Arc::new(Inner { patience, jobs: Mutex::default() }))
     }
 
-    /// A job that is meant to succeed at least once in `interval`. One that begins anew under its name, after a panic, has not
-    /// succeeded by that.
+    /// Registers a job that should succeed at least once in `interval`. Registering it again after a panic does not count as a
+    /// success.
     pub fn job(&self, name: &'static str, interval: Duration) -> Job {
         let mut jobs = self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(job) = jobs.iter().find(|job| job.name == name) {
@@ -104,7 +104,7 @@ impl Jobs {
         job
     }
 
-    /// Those that stand still.
+    /// The jobs that are stalled.
     pub fn standing_still(&self) -> Vec<&'static str> {
         self.list().iter().filter(|job| job.overdue() >= self.0.patience).map(|job| job.name).collect()
     }
@@ -115,10 +115,10 @@ impl Jobs {
 }
 
 impl Job {
-    /// Tells how it went; what is handed in is handed back.
+    /// Records the outcome, and returns it.
     ///
     /// # Errors
-    /// Those it was given.
+    /// That of `result`.
     pub fn settle<T, E: fmt::Display>(&self, result: Result<T, E>) -> Result<T, E> {
         match &result {
             Ok(_) => self.succeeded(),
@@ -127,19 +127,19 @@ impl Job {
         result
     }
 
-    /// It went well.
+    /// Records a success.
     pub fn succeeded(&self) {
         let mut state = self.lock();
         (state.succeeded, state.at, state.failures_in_a_row, state.told) = (Instant::now(), SystemTime::now(), 0, None);
     }
 
-    /// It failed. Once is nobody's trouble, since it is done again; twice in a row is told, and then once a minute.
+    /// Records a failure. A single one is not logged, since the job is retried; two in a row are, and then once a minute.
     pub fn failed(&self, error: &(impl fmt::Display + ?Sized)) {
         let (failures, tell) = {
             let mut state = self.lock();
             state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
             state.failures += 1;
-            let tell = state.failures_in_a_row > 1 && state.told.is_none_or(|told| told.elapsed() >= TOLD);
+            let tell = state.failures_in_a_row > 1 && state.told.is_none_or(|told| told.elapsed() >= LOG_INTERVAL);
             if tell {
                 state.told = Some(Instant::now());
             }
@@ -154,19 +154,19 @@ impl Job {
         }
     }
 
-    /// The same, done for the first time without a pause before it.
+    /// The same job, run for the first time without a pause.
     #[must_use]
     pub fn at_once(self) -> Self {
         Self { at_once: true, ..self }
     }
 
-    /// The same, with another pause after a failure.
+    /// The same job, with another pause after a failure.
     #[must_use]
     pub fn after_failure(self, pause: Duration) -> Self {
         Self { after_failure: Some(pause), ..self }
     }
 
-    /// Does something now and then until it is told to stop: after a [jittered] `pause`.
+    /// Runs the job periodically until shutdown, each time after a [jittered] `pause`.
     pub async fn every<T, E, F>(self, pause: Duration, shutdown: CancellationToken, mut work: impl FnMut() -> F)
     where
         E: fmt::Display,
@@ -183,12 +183,12 @@ impl Job {
         }
     }
 
-    /// How long ago it succeeded.
+    /// Time since the last success.
     fn age(&self) -> Duration {
         self.lock().succeeded.elapsed()
     }
 
-    /// For how long it should have succeeded again.
+    /// By how much the next success is overdue.
     fn overdue(&self) -> Duration {
         self.age().saturating_sub(self.interval)
     }
@@ -198,10 +198,10 @@ impl Job {
     }
 }
 
-/// How it went with things none of which keeps the others from being done: the first failure; the log is told of the others.
+/// The outcome of independent steps: the first failure is returned, the others are logged.
 ///
 /// # Errors
-/// The first of those it was given.
+/// The first failure.
 pub fn first_failure<E: fmt::Display>(done: impl IntoIterator<Item = Result<(), E>>) -> Result<(), E> {
     let mut failures = done.into_iter().filter_map(Result::err);
     let first = failures.next();
@@ -209,7 +209,7 @@ pub fn first_failure<E: fmt::Display>(done: impl IntoIterator<Item = Result<(), 
     first.map_or(Ok(()), Err)
 }
 
-/// Adds the state of jobs to the metrics of a service.
+/// Registers the state of jobs in the metrics of a service.
 pub fn register(jobs: Vec<Jobs>, metrics: &Metrics) {
     metrics.register(|registry| registry.register_collector(Box::new(Measured(jobs))));
 }
@@ -220,7 +220,7 @@ struct Measured(Vec<Jobs>);
 impl Collector for Measured {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let jobs: Vec<Job> = self.0.iter().flat_map(Jobs::list).collect();
-        // A series of its own name: Prometheus calls `job` what it scrapes.
+        // Not labelled `job`: that is Prometheus' name for the scraped target.
         let label = |job: &Job| [("task", job.name)];
         let mut gauge = |name: &str, help: &str, value: fn(&Job) -> f64| {
             let mut metric = encoder.encode_descriptor(name, help, None, ConstGauge::new(0.0).metric_type())?;

@@ -1,4 +1,4 @@
-//! Background work: periodic jobs that are measured, tasks that outlive a panic, and pauses between attempts.
+//! Background work: periodic jobs with metrics, tasks that are restarted after a panic, and pauses between attempts.
 
 mod jobs;
 mod pauses;

@@ -1,4 +1,4 @@
-//! The schema: its migrations, the roles of Postgres and what they may do, and checks that the data are consistent.
+//! The schema: its migrations, the roles of Postgres and their privileges, and consistency checks of the data.
 
 pub mod migrate;
 pub mod privileges;

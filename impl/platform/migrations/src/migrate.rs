@@ -1,4 +1,4 @@
-//! Migrations: refinery over one connection of its own, under a lock, so that any number of processes may start at once.
+//! Migrations: refinery over a dedicated connection, under a lock, so that any number of processes may start at once.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ mod embedded {
     refinery::embed_migrations!("../../../migrations");
 }
 
-/// What must be done to the older service's rows before the first migration.
-const OLDER: &str = include_str!("../../../../migrations/older_statuses.sql");
-/// Accounts and rows to try the system with.
+/// Updates rows of the older service before the first migration.
+const OLDER_STATUSES: &str = include_str!("../../../../migrations/older_statuses.sql");
+/// Demo accounts and data.
 const DEMO: &str = include_str!("../../../../migrations/demo.sql");
 /// Opens the demo accounts of the older service.
 const DEMO_OPEN: &str = include_str!("../../../../migrations/demo_open.sql");
@@ -27,37 +27,37 @@ const DEMO_LOCK: &str = include_str!("../../../../migrations/demo_lock.sql");
 
 /// The key of the advisory lock: any number, the same for all versions.
 const LOCK: &str = sql!("SELECT pg_advisory_lock(7305423198540021)");
-/// Who comes second waits this long for the first.
+/// How long a second run waits for the first.
 const LOCK_TIMEOUT: &str = sql!("SET lock_timeout = '120s'");
-/// A server that is away is away.
-const CONNECT: Duration = Duration::from_secs(5);
-/// The whole, waiting included.
-const DEADLINE: Duration = Duration::from_secs(600);
+/// The timeout of connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The timeout of the whole run, waiting included.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What a migration run did.
+/// The result of a migration run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
-    /// Names of the migrations that were applied now, in order.
+    /// Names of the migrations that were applied, in order.
     pub applied: Vec<String>,
-    /// Whether the demo data was put in.
+    /// Whether the demo data was inserted.
     pub demo: bool,
     /// Demo accounts that were closed.
     pub closed: u64,
-    /// Why a service has no role of its own although there is a password for it.
+    /// Why a service has no role of its own although its password is configured.
     pub without_role: Option<String>,
 }
 
-/// Brings the database to the version of this binary. Outside production an empty database gets the demo data; in
+/// Migrates the database to the version of this binary. Outside production an empty database gets the demo data; in
 /// production the demo accounts are closed.
 ///
 /// # Errors
-/// When the database cannot be reached, another run holds the lock too long, or a migration fails; a failed migration
-/// leaves nothing behind but statuses of older tasks as they are written now.
+/// When the database is unavailable, another run holds the lock too long, or a migration fails; a failed migration changes
+/// nothing but the statuses of older tasks, which get their current names.
 pub async fn run(settings: &DatabaseSettings, environment: Environment) -> Result<Migrated> {
     run_with_roles(settings, environment, &RoleSettings::default()).await
 }
 
-/// The same, and makes the roles of the services that have a password; see [`crate::privileges`].
+/// The same, and creates the roles of the services with a password; see [`crate::privileges`].
 ///
 /// # Errors
 /// As [`run`].
@@ -66,7 +66,7 @@ pub async fn run_with_roles(
     environment: Environment,
     roles: &RoleSettings,
 ) -> Result<Migrated> {
-    let migrated = timeout(DEADLINE, connected(settings, environment.is_production(), roles)).await;
+    let migrated = timeout(MIGRATION_TIMEOUT, connected(settings, environment.is_production(), roles)).await;
     migrated.map_err(|_| Error::internal("the migrations took too long"))?
 }
 
@@ -83,11 +83,11 @@ async fn connected(settings: &DatabaseSettings, production: bool, roles: &RoleSe
 fn config(settings: &DatabaseSettings) -> Result<Config> {
     let url = settings.url();
     let url = url.expose_secret();
-    // sqlx takes parameters that this driver does not know. What is wrong with a URL is not repeated: it has a password.
+    // sqlx takes parameters that this driver does not know. The error does not repeat the URL, which has a password.
     let plain = url.split('?').next().unwrap_or(url);
     let parsed = url.parse().or_else(|_| plain.parse());
     let mut config: Config = parsed.map_err(|_| Error::internal("DATABASE_URL is not a valid connection URL"))?;
-    config.application_name("migrate").connect_timeout(CONNECT);
+    config.application_name("migrate").connect_timeout(CONNECT_TIMEOUT);
     Ok(config)
 }
 
@@ -96,7 +96,7 @@ async fn locked(client: &mut Client, production: bool, roles: &RoleSettings) -> 
     client.batch_execute(LOCK).await.map_err(Error::internal)?;
     // The lock ends with the connection. A migration itself must not wait for a busy table for ever.
     client.batch_execute("SET lock_timeout = '30s'").await.map_err(Error::internal)?;
-    client.batch_execute(OLDER).await.map_err(Error::internal)?;
+    client.batch_execute(OLDER_STATUSES).await.map_err(Error::internal)?;
     let report = runner().run_async(client).await.map_err(Error::internal)?;
     let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
     let (demo, closed) = if production {
@@ -120,12 +120,12 @@ async fn insert_demo(client: &mut Client) -> Result<bool> {
     Ok(true)
 }
 
-/// The version of the newest migration this binary knows.
+/// The version of the newest migration in this binary.
 pub fn newest() -> i64 {
     runner().get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }
 
-/// Whether the database has every migration this binary knows. A newer database is fine: migrations only expand.
+/// Whether the database has every migration in this binary. A newer database is fine: migrations only expand.
 ///
 /// # Errors
 /// Those of the database.
@@ -140,7 +140,7 @@ pub async fn is_current(db: &platform_store::Database) -> Result<bool> {
             }
             Ok(is_current)
         }
-        // undefined_table: nothing was ever applied.
+        // undefined_table: no migration was ever applied.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -151,7 +151,7 @@ fn runner() -> Runner {
     embedded::migrations::runner().set_abort_missing(false)
 }
 
-/// The text of every migration, of the demo data, and of who may do what.
+/// The texts of all migrations, the demo data, and the privileges.
 pub fn texts() -> Vec<String> {
     let migrations = runner();
     let texts = migrations.get_migrations().iter().filter_map(|migration| migration.sql().map(str::to_owned));

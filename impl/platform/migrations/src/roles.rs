@@ -1,4 +1,4 @@
-//! The roles of Postgres that services log in as, each able to do what its service does and nothing else.
+//! The roles of Postgres that services log in as, each with the privileges of its service only.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use platform_settings::{DatabaseSettings, Environment, InvalidSettings, is_known_password, secret, variable};
@@ -6,25 +6,25 @@ use secrecy::{ExposeSecret, SecretString};
 
 include!(concat!(env!("OUT_DIR"), "/privileges.rs"));
 
-/// The role a service logs in as where `owner` owns the database.
+/// The role of a service where `owner` owns the database.
 pub fn role_of(owner: &str, service: &str) -> String {
     format!("{owner}_{service}")
 }
 
-/// A password for each of [`ROLES`]; a role without one is not made, and keeps the one it has.
+/// A password for each of [`ROLES`]; a role without one is not created, and an existing one keeps its password.
 #[derive(Debug, Clone, Default)]
 pub struct RoleSettings(Vec<(&'static str, SecretString)>);
 
 impl RoleSettings {
-    /// The roles that have a password, with it.
+    /// The roles with a password.
     pub fn passwords(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(role, password)| (*role, password.expose_secret()))
     }
 
-    /// The settings of the database with which a service logs in as its own role; nothing when it has no password.
+    /// The database settings with which a service logs in as its own role; `None` when it has no password.
     ///
     /// # Errors
-    /// When the database's URL names nobody whose role it could be.
+    /// When the database's URL has no user to derive the role from.
     pub fn login(
         &self,
         service: &str,
@@ -37,10 +37,10 @@ impl RoleSettings {
         Ok(Some(DatabaseSettings { database_url: Some(url), ..database.clone() }))
     }
 
-    /// What everybody knows protects nothing.
+    /// Checks that no password is a well-known one.
     ///
     /// # Errors
-    /// In production, when a password is one from an example.
+    /// In production, when a password is published in an example.
     pub fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         for (role, password) in self.passwords() {
             if environment.is_production() && is_known_password(password) {
@@ -53,7 +53,7 @@ impl RoleSettings {
         Ok(())
     }
 
-    /// The variable that has the password of a role.
+    /// The environment variable of a role's password.
     pub fn variable(role: &str) -> String {
         variable(role, "DATABASE_PASSWORD")
     }

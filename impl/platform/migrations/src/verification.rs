@@ -1,7 +1,6 @@
-//! Whether data are as they must be, asked of a database that may be in use.
+//! Consistency checks of the data in a database that may be in use.
 //!
-//! All questions of a service are put to one snapshot, so that nothing is half done in what they see; the database is only
-//! read.
+//! All checks of a service read one snapshot, so that they see no incomplete transaction; they are read-only.
 
 use platform_settings::DatabaseSettings;
 use platform_store::{Error, Result, sql};
@@ -11,43 +10,43 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, R
 /// When a check can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// At any moment, also while everything works.
+    /// At any time, also under load.
     Always,
-    /// When nothing is being done and nothing waits.
+    /// When the system is quiescent: nothing is in progress and nothing is pending.
     AtRest,
 }
 
-/// One thing that must hold.
+/// An invariant.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
     /// The invariant it belongs to, such as `O1`.
     pub invariant: &'static str,
-    /// What holds, in words.
+    /// The invariant in words.
     pub name: &'static str,
     /// When it holds.
     pub when: When,
-    /// A table without which there is nothing to check.
+    /// A table without which the check is skipped.
     table: &'static str,
-    /// One column of text, a row for each violation.
+    /// A query with one column of text and a row for each violation.
     sql: &'static str,
 }
 
 impl Check {
-    /// A check that can be made at any moment. `sql` yields a row for each violation, of one column of text.
+    /// A check that can be made at any time. `sql` returns a row for each violation, with one column of text.
     pub const fn always(invariant: &'static str, name: &'static str, table: &'static str, sql: &'static str) -> Self {
         Self { invariant, name, when: When::Always, table, sql }
     }
 
-    /// A check of a system in which nothing is being done.
+    /// A check of a quiescent system.
     pub const fn at_rest(invariant: &'static str, name: &'static str, table: &'static str, sql: &'static str) -> Self {
         Self { invariant, name, when: When::AtRest, table, sql }
     }
 }
 
-/// How many violations are shown of each kind.
-const EXAMPLES: i64 = 5;
+/// How many violations of each kind are shown.
+const MAX_EXAMPLES: i64 = 5;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// It holds.
@@ -56,17 +55,17 @@ pub enum Finding {
     Nothing,
     /// It does not hold.
     Violated {
-        /// How often.
+        /// The number of violations.
         count: i64,
-        /// The first few, in words.
+        /// The first few violations.
         examples: Vec<String>,
     },
 }
 
-/// A check and what it found.
+/// A check and its result.
 pub type Checked = (&'static Check, Finding);
 
-/// Makes every check of a database, those for a system at rest only if it is said to be.
+/// Runs all checks of a database, those of a quiescent system only if `at_rest` is set.
 ///
 /// # Errors
 /// Those of the database.
@@ -80,7 +79,7 @@ pub async fn run(settings: &DatabaseSettings, checks: &'static [Check], at_rest:
     Ok(findings)
 }
 
-/// Makes the checks on a connection in a transaction that sees one snapshot.
+/// Runs the checks on a connection, in a transaction that reads one snapshot.
 ///
 /// # Errors
 /// Those of the database.
@@ -99,7 +98,7 @@ async fn one(db: &mut PgConnection, check: &Check) -> Result<Finding> {
         return Ok(Finding::Nothing);
     }
     let sql =
-        format!("SELECT count(*) OVER () AS count, example FROM ({}) found (example) LIMIT {EXAMPLES}", check.sql);
+        format!("SELECT count(*) OVER () AS count, example FROM ({}) found (example) LIMIT {MAX_EXAMPLES}", check.sql);
     let rows: Vec<PgRow> = sqlx::query(AssertSqlSafe(sql)).fetch_all(db).await?;
     let Some(first) = rows.first() else { return Ok(Finding::Holds) };
     let examples = rows.iter().map(|row| row.try_get("example")).collect::<sqlx::Result<_>>()?;

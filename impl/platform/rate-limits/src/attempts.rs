@@ -1,4 +1,4 @@
-//! Attempts at accounts, counted in Postgres: for all processes together, whether or not there is a Redis.
+//! Login attempts, counted in Postgres: across all processes, with or without Redis.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use sqlx::FromRow;
 
 use crate::subject::Digest;
 
-/// An attempt that is to be made.
+/// An attempt that is about to be made.
 pub(super) struct Attempt<'a> {
     pub(super) limits: Vec<&'a RateLimit>,
-    /// Of each limit, whose failures count together.
+    /// For each limit the subject whose failures count together.
     pub(super) subjects: Vec<Digest>,
-    /// Who waits, if somebody has to.
+    /// The client that queues, if the attempt has to wait.
     pub(super) visitor: Digest,
 }
 
-/// What a limit says to an attempt.
+/// The decision of a limit on an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
 pub(super) struct Said {
     verdict: i32,
@@ -31,24 +31,24 @@ impl Said {
         self.verdict == 0
     }
 
-    /// There is no room unless an attempt succeeds whose outcome is open.
+    /// No room now, but there is some if a pending attempt succeeds.
     pub(super) fn may_have_room(&self) -> bool {
         self.verdict == 2
     }
 
-    /// How many more may fail.
+    /// How many more attempts may fail.
     pub(super) fn remaining(&self, amount: u32) -> u32 {
         if self.has_room() { amount.saturating_sub(u32::try_from(self.total).unwrap_or(u32::MAX)) } else { 0 }
     }
 
-    /// Until there is room.
+    /// Time until there is room.
     pub(super) fn reset(&self) -> Duration {
         Duration::from_millis(self.reset_ms.max(0).cast_unsigned())
     }
 }
 
 impl Attempt<'_> {
-    /// Counts it as open under every limit, or under none if one of them has no room.
+    /// Counts the attempt as pending under every limit, or under none if one of them has no room.
     pub(super) async fn take(&self, db: &Database) -> Result<Vec<Said>> {
         const SQL: &str = sql!("SELECT verdict, total, reset_ms, slice FROM take_attempt($1, $2, $3, $4, $5)");
         let numbers = |number: fn(&RateLimit) -> u32| -> Vec<i32> {
@@ -63,7 +63,7 @@ impl Attempt<'_> {
         db.write_once(move |mut tx| async move { Ok(query.fetch_all(&mut *tx).await?) }).await
     }
 
-    /// Tells its outcome. What is not told counts as failed until its window ends.
+    /// Records the outcome. Without one the attempt counts as failed until its window ends.
     pub(super) async fn settle(&self, db: &Database, taken: &[Said], failed: bool) {
         const SQL: &str = sql!("SELECT settle_attempt($1, $2, $3)");
         let slices: Vec<i64> = taken.iter().map(|said| said.slice).collect();

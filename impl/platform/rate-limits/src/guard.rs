@@ -1,4 +1,4 @@
-//! What guards passwords: attempts at an account are made only while too many have not failed.
+//! Brute-force protection of passwords: attempts at an account are possible until too many have failed.
 
 use std::time::Duration;
 
@@ -8,41 +8,41 @@ use tokio::time::{Instant, sleep};
 
 use crate::attempts::{Attempt, Said};
 use crate::limiter::{Inner, Limiter, seconds};
-use crate::turns::PATIENCE;
+use crate::turns::QUEUE_TIMEOUT;
 
-/// Counts failed attempts by the limits of an operation.
+/// Counts failed attempts against the limits of an operation.
 #[derive(Clone, Copy)]
 pub struct Guard<'a>(Option<(&'a Inner, &'static Operation)>);
 
-/// An account that somebody makes an attempt at.
+/// The account of an attempt.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// What tells it from every other: that which the database found, not that which somebody typed.
+    /// Its identity: the account that the database found, not the name that was typed.
     pub name: String,
-    /// Whether it was used from the address of this request before. Then the failures of others do not matter.
+    /// Whether it was used from this request's address before. Then the failures of others do not count.
     pub is_used_from_here: bool,
 }
 
 impl Limiter {
-    /// What guards the passwords that an operation checks.
+    /// The brute-force protection of an operation that checks passwords.
     pub fn guard(&self, operation: &'static Operation) -> Guard<'_> {
         Guard(self.0.as_deref().map(|inner| (inner, operation)))
     }
 }
 
 impl Guard<'_> {
-    /// One that lets everybody try.
+    /// A guard without limits.
     pub fn none() -> Self {
         Self(None)
     }
 
     /// Makes an attempt at an account and counts it if it fails, that is with a 4xx.
     ///
-    /// An attempt counts as failed until it succeeds, so that of many at once no more are made than may fail. Those that
-    /// only others under way keep from being made wait for their outcome, in this process in the order they came.
+    /// An attempt counts as failed until it succeeds, so that no more run concurrently than may fail. Attempts that are blocked
+    /// only by pending ones wait for their outcome, in this process in the order they came.
     ///
-    /// # Errors
-    /// 429 `rate_limited` without an attempt when too many failed before, 503 `busy` when too many are under way; those of the
+    /// 429 `rate_limited` without an attempt when too many failed before, 503 `busy` when too many are pending; those of the
+    /// attempt.
     /// attempt.
     pub async fn attempt<T>(
         &self,
@@ -57,7 +57,7 @@ impl Guard<'_> {
         };
         let Some((inner, operation)) = self.0 else { return attempt.await };
         let mut limits: Vec<&RateLimit> = operation.rate_limits.iter().filter(limits).collect();
-        // Who has no room of their own does not begin to wait for that of the account.
+        // A client whose own limit is exhausted does not start to wait for that of the account.
         limits.sort_by_key(|limit| limit.max_delay_seconds);
         let Some(first) = limits.first() else { return attempt.await };
         let name = |limit: &&RateLimit| inner.subjects.of_attempts(limit, &account.name);
@@ -76,14 +76,14 @@ impl Guard<'_> {
 }
 
 impl Inner {
-    /// Takes an attempt, once attempts in other replicas leave room for it.
+    /// Counts an attempt, once attempts in other replicas leave room for it.
     pub(super) async fn take_in_turn(
         &self,
         db: &Database,
         asked: &Attempt<'_>,
         refuse: impl Fn(&[Said]) -> Error,
     ) -> Result<Vec<Said>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + QUEUE_TIMEOUT;
         let mut pause = Duration::from_millis(10);
         loop {
             let said = asked.take(db).await?;
@@ -101,7 +101,7 @@ impl Inner {
         }
     }
 
-    /// Tells of the limits that have no room, and of no other: what they hold is nobody's business.
+    /// Reports only the limits that have no room: the state of the others would reveal the account's activity.
     fn refuse_attempt(&self, operation: &Operation, asked: &Attempt<'_>, said: &[Said]) -> Error {
         let full = asked.limits.iter().zip(said).filter(|(_, said)| !said.has_room());
         let quotas: Vec<Quota> = full

@@ -1,9 +1,9 @@
 //! Enforces the rate limits of the documents.
 //!
-//! Requests are counted in Redis, so that replicas share them. While Redis is away each process counts on its own, with the
-//! same amounts; but where passwords are guarded, with a quarter of them, because replicas then add up. Failed attempts at
-//! an account are counted in Postgres, which is there whenever a password can be checked. Whose they are stands in either as
-//! a keyed hash only.
+//! Requests are counted in Redis, so that replicas share the counts. While Redis is unavailable each process counts on its own,
+//! with the same amounts; limits that protect passwords get a quarter, because the counts of replicas then add up. Failed
+//! attempts at an account are counted in Postgres, which is available whenever a password can be checked. Subjects are stored
+//! in either as keyed hashes only.
 
 mod attempts;
 mod guard;

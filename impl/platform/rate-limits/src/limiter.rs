@@ -15,11 +15,11 @@ use platform_settings::{AuthSettings, HttpSettings, InvalidSettings, RateLimits,
 use platform_store::{Cache, Error, Result};
 use platform_telemetry::Metrics;
 
-const HOUR: u32 = 3_600;
-const DAY: u32 = 24 * HOUR;
+const HOUR_SECONDS: u32 = 3_600;
+const DAY_SECONDS: u32 = 24 * HOUR_SECONDS;
 
-/// What is left of the amounts that guard passwords when every process counts on its own.
-const STRICTER: u32 = 4;
+/// The divisor of limits that protect passwords when every process counts on its own.
+const LOCAL_GUARD_DIVISOR: u32 = 4;
 
 /// Counts requests against the limits of their operations. Clones count together.
 #[derive(Clone)]
@@ -30,16 +30,16 @@ pub(crate) struct Inner {
     pub(crate) local: Local,
     pub(crate) subjects: Subjects,
     pub(crate) turns: Turns,
-    /// Of accounts that are opened from one address.
+    /// The limits of accounts created from one address.
     pub(crate) signups: Vec<RateLimit>,
     pub(crate) measurements: Measurements,
 }
 
 impl Limiter {
-    /// As the settings say: one that counts nothing, or one that counts in Redis, if there is one.
+    /// As configured: disabled, or counting in Redis if there is one.
     ///
     /// # Errors
-    /// When the URL of Redis is not one.
+    /// When the URL of Redis is invalid.
     pub fn new(http: &HttpSettings, redis: &RedisSettings, auth: &AuthSettings) -> Result<Self, InvalidSettings> {
         if http.rate_limits == RateLimits::Off {
             return Ok(Self::off());
@@ -55,13 +55,13 @@ impl Limiter {
         }))))
     }
 
-    /// One that counts nothing.
+    /// A limiter that is disabled.
     pub fn off() -> Self {
         Self(None)
     }
 
-    /// Counts a request against the operation's limits by user and by address; `user` is the caller's key, if there is a
-    /// caller. What is left of each.
+    /// Counts a request against the operation's limits by user and by address; `user` is the id of the authenticated user, if
+    /// any. Returns the remaining quota of each limit.
     ///
     /// # Errors
     /// 429 `rate_limited`; then it was counted against none of them.
@@ -75,7 +75,7 @@ impl Limiter {
         if taken.is_admitted() { Ok(quotas) } else { Err(inner.refuse(operation, &limits, &taken, &quotas)) }
     }
 
-    /// Adds what it measures to a service's measurements: the limits of its operations and how often each refused.
+    /// Registers the limits of the operations and the rejections of each in a service's metrics.
     pub fn register(&self, metrics: &Metrics, operations: &[&'static Operation]) {
         if let Some(inner) = &self.0 {
             inner.measurements.register(metrics, operations);
@@ -94,7 +94,7 @@ impl Inner {
         let guards_passwords = operation.rate_limits.iter().any(|limit| limit.by.counts_failures());
         let mut asks = asks.to_vec();
         if guards_passwords {
-            asks.iter_mut().for_each(|ask| ask.amount = ask.amount.div_ceil(STRICTER));
+            asks.iter_mut().for_each(|ask| ask.amount = ask.amount.div_ceil(LOCAL_GUARD_DIVISOR));
         }
         let counts = self.local.take(&asks);
         Taken { asks, counts }
@@ -110,7 +110,7 @@ impl Inner {
 
 /// Counts that were taken together.
 struct Taken {
-    /// With the amounts that were compared.
+    /// With the limits they were compared to.
     asks: Vec<Ask>,
     counts: Vec<Count>,
 }
@@ -144,12 +144,12 @@ fn ask(limit: &RateLimit, subject: String) -> Ask {
     Ask { key: format!("{class}:{window_seconds}:{subject}"), amount: limit.amount, window }
 }
 
-/// Rounded up: whoever waits so long is not too early.
+/// Rounded up, so that a retry after so many seconds is not too early.
 pub(crate) fn seconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
 }
 
-/// The limits of sign-ups in the settings, without those that are none.
+/// The limits of sign-ups in the settings, without those that are disabled.
 fn signup_limits(settings: &AuthSettings) -> Vec<RateLimit> {
     let limit = |class, amount, window_seconds| RateLimit {
         class,
@@ -158,7 +158,9 @@ fn signup_limits(settings: &AuthSettings) -> Vec<RateLimit> {
         by: CountedBy::Address,
         max_delay_seconds: 0,
     };
-    let all =
-        [limit("signups-hour", settings.signups_per_hour, HOUR), limit("signups-day", settings.signups_per_day, DAY)];
+    let all = [
+        limit("signups-hour", settings.signups_per_hour, HOUR_SECONDS),
+        limit("signups-day", settings.signups_per_day, DAY_SECONDS),
+    ];
     all.into_iter().filter(|limit| limit.amount > 0).collect()
 }

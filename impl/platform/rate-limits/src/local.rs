@@ -1,13 +1,13 @@
-//! Counts in this process, while Redis is away. Windows and slices are those of `take.lua`.
+//! Counts in this process, while Redis is unavailable. Windows and slices are those of `take.lua`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::window::{Ask, Count, SLICES, Verdict};
+use crate::window::{Ask, Count, SLICES_PER_WINDOW, Verdict};
 
-/// Subjects that are remembered: some 10 MB if each used up its windows.
-const MOST: usize = 20_000;
+/// Subjects in memory: some 10 MB if each used up its windows.
+const MAX_SUBJECTS: usize = 20_000;
 
 /// Windows by key.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(super) struct Local(Mutex<HashMap<String, Window>>);
 #[derive(Default)]
 struct Window {
     slices: Vec<Slice>,
-    /// When all of it is forgotten; milliseconds since 1970.
+    /// When the window expires; milliseconds since 1970.
     ends: u64,
 }
 
@@ -61,11 +61,11 @@ impl Window {
     }
 }
 
-/// What a window holds, and how much is left with what is asked for now.
+/// The count of a window and the remainder, including this request.
 fn look(window: Option<&mut Window>, ask: &Ask, now: u64) -> Count {
     let length = length(ask);
     let present = present(ask, now);
-    let oldest = present - i64::from(SLICES);
+    let oldest = present - i64::from(SLICES_PER_WINDOW);
     let mut counts: Vec<(i64, u32)> = Vec::new();
     let mut total = 0;
     if let Some(window) = window {
@@ -87,7 +87,7 @@ fn look(window: Option<&mut Window>, ask: &Ask, now: u64) -> Count {
     for (number, count) in counts {
         excess = excess.saturating_sub(count);
         if excess == 0 {
-            let gone = (number + i64::from(SLICES) + 1).cast_unsigned() * length;
+            let gone = (number + i64::from(SLICES_PER_WINDOW) + 1).cast_unsigned() * length;
             reset = Duration::from_millis(gone.saturating_sub(now));
             break;
         }
@@ -95,25 +95,25 @@ fn look(window: Option<&mut Window>, ask: &Ask, now: u64) -> Count {
     Count { verdict, remaining: ask.amount.saturating_sub(total), reset }
 }
 
-/// Milliseconds of a slice.
+/// The length of a slice in milliseconds.
 fn length(ask: &Ask) -> u64 {
-    ask.window_millis() / u64::from(SLICES)
+    ask.window_millis() / u64::from(SLICES_PER_WINDOW)
 }
 
-/// Number of the present slice.
+/// The number of the current slice.
 fn present(ask: &Ask, now: u64) -> i64 {
     (now / length(ask)).cast_signed()
 }
 
-/// Keeps the memory bounded: when there are too many subjects, what is over goes, and if that is not enough, somebody.
+/// Bounds the memory: with too many subjects, expired windows are evicted, then arbitrary ones.
 fn make_room(windows: &mut HashMap<String, Window>, key: &str, now: u64) {
-    if windows.len() < MOST || windows.contains_key(key) {
+    if windows.len() < MAX_SUBJECTS || windows.contains_key(key) {
         return;
     }
     windows.retain(|_, window| window.ends > now);
-    if windows.len() >= MOST {
-        // A tenth, so that this is not done again for each newcomer.
-        let some: Vec<String> = windows.keys().take(MOST / 10).cloned().collect();
+    if windows.len() >= MAX_SUBJECTS {
+        // A tenth, so that this is not repeated for each new subject.
+        let some: Vec<String> = windows.keys().take(MAX_SUBJECTS / 10).cloned().collect();
         for key in some {
             windows.remove(&key);
         }
@@ -144,7 +144,7 @@ mod tests {
         let (local, ask) = (Local::default(), ask("a", 7));
         let mut admitted: Vec<u64> = Vec::new();
         let mut at = 0;
-        // Steps that have nothing in common with slices.
+        // Steps that are not aligned with slices.
         while at < 600_000 {
             let count = take(&local, &ask, at);
             match count.verdict {
@@ -178,14 +178,16 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let local = Local::default();
-        for n in 0..3 * MOST {
+        for n in 0..3 * MAX_SUBJECTS {
             take(&local, &ask(&n.to_string(), 1), 0);
-            assert!(local.windows().len() <= MOST);
+            assert!(local.windows().len() <= MAX_SUBJECTS);
         }
-        // What is over goes first.
-        for n in 0..MOST {
+        // Expired windows are evicted first.
+        for n in 0..MAX_SUBJECTS {
             assert_eq!(take(&local, &ask(&format!("later {n}"), 1), 100_000).verdict, Verdict::Counted);
         }
-        assert!((0..MOST).all(|n| take(&local, &ask(&format!("later {n}"), 1), 100_001).verdict == Verdict::Full));
+        assert!(
+            (0..MAX_SUBJECTS).all(|n| take(&local, &ask(&format!("later {n}"), 1), 100_001).verdict == Verdict::Full)
+        );
     }
 }

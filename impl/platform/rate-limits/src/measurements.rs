@@ -1,4 +1,4 @@
-//! What Prometheus reads of the limits.
+//! Metrics of the rate limits.
 
 use contract::Operation;
 use platform_telemetry::Metrics;
@@ -37,7 +37,7 @@ impl Measurements {
                 let labels = Limited { operation: operation.id, class: limit.class };
                 amounts.get_or_create(&labels).set(i64::from(limit.amount));
                 windows.get_or_create(&labels).set(i64::from(limit.window_seconds));
-                // There from the beginning, so that the first refusal is an increase.
+                // Created at start, so that the first rejection is an increase.
                 drop(self.refused.get_or_create(&labels));
             }
         }

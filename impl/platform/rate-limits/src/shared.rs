@@ -1,4 +1,4 @@
-//! Counts in Redis, which all replicas share: one script, so that no two requests are counted as one.
+//! Counts in Redis, which all replicas share: one script, so that concurrent requests are counted correctly.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,28 +10,28 @@ use platform_store::Cache;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use crate::window::{Ask, Count, SLICES, Verdict};
+use crate::window::{Ask, Count, SLICES_PER_WINDOW, Verdict};
 
-/// How long Redis is left alone once it is away.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long Redis is not used after it was unavailable.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Redis did not count.
+/// Redis is unavailable.
 pub(super) struct Away;
 
-/// One connection, on which requests do not wait for each other.
+/// One multiplexed connection, on which requests do not wait for each other.
 pub(super) struct Shared {
     cache: Cache,
     take: Script,
     link: Mutex<Link>,
     /// Connections opened so far.
     opened: AtomicU64,
-    /// Known to be away: one request at a time looks whether it still is, the others do not wait for it.
+    /// Known to be unavailable: one request at a time tries again, the others do not wait for it.
     is_away: AtomicBool,
 }
 
 enum Link {
     Unused,
-    /// The number tells it from those before it, whose failures say nothing of it.
+    /// The number tells it apart from earlier connections, whose failures say nothing about it.
     Open(MultiplexedConnection, u64),
     Away {
         since: Instant,
@@ -52,7 +52,7 @@ impl Shared {
     /// Counts once under every key, or under none if one of them is full.
     pub(super) async fn take(&self, asks: &[Ask]) -> Result<Vec<Count>, Away> {
         let mut call = self.take.prepare_invoke();
-        call.arg(SLICES);
+        call.arg(SLICES_PER_WINDOW);
         for ask in asks {
             call.key(self.cache.key(&ask.key)).arg(ask.amount).arg(ask.window_millis());
         }
@@ -70,9 +70,9 @@ impl Shared {
                 Ok(Err(error)) => error,
                 Err(_) => late(),
             };
-            // Another one's SCRIPT FLUSH may come between loading the script and calling it.
+            // Another client's SCRIPT FLUSH may come between loading the script and calling it.
             let is_forgotten = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
-            // A connection that was cut while it was idle tells nothing of Redis now.
+            // A connection that was closed while idle says nothing about Redis now.
             let is_cut = error.is_io_error() && !error.is_timeout();
             let again = is_first && (is_forgotten || is_cut);
             if !(again && is_forgotten) {
@@ -85,7 +85,7 @@ impl Shared {
         }
     }
 
-    /// The connection and its number. Whoever waits for somebody else's attempt to make one does not wait longer than that.
+    /// The connection and its number. Waiting for another request's attempt to connect ends at `deadline`.
     async fn connection(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), Away> {
         let mut link = match self.is_away.load(Ordering::Acquire) {
             true => self.link.try_lock().map_err(|_| Away)?,
@@ -93,10 +93,10 @@ impl Shared {
         };
         match &*link {
             Link::Open(connection, number) => return Ok((connection.clone(), *number)),
-            Link::Away { since } if since.elapsed() < PAUSE => return Err(Away),
+            Link::Away { since } if since.elapsed() < RETRY_DELAY => return Err(Away),
             Link::Away { .. } | Link::Unused => {}
         }
-        // Should this be cancelled, the next one does it.
+        // If this is cancelled, the next request connects.
         let attempt = timeout_at(deadline, self.cache.dedicated(self.cache.timeout()));
         match attempt.await.unwrap_or_else(|_| Err(late())) {
             Ok(connection) => {
@@ -114,9 +114,9 @@ impl Shared {
         }
     }
 
-    /// The connection with this number failed; there may be another one since.
+    /// Marks the connection with this number as failed; there may be a newer one.
     fn lost(&self, number: u64, again: bool, error: &RedisError) {
-        // Somebody who is at it already knows.
+        // Another request is reconnecting.
         let Ok(mut link) = self.link.try_lock() else { return };
         match *link {
             Link::Open(_, open) if open == number && again => *link = Link::Unused,

@@ -1,6 +1,6 @@
-//! How many accounts one address may open: counted in Postgres, as attempts at passwords are, for all processes together.
+//! Limits the accounts created from one address: counted in Postgres, as login attempts are, across all processes.
 //!
-//! Every quota of a user is also one of a sign-up, so that accounts are what a stranger must not have any number of.
+//! Every quota of a user depends on this, since an unlimited number of accounts would have unlimited quotas.
 
 use contract::{Operation, Problem, RateLimit};
 use platform_store::{Database, Error, Result};
@@ -8,28 +8,28 @@ use platform_store::{Database, Error, Result};
 use crate::attempts::{Attempt, Said};
 use crate::limiter::{Inner, Limiter, seconds};
 
-/// Counts the accounts that are opened from the address of the request.
+/// Counts the accounts created from the address of the request.
 #[derive(Clone, Copy)]
 pub struct Signups<'a>(Option<(&'a Inner, &'static Operation)>);
 
 impl Limiter {
-    /// What bounds the accounts that an operation opens.
+    /// The limits on accounts that an operation creates.
     pub fn signups(&self, operation: &'static Operation) -> Signups<'_> {
         Signups(self.0.as_deref().filter(|inner| !inner.signups.is_empty()).map(|inner| (inner, operation)))
     }
 }
 
 impl Signups<'_> {
-    /// One that lets everybody open any number.
+    /// Without limits.
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// Opens an account, and counts it if there is one afterwards, or may be. Until that is known it counts as well, so that of
-    /// many at once no more are opened than there may be.
+    /// Creates an account, and counts it if it exists afterwards, or may exist. A pending creation counts as well, so that
+    /// concurrent ones cannot exceed the limit.
     ///
     /// # Errors
-    /// 429 `too_many_signups` when there were too many, 503 `busy` when too many are under way; those of opening it.
+    /// 429 `too_many_signups` when there were too many, 503 `busy` when too many are pending; those of creating it.
     pub async fn open<T>(&self, db: &Database, open: impl Future<Output = Result<T>>) -> Result<T> {
         let Some((inner, operation)) = self.0 else { return open.await };
         let limits: Vec<&RateLimit> = inner.signups.iter().collect();

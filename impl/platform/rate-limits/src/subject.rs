@@ -1,4 +1,4 @@
-//! Whose requests are counted together, as a keyed hash: who reads what is counted learns of no e-mail and no address.
+//! The subjects of counts as keyed hashes: stored counts reveal no e-mail and no address.
 
 use std::fmt::Write as _;
 
@@ -10,17 +10,17 @@ use sha2::Sha256;
 /// 16 bytes of a keyed hash.
 pub(super) type Digest = Vec<u8>;
 
-/// Names subjects, the same in every process that has the same signing key.
+/// Derives keys of subjects, the same in every process with the same signing key.
 pub(super) struct Subjects(Option<Hmac<Sha256>>);
 
 impl Subjects {
     pub(super) fn new(signing_key: &[u8]) -> Self {
-        // A key of any length will do, so there is one.
+        // HMAC accepts keys of any length, so this is always `Some`.
         Self(Hmac::new_from_slice(signing_key).ok())
     }
 
-    /// Who sends the request that is being worked on: the user, or the address when that is what counts or nobody logged
-    /// in.
+    /// The subject of the current request: the user, or the address when the limit counts by address or the client is not
+    /// authenticated.
     pub(super) fn of_request(&self, by: CountedBy, user: Option<i64>) -> String {
         match user {
             Some(user) if by == CountedBy::User => self.name("user", &user.to_string()),
@@ -28,14 +28,14 @@ impl Subjects {
         }
     }
 
-    /// Whose failures at an account a limit counts together.
+    /// The subject whose failures at an account a limit counts together.
     pub(super) fn of_attempts(&self, limit: &RateLimit, account: &str) -> Digest {
         let RateLimit { class, window_seconds, .. } = limit;
         let place = if limit.by == CountedBy::Account { String::new() } else { here() };
         self.digest(&["attempts", class, &window_seconds.to_string(), account, &place])
     }
 
-    /// Who makes the attempt at an account that is being worked on.
+    /// The client that makes the current attempt at an account.
     pub(super) fn of_visitor(&self, account: &str) -> Digest {
         self.digest(&["visitor", account, &here()])
     }

@@ -1,4 +1,4 @@
-//! Attempts at one account wait for each other in the order they came, a bounded number of them.
+//! Attempts at one account wait for each other in the order they came, in a bounded queue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,15 +9,15 @@ use platform_admission::{Gate, Keep, Permit};
 use crate::subject::Digest;
 
 /// How long an attempt waits for others, as long as a password may wait to be hashed.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many attempts at one account may wait.
-const QUEUE: usize = 256;
+const MAX_QUEUED_ATTEMPTS: usize = 256;
 
-/// A gate for each account somebody is trying.
+/// A gate for each account with pending attempts.
 #[derive(Default)]
 pub(super) struct Turns(Mutex<HashMap<Digest, Arc<Gate>>>);
 
-/// An attempt's place at its gate, waiting or inside.
+/// An attempt's place at its gate, waiting or admitted.
 pub(super) struct Turn<'a> {
     turns: &'a Turns,
     key: Digest,
@@ -26,9 +26,9 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turns {
-    /// Waits until fewer than `amount` are inside; `None` when too many wait, or it takes too long.
+    /// Waits until fewer than `amount` are inside; `None` when too many wait, or the wait times out.
     pub(super) async fn take(&self, key: &Digest, amount: u32) -> Option<Turn<'_>> {
-        let new = || Arc::new(Gate::new(amount as usize, QUEUE, PATIENCE, Keep::Nothing));
+        let new = || Arc::new(Gate::new(amount as usize, MAX_QUEUED_ATTEMPTS, QUEUE_TIMEOUT, Keep::Nothing));
         let gate = Arc::clone(self.gates().entry(key.clone()).or_insert_with(new));
         let mut turn = Turn { turns: self, key: key.clone(), gate, _permit: None };
         turn._permit = Some(turn.gate.enter().await.ok()?);
@@ -43,7 +43,7 @@ impl Turns {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut gates = self.turns.gates();
-        // The map's and ours: nobody else is there, and nobody can come while the map is locked.
+        // The two references are the map's and this one: no other attempt is there, and none can come while the map is locked.
         if Arc::strong_count(&self.gate) == 2 {
             gates.remove(&self.key);
         }

@@ -1,5 +1,5 @@
-//! One line a request: who did what to which object, from where; the cause of a failure exactly once, beside the request it
-//! belongs to.
+//! The access log, one line per request: who did what to which object, from where; the cause of a failure exactly once, in the
+//! line of its request.
 
 use std::error::Error;
 use std::fmt;
@@ -13,45 +13,45 @@ use http::{Method, StatusCode};
 use platform_telemetry::traces::TraceContext;
 
 /// Longer paths are cut in the log.
-const LONGEST_PATH: usize = 256;
-/// Asked again and again by whoever watches, of no interest while they are answered well.
+const MAX_PATH_BYTES: usize = 256;
+/// Polled by monitoring; logged as debug events while they succeed.
 const PROBES: [&str; 3] = ["health", "ready", "metrics"];
 
-/// What is known of a request that was answered.
+/// What is logged about a request and its response.
 pub(crate) struct Entry<'a> {
     pub(crate) service: &'a str,
     pub(crate) operation: &'static str,
     /// The operation's path in its document.
     pub(crate) route: Option<&'static str>,
     pub(crate) method: &'a Method,
-    /// With the ids of what was asked for, and without the query: it may hold what nobody should read.
+    /// With the ids in it, and without the query, which may hold confidential values.
     pub(crate) path: &'a str,
     pub(crate) id: &'a str,
     pub(crate) trace: Option<TraceContext>,
-    /// Whom the token belonged to, or who logged in.
+    /// The user of the token, or the user who logged in.
     pub(crate) user: Option<i64>,
-    /// Where the request came from, as far as proxies are believed.
+    /// The client's address, from trusted proxies or the connection.
     pub(crate) client: Option<IpAddr>,
     pub(crate) elapsed: Duration,
     pub(crate) response: &'a Response,
 }
 
-/// Writes the line: failures of ours as errors, deliberate 503s as warnings, the rest as information, and probes that found
-/// everything well as debugging.
+/// Writes the line: 500s as errors, deliberate 503s as warnings, successful probes as debug events, the rest as
+/// information.
 pub(crate) fn write(entry: &Entry<'_>) {
     let Entry { service, operation, route, method, id, user, .. } = *entry;
     let status = entry.response.status();
-    let path = entry.path.get(..LONGEST_PATH).unwrap_or(entry.path);
+    let path = entry.path.get(..MAX_PATH_BYTES).unwrap_or(entry.path);
     let milliseconds = (entry.elapsed.as_secs_f64() * 1e6).round() / 1e3;
     let cause = entry.response.extensions().get::<Cause>().map(Chain);
     let cause = cause.as_ref().map(tracing::field::display);
     let client = entry.client.map(tracing::field::display);
     let trace_id = entry.trace.map(TraceContext::trace_id);
-    // What was made has no id in the path it was made by.
+    // The path of a creating request does not contain the id of the created object.
     let made = if status == StatusCode::CREATED { entry.response.headers().get(LOCATION) } else { None };
     let made = made.and_then(|location| location.to_str().ok());
     let code = status.as_u16();
-    // `target` lets a filter treat these lines apart: RUST_LOG=info,access=warn.
+    // `target` lets a filter select these lines: RUST_LOG=info,access=warn.
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(target: "access", service, operation, %method, route, path, made, status = code, user, client,
@@ -66,7 +66,7 @@ pub(crate) fn write(entry: &Entry<'_>) {
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error and its causes, in one line.
 struct Chain<'a>(&'a Cause);
 
 impl fmt::Display for Chain<'_> {

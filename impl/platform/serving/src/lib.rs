@@ -1,4 +1,4 @@
-//! Serving: what surrounds the generated router of a service, and a service as a value that the server runs.
+//! Serving: the code around the generated router of a service, and a service as a value that the server runs.
 
 mod access_log;
 pub mod http;

@@ -1,4 +1,4 @@
-//! A service as a value: all that the server has to know of it to run it.
+//! A service as a value: everything the server has to know to run it.
 //!
 //! A crate implements [`Service`] for each process role that it brings; the generated crate `services` lists them as [`Entry`]s,
 //! from what the documents say in `x-service`. Nothing else names a service.
@@ -18,65 +18,65 @@ use platform_store::{Cache, Database, Result};
 use platform_telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 
-/// What a service is built from: its connections, and who may call it.
+/// What a service is built from.
 pub struct Context<'a> {
-    /// Its pools, logged in as its own role of Postgres.
+    /// Its connection pools, with its own role of Postgres.
     pub database: Database,
-    /// Who may call, and how often.
+    /// Authentication and rate limits.
     pub access: Access,
-    /// What every service is told.
+    /// The settings of every service.
     pub settings: &'a Settings,
-    /// What kind of deployment this is.
+    /// The environment.
     pub environment: Environment,
 }
 
 impl Context<'_> {
-    /// A Redis for what must not be lost while it works, with keys that begin with `prefix`; nothing without a Redis.
+    /// A Redis for data that must not be evicted, with keys that begin with `prefix`; `None` without a Redis.
     ///
     /// # Errors
-    /// When its URL is none of Redis.
+    /// When its URL is invalid.
     pub fn queue(&self, prefix: &str) -> Result<Option<Cache>, InvalidSettings> {
         Cache::new(&self.settings.redis, prefix)
     }
 
-    /// A Redis for what may be thrown away at any time, with keys that begin with `prefix`; nothing without a Redis.
+    /// A Redis for data that may be evicted at any time, with keys that begin with `prefix`; `None` without a Redis.
     ///
     /// # Errors
-    /// When its URL is none of Redis.
+    /// When its URL is invalid.
     pub fn cache(&self, prefix: &str) -> Result<Option<Cache>, InvalidSettings> {
         Cache::new(&self.settings.redis.for_cache(), prefix)
     }
 }
 
-/// What goes on beside requests, from the start of a process to its end.
+/// Background work, from the start of a process to its end.
 pub type Background = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Starts what goes on beside requests.
+/// Starts background work.
 pub type StartBackground = Box<dyn FnOnce(Lifecycle) -> Background>;
 
-/// When a process ends.
+/// The stages of a shutdown.
 #[derive(Debug, Clone)]
 pub struct Lifecycle {
-    /// It is told to stop: new work is left to others.
+    /// The process is shutting down: no new background work is begun.
     pub stopping: CancellationToken,
-    /// The last request is answered: what was accepted is complete.
+    /// The last request is complete: everything that was accepted has been handed over.
     pub answered: CancellationToken,
 }
 
 /// A service ready to run.
 pub struct Parts {
-    /// Its operations; none of a background role.
+    /// Its operations; empty for a background role.
     pub router: Router,
-    /// What its background jobs tell of themselves.
+    /// Its background jobs, for readiness and metrics.
     pub jobs: Vec<Jobs>,
-    /// Adds what it measures.
+    /// Registers its metrics.
     pub register: Box<dyn FnOnce(&Metrics)>,
-    /// What goes on beside requests.
+    /// Its background work.
     pub background: StartBackground,
 }
 
 impl Parts {
-    /// A service that only answers requests.
+    /// A service without background work.
     pub fn of(router: Router) -> Self {
         Self {
             router,
@@ -86,21 +86,21 @@ impl Parts {
         }
     }
 
-    /// With jobs, of which readiness and measurements tell.
+    /// Adds jobs, which are part of readiness and metrics.
     #[must_use]
     pub fn with_jobs(mut self, jobs: Jobs) -> Self {
         self.jobs.push(jobs);
         self
     }
 
-    /// With measurements of its own.
+    /// Adds metrics of its own.
     #[must_use]
     pub fn with_metrics(mut self, register: impl FnOnce(&Metrics) + 'static) -> Self {
         self.register = Box::new(register);
         self
     }
 
-    /// With what goes on beside requests.
+    /// Adds background work.
     #[must_use]
     pub fn with_background<F>(mut self, run: impl FnOnce(Lifecycle) -> F + 'static) -> Self
     where
@@ -111,60 +111,60 @@ impl Parts {
     }
 }
 
-/// A role of the server: a service with operations, or one that only works in the background.
+/// A role of the server: a service with operations, or a role that works in the background only.
 pub trait Service: Sized + 'static {
-    /// Settings beside those that all services have.
+    /// Settings in addition to those that all services have.
     type Settings: Args;
 
-    /// Builds it. Nothing has been asked of the database yet: it may not be there.
+    /// Builds the service. Nothing was read from the database yet: it may be unavailable.
     ///
     /// # Errors
-    /// Settings that cannot be.
+    /// Invalid settings.
     fn build(context: Context<'_>, settings: &Self::Settings) -> Result<Parts, InvalidSettings>;
 
-    /// Checks its data for `server verify`. A background role leaves that to the service it works for.
+    /// Checks its data for `server verify`. A background role leaves that to its service.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When the database is unavailable.
     fn verify(_: &Verification<'_>) -> impl Future<Output = Result<Vec<Checked>>> + Send {
         std::future::ready(Ok(Vec::new()))
     }
 }
 
-/// No settings beside those that all services have.
+/// No settings in addition to those that all services have.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct NoSettings {}
 
-/// Where the data are that are to be checked.
+/// The data stores to be verified.
 #[derive(Debug, Clone, Copy)]
 pub struct Verification<'a> {
     /// The database.
     pub database: &'a DatabaseSettings,
     /// Redis.
     pub redis: &'a RedisSettings,
-    /// Nothing is being done: nothing may be left to do either.
+    /// Whether the system is quiescent: then no pending work may be left either.
     pub at_rest: bool,
 }
 
 type Verify = for<'a> fn(&'a Verification<'a>) -> Pin<Box<dyn Future<Output = Result<Vec<Checked>>> + 'a>>;
 
-/// A service in the list of all.
+/// A service in the list of all services.
 pub struct Entry {
     /// Its name: of the subcommand, the job in Prometheus, the role in Postgres.
     pub name: &'static str,
-    /// What it is for, in a sentence.
+    /// Its description, one sentence.
     pub about: &'static str,
     /// The version of what it serves: `info.version` of its document.
     pub version: &'static str,
-    /// The port it listens on unless told otherwise; a background role only tells there how it is.
+    /// The default port; a background role serves only health and metrics there.
     pub port: u16,
-    /// What its paths begin with at the gateway; nothing for a background role, which is not behind it.
+    /// The path prefix at the gateway; `None` for a background role, which is not behind it.
     pub prefix: Option<&'static str>,
     /// Its OpenAPI document, as JSON.
     pub document: &'static str,
     /// Its operations.
     pub operations: &'static [&'static Operation],
-    /// What its settings are, so that those that two roles share are asked for once.
+    /// The type of its settings, so that roles that share them define the flags once.
     settings: fn() -> TypeId,
     augment: fn(Command) -> Command,
     build: fn(Context<'_>, &ArgMatches) -> Result<Parts, InvalidSettings>,
@@ -172,7 +172,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry for a service, with what its document says.
+    /// The entry of a service, with the data of its document.
     pub const fn of<S: Service>(
         name: &'static str,
         about: &'static str,
@@ -200,18 +200,18 @@ impl Entry {
         }
     }
 
-    /// Builds the service, its settings taken from what [`augment`] put into a command.
+    /// Builds the service, with the settings that [`augment`] added to a command.
     ///
     /// # Errors
-    /// Settings that cannot be.
+    /// Invalid settings.
     pub fn build(&self, context: Context<'_>, matches: &ArgMatches) -> Result<Parts, InvalidSettings> {
         (self.build)(context, matches)
     }
 
-    /// Makes its checks.
+    /// Runs its checks.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When the database is unavailable.
     pub async fn verify(&self, verification: &Verification<'_>) -> Result<Vec<Checked>> {
         (self.verify)(verification).await
     }
@@ -223,7 +223,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Adds the settings of services to a command, those that several have once.
+/// Adds the settings of services to a command, shared ones once.
 pub fn augment<'a>(mut command: Command, services: impl IntoIterator<Item = &'a Entry>) -> Command {
     let mut known = Vec::new();
     for service in services {

@@ -1,4 +1,4 @@
-//! Passwords of consoles that stand beside the services and know nothing of what everybody knows.
+//! Passwords of the consoles (Grafana, pgAdmin) that run beside the services.
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
@@ -7,7 +7,7 @@ use crate::secret::secret;
 use crate::secrets::is_known_password;
 use crate::{Environment, InvalidSettings};
 
-/// Of programs that are not ours, and start only after a migration: told to it so that it can judge them.
+/// Passwords of third-party consoles, which start only after the migration; the migration validates them.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Consoles")]
 pub struct ConsoleSettings {
@@ -20,10 +20,10 @@ pub struct ConsoleSettings {
 }
 
 impl ConsoleSettings {
-    /// Whoever gets into a console sees what is measured, or all there is in the database.
+    /// Access to a console is access to all metrics, or to the whole database.
     ///
     /// # Errors
-    /// In production, when everybody knows a password.
+    /// In production, when a password is a well-known one.
     pub fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         for (name, password) in
             [("GRAFANA_PASSWORD", &self.grafana_password), ("PGADMIN_PASSWORD", &self.pgadmin_password)]

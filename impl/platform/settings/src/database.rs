@@ -1,4 +1,4 @@
-//! Where Postgres is.
+//! The connection to Postgres.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl DatabaseSettings {
         ))
     }
 
-    /// Those of one database, everything else as it is by default.
+    /// The settings of one database; everything else has its default.
     ///
     /// # Panics
     /// Never: everything has a default.
@@ -89,7 +89,7 @@ impl DatabaseSettings {
         Self::from_arg_matches(&matches).expect("everything else has a default")
     }
 
-    /// The URL of the same database as another role; nothing when the URL names nobody.
+    /// The URL of the same database as another role; `None` when the URL has no user.
     pub fn url_as(&self, role: impl FnOnce(&str) -> String, password: &str) -> Option<SecretString> {
         let url = self.url();
         let (scheme, rest) = url.expose_secret().split_once("://")?;
@@ -101,14 +101,14 @@ impl DatabaseSettings {
         Some(SecretString::from(format!("{scheme}://{}:{}@{place}", encode(&role(&owner)), encode(password))))
     }
 
-    /// Whoever can reach Postgres of a production with a password everybody knows can do everything.
+    /// A well-known password of a production database that can be reached gives full access.
     ///
     /// # Errors
-    /// In production, when everybody knows the password.
+    /// In production, when the password is a well-known one.
     pub fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         let config = self.url().expose_secret().parse::<tokio_postgres::Config>().ok();
         let password = config.as_ref().and_then(tokio_postgres::Config::get_password).unwrap_or_default();
-        // Without one Postgres knows its clients by other means.
+        // Without a password, Postgres authenticates clients by other means.
         let user = config.as_ref().and_then(tokio_postgres::Config::get_user).unwrap_or_default();
         let published =
             !password.is_empty() && std::str::from_utf8(password).is_ok_and(|password| is_guessed(password, user));
@@ -119,7 +119,7 @@ impl DatabaseSettings {
         Ok(())
     }
 
-    /// Where it is, for a person: without the password.
+    /// Host, port and database for logs and error messages, without the password.
     ///
     /// # Errors
     /// As [`DatabaseSettings::connect_options`].
@@ -132,10 +132,10 @@ impl DatabaseSettings {
         Ok(format!("{host}:{}, database {database}, as {}", options.get_port(), options.get_username()))
     }
 
-    /// The same for sqlx.
+    /// The connection options for sqlx.
     ///
     /// # Errors
-    /// When the URL is not one. The error does not repeat it.
+    /// When the URL is invalid. The error does not repeat it.
     pub fn connect_options(&self) -> Result<PgConnectOptions, InvalidSettings> {
         let url = self.url();
         if !url.expose_secret().starts_with("postgres") {

@@ -1,5 +1,6 @@
 //! `.env` as python-dotenv reads it, which the files of existing deployments were written for: a value without quotes goes to
-//! the end of its line, whatever is in it. Only quotes that do not end, or that something follows, are refused. (The `dotenvy` crate reads such lines as a shell would; it only sets the variables.)
+//! the end of its line, whatever is in it. Only quotes that do not end, or that something follows, are rejected. (The `dotenvy`
+//! crate would parse such lines as a shell does; it only sets the variables.)
 
 use std::env;
 use std::fs;
@@ -8,23 +9,23 @@ use std::path::PathBuf;
 
 use crate::InvalidSettings;
 
-/// Reads `.env` of the working directory or one above it into the environment; what is already set wins.
+/// Reads `.env` of the working directory or a parent directory into the environment; variables that are already set win.
 ///
-/// Call it first thing in `main`, before any thread runs. A missing file is fine.
+/// Call it first in `main`, before any thread is started. A missing file is fine.
 ///
 /// # Errors
-/// When the file is there and cannot be read or understood.
+/// When the file exists and cannot be read or parsed.
 pub fn load_dotenv() -> Result<(), InvalidSettings> {
     let Some(path) = find() else { return Ok(()) };
     let unreadable = |error: &dyn std::fmt::Display| InvalidSettings(format!("cannot read .env: {error}"));
     let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
     let variables = parse(&text, |name| env::var(name).ok())?;
-    // Its error would repeat a line, which may hold a secret.
+    // The error of `dotenvy` would repeat a line, which may hold a secret.
     dotenvy::from_read(io::Cursor::new(in_shell_quotes(&variables)))
         .map_err(|_| unreadable(&"it has a value that cannot be set"))
 }
 
-/// Lines for a reader that reads as a shell does. The last value of a name counts.
+/// Lines in shell syntax. The last value of a name counts.
 fn in_shell_quotes(variables: &[(String, String)]) -> String {
     let mut lines = String::new();
     for (at, (name, value)) in variables.iter().enumerate() {
@@ -50,7 +51,7 @@ fn find() -> Option<PathBuf> {
     folder.ancestors().map(|folder| folder.join(".env")).find(|path| path.is_file())
 }
 
-/// Names and values, in order. `${NAME}` and `${NAME:-default}` stand for what is set.
+/// Names and values, in order. `${NAME}` and `${NAME:-default}` are replaced from the environment and the lines before.
 fn parse(text: &str, set: impl Fn(&str) -> Option<String>) -> Result<Vec<(String, String)>, InvalidSettings> {
     let mut variables: Vec<(String, String)> = Vec::new();
     let mut rest = text.trim_start_matches('\u{feff}');
@@ -61,7 +62,7 @@ fn parse(text: &str, set: impl Fn(&str) -> Option<String>) -> Result<Vec<(String
         let (line, mut after) = rest.split_once('\n').unwrap_or((rest, ""));
         let line = line.trim();
         let assignment = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);
-        // A word alone is the name of something that is not set, and names that no setting has are not ours.
+        // A word without `=` names a variable that is not set. Names that no setting has are ignored.
         let name = assignment.split_once('=').map(|(name, _)| name.trim().trim_matches('\''));
         if let Some(name) = name.filter(|name| is_name(name)) {
             let (_, value) = rest.split_once('=').unwrap_or_default();
@@ -100,7 +101,7 @@ fn unquoted(line: &str) -> &str {
     comment.map_or(line, |(at, _)| &line[..at]).trim_end()
 }
 
-/// What is in the quotes, its escapes resolved, and what comes after them.
+/// The text inside the quotes, with escapes resolved, and what follows the quotes.
 fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     let (mut inner, mut characters) = (String::new(), text[1..].char_indices());
     while let Some((at, character)) = characters.next() {

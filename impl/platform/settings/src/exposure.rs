@@ -1,4 +1,4 @@
-//! Who may reach a process, and so what it may leave open: closed unless it is told otherwise.
+//! Who can reach a process, and so which defaults are safe: closed unless configured otherwise.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -27,10 +27,10 @@ pub struct ExposureSettings {
 }
 
 impl ExposureSettings {
-    /// The kind of deployment that decides what is open: what others can reach is as closed as production.
+    /// The environment whose defaults apply: a process that other machines can reach is as closed as production.
     ///
     /// # Errors
-    /// When a development could be reached from other machines and nobody said that it may.
+    /// When development could be reached from other machines without `PUBLIC_DEVELOPMENT`.
     pub fn effective(&self) -> Result<Environment, InvalidSettings> {
         let Self { environment, public_development, bind_address } = self;
         if environment.is_production() || bind_address.is_loopback() {
@@ -74,33 +74,33 @@ impl fmt::Display for Environment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind(Vec<IpAddr>);
 
-/// What `localhost` may mean to a client; which of them first is the client's affair.
+/// The addresses that `localhost` may resolve to; the order is up to the client.
 const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 impl Bind {
-    /// This machine only, in both families.
+    /// The loopback addresses of both families.
     pub fn localhost() -> Self {
         Self(LOCALHOST.to_vec())
     }
 
-    /// Whether nobody but this machine can connect.
+    /// Whether only this machine can connect.
     pub fn is_loopback(&self) -> bool {
         self.0.iter().all(|address| address.to_canonical().is_loopback())
     }
 
-    /// The addresses this machine has; all of them when it has none, so that listening says what is wrong. A machine without
-    /// IPv6 has no `::1`.
+    /// The configured addresses that this machine has (without IPv6 there is no `::1`); all of them when it has none, so that
+    /// binding fails with the error of the operating system.
     pub fn addresses(&self) -> Vec<IpAddr> {
         let here: Vec<IpAddr> = self.0.iter().copied().filter(|address| exists(*address)).collect();
         if here.is_empty() { self.0.clone() } else { here }
     }
 
-    /// The same with a port.
+    /// The same addresses with a port.
     pub fn at(&self, port: u16) -> Vec<SocketAddr> {
         self.addresses().into_iter().map(|address| SocketAddr::new(address, port)).collect()
     }
 
-    /// Where somebody on this machine reaches what listens there.
+    /// An address at which a client on this machine reaches the listener.
     pub fn reachable(&self) -> IpAddr {
         match self.addresses().first() {
             None | Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => Ipv4Addr::LOCALHOST.into(),
@@ -113,7 +113,7 @@ impl Bind {
 fn exists(address: IpAddr) -> bool {
     match TcpListener::bind((address, 0)) {
         Ok(_) => true,
-        // EAFNOSUPPORT has no kind of its own.
+        // EAFNOSUPPORT has no `ErrorKind`.
         Err(error) => {
             error.kind() != ErrorKind::AddrNotAvailable && error.raw_os_error() != Some(nix::libc::EAFNOSUPPORT)
         }
@@ -133,7 +133,7 @@ impl FromStr for Bind {
             };
             addresses.extend(found.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
         }
-        // A socket on every IPv6 address serves IPv4 as well, and leaves no room for another.
+        // A socket on every IPv6 address serves IPv4 as well, and a second one could not be bound.
         if addresses.contains(&Ipv6Addr::UNSPECIFIED.into()) {
             addresses.retain(|address| *address != IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         }

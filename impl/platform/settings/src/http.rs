@@ -1,4 +1,4 @@
-//! What a service takes, and from whom.
+//! HTTP limits, CORS and trusted proxies.
 
 use std::str::FromStr;
 

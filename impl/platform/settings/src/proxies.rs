@@ -1,4 +1,4 @@
-//! Proxies that are trusted, and the client they say a request came from.
+//! Trusted proxies, and the client address behind them.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -11,17 +11,17 @@ use crate::InvalidSettings;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Proxies whose word on where a request comes from is taken.
+/// Proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies(Vec<IpNet>);
 
 impl Proxies {
-    /// Whether an address is one of theirs.
+    /// Whether an address belongs to a trusted proxy.
     pub fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|net| net.contains(&address))
     }
 
-    /// From the right, the first address that no trusted proxy has: everything to the left of it could be made up.
+    /// The rightmost address that is not a trusted proxy's: clients can forge everything to the left of it.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
         let fields: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|field| field.to_str().ok()).collect();

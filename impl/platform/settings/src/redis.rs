@@ -1,4 +1,4 @@
-//! Where Redis is.
+//! The connection to Redis.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub struct RedisSettings {
 }
 
 impl RedisSettings {
-    /// How long an answer may take, or opening a connection.
+    /// How long Redis may take to respond, or to accept a connection.
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.redis_timeout_ms.into())
     }
@@ -50,7 +50,7 @@ impl RedisSettings {
         Ok(())
     }
 
-    /// The same settings for what is only a cache: its own Redis, if it has one. Without a queue there is no cache either.
+    /// The settings of the cache: its own Redis if it has one. Without a Redis for the queue there is no cache either.
     #[must_use]
     pub fn for_cache(&self) -> Self {
         let redis_url = if self.is_split() { &self.cache_redis_url } else { &self.redis_url };
@@ -63,13 +63,13 @@ impl RedisSettings {
         own.is_some() && self.url().is_some() && own != self.url()
     }
 
-    /// Where it is, for a person: without the password.
+    /// Host and port for logs and error messages, without the password.
     pub fn place(&self) -> String {
         let info = self.url().and_then(|url| url.into_connection_info().ok());
         info.map_or_else(|| "nowhere".to_owned(), |info| info.addr().to_string())
     }
 
-    /// The URL, unless it is missing or empty.
+    /// The URL; `None` when it is missing or empty.
     pub fn url(&self) -> Option<&str> {
         self.redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty())
     }

@@ -1,7 +1,7 @@
-//! Secrets that are none: published ones, and those somebody can guess.
+//! Detection of weak secrets: published, common or guessable ones.
 
-/// Pieces of keys and passwords that examples, tutorials and tired people write. None of them is in a random key: they have
-/// letters that no hexadecimal key has, and are too long for chance in base64.
+/// Parts of keys and passwords from examples and tutorials. A random key contains none of them: they have letters that no
+/// hexadecimal key has, and are too long to occur by chance in base64.
 const PUBLISHED: [&str; 33] = [
     "changeme",
     "change-me",
@@ -37,12 +37,12 @@ const PUBLISHED: [&str; 33] = [
     "production",
     "jwt-key",
 ];
-/// Whole keys out of documentation that look random: FastAPI's tutorial and RFC 7515, A.1.
+/// Whole keys from documentation that look random: FastAPI's tutorial and RFC 7515, A.1.
 const KNOWN_KEYS: [&str; 2] = [
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
     "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
 ];
-/// Passwords that servers come with, and those that are tried first.
+/// Default passwords of servers, and those that attackers try first.
 const KNOWN_PASSWORDS: [&str; 15] = [
     "postgres",
     "postgresql",
@@ -61,29 +61,29 @@ const KNOWN_PASSWORDS: [&str; 15] = [
     "guest",
 ];
 /// RFC 7518, 3.2: a key is at least as long as the hash.
-const SHORTEST_KEY: usize = 32;
-/// A guess of what a key of 32 hexadecimal digits has is 128 bits; whoever repeats, counts up or stutters comes to less.
-const LEAST_BITS: f64 = 96.0;
+const MIN_KEY_BYTES: usize = 32;
+/// The estimate for a key of 32 hexadecimal digits is 128 bits; repetitions and sequences come to less.
+const MIN_ENTROPY_BITS: f64 = 96.0;
 
-/// Why a signing key is not good enough; nothing when it is.
+/// Why a signing key is too weak; `None` when it is strong enough.
 pub(super) fn weakness(key: &str) -> Option<&'static str> {
-    if key.trim().len() < SHORTEST_KEY {
+    if key.trim().len() < MIN_KEY_BYTES {
         Some("is shorter than 32 bytes")
     } else if is_published(key) || KNOWN_KEYS.contains(&key.trim()) {
         Some("is one from an example")
-    } else if is_prose(key) || bits(key.as_bytes()) < LEAST_BITS {
+    } else if is_prose(key) || bits(key.as_bytes()) < MIN_ENTROPY_BITS {
         Some("can be guessed: it has a pattern")
     } else {
         None
     }
 }
 
-/// Whether a password is one that everybody knows who knows the user's name.
+/// Whether a password is a well-known one, or equal to the user's name.
 pub(super) fn is_guessed(password: &str, user: &str) -> bool {
     is_known_password(password) || password.eq_ignore_ascii_case(user)
 }
 
-/// Whether a password is one that everybody knows.
+/// Whether a password is a well-known one.
 pub fn is_known_password(password: &str) -> bool {
     let lower = password.to_lowercase();
     let digits = !lower.is_empty() && lower.bytes().all(|byte| byte.is_ascii_digit()) && lower.len() < 10;
@@ -96,8 +96,8 @@ fn is_published(secret: &str) -> bool {
     PUBLISHED.iter().any(|piece| lower.contains(piece)) || secret.bytes().all(|byte| Some(&byte) == first)
 }
 
-/// Words or a number: letters that are mostly of one case, and what stands between and after words; digits alone. Chance does not make
-/// that of 32 characters.
+/// Words or a number: letters mostly of one case, and separators between and after words; or digits alone. 32 random characters
+/// do not look like that.
 fn is_prose(key: &str) -> bool {
     let text = key.trim_end_matches(|c: char| !c.is_alphabetic());
     let words = text.split(|c: char| !c.is_alphanumeric());
@@ -107,15 +107,15 @@ fn is_prose(key: &str) -> bool {
     upper + lower == all && (5 * upper <= all || 5 * lower <= all)
 }
 
-/// How many bits it takes to say a key to whoever knows how people make them: a character costs what its alphabet has, and what was
-/// there before, forwards, or by the same steps (as 0123 and abcd), costs next to nothing.
+/// An estimate of a key's entropy in bits: a character counts as much as its alphabet has; a repetition of an earlier
+/// part, forwards or by constant steps (as 0123 and abcd), counts next to nothing.
 fn bits(key: &[u8]) -> f64 {
     let steps: Vec<u8> = key.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
     let each = alphabet(key).log2();
     told(key, each).min(told(&steps, each) + each)
 }
 
-/// Characters one must reckon with when these were seen.
+/// The size of the alphabet that the characters seen so far suggest.
 fn alphabet(key: &[u8]) -> f64 {
     let any = |kind: fn(&u8) -> bool| key.iter().any(kind);
     let hexadecimal =
@@ -129,7 +129,7 @@ fn alphabet(key: &[u8]) -> f64 {
         + of(u8::is_ascii_uppercase, 26.0)
         + of(u8::is_ascii_punctuation, 10.0);
     let distinct = key.iter().collect::<std::collections::BTreeSet<_>>().len();
-    // Two letters in turns are an alphabet of two.
+    // Two alternating letters are an alphabet of two.
     known.max(2.0).min((distinct * distinct) as f64)
 }
 
@@ -197,7 +197,7 @@ mod tests {
     fn what_machines_make_is_taken() {
         const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         for _ in 0..1_000 {
-            // As many as base64 has of 32 bytes.
+            // The length of 32 bytes in base64.
             let random: Vec<u8> = (0..43).map(|_| rand::random()).collect();
             let mut hex = String::new();
             random.iter().take(16).for_each(|byte| write!(hex, "{byte:02x}").unwrap());

@@ -37,13 +37,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks what clap cannot: values that are allowed only together or only in development. What kind of deployment this is,
-    /// as [`ExposureSettings::effective`] has it.
+    /// Validates what clap cannot: values that are allowed only together or only in development. Returns the environment whose
+    /// defaults apply ([`ExposureSettings::effective`]).
     ///
     /// # Errors
-    /// A development that others could reach. In production, when `SECRET_KEY` is missing, shorter than 32 bytes, one from an
-    /// example or one with a pattern, or when everybody knows the password of Postgres or of Redis; argon2 parameters that do
-    /// not work together.
+    /// When development could be reached from other machines. In production, when `SECRET_KEY` is missing, shorter than 32 bytes,
+    /// published in an example or regular, or when the password of Postgres or Redis is a well-known one; when the argon2
+    /// parameters are invalid together.
     pub fn validate(&self) -> Result<Environment, InvalidSettings> {
         let environment = self.exposure.effective()?;
         self.auth.validate(environment)?;

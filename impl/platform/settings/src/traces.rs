@@ -1,4 +1,4 @@
-//! To whom traces are told.
+//! Settings of trace export.
 
 use clap::Args;
 use http::Uri;
@@ -18,10 +18,10 @@ pub struct TraceSettings {
 }
 
 impl TraceSettings {
-    /// Host and port of the collector, and the path that its paths begin with; nothing without one.
+    /// Host and port of the collector, and the prefix of its paths; `None` without a collector.
     ///
     /// # Errors
-    /// When it is not an address of HTTP.
+    /// When it is not an HTTP address.
     pub fn collector(&self) -> Result<Option<(String, String)>, InvalidSettings> {
         let endpoint = self.otel_exporter_otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
         let Some(endpoint) = endpoint else { return Ok(None) };
@@ -36,7 +36,7 @@ impl TraceSettings {
         Ok(Some((format!("{}:{port}", authority.host()), uri.path().trim_end_matches('/').to_owned())))
     }
 
-    /// The part of requests that are sampled, from 0 to 1.
+    /// The share of traces that are sampled, from 0 to 1.
     pub fn ratio(&self) -> f64 {
         self.otel_traces_sampler_arg.clamp(0.0, 1.0)
     }

@@ -1,7 +1,7 @@
-//! Redis: the doorbell, the cache and the limiter, never the truth. Whoever uses it must work without it.
+//! Redis: wake-up notifications, cache and rate limits, never the source of truth. Everything that uses it must work without it.
 //!
-//! A network can lose a connection without telling either side. Whoever waits for an answer has a timeout; connections that
-//! nobody waits on, idle ones of the pool and those of subscribers, are asked for a sign of life.
+//! A network can lose a connection without notifying either side. A command has a timeout; connections without one, idle ones of
+//! the pool and those of subscribers, are pinged.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,31 +12,31 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType}
 use futures_util::StreamExt as _;
 use tokio::time::{sleep, timeout};
 
-/// A subscriber that heard nothing for this long asks whether Redis is still there.
-const SILENCE: Duration = Duration::from_secs(1);
+/// A subscriber that received nothing for this long pings Redis.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two attempts to subscribe.
 const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(500);
 
 use platform_background::jittered;
 use platform_settings::{InvalidSettings, RedisSettings};
 
-/// A pool of Redis connections, opened when they are needed. Clones share them.
+/// A pool of Redis connections, opened on demand. Clones share them.
 #[derive(Clone)]
 pub struct Cache {
     client: Client,
     pool: Pool,
     prefix: std::sync::Arc<str>,
-    /// How long an answer may take, or opening or testing a connection. Blocking commands need a connection of their own with
-    /// a longer one.
+    /// The timeout of a response, and of opening or testing a connection. Blocking commands need a dedicated connection with a
+    /// longer one.
     timeout: Duration,
 }
 
 impl Cache {
-    /// Prepares the pool; `None` when no URL is set. Every key should begin with the prefix of the deployment and this
+    /// Creates the pool; `None` when no URL is set. Every key should begin with the prefix of the deployment and this
     /// `prefix`, see [`Cache::key`].
     ///
     /// # Errors
-    /// When the URL is not one of Redis.
+    /// When the URL is not a valid Redis URL.
     pub fn new(settings: &RedisSettings, prefix: &str) -> Result<Option<Self>, InvalidSettings> {
         let Some(url) = settings.url() else { return Ok(None) };
         let invalid = |_| InvalidSettings("REDIS_URL is not a valid connection URL".into());
@@ -47,7 +47,7 @@ impl Cache {
         let manager = Manager::new_with_config(url, config).map_err(invalid)?;
         let pool = Pool::builder(manager)
             .max_size(settings.redis_pool as usize)
-            // All of them in use is no reason to wait that long.
+            // An exhausted pool is no reason to wait for the whole timeout.
             .wait_timeout(Some(timeout / 2))
             .create_timeout(Some(timeout))
             .recycle_timeout(Some(timeout))
@@ -57,32 +57,32 @@ impl Cache {
         Ok(Some(Self { client, pool, prefix: format!("{}{prefix}", settings.redis_prefix).into(), timeout }))
     }
 
-    /// How long Redis has to answer before it counts as away.
+    /// How long Redis may take to respond before it counts as unavailable.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// A connection that answers, in time or not at all.
+    /// A connection that responds.
     ///
     /// # Errors
-    /// When Redis cannot be reached in time.
+    /// When Redis cannot be reached within the timeout.
     pub async fn connection(&self) -> Result<Connection, PoolError> {
         // The pool tests one idle connection after the other, each with a timeout of its own.
         match timeout(self.timeout, self.pool.get()).await {
             Ok(connection) => connection,
             Err(_) => {
-                // One that was idle does not answer: most likely its siblings do not, either.
+                // An idle connection does not respond: most likely the others do not, either.
                 drop(self.pool.retain(|_, _| false));
                 Err(PoolError::Timeout(TimeoutType::Recycle))
             }
         }
     }
 
-    /// A connection of one's own for commands that block for less than `patience`; a pooled one would give up on them
-    /// and hand the answer to whoever comes next.
+    /// A dedicated connection for commands that block for less than `patience`; on a pooled one they would time out, and the
+    /// response would be read by the next user of the connection.
     ///
     /// # Errors
-    /// When Redis cannot be reached in time.
+    /// When Redis cannot be reached within the timeout.
     pub async fn dedicated(&self, patience: Duration) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
@@ -90,11 +90,11 @@ impl Cache {
         self.client.get_multiplexed_async_connection_with_config(&config).await
     }
 
-    /// Hears what is published on a channel for as long as it is polled, on a connection of its own that is opened again when it
-    /// is lost or does not answer any more. What is published meanwhile is missed.
+    /// Subscribes to a channel for as long as it is polled, on a dedicated connection that is reopened when it is lost or does
+    /// not respond any more. Messages published in between are missed.
     pub async fn hear<F: Future<Output = ()>>(&self, channel: &str, mut heard: impl FnMut(String) -> F) {
         loop {
-            // Whatever ended it, it begins anew.
+            // Whatever ended it, subscribe again.
             let _ = self.hear_once(channel, &mut heard).await;
             sleep(jittered(RESUBSCRIBE_DELAY)).await;
         }
@@ -112,7 +112,7 @@ impl Cache {
         };
         let (mut sink, mut messages) = self.in_time(subscribe).await?;
         loop {
-            match timeout(SILENCE, messages.next()).await {
+            match timeout(PING_INTERVAL, messages.next()).await {
                 Ok(Some(message)) => heard(message.get_payload().unwrap_or_default()).await,
                 Ok(None) => return Ok(()),
                 Err(_) => self.in_time(sink.ping::<redis::Value>()).await.map(drop)?,
@@ -130,10 +130,10 @@ impl Cache {
         format!("{}{name}", self.prefix)
     }
 
-    /// Whether Redis answers.
+    /// Pings Redis.
     ///
     /// # Errors
-    /// Why it does not.
+    /// When Redis is unavailable.
     pub async fn ping(&self) -> Result<(), CacheError> {
         let mut connection = self.connection().await?;
         redis::cmd("PING").query_async::<()>(&mut connection).await?;
@@ -147,7 +147,7 @@ impl fmt::Debug for Cache {
     }
 }
 
-/// Redis did not do what it was asked for.
+/// A Redis operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// No connection.

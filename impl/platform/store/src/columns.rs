@@ -1,4 +1,4 @@
-//! Reading a row by the names of its columns.
+//! Reading columns of a row by name.
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use contract::row::{Cell, Field, FromRow, Row as ModelRow};
@@ -6,25 +6,25 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{Column as _, Decode, Error, Result, Row as _, Type, ValueRef as _};
 
-/// The columns of a row. They are mostly read in the order in which a statement has them: then a name costs one comparison.
+/// The columns of a row. They are mostly read in the order of the statement; then a name costs one comparison.
 #[derive(Debug)]
 pub struct Columns<'r> {
     row: &'r PgRow,
-    /// Objects that the names are within.
+    /// The objects that the current names are nested in.
     within: Vec<&'static str>,
-    /// After the column that was read last.
+    /// The index after the column that was read last.
     next: usize,
 }
 
-/// A model of a row: each of its fields is the column of that name, see [`contract::row`].
+/// Reads a row into a model: each of its fields is the column of that name, see [`contract::row`].
 ///
 /// # Errors
-/// When a column is missing, or holds what the document does not allow.
+/// When a column is missing, or its value is not allowed by the document.
 pub fn read<T: FromRow>(row: &PgRow) -> Result<T> {
     T::from_row(&mut Columns::of(row))
 }
 
-/// Two columns of a row.
+/// Reads two columns of a row.
 ///
 /// # Errors
 /// As [`Columns::get`].
@@ -37,22 +37,22 @@ where
     Ok((columns.get(one)?, columns.get(other)?))
 }
 
-/// A time without what is finer than Postgres keeps. It cuts that off of a parameter, but rounds it in a text or in JSON.
+/// Truncates a time to the microseconds that Postgres stores. Postgres truncates a parameter, but rounds a text or JSON.
 #[must_use]
 pub fn microseconds(time: DateTime<Utc>) -> DateTime<Utc> {
     time.trunc_subsecs(6)
 }
 
 impl<'r> Columns<'r> {
-    /// Those of a row.
+    /// The columns of a row.
     pub fn of(row: &'r PgRow) -> Self {
         Self { row, within: Vec::new(), next: 0 }
     }
 
-    /// The column of a name.
+    /// The value of the column `name`.
     ///
     /// # Errors
-    /// When there is none, or it holds something else.
+    /// When there is no such column, or its type does not match.
     pub fn get<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self, name: &'static str) -> Result<T> {
         let place = self.place(name)?;
         self.row.try_get(place).map_err(|error| match error {
@@ -61,7 +61,7 @@ impl<'r> Columns<'r> {
         })
     }
 
-    /// A field of a model, which may be an object whose columns are named `name.` and then its fields.
+    /// A field of a model, which may be an object with columns named `name.` and then its fields.
     ///
     /// # Errors
     /// As [`read`].
@@ -81,7 +81,7 @@ impl<'r> Columns<'r> {
         self.inner(place) == Some(name)
     }
 
-    /// What the name of a column is within the object that is being read, if the column is of it.
+    /// The name of a column within the object that is being read, if it belongs to that object.
     fn inner(&self, place: usize) -> Option<&'r str> {
         let inner = |name: &'r str, object: &&str| name.strip_prefix(*object)?.strip_prefix('.');
         self.within.iter().try_fold(self.row.column(place).name(), inner)

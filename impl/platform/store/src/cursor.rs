@@ -1,14 +1,14 @@
-//! Opaque cursors of keyset pages: where a page ended, in the order it was sorted by.
+//! Opaque cursors of keyset pages: the position after the last row of a page, in its sort order.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::Problem;
 use serde::{Deserialize, Serialize};
 
-/// A place between two rows of a sorted list.
+/// A position between two rows of a sorted list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The name of the order; a place makes sense in its own order only.
+    /// The name of the sort order that the position belongs to.
     #[serde(rename = "s")]
     pub sort: String,
     /// The sort key of the last row as text, if the order has one besides the id and the row has it.
@@ -20,13 +20,13 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// As it travels: base64url without padding.
+    /// The cursor as base64url without padding.
     pub fn encode(&self) -> String {
-        // Strings and integers only: writing them into memory cannot fail.
+        // Strings and integers only: serializing them into memory cannot fail.
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
-    /// Reads what [`Cursor::encode`] wrote.
+    /// Decodes a cursor of [`Cursor::encode`].
     ///
     /// # Errors
     /// 404 `cursor_not_found` for anything else.
@@ -36,7 +36,7 @@ impl Cursor {
     }
 }
 
-/// The answer to a cursor that names no place in the list.
+/// The error response to an invalid cursor.
 pub fn not_found() -> Problem {
     Problem::not_found("cursor_not_found", "The cursor names no page of this list.")
 }

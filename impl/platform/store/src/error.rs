@@ -1,4 +1,4 @@
-//! The one error of services: a refusal that is ready to be sent, or a failure of the database that is turned into one.
+//! The error type of services: a problem document that is ready to be sent, or a database failure that is converted to one.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use crate::schema;
 use crate::sqlstate::{self, Meaning};
 
-/// What handlers and queries fail with.
+/// The error of handlers and queries.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A refusal.
+    /// An error response.
     #[error("{}", in_words(.0))]
     Problem(Box<Problem>),
-    /// A failure of the database; which answer it becomes is told by [`Problem::from`]. Nothing was written.
+    /// A database failure; [`Problem::from`] decides on its error response. Nothing was written.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// The database was lost before it told whether it had written; made by [`Database`](crate::database::Database), which knows when
-    /// it was asked to commit.
+    /// The connection was lost before the result of a write was known; created by [`Database`](crate::database::Database),
+    /// which knows whether COMMIT was sent.
     #[error("{0} (the outcome is not known)")]
     OutcomeUnknown(#[source] sqlx::Error),
 }
@@ -48,7 +48,7 @@ impl Error {
         Problem::internal(cause).into()
     }
 
-    /// What went wrong and why, for a person at a terminal: without the codes of the API.
+    /// The message and its causes, for a terminal: without the error codes of the API.
     pub fn in_plain_words(&self) -> String {
         let (mut words, mut source) = match self {
             Self::Problem(problem) => match problem.cause() {
@@ -61,7 +61,7 @@ impl Error {
         };
         while let Some(error) = source {
             let more = error.to_string();
-            // Some say what their source says.
+            // Some errors repeat the message of their source.
             if !words.contains(&more) {
                 words = format!("{words}: {more}");
             }
@@ -80,7 +80,7 @@ impl Error {
         }
     }
 
-    /// Whether it is nobody's fault but the database's being away or busy: the same work can succeed later.
+    /// Whether the database was unavailable or busy: the same work can succeed later.
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Problem(problem) => problem.status() == StatusCode::SERVICE_UNAVAILABLE,
@@ -89,7 +89,7 @@ impl Error {
         }
     }
 
-    /// The refusal of an [unavailable](Error::is_unavailable) database, as many times as there are clients to be told.
+    /// The error response for an [unavailable](Error::is_unavailable) database, which can be sent to several clients.
     pub fn unavailable(&self) -> Option<Problem> {
         match self {
             Self::Problem(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
@@ -101,20 +101,20 @@ impl Error {
         }
     }
 
-    /// A failure of the last statement, which commits what was done: when the connection did not survive it, the server may
-    /// have committed and have been unable to say so.
+    /// An error of the last statement, which commits: when the connection was lost, the server may have committed without
+    /// being able to say so.
     pub(crate) fn while_committing(error: sqlx::Error) -> Self {
         let told = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         let never_read = told.is_some_and(|code| sqlstate::meaning(&code) == Meaning::Ended);
         if is_lost(&error) && !never_read { Self::OutcomeUnknown(error) } else { Self::Database(error) }
     }
 
-    /// Whether doing the same transaction again can succeed: a serialization failure or a deadlock.
+    /// Whether a retry of the transaction can succeed: a serialization failure or a deadlock.
     pub fn is_transient(&self) -> bool {
         self.sqlstate().is_some_and(|code| sqlstate::meaning(&code) == Meaning::Raced)
     }
 
-    /// Whether less of the same might have been done.
+    /// Whether a smaller batch of the same work might have succeeded.
     pub fn took_too_long(&self) -> bool {
         match self {
             Self::Problem(problem) => problem.code() == "database_busy",
@@ -124,9 +124,9 @@ impl Error {
     }
 }
 
-/// Turns the violation of a named constraint into an answer.
+/// Converts the violation of a named constraint into an error response.
 pub trait OnConstraint<T> {
-    /// Answers with `problem` when the failure is a violation of the constraint `name`; anything else stays as it is.
+    /// Returns `problem` when the failure is a violation of the constraint `name`; other failures are returned unchanged.
     ///
     /// # Errors
     /// The problem, or the failure itself.
@@ -144,7 +144,7 @@ impl<T, E: Into<Error>> OnConstraint<T> for Result<T, E> {
     }
 }
 
-/// Whether the connection a statement failed on is no more.
+/// Whether the connection of a failed statement is closed.
 fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(_) => {
@@ -155,7 +155,7 @@ fn is_lost(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether the connection a statement failed on must not be used again.
+/// Whether the connection of a failed statement must not be used again.
 pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     is_lost(error) || is_stale_plan(error) || code.is_some_and(|code| sqlstate::ends_session(&code))
@@ -165,8 +165,8 @@ fn severity(error: &sqlx::Error) -> Option<PgSeverity> {
     error.as_database_error()?.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity)
 }
 
-/// Whether a statement was prepared before a migration changed what it returns. Of the features that are not supported
-/// (0A000) it is the one that a new connection supports.
+/// Whether a statement was prepared before a migration changed its result. Of the unsupported features (0A000) this is the one
+/// that works on a new connection.
 fn is_stale_plan(error: &sqlx::Error) -> bool {
     let failure = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
     failure.is_some_and(|it| it.code() == "0A000" && it.routine() == Some("RevalidateCachedQuery"))
@@ -199,7 +199,7 @@ fn from_database(error: sqlx::Error) -> Problem {
     }
 }
 
-/// The answer while the database is away or busy. Nothing was done, unless the server says that it does not know.
+/// The error response while the database is unavailable or busy. Nothing was done, unless the server does not know.
 fn unavailable(error: &sqlx::Error) -> Option<Problem> {
     let busy = || Problem::unavailable("database_busy", "The database has more to do than it can; try again.", 1);
     let away = || Problem::unavailable("database_unavailable", "The database cannot be reached; try again.", 2);
@@ -214,7 +214,7 @@ fn unavailable(error: &sqlx::Error) -> Option<Problem> {
             Meaning::Busy | Meaning::Raced | Meaning::TooMuch => Some(busy()),
             Meaning::Away | Meaning::Ended => Some(away()),
             Meaning::Unknown => Some(outcome_unknown()),
-            // The server gives up, whatever made it, and starts anew.
+            // The server crashes and restarts, whatever the cause.
             _ if matches!(severity(error), Some(PgSeverity::Panic)) => Some(away()),
             Meaning::Missing if !schema::is_known_current() => Some(unmigrated()),
             Meaning::Fault if is_stale_plan(error) => Some(away()),

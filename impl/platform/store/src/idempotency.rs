@@ -1,8 +1,8 @@
-//! Requests with an `Idempotency-Key` are done once: the answer is kept in the transaction of its effect, for 24 hours.
+//! Requests with an `Idempotency-Key` are executed once: the response is stored in the transaction of the effect, for 24 hours.
 //!
-//! A lock on user and key, held until the transaction ends, tells a request whose first copy is still under way; it is
-//! tried, never waited for, so that copies of a request cannot use up the connections. Only what was done is kept: a
-//! refusal has changed nothing, so the request is simply tried anew. So what is kept is bounded by what may be done.
+//! An advisory lock on user and key, held until the transaction ends, detects that the first copy of a request is still in
+//! progress; it is tried, never waited for, so that copies of a request cannot use up the connections. Only successes are
+//! stored: an error response had no effect, so a retry is executed. So the stored responses are bounded by the operations.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::error::{Error, OnConstraint, Result};
 use crate::slices::delete_in_slices;
 use crate::sql;
 
-/// The kept answer or, if there is none, whether the lock was free; it is held then. In that order: copies of a request
-/// that was answered do not get in each other's way.
+/// The stored response or, without one, whether the lock was free; it is held then. In that order, so that copies of a completed
+/// request do not block each other.
 const FIND_OR_LOCK: &str = sql!(
     "SELECT kept.fingerprint, kept.status, kept.headers, kept.body,
            CASE WHEN kept.user_id IS NULL THEN pg_try_advisory_xact_lock($3) ELSE false END AS locked
@@ -32,8 +32,8 @@ const FIND: &str = sql!(
     WHERE user_id = $1 AND key = $2 AND created_at > now() - interval '24 hours'"
 );
 
-/// No row is affected when there is an answer already.
-const KEEP: &str = sql!(
+/// No row is affected when there is a response already.
+const STORE: &str = sql!(
     "INSERT INTO idempotency_keys AS kept (user_id, key, fingerprint, status, headers, body)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT ON CONSTRAINT idempotency_keys_pkey DO UPDATE
@@ -43,29 +43,29 @@ const KEEP: &str = sql!(
 );
 
 /// Locked rows are being replaced.
-const FORGET: &str = sql!(
+const DELETE_EXPIRED: &str = sql!(
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM idempotency_keys WHERE created_at <= now() - interval '24 hours'
         ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))"
 );
 
 /// Rows deleted by one statement.
-const BATCH: i64 = 1000;
+const BATCH_ROWS: i64 = 1000;
 
 impl Database {
-    /// Runs `work` in a transaction unless the user has had this request done before, and keeps the answer in the same
-    /// transaction. A request without a key is done each time, as by [`Database::write`].
+    /// Runs `work` in a transaction unless the user has sent this request before, and stores the response in the same
+    /// transaction. A request without a key is executed each time, as by [`Database::write`].
     ///
     /// ```ignore
-    /// let answer = db.write_idempotent(user_id, params.idempotency_key, move |mut tx| async move {
+    /// let response = db.write_idempotent(user_id, params.idempotency_key, move |mut tx| async move {
     ///     insert_order(&mut tx, user_id, &body).await.map(created)
     /// });
     /// ```
-    /// What `work` refuses is rolled back and not kept.
+    /// An error of `work` is rolled back and not stored.
     ///
     /// # Errors
-    /// As [`Database::write`]. 409 `idempotency_in_flight` when the first request is not done yet, 422
-    /// `idempotency_key_reused` when it was another one, 401 when the user does not exist any more.
+    /// As [`Database::write`]. 409 `idempotency_in_flight` while the first request is in progress, 422
+    /// `idempotency_key_reused` when it was a different request, 401 when the user does not exist any more.
     pub async fn write_idempotent<R, F, W>(&self, user_id: i64, key: IdempotencyKey, work: W) -> Result<Once<R>>
     where
         R: Answer + 'static,
@@ -109,8 +109,8 @@ impl Database {
             Err(Error::Problem(refusal)) if refusal.status().is_client_error() => refusal,
             Err(failure) => return Err(failure),
         };
-        // Perhaps because another copy of the request was done between the look for its answer and the lock: then its answer
-        // is the one for both.
+        // Another copy of the request may have completed between the lookup of its response and the lock: then its response is
+        // returned for both.
         let found = sqlx::query(FIND).bind(keyed.user_id).bind(&keyed.request.key).fetch_optional(self.reads()).await?;
         match found {
             Some(row) => keyed.replay(Kept::read(&row)?),
@@ -119,12 +119,12 @@ impl Database {
     }
 }
 
-/// Deletes answers that are older than 24 hours, and tells how many.
+/// Deletes responses that are older than 24 hours, and returns their number.
 ///
 /// # Errors
-/// Those of the database; what was deleted before stays deleted.
+/// Those of the database; earlier batches stay deleted.
 pub async fn forget_old(database: &Database) -> Result<u64> {
-    delete_in_slices(database, BATCH, FORGET).await
+    delete_in_slices(database, BATCH_ROWS, DELETE_EXPIRED).await
 }
 
 /// A request with its key and the user the key belongs to.
@@ -157,7 +157,7 @@ impl Keyed {
         F: Future<Output = Result<R>>,
         W: FnOnce(Transaction) -> F,
     {
-        // Two requests of one hash are only told to try again.
+        // A hash collision only makes a client retry.
         let lock = xxh3_64_with_seed(self.request.key.as_bytes(), self.user_id.cast_unsigned()).cast_signed();
         let query = sqlx::query(FIND_OR_LOCK).bind(self.user_id).bind(&self.request.key).bind(lock);
         let row = query.fetch_one(&mut *tx).await?;
@@ -170,17 +170,17 @@ impl Keyed {
         }
         let (result, mut tx) = tx.lend(work).await?;
         let reply = result?.into_reply()?;
-        // The statement that took the lock may have been older than the end of whoever held it before.
+        // The snapshot of the statement that took the lock may be older than the commit of the previous holder.
         match self.keep(&mut tx, &reply.stored()?).await? {
             true => Ok(Attempt::Done(reply)),
             false => Err(Problem::idempotency_in_flight().into()),
         }
     }
 
-    /// Whether the answer is kept; there may be one already.
+    /// Stores the response; false when there is one already.
     async fn keep(&self, connection: &mut PgConnection, reply: &StoredReply) -> Result<bool> {
         let headers: Vec<&str> = reply.headers.iter().flat_map(|(name, value)| [&**name, &**value]).collect();
-        let kept = sqlx::query(KEEP)
+        let kept = sqlx::query(STORE)
             .bind(self.user_id)
             .bind(&self.request.key)
             .bind(&self.request.fingerprint.to_be_bytes()[..])

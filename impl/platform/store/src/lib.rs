@@ -1,8 +1,8 @@
-//! The store: Postgres, which has the truth, and Redis, which may be empty at any time.
+//! The store: Postgres, which is the source of truth, and Redis, which may be empty at any time.
 //!
 //! [`Database`] has one way to read and one way to write; statements are [`sql!`] and rows are read by the names of their
-//! columns. [`page`] makes pages of ordered lists, [`slices`] does what concerns many rows, and
-//! [`Database::write_idempotent`] does a request once.
+//! columns. [`page`] paginates ordered lists, [`slices`] processes many rows in batches, and [`Database::write_idempotent`]
+//! executes a request once.
 
 mod cache;
 mod columns;

@@ -1,6 +1,6 @@
-//! Pages of a list: an order that is total, and a cursor that names a place in it.
+//! Pagination of a list: a total order, and a cursor that is a position in it.
 //!
-//! A cursor is good for the list, the order and the filters it was made with: anywhere else its place would be another.
+//! A cursor is valid for the list, the order and the filters that it was created with only.
 
 mod search;
 mod size;
@@ -20,10 +20,10 @@ use size::within;
 
 pub use search::search;
 
-/// What a list is sorted by.
+/// A sort order.
 #[derive(Debug, Clone, Copy)]
 pub struct Order {
-    /// As the document writes it.
+    /// Its name in the document.
     pub name: &'static str,
     /// The SQL expression of the key.
     pub key: &'static str,
@@ -33,22 +33,22 @@ pub struct Order {
     pub descending: bool,
 }
 
-/// Types a key can have.
+/// Types of sort keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The id alone.
     Id,
-    /// What the function `sort_key` makes of a text, never null: small letters without accents, in a column of its own.
+    /// A text by its `sort_key` (a function of the schema), never null: lower case without accents, in a column of its own.
     Text,
     /// A 64-bit integer, never null.
     Integer,
     /// A time, never null.
     Time,
-    /// A time; rows without one come last in both directions.
+    /// A time; rows without one are last in both directions.
     OptionalTime,
 }
 
-/// The key of a row, as the cursor carries it.
+/// The key of a row, as stored in the cursor.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Key {
     /// Of [`Kind::Id`].
@@ -61,43 +61,43 @@ pub enum Key {
     Time(Option<DateTime<Utc>>),
 }
 
-/// Which part of a list is asked for.
+/// A requested page of a list.
 #[derive(Debug)]
 pub struct Page<'a> {
     /// See [`fingerprint`].
     pub list: u64,
-    /// What it is sorted by.
+    /// The sort order.
     pub order: Order,
-    /// Where the page before it ended.
+    /// The position at which the previous page ended.
     pub cursor: Option<&'a str>,
-    /// Rows to leave out when there is no cursor.
+    /// Rows to skip when there is no cursor.
     pub skip: i64,
-    /// Most rows of a page.
+    /// The maximum number of rows.
     pub limit: i64,
 }
 
-/// Counting ends here: an exact number of more rows costs more than it tells.
+/// Counting stops here: an exact number of more rows is not worth its cost.
 pub const COUNTED_AT_MOST: i64 = 10_000;
 
-/// Rows that follow each other in an index: a page is put together from the first ones of each part of its list.
+/// Consecutive rows of an index: a page is merged from the first rows of each part of its list.
 #[derive(Debug, Clone, PartialEq)]
 enum Range {
-    /// All, by [`Kind::Id`].
+    /// All rows, by [`Kind::Id`].
     Ids(Option<i64>),
-    /// Those that have a key, after that of a row.
+    /// Rows with a key, after that of a row.
     Keys(Option<(Key, i64)>),
-    /// Those that have none, after a row.
+    /// Rows without a key, after a row.
     NoKeys(Option<i64>),
 }
 
 impl Page<'_> {
     /// Appends the cursor's condition (the query must have a WHERE), the order and the limits. One row more than the
-    /// limit is asked for: it tells whether there is a next page.
+    /// limit is requested, to detect a next page.
     ///
-    /// For a list that one index, or none, gives the order of; see [`Page::select`] for others.
+    /// For a list whose order comes from one index, or from none; see [`Page::select`] for others.
     ///
     /// # Errors
-    /// 404 `cursor_not_found` for a cursor that is not of this order.
+    /// 404 `cursor_not_found` for a cursor of another order.
     pub fn finish(&self, sql: &mut QueryBuilder<Postgres>, id: &str) -> Result<()> {
         debug_assert_ne!(self.order.kind, Kind::OptionalTime, "rows with a key and rows without one are two ranges");
         let range = self.ranges()?.into_iter().next().unwrap_or(Range::Ids(None));
@@ -109,13 +109,13 @@ impl Page<'_> {
 
     /// Appends `(SELECT ...) alias`: the rows of this page, of a list that consists of `parts` with no row in common.
     ///
-    /// Each part is read in the order of the page, and as far as the page may need, so that an index which begins with what
-    /// the part is selected by and goes on with the key and the id makes its cost that of what it yields. `part` appends
-    /// `SELECT ... FROM ... WHERE ...` of one part; the columns of all are the same, and `alias` is what the key and `id` are of,
-    /// inside and outside. What the page is joined with is joined afterwards.
+    /// Each part is read in the order of the page, and only as far as the page may need. With an index on the condition of the
+    /// part, then the key and the id, the cost is proportional to the rows returned. `part` appends `SELECT ... FROM ... WHERE
+    /// ...` of one part; all have the same columns, and `alias` qualifies the key and `id`, inside and outside. Joins of the
+    /// page are applied afterwards.
     ///
     /// # Errors
-    /// 404 `cursor_not_found` for a cursor that is not of this order.
+    /// 404 `cursor_not_found` for a cursor of another order.
     pub fn select<P>(
         &self,
         sql: &mut QueryBuilder<Postgres>,
@@ -147,7 +147,7 @@ impl Page<'_> {
         let direction = if descending { " DESC" } else { "" };
         match kind {
             Kind::Id => sql.push(format_args!(" ORDER BY {id}{direction}")),
-            // Never null, so that an index gives either direction.
+            // Never null, so that an index serves both directions.
             Kind::Text | Kind::Integer | Kind::Time => {
                 sql.push(format_args!(" ORDER BY {key}{direction}, {id}{direction}"))
             }
@@ -155,7 +155,7 @@ impl Page<'_> {
         };
     }
 
-    /// The order within a range, as an index gives it: the nulls of what has a key, or has none, come nowhere.
+    /// The order within a range, as an index has it: a range has only keys, or only nulls.
     fn sort_within(&self, sql: &mut QueryBuilder<Postgres>, range: &Range, id: &str) {
         let direction = if self.order.descending { " DESC" } else { "" };
         match range {
@@ -177,7 +177,7 @@ impl Page<'_> {
         if self.cursor.is_some() { 0 } else { self.skip }
     }
 
-    /// Where the rows of the page can be, in order.
+    /// The ranges that contain the rows of the page, in order.
     fn ranges(&self) -> Result<Vec<Range>> {
         let place = self.place()?;
         Ok(match (self.order.kind, place) {
@@ -214,7 +214,7 @@ impl Page<'_> {
         }
     }
 
-    /// Cuts the row that was asked for too much; if it was there, names the place after the last one that stays.
+    /// Removes the extra row; if it was there, returns the cursor after the last row that stays.
     /// A page also ends where it would become too large to send.
     pub fn cut<T: Serialize>(&self, rows: &mut Vec<T>, place: impl Fn(&T) -> (Key, i64)) -> Option<String> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX).min(within(rows));
@@ -226,7 +226,7 @@ impl Page<'_> {
         Some(self.cursor_after(key, id))
     }
 
-    /// The cursor of what follows a row.
+    /// The cursor after a row.
     pub fn cursor_after(&self, key: Key, id: i64) -> String {
         let key = match key {
             Key::Id | Key::Time(None) => None,
@@ -237,7 +237,8 @@ impl Page<'_> {
         Cursor { sort: self.name(), key, id }.encode()
     }
 
-    /// The texts that `build` makes of every cursor there can be in this order, and of none; for [`sql_shapes`](crate::sql_shapes).
+    /// The statements that `build` creates for every kind of cursor in this order, and for none; for
+    /// [`sql_shapes`](crate::sql_shapes).
     pub fn shapes(&self, build: impl Fn(Option<String>) -> Result<QueryBuilder<Postgres>>) -> Vec<String> {
         let time = Key::Time(Some(contract::EARLIEST));
         let keys = match self.order.kind {
@@ -248,11 +249,11 @@ impl Page<'_> {
             Kind::OptionalTime => vec![time, Key::Time(None)],
         };
         let cursors = keys.into_iter().map(|key| Some(self.cursor_after(key, 1))).chain([None]);
-        // What could not be built cannot be prepared, either.
+        // A statement that cannot be built cannot be prepared, either.
         cursors.map(|cursor| build(cursor).map_or_else(|error| error.to_string(), QueryBuilder::into_string)).collect()
     }
 
-    /// What a cursor calls this list in this order.
+    /// The name of this list and order in cursors.
     fn name(&self) -> String {
         format!("{}.{:x}", self.order.name, self.list)
     }
@@ -275,16 +276,16 @@ impl Page<'_> {
     }
 }
 
-/// Tells lists apart by name and filters, in every process and on every machine alike.
+/// Identifies a list by name and filters, stable across processes and machines.
 pub fn fingerprint(list: impl Hash) -> u64 {
     let mut hasher = Xxh3Default::new();
     list.hash(&mut hasher);
     hasher.finish()
 }
 
-/// Appends `SELECT count(*)` of a list that consists of `parts`, as in [`Page::select`]; it ends at [`COUNTED_AT_MOST`].
+/// Appends `SELECT count(*)` of a list that consists of `parts`, as in [`Page::select`]; it stops at [`COUNTED_AT_MOST`].
 pub fn count<P>(sql: &mut QueryBuilder<Postgres>, parts: &[P], mut part: impl FnMut(&mut QueryBuilder<Postgres>, &P)) {
-    // Named outside as well: to one SELECT in parentheses a second LIMIT would be one too many.
+    // A subquery outside as well: a single SELECT in parentheses would get a second LIMIT.
     sql.push("SELECT count(*) FROM (SELECT FROM (");
     for (place, branch) in parts.iter().enumerate() {
         sql.push(if place > 0 { " UNION ALL (" } else { "(" });

@@ -1,4 +1,4 @@
-//! What Prometheus reads of the connection pools.
+//! Metrics of the connection pools.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use crate::database::Database;
 
 impl Database {
-    /// Adds the state of its pools to the metrics of a service.
+    /// Registers the state of its pools in the metrics of a service.
     pub fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| registry.register_collector(Box::new(Pools(self.clone()))));
     }

@@ -12,12 +12,12 @@ use tokio::time::timeout;
 
 use crate::connections::Connections;
 
-/// The client gives up on a read a little after the server would have cancelled it: then the server does not answer at
-/// all.
-const PATIENCE: Duration = Duration::from_millis(4_500);
+/// The client-side timeout of a read, a little above the statement timeout of the server: when it passes, the server does not
+/// respond at all.
+const READ_TIMEOUT: Duration = Duration::from_millis(4_500);
 
-/// Connections that can only read; `&Reads` is a sqlx `Executor`. Rows are read completely before the first is
-/// handed out, so a slow consumer never holds a connection.
+/// Connections that can only read; `&Reads` is a sqlx `Executor`. All rows are read before the first is returned, so a slow
+/// consumer never holds a connection.
 #[derive(Clone)]
 pub struct Reads(pub(crate) Connections);
 
@@ -39,7 +39,7 @@ impl<'c> Executor<'c> for &'c Reads {
             let mut lease = self.0.lease().await?;
             let watch = lease.watch();
             let read = lease.connection().fetch_many(query).try_collect::<Vec<_>>();
-            let result = timeout(PATIENCE, watch.over(read)).await.ok().flatten().unwrap_or_else(|| Err(silent()));
+            let result = timeout(READ_TIMEOUT, watch.over(read)).await.ok().flatten().unwrap_or_else(|| Err(silent()));
             lease.settle(&result);
             result
         };
@@ -55,7 +55,7 @@ impl<'c> Executor<'c> for &'c Reads {
             let mut lease = self.0.lease().await?;
             let watch = lease.watch();
             let read = lease.connection().fetch_optional(query);
-            let result = timeout(PATIENCE, watch.over(read)).await.ok().flatten().unwrap_or_else(|| Err(silent()));
+            let result = timeout(READ_TIMEOUT, watch.over(read)).await.ok().flatten().unwrap_or_else(|| Err(silent()));
             lease.settle(&result);
             result
         })
@@ -86,7 +86,7 @@ impl<'c> Executor<'c> for &'c Reads {
     }
 }
 
-/// The server did not answer, not even that it cancelled the statement.
+/// The server did not respond, not even with the statement timeout.
 fn silent() -> sqlx::Error {
     sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }

@@ -1,9 +1,9 @@
-//! Sessions that went silent: half-open connections are found within seconds, slow statements are left alone.
+//! Unresponsive sessions: half-open connections are detected within seconds, slow statements are left alone.
 //!
-//! A network can lose a connection without telling either side; whoever waits for an answer then waits for a timeout, and
-//! there is no way to see that from the connection itself. So when an answer is late, the server is asked over a new
-//! connection what the session does. One that works is slow. One that is idle, or gone, never got the question or has
-//! answered it in vain: it is ended, so that it holds no locks, and its siblings are not used any more.
+//! A network can lose a connection without notifying either side; a pending statement then waits for its timeout, and the
+//! connection itself does not show it. So when a response is late, the server is asked over a new connection for the state of the
+//! session. An active session is slow. A session that is idle or does not exist has not received the statement, or its response
+//! was lost: it is terminated, so that it holds no locks, and the other connections of its generation are not used any more.
 
 use std::time::Duration;
 
@@ -14,14 +14,15 @@ use tokio::time::{sleep, timeout};
 
 use crate::sql;
 
-/// An answer that takes longer makes one wonder. Most of our statements take milliseconds.
-const SILENCE: Duration = Duration::from_secs(1);
-/// The server has this long to say what the session does.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// A statement that takes longer is checked. Most statements take milliseconds.
+const CHECK_DELAY: Duration = Duration::from_secs(1);
+/// The timeout of that check.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Whether a session has been idle for nearly as long as it is waited for; then it is ended. Others keep their rights: a
-/// session of another user tells nothing of itself, and one of that number on another server is not of this name.
-const ASK: &str = sql!(
+/// Whether a session has been idle for nearly as long as the statement is pending; then it is terminated. Other sessions are
+/// safe: the state of another user's session is not visible, and a session with this process id on another server has another
+/// name.
+const TERMINATE_IF_IDLE: &str = sql!(
     "SELECT CASE WHEN session.pid IS NULL THEN true
                 WHEN session.state LIKE 'idle%' AND clock_timestamp() - session.state_change > interval '0.9 s'
                 THEN pg_terminate_backend(session.pid)
@@ -30,7 +31,7 @@ const ASK: &str = sql!(
       ON session.pid = $1 AND session.application_name = current_setting('application_name')"
 );
 
-/// Asks the server about sessions, one at a time: it may be in trouble already.
+/// Checks sessions, one at a time: the server may be overloaded.
 pub(crate) struct Witness {
     options: PgConnectOptions,
     turn: Mutex<()>,
@@ -41,14 +42,14 @@ impl Witness {
         Self { options, turn: Mutex::new(()) }
     }
 
-    /// Waits for work that a session does; `None` when the session will never answer.
+    /// Waits for work of a session; `None` when the session is lost.
     pub(crate) async fn watch<T>(&self, session: i32, work: impl Future<Output = T>) -> Option<T> {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return Some(done),
-                () = sleep(SILENCE) => {}
+                () = sleep(CHECK_DELAY) => {}
             }
             tokio::select! {
                 biased;
@@ -61,15 +62,15 @@ impl Witness {
         }
     }
 
-    /// Only what the server says for sure: when it does not answer either, it is for the timeouts to decide.
+    /// True only if the server says so: when it does not respond, the timeouts apply.
     async fn is_lost(&self, session: i32) -> bool {
         let asked = async {
             let _turn = self.turn.lock().await;
             let mut connection = PgConnection::connect_with(&self.options).await?;
-            let lost: bool = sqlx::query_scalar(ASK).bind(session).fetch_one(&mut connection).await?;
+            let lost: bool = sqlx::query_scalar(TERMINATE_IF_IDLE).bind(session).fetch_one(&mut connection).await?;
             connection.close().await?;
             Ok::<_, sqlx::Error>(lost)
         };
-        matches!(timeout(PATIENCE, asked).await, Ok(Ok(true)))
+        matches!(timeout(CHECK_TIMEOUT, asked).await, Ok(Ok(true)))
     }
 }

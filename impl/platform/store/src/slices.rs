@@ -1,5 +1,5 @@
-//! Work that is done slice by slice, each for good. On a busy machine the same work takes longer than on an idle one: after a
-//! statement that took too long the next one takes half as much, so that there is always some progress.
+//! Work in batches, each committed on its own. On a busy machine the same work takes longer than on an idle one: after a batch
+//! that timed out the next one is half as large, so that there is always some progress.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use platform_background::backoff;
 use crate::database::{Database, Transaction};
 use crate::error::Result;
 
-/// The least of [`in_slices`].
-const FEWEST: i64 = 50;
+/// The smallest batch of [`in_slices`].
+const MIN_BATCH_ROWS: i64 = 50;
 
-/// How much is taken at once: so many rows, or whatever is counted.
+/// The adaptive size of a batch, in rows or another unit.
 #[derive(Debug)]
 pub struct Slice {
     now: AtomicI64,
@@ -21,24 +21,24 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Begins with the most.
+    /// Starts with the largest.
     pub const fn new(least: i64, most: i64) -> Self {
         Self { now: AtomicI64::new(most), least, most }
     }
 
-    /// How much to take.
+    /// The current size.
     pub fn get(&self) -> i64 {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// Learns from how it went with `taken`.
+    /// Adapts the size to the outcome of a batch of size `taken`.
     pub fn settle<T>(&self, taken: i64, result: &Result<T>) {
         match result {
             Ok(_) => {
                 let more = |now: i64| Some((now + now / 4 + 1).min(self.most));
                 let _ = self.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
             }
-            // Of what was taken: two that fail at once do not make it a quarter.
+            // Relative to `taken`: two concurrent failures do not make it a quarter.
             Err(error) if error.took_too_long() => {
                 self.now.fetch_min((taken / 2).max(self.least), Ordering::Relaxed);
             }
@@ -46,7 +46,7 @@ impl Slice {
         }
     }
 
-    /// Slice after slice until nothing is left.
+    /// Runs batch after batch until nothing is left.
     ///
     /// ```ignore
     /// let mut run = slice.run();
@@ -65,22 +65,22 @@ impl Slice {
 pub struct Run<'a> {
     slice: &'a Slice,
     until: Option<Instant>,
-    /// By the slice that is being done.
+    /// The size of the current batch.
     taken: i64,
     has_progress: bool,
-    /// In a row, of the smallest slice there is.
+    /// Consecutive failures of the smallest batch.
     failures: u32,
     is_finished: bool,
 }
 
 impl Run<'_> {
-    /// The same for somebody who waits: no slice is begun later than this, and until then the smallest is tried again.
+    /// The same with a deadline: no batch starts later, and until then the smallest is retried.
     #[must_use]
     pub fn within(self, patience: Duration) -> Self {
         Self { until: Some(Instant::now() + patience), ..self }
     }
 
-    /// How much to take now; nothing when all is done, or there is no time left.
+    /// The size of the next batch; `None` when all is done, or the deadline has passed.
     pub async fn next(&mut self) -> Option<i64> {
         let has_begun = self.has_progress || self.failures > 0;
         if self.is_finished || (has_begun && self.is_late()) {
@@ -93,10 +93,10 @@ impl Run<'_> {
         Some(self.taken)
     }
 
-    /// Learns how it went, and whether there may be more; nothing when it took too long and is to be done in smaller pieces.
+    /// Records the outcome of a batch, and whether there may be more; `None` when it timed out and is retried in smaller batches.
     ///
     /// # Errors
-    /// Those that smaller pieces do not cure.
+    /// Those that smaller batches do not resolve.
     pub fn settle<T>(&mut self, done: Result<T>, more: impl FnOnce(&T) -> bool) -> Result<Option<T>> {
         self.slice.settle(self.taken, &done);
         match done {
@@ -113,7 +113,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether all is done.
+    /// Whether everything is done.
     pub fn is_finished(&self) -> bool {
         self.is_finished
     }
@@ -121,7 +121,7 @@ impl Run<'_> {
     fn may_go_on(&self) -> bool {
         match self.until {
             None => self.taken > self.slice.least,
-            // Who has nothing to show for the time is told why.
+            // Without any progress until the deadline, the error is returned.
             Some(_) => self.has_progress || !self.is_late(),
         }
     }
@@ -131,12 +131,12 @@ impl Run<'_> {
     }
 }
 
-/// Does something, at most so much at a time, until a slice is not full; how much in all.
+/// Repeats `work`, with the maximum size as its parameter, until a batch is not full; returns the total.
 ///
 /// # Errors
-/// Those that smaller slices do not cure; what was done before stays done.
+/// Those that smaller batches do not resolve; completed batches stay committed.
 pub async fn in_slices<F: Future<Output = Result<u64>>>(most: i64, mut work: impl FnMut(i64) -> F) -> Result<u64> {
-    let (slice, mut total) = (Slice::new(FEWEST.min(most), most), 0);
+    let (slice, mut total) = (Slice::new(MIN_BATCH_ROWS.min(most), most), 0);
     let mut run = slice.run();
     while let Some(most) = run.next().await {
         total += run.settle(work(most).await, |done| *done >= most.cast_unsigned())?.unwrap_or(0);
@@ -144,7 +144,7 @@ pub async fn in_slices<F: Future<Output = Result<u64>>>(most: i64, mut work: imp
     Ok(total)
 }
 
-/// Removes what `remove` finds, at most so much in a transaction, until nothing is left; how much in all.
+/// Repeats `remove`, each time in a transaction of its own, until nothing is left; returns the total.
 ///
 /// # Errors
 /// As [`in_slices`].
@@ -163,7 +163,7 @@ where
     .await
 }
 
-/// Removes what a statement deletes, whose only parameter is how much at most, until nothing is left; how much in all.
+/// Repeats a DELETE statement, whose only parameter is the maximum number of rows, until nothing is left; returns the total.
 ///
 /// # Errors
 /// As [`in_slices`].

@@ -1,24 +1,24 @@
-//! Statements of SQL that a test can find, to prepare every one of them on the migrated schema.
+//! SQL statements that a test can enumerate, to prepare every one of them on the migrated schema.
 //!
-//! A statement stands where it is used, as one text:
+//! A statement is written where it is used, as one text:
 //!
 //! ```ignore
 //! let row = sqlx::query(sql!("SELECT {TASK} FROM tasks t WHERE t.id = $1", TASK)).bind(id).fetch_one(db).await?;
 //! ```
 //!
-//! What several statements have in common are views and functions of the schema; lists of columns are constants, which the text
-//! names in braces. A statement that is put together while the program runs is built by a function that can be asked for every
-//! shape it may have: see [`sql_shapes`](crate::sql_shapes).
+//! What several statements share are views and functions of the schema; lists of columns are constants, which the text
+//! names in braces. A dynamic statement is built by a function that can return every shape it may have: see
+//! [`sql_shapes`](crate::sql_shapes).
 
 #[doc(hidden)]
 pub use linkme;
 
-/// A statement, and where it stands.
+/// A statement and its location.
 #[derive(Debug)]
 pub struct Statement {
-    /// What it is.
+    /// Its text.
     pub text: Text,
-    /// The file, from the root of the workspace.
+    /// The file, relative to the root of the workspace.
     pub file: &'static str,
     /// The line in it.
     pub line: u32,
@@ -27,17 +27,17 @@ pub struct Statement {
 /// The text of a statement.
 #[derive(Debug, Clone, Copy)]
 pub enum Text {
-    /// Always the same.
+    /// A constant text.
     Fixed(&'static str),
-    /// One of these.
+    /// A dynamic text: all shapes it may have.
     Shapes(fn() -> Vec<String>),
 }
 
-/// Every statement of the program that is linked.
+/// Every statement of the linked program.
 #[linkme::distributed_slice]
 pub static STATEMENTS: [Statement];
 
-/// A statement of SQL, as `&'static str`; constants are put in where the text names them in braces.
+/// An SQL statement as `&'static str`; constants are inserted where the text names them in braces.
 #[macro_export]
 macro_rules! sql {
     ($text:literal $(, $part:ident)* $(,)?) => {{
@@ -50,7 +50,7 @@ macro_rules! sql {
     }};
 }
 
-/// Tells every shape of statements that are put together while the program runs: a function without arguments that yields them.
+/// Registers every shape of a dynamic statement: a function without arguments that returns them.
 #[macro_export]
 macro_rules! sql_shapes {
     ($shapes:expr) => {
@@ -72,7 +72,7 @@ macro_rules! registered_sql {
     };
 }
 
-/// The text with its parts, as far as there is room, and its whole length.
+/// The text with its constants inserted, as far as the buffer reaches, and its total length.
 #[doc(hidden)]
 #[must_use]
 pub const fn put_together<const ROOM: usize>(text: &str, parts: &[(&str, &str)]) -> ([u8; ROOM], usize) {
@@ -99,7 +99,7 @@ pub const fn put_together<const ROOM: usize>(text: &str, parts: &[(&str, &str)])
     (bytes, length)
 }
 
-/// Whether `{name}` begins there.
+/// Whether `{name}` begins at this position.
 const fn is_named(text: &[u8], at: usize, name: &str) -> bool {
     let (name, mut index) = (name.as_bytes(), 0);
     if text[at] != b'{' || at + name.len() + 1 >= text.len() || text[at + name.len() + 1] != b'}' {

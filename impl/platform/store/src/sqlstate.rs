@@ -1,43 +1,44 @@
-//! What each SQLSTATE means for whoever asked: one table of all classes and of the codes that differ from their class.
+//! What each SQLSTATE means for a client: one table of all classes and of the codes that differ from their class.
 //!
-//! 500 is left for what is a fault of ours: a statement that cannot succeed however often it is repeated. What another
-//! moment or another server cures is 503, and whether anything was done then is told by
-//! [`Error::OutcomeUnknown`](crate::error::Error::OutcomeUnknown), which depends on when a connection broke and not on the code.
+//! 500 is left for internal errors: a statement that cannot succeed however often it is retried. An error that time or another
+//! server resolves is 503; whether anything was done then is decided by
+//! [`Error::OutcomeUnknown`](crate::error::Error::OutcomeUnknown), which depends on when a connection was lost and not on the
+//! code.
 
 /// What a failure reported by Postgres means for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// Do it again: the server had too much to do, or others were in the way. Nothing was done.
+    /// Retry: the server was overloaded, or blocked by other work. Nothing was done.
     Busy,
-    /// As [`Meaning::Busy`], and the same transaction may be repeated at once: it lost against others.
+    /// As [`Meaning::Busy`], and the transaction may be retried at once: it conflicted with another.
     Raced,
-    /// As [`Meaning::Busy`], and less of the same might be done: it took more time, memory or disk than it may.
+    /// As [`Meaning::Busy`], and a smaller batch might succeed: it exceeded its time, memory or disk limit.
     TooMuch,
-    /// Do it again: the server, or this session of it, is of no use now.
+    /// Retry: the server, or this session of it, is unusable.
     Away,
-    /// Do it again: the server ended a session that said nothing, so it never read the statement that was told so.
+    /// Retry: the server terminated an idle session, so it never read the statement that got this error.
     Ended,
     /// The server itself does not know whether it was done.
     Unknown,
-    /// Something is not there, or may not be used, that migrations make: as long as nobody has migrated the database, do it again
-    /// later; else a fault of ours.
+    /// An object that migrations create is missing, or may not be used: as long as the database is not migrated, retry later;
+    /// else an internal error.
     Missing,
     /// The client sent text that cannot be stored.
     Client,
-    /// A fault of ours.
+    /// An internal error.
     Fault,
 }
 
 use Meaning::{Away, Busy, Client, Ended, Fault, Missing, Raced, TooMuch, Unknown};
 
-/// What the classes of Appendix A of Postgres' documentation mean, unless [`CODES`] has more to say of a code.
+/// What the classes of Appendix A of Postgres' documentation mean, unless [`CODES`] has an entry for the code.
 const CLASSES: &[(&str, Meaning)] = &[
-    // 00 to 02 are no failures at all: one that says so is none we know how to treat.
+    // 00 to 02 are not errors: a failure with such a code is unexpected.
     ("00", Fault),
     ("01", Fault),
     ("02", Fault),
     ("03", Fault),
-    // Connections; also what connection poolers in between answer while they have no server.
+    // Connections; also the response of connection poolers while they have no server.
     ("08", Away),
     ("09", Fault),
     ("0A", Fault),
@@ -48,15 +49,15 @@ const CLASSES: &[(&str, Meaning)] = &[
     ("0Z", Fault),
     ("20", Fault),
     ("21", Fault),
-    // What the document lets through must fit its column.
+    // A value that the document allows must fit its column.
     ("22", Fault),
-    // Violations that an answer speaks for are caught by name (`on_constraint`).
+    // Constraint violations with an error response of their own are matched by name (`on_constraint`).
     ("23", Fault),
     ("24", Fault),
     ("25", Fault),
     ("26", Fault),
     ("27", Fault),
-    // We may not log in: a password is being changed, `pg_hba.conf` is. The operator's, not the client's nor the program's.
+    // The login failed: a password or `pg_hba.conf` is being changed. An operator's task, not an error of client or program.
     ("28", Away),
     ("2B", Fault),
     ("2D", Fault),
@@ -65,7 +66,7 @@ const CLASSES: &[(&str, Meaning)] = &[
     ("38", Fault),
     ("39", Fault),
     ("3B", Fault),
-    // Told while connecting: there is no such database (yet, or any more).
+    // While connecting: the database does not exist (yet, or any more).
     ("3D", Away),
     ("3F", Missing),
     // Serialization failures and deadlocks.
@@ -74,14 +75,14 @@ const CLASSES: &[(&str, Meaning)] = &[
     ("44", Fault),
     // No disk, memory or connection left.
     ("53", Busy),
-    // Limits that no amount of waiting moves.
+    // Limits that a retry does not change.
     ("54", Fault),
     ("55", Fault),
-    // Operators and timeouts.
+    // Operator intervention and timeouts.
     ("57", Away),
     // Errors outside of Postgres: the operating system, the disk.
     ("58", Away),
-    // Snapshots too old.
+    // Snapshot too old.
     ("72", Busy),
     ("F0", Away),
     ("HV", Fault),
@@ -89,7 +90,7 @@ const CLASSES: &[(&str, Meaning)] = &[
     ("XX", Fault),
 ];
 
-/// Codes that mean something else than their class.
+/// Codes that differ from their class.
 const CODES: &[(&str, Meaning)] = &[
     // transaction_resolution_unknown, statement_completion_unknown
     ("08007", Unknown),
@@ -97,7 +98,7 @@ const CODES: &[(&str, Meaning)] = &[
     // character_not_in_repertoire, untranslatable_character: U+0000.
     ("22021", Client),
     ("22P05", Client),
-    // read_only_sql_transaction: the server was a primary when we connected, and is a standby now.
+    // read_only_sql_transaction: the server was the primary when the connection was opened, and is a standby now.
     ("25006", Away),
     // idle_in_transaction_session_timeout, transaction_timeout, idle_session_timeout: this process was too slow.
     ("25P03", Ended),
@@ -112,7 +113,7 @@ const CODES: &[(&str, Meaning)] = &[
     ("42703", Missing),
     ("42883", Missing),
     ("42P01", Missing),
-    // disk_full: it takes more than a second to cure.
+    // disk_full: not resolved within a second.
     ("53100", Away),
     // out_of_memory, configuration_limit_exceeded: `temp_file_limit`
     ("53200", TooMuch),
@@ -124,13 +125,13 @@ const CODES: &[(&str, Meaning)] = &[
     ("57014", TooMuch),
 ];
 
-/// What a code means. A code of a class nobody has heard of is a fault.
+/// What a code means. A code of an unknown class is an internal error.
 pub(crate) fn meaning(code: &str) -> Meaning {
     let of = |table: &[(&str, Meaning)], key: &str| table.iter().find(|(known, _)| *known == key).map(|row| row.1);
     of(CODES, code).or_else(|| of(CLASSES, code.get(..2)?)).unwrap_or(Fault)
 }
 
-/// Whether the session a code was told on can only repeat itself, so that it must not be used again.
+/// Whether the session that reported a code would only repeat it, so that it must not be used again.
 pub(crate) fn ends_session(code: &str) -> bool {
     matches!(code, "25006" | "26000")
 }
@@ -141,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    /// Every code there is, from the server's own list.
+    /// All codes, from the server's own list.
     fn known() -> impl Iterator<Item = &'static str> {
         let list = include_str!("sqlstates.txt").lines();
         list.filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next())

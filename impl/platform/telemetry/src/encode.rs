@@ -1,4 +1,4 @@
-//! Numbers that are read when Prometheus asks for them.
+//! Metrics that are computed on scrape.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeG
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Tells a number as it is now.
+/// Encodes a gauge with its current value.
 ///
 /// # Errors
 /// Those of the encoder.
@@ -15,7 +15,7 @@ pub fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value:
     gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
-/// Tells a number that only grows, as it is now.
+/// Encodes a counter with its current value.
 ///
 /// # Errors
 /// Those of the encoder.

@@ -1,8 +1,8 @@
-//! Logs: one line an event, as JSON or for people, on standard output.
+//! Logs: one line per event, as JSON or plain text, on standard output.
 //!
-//! That an event is one line is seen to in one place, where lines are written: whatever a value holds, a client's words among
-//! them, cannot begin another one, nor steer a terminal. There are no colours, so there is nothing to be turned off. There, too, what
-//! is written while a request is worked on gets the request's id and its trace, whoever writes it.
+//! That an event is one line is ensured in one place, where lines are written: no value, a client's input included, can start
+//! another line or send escape sequences to a terminal. There are no colours, so there is nothing to turn off. The same place
+//! adds the request id and the trace to every event that is logged while a request is processed.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Write as _;
@@ -16,10 +16,10 @@ use tracing_subscriber::fmt::Subscriber;
 
 use crate::traces::TraceContext;
 
-/// The request that the current task works on, with its trace; nothing outside of one.
+/// The request that the current task processes, and its trace; `None` outside of requests.
 pub type CurrentRequest = fn() -> Option<(RequestId, Option<TraceContext>)>;
 
-/// Starts logging for the whole process, panics as well; lines get the ids of the `current` request. Later calls change nothing.
+/// Starts logging for the whole process, of panics as well; lines get the ids of the `current` request. Later calls do nothing.
 ///
 /// # Errors
 /// When the filter cannot be parsed.
@@ -44,7 +44,7 @@ pub fn start(app: &AppSettings, settings: &LogSettings, current: CurrentRequest)
     Ok(())
 }
 
-/// A panic is an event like others. What it says may be somebody's words, over several lines.
+/// Logs a panic as an event. Its message may contain client input, and line breaks.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let words = panic.payload_as_str().unwrap_or("of no message");
@@ -53,7 +53,7 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     tracing::error!(target: "panic", place, backtrace, "panic: {words}");
 }
 
-/// Writes what it is given at once as one line: an event with the line feed after it.
+/// Writes each buffer as one line: an event and the line feed after it.
 struct OneLine<W> {
     format: LogFormat,
     current: CurrentRequest,
@@ -87,7 +87,7 @@ impl<W: Write> Write for OneLine<W> {
     }
 }
 
-/// What is added to the events of a request. Ids have nothing in them that would have to be escaped.
+/// The fields that are added to events of a request. Ids contain nothing that needs escaping.
 fn of_request(format: LogFormat, RequestId(id): &RequestId, trace: Option<TraceContext>) -> String {
     let fields = [("request_id", Some(id.to_string())), ("trace_id", trace.map(TraceContext::trace_id))];
     let written = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -97,7 +97,7 @@ fn of_request(format: LogFormat, RequestId(id): &RequestId, trace: Option<TraceC
     }
 }
 
-/// What ends a line to somebody, or is taken for an order by a terminal.
+/// Whether a character ends a line for some reader, or starts an escape sequence of a terminal.
 fn breaks(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }

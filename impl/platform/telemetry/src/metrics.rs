@@ -1,4 +1,4 @@
-//! The metrics of one service: a registry to which each part adds its own.
+//! The metrics of one service: a registry that each part adds its own to.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -25,7 +25,7 @@ impl Metrics {
         register(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Everything, in the OpenMetrics text format.
+    /// All metrics, in the OpenMetrics text format.
     ///
     /// # Errors
     /// Those of the encoder.

@@ -1,4 +1,4 @@
-//! The state of the process and its runtime.
+//! Metrics of the process and its runtime.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::encode::{counter, gauge};
 
-/// The process and its runtime. What an operating system does not tell is left out.
+/// The process and its runtime. What the operating system does not report is left out.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) started: SystemTime,
@@ -62,6 +62,6 @@ fn resident_bytes() -> Option<i64> {
 
 fn open_files() -> Option<i64> {
     let open = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd")).ok()?.count();
-    // Minus the directory that is being read.
+    // Minus the directory handle that is being read.
     i64::try_from(open).ok().map(|open| open - 1)
 }

@@ -1,4 +1,4 @@
-//! What clients are told of each failure of the database.
+//! The error response to each database failure.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ async fn reads_cannot_write() {
     assert_eq!(Error::from(error).sqlstate().as_deref(), Some("25006"));
 }
 
-/// Every code Postgres has, told by Postgres: 500 only for what is a fault of ours, and the pool is of use afterwards.
+/// All error codes of Postgres, raised by Postgres: 500 only for internal errors, and the pool stays usable.
 #[tokio::test]
 async fn every_failure_of_the_database_has_an_answer() {
     let fixture = Fixture::new(&["--database-write-pool", "1"]).await;
@@ -37,7 +37,7 @@ async fn every_failure_of_the_database_has_an_answer() {
             "40002" | "55000" | "55P02" | "55P04" => (500, "internal_error"),
             "53100" | "25006" | "25P03" | "25P04" | "26000" => (503, "database_unavailable"),
             "57014" => (503, "database_busy"),
-            // What migrations make is missing in a database that nobody has migrated yet.
+            // Objects of migrations are missing in a database that is not migrated yet.
             "3F000" | "42501" | "42703" | "42883" | "42P01" => (503, "database_unavailable"),
             _ => match &code[..2] {
                 "40" | "53" | "55" | "72" => (503, "database_busy"),
@@ -50,7 +50,7 @@ async fn every_failure_of_the_database_has_an_answer() {
     fixture.insert(1).await.expect("the pool is sound");
 }
 
-/// The answer to a commit that never came is told apart from a failure before it.
+/// A lost response to COMMIT is distinguished from a failure before it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_ambiguous_says_so_and_what_is_certain_too() {
     let test = TestDatabase::empty().await;
@@ -107,12 +107,12 @@ async fn what_is_ambiguous_says_so_and_what_is_certain_too() {
     let (single, ()) = tokio::join!(single, reset);
     assert_eq!(code(single.expect_err("the connection is lost")), "outcome_unknown");
 
-    // The server ends a session that is idle in its transaction, before it reads what comes next.
+    // The server ends a session that is idle in its transaction, before it reads the next statement.
     for statement_follows in [true, false] {
         let stalled = db.write(move |mut tx| async move {
             tx.execute("SET LOCAL idle_in_transaction_session_timeout = 50").await?;
             tx.execute("INSERT INTO notes VALUES (6)").await?;
-            // Long enough for a server whose processor is others' meanwhile.
+            // Long enough for a server on a busy CPU.
             tokio::time::sleep(Duration::from_secs(2)).await;
             if statement_follows {
                 tx.execute("SELECT 1").await?;

@@ -5,7 +5,7 @@ use testkit::TestDatabase;
 
 pub(crate) struct Fixture {
     pub(crate) db: Database,
-    // Dropped last: the connections are gone by then.
+    // Dropped last: the connections are closed by then.
     pub(crate) test: TestDatabase,
 }
 

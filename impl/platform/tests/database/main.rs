@@ -1,4 +1,4 @@
-//! What is acknowledged is there, what is refused is not, and the pools stay sound whatever happens to their users.
+//! Acknowledged writes are stored, rejected ones are not, and the pools stay sound whatever happens to their users.
 
 mod errors;
 mod fixture;

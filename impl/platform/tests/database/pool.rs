@@ -1,4 +1,4 @@
-//! Pools of connections: bounded, refilled, and rid of connections that went silent.
+//! Connection pools: bounded, refilled, and without unresponsive connections.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ async fn statements_end_in_time() {
     let limit: String =
         sqlx::query_scalar("SHOW statement_timeout").fetch_one(fixture.db.reads()).await.expect("a limit");
     assert_eq!(limit, "4s");
-    // The server ends it, or the client gives up on a server that is late even for that.
+    // The server cancels it, or the client times out because the server is late even for that.
     let code = Problem::from(Error::from(error)).code();
     assert!(["database_busy", "database_unavailable"].contains(&code), "{code}");
     assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
@@ -71,7 +71,7 @@ async fn connections_the_server_closed_are_replaced() {
              WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
         .await;
-    // What has rested is tested before use, so nobody notices.
+    // An idle connection is tested before use, so nothing fails.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     fixture.insert(2).await.expect("write");
     assert_eq!(fixture.count().await, 2);
@@ -84,12 +84,12 @@ async fn whoever_waits_for_a_new_connection_takes_one_that_comes_back_sooner() {
     let settings = testkit::settings(&["--database-url", proxy.url(), "--database-read-pool", "2"]);
     let db = Database::new(&settings, "test").expect("settings");
     db.ping().await.expect("the first connection is open");
-    // Opening one is several journeys and takes longer than anybody waits; a question is one.
+    // Opening a connection takes several round trips, more than the timeout allows; a statement takes one.
     proxy.set(Fault::Delay(Duration::from_millis(250)));
     let (first, second) = tokio::join!(db.ping(), db.ping());
     first.expect("it has the open connection");
     second.expect("it has the same one after that");
-    // What was begun is not lost: in the end there are two.
+    // Connections that were being opened are kept: in the end there are two.
     let both = async {
         while db.pools()[0].1.idle < 2 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -98,7 +98,7 @@ async fn whoever_waits_for_a_new_connection_takes_one_that_comes_back_sooner() {
     timeout(Duration::from_secs(20), both).await.expect("the new connection is kept");
 }
 
-/// While all are served by the connections that there are, the new ones are kept as well, and no more are opened than there may be.
+/// While all requests are served by existing connections, the new ones are kept as well, and the limit holds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_that_fills_under_load_fills_once() {
     let test = TestDatabase::empty().await;
@@ -117,7 +117,7 @@ async fn a_pool_that_fills_under_load_fills_once() {
     assert!(opened <= 3 * pool.size as i64, "{opened} connections were opened for {}", pool.size);
 }
 
-/// Half-open connections: nobody resets them, and new ones work. Slow statements are not taken for them.
+/// Half-open connections: no side resets them, and new ones work. Slow statements are not mistaken for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_went_silent_are_given_up_soon() {
     let test = TestDatabase::empty().await;
@@ -136,7 +136,7 @@ async fn connections_that_went_silent_are_given_up_soon() {
     a.and(b).and(c).expect("written");
     let (a, b, c) = tokio::join!(db.ping(), db.ping(), db.ping());
     a.and(b).and(c).expect("read");
-    // One of them holds a lock while it goes silent.
+    // One of them holds a lock when it becomes unresponsive.
     let holder = {
         let db = db.clone();
         tokio::spawn(async move {

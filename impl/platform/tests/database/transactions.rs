@@ -1,4 +1,4 @@
-//! Transactions: nothing acknowledged is lost, nothing failed is kept.
+//! Transactions: no acknowledged write is lost, no failed one is stored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::fixture::*;
 
-/// The regression of a lost write: transactions are cancelled at every moment, and would otherwise be refused and
-/// rolled back. Single statements that follow on the same connections are acknowledged, so they must be there.
+/// The regression of a lost write: transactions are cancelled at every moment, and would otherwise fail and be
+/// rolled back. Single statements that follow on the same connections are acknowledged, so they must be stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_write_is_lost_to_cancellation() {
     let fixture = Arc::new(Fixture::new(&["--database-write-pool", "3"]).await);
@@ -37,7 +37,7 @@ async fn no_acknowledged_write_is_lost_to_cancellation() {
         }
     }
     cancelled.join_all().await;
-    // What was cancelled last may still be at its ROLLBACK.
+    // The latest cancelled one may still be at its ROLLBACK.
     fixture.db.close().await;
     assert!(acknowledged.len() >= 190, "most writes succeed: {}", acknowledged.len());
     let mut other = fixture.test.connect().await;
@@ -86,7 +86,7 @@ async fn a_failed_transaction_leaves_nothing_behind() {
         })
         .await;
     assert_eq!(Problem::from(refused.expect_err("refused")).code(), "changed_my_mind");
-    // A failure that the work swallows must not turn COMMIT into a silent ROLLBACK that looks like success.
+    // An error that the work ignores must not turn COMMIT into a silent ROLLBACK that looks like success.
     let swallowed = fixture
         .db
         .write(|mut tx| async move {
@@ -98,7 +98,7 @@ async fn a_failed_transaction_leaves_nothing_behind() {
     assert!(swallowed.is_err());
     let panicked: Result<(), Error> = fixture.db.write(|_| async { panic!("on purpose") }).await;
     assert_eq!(Problem::from(panicked.expect_err("a panic is a failure")).status(), 500);
-    // The one connection is still of use, and outside any transaction.
+    // The only connection is still usable, and outside of any transaction.
     fixture.insert(3).await.expect("the pool is sound");
     assert_eq!(fixture.count().await, 1);
 }

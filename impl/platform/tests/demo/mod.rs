@@ -1,4 +1,4 @@
-//! A service with one operation for each thing the surroundings must cope with.
+//! A service with one operation for each case that the code around a router must handle.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Security};
 use platform::Error;
 
-/// The document it says it follows.
+/// Its OpenAPI document.
 pub const DOCUMENT: &str = r#"{
   "openapi": "3.0.3",
   "servers": [{"url": "/"}],
@@ -20,7 +20,7 @@ pub const DOCUMENT: &str = r#"{
 
 struct Demo;
 
-/// Nobody logs in here.
+/// There is no authentication.
 struct Nobody;
 
 impl Caller for Nobody {
@@ -44,7 +44,7 @@ impl Api for Demo {
 
 struct Sized(usize);
 
-/// Made once, so that many large answers cost no memory.
+/// Created once, so that many large responses cost no memory.
 static LETTERS: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 64 * 1024 * 1024].into());
 
 impl Answer for Sized {
@@ -84,7 +84,7 @@ async fn outside() -> Response {
     panic!("outside of any operation")
 }
 
-/// Its router, as a generated crate would make it.
+/// Its router, as a generated crate would create it.
 pub fn router() -> axum::Router {
     type Demonstrated = State<Arc<Demo>>;
     async fn sized(operation: &'static Operation, demo: Arc<Demo>, request: Request, size: usize) -> Response {

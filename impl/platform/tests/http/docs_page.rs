@@ -27,7 +27,7 @@ async fn people_get_pages_and_programs_problems() {
     let page = ask(&server, Method::DELETE, "/health", &[("accept", browser)]).await;
     assert_eq!((page.status.as_u16(), page.header("allow")), (405, "GET, HEAD"));
     assert!(page.header("content-type").starts_with("text/html"));
-    // An operation is for programs, whoever asks.
+    // An operation returns JSON to browsers, too.
     ask(&server, Method::GET, "/api/failing", &[("accept", browser)]).await.expect_problem(500, "internal_error");
 }
 

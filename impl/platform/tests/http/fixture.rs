@@ -1,4 +1,4 @@
-//! A service of the demo operations, asked over HTTP.
+//! A service of the demo operations, called over HTTP.
 
 use http::Method;
 use platform::http::{Description, Readiness};

@@ -1,4 +1,4 @@
-//! What surrounds every router: refusals, ids, CORS, documentation, measurements.
+//! The code around every router: error responses, ids, CORS, documentation, metrics.
 
 #[path = "../demo/mod.rs"]
 mod demo;

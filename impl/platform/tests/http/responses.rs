@@ -1,4 +1,4 @@
-//! What every response has, and what is measured of it.
+//! Header fields of every response, and its metrics.
 
 use http::Method;
 use serde_json::json;
@@ -189,11 +189,11 @@ async fn operations_are_measured_by_their_ids() {
     assert!(number("process_max_fds") > number("process_open_fds"));
 }
 
-/// Counters' families are called differently in the two formats; a file of Prometheus' own reads them in monitoring/tests.
+/// Counters' families have different names in the two formats; a file of Prometheus' own reads them in monitoring/tests.
 #[tokio::test]
 async fn measurements_come_in_the_format_that_is_asked_for() {
     let server = start(&[]);
-    // A family without samples is not told.
+    // A family without samples is not exported.
     server.client().get("/api/quick").await.expect(200);
     for (accept, open) in [
         ("*/*", false),

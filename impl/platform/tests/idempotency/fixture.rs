@@ -1,4 +1,4 @@
-//! Requests of two users that note something, once or more often.
+//! Requests of two users that insert a note, once or more often.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,13 +14,13 @@ pub(crate) const BOB: i64 = 2;
 
 pub(crate) struct Fixture {
     pub(crate) db: Database,
-    /// How often work was begun.
+    /// How often work was started.
     pub(crate) runs: Arc<AtomicU32>,
-    // Dropped last: the connections are gone by then.
+    // Dropped last: the connections are closed by then.
     pub(crate) test: TestDatabase,
 }
 
-/// The answer of a request: what it noted.
+/// The response to a request: the id of its note.
 pub(crate) struct Noted(pub(crate) i64);
 
 impl Answer for Noted {
@@ -29,7 +29,7 @@ impl Answer for Noted {
     }
 }
 
-/// What a client would see.
+/// The outcome that a client sees.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Seen {
     Done(StoredReply),
@@ -83,12 +83,12 @@ impl Fixture {
         Self { db: Database::new(&settings, "test").expect("settings"), runs: Arc::default(), test }
     }
 
-    /// Notes something down.
+    /// Inserts a note.
     pub(crate) async fn note(&self, user: i64, key: IdempotencyKey, text: &'static str) -> Seen {
         self.run(user, key, move |mut tx| async move { note(&mut tx, text).await }).await
     }
 
-    /// Notes something down and regrets it.
+    /// Inserts a note and fails.
     pub(crate) async fn regret(&self, key: IdempotencyKey, problem: fn() -> Problem) -> Seen {
         let work = move |mut tx| async move {
             note(&mut tx, "regretted").await?;

@@ -1,4 +1,4 @@
-//! One effect and one answer for each key of a user, whatever happens to the requests that carry it.
+//! One effect and one response for each key of a user, whatever happens to the requests that carry it.
 
 mod fixture;
 mod races;

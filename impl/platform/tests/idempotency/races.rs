@@ -68,7 +68,7 @@ async fn in_flight_says_when_to_try_again() {
     assert_eq!((response.status().as_u16(), response.headers()["retry-after"].as_bytes()), (409, &b"1"[..]));
 }
 
-/// The copy looked for an answer, the first was committed, then the copy got the lock.
+/// The copy looked for a response, the first was committed, then the copy got the lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_overtaken_answers_as_the_first_did() {
     let fixture = Fixture::new(&[]).await;

@@ -9,7 +9,7 @@ use crate::fixture::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_request_is_done_once() {
-    // On one connection, which every end of a transaction must leave clean.
+    // On one connection, which must be clean after every end of a transaction.
     let fixture = Fixture::new(&["--database-write-pool", "1"]).await;
     let first = fixture.note(ALICE, keyed("k", 1), "spoon").await.reply();
     assert_eq!((first.status, &first.body[..]), (201, &b"1"[..]));
@@ -24,7 +24,7 @@ async fn the_same_request_is_done_once() {
     assert!(matches!(fixture.note(ALICE, keyed("k", 1), "spoon").await, Seen::Replayed(_)));
     assert_eq!(fixture.note(ALICE, keyed("k", 2), "spoon").await, refused(422, "idempotency_key_reused"));
     assert_eq!((fixture.notes().await, fixture.runs()), (1, 1));
-    // Of another user, and of another name, it is another request.
+    // Another user or another key makes it another request.
     assert!(matches!(fixture.note(BOB, keyed("k", 2), "spoon").await, Seen::Done(_)));
     assert!(matches!(fixture.note(ALICE, keyed("K", 1), "spoon").await, Seen::Done(_)));
     assert_eq!(fixture.notes().await, 3);
@@ -46,7 +46,7 @@ async fn without_a_key_it_is_done_each_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_single_statement_needs_a_transaction_only_with_a_key() {
     let fixture = Fixture::new(&[]).await;
-    // Two statements, so that it shows whether there was a transaction around them.
+    // Two statements, which shows whether there was a transaction around them.
     let regret = |mut tx: Transaction| async move {
         note(&mut tx, "regretted").await?;
         Err::<Noted, _>(Problem::conflict("regret", "No.").into())
@@ -119,7 +119,7 @@ async fn keys_go_with_their_user() {
     fixture.note(BOB, keyed("k", 1), "spoon").await.reply();
     fixture.test.execute("DELETE FROM users WHERE id = 2").await;
     assert_eq!(fixture.kept().await, 1);
-    // Who is deleted between authentication and the end of the work is told so, and nothing was done.
+    // A user deleted between authentication and the end of the work gets 401, and nothing was done.
     assert_eq!(fixture.note(BOB, keyed("l", 1), "spoon").await, refused(401, "invalid_token"));
     assert_eq!(fixture.notes().await, 2);
 }
@@ -136,7 +136,7 @@ async fn old_answers_are_forgotten() {
         )
         .await;
     fixture.note(ALICE, keyed("k", 1), "spoon").await.reply();
-    // Whoever is just replacing one is not waited for.
+    // A concurrent replacement is not waited for.
     let mut other = fixture.test.connect().await;
     other.execute("BEGIN; UPDATE idempotency_keys SET created_at = now() WHERE key = '7'").await.expect("locks");
     assert_eq!(idempotency::forget_old(&fixture.db).await.expect("deletes"), 2499);

@@ -1,4 +1,4 @@
-//! Accounts: opening one, and what its e-mail address may be.
+//! Accounts: sign-up, and valid e-mail addresses.
 
 use contract::{Caller as _, Problem};
 use platform::identity::{Claims, UserChange, users};
@@ -77,7 +77,7 @@ async fn an_email_can_be_changed_to_a_free_one_only() {
 #[tokio::test]
 async fn every_spelling_of_an_email_is_one_account() {
     let fixture = Fixture::new().await;
-    // As provisioning scripts do it, which know nothing of keys.
+    // As provisioning scripts do it, which set no keys.
     let insert = async |email: &str| {
         let hash = fixture.accounts.hash_password("secret1".into()).await.expect("hashes");
         let sql = "INSERT INTO users (email, hashed_password) VALUES ($1, $2)
@@ -109,17 +109,17 @@ async fn every_spelling_of_an_email_is_one_account() {
     for nobody in ["ida@example.com", "strasse@example.com", "jose@example.com"] {
         assert_eq!(who(nobody).await, Err("invalid_grant"), "{nobody}");
     }
-    // A script that changes an e-mail need not know of keys either.
+    // A script that changes an e-mail does not set a key either.
     fixture.test.execute("UPDATE users SET email = 'kîm@example.com' WHERE email = 'kim@example.com'").await;
     assert_eq!(who("kim@example.com").await, Err("invalid_grant"));
     who("K\u{ce}M@example.com").await.expect("its new name");
-    // A key that is computed is no change of the user.
+    // Computing a key does not count as a change of the user.
     let touched: i64 =
         sqlx::query_scalar("SELECT count(*) FROM users WHERE email LIKE 'Jose%' AND updated_at IS NOT NULL")
             .fetch_one(fixture.db.reads())
             .await
             .expect("counts");
-    // Its second insertion changed the hash, which is one.
+    // The second insertion changed the hash, which counts.
     assert_eq!(touched, 1);
     let taken = fixture.accounts.sign_up(Signups::none(), "TRAILING@example.com".into(), "secret1".into(), None).await;
     assert_eq!(Problem::from(taken.expect_err("the blank is nothing")).code(), "email_taken");

@@ -4,7 +4,7 @@ use platform::identity::UserChange;
 
 use crate::fixture::*;
 
-/// The addresses the service knows of an account.
+/// The stored addresses of an account.
 async fn known(fixture: &Fixture, user: i64) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM known_addresses WHERE user_id = $1")
         .bind(user)

@@ -1,4 +1,4 @@
-//! Accounts of a database of their own, with cheap hashes.
+//! Accounts in a database of their own, with cheap hashes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,7 +28,7 @@ impl Fixture {
         Self { accounts, db, test }
     }
 
-    /// What another process would have.
+    /// The accounts as another process would have them.
     pub(crate) fn another(test: &TestDatabase, db: &Database, flags: &[&str]) -> Accounts {
         Accounts::start(db.clone(), &test.settings(), &testkit::settings(flags), "test").expect("settings")
     }

@@ -1,4 +1,4 @@
-//! Who gets in, who does not, and for how long.
+//! Authentication: who is admitted, who is rejected, and for how long.
 
 mod accounts;
 mod addresses;

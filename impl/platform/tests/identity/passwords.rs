@@ -1,4 +1,4 @@
-//! Passwords: hashes of any age, spellings, and how many are hashed at once.
+//! Passwords: hashes of any age, spellings, and the limit of concurrent hashing.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ async fn demo_accounts_really_log_in() {
 #[tokio::test]
 async fn older_hashes_are_verified_and_replaced() {
     let fixture = Fixture::new().await;
-    // Of "correct horse", and of 80 characters of which bcrypt sees 72.
+    // Of "correct horse", and of 80 characters of which bcrypt uses 72.
     let long = "0123456789".repeat(8);
     let of_long = bcrypt::hash(&long, 4).expect("hashes");
     let of_short = bcrypt::hash("correct horse", 4).expect("hashes");
@@ -89,7 +89,7 @@ async fn what_is_no_hash_is_a_wrong_password() {
                 Problem::from(fixture.accounts.login(Guard::none(), &email, password.into()).await.expect_err(stored));
             assert_eq!((refused.status().as_u16(), refused.code()), (400, "invalid_grant"), "{stored}");
         }
-        // What it asks for would take hours.
+        // Its parameters would take hours.
         assert!(asked.elapsed() < Duration::from_secs(60), "{stored} took {:?}", asked.elapsed());
     }
 }
@@ -105,14 +105,14 @@ async fn failed_logins_cannot_be_told_apart() {
     fixture.change(idle.id, UserChange { is_active: Some(false), ..UserChange::default() }).await;
     let kinds =
         [("unknown@example.com", "secret1"), ("known@example.com", "wrong password"), ("idle@example.com", "secret1")];
-    // In turns, and the best of many: whatever else the machine does comes and goes.
+    // Alternating, and the best of many: other load on the machine comes and goes.
     let mut best = [Duration::MAX; 3];
     for _ in 0..15 {
         for (best, (email, password)) in best.iter_mut().zip(kinds) {
             let (asked, worked) = (Instant::now(), processor_time());
             let refused =
                 Problem::from(accounts.login(Guard::none(), email, password.into()).await.expect_err("refused"));
-            // On a busy machine the one is too much, and beside other tests in this process the other.
+            // Wall-clock time is too long on a busy machine, CPU time beside other tests in this process.
             *best = asked.elapsed().min(processor_time() - worked).min(*best);
             assert_eq!((refused.status().as_u16(), refused.code()), (400, "invalid_grant"));
         }
@@ -121,7 +121,7 @@ async fn failed_logins_cannot_be_told_apart() {
     assert!(most < least * 2, "{best:?}");
 }
 
-/// What this process has used.
+/// The CPU time of this process.
 fn processor_time() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("a clock").into()
 }
@@ -157,7 +157,7 @@ async fn a_password_is_the_same_in_every_form_it_is_typed_in() {
         let refused = fixture.accounts.login(Guard::none(), &email, "cafe 한글".into()).await;
         assert_eq!(Problem::from(refused.expect_err("an accent is missing")).code(), "invalid_grant");
     }
-    // Hashed as it was typed, before passwords were prepared: by ours and by the older service.
+    // Hashed as typed, before passwords were prepared: by this service and by the older one.
     let settings: AuthSettings = settings();
     let argon2 = platform::identity::Passwords::new(&settings).expect("settings");
     let decomposed_only = "cafe\u{301}s";
@@ -173,7 +173,7 @@ async fn a_password_is_the_same_in_every_form_it_is_typed_in() {
         fixture.token(&email, decomposed_only).await;
         assert_eq!(stored(&fixture, &email).await, replaced);
     }
-    // Six characters as they are typed, five as they are hashed.
+    // Six characters as typed, five as hashed.
     let short =
         fixture.accounts.sign_up(Signups::none(), "short@example.com".into(), "cafe\u{301}s".into(), None).await;
     assert_eq!(Problem::from(short.expect_err("too short")).status().as_u16(), 422);

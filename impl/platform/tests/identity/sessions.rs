@@ -1,4 +1,4 @@
-//! Sessions: when they end, and when other processes learn of it.
+//! Sessions: when they end, and when other processes notice.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,9 @@ async fn sessions_end_with_what_they_rest_on() {
     let fixture = Fixture::new().await;
     let other = Fixture::another(&fixture.test, &fixture.db, &CHEAP);
     let id = fixture.sign_up("ann@example.com", "secret1").await;
-    // Both remember the token before each change.
+    // Both cache the token before each change.
     let both = async |token: &str| {
-        // The bell is connected a moment after the start.
+        // Notifications are connected a moment after the start.
         for _ in 0..3 {
             fixture.accounts.authenticate(token).await.expect("good");
             other.authenticate(token).await.expect("good everywhere");
@@ -64,7 +64,7 @@ async fn sessions_end_with_what_they_rest_on() {
     neither(&token, caller, "deleted").await;
 }
 
-/// Without the bell, for instance behind a pooler that loses notifications, a second is the limit.
+/// Without notifications, for instance behind a pooler that loses them, a second is the limit.
 #[tokio::test]
 async fn a_deaf_process_learns_within_a_second() {
     let fixture = Fixture::new().await;
@@ -102,7 +102,7 @@ async fn nothing_is_remembered_while_the_bell_is_out() {
     assert_eq!(fixture.refused(&token).await.code(), "invalid_token");
 }
 
-/// Sooner than what is remembered would be looked at anew.
+/// Before a cached session would expire.
 async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_millis(700);
     while !holds().await {

@@ -1,4 +1,4 @@
-//! Tokens: which are good, and that none is printed.
+//! Tokens: which are valid, and that none is printed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

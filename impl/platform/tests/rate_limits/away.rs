@@ -1,4 +1,4 @@
-//! Redis goes away and comes back.
+//! Redis becomes unavailable and recovers.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use testkit::{Fault, FaultProxy};
 use tokio::time::{sleep, timeout};
 
-use crate::world::{AT_LAST, Place, Replica, replica, tally};
+use crate::world::{CONDITION_TIMEOUT, Place, Replica, replica, tally};
 
-/// Asks until the replica counts in Redis again.
+/// Sends requests until the replica counts in Redis again.
 async fn until_shared(replica: &Replica, user: i64) {
     let shared = async {
         loop {
@@ -21,7 +21,7 @@ async fn until_shared(replica: &Replica, user: i64) {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(AT_LAST, shared).await.expect("it counts in Redis again");
+    timeout(CONDITION_TIMEOUT, shared).await.expect("it counts in Redis again");
 }
 
 async fn away_and_back(fault: Fault) {
@@ -30,11 +30,11 @@ async fn away_and_back(fault: Fault) {
     let (one, other) = (replica(&redis, proxy.url(), &[]), replica(&redis, redis.url(), &[]));
     assert_eq!(tally(&join_all((0..20).map(|_| one.own(1))).await), (20, 0));
     proxy.set(fault);
-    // The count begins anew, but there is one: a process alone has the whole amount.
+    // The count starts again at zero, but there is one: a process alone has the whole amount.
     let answers = join_all((0..50).map(|_| one.own(1))).await;
     assert_eq!(tally(&answers), (20, 30));
     assert!(one.metric("rate_limiter_fallback_total").await > 49.5);
-    // Attempts at an account are counted elsewhere; of addresses that make them, a quarter is let in.
+    // Attempts at an account are counted in Postgres; of the limits by address a quarter is left.
     let guesses = join_all((0..20).map(|_| one.guess("ada", "wrong"))).await;
     let of = |status: u16| guesses.iter().filter(|answer| answer.status.as_u16() == status).count();
     assert_eq!((of(400), of(429)), (8, 12));
@@ -45,7 +45,7 @@ async fn away_and_back(fault: Fault) {
 
     proxy.set(Fault::Pass);
     until_shared(&one, 9).await;
-    // What was counted there before is still known, and what is counted now is known to all.
+    // Earlier counts in Redis are kept, and new ones are shared by all.
     assert_eq!(tally(&join_all((0..5).map(|_| one.own(1))).await), (0, 5));
     assert_eq!(tally(&join_all((0..10).map(|_| one.own(3))).await), (10, 0));
     assert_eq!(tally(&join_all((0..20).map(|_| other.own(3))).await), (10, 10));
@@ -61,7 +61,7 @@ async fn nobody_answers() {
     away_and_back(Fault::Blackhole).await;
 }
 
-/// From the start, so that there never was a connection: nobody makes the others wait one after the other.
+/// Unavailable from the start, so that there never was a connection: requests do not wait one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_answers_the_first_connection() {
     let redis = Place::new().await;
@@ -76,7 +76,7 @@ async fn nobody_answers_the_first_connection() {
     };
     let took = join_all((0..100).map(ask)).await;
     let waited = took.iter().filter(|took| **took > Duration::from_millis(250)).count();
-    // Those of the first half second, and now and then one that looks again.
+    // Those of the first half second, and now and then one that tries again.
     assert!(waited <= 50, "{waited} of 100 waited: {took:?}");
 }
 

@@ -1,4 +1,4 @@
-//! Attempts at an account, of which failures count.
+//! Login attempts, of which failures count.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ async fn of_many_wrong_guesses_at_once_exactly_the_amount_is_made() {
     assert_eq!(refused.header("ratelimit-policy"), r#""guess";q=8;w=60"#);
     refused.expect_problem(429, "rate_limited");
 
-    // The right one is no way past it, or the answer would tell which is right; another account is not concerned.
+    // The right password is rejected as well, or the response would reveal it; another account is not affected.
     replicas[0].guess("ada@example.com", "right").await.expect_problem(429, "rate_limited");
     replicas[0].guess("bob@example.com", "right").await.expect(200);
 }
@@ -33,7 +33,7 @@ async fn who_guesses_right_is_not_limited_also_many_at_once() {
         let answers = join_all((0..30).map(|_| one.guess("ada", "right"))).await;
         assert!(answers.iter().all(|answer| answer.status.as_u16() == 200), "{answers:?}");
     }
-    // All of them were given back: as many failures as ever.
+    // All of them were released: the limit of failures is unchanged.
     for _ in 0..7 {
         one.guess("ada", "wrong").await.expect_problem(400, "wrong");
     }
@@ -64,7 +64,7 @@ async fn a_flood_over_many_accounts_is_stopped_by_its_address() {
     guess(0, "192.0.2.2").await.expect_problem(400, "wrong");
 }
 
-/// Comes back when told, as often as told.
+/// Retries after `Retry-After`, until the response is another one.
 async fn in_the_end(replica: &Replica, address: &str, secret: &str) -> (u16, Duration) {
     let began = Instant::now();
     loop {
@@ -90,7 +90,7 @@ async fn strangers_delay_each_other_and_never_keep_the_owner_out() {
     let refused = answers.iter().find(|answer| answer.status.as_u16() == 429).expect("one");
     assert_eq!(refused.header("retry-after"), "1");
 
-    // From where the account was used before, at once; another address of the same network is no other address.
+    // From an address where the account was used before, at once; another address of the same network does not count as that one.
     let path = "/guess?account=ada&secret=right&known=1";
     replicas[0].client.post_empty(path).await.expect(200);
     // From elsewhere, after the delay, once.
@@ -98,7 +98,8 @@ async fn strangers_delay_each_other_and_never_keep_the_owner_out() {
     assert!(status == 200 && took >= Duration::from_millis(950), "{status} after {took:?}");
     replicas[0].guess_from("192.0.2.77", "ada", "right").await.expect_problem(429, "rate_limited");
 
-    // Strangers who wait are heard, too, and make it longer, up to the longest: five more failures, and it is two seconds.
+    // Attempts of others that wait are made, too, and lengthen the delay, up to the maximum: five more failures, and it is two
+    // seconds.
     let patient = addresses.iter().take(16).map(|from| in_the_end(&replicas[0], from, "wrong"));
     let outcomes = join_all(patient).await;
     assert!(outcomes.iter().all(|(status, _)| *status == 400), "{outcomes:?}");
@@ -108,6 +109,6 @@ async fn strangers_delay_each_other_and_never_keep_the_owner_out() {
     let newcomer = replicas[1].guess_from("192.0.2.78", "ada", "right").await.expect_problem(429, "rate_limited");
     assert_eq!(newcomer.header("retry-after"), "4");
     assert_eq!(in_the_end(&replicas[1], "192.0.2.78", "right").await.0, 200);
-    // Others' accounts are not concerned.
+    // Other accounts are not affected.
     replicas[0].guess_from("192.0.2.79", "bob", "right").await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! The limits of the documents, enforced through the real road and a real Redis.
+//! The rate limits of the documents, enforced in a real server with a real Redis.
 
 mod away;
 mod guesses;

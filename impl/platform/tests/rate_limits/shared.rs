@@ -12,7 +12,7 @@ async fn the_threshold_is_exact_under_concurrency_and_the_same_for_two_replicas(
     let (one, other) = (replica(&redis, redis.url(), &[]), replica(&redis, redis.url(), &[]));
     let answers = join_all((0..50).map(|n| [&one, &other][n % 2].own(1))).await;
     assert_eq!(tally(&answers), (20, 30));
-    // Another user has a count of its own, and the refused were not counted.
+    // Another user has a count of its own, and rejected requests were not counted.
     let fresh = one.own(2).await;
     assert!(fresh.header("ratelimit").starts_with(r#""own";r=19;"#), "{}", fresh.header("ratelimit"));
     let refused: f64 = one.metric(r#"rate_limited_total{operation="own",class="own"}"#).await
@@ -40,7 +40,7 @@ async fn answers_tell_the_policy_what_is_left_and_when_to_come_back() {
     assert!((1..=63).contains(&wait.parse::<u32>().expect("a number")), "{wait}");
     assert_eq!(refused.header("ratelimit"), format!(r#""own";r=0;t={wait}"#));
     assert_eq!(refused.header("ratelimit-policy"), r#""own";q=5;w=60"#);
-    // Of the same class, but content with more.
+    // Of the same class, with a larger limit.
     let more = user.get("/own").await;
     assert!(more.header("ratelimit").starts_with(r#""own";r=14;"#), "{}", more.header("ratelimit"));
     let free = user.get("/free").await;
@@ -83,7 +83,7 @@ async fn the_window_slides() {
         let before = admitted.len();
         admitted
             .extend(answers.iter().filter(|(one, ..)| one.status == 200).map(|(_, sent, answered)| (*sent, *answered)));
-        // A window has slices: who waited as long as he was told finds room for one, or more.
+        // A window has slices: after the wait there is room for one request, or more.
         let expected = if round == 0 { 4..=4 } else { 1..=4 };
         assert!(expected.contains(&(admitted.len() - before)), "round {round}: {answers:?}");
         sleep(Duration::from_secs(wait)).await;
@@ -120,14 +120,14 @@ async fn without_a_token_the_address_counts_and_only_trusted_proxies_may_say_whi
         answers.push(from(&direct, &format!("10.0.0.{n}")).await);
     }
     assert_eq!(tally(&answers), (3, 3), "a forged field is no way out");
-    // Somebody who logged in is counted apart.
+    // An authenticated user is counted separately.
     direct.user(1).get("/anybody").await.expect(200);
 
     let behind = replica(&redis, redis.url(), &["--trusted-proxies", "127.0.0.1"]);
     for n in 0..6 {
         from(&behind, &format!("10.0.0.{n}")).await.expect(200);
     }
-    // What stands left of the address the proxy saw is anybody's guess.
+    // Addresses to the left of the one that the proxy saw may be forged.
     let mut answers = Vec::new();
     for n in 0..6 {
         answers.push(from(&behind, &format!("10.0.1.{n}, 192.0.2.7")).await);

@@ -1,5 +1,5 @@
-//! A service with one operation for each kind of limit, behind everything that surrounds a service in production, in as
-//! many replicas as a test wants. All of a test share a Redis prefix; nobody else has it.
+//! A service with one operation for each kind of limit, with everything that surrounds a service in production, in as many
+//! replicas as a test needs. All replicas of a test share a Redis prefix of their own.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use platform::settings::{HttpSettings, RedisSettings};
 use platform::{Account, Database, Error, Limiter};
 use testkit::{Answer as Answered, Client, TestDatabase, TestRedis, TestServer};
 
-/// What has not happened after this long never will.
-pub const AT_LAST: Duration = Duration::from_secs(20);
+/// The timeout of a condition that should become true.
+pub const CONDITION_TIMEOUT: Duration = Duration::from_secs(20);
 
 const fn operation(id: &'static str, security: Security, rate_limits: &'static [RateLimit]) -> Operation {
     Operation {
@@ -44,7 +44,7 @@ const fn delaying(class: &'static str, amount: u32, window_seconds: u32, max_del
 }
 
 static OWN: Operation = operation("own", Security::Scopes(&["user"]), &[limit("own", 20, 60, CountedBy::User)]);
-/// Counts with `own`, and is content with less.
+/// Counts with `own`, with a smaller limit.
 static OWN_FEWER: Operation =
     operation("own_fewer", Security::Scopes(&["user"]), &[limit("own", 5, 60, CountedBy::User)]);
 static ANYBODY: Operation =
@@ -68,7 +68,7 @@ static FREE: Operation = operation("free", Security::Public, &[]);
 
 struct Limited(Limiter, Database);
 
-/// The token is the user's key.
+/// The token is the user's id.
 struct User(i64);
 
 impl Caller for User {
@@ -114,7 +114,7 @@ fn router(limiter: Limiter, database: Database) -> axum::Router {
         .route("/brief", simple!(public, BRIEF, |_, ()|))
         .route("/both", simple!(authenticated, BOTH, |_, _, ()|))
         .route("/free", simple!(public, FREE, |_, ()|))
-        // The secret of every account is `right`; guessing takes a moment.
+        // The secret of every account is `right`; an attempt takes a moment.
         .route(
             "/guess",
             post(|State(service): Served, request: Request| {
@@ -153,7 +153,7 @@ pub struct Replica {
     pub client: Client,
 }
 
-/// What replicas share: a Redis and a database of the test's own.
+/// What replicas share: a Redis and a database of the test.
 pub struct Place {
     redis: TestRedis,
     database: TestDatabase,
@@ -175,7 +175,7 @@ impl Deref for Place {
 
 /// A replica that counts in the Redis at `url`, or on its own without one.
 pub fn replica(redis: &Place, url: &str, flags: &[&str]) -> Replica {
-    // Straight to it, it may be slow, but is never away.
+    // Directly connected, it may be slow, but is never unavailable.
     let patience = if url == redis.url() { "8000" } else { "500" };
     let place = ["--redis-url", url, "--redis-prefix", redis.prefix(), "--redis-timeout-ms", patience];
     let settings: RedisSettings = testkit::settings(&place);
@@ -198,7 +198,7 @@ impl Replica {
         self.client.with_token(key.to_string())
     }
 
-    /// Asks as a user for what 20 times a minute may be asked for.
+    /// Sends a request as a user to the operation with a limit of 20 per minute.
     pub async fn own(&self, user: i64) -> Answered {
         self.user(user).get("/own").await
     }
@@ -207,7 +207,7 @@ impl Replica {
         self.client.post_empty(&format!("/guess?account={account}&secret={secret}")).await
     }
 
-    /// The same from an address that a trusted proxy names.
+    /// The same from an address that a trusted proxy forwards.
     pub async fn guess_from(&self, address: &str, account: &str, secret: &str) -> Answered {
         let path = format!("/guess?account={account}&secret={secret}");
         self.client.send(self.client.request(http::Method::POST, &path).header("x-forwarded-for", address)).await

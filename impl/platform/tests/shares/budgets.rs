@@ -1,4 +1,4 @@
-//! What the requests of one client cost.
+//! The cost of one client's requests.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn a_budget_is_charged_for_long_statements_while_others_ask_and_refuses_no
         dear.get("/slow").await
     })
     .await;
-    // Somebody at the same address without a token is somebody else.
+    // A client without a token at the same address is another client.
     world.server.client().get("/quick").await.expect(200);
     other.get("/quick").await.expect(200);
     is_counted(&world, "database_time", async || dear.get("/slow").await).await;

@@ -1,4 +1,4 @@
-//! What one client has under way at once: requests, event streams, bytes that are not read.
+//! What one client has in progress at once: requests, event streams, unread bytes.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::demo::*;
 async fn long_statements_of_ten_users_leave_short_ones_their_places() {
     let world = World::new(&[]).await;
     let mut strangers: Vec<_> = (1..=10).map(|user| flood(&world.user(user), "/slow", 4)).collect();
-    // After the first, that they take long is known.
+    // After the first statement its duration is known.
     sleep(Duration::from_secs(2)).await;
     let honest = world.user(99);
     let started = Instant::now();
@@ -20,7 +20,7 @@ async fn long_statements_of_ten_users_leave_short_ones_their_places() {
         honest.get("/quick").await.expect(200);
     }
     let took = started.elapsed();
-    // In the order they came, each would wait for seven of the strangers', and most in vain.
+    // In the order of arrival, each would wait for seven of the flood's, and most would time out.
     assert!(took < Duration::from_secs(10), "twenty statements of no time took {took:?}");
     strangers.iter_mut().for_each(JoinSet::abort_all);
 }
@@ -61,7 +61,7 @@ async fn what_is_not_read_is_held_against_its_reader_until_it_is() {
     assert_eq!(held, f64::from(12 << 20), "a quarter of what is left, in six answers");
     world.user(1).get("/large").await.expect_problem(429, "too_many_unread_answers");
     assert_eq!(world.user(2).get("/large").await.text.len(), 2 << 20, "another has its part");
-    // What was done is answered, whatever is held.
+    // A completed write gets its response, whatever is held.
     let mut maker = slow_reader(world.server.address(), 2, "POST /made").await;
     let mut status = [0; 12];
     maker.read_exact(&mut status).await.expect("an answer");

@@ -1,4 +1,4 @@
-//! A service that does what it is asked, to be asked too much.
+//! A service whose requests cost what they ask for.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// A service that does what it is asked with its database; whoever says a number is that user.
+/// A service that runs requests on its database; a number as the token is that user.
 pub(crate) struct Demo(pub(crate) Database);
 
 pub(crate) struct Numbered(pub(crate) i64);
@@ -146,7 +146,7 @@ pub(crate) fn router(database: Database) -> axum::Router {
 
 pub(crate) struct World {
     pub(crate) server: TestServer,
-    // Dropped last: the connections are gone by then.
+    // Dropped last: the connections are closed by then.
     pub(crate) _test: TestDatabase,
 }
 
@@ -175,7 +175,7 @@ impl World {
     }
 }
 
-/// Asks again and again from so many connections until it is aborted.
+/// Sends requests over so many connections until it is aborted.
 pub(crate) fn flood(client: &Client, path: &'static str, connections: usize) -> JoinSet<()> {
     let mut all = JoinSet::new();
     for _ in 0..connections {
@@ -191,8 +191,8 @@ pub(crate) fn flood(client: &Client, path: &'static str, connections: usize) -> 
     all
 }
 
-/// Asks until it is refused for what it costs. On a busy machine a second is not all spent on this, and a debt may be paid off
-/// before the next request.
+/// Sends requests until one is rejected for its cost. On a busy machine a second is not all spent on this, and the budget may be
+/// refilled before the next request.
 pub(crate) async fn gets_into_debt(code: &str, ask: impl AsyncFn() -> testkit::Answer) {
     for _ in 0..100 {
         let answer = ask().await;
@@ -207,7 +207,7 @@ pub(crate) async fn gets_into_debt(code: &str, ask: impl AsyncFn() -> testkit::A
     panic!("never refused");
 }
 
-/// Asks until the client is seen to be in debt; nobody else is.
+/// Sends requests until the client is counted as over its budget; no other client is.
 pub(crate) async fn is_counted(world: &World, resource: &str, ask: impl AsyncFn() -> testkit::Answer) {
     let metric = format!("clients_in_debt{{resource=\"{resource}\"}}");
     for _ in 0..100 {
@@ -221,7 +221,7 @@ pub(crate) async fn is_counted(world: &World, resource: &str, ask: impl AsyncFn(
     panic!("never counted");
 }
 
-/// Asks for something large and does not read the answer.
+/// Requests a large response and does not read it.
 pub(crate) async fn slow_reader(address: SocketAddr, user: i64, request: &str) -> TcpStream {
     let mut socket = TcpStream::connect(address).await.expect("the service listens");
     let head = format!("{request} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {user}\r\n\r\n");

@@ -1,4 +1,4 @@
-//! No client can take from the others what is scarce: it is served within its share, or told that it is its own doing.
+//! No client can take scarce resources from others: it is served within its share, or rejected for exceeding it.
 
 mod budgets;
 mod concurrency;

@@ -1,4 +1,4 @@
-//! Whether the shop's data are as they must be, asked of a database that may be in use.
+//! Consistency checks of the shop's data in a database that may be in use.
 
 mod checks;
 
@@ -13,10 +13,10 @@ use crate::pipeline::stream;
 pub use checks::CHECKS;
 pub use platform::verification::{Check, Checked, Finding, When};
 
-/// Makes every check, those for a system at rest only if it is said to be; `cache` is where its stream is.
+/// Runs all checks, those of a quiescent system only if `at_rest` is set; `cache` is the Redis of its stream.
 ///
 /// # Errors
-/// Those of the database. A Redis that is away is none.
+/// Those of the database. An unavailable Redis is not an error.
 pub async fn run(settings: &DatabaseSettings, cache: Option<&Cache>, at_rest: bool) -> Result<Vec<Checked>> {
     let mut findings = verification::run(settings, CHECKS, at_rest).await?;
     if at_rest && let Some(cache) = cache {
@@ -25,7 +25,7 @@ pub async fn run(settings: &DatabaseSettings, cache: Option<&Cache>, at_rest: bo
     Ok(findings)
 }
 
-/// Makes the checks of the database on a connection in a transaction that sees one snapshot.
+/// Runs the checks of the database on a connection, in a transaction that reads one snapshot.
 ///
 /// # Errors
 /// Those of the database.

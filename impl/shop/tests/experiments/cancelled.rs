@@ -1,4 +1,4 @@
-//! Clients who hang up on their orders after a moment: what was acknowledged is there, and nothing is left half done.
+//! Clients that disconnect during their orders: acknowledged orders are stored, and nothing is left incomplete.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::scale::{dice, size};
 
-/// Sessions that began a transaction and have forgotten it.
+/// Sessions with a transaction that was begun and abandoned.
 const FORGOTTEN: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
     AND state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '2 seconds'";
 
@@ -29,10 +29,10 @@ async fn orders_whose_client_hangs_up_are_whole_or_not_there() {
         let hasty = hasty.clone();
         let mut dice = StdRng::seed_from_u64(seed.wrapping_add(n as u64));
         async move {
-            // Some stay until they are answered, however slow the machine is.
+            // Some wait for the response, however slow the machine is.
             let most = if n % 10 == 9 { 10_000_000..=10_000_000 } else { 0..=50_000 };
             let patience = Duration::from_micros(dice.random_range(most));
-            // One in two will ask again.
+            // Half of them will retry.
             let key = n.is_multiple_of(2).then(|| key(n));
             let asked = timeout(patience, hasty.order(key.as_deref(), &[(product, 1)])).await;
             (n, asked.unwrap_or(Outcome::Ambiguous))

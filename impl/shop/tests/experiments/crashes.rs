@@ -1,4 +1,4 @@
-//! The API is killed while it is used. Whoever is not answered asks again under the same key, and gets one order.
+//! The API is killed under load. Clients without a response retry with the same key, and get one order.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Orders of two products in random order, called off and paid at random, at many connections: nobody waits in a circle.
+//! Orders of two products in random order, cancelled and paid at random, over many connections: there are no deadlocks.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn two_item_orders_in_random_order_never_deadlock() {
     let mut dice = dice();
     let mut system = System::prepare(&Plan { workers: 4, ..Plan::new("deadlocks") }).await;
     system.migrate().await;
-    // Postgres is far away for the workers: between two statements of theirs there is time for others to come in between.
+    // The workers' connection to Postgres is slow: between two of their statements there is time for others.
     let far = FaultProxy::start(&system.servers.database_url().expect("Postgres")).await;
     far.set(Fault::Delay(Duration::from_millis(10)));
     system.workers.iter_mut().for_each(|worker| worker.set("DATABASE_URL", far.url()));
@@ -42,7 +42,7 @@ async fn two_item_orders_in_random_order_never_deadlock() {
             }
             let two: Vec<(i64, i64)> = products.sample(&mut dice, 2).map(|id| (*id, 1)).collect();
             let Outcome::Acked(id) = user.order(None, &two).await else { return 0 };
-            // Of another, which a worker may be at this moment.
+            // Of another one, which a worker may be processing.
             let other = (id - dice.random_range(0..60)).max(1);
             match dice.random_range(0..4) {
                 0 => settle(&user, other, "pay").await,
@@ -57,11 +57,11 @@ async fn two_item_orders_in_random_order_never_deadlock() {
     assert_eq!(system.orders("PAID").await + system.orders("CANCELLED").await, settled);
     assert!(settled > 0 && system.orders("RESERVED").await > 0);
     assert_eq!(system.number("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await, 0);
-    // Who is chosen as the victim is run again and never heard of; Postgres writes it down.
+    // A deadlock would be retried silently; Postgres logs it.
     assert!(!system.postgres_log().contains("deadlock detected"));
 }
 
-/// How many orders this has paid or called off.
+/// The number of orders this has paid or cancelled.
 async fn settle(user: &Shopper, order: i64, how: &str) -> i64 {
     match user.post(&format!("/orders/{order}/{how}"), None, None).await {
         Outcome::Acked(_) => 1,

@@ -1,5 +1,5 @@
-//! Users are deleted while they order, pay and call off: their orders go with those that SQL deletes and are nobody's after those
-//! that the services delete, and what they held is in stock again.
+//! Users are deleted while they order, pay and cancel: their orders are deleted with them by SQL, and lose their owner when the
+//! services delete them, and reserved stock is released.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn what_deleted_users_have_reserved_is_in_stock_again() {
         let mut dice = StdRng::seed_from_u64(seed.wrapping_add(n as u64));
         async move {
             let mut orders = Vec::new();
-            // Until one is not known any more.
+            // Until it fails because the user is deleted.
             loop {
                 let two: Vec<(i64, i64)> = products.sample(&mut dice, 2).map(|id| (*id, 1)).collect();
                 let how = if dice.random() { "pay" } else { "cancel" };
@@ -46,9 +46,9 @@ async fn what_deleted_users_have_reserved_is_in_stock_again() {
                 match outcome {
                     Outcome::Acked(id) => orders.push(id),
                     Outcome::Refused(401, _) => return orders.len(),
-                    // Paid or called off already; or just gone with its owner.
+                    // Paid or cancelled already; or deleted with its owner.
                     Outcome::Refused(400 | 404, _) | Outcome::Unavailable(_) => {}
-                    // Whoever has much to pay for pays first.
+                    // A user with too many unpaid orders pays first.
                     Outcome::Refused(409, code) if code.starts_with("too_many_unpaid_") => {}
                     other => panic!("{other:?}"),
                 }
@@ -72,7 +72,7 @@ async fn what_deleted_users_have_reserved_is_in_stock_again() {
     assert_eq!(system.number(sold).await, 0, "held by nobody, or lost");
 }
 
-/// Deletes a user as SQL scripts do, or as the services do; not if a payment was locked the other way round.
+/// Deletes a user as SQL scripts do, or as the services do; not if a payment has locked in the opposite order.
 async fn deleted(system: &System, email: &str, with_orders: bool) -> bool {
     let mut tx = system.db.begin().await.expect("a transaction");
     let lock = sqlx::query_scalar("SELECT id FROM users WHERE email = $1 FOR UPDATE").bind(email);

@@ -1,4 +1,4 @@
-//! Reservations run out while they are paid or called off: each has one winner.
+//! Reservations expire while they are paid or cancelled: each has one winner.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
             sleep(wave).await;
             let Outcome::Acked(id) = user.order(None, &[(product, 3)]).await else { panic!("not accepted") };
             let left = time_left(system, id).await;
-            // From a moment before it expires until the worker has been there.
+            // From a moment before it expires until the worker has processed it.
             sleep((left + Duration::from_millis(300)).saturating_sub(early)).await;
             let ask = |path| async move {
                 loop {
@@ -41,7 +41,7 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
                     }
                 }
             };
-            // One in four is called off at the same moment as well.
+            // One in four is cancelled at the same moment as well.
             let told = match n % 4 {
                 0 => join_all([ask("pay"), ask("cancel")]).await,
                 _ => vec![ask("pay").await],
@@ -50,7 +50,7 @@ async fn expiry_payment_and_cancelling_have_one_winner() {
         }
     });
     let told = join_all(races).await;
-    // What nobody paid expires.
+    // Unpaid orders expire.
     let last = Instant::now() + DRAINED;
     while system.orders("RESERVED").await > 0 {
         assert!(Instant::now() < last, "reservations that do not expire");

@@ -1,5 +1,5 @@
-//! Processes that stand still for a while and then go on, as if no time had passed: nobody waits for them for long, and
-//! what was taken over from them is not done again.
+//! Processes that are stopped for a while and then continue as if no time had passed: others do not wait for them for long, and
+//! work that was taken over is not repeated.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::scale::size;
 
-/// Longer than a session may be idle in a transaction, and than entries may lie with a worker.
+/// Longer than the limits of an idle transaction, and of pending stream entries.
 const STILL: Duration = Duration::from_secs(7);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn a_worker_that_wakes_up_does_nothing_again() {
         let sleeper = &system.workers[n % 2];
         sleeper.signal(Signal::SIGSTOP);
         sleep(STILL).await;
-        // The other one has taken over what this one holds, and its locks are gone.
+        // The other worker has taken over its messages, and its locks are released.
         let Outcome::Acked(order) = user.order(None, &[(product, 1)]).await else { panic!("not accepted") };
         system.until_decided(order).await;
         between.push(Outcome::Acked(order));

@@ -1,4 +1,5 @@
-//! Somebody holds every connection Postgres has: requests are refused soon, the process lives, and goes on at once after.
+//! Another client holds every connection of Postgres: requests are rejected soon, the process survives, and recovers at once
+//! after.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
 use testkit::system::IMPATIENT;
 
-/// How soon a request is refused.
+/// How soon a request must be rejected.
 const REFUSED: Duration = Duration::from_secs(2);
 /// How soon orders are accepted again: a connection is opened for each of the first.
 const RECOVERED: Duration = Duration::from_secs(5);
@@ -49,7 +50,7 @@ async fn without_a_connection_requests_are_refused_soon_and_served_again_after()
     assert_eq!(system.number("SELECT count(*) FROM orders").await, 2, "what was refused is not there");
 }
 
-/// Takes every connection there is, also those that the processes have.
+/// Takes every connection, also those of the processes.
 async fn hold_all(system: &System) -> Vec<PgConnection> {
     const OTHERS: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name NOT IN ('holder', '')";
@@ -57,7 +58,7 @@ async fn hold_all(system: &System) -> Vec<PgConnection> {
     let mut held: Vec<PgConnection> = Vec::new();
     let mut quiet = 0;
     let deadline = Instant::now() + Duration::from_secs(20);
-    // Until nothing came free any more for a while.
+    // Until none became free for a while.
     while quiet < 20 {
         assert!(Instant::now() < deadline, "{} connections, and not all", held.len());
         match options.connect().await {

@@ -1,9 +1,9 @@
-//! Experiments: orders, with real processes on a real Postgres and Redis, hurt in every way that happens in
-//! operation. The client's own history is the oracle: what was acknowledged is there, what was refused is not, what was
-//! not answered may be either but never half. `server verify --at-rest` has the last word each time.
+//! Experiments with orders: real processes on a real Postgres and Redis, with every fault that happens in operation. The
+//! client's own history is the oracle: what was acknowledged is stored, what was rejected is not, what got no response may be
+//! either but never half. Each ends with `server verify --at-rest`.
 //!
-//! A short run by default; `EXPERIMENT_LONG=1` for the full size, `EXPERIMENT_SEED` for other dice. Logs of the processes
-//! are in `target/tmp/experiments`.
+//! A short run by default; `EXPERIMENT_LONG=1` for the full size, `EXPERIMENT_SEED` for another random seed. Logs of the
+//! processes are in `target/tmp/experiments`.
 
 mod crowd;
 mod shopper;

@@ -1,4 +1,4 @@
-//! A bad network between the processes and their servers: no request takes longer than its deadline, and nothing is lost.
+//! A faulty network between the processes and their servers: no request takes longer than its deadline, and nothing is lost.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ async fn faults_of_the_network_cost_no_order_and_no_more_than_the_deadline() {
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
     let user = Shopper::admin(&system).await;
     user.warm_up(&system).await;
-    // Every request asserts that it was answered within its deadline.
+    // Every request asserts that it got a response within its deadline.
     let load = Load::start(&user, 8, product);
 
     let (moment, slow) = (Duration::from_secs(2), Fault::Delay(Duration::from_millis(200)));

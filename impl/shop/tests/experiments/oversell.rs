@@ -1,4 +1,4 @@
-//! More orders than stock: exactly the stock is sold, whoever dies meanwhile.
+//! More orders than stock: exactly the stock is sold, whatever is killed meanwhile.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ async fn exactly_the_stock_is_sold_while_workers_die_and_redis_and_postgres_falt
         system.workers[victim].kill();
         kills += 1;
         if kills == 2 {
-            // Nobody reads, so that there is something to lose.
+            // No worker reads, so that there is something to lose.
             system.workers[1 - victim].kill();
         }
         sleep(Duration::from_millis(300)).await;

@@ -1,4 +1,4 @@
-//! Messages nobody can act on: they become dead letters with a reason, and their neighbours are served.
+//! Messages that cannot be processed: they become dead letters with a reason, and other messages are processed.
 
 use deadpool_redis::redis::cmd;
 use http::{Method, StatusCode};
@@ -18,7 +18,7 @@ async fn poison_becomes_a_dead_letter_and_its_neighbours_go_on() {
         let Outcome::Acked(id) = user.order(None, lines).await else { panic!("not accepted") };
         orders.push(id);
     }
-    // While the orders wait: a message is spoilt, a product goes, and somebody else writes into the stream.
+    // While the orders wait: a message is corrupted, a product deleted, and another client writes into the stream.
     let spoil = "UPDATE outbox SET payload = '{\"order_id\":' WHERE order_id = $1";
     sqlx::query(spoil).bind(orders[1]).execute(&system.db).await.expect("it is spoilt");
     let delete = admin.request(Method::DELETE, &format!("/products/{gone}")).send().await.expect("an answer");
@@ -71,7 +71,7 @@ async fn poison_becomes_a_dead_letter_and_its_neighbours_go_on() {
     tried_again(&system, &admin, orders[1], orders[2]).await;
 }
 
-/// A message that was mended is done; one that is as poisonous as before becomes another dead letter.
+/// A message that was repaired is processed; one that was not becomes another dead letter.
 async fn tried_again(system: &System, admin: &Shopper, mended: i64, hopeless: i64) {
     let mend = "UPDATE dead_letters SET payload = '{\"order_id\":' || order_id || '}' WHERE order_id = $1";
     sqlx::query(mend).bind(mended).execute(&system.db).await.expect("it is mended");

@@ -1,4 +1,4 @@
-//! Postgres restarts, crashes and is away: the answer is 503 and nothing else, and nothing acknowledged is lost.
+//! Postgres restarts, crashes and is unavailable: the response is 503 and nothing else, and no acknowledged write is lost.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Redis is killed, wiped and stopped: orders are accepted all the same, and drained soon after.
+//! Redis is killed, wiped and stopped: orders are accepted all the same, and processed soon after.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ async fn orders_are_accepted_and_drained_whatever_happens_to_redis() {
     sleep(size(Duration::from_secs(5), Duration::from_secs(20))).await;
     system.resume(Server::Redis);
     sleep(Duration::from_secs(1)).await;
-    // Last, since while Redis is away the workers find in the outbox what it has lost.
+    // Last, since while Redis is unavailable the workers find its lost messages in the outbox.
     backlog(&mut system).await;
     cmd("FLUSHALL").query_async::<()>(&mut system.redis().await).await.expect("it is wiped");
     system.workers.iter_mut().for_each(Process::start);
@@ -42,7 +42,7 @@ async fn orders_are_accepted_and_drained_when_redis_comes_back_with_nothing() {
     all_is_accepted_and_drained(&system, load).await;
 }
 
-/// Has orders pile up in the stream: nobody reads it until the workers are started again.
+/// Lets orders accumulate in the stream: no worker reads it until the workers are started again.
 async fn backlog(system: &mut System) {
     system.workers.iter_mut().for_each(Process::kill);
     let (mut redis, deadline) = (system.redis().await, Instant::now() + DRAINED);

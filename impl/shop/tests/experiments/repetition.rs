@@ -1,4 +1,4 @@
-//! The same thing twice: one product on two lines, one request a hundred times.
+//! Repetitions: one product on two lines, one request a hundred times.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -19,7 +19,7 @@ async fn a_product_on_two_lines_counts_as_the_sum_and_a_key_as_one_order() {
     user.warm_up(&system).await;
 
     let mut expected = Vec::new();
-    // Each line alone could be had.
+    // Each line alone could be reserved.
     for (lines, status) in [([(scarce, 2), (scarce, 2)], "FAILED"), ([(scarce, 1), (scarce, 2)], "RESERVED")] {
         let Outcome::Acked(id) = user.order(None, &lines).await else { panic!("not accepted") };
         system.comes_to_rest(0).await;
@@ -36,7 +36,7 @@ async fn a_product_on_two_lines_counts_as_the_sum_and_a_key_as_one_order() {
     assert_eq!(system.orders("FAILED").await, 1);
 }
 
-/// A hundred requests at once, at two processes; who came while the first was under way asks again.
+/// A hundred concurrent requests to two processes; those that come while the first is in progress retry.
 async fn one_key_is_one_order(system: &System, user: &Shopper, product: i64) {
     let deadline = Instant::now() + DRAINED;
     let ask = async || {

@@ -12,26 +12,26 @@ use tokio::time::sleep;
 
 use crate::system::System;
 
-/// A request's deadline in the server, and the two seconds beyond it in which its answer must be there.
+/// A request's deadline in the server, and the two seconds within which its response must arrive.
 pub const DEADLINE: Duration = Duration::from_secs(12);
-/// How long a shopper who was not answered tries again.
+/// How long a shopper without a response retries.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What somebody knows of what was asked for.
+/// What a client knows about the outcome of its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is done: 2xx, with the id of the order.
+    /// It was done: 2xx, with the id of the order.
     Acked(i64),
-    /// It is not: a 4xx and its code.
+    /// It was not done: a 4xx and its code.
     Refused(u16, String),
-    /// 503 or 504: it is not, unless the answer of a commit was lost behind it. Or 429, by one shopper who waits for more places
-    /// than one may have: it is not.
+    /// 503 or 504: it was not done, unless the response to a commit was lost. Or 429, for a shopper that waits for more places
+    /// than it may have: it was not done.
     Unavailable(String),
-    /// No answer.
+    /// No response.
     Ambiguous,
 }
 
-/// Somebody who is signed in, at one or more processes of the shop.
+/// A logged-in user, at one or more processes of the shop.
 #[derive(Clone)]
 pub struct Shopper {
     http: Client,
@@ -49,12 +49,12 @@ impl Shopper {
         Self::login(system, "user@example.com", "user").await
     }
 
-    /// The demo superuser, who has no quotas and may stand for a crowd of shoppers.
+    /// The demo superuser, who has no quotas and may stand for many shoppers.
     pub async fn admin(system: &System) -> Self {
         Self::login(system, "admin@example.com", "admin").await
     }
 
-    /// Somebody new.
+    /// A new user.
     pub async fn guest(system: &System, email: &str) -> Self {
         let account = json!({"email": email, "password": "correct horse"});
         let nobody = testkit::Client::new(system.shops[0].url());
@@ -64,7 +64,7 @@ impl Shopper {
 
     async fn login(system: &System, email: &str, password: &str) -> Self {
         let bases: Vec<String> = system.shops.iter().map(testkit::process::Process::url).collect();
-        // A service closes what rests for five seconds, perhaps just when it is used again.
+        // A service closes connections that are idle for five seconds, perhaps just when one is reused.
         let http = Client::builder().timeout(2 * DEADLINE).pool_idle_timeout(Duration::from_secs(3));
         let http = http.build().expect("an HTTP client");
         let nobody = testkit::Client::new(bases[0].clone());
@@ -73,12 +73,12 @@ impl Shopper {
         Self { http, token, bases: Arc::new(RwLock::new(bases)), turn: Arc::default() }
     }
 
-    /// The same person at another address.
+    /// The same user at another address.
     pub fn at(&self, base: String) -> Self {
         Self { bases: Arc::new(RwLock::new(vec![base])), ..self.clone() }
     }
 
-    /// The same person with a new connection for each request.
+    /// The same user with a new connection for each request.
     pub fn unpooled(&self) -> Self {
         let http = Client::builder().timeout(2 * DEADLINE).pool_max_idle_per_host(0).build().expect("an HTTP client");
         Self { http, ..self.clone() }
@@ -91,7 +91,7 @@ impl Shopper {
         self.http.request(method, format!("{base}/api/v2{path}")).bearer_auth(&self.token)
     }
 
-    /// POST, and what is known of it then.
+    /// POST, and its outcome.
     pub async fn post(&self, path: &str, key: Option<&str>, body: Option<&Value>) -> Outcome {
         let mut request = self.request(http::Method::POST, path);
         if let Some(key) = key {
@@ -112,7 +112,7 @@ impl Shopper {
         self.post("/orders", key, Some(&basket(lines))).await
     }
 
-    /// Orders under a key until it is answered; the order's id.
+    /// Orders with a key, and retries until there is a response; the order's id.
     pub async fn order_surely(&self, key: &str, lines: &[(i64, i64)]) -> i64 {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -127,8 +127,9 @@ impl Shopper {
         }
     }
 
-    /// Orders what is not there until the processes have opened the connections to write that one user may have: on a busy machine opening
-    /// one may take longer than a request waits for it, and an experiment that allows next to no 503 would see it.
+    /// Orders a missing product until the processes have opened all connections for writes that one user may have: on a busy
+    /// machine opening one may take longer than the timeout of a request, which an experiment that allows next to no 503 would
+    /// notice.
     pub async fn warm_up(&self, system: &System) {
         let nothing = basket(&[(999_999_999, 1)]);
         let (deadline, wanted) = (Instant::now() + PATIENCE, SHARE * i64::try_from(system.shops.len()).expect("a few"));
@@ -143,7 +144,7 @@ impl Shopper {
         }
     }
 
-    /// A new product with so much in stock; its id.
+    /// A new product with this stock; its id.
     pub async fn product(&self, sku: &str, stock: i64) -> i64 {
         let product = json!({"sku": sku, "name": sku, "price_cents": 100, "stock": stock});
         match self.post("/products", None, Some(&product)).await {
@@ -152,7 +153,7 @@ impl Shopper {
         }
     }
 
-    /// Puts more of a product into stock, or takes some out, unless there are too few.
+    /// Adjusts the stock of a product, unless there is too little.
     pub async fn adjust(&self, product: i64, delta: i64) {
         let path = format!("/products/{product}/stock?delta={delta}");
         match read(self.request(http::Method::PATCH, &path).send().await).await {
@@ -162,7 +163,7 @@ impl Shopper {
         }
     }
 
-    /// An order as it is now.
+    /// The current state of an order.
     pub async fn see(&self, order: i64) -> Value {
         let answer = self.request(http::Method::GET, &format!("/orders/{order}")).send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::OK);
@@ -176,7 +177,7 @@ pub fn basket(lines: &[(i64, i64)]) -> Value {
     json!({"items": items})
 }
 
-/// What an answer says, or that there is none.
+/// The outcome from a response, or that there is none.
 pub async fn read(answer: reqwest::Result<Response>) -> Outcome {
     match answer {
         Ok(response) => outcome(response).await.unwrap_or(Outcome::Ambiguous),
@@ -184,7 +185,7 @@ pub async fn read(answer: reqwest::Result<Response>) -> Outcome {
     }
 }
 
-/// No 5xx but a deliberate 503 or 504, and every refusal is a problem document that says its own status.
+/// Asserts that a 5xx is a deliberate 503 or 504, and that every error response is a problem document with its own status.
 async fn outcome(response: Response) -> reqwest::Result<Outcome> {
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await?;

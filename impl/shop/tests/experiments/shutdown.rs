@@ -1,4 +1,4 @@
-//! Processes are asked to stop while they are used: they finish what they have begun, and end well.
+//! Processes shut down under load: they finish the requests in progress, and exit successfully.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ async fn no_request_in_flight_fails_when_a_process_is_asked_to_stop() {
     let mut dice = dice();
     let mut system = System::start(&Plan { workers: 2, ..Plan::new("shutdown") }).await;
     let product = Shopper::admin(&system).await.product("plenty", 1_000_000).await;
-    // With a connection for each order, only one that nobody has heard of yet can be reset.
+    // With a connection for each order, only one that was never accepted can be reset.
     let user = Shopper::admin(&system).await.unpooled();
     user.warm_up(&system).await;
 
@@ -39,7 +39,7 @@ async fn no_request_in_flight_fails_when_a_process_is_asked_to_stop() {
                 match order(&user, product).await {
                     Ok(outcome) => history.push(outcome),
                     Err(error) if is_reset(&error) => drop(reset.fetch_add(1, Ordering::Relaxed)),
-                    // Nobody is there to connect to: that is not a request in flight.
+                    // No connection could be opened: that is not a request in progress.
                     Err(_) => {
                         refused.fetch_add(1, Ordering::Relaxed);
                         sleep(Duration::from_millis(20)).await;
@@ -62,8 +62,8 @@ async fn no_request_in_flight_fails_when_a_process_is_asked_to_stop() {
     stop.cancel();
     let mut history = History::default();
     shopping.await.expect("the shopping ends well").into_iter().flatten().for_each(|outcome| history.add(outcome));
-    // Between the last look and the end of the socket the kernel may greet one more. If what was reset had been a request in
-    // flight, there would be orders that nobody knows of.
+    // Between the last check and the end of the socket the kernel may accept one more. If a request in progress had been reset,
+    // there would be orders that no client knows of.
     assert!(reset.load(Ordering::Relaxed) <= times, "{reset:?} reset in {times} times");
     assert_eq!(history.ambiguous, 0, "requests in flight failed: {history:?}");
     assert!(refused.load(Ordering::Relaxed) > 0, "nobody met a closed door: {history:?}");
@@ -71,7 +71,7 @@ async fn no_request_in_flight_fails_when_a_process_is_asked_to_stop() {
     history.holds(&system).await;
 }
 
-/// One order; the error when no connection could be made, or when it was reset.
+/// One order; the error when no connection could be opened, or when it was reset.
 async fn order(user: &Shopper, product: i64) -> Result<Outcome, reqwest::Error> {
     let request = user.request(http::Method::POST, "/orders").json(&basket(&[(product, 1)]));
     match request.send().await {

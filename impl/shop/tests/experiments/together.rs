@@ -1,4 +1,4 @@
-//! Eight processes start at once on an empty database: each migration is applied once, and everybody serves.
+//! Eight processes start at once on an empty database: each migration is applied once, and all become ready.
 
 use crate::shopper::{Outcome, Shopper};
 use crate::system::{Plan, System};
@@ -20,7 +20,7 @@ async fn eight_processes_start_together_on_an_empty_database() {
 
         let product = Shopper::admin(&system).await.product("first", 10).await;
         let user = Shopper::user(&system).await;
-        // One who comes later finds everything done.
+        // A later one finds everything done.
         let mut late = system.process("shop", "late", &[]);
         late.start();
         late.ready().await;

@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, 13): reading only what changed, writing only what one has seen.
+//! Conditional requests (RFC 9110, 13): reads only of changed objects, writes only to the version that was seen.
 
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
@@ -45,7 +45,7 @@ async fn a_tag_changes_with_the_product_and_only_then() {
     get_if_none_match(&world.nobody, &path, &first).await.expect(200);
     let stocked = world.adjust(id(&product), 3).await;
     assert_eq!(stocked.header("etag"), tag(&world.nobody, &path).await);
-    // Back to what it was is another version all the same.
+    // The same content again is another version all the same.
     world.adjust(id(&product), -3).await.expect(200);
     world.admin.patch(&path, &json!({"price_cents": 100})).await.expect(200);
     let last = tag(&world.nobody, &path).await;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on the wire: a request that is sent again is answered again, byte for byte.
+//! `Idempotency-Key` on the wire: a retry gets the same response, byte for byte.
 
 use futures_util::future::join_all;
 use http::Method;
@@ -26,7 +26,7 @@ fn is_replay_of(again: &Answer, first: &Answer) {
     for name in ["content-type", "location", "content-length"] {
         assert_eq!(again.header(name), first.header(name), "{name}");
     }
-    // What belongs to the exchange and not to the answer is of its own.
+    // Header fields of the exchange differ.
     assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
 }
 
@@ -85,13 +85,13 @@ async fn an_order_is_paid_and_called_off_once_for_each_key() {
         assert_eq!((first.status.as_u16(), first.json["status"].as_str()), (200, Some(status)), "{}", first.text);
         is_replay_of(&act(&user, what, number, what).await, &first);
         user.post_empty(&format!("{ORDERS}/{number}/{what}")).await.expect_problem(400, "order_state_conflict");
-        // Of another order it is another request.
+        // For another order it is another request.
         act(&user, what, number + 1, what).await.expect_problem(422, "idempotency_key_reused");
     }
     assert_eq!(world.stock(id(&product)).await, 8, "what was called off came back once");
 }
 
-/// What time cures must not be kept: a payment that came before its reservation is good a moment later.
+/// Transient errors must not be stored: a payment that came before its reservation succeeds a moment later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_is_not_kept() {
     let world = World::new().await;
@@ -110,7 +110,7 @@ async fn a_refusal_is_not_kept() {
     assert_eq!((paid.status.as_u16(), &paid.json["status"]), (200, &json!("PAID")));
     is_replay_of(&act(&world.admin, "pay", id(&made), "pay").await, &paid);
     act(&world.admin, "other", id(&made), "pay").await.expect_problem(400, "order_state_conflict");
-    // What breaks the document is no request yet: the key is free for what was meant.
+    // An invalid request is not stored: the key can still be used.
     order(&world.admin, "broken", r#"{"items":[]}"#).await.expect_invalid("#/items");
     order(&world.admin, "broken", &one_of(&product)).await.expect(201);
 }

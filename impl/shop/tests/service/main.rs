@@ -1,4 +1,4 @@
-//! What the shop does, asked over HTTP: every test starts it on a port and a database of its own.
+//! The shop, called over HTTP: every test starts it on a port and a database of its own.
 
 mod audit;
 mod conditional;

@@ -20,7 +20,7 @@ const SORTS: [(&str, &str); 8] = [
     ("-price_cents", "price_cents DESC, id DESC"),
 ];
 
-/// A product as it is put into the database: name, price, days since a common time, stock, off the shelf.
+/// A product as inserted: name, price, days since a fixed time, stock, archived.
 type Row = (&'static str, i64, i32, i64, bool);
 
 /// Few different keys, so that many rows share theirs.
@@ -30,7 +30,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec((names, prices, 0..3_i32, 0..2_i64, prop::bool::weighted(0.2)), 0..40)
 }
 
-/// Replaces the products, and yields the ids of those on the shelf in an order.
+/// Replaces the products, and returns the ids of the active ones in an order.
 async fn put(world: &World, rows: &[Row], by: &str) -> Vec<i64> {
     let mut db = world.database.connect().await;
     let fresh = "DELETE FROM stock_entries; DELETE FROM products";
@@ -116,7 +116,7 @@ async fn a_cursor_belongs_to_one_order_and_filter() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_longest_names_fit_into_a_cursor() {
     let world = World::new().await;
-    // Quotes and control characters are what JSON makes longest.
+    // Quotes and control characters have the longest JSON.
     for (n, name) in ["\"".repeat(255), "ü".repeat(255), "\\".repeat(255)].iter().enumerate() {
         for m in 0..2 {
             let product = serde_json::json!({"sku": format!("LONG-{n}{m}"), "name": name, "price_cents": 1});

@@ -1,4 +1,4 @@
-//! Products: put on the shelf, changed, taken off it.
+//! Products: created, changed, archived.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn a_product_is_what_was_put_on_the_shelf() {
     let least = world.admin.post(PRODUCTS, &json!({"sku": "L", "name": "l", "price_cents": 0})).await.expect(201);
     assert_eq!((&least["description"], &least["currency"]), (&Value::Null, &json!("USD")));
     assert_eq!((&least["price_cents"], &least["stock"]), (&json!(0), &json!(0)));
-    // What was never there was not received either.
+    // Initial stock of zero is not recorded either.
     assert_eq!(world.number(&format!("SELECT count(*) FROM stock_entries WHERE product_id = {}", id(&least))).await, 0);
 }
 
@@ -120,7 +120,7 @@ async fn a_patch_changes_what_it_names_and_nothing_else() {
         assert_eq!(after, expected);
         assert_eq!(world.nobody.get(&path).await.expect(200), expected);
     }
-    // What changes nothing is no change.
+    // An update without changes has no effect.
     for patch in [json!({}), json!({"name": "Renamed", "description": null, "currency": "EUR"})] {
         assert_eq!(world.admin.patch(&path, &patch).await.expect(200), expected);
     }
@@ -136,11 +136,11 @@ async fn an_sku_belongs_to_one_product() {
     let path = format!("{PRODUCTS}/{}", second["id"]);
     world.admin.patch(&path, &json!({"sku": "FIRST", "name": "x"})).await.expect_problem(409, "sku_taken");
     assert_eq!(world.nobody.get(&path).await.expect(200), second, "nothing of it was done");
-    // One's own SKU is not taken, however it is written.
+    // The product's own SKU is not taken, in any spelling.
     for own in ["second", "SECOND"] {
         world.admin.patch(&path, &json!({"sku": own})).await.expect(200);
     }
-    // What people would call the same is the same: case, form, and what takes room or cannot be seen.
+    // SKUs that look the same are the same: case, form, and white space or invisible characters.
     let wide = "\u{ff26}\u{ff29}\u{ff32}\u{ff33}\u{ff34}";
     for same in ["first", " First ", "FIRST\u{a0}", "FI RST", "fi\u{200b}rst", "FI\u{ad}RST", wide] {
         let twin = json!({"sku": same, "name": "Again", "price_cents": 1});
@@ -152,7 +152,7 @@ async fn an_sku_belongs_to_one_product() {
     let twin = json!({"sku": apart, "name": "Again", "price_cents": 1});
     world.admin.post(PRODUCTS, &twin).await.expect_problem(409, "sku_taken");
     world.product("FIRST-1", 1, 0).await;
-    // Scripts that write by SQL go on as they did.
+    // Scripts that insert by SQL work as before.
     let script = "INSERT INTO products (sku, name, price_cents) VALUES ('SECOND', 'Scripted', 7)
                   ON CONFLICT (sku) WHERE deleted_at IS NULL DO UPDATE SET name = excluded.name";
     world.database.execute(script).await;
@@ -197,7 +197,7 @@ async fn a_product_off_the_shelf_is_not_found() {
     assert_eq!(listed.header("x-total-count"), "0");
     assert_eq!(listed.expect(200), json!([]));
 
-    // Orders that mention it stay, and so does what was booked; what they hold still comes back.
+    // Orders that contain it stay, and so do ledger entries; reserved stock is still released.
     assert_eq!(world.number(&format!("SELECT count(*) FROM order_items WHERE order_id = {order}")).await, 1);
     world.database.execute(&format!("SELECT release_stock(ARRAY[{order}]::bigint[])")).await;
     assert_eq!(world.number(&format!("SELECT stock FROM products WHERE id = {}", id(&product))).await, 5);

@@ -1,4 +1,4 @@
-//! What waits in the pipeline, and since when.
+//! The number and age of waiting messages.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ async fn what_waits_is_counted_and_dated() {
     );
     assert!(shown["oldest_seconds"].as_f64() >= Some(3600.0), "{shown}");
 
-    // A clock that was set back makes nothing younger than new.
+    // A clock that was set back does not make ages negative.
     world.database.execute("UPDATE orders SET created_at = now() + interval '1 hour'").await;
     assert_eq!(queue(&world).await["oldest_seconds"], json!(0.0));
 }

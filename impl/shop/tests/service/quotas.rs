@@ -1,4 +1,4 @@
-//! How much of the shop one user may have waiting for him, also when he asks for all of it at once.
+//! The quotas of a user's unpaid orders, also with concurrent requests.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -10,7 +10,8 @@ async fn order(client: &Client, product: &Value, quantity: i64) -> Answer {
     client.post(ORDERS, &json!({"items": [{"product_id": product["id"], "quantity": quantity}]})).await
 }
 
-/// So many orders at once, again where the service was busy; those that were made, and the codes of those that were refused.
+/// Places so many orders at once, with retries while the service is busy; returns those accepted, and the codes of those
+/// rejected.
 async fn storm(person: &Person, product: &Value, times: usize, quantity: i64) -> (Vec<i64>, Vec<String>) {
     let surely = async || loop {
         let answer = order(&person.client, product, quantity).await;
@@ -36,7 +37,7 @@ async fn a_user_has_only_so_many_unpaid_orders() {
     assert_eq!(refused.json["detail"], "There may be at most 50 orders of one user that are not paid.");
     order(&bob.client, &spoon, 1).await.expect(201);
     world.drain().await;
-    // Reserved is not paid; what is paid, called off or expired makes room.
+    // Reserved is not paid; paid, cancelled and expired orders make room.
     order(&ada.client, &spoon, 1).await.expect_problem(409, "too_many_unpaid_orders");
     ada.client.post_empty(&format!("{ORDERS}/{}/pay", made[0])).await.expect(200);
     ada.client.post_empty(&format!("{ORDERS}/{}/cancel", made[1])).await.expect(200);
@@ -69,7 +70,7 @@ async fn a_user_holds_only_so_much_of_a_product() {
     order(&bob.client, &spoon, 50).await.expect(201);
     world.drain().await;
     assert_eq!((world.stock(id(&spoon)).await, world.stock(id(&fork)).await), (900, 950));
-    // And only so much of everything together.
+    // And there is a limit for everything together.
     let (cup, mug, jug) =
         (world.product("CUP", 1, 900).await, world.product("MUG", 1, 900).await, world.product("JUG", 1, 900).await);
     order(&ada.client, &cup, 50).await.expect(201);
@@ -77,9 +78,9 @@ async fn a_user_holds_only_so_much_of_a_product() {
     ada.client.post(ORDERS, &all).await.expect_problem(409, "too_many_unpaid_units");
     order(&ada.client, &mug, 50).await.expect(201);
     order(&ada.client, &jug, 1).await.expect_problem(409, "too_many_unpaid_units");
-    // Whoever keeps the shop running sells by the lorry.
+    // Superusers have no quotas.
     order(&world.admin, &spoon, 501).await.expect(201);
-    // A product that is not there is told first.
+    // A missing product is reported first.
     let missing = json!({"id": 999_999});
     order(&ada.client, &missing, 1_000).await.expect_problem(404, "product_not_found");
 }

@@ -1,4 +1,4 @@
-//! Paying, calling off, expiring and reserving at the same time: one winner each, and stock returns once.
+//! Payment, cancellation, expiry and reservation at the same time: one winner each, and stock is released once.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn paying_and_expiring_have_one_winner() {
     let world = World::new().await;
     let ada = world.person("ada").await;
     let (spoon, orders) = reserved(&world, &ada, 100).await;
-    // They lapse one after the other while they are being paid.
+    // They expire one after the other while they are being paid.
     let lapse = "UPDATE orders SET expires_at = now() + id % 30 * interval '3 milliseconds' WHERE status = 'RESERVED'";
     world.database.execute(lapse).await;
     let pay = join_all(orders.iter().map(async |order| {
@@ -96,7 +96,7 @@ async fn an_expired_reservation_cannot_be_paid_before_anybody_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calling_off_while_workers_reserve_leaves_nothing_behind() {
     let world = World::with_stream().await;
-    // One person alone may not have so much.
+    // One user alone may not have so many.
     let people = join_all(["ada", "bob", "cyd"].map(|name| world.person(name))).await;
     let spoon = world.product("SPOON", 250, 1000).await;
     world.warm_up(id(&spoon)).await;

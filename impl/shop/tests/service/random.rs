@@ -1,4 +1,4 @@
-//! Properties over random values: the same ones in every run; `PROPTEST_CASES` asks for more.
+//! Property tests over random values: the same ones in every run; `PROPTEST_CASES` sets the number.
 
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -9,9 +9,9 @@ use crate::world::World;
 /// Cases without `PROPTEST_CASES`: each is several requests.
 const CASES: u32 = 24;
 
-/// Asks one world about many values. A failure is shrunk to its smallest form and panics with it.
+/// Runs a test with many values on one world. A failure is shrunk to its smallest form and panics with it.
 pub fn for_all<S: Strategy>(strategy: &S, test: impl AsyncFn(&World, S::Value)) {
-    // Dropped in the opposite order: the world needs a runtime that is alive.
+    // Dropped in the opposite order: the world needs a running runtime.
     let runtime = Runtime::new().expect("a runtime");
     let world = runtime.block_on(World::new());
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);

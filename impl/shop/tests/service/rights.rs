@@ -1,4 +1,4 @@
-//! Everybody reads products, superusers change them and see what is behind them.
+//! Everyone reads products, superusers change them and use the administration.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn everybody_reads_products() {
     let product = world.product("OPEN", 100, 5).await;
     let person = world.person("ada").await;
     let path = format!("{PRODUCTS}/{}", product["id"]);
-    // A token that is good for nothing does not keep anybody from reading what is public.
+    // An invalid token does not prevent anyone from reading public data.
     for client in [&world.nobody, &person.client, &world.admin, &world.nobody.with_token("garbage")] {
         assert_eq!(client.get(&path).await.expect(200), product);
         assert_eq!(client.get(&format!("{PRODUCTS}?q=OPEN")).await.expect(200), json!([product]));
@@ -49,7 +49,7 @@ async fn only_superusers_change_products_and_see_behind_them() {
     for (method, path, body) in &requests {
         ask(&world.nobody, method, path, *body).await.expect_problem(401, "missing_token");
         ask(&person.client, method, path, *body).await.expect_problem(403, "insufficient_scope");
-        // Rights come before what is wrong with the request.
+        // Permissions are checked before the request.
         ask(&person.client, method, path, Some(&json!(0))).await.expect_problem(403, "insufficient_scope");
     }
     assert_eq!(world.nobody.get(&path).await.expect(200), product);

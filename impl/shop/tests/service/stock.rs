@@ -55,7 +55,7 @@ async fn what_orders_hold_finds_room_when_it_comes_back() {
     let order = world.stored_order("RESERVED", None, &made, 400).await;
     assert_eq!(world.stock(product).await, MOST - 400);
     world.adjust(product, 1).await.expect_problem(409, "stock_limit");
-    // Taking away is never too much.
+    // A decrease never exceeds the limit.
     world.adjust(product, -5).await.expect(200);
     world.adjust(product, 5).await.expect(200);
     world.adjust(product, 1).await.expect_problem(409, "stock_limit");

@@ -1,8 +1,8 @@
-//! What is old is forgotten by a worker, with the rights of its role and no others.
+//! Old data is deleted by a worker, with the privileges of its role only.
 
 use crate::world::World;
 
-/// One of each kind that is old enough to go.
+/// One of each kind that is old enough to be deleted.
 const OLD: &str = "
     INSERT INTO idempotency_keys (user_id, key, fingerprint, status, headers, body, created_at)
     VALUES (1, 'old', decode(repeat('00', 16), 'hex'), 200, '{}', '', now() - interval '25 hours');
@@ -10,7 +10,7 @@ const OLD: &str = "
     VALUES (1, decode(repeat('00', 16), 'hex'), now() - interval '91 days');
     INSERT INTO audit_events (action, object_type, created_at) VALUES ('user.deleted', 'user', now() - interval '401 days')";
 
-/// How many of each are left: kept answers, addresses, audited actions.
+/// How many of each are left: stored responses, addresses, audit events.
 async fn left(world: &World) -> [i64; 3] {
     [
         world.number("SELECT count(*) FROM idempotency_keys WHERE key = 'old'").await,

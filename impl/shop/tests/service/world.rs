@@ -107,7 +107,7 @@ impl World {
         work.await.expect("a worker ends well");
     }
 
-    /// Waits until so many watch an order.
+    /// Waits until an order has so many watchers.
     pub async fn until_watched(&self, watchers: usize) {
         let wait = async {
             while self.of_shop.watchers() != watchers {
@@ -172,24 +172,24 @@ impl World {
         Person { id, client: self.nobody.login(LOGIN, &email, PASSWORD).await }
     }
 
-    /// A product whose name is its SKU, as it was answered.
+    /// A product whose name is its SKU, as in the response.
     pub async fn product(&self, sku: &str, price_cents: i64, stock: i64) -> Value {
         let product = json!({"sku": sku, "name": sku, "price_cents": price_cents, "stock": stock});
         self.admin.post(PRODUCTS, &product).await.expect(201)
     }
 
-    /// How much of a product is in stock, as everybody is told.
+    /// The stock of a product, as everyone sees it.
     pub async fn stock(&self, product: i64) -> i64 {
         let product = self.nobody.get(&format!("{PRODUCTS}/{product}")).await.expect(200);
         product["stock"].as_i64().expect("a number")
     }
 
-    /// Adds to the stock of a product, or takes away from it.
+    /// Adjusts the stock of a product.
     pub async fn adjust(&self, product: i64, delta: i64) -> Answer {
         self.admin.send(self.admin.request(Method::PATCH, &format!("{PRODUCTS}/{product}/stock?delta={delta}"))).await
     }
 
-    /// A number the database tells.
+    /// A number from the database.
     pub async fn number(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());
         sqlx::query_scalar(sql).fetch_one(&mut self.database.connect().await).await.expect("a number")
@@ -211,9 +211,9 @@ impl World {
         order.fetch_one(&mut self.database.connect().await).await.expect("an order")
     }
 
-    /// Has as many requests answered at once as the service has connections to Postgres, so that they are all open: on
-    /// a busy machine opening one may take longer than a request waits for it, and a test that counts answers would
-    /// see it.
+    /// Sends as many concurrent requests as the service may have connections to Postgres, so that all are opened: on a busy
+    /// machine that may take longer than the timeout of a request, which would fail a test that counts
+    /// responses.
     pub async fn warm_up(&self, product: i64) {
         let path = format!("{PRODUCTS}/{product}");
         loop {

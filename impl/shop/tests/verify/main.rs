@@ -1,4 +1,4 @@
-//! What `server verify` says of sound data, and of data spoiled in every way it looks for.
+//! The output of `server verify` for consistent data, and for data corrupted in every way that it detects.
 
 mod scene;
 

@@ -22,7 +22,7 @@ async fn an_email_is_taken_in_every_case_of_letters_by_every_way() {
             let path = format!("/api/v1/users/{}", bob.id);
             ask(&admin, method, &path, Some(&change)).await.expect_problem(409, "email_taken");
         }
-        // One's own in another case is not taken.
+        // The user's own e-mail in another case is not taken.
         let change = json!({"email": spelling, "current_password": PASSWORD});
         let own = world.login(&ada.email, PASSWORD).await.patch(ME, &change).await.expect(200);
         assert_eq!(own["email"], spelling);
@@ -87,7 +87,7 @@ async fn a_new_password_ends_every_session() {
         world.login(&ada.email, password).await.get(ME).await.expect(200);
         current = password;
     }
-    // So does another e-mail; other changes end nothing.
+    // So does another e-mail; other changes do not end sessions.
     let session = world.login(&ada.email, "fourth").await;
     session.patch(ME, &json!({"full_name": "Countess", "email": ada.email})).await.expect(200);
     session.get(ME).await.expect(200);
@@ -97,7 +97,7 @@ async fn a_new_password_ends_every_session() {
     world.login("countess@example.com", "fourth").await.get(ME).await.expect(200);
 }
 
-/// A token alone is not its user.
+/// A token alone does not prove who the caller is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_alone_changes_neither_email_nor_password() {
     let world = World::new().await;
@@ -113,7 +113,7 @@ async fn a_token_alone_changes_neither_email_nor_password() {
                 let answer = ask(client, method, path, Some(&change)).await;
                 answer.expect_problem(403, "current_password_required");
             }
-            // What older clients send: the name, or the whole user with the e-mail it has.
+            // What older clients send: the name, or the whole user with the same e-mail.
             let user = client.get(path).await.expect(200);
             let whole = json!({"email": user["email"], "full_name": method});
             assert_eq!(ask(client, method, path, Some(&whole)).await.expect(200)["full_name"], method);
@@ -121,7 +121,7 @@ async fn a_token_alone_changes_neither_email_nor_password() {
         client.get(ME).await.expect(200);
     }
     world.login(&ada.email, PASSWORD).await.get(ME).await.expect(200);
-    // A superuser needs no password of somebody else's, and gives the own one for the own account.
+    // A superuser needs no password of another user, and the own one for the own account.
     let path = format!("/api/v1/users/{}", ada.id);
     admin.patch(&path, &json!({"email": "lady@example.com", "password": "another one"})).await.expect(200);
     world.login("lady@example.com", "another one").await;
@@ -188,7 +188,7 @@ async fn the_last_superuser_stays() {
     for (method, body) in &attempts {
         ask(&admin, method, "/api/v1/users/1", body.as_ref()).await.expect_problem(409, "last_superuser");
     }
-    // An inactive superuser gives nobody rights, so it does not count.
+    // An inactive superuser has no rights, so it does not count.
     let second = json!({"email": "root@test.local", "password": PASSWORD, "is_superuser": true, "is_active": false});
     let second = admin.post("/api/v1/users", &second).await.expect(201);
     let path = format!("/api/v1/users/{}", second["id"]);
@@ -217,7 +217,7 @@ async fn superusers_who_depose_each_other_do_not_both_succeed() {
         let (first, second) = tokio::join!(admin.patch(&path, &demote), rival.patch("/api/v1/users/1", &demote));
         let statuses = [first.status.as_u16(), second.status.as_u16()];
         assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{} {}", first.text, second.text);
-        // Whoever was deposed first may hear of it on the way in instead.
+        // The first to lose the rights may be rejected as unprivileged instead.
         assert!(statuses.iter().all(|status| [200, 403, 409].contains(status)), "{statuses:?}");
         if first.status != StatusCode::OK {
             rival.patch("/api/v1/users/1", &json!({"is_superuser": true})).await.expect(200);

@@ -1,4 +1,4 @@
-//! Bodies of any shape: taken or refused, but never a failure of ours.
+//! Bodies of any shape: accepted or rejected, but never an internal error.
 
 use proptest::prelude::*;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The audit log: what was done to whom by whom, from where, and that nobody can change it.
+//! The audit log: who did what to whom, from where, and that entries cannot be changed.
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -26,7 +26,7 @@ async fn what_is_done_to_accounts_is_written_with_who_and_where() {
     ] {
         from(http::Method::PATCH, &one, change).await.expect(200);
     }
-    // What is refused leaves nothing.
+    // Rejected requests leave no entry.
     from(http::Method::PATCH, &one, json!({"email": "root@example.com", "password": "third one"})).await.expect(409);
     let own = world.login("lady@example.com", "another one").await;
     own.patch(ME, &json!({"password": PASSWORD, "current_password": "another one"})).await.expect(200);
@@ -62,7 +62,7 @@ async fn what_is_done_to_accounts_is_written_with_who_and_where() {
     assert_eq!((&last["address"], &last["request_id"]), (&json!("2001:db8::7"), &json!("asked-by-a-test")));
     assert!(last["created_at"].is_string() && last["object_type"] == "user");
 
-    // Filters, and pages that go on where the last ended.
+    // Filters, and pages that continue where the last ended.
     let count = async |query: &str| {
         let path = format!("{EVENTS}?{query}");
         admin.get(&path).await.expect(200).as_array().expect("a list").len()
@@ -96,7 +96,7 @@ async fn history_is_not_changed_by_whoever_owns_the_table_either() {
     ] {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut db).await.expect_err(sql);
     }
-    // What is old enough goes.
+    // Old entries are deleted.
     sqlx::query("INSERT INTO audit_events (created_at, action, object_type) SELECT now() - interval '401 days', 'user.created', 'user' FROM generate_series(1, 3)")
         .execute(&mut db)
         .await
@@ -113,11 +113,11 @@ async fn what_superusers_delete_of_others_is_written() {
     let (admin, ada) = (world.admin().await, world.person("ada").await);
     let (kept, gone) = (ada.project("Stays for a while").await, ada.project("Goes").await);
     let (own, task) = (ada.task(&kept, "Her own", json!({})).await, ada.task(&kept, "Not kept", json!({})).await);
-    // What people do with their own things is nobody's business.
+    // What users do with their own data is not audited.
     ada.client.delete(&format!("/api/v1/tasks/{}", own["id"])).await.expect(200);
     let mine = admin.post("/api/v1/projects", &json!({"title": "The admin's own"})).await.expect(201);
     admin.delete(&format!("/api/v1/projects/{}", mine["id"])).await.expect(200);
-    // What is refused leaves nothing.
+    // Rejected requests leave no entry.
     let stale =
         admin.request(http::Method::DELETE, &format!("/api/v1/tasks/{}", task["id"])).header("if-match", "\"x\"");
     admin.send(stale).await.expect_problem(412, "precondition_failed");

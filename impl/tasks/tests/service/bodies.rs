@@ -1,5 +1,5 @@
-//! Bodies nobody should send: each is refused as what it is, by every operation that reads one, and none is a
-//! failure of ours.
+//! Invalid bodies: each is rejected with the right error, by every operation that reads one, and none causes an internal
+//! error.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use testkit::{Answer, Client};
 
 use crate::world::{ME, PASSWORD, World, ask};
 
-/// Every operation with a JSON body: method, path, a body it takes, and whether a superuser must send it.
+/// Every operation with a JSON body: method, path, a valid body, and whether it needs a superuser.
 fn operations() -> Vec<(&'static str, &'static str, Value, bool)> {
     let account = json!({"email": "new@example.com", "password": PASSWORD});
     vec![
@@ -26,7 +26,7 @@ fn operations() -> Vec<(&'static str, &'static str, Value, bool)> {
     ]
 }
 
-/// Asks every operation, as whoever may ask it.
+/// Sends a request to every operation, as a user who may.
 async fn ask_all(world: &World, test: impl AsyncFn(&Client, Method, &str, Value)) {
     let (user, admin) = (world.login("user@example.com", "user").await, world.admin().await);
     for (method, path, body, superuser) in operations() {
@@ -237,7 +237,7 @@ async fn numbers_beyond_every_range_are_422() {
             assert_eq!(answer.status.as_u16(), if malformed { 400 } else { 422 }, "{member} {number}: {}", answer.text);
         }
     }
-    // JSON knows no integers: 2.0 is 2.
+    // JSON has no integers: 2.0 is 2.
     let body = r#"{"title": "Numbers", "project_id": 2.0, "assignee_id": 20e-1}"#;
     let made = send(&client, &Method::POST, "/api/v1/tasks", "application/json", body).await.expect(201);
     assert_eq!((&made["project_id"], &made["assignee_id"]), (&json!(2), &json!(2)));

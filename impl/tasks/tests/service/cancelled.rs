@@ -1,7 +1,7 @@
-//! Clients that go away in the middle of a write, on real connections (a cancelled transaction once handed its
-//! connection on with the transaction still open, and later writes on it were acknowledged and lost).
+//! Clients that disconnect during a write, on real connections (a cancelled transaction once returned its connection with the
+//! transaction still open, and later writes on it were acknowledged and lost).
 //!
-//! `CANCELLED_WRITES` asks for more than the usual number, `CANCELLED_SEED` for others.
+//! `CANCELLED_WRITES` sets the number of writes, `CANCELLED_SEED` the random seed.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,19 +19,19 @@ use crate::world::{Person, World, id, number};
 /// Writes without `CANCELLED_WRITES`.
 const WRITES: usize = 1_000;
 const CLIENTS: usize = 16;
-/// A session that is idle in a transaction for longer than any of ours should be; below the limit at which the server
-/// would end it and so hide it.
+/// A session that is idle in a transaction for longer than any should be; below the limit at which the server would end it and
+/// so hide it.
 const FORGOTTEN: &str = "SELECT pid, query FROM pg_stat_activity WHERE datname = current_database()
     AND state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '2 seconds'";
 
-/// What a client knows of its write, and how to see it in the database.
+/// What a client knows about its write, and how to find it in the database.
 enum Known {
     Acknowledged { title: String, id: i64 },
     Refused(String),
     Ambiguous,
 }
 
-/// One write, broken off after a moment: a project, a task, or a change of a task that nobody else changes.
+/// One write, cancelled after a moment: a project, a task, or a change of a task that no other client changes.
 async fn write(
     client: Client,
     kind: usize,
@@ -70,7 +70,7 @@ async fn every_acknowledged_write_is_there_and_no_transaction_is_forgotten() {
     let writes = number("CANCELLED_WRITES", WRITES);
     let mut random = StdRng::seed_from_u64(number("CANCELLED_SEED", 1) as u64);
     let (projects, tasks) = targets(&world, &ada, writes).await;
-    // Who has the targets has as many projects as one may have.
+    // The user with the targets has as many projects as allowed.
     let bob = world.person("bob").await;
 
     let mut history: HashMap<usize, Vec<Known>> = HashMap::new();
@@ -78,7 +78,7 @@ async fn every_acknowledged_write_is_there_and_no_transaction_is_forgotten() {
     let mut running = JoinSet::new();
     for n in 0..writes {
         let kind = random.random_range(0..4);
-        // Now and then one waits, as after every burst somebody does.
+        // Some wait, as clients do after every burst.
         let patience = random.random_bool(0.9).then(|| Duration::from_micros(random.random_range(0..50_000)));
         // A client of its own has a connection of its own.
         let client = world.server.client().with_token(if kind == 0 { bob.token() } else { ada.token() });
@@ -94,7 +94,7 @@ async fn every_acknowledged_write_is_there_and_no_transaction_is_forgotten() {
         history.entry(kind).or_default().push(known);
     }
 
-    // Whatever the connections were left with, writes after it count no less.
+    // Whatever state the connections are in, later writes must be stored.
     for n in 0..50 {
         let title = format!("afterwards {n}");
         let client = world.server.client().with_token(if n % 2 == 0 { bob.token() } else { ada.token() });
@@ -124,7 +124,7 @@ async fn every_acknowledged_write_is_there_and_no_transaction_is_forgotten() {
     assert!(acknowledged >= 50 + writes / 20, "{acknowledged} acknowledged");
     assert!(ambiguous >= writes / 20, "{ambiguous} broken off: too few to mean anything");
 
-    // Three looks, further apart than a session may be idle in a transaction and nearer than the server's own limit.
+    // Three checks, further apart than a session may be idle in a transaction and closer than the server's own limit.
     for _ in 0..3 {
         let forgotten = sqlx::query(FORGOTTEN).fetch_all(&mut db).await.expect("rows");
         let forgotten: Vec<String> = forgotten.iter().map(|row| row.get(1)).collect();

@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, 13): reading only what changed, writing only what one has seen.
+//! Conditional requests (RFC 9110, 13): reads only of changed objects, writes only to the version that was seen.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ async fn a_tag_stays_when_nothing_changes() {
     let before = tag(&ada.client, &path).await;
     let same = json!({"title": "Same", "due_date": "2030-01-01T01:00:00+01:00", "description": null});
     let put = ada.client.put(&path, &same).await;
-    // The answer to a write carries the tag that the next read would.
+    // The response to a write has the tag of the next read.
     assert_eq!((put.header("etag"), tag(&ada.client, &path).await), (&*before, before.clone()));
     ada.client.patch(&path, &json!({})).await.expect(200);
     ada.client.post_empty(&format!("{path}/status/ToDo")).await.expect(200);
@@ -136,7 +136,7 @@ async fn writes_on_a_version_that_is_gone_are_412_and_change_nothing() {
         let now = client.get(path).await;
         let current = now.header("etag").to_owned();
         let mut stale = vec![old.clone(), format!("{old}, \"x\""), "\"\"".into(), "x".into(), String::new()];
-        // A weak tag never matches for a write (RFC 9110, 8.8.3.2), and a tag is its quotes, too.
+        // A weak tag never matches for a write (RFC 9110, 8.8.3.2), and the quotes are part of a tag.
         stale.extend([format!("W/{current}"), current.trim_matches('"').to_owned()]);
         for tags in &stale {
             for method in [Method::PUT, Method::PATCH] {

@@ -1,5 +1,5 @@
-//! What a request costs the database does not depend on how much its caller has: blocks of the tables that are looked at,
-//! counted by Postgres, with plans made for the values at hand and with plans made for any.
+//! The cost of a request to the database does not depend on how much data its caller has: blocks of the tables that are read,
+//! counted by Postgres, with custom and with generic plans.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use testkit::{Client, TestServer};
 use crate::listing::{PROJECT_SORTS, TASK_SORTS};
 use crate::world::{World, ask};
 
-/// From the sixth time on Postgres may plan for any values.
-const TIMES: i64 = 8;
-/// A page of 20 rows, each of them with its assignee, looks at less; a walk through what the callers have, at many times more.
-const BLOCKS: i64 = 400;
+/// From the sixth execution on Postgres may use a generic plan.
+const EXECUTIONS: i64 = 8;
+/// A page of 20 rows, each with its assignee, reads fewer; a scan of the callers' rows many times more.
+const MAX_BLOCKS: i64 = 400;
 
-/// Somebody with 5,000 projects and 25,000 tasks, most of them in one project, and somebody to whom 20,000 of these are assigned.
+/// A user with 5,000 projects and 25,000 tasks, most of them in one project, and a user to whom 20,000 of these are assigned.
 struct Rich {
     owner: i64,
     assignee: i64,
@@ -52,7 +52,7 @@ async fn riches(world: &World) -> Rich {
     Rich { owner, assignee, project: 1000, task: 10_000 }
 }
 
-/// Blocks of the three tables and their indexes that were looked at so far.
+/// Blocks of the three tables and their indexes read so far.
 async fn blocks(world: &World) -> i64 {
     const SQL: &str = "SELECT sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)
                                   + coalesce(toast_blks_read + toast_blks_hit + tidx_blks_read + tidx_blks_hit, 0))::bigint
@@ -60,7 +60,7 @@ async fn blocks(world: &World) -> i64 {
     sqlx::query_scalar(SQL).fetch_one(&mut world.database.connect().await).await.expect("a number")
 }
 
-/// What a request costs on the average, by a service that serves nothing else: connections tell what they did when they end.
+/// The average cost of a request, in a service without other requests: sessions report their statistics when they end.
 async fn cost(world: &World, token: &str, request: &(&str, String, Option<serde_json::Value>, u16)) -> i64 {
     let settings = world.database.settings();
     let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
@@ -73,13 +73,13 @@ async fn cost(world: &World, token: &str, request: &(&str, String, Option<serde_
     let client: Client = server.client().with_token(token);
     let before = blocks(world).await;
     let (method, path, body, status) = request;
-    for _ in 0..TIMES {
+    for _ in 0..EXECUTIONS {
         let answer = ask(&client, method, path, body.as_ref()).await;
         assert_eq!(answer.status, StatusCode::from_u16(*status).expect("a status"), "{method} {path}: {}", answer.text);
     }
     server.stop().await;
     db.close().await;
-    // A server process tells a moment after its client has gone.
+    // A server process reports a moment after its client has disconnected.
     let mut after = blocks(world).await;
     for _ in 0..50 {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -88,7 +88,7 @@ async fn cost(world: &World, token: &str, request: &(&str, String, Option<serde_
             break;
         }
     }
-    (after - before) / TIMES
+    (after - before) / EXECUTIONS
 }
 
 async fn assert_costs_are_bounded(mode: &str) {
@@ -100,7 +100,7 @@ async fn assert_costs_are_bounded(mode: &str) {
     let owner = world.login("owner@example.com", crate::world::PASSWORD).await;
     let assignee = world.login("assignee@example.com", crate::world::PASSWORD).await;
     let stranger = world.person("stranger").await.client;
-    // Sessions tell what they did when they end, and those that made all this may still be about to.
+    // Sessions report their statistics when they end, and those that inserted the data may still be about to.
     const MAKERS: &str = "SELECT count(*) FROM pg_stat_activity
                           WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = ''";
     let mut db = world.database.connect().await;
@@ -144,15 +144,15 @@ async fn assert_costs_are_bounded(mode: &str) {
         for request in requests {
             let blocks = cost(&world, client.token().expect("logged in"), request).await;
             assert!(blocks > 0, "nothing was measured of {request:?}");
-            // Counting ends at 10,000 rows, a quota at as many entries of an index. What is assigned to one person within a project, or
-            // by an owner, is bounded by that quota, which this fixture is beyond.
+            // Counting stops at 10,000 rows, a quota at as many entries of an index. Tasks assigned to one user within a
+            // project, or by an owner, are bounded by that quota, which this fixture exceeds.
             let path = &request.1;
             let by_quota =
                 path.contains("assignee_id=") || std::ptr::eq(client, &assignee) && path.contains("project_id=");
             let most = match () {
-                () if path.contains("count=") => 8 * BLOCKS,
-                () if request.3 == 409 || by_quota => 4 * BLOCKS,
-                () => BLOCKS,
+                () if path.contains("count=") => 8 * MAX_BLOCKS,
+                () if request.3 == 409 || by_quota => 4 * MAX_BLOCKS,
+                () => MAX_BLOCKS,
             };
             if blocks > most {
                 dear.push(format!("{blocks} blocks: {} {}", request.0, request.1));

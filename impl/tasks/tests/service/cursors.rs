@@ -1,5 +1,4 @@
-//! A cursor names a place in one list, in one order, with the same filters; everything else about it is nobody's
-//! business.
+//! A cursor is a position in one list, in one order, with the same filters; otherwise it is opaque.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -77,12 +76,12 @@ async fn a_cursor_of_other_filters_names_no_page() {
             }
         }
     }
-    // The same filter in other words is the same.
+    // The same filter in another spelling is the same.
     let same = [("&limit=1", 0), ("&status=TODO", 3), ("&status=TODO&status=ToDo", 3), ("&status=Done&status=TODO", 4)];
     for (filter, n) in same {
         ada.client.get(&format!("{TASKS}?cursor={}{filter}", cursors[n])).await.expect(200);
     }
-    // How much is asked for is no filter.
+    // The limit is no filter.
     ada.client.get(&format!("{TASKS}?cursor={}&limit=2&count=true", cursors[0])).await.expect(200);
 }
 
@@ -133,7 +132,7 @@ async fn cursors_that_were_not_given_out_are_refused() {
     for cursor in ["", "a=b", "%00", "A%2FB", &"A".repeat(1025)] {
         ada.client.get(&format!("{TASKS}?cursor={cursor}")).await.expect_invalid("#/cursor");
     }
-    // Numbers at their ends are places like any other.
+    // Extreme numbers are valid positions.
     for id in [i64::MIN, -1, 0, i64::MAX] {
         let cursor = changed(&|cursor| cursor["i"] = json!(id));
         ada.client.get(&format!("{TASKS}?sort=title&cursor={cursor}")).await.expect(200);

@@ -1,4 +1,4 @@
-//! What the older service got wrong, one test for each defect that concerns tasks; the numbers are those of its list.
+//! Defects of the older service, one test for each that concerns tasks; the numbers are those of its list.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn defect_1_nobody_gives_himself_rights() {
             assert_eq!(refused.json["errors"][0]["code"], "unknown_member");
         }
     }
-    // Not even the part that was allowed.
+    // Not even the allowed part.
     assert_eq!(ada.client.get(ME).await.expect(200), before);
 
     let signup = json!({"email": "eve@example.com", "password": PASSWORD, "is_superuser": true});
@@ -134,14 +134,14 @@ async fn defect_10_tokens_of_deleted_and_deactivated_users_are_refused_at_once()
         } else {
             admin.delete(&path).await.expect(200);
         }
-        // In the process that did it there is no moment in between; another hears of it.
+        // In the process that did it this is immediate; another is notified.
         user.client.get(ME).await.expect_problem(401, "invalid_token");
         user.client.post("/api/v1/projects", &json!({"title": "Too late"})).await.expect_problem(401, "invalid_token");
         until(&other, ME, 401).await;
         if deactivate {
             let login = [("username", &*user.email), ("password", PASSWORD)];
             world.nobody.form(crate::world::LOGIN, &login).await.expect_problem(400, "invalid_grant");
-            // Coming back does not bring the old token back.
+            // Reactivation does not make the old token valid again.
             admin.patch(&path, &json!({"is_active": true})).await.expect(200);
             user.client.get(ME).await.expect_problem(401, "invalid_token");
             world.login(&user.email, PASSWORD).await.get(ME).await.expect(200);
@@ -192,7 +192,7 @@ async fn defect_11_an_assignee_works_on_a_task_but_cannot_give_it_away() {
     bob.client.delete(&path).await.expect_problem(403, "owner_only");
     assert_eq!(bob.client.get(&path).await.expect(200), before);
 
-    // What an old client sends back unchanged is no attempt to give it away.
+    // A field that an old client sends back unchanged is no attempt to reassign.
     let work = json!({"title": "Done by Bob", "description": "All of it", "due_date": "2030-01-01T00:00:00",
         "status": "IN_PROGRESS", "assignee_id": bob.id, "project_id": project["id"]});
     let changed = bob.client.put(&path, &work).await.expect(200);
@@ -208,7 +208,7 @@ async fn defect_12_demo_accounts_log_in() {
     let client = world.login("user@example.com", "user").await;
     let user = client.get(ME).await.expect(200);
     assert_eq!((&user["id"], &user["is_superuser"]), (&json!(2), &json!(false)));
-    // Explicit ids left no sequence behind.
+    // Explicit ids do not collide with the sequence.
     let project = client.post("/api/v1/projects", &json!({"title": "The next"})).await.expect(201);
     let task = json!({"title": "The next", "project_id": project["id"]});
     assert_eq!((id(&project), id(&client.post("/api/v1/tasks", &task).await.expect(201))), (3, 4));

@@ -1,4 +1,4 @@
-//! What goes with a user or a project, whether the service deletes it or somebody's SQL does.
+//! What is deleted with a user or a project, by the service or by SQL.
 
 use serde_json::{Value, json};
 
@@ -34,11 +34,11 @@ async fn ada_is_gone(world: &World, scene: &Scene) {
     assert_eq!((&task["assignee_id"], &task["assignee"]), (&Value::Null, &Value::Null));
     assert_eq!(task["project_id"], bobs["id"]);
     assert!(task["updated_at"].as_str() > lent["updated_at"].as_str(), "the change shows");
-    // Who listens hears of it.
+    // Other processes are notified.
     until(&ada.client, ME, 401).await;
     ada.client.get("/api/v1/tasks").await.expect_problem(401, "invalid_token");
     world.try_login(&ada.email, crate::world::PASSWORD).await.expect_problem(400, "invalid_grant");
-    // The address is free again, and its new owner is somebody else.
+    // The e-mail is free again, for another user.
     let again = world.person("ada").await;
     assert_ne!(again.id, ada.id);
     assert_eq!(again.client.get("/api/v1/projects").await.expect(200), json!([]));
@@ -48,7 +48,7 @@ async fn ada_is_gone(world: &World, scene: &Scene) {
 async fn a_user_deleted_by_sql_takes_the_projects_along_and_leaves_tasks_unassigned() {
     let world = World::new().await;
     let scene = scene(&world).await;
-    // A token that was revoked must not keep its user.
+    // A revoked token must not keep its user from being deleted.
     world.login(&scene.ada.email, crate::world::PASSWORD).await.post_empty("/api/v1/auth/logout").await.expect(204);
     world.database.execute(&format!("DELETE FROM users WHERE email = '{}'", scene.ada.email)).await;
     ada_is_gone(&world, &scene).await;
@@ -117,7 +117,7 @@ async fn orders_of_a_deleted_user_stay_and_are_nobodys() {
     assert_eq!(left, (9, 0, 0));
 }
 
-/// More than one transaction should erase: the account goes first, the rest slice by slice.
+/// More than one transaction should erase: the account first, the rest batch by batch.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_very_much_behind_is_deleted_all_the_same() {
     let world = World::new().await;
@@ -132,7 +132,7 @@ async fn whoever_leaves_very_much_behind_is_deleted_all_the_same() {
     let (kept, admin) = (bob.project("Bob's").await, world.admin().await);
     let before = admin.get(&format!("/api/v1/users/{}", ada.id)).await.expect(200);
     let mut answer = admin.delete(&format!("/api/v1/users/{}", ada.id)).await;
-    // On a machine that has no time; whatever was erased is not there again.
+    // On a busy machine; whatever was erased stays erased.
     while answer.status == 503 {
         answer = admin.delete(&format!("/api/v1/users/{}", ada.id)).await;
     }

@@ -1,4 +1,4 @@
-//! What a list leaves out: every filter against the same decision made here, alone and combined.
+//! Filters of a list: each against the same condition in Rust, alone and combined.
 
 use proptest::option;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use crate::random::for_all;
 use crate::world::{World, ids, with_query};
 
 const STATUSES: [(&str, &str); 3] = [("ToDo", "TODO"), ("InProgress", "IN_PROGRESS"), ("Done", "DONE")];
-/// Letters that mean something to LIKE, SQL, JSON and URLs, and some that mean nothing.
+/// Letters with a meaning in LIKE, SQL, JSON or URLs, and some without.
 const LETTERS: [&str; 15] = ["a", "B", "%", "_", "\\", "'", "\"", ";", "-", " ", "&", "+", "#", "*", "$1"];
 
 fn text(length: std::ops::Range<usize>) -> impl Strategy<Value = String> {

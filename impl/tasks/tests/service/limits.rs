@@ -1,4 +1,4 @@
-//! How often one may try to log in. The amounts are those of the document.
+//! Limits of login attempts. The amounts are those of the document.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::limited::{Limited, of};
 use crate::world::{LOGIN, ME, PASSWORD};
 
-/// The amount of a class, as the document has it.
+/// The amount of a class in the document.
 fn amount(path: &str, method: &str, class: &str) -> usize {
     limit(path, method, class, "amount")
 }
@@ -32,22 +32,22 @@ async fn a_flood_of_wrong_passwords_from_one_address_is_stopped_for_the_account_
     assert_eq!((of(&answers, 400), of(&answers, 429)), (allowed, 20), "{answers:?}");
     let refused = answers.into_iter().find(|answer| answer.status.as_u16() == 429).expect("one");
     let wait = refused.header("retry-after").to_owned();
-    // What is counted is forgotten up to a twentieth of the window late.
+    // A count expires up to a twentieth of the window late.
     let longest = window + window.div_ceil(20);
     assert!((1..=longest).contains(&wait.parse().expect("a number of seconds")), "{wait}");
     assert_eq!(refused.header("ratelimit"), format!(r#""login";r=0;t={wait}"#));
     assert_eq!(refused.header("ratelimit-policy"), format!(r#""login";q={allowed};w={window}"#));
     refused.expect_problem(429, "rate_limited");
-    // However it is spelt, with the right password as well: else the answer would tell which one is right.
+    // In any spelling, and with the right password as well: else the response would reveal it.
     world.try_login(0, "ADA@example.com", PASSWORD).await.expect_problem(429, "rate_limited");
     world.try_login(1, &bob, PASSWORD).await.expect(200);
 }
 
-/// Every quota of a user is one of a sign-up, so sign-ups have one, too.
+/// Quotas of users rely on a limit of sign-ups.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_opens_only_so_many_accounts_whichever_replica_it_asks() {
     let world = Limited::with(2, &["--signups-per-hour", "5", "--signups-per-day", "7"]).await;
-    // What is refused opens none.
+    // Rejected requests create no account.
     for n in 0..6 {
         world.sign_up_from("192.0.2.20", n, "user@example.com").await.expect_problem(409, "email_taken");
         world.sign_up_from("192.0.2.20", n, "no address").await.expect_problem(422, "validation_failed");
@@ -57,10 +57,10 @@ async fn one_address_opens_only_so_many_accounts_whichever_replica_it_asks() {
     assert_eq!((of(&answers, 200), of(&answers, 429)), (5, 7), "{answers:?}");
     let refused = answers.into_iter().find(|answer| answer.status.as_u16() == 429).expect("one");
     let wait: u64 = refused.header("retry-after").parse().expect("a number of seconds");
-    // An hour, of which the first account was opened a moment ago; forgotten up to a twentieth late.
+    // An hour, of which the first account was created a moment ago; counts expire up to a twentieth late.
     assert!((3_000..=3_780).contains(&wait), "{wait}");
     refused.expect_problem(429, "too_many_signups");
-    // The same address by another name, and another one.
+    // The same address in another notation, and another one.
     world.sign_up_from("::ffff:192.0.2.20", 0, "mapped@example.com").await.expect_problem(429, "too_many_signups");
     for n in 0..5 {
         let address = format!("2001:db8:0:1::{n}");
@@ -82,7 +82,7 @@ async fn one_address_opens_only_so_many_accounts_whichever_replica_it_asks() {
     refused.expect_problem(429, "too_many_signups");
 }
 
-/// The finding: twenty wrong passwords a minute from anywhere, and the owner was refused everywhere.
+/// The finding: twenty wrong passwords a minute from any address locked the owner out everywhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_do_not_keep_an_owner_out() {
     let world = Limited::new(2).await;
@@ -92,11 +92,11 @@ async fn strangers_do_not_keep_an_owner_out() {
         (amount(LOGIN, "post", "login-account"), limit(LOGIN, "post", "login-account", "max-delay-seconds"));
     let answers = join_all((0..allowed + 30).map(|n| world.try_login_afresh(n, &ada, "wrong"))).await;
     assert_eq!((of(&answers, 400), of(&answers, 429)), (allowed, 30), "{answers:?}");
-    // From where the account was used before, at once, and in any spelling; with failures of one's own, too.
+    // From where the account was used before, at once, and in any spelling; also after failures of the owner.
     world.login_from(home, 1, "ADA@example.com ", PASSWORD).await.expect(200);
     world.login_from(home, 1, &ada, "a slip").await.expect_problem(400, "invalid_grant");
     world.login_from(home, 0, &ada, PASSWORD).await.expect(200);
-    // From elsewhere after the delay; and then that is known, too.
+    // From elsewhere after the delay; and then that address is known, too.
     let away = "203.0.113.5";
     let refused = world.login_from(away, 0, &ada, PASSWORD).await;
     assert_eq!(refused.header("ratelimit-policy"), format!(r#""login-account";q={allowed};w=3600"#));
@@ -106,7 +106,7 @@ async fn strangers_do_not_keep_an_owner_out() {
     sleep(Duration::from_secs(wait)).await;
     world.login_from(away, 1, &ada, PASSWORD).await.expect(200);
     world.login_from(away, 0, &ada, PASSWORD).await.expect(200);
-    // A wrong current password is an attempt like any other: strangers have no second hundred.
+    // A wrong current password counts as an attempt: it gives attackers no second hundred.
     let token = world.login_from(home, 0, &ada, PASSWORD).await.json["access_token"].as_str().expect("one").to_owned();
     let thief = world.client(0).with_token(token);
     let request = thief.request(Method::PATCH, ME).header("x-forwarded-for", "203.0.113.6");
@@ -114,7 +114,7 @@ async fn strangers_do_not_keep_an_owner_out() {
     guess.expect_problem(429, "rate_limited");
 }
 
-/// `i` and `İ`: what is counted is the account that was found.
+/// `i` and `İ`: attempts are counted for the account that was found.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_spelling_has_attempts_of_its_own() {
     let world = Limited::new(2).await;
@@ -189,7 +189,7 @@ async fn a_flood_from_one_address_does_not_concern_another() {
         let form = [("username", email), ("password", password)];
         client.send(client.request(Method::POST, LOGIN).header("x-forwarded-for", address).form(&form)).await
     };
-    // An account each, so that nothing but the address is in the way.
+    // An account each, so that only the limit of the address applies.
     let (allowed, mut answers) = (amount(LOGIN, "post", "login-address"), Vec::new());
     for wave in 0..=allowed / 40 {
         let wave = (wave * 40..(wave + 1) * 40).map(async |n: usize| {
@@ -220,7 +220,7 @@ async fn a_stolen_token_does_not_find_out_the_password() {
         prove(n, "wrong password").await.expect_problem(403, "wrong_password");
     }
     prove(0, PASSWORD).await.expect_problem(429, "rate_limited");
-    // The other way to the same operation counts with it; what proves nothing is not counted at all.
+    // The other operation that takes the password shares the count; requests without one are not counted.
     let client = world.client(1).with_token(&token);
     client.put(ME, &json!({"current_password": PASSWORD})).await.expect_problem(429, "rate_limited");
     client.patch(ME, &json!({"full_name": "Ada L."})).await.expect(200);

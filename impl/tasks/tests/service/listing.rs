@@ -1,4 +1,4 @@
-//! Rows to list, put there by SQL.
+//! Rows to list, inserted by SQL.
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -7,7 +7,7 @@ pub use testkit::pages::{next_link, next_page, walk, with};
 
 pub const TASKS: &str = "/api/v1/tasks";
 
-/// Every order of the list of tasks, and what it means in SQL.
+/// Every order of the list of tasks, and its SQL.
 pub const TASK_SORTS: [(&str, &str); 10] = [
     ("id", "id"),
     ("-id", "id DESC"),
@@ -39,7 +39,7 @@ pub const USER_SORTS: [(&str, &str); 6] = [
     ("-email", "email_key DESC, id DESC"),
 ];
 
-/// A task as it is put into the database; times are in days from a common one.
+/// A task as inserted; times are in days from a fixed one.
 #[derive(Debug, Clone)]
 pub struct Row {
     pub title: String,
@@ -51,16 +51,16 @@ pub struct Row {
     pub updated: Option<i32>,
 }
 
-/// The time that stands for a number of days.
+/// The time of a number of days.
 pub const DAY: &str = "timestamptz '2030-01-01T00:00:00.000123Z' + interval '1 day' * ";
 
-/// A project of a user's with nothing in it.
+/// An empty project of a user.
 pub async fn project(db: &mut PgConnection, owner: i64) -> i64 {
     const SQL: &str = "INSERT INTO projects (title, owner_id) VALUES ('Rows', $1) RETURNING id";
     sqlx::query_scalar(SQL).bind(owner).fetch_one(db).await.expect("a project")
 }
 
-/// Puts tasks into a project and yields their ids, in the order of the rows.
+/// Inserts tasks into a project and returns their ids, in the order of the rows.
 pub async fn insert(db: &mut PgConnection, project: i64, rows: &[Row]) -> Vec<i64> {
     let sql = format!(
         "INSERT INTO tasks (project_id, title, description, status, due_date, assignee_id, created_at, updated_at)
@@ -85,7 +85,7 @@ pub async fn insert(db: &mut PgConnection, project: i64, rows: &[Row]) -> Vec<i6
     ids
 }
 
-/// What Postgres says the order of a project's tasks is.
+/// A project's tasks in an order, according to Postgres.
 pub async fn order(db: &mut PgConnection, project: i64, by: &str) -> Vec<i64> {
     let sql = format!("SELECT id FROM tasks WHERE project_id = {project} ORDER BY {by}");
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(db).await.expect("ids")

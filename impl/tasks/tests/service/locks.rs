@@ -1,13 +1,13 @@
-//! Who waits for whom: writes that have nothing to do with each other do not, and none waits for long.
+//! Lock contention: independent writes do not wait for each other, and none waits for long.
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use testkit::TestDatabase;
 use tokio::time::timeout;
 
-use crate::world::{AT_LAST, ME, PASSWORD, World, ask, id};
+use crate::world::{CONDITION_TIMEOUT, ME, PASSWORD, World, ask, id};
 
-/// A transaction of somebody else's that holds what a statement locks, until it is dropped.
+/// Another session's transaction that holds the locks of a statement until it is dropped.
 async fn held(database: &TestDatabase, sql: String) -> PgConnection {
     let mut db = database.connect().await;
     db.execute("BEGIN").await.expect("begun");
@@ -23,7 +23,7 @@ async fn waiting(database: &TestDatabase, statement: &str) {
     let wait = async {
         while !sqlx::query_scalar::<_, bool>(sql).bind(statement).fetch_one(&mut db).await.expect("an answer") {}
     };
-    timeout(AT_LAST, wait).await.unwrap_or_else(|_| panic!("{statement} never waits"));
+    timeout(CONDITION_TIMEOUT, wait).await.unwrap_or_else(|_| panic!("{statement} never waits"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +70,7 @@ async fn who_waits_too_long_is_asked_to_come_back_and_finds_nothing_done() {
         let answer = ada.client.patch(&task, change).await.expect_problem(503, "database_busy");
         assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0));
     }
-    // Reading goes on, and so does everything else.
+    // Reads go on, and so does everything else.
     let before = ada.client.get(&task).await.expect(200);
     assert_eq!((&before["title"], &before["status"]), (&json!("Held"), &json!("ToDo")));
     world.login(&ada.email, PASSWORD).await.post("/api/v1/projects", &json!({"title": "Other"})).await.expect(201);

@@ -1,4 +1,4 @@
-//! Logging in, with every kind of hash a deployed database may hold, and what a refused login tells: nothing.
+//! Logins, with every kind of hash in existing databases, and what a failed login reveals: nothing.
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -43,7 +43,7 @@ async fn a_provisioned_bcrypt_hash_logs_in_and_becomes_argon2id() {
         let first = world.login(email, "U*U").await;
         let replaced = world.stored(email).await;
         assert!(replaced.starts_with("$argon2id$"), "{replaced}");
-        // The session that brought the new hash goes on, and the new hash is no less good.
+        // The session that caused the new hash stays valid, and the new hash is as good.
         first.get(ME).await.expect(200);
         world.login(email, "U*U").await.get(ME).await.expect(200);
         assert_eq!(world.stored(email).await, replaced, "a current hash stays");
@@ -143,7 +143,7 @@ async fn the_case_of_an_email_does_not_matter_unless_two_differ_by_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_count_to_their_last_character() {
     let world = World::new().await;
-    // bcrypt would have looked at 72 bytes only.
+    // bcrypt would have used 72 bytes only.
     for (n, password) in
         ["a".repeat(100), "ü".repeat(100), "\u{1F600}".repeat(100), "with \u{0} in it".into(), " spaces ".into()]
             .iter()
@@ -188,7 +188,7 @@ async fn login_takes_a_form_and_says_so() {
     let form = async |fields: &[(&str, &str)]| world.nobody.form(LOGIN, fields).await;
     let both = [("username", "user@example.com"), ("password", "user")];
     let with = |more: &[(&'static str, &'static str)]| [&both[..], more].concat();
-    // Each in the words of RFC 6749, 5.2, beside those of a problem document.
+    // Each with the codes of RFC 6749, 5.2, beside those of a problem document.
     let refused = async |fields: &[(&str, &str)], status: u16, code: &str, error: &str| {
         let answer = form(fields).await.expect_problem(status, code);
         assert_eq!((&answer.json["error"], &answer.json["error_description"]), (&json!(error), &answer.json["detail"]));
@@ -209,7 +209,7 @@ async fn login_takes_a_form_and_says_so() {
     for twice in [("username", "admin@example.com"), ("scope", "user"), ("nonsense", "1")] {
         refused(&with(&[("scope", "user"), ("nonsense", "2"), twice]), 400, "invalid_request", "invalid_request").await;
     }
-    // What is sent without a value counts as omitted, but not as never sent.
+    // A field without a value counts as omitted, but not as never sent.
     let names: Vec<String> = (0..98).map(|n| format!("more{n}")).collect();
     let crowd: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "")).chain(both).chain([("scope", "")]).collect();
     refused(&crowd, 400, "invalid_request", "invalid_request").await;
@@ -237,7 +237,7 @@ async fn login_takes_a_form_and_says_so() {
     assert_eq!(form(&both).await.expect(200).get("refresh_token"), None::<&Value>);
 }
 
-/// What is printed of a model ends in logs and in messages of failures.
+/// Printed models end up in logs and failure messages.
 #[test]
 fn nothing_prints_a_password_or_a_token() {
     use contract::{Decode, Decoder, Place, Value as Input};

@@ -1,4 +1,4 @@
-//! What the tasks service does, asked over HTTP: every test starts it on a port and a database of its own.
+//! The tasks service, called over HTTP: every test starts it on a port and a database of its own.
 
 mod accounts;
 mod any_body;

@@ -1,5 +1,5 @@
-//! Pages of a list that changes while it is walked: what was there all the time is seen exactly once, whatever comes
-//! and goes around it.
+//! Pages of a list that changes during the iteration: rows that exist all the time are returned exactly once, whatever is
+//! inserted and deleted around them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::listing::{Row, TASK_SORTS, TASKS, insert, next_page, order, project, 
 use crate::world::{World, ids};
 
 /// Rows that stay.
-const STAY: usize = 40;
-const LIMIT: usize = 7;
+const PERMANENT_ROWS: usize = 40;
+const PAGE_LIMIT: usize = 7;
 
 fn row(random: &mut StdRng) -> Row {
     Row {
@@ -43,13 +43,13 @@ async fn rows_that_stay_are_seen_once_while_others_come_and_go() {
         let project = project(&mut db, 1).await;
         let mut guests = Vec::new();
         let mut stay = Vec::new();
-        for _ in 0..STAY {
+        for _ in 0..PERMANENT_ROWS {
             stay.extend(insert(&mut db, project, &[row(&mut random)]).await);
             guests.extend(insert(&mut db, project, &[row(&mut random)]).await);
         }
         let expected: Vec<i64> = order(&mut db, project, by).await.into_iter().filter(|id| stay.contains(id)).collect();
 
-        // Somebody who never rests; and between the pages, for certain, the row a cursor stands on goes.
+        // Continuous inserts and deletes; and between the pages, always, the row at the cursor is deleted.
         let over = Arc::new(AtomicBool::new(false));
         let restless = tokio::spawn({
             let (over, mut random) = (Arc::clone(&over), StdRng::seed_from_u64(1_000 + seed));
@@ -64,11 +64,12 @@ async fn rows_that_stay_are_seen_once_while_others_come_and_go() {
             }
         });
         let mut seen = Vec::new();
-        let mut next = Some(with(&format!("{TASKS}?project_id={project}&sort={sort}"), "limit", &LIMIT.to_string()));
+        let mut next =
+            Some(with(&format!("{TASKS}?project_id={project}&sort={sort}"), "limit", &PAGE_LIMIT.to_string()));
         while let Some(page) = next {
             let answer = admin.get(&page).await;
             let found = ids(&answer.json);
-            next = next_page(&page, &answer, LIMIT);
+            next = next_page(&page, &answer, PAGE_LIMIT);
             if let Some(last) = found.last().filter(|last| !stay.contains(last)) {
                 delete(&mut db, *last).await;
             }
@@ -77,7 +78,7 @@ async fn rows_that_stay_are_seen_once_while_others_come_and_go() {
             }
             insert(&mut db, project, &[row(&mut random)]).await;
             seen.extend(found);
-            // Guests may come as fast as they are listed, so the walk ends when all that stay were seen.
+            // New rows may come as fast as they are listed, so the iteration ends when all permanent ones were seen.
             if expected.iter().all(|id| seen.contains(id)) {
                 break;
             }

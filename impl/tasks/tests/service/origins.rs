@@ -1,4 +1,4 @@
-//! Pages of other origins: those that are listed may call, the others learn nothing.
+//! Cross-origin requests: listed origins are allowed, others can read nothing.
 
 use http::Method;
 use testkit::Answer;
@@ -35,7 +35,7 @@ async fn only_listed_origins_are_answered() {
         assert_eq!(preflight.header("access-control-allow-origin"), origin);
         assert!(preflight.header("access-control-allow-methods").contains("PUT"));
         assert_eq!(preflight.header("access-control-allow-headers"), "authorization, content-type");
-        // A refusal can be read by the page as well.
+        // The page can read an error response as well.
         let refused = from(&world, Method::GET, origin, false).await.expect_problem(401, "missing_token");
         assert_eq!(refused.header("access-control-allow-origin"), origin);
         assert!(refused.header("vary").contains("origin"));

@@ -1,4 +1,4 @@
-//! What one person sees of another, and may do with what another has shared: id and full name; decline.
+//! What one user sees of another, and may do with what another has shared: id and full name; decline.
 
 use serde_json::{Value, json};
 use testkit::Client;
@@ -6,7 +6,7 @@ use testkit::Client;
 use crate::listing::TASKS;
 use crate::world::{ME, PASSWORD, World, id};
 
-/// Every text anywhere in an answer's body and headers.
+/// Every text anywhere in a response's body and headers.
 async fn told(client: &Client, path: &str) -> String {
     let answer = client.get(path).await;
     format!("{:?} {}", answer.headers, answer.text)
@@ -46,13 +46,13 @@ async fn of_another_one_sees_id_and_full_name() {
     ada.client.get(&format!("/api/v1/users/{}", bob.id)).await.expect_problem(404, "user_not_found");
     ada.client.get("/api/v1/users?sort=email").await.expect_problem(403, "insufficient_scope");
 
-    // What is not shown changes no tag, or its changes could be watched.
+    // Hidden fields do not change the tag, or their changes could be observed.
     let tag = async || ada.client.get(&path).await.header("etag").to_owned();
     let before = tag().await;
     bob.client.patch(ME, &json!({"email": "robert@example.com", "current_password": PASSWORD})).await.expect(200);
     admin.patch(&format!("/api/v1/users/{}", bob.id), &json!({"is_superuser": true})).await.expect(200);
     assert_eq!(tag().await, before);
-    // Oneself and superusers see all of it.
+    // The user and superusers see all of it.
     assert_eq!(admin.get(&format!("/api/v1/users/{}", bob.id)).await.expect(200)["email"], "robert@example.com");
 }
 
@@ -72,12 +72,12 @@ async fn an_assignee_may_decline_and_nothing_more() {
         let declined = json!({"assignee_id": null, "description": "No time."});
         let answer = crate::world::ask(&bob.client, method, &path, Some(&declined)).await.expect(200);
         assert_eq!((&answer["assignee"], &answer["description"]), (&Value::Null, &json!("No time.")));
-        // It is another's now.
+        // It belongs to another project now.
         bob.client.get(&path).await.expect_problem(404, "task_not_found");
         assert!(!ada.client.get(&path).await.expect(200)["assignee_id"].is_number());
         crate::world::ask(&bob.client, method, &path, Some(&declined)).await.expect_problem(404, "task_not_found");
     }
-    // A stranger declines nothing.
+    // Other users cannot decline it.
     let task = ada.task(&project, "Another's", json!({"assignee_id": bob.id})).await;
     let path = format!("{TASKS}/{}", task["id"]);
     eve.client.patch(&path, &json!({"assignee_id": null})).await.expect_problem(404, "task_not_found");

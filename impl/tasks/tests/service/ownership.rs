@@ -1,5 +1,5 @@
-//! Nothing of one user can be read, changed, listed or guessed by another: every operation, asked by a stranger,
-//! answers for an existing object exactly what it answers for a missing one.
+//! Nothing of one user can be read, changed, listed or guessed by another: every operation, called by another user, returns for
+//! an existing object exactly what it returns for a missing one.
 
 use http::header::{DATE, HeaderName};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
     ]
 }
 
-/// Operations about the caller, about nobody in particular, or for superusers only.
+/// Operations on the caller's own data or on no object, or for superusers only.
 const NOT_ON_OBJECTS: [&str; 16] = [
     "login_access_token",
     "signup",
@@ -50,7 +50,7 @@ const NOT_ON_OBJECTS: [&str; 16] = [
     "create_project",
     "list_projects",
     "list_tasks",
-    // Superusers'; see `rights`.
+    // For superusers; see `rights`.
     "list_users",
     "list_audit_events",
     "create_user",
@@ -82,7 +82,7 @@ impl Targets {
     }
 }
 
-/// What a client can see of an answer, but for what differs each time.
+/// The visible part of a response, without what differs each time.
 fn visible(answer: &Answer) -> (u16, Value, Vec<(HeaderName, String)>) {
     let mut headers: Vec<_> = answer
         .headers
@@ -196,7 +196,7 @@ async fn lists_filters_searches_and_counts_leak_nothing() {
         "due_after=0001-01-01".into(),
     ];
     for list in ["/api/v1/projects", "/api/v1/tasks"] {
-        // Projects have no such filters, and lists refuse what they do not know.
+        // Projects have no such filters, and lists reject unknown ones.
         let of_tasks = ["project_id", "assignee_id", "status", "due_after"];
         let known = |query: &&String| list.ends_with("tasks") || !of_tasks.iter().any(|name| query.starts_with(name));
         for query in queries.iter().filter(known) {
@@ -204,7 +204,7 @@ async fn lists_filters_searches_and_counts_leak_nothing() {
             assert_eq!((&answer.json, answer.header("x-total-count")), (&json!([]), "0"), "{list} {query}");
             assert!(answer.header("x-next-cursor").is_empty() && answer.header("link").is_empty());
         }
-        // The owner does find them: the queries themselves are not what hides them.
+        // The owner does find them: the queries themselves do not hide them.
         let found = ada.client.get(&format!("{list}?count=true&q=secret")).await;
         assert_eq!(found.header("x-total-count"), "1");
     }
@@ -249,7 +249,7 @@ async fn an_assignee_sees_the_task_and_nothing_around_it() {
     bob.client.get(&format!("/api/v1/tasks/{}", hidden["id"])).await.expect_problem(404, "task_not_found");
     assert_eq!(list("sort=-id").await, [id(&own), id(&shared)]);
 
-    // What is taken away from him is gone for him.
+    // After the assignment is removed the task is not visible any more.
     let path = format!("/api/v1/tasks/{}", shared["id"]);
     assert_eq!(id(&bob.client.get(&path).await.expect(200)["project"]), id(&project));
     ada.client.patch(&path, &json!({"assignee_id": null})).await.expect(200);

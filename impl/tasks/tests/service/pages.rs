@@ -107,7 +107,7 @@ async fn projects_and_users_have_pages_too() {
 async fn the_longest_keys_fit_into_a_cursor() {
     let world = World::new().await;
     let admin = world.admin().await;
-    // Quotes and backslashes are what JSON makes longest.
+    // Quotes and backslashes have the longest JSON.
     for title in ["\\".repeat(100), "\"".repeat(100), "😀".repeat(100)] {
         for _ in 0..2 {
             admin.post("/api/v1/projects", &json!({"title": title})).await.expect(201);
@@ -156,7 +156,7 @@ async fn a_project_shows_its_first_hundred_tasks_and_the_list_the_others() {
     assert_eq!(ids(&others), made[100..]);
     ada.client.get(&format!("{TASKS}?cursor={cursor}")).await.expect_problem(404, "cursor_not_found");
 
-    // What has the longest texts is still an answer that fits.
+    // The longest texts still fit into a response.
     world.database.execute("UPDATE tasks SET description = repeat('😀', 10000)").await;
     assert!(ada.client.get(&format!("/api/v1/projects/{project}")).await.text.len() < 5 << 20);
     world.database.execute(&format!("DELETE FROM tasks WHERE id > {}", made[99])).await;

@@ -1,5 +1,5 @@
-//! The flow of a deployed client, written for the older Python service, exactly as it sends it: forms without
-//! `grant_type`, a slash at the end of every path, times without offset, states in capitals.
+//! The flow of an existing client, written for the older Python service, exactly as sent: forms without
+//! `grant_type`, trailing slashes, times without offset, upper-case statuses.
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ async fn works_through_a_day() {
     assert_eq!(project["owner_id"], me);
     assert!(project.get("tasks").is_none());
     let one = format!("/api/v1/projects/{}/", project["id"]);
-    // PUT takes a part of the object.
+    // PUT accepts a part of the object.
     let changed = client.put(&one, &json!({"description": null})).await.expect(200);
     assert_eq!((&changed["title"], &changed["description"]), (&json!("Move house"), &Value::Null));
 

@@ -1,4 +1,4 @@
-//! How much one person may have: as the document says, also when many requests come at once.
+//! Quotas of a user: as declared in the document, also with concurrent requests.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -29,16 +29,16 @@ async fn projects_and_tasks_have_quotas_that_races_do_not_pass() {
     assert_eq!(answers.iter().filter(|answer| answer.status.as_u16() == 201).count(), 3);
     let refused = answers.into_iter().filter(|answer| answer.status.as_u16() != 201);
     refused.for_each(|answer| drop(answer.expect_problem(409, "too_many_projects")));
-    // Whoever adds it, it is the owner who has it.
+    // A task counts for the owner of its project, also when it is added by a superuser.
     let answers = join_all((0..12).map(|n| if n % 2 == 0 { &ada.client } else { &admin }.post(TASKS, &new_task))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status.as_u16() == 201).count(), 3);
     let refused = answers.into_iter().filter(|answer| answer.status.as_u16() != 201);
     refused.for_each(|answer| drop(answer.expect_problem(409, "too_many_tasks")));
 
-    // What others give somebody takes nothing from him.
+    // Objects that others assign to a user do not count for that user.
     let own = bob.project("Own").await;
     bob.task(&own, "Own", json!({})).await;
-    // A task that goes makes room for another; so does one that moves to somebody else's project.
+    // A deleted task makes room for another; so does one that moves to another user's project.
     let some = ada.client.get(&format!("{TASKS}?limit=2")).await.expect(200);
     ada.client.delete(&format!("{TASKS}/{}", some[0]["id"])).await.expect(200);
     ada.client.post(TASKS, &new_task).await.expect(201);
@@ -62,7 +62,7 @@ async fn a_task_knows_its_owner_whatever_happens_to_its_project() {
     world.database.execute(&format!("UPDATE projects SET owner_id = {} WHERE id = {}", bob.id, project["id"])).await;
     ada.client.get(&path).await.expect_problem(404, "task_not_found");
     assert_eq!(bob.client.get(&path).await.expect(200)["project"]["owner_id"], bob.id);
-    // Nobody gives a task away past its project.
+    // A task cannot have another owner than its project.
     world.database.execute(&format!("UPDATE tasks SET owner_id = {}", ada.id)).await;
     ada.client.get(&path).await.expect_problem(404, "task_not_found");
     bob.client.get(&path).await.expect(200);

@@ -1,5 +1,4 @@
-//! Defect 15 of the older service: its errors had three shapes, none documented. Here there is one, and it is the
-//! one the document shows.
+//! Defect 15 of the older service: its errors had three shapes, none documented. Here there is one, the one in the document.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -54,7 +53,7 @@ async fn defect_15_every_refusal_is_the_documented_problem() {
     }
 }
 
-/// Holds an answer against the schema of the document.
+/// Validates a response against the schema of the document.
 fn check(answer: &Answer) {
     let document: Value = serde_json::from_str(tasks::DOCUMENT).expect("the document is JSON");
     let schema = &document["components"]["schemas"]["Problem"];
@@ -99,7 +98,7 @@ async fn a_request_keeps_the_id_its_client_gave_it() {
     let request = world.nobody.request(http::Method::GET, ME).header("x-request-id", "trace-me_1");
     let answer = world.nobody.send(request).await.expect_problem(401, "missing_token");
     assert_eq!((answer.header("x-request-id"), &answer.json["request_id"]), ("trace-me_1", &json!("trace-me_1")));
-    // What could not stand in a log line is replaced.
+    // Characters that are not allowed in a log line are replaced.
     let request = world.nobody.request(http::Method::GET, ME).header("x-request-id", "a b;c");
     let answer = world.nobody.send(request).await;
     assert_ne!(answer.header("x-request-id"), "a b;c");

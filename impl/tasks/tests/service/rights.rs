@@ -1,4 +1,4 @@
-//! What a user's token is not enough for, and what a superuser's is.
+//! What requires a superuser's token, and what is possible with one.
 
 use contract::Security;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn superuser_operations_refuse_a_users_token_before_they_look_at_anything(
             let challenge = answer.header("www-authenticate");
             assert_eq!(challenge, r#"Bearer error="insufficient_scope", scope="superuser""#, "{}", operation.id);
         }
-        // Not even a body that cannot be read, or an id that cannot be.
+        // Not even an unreadable body, or an invalid id.
         let path = operation.path.replace("{user_id}", "nonsense");
         let request = eve.client.request(operation.method.parse().expect("a method"), &path);
         let request = request.header("content-type", "text/plain").body("{");
@@ -95,7 +95,7 @@ async fn a_superuser_creates_users_with_every_property() {
     assert_eq!((&made["is_active"], &made["full_name"]), (&json!(false), &Value::Null));
     let login = [("username", "off@example.com"), ("password", PASSWORD)];
     world.nobody.form(crate::world::LOGIN, &login).await.expect_problem(400, "invalid_grant");
-    // PUT and PATCH change what they name, and nothing else.
+    // PUT and PATCH change the fields in the body, and nothing else.
     let path = format!("/api/v1/users/{}", made["id"]);
     for (method, name) in [("PUT", "By put"), ("PATCH", "By patch")] {
         let changed = ask(&second, method, &path, Some(&json!({"full_name": name}))).await.expect(200);

@@ -1,4 +1,4 @@
-//! Search and order as people mean them: neither case nor accents nor the way a character is written matters, whoever wrote the row.
+//! Search and order as people expect: case, accents and Unicode form do not matter, also in rows written by SQL.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn what_is_looked_for_is_found_in_every_spelling() {
     ] {
         let mut wanted = Vec::new();
         for (n, title) in spellings.iter().enumerate() {
-            // Also where it is a description, and where a script has written it.
+            // Also in a description, and in a row written by a script.
             let task = id(&match n % 2 {
                 0 => ada.task(&project, title, json!({})).await,
                 _ => ada.task(&project, "Described", json!({"description": format!("See: {title}!")})).await,
@@ -46,7 +46,7 @@ async fn what_is_looked_for_is_found_in_every_spelling() {
             assert_eq!(walk(&ada.client, &by_title, 1).await.len(), wanted.len(), "{q} page by page");
         }
     }
-    // What changes is found as it is now, and not as it was.
+    // A change is found with its new text, and not with its old one.
     let task = ada.task(&project, "Übung", json!({})).await;
     let path = format!("{TASKS}/{}", task["id"]);
     ada.client.patch(&path, &json!({"title": "Pause"})).await.expect(200);
@@ -57,7 +57,7 @@ async fn what_is_looked_for_is_found_in_every_spelling() {
     let long = "\u{fdfa}".repeat(100);
     let task = ada.task(&project, &long, json!({"description": "\u{fdfa}".repeat(10_000)})).await;
     assert_eq!(ids(&ada.client.get(&with_query(TASKS, &[("q", &long[..30])])).await.expect(200)), [id(&task)]);
-    // Whatever the script, three characters can be looked up; accents and what nobody sees are none of them.
+    // In any script, three characters can be searched for; accents and invisible characters do not count.
     let written = id(&ada.task(&project, "東京都に行く", json!({"description": "é\u{301}\u{200b}x"})).await);
     assert_eq!(ids(&ada.client.get(&with_query(TASKS, &[("q", "東京都")])).await.expect(200)), [written]);
     for few in ["", "a", "ab", "東京"] {
@@ -68,7 +68,7 @@ async fn what_is_looked_for_is_found_in_every_spelling() {
         let found = ada.client.get(&with_query(TASKS, &[("q", nothing_left), ("count", "true")])).await;
         assert_eq!((ids(&found.json), found.header("x-total-count")), (vec![], "0"), "{nothing_left:?}");
     }
-    // What a regular expression would make of it is looked for as it is.
+    // Characters with a meaning in regular expressions are matched literally.
     for q in [".*x", "(?i)a", "[a-z]x", "a|b", "***=a", "\\mp", "^pau", "pause$"] {
         assert_eq!(ids(&ada.client.get(&with_query(TASKS, &[("q", q)])).await.expect(200)), [0; 0], "{q}");
     }
@@ -97,7 +97,7 @@ async fn words_of_every_script_are_looked_up_in_the_index() {
             let plan: Vec<String> =
                 sql.build_query_scalar().persistent(false).fetch_all(&mut db).await.expect("a plan");
             let plan = plan.join("\n");
-            // Of few rows they may all be read.
+            // Few rows may all be read.
             let of_few = owner == "owner_id = 3" && plan.contains("tasks_owner_id");
             assert!(of_few || plan.contains("tasks_search_text_idx"), "{q} where {owner}:\n{plan}");
         }

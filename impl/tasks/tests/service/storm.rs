@@ -1,7 +1,7 @@
-//! Everybody at once on the same few objects: each request is answered with what the document says of it, or asked to
-//! come back; none is a failure.
+//! Many clients at once on the same few objects: each request gets a response that the document declares, or 503;
+//! none is an internal error.
 //!
-//! `STORM_REQUESTS` asks for more than the usual number, `STORM_SEED` for others.
+//! `STORM_REQUESTS` sets the number, `STORM_SEED` the random seed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -18,17 +18,17 @@ use crate::world::{LOGIN, PASSWORD, World, ask, id, number};
 const REQUESTS: usize = 1_500;
 const CLIENTS: usize = 24;
 
-/// What is known to exist, or to have existed.
+/// Objects that exist, or have existed.
 #[derive(Default)]
 struct Known {
     projects: Vec<i64>,
     tasks: Vec<i64>,
     users: Vec<i64>,
-    /// Those of them who have logged in, and may be deleted at any moment.
+    /// Logged-in users who may be deleted at any time.
     guests: Vec<Client>,
 }
 
-/// A request that may happen: method, path, body.
+/// A random request: method, path, body.
 fn request(random: &mut StdRng, known: &Known) -> (&'static str, String, Option<Value>) {
     let mut one = |ids: &[i64]| ids[ids.len().saturating_sub(12)..].choose(random).copied().unwrap_or(4711);
     let (project, other, task, user) =
@@ -56,7 +56,7 @@ fn request(random: &mut StdRng, known: &Known) -> (&'static str, String, Option<
                 json!({"email": format!("guest{n}@test.local"), "password": PASSWORD, "is_superuser": n % 2 == 0});
             ("POST", "/api/v1/users".into(), Some(account))
         }
-        // The demo accounts stay: they are the ones who ask.
+        // The demo accounts stay: they send the requests.
         _ if user > 2 && n % 2 == 0 => ("DELETE", format!("/api/v1/users/{user}"), None),
         _ => (
             "PATCH",
@@ -120,7 +120,7 @@ async fn everybody_at_once_gets_an_answer_of_the_document() {
     while let Some(ended) = running.join_next().await {
         *answers.entry(ended.expect("an answer of the document")).or_default() += 1;
     }
-    // A storm in which everything is refused would prove nothing.
+    // A run in which everything is rejected would prove nothing.
     for (place, at_least) in [
         ("PATCH /api/v1/tasks", 20),
         ("POST /api/v1/tasks/assign", 10),

@@ -1,4 +1,4 @@
-//! Paths, queries and methods that are not what the document lists.
+//! Paths, queries and methods that are not in the document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ async fn methods_a_path_does_not_take_are_405_with_those_it_does() {
     for operation in tasks::OPERATIONS {
         paths.entry(operation.path).or_default().insert(operation.method);
     }
-    // `/users/me` is a user to whoever does not know it; the more exact path counts.
+    // `/users/me` also matches the path with an id; the more exact path counts.
     for (path, methods) in paths {
         let concrete = concrete(path);
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "PROPFIND", "BREW", "get"] {
@@ -26,7 +26,7 @@ async fn methods_a_path_does_not_take_are_405_with_those_it_does() {
                 assert_eq!(answer.status.as_u16(), 405, "{method} {concrete}: {}", answer.text);
                 let answer = answer.expect_problem(405, "method_not_allowed");
                 let mut allowed: BTreeSet<&str> = answer.header("allow").split(',').map(str::trim).collect();
-                // Whoever may GET may ask for the head alone.
+                // Where GET is allowed, HEAD is.
                 assert_eq!(allowed.remove("HEAD"), methods.contains("GET"), "{method} {concrete}");
                 assert_eq!(allowed, methods, "{method} {concrete}");
             }
@@ -64,7 +64,7 @@ async fn paths_that_are_not_there_are_404_for_everybody() {
     }
 }
 
-/// A request exactly as it is written here: HTTP clients tidy paths up.
+/// A request exactly as written here: HTTP clients normalize paths.
 async fn raw(world: &World, target: &str, token: &str) -> testkit::Answer {
     let host = world.server.address();
     let head =
@@ -113,7 +113,7 @@ async fn tricks_with_paths_lead_nowhere() {
         assert_eq!(answer.header("content-type"), "application/problem+json", "{target}");
         assert!(!answer.text.contains("ada@example.com") && !answer.text.contains("root:"), "{target}");
     }
-    // The control: this is how it does lead there.
+    // The control: these targets do work.
     for target in [ME, "/api/v1/users/me/", "/api/v1/users/me?_=b&&"] {
         assert_eq!(raw(&world, target, ada.token()).await.expect(200)["email"], "ada@example.com", "{target}");
     }
@@ -124,7 +124,7 @@ async fn queries_are_read_strictly_but_not_jealously() {
     let world = World::new().await;
     let user = world.login("user@example.com", "user").await;
     let list = async |query: &str| user.get(&format!("/api/v1/tasks?{query}")).await;
-    // What the document does not know would not filter; only what keeps caches away is let through.
+    // An unknown parameter would not filter; only the cache buster is ignored.
     let unknown = list("utm_source=x&fields=a&page[size]=3&status[]=Done").await;
     unknown.expect_invalid("#/utm_source").expect_invalid("#/fields").expect_invalid("#/status[]");
     list("_=1700000000&&&").await.expect(200);

@@ -1,5 +1,5 @@
-//! Texts: kept to the letter whatever they mean elsewhere, measured in characters, and refused only for what the
-//! document says.
+//! Texts: stored unchanged whatever they mean elsewhere, measured in characters, and rejected only for reasons in the
+//! document.
 
 use serde_json::{Value, json};
 use testkit::Client;
@@ -251,7 +251,7 @@ async fn no_row_has_a_time_that_cannot_be_shown() {
         let refused = sqlx::query(sql).bind(time).execute(&mut db).await.expect_err("it cannot be shown");
         assert_eq!(refused.as_database_error().and_then(|error| error.constraint()), Some("tasks_due_date_check"));
     }
-    // Nor is one looked for after a place that no list has.
+    // Nor is a text searched for at an invalid position.
     let cursor = |key: &str| {
         let json = format!(r#"{{"s":"due_date.0","k":"{key}","i":1}}"#);
         base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, json)

@@ -1,5 +1,5 @@
-//! Tokens that are none of ours, or not any more (RFC 8725). Every one is signed and complete but for the one thing
-//! that is wrong with it.
+//! Tokens that are invalid, or not valid any more (RFC 8725). Every one is signed and complete except for the one thing that
+//! is wrong with it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,7 +35,7 @@ async fn every_claim_must_be_there_and_right() {
     let world = World::new().await;
     let ada = world.person("ada").await;
     let good = claims(ada.token());
-    // The control: what these tokens are made of is good.
+    // The control: the base of these tokens is valid.
     world.nobody.with_token(sign(&good)).get(ME).await.expect(200);
 
     let mut bad = Vec::new();
@@ -121,7 +121,7 @@ async fn only_our_signature_counts() {
         format!("{token}.{signature}"),
         signed_by(b"another key that is long enough for HS256", Algorithm::HS256),
         signed_by(b"", Algorithm::HS256),
-        // The right key, but not the algorithm that is set.
+        // The right key, but not the configured algorithm.
         signed_by(KEY.as_bytes(), Algorithm::HS384),
         signed_by(KEY.as_bytes(), Algorithm::HS512),
     ];
@@ -200,7 +200,7 @@ async fn tokens_of_one_user_differ_and_belong_to_one_user() {
     let (first, second) = (claims(ada.token()), claims(again.token().expect("a token")));
     assert_ne!(first["jti"], second["jti"]);
     assert_eq!((&first["sub"], first["exp"].as_u64()), (&second["sub"], first["iat"].as_u64().map(|iat| iat + 1800)));
-    // A token id that was revoked cannot be used under another name.
+    // A revoked token id cannot be used with another subject.
     ada.client.post_empty("/api/v1/auth/logout").await.expect(204);
     let mut stolen = claims(bob.token());
     stolen["jti"] = first["jti"].clone();

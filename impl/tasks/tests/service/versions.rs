@@ -1,4 +1,4 @@
-//! Of many who change the same version at the same time, one succeeds.
+//! Of several concurrent changes of the same version, one succeeds.
 
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
@@ -8,12 +8,12 @@ use testkit::{Answer, Client};
 use crate::conditional::{if_match, tag};
 use crate::world::{ME, World, id};
 
-/// How many try at once.
-const MANY: usize = 20;
+/// How many are sent at once.
+const CONCURRENT_WRITES: usize = 20;
 
 async fn race(client: &Client, path: &str, body: impl Fn(usize) -> Value) -> Vec<Answer> {
     let version = tag(client, path).await;
-    join_all((0..MANY).map(|n| {
+    join_all((0..CONCURRENT_WRITES).map(|n| {
         let (body, version) = (body(n), version.clone());
         let method = if n % 2 == 0 { Method::PATCH } else { Method::PUT };
         async move { if_match(client, method, path, &version, Some(&body)).await }

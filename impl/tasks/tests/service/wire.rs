@@ -1,5 +1,5 @@
-//! Requests no HTTP client would send, byte by byte: refused as problem documents, early, and understood by nobody
-//! in two ways.
+//! Requests that no HTTP client would send, byte by byte: rejected with problem documents, early, and never interpreted in two
+//! ways.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::world::{ME, World, ids};
 
 const MEGABYTE: usize = 1 << 20;
 
-/// A request of the demo user, whose head goes on with `more`.
+/// A request of the demo user, whose head continues with `more`.
 fn request(world: &World, token: &str, line: &str, more: &str) -> String {
     format!("{line} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n{more}", world.server.address())
 }
@@ -66,7 +66,7 @@ async fn heads_that_are_no_http_are_400() {
 async fn a_length_and_chunks_do_not_hide_a_second_request() {
     let world = World::new().await;
     let token = demo(&world).await;
-    // Whoever believed the length would take the rest for a request of its own.
+    // A server that believed the length would take the rest for a request of its own.
     let hidden = "POST /api/v1/projects HTTP/1.1\r\nhost: x\r\n\r\n";
     let body = format!("0\r\n\r\n{hidden}");
     for fields in [
@@ -128,20 +128,20 @@ async fn what_is_too_large_is_refused_without_being_read() {
     let endless = format!("GET /{}", "x".repeat(2 * MEGABYTE));
     is_problem(&world.server.raw(endless).await, &[414, 431], "an endless line");
 
-    // Announced: refused when the head is there, and a client that waits for a word first sends nothing.
+    // Announced: rejected after the head, and a client that waits for 100 Continue sends no body.
     for more in ["", "expect: 100-continue\r\n"] {
         let length = 100 * MEGABYTE;
         let fields = format!("content-type: application/json\r\ncontent-length: {length}\r\n{more}\r\n");
         let answer = world.server.raw(request(&world, &token, "POST /api/v1/projects", &fields)).await;
         is_problem(&answer, &[413], "announced");
     }
-    // Nobody who is not known has anything read.
+    // Bodies of unauthenticated clients are not read.
     let fields =
         format!("POST /api/v1/projects HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\n\r\n", 100 * MEGABYTE);
     is_problem(&world.server.raw(fields).await, &[401], "a stranger's");
 }
 
-/// Sends 100 MB until it is answered; the answer, and how much was sent until then.
+/// Sends up to 100 MB until there is a response; returns it, and how much was sent until then.
 async fn stream(world: &World, head: String, chunked: bool) -> (Answer, usize) {
     let socket = TcpStream::connect(world.server.address()).await.expect("a connection");
     let (mut reading, mut writing) = socket.into_split();
@@ -168,7 +168,7 @@ async fn stream(world: &World, head: String, chunked: bool) -> (Answer, usize) {
         tokio::pin!(send, receive);
         tokio::select! {
             () = &mut receive => {}
-            // All was sent, or would not be taken any more: then the answer is there.
+            // Everything was sent, or is not accepted any more: then the response is there.
             _ = &mut send => receive.await,
         }
     })

@@ -1,5 +1,5 @@
-//! Where every test happens: the service on a real port, behind everything that surrounds it in production, on a
-//! database of its own with the demo data in it.
+//! The environment of every test: the service on a real port, with everything that surrounds it in production, on a database of
+//! its own with the demo data.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,18 +21,18 @@ pub const LOGIN: &str = "/api/v1/auth/login/access-token";
 pub const ME: &str = "/api/v1/users/me";
 pub const PASSWORD: &str = "correct horse";
 
-/// What has not happened after this long never will.
-pub const AT_LAST: Duration = Duration::from_secs(20);
+/// The timeout of a condition that should become true.
+pub const CONDITION_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub struct World {
-    /// Speaks to the service as nobody.
+    /// An unauthenticated client.
     pub nobody: Client,
     pub server: TestServer,
-    // Last: the service's connections should be gone when the database is dropped.
+    // Last: the service's connections should be closed when the database is dropped.
     pub database: TestDatabase,
 }
 
-/// Somebody with an account, logged in.
+/// A logged-in user.
 pub struct Person {
     pub id: i64,
     pub email: String,
@@ -51,7 +51,7 @@ impl World {
         Self { nobody: server.client(), server, database }
     }
 
-    /// An account of its own, logged in. `name` becomes `name@example.com`.
+    /// A new user, logged in. `name` becomes `name@example.com`.
     pub async fn person(&self, name: &str) -> Person {
         let email = format!("{name}@example.com");
         let account = json!({"email": email, "password": PASSWORD, "full_name": name});
@@ -64,8 +64,8 @@ impl World {
         self.login("admin@example.com", "admin").await
     }
 
-    /// Has as many requests answered at once as the service has connections to Postgres, so that they are all open: on a
-    /// busy machine opening one may take longer than a request waits for it, and a test that counts answers would see it.
+    /// Sends as many concurrent requests as the service may have connections to Postgres, so that all are opened: on a busy
+    /// machine that may take longer than the timeout of a request, which would fail a test that counts responses.
     pub async fn warm_up(&self, client: &Client) {
         loop {
             let nothing = json!({});
@@ -86,12 +86,12 @@ impl Person {
         self.client.token().expect("a person is logged in")
     }
 
-    /// A new project of this person's, as it was answered.
+    /// A new project of this user, as in the response.
     pub async fn project(&self, title: &str) -> Value {
         self.client.post("/api/v1/projects", &json!({"title": title})).await.expect(201)
     }
 
-    /// A new task in one of this person's projects; `fields` are added to it.
+    /// A new task in one of this user's projects; `fields` are added to it.
     pub async fn task(&self, project: &Value, title: &str, fields: Value) -> Value {
         let mut task = json!({"title": title, "project_id": project["id"]});
         task.as_object_mut().expect("an object").extend(fields.as_object().cloned().expect("fields are an object"));
@@ -99,7 +99,7 @@ impl Person {
     }
 }
 
-/// One more process of the service, as it were, on the same database. It limits nobody: few tests are about that.
+/// Another process of the service, as it were, on the same database, without rate limits, which few tests are about.
 pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
     serve_limited(database, Limiter::off(), flags)
 }
@@ -115,13 +115,13 @@ pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) 
     TestServer::start(description, tasks::router(Arc::new(TasksService::new(db, accounts, limiter))), needs, flags)
 }
 
-/// Asks until it is answered with a status: for what one process hears of from another.
+/// Repeats a request until it gets this status: for changes that one process learns from another.
 pub async fn until(client: &Client, path: &str, status: u16) {
     let ask = async { while client.get(path).await.status.as_u16() != status {} };
-    timeout(AT_LAST, ask).await.unwrap_or_else(|_| panic!("{path} never answers {status}"));
+    timeout(CONDITION_TIMEOUT, ask).await.unwrap_or_else(|_| panic!("{path} never answers {status}"));
 }
 
-/// A number of the environment, for runs that are longer or other than usual.
+/// A number from the environment, for longer or different runs.
 pub fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
@@ -138,7 +138,7 @@ pub async fn ask(client: &Client, method: &str, path: &str, body: Option<&Value>
         .await
 }
 
-/// A path of the document with something in place of its parameters.
+/// A path of the document with values for its parameters.
 pub fn concrete(path: &str) -> String {
     path.replace("{user_id}", "1").replace("{project_id}", "1").replace("{task_id}", "1").replace("{status}", "Done")
 }

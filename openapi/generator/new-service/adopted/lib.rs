@@ -1,6 +1,6 @@
-//! The @service@ service, from a document that was written elsewhere: its operations return `not_implemented` until they are written.
+//! The @service@ service, from a foreign document: its operations return `not_implemented` until they are implemented.
 //!
-//! A handler that is written takes what it needs from the service (see the other services for a database), and its operation loses
+//! An implemented handler takes what it needs from the service (see the other services for a database), and its operation loses
 //! `x-planned` in openapi/@service@.yaml.
 
 @modules@
@@ -15,7 +15,7 @@ use platform::settings::InvalidSettings;
 
 pub use @crate@_api::{DOCUMENT, OPERATIONS, router};
 
-/// The service: what its handlers work with.
+/// The state of the handlers.
 #[derive(Clone)]
 pub struct @Service@Service {
     access: Access,

@@ -14,7 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use super::lines::Job;
 use crate::intake::storage::Stored;
 
-/// Rows and bytes that may wait; beyond either, requests are refused at once.
+/// Rows and bytes that may wait; beyond either, requests are rejected at once.
 const MOST_ROWS: usize = 20_000;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// How many times what is left of them one client may have: alone three quarters, a second one three quarters of the rest.

@@ -59,7 +59,7 @@ struct Row {
     /// The 99th percentile of the time that others' requests took.
     p99_of_others: Duration,
     failures: Vec<String>,
-    /// Whether the requests were the plainest, since the worst were refused with this.
+    /// Whether only the plain requests were sent, since the worst ones were rejected with this.
     refusal: Option<String>,
 }
 
@@ -215,7 +215,7 @@ async fn send(http: &Client, target: &Target, asked: &Asked, token: &str, made: 
     request.send().await
 }
 
-/// Ask for the largest answer, and do not read it.
+/// Requests the largest response, and does not read it.
 async fn slow_readers(
     target: &Target,
     asked: &Asked,

@@ -1,4 +1,4 @@
-//! Somebody else, who does ordinary things and must not notice.
+//! Another client, whose ordinary requests must not be affected.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use testkit::system::System;
 
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Where it asks from; the services believe the proxy in front of them.
+/// Its address; the services trust the proxy in front of them.
 const ADDRESS: &str = "198.51.100.7";
 
 #[derive(Clone)]
@@ -38,8 +38,8 @@ impl Other {
         Self { token, urls: urls.to_vec(), task, product }
     }
 
-    /// Asks in turn for this and that, with threads of its own, so that it does not wait for the stranger's requests to be made; what
-    /// failed, and the 99th percentile of the times.
+    /// Sends various requests in turn, with threads of its own, so that it does not wait for the attacker's requests to be
+    /// prepared; returns the failures, and the 99th percentile of the times.
     pub fn watch_from_elsewhere(&self, until: Instant) -> JoinHandle<(Vec<String>, Duration)> {
         let other = self.clone();
         tokio::task::spawn_blocking(move || {

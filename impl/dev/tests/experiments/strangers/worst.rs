@@ -1,14 +1,14 @@
-//! The worst request an operation allows, made from its document: the largest body, the longest text, the most rows, the
-//! widest window, and values that were not there before.
+//! The worst request that an operation allows, built from its document: the largest body, the longest text, the most rows, the
+//! widest window, and new values.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-/// Text that is long, repeats itself and finds nothing: what searching costs most with.
+/// Text that is long, repeats itself and matches nothing: the most expensive search.
 const LONGEST: usize = 10_000;
 
-/// A document whose references are resolved when they are met.
+/// A document whose references are resolved on demand.
 pub struct Document(Value);
 
 /// One operation of a document.
@@ -63,8 +63,8 @@ impl Document {
         }
     }
 
-    /// The worst request of an operation, the `n`th of its kind; `known` are ids of things that are there. The plainer one
-    /// is what the document shows as an example, for operations that refuse the worst.
+    /// The worst request of an operation, the `n`th of its kind; `known` are ids of existing objects. The plain one
+    /// is the example in the document, for operations that reject the worst.
     pub fn request(&self, asked: &Asked, n: usize, known: &HashMap<String, i64>, plain: bool) -> Made {
         let (mut path, mut query, mut headers) = (asked.path.clone(), Vec::new(), Vec::new());
         for parameter in &asked.parameters {
@@ -146,7 +146,7 @@ impl Document {
 
     fn text(&self, name: &str, schema: &Value, n: usize, plain: bool) -> Value {
         let example = schema["example"].as_str();
-        // Somebody's password is guessed: what costs most, and what an account must survive.
+        // Attempts at another user's password: the most expensive ones, which an account must survive.
         match name {
             "grant_type" => return json!("password"),
             "current_password" => return json!(format!("a guess {n}")),
@@ -161,7 +161,7 @@ impl Document {
             Some("password") => return json!("correct horse battery"),
             _ => {}
         }
-        // A pattern that asks for more than text without U+0000 is best known by the document's own example.
+        // For a pattern beyond the exclusion of U+0000 the document's own example is used.
         let pattern = schema["pattern"].as_str().filter(|pattern| !pattern.starts_with(r"^[^\x00]"));
         if let (Some(_), Some(example)) = (pattern, example) {
             return json!(example);
@@ -173,7 +173,7 @@ impl Document {
         let begin = if name == "path" { format!("/{n:x}/") } else { format!("{n:x} ") };
         let begin: String = begin.chars().take(most).collect();
         if name == "user_agent" {
-            // Nothing of it was ever seen before.
+            // A value that was never used before.
             let dice = (0..most - begin.len()).map(|_| rand::random_range('!'..='~'));
             return json!(begin.chars().chain(dice).collect::<String>());
         }
@@ -181,8 +181,8 @@ impl Document {
     }
 }
 
-/// Whether the `n`th request leaves a parameter out, since it makes the answer smaller: one of three asks for all there is, one for what
-/// is searched longest, one names every filter.
+/// Whether the `n`th request omits a parameter because it makes the response smaller: one of three requests everything, one the
+/// most expensive search, one has every filter.
 fn narrows(name: &str, n: usize) -> bool {
     let widens = ["limit", "count", "start", "end", "seconds", "rows", "interval", "sort"].contains(&name);
     !widens && (n.is_multiple_of(3) || n % 3 == 1 && name != "q")

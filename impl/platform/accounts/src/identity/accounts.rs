@@ -1,4 +1,4 @@
-//! Signing up, telling whom a token belongs to, and ending that.
+//! Sign-up, authentication of tokens, and logout.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use sqlx::PgConnection;
 use super::addresses::{self, Addresses};
 use super::passwords::{HashedPassword, Passwords};
 use super::principal::Principal;
-use super::sessions::{HEARD, Sessions};
+use super::sessions::{JOB_INTERVAL, Sessions};
 use super::text::prepared_password;
 use super::tokens::{Tokens, refused};
 use super::users::{self, NewUser, User};
 
-/// The accounts of all services. Clones share everything.
+/// The accounts of all services. Clones share the state.
 #[derive(Clone)]
 pub struct Accounts {
     pub(super) db: Database,
@@ -32,8 +32,8 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Starts listening for changes of users in the background; ends when the last clone is dropped. Must be called
-    /// inside a runtime.
+    /// Starts to listen for changes of users in the background; ends when the last clone is dropped. Must be called
+    /// inside a Tokio runtime.
     ///
     /// # Errors
     /// When the settings hold no valid connection URL or argon2 parameters.
@@ -46,7 +46,7 @@ impl Accounts {
         let sessions = Arc::new(Sessions::default());
         let options = database.connect_options()?.application_name(&format!("{role}-sessions"));
         let jobs = Jobs::default();
-        tokio::spawn(Arc::clone(&sessions).listen(options, jobs.job("sessions", HEARD)));
+        tokio::spawn(Arc::clone(&sessions).listen(options, jobs.job("sessions", JOB_INTERVAL)));
         Ok(Self {
             db,
             tokens: Arc::new(Tokens::new(settings)),
@@ -59,22 +59,22 @@ impl Accounts {
         })
     }
 
-    /// What goes on in the background, to be watched.
+    /// Its background jobs, for readiness and metrics.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
     }
 
-    /// The same, with the published passwords of the demo accounts good for nothing, whatever the database holds: it may have
-    /// been filled by a development, and nobody have migrated it since.
+    /// The same, with the published passwords of the demo accounts rejected, whatever the database contains: a development
+    /// database may be used in production before the next migration.
     #[must_use]
     pub fn without_demo(self) -> Self {
         Self { without_demo: true, ..self }
     }
 
-    /// Whom an access token belongs to, one statement at most.
+    /// Authenticates an access token, with at most one statement.
     ///
     /// # Errors
-    /// 401 `invalid_token` when the token is bad or revoked, its user deleted or deactivated, or the password changed
+    /// 401 `invalid_token` when the token is invalid or revoked, its user deleted or deactivated, or the password changed
     /// since.
     pub async fn authenticate(&self, token: &str) -> Result<Principal> {
         const SQL: &str = sql!(
@@ -103,10 +103,10 @@ impl Accounts {
         Ok(principal)
     }
 
-    /// Opens an account for anybody who asks: active, never a superuser.
+    /// Creates an account, which is active and never a superuser; no authentication is needed.
     ///
     /// # Errors
-    /// 409 `email_taken`; 422 when the password is shorter than the settings demand; 429 `too_many_signups`; 503 `busy`.
+    /// 409 `email_taken`; 422 when the password is shorter than the configured minimum; 429 `too_many_signups`; 503 `busy`.
     pub async fn sign_up(
         &self,
         signups: Signups<'_>,
@@ -131,7 +131,7 @@ impl Accounts {
     /// The hash to store for a new password.
     ///
     /// # Errors
-    /// 422 when it is shorter than the settings demand; 503 `busy`.
+    /// 422 when it is shorter than the configured minimum; 503 `busy`.
     pub async fn hash_password(&self, password: String) -> Result<HashedPassword> {
         let password = prepared_password(&password);
         if password.chars().count() < self.password_min_length {
@@ -140,10 +140,10 @@ impl Accounts {
         self.passwords.hash(password).await
     }
 
-    /// The caller's own account, as it is now.
+    /// The caller's own account in its current state.
     ///
     /// # Errors
-    /// 401 when it was deleted since the caller was authenticated.
+    /// 401 when it was deleted after the caller was authenticated.
     pub async fn current_user(&self, caller: &Principal) -> Result<User> {
         let user = users::find(self.db.reads(), caller.user_id()).await?;
         Ok(user.ok_or_else(|| refused("its user is gone"))?)
@@ -154,7 +154,7 @@ impl Accounts {
     /// # Errors
     /// Those of the database.
     pub async fn logout(&self, caller: &Principal) -> Result<()> {
-        // Sweeps more than it leaves of what has expired on its own; the notification leaves with the commit of this one statement.
+        // Deletes more expired rows than it adds; the notification is sent with the commit of this one statement.
         const SQL: &str = sql!(
             "WITH swept AS (
                 DELETE FROM revoked_tokens WHERE ctid = ANY (ARRAY(
@@ -179,19 +179,19 @@ impl Accounts {
         Ok(())
     }
 
-    /// Where the request that is being worked on comes from.
+    /// The address of the current request.
     pub fn here(&self) -> Here {
         Here { addresses: Arc::clone(&self.addresses), sender: Sender::current() }
     }
 
-    /// Forgets what this process remembers of a user; to be called after a transaction that changed one. Other
-    /// processes are told by the database, and so is this one, a moment later.
+    /// Evicts a user's sessions from this process' cache; to be called after a transaction that changed a user. Other processes
+    /// are notified by the database, and so is this one, a moment later.
     pub fn user_changed(&self, user: i64) {
         self.sessions.forget_user(user);
     }
 }
 
-/// Where a request comes from, for its transaction to remember.
+/// The address of a request, to be stored in its transaction.
 #[derive(Clone)]
 pub struct Here {
     addresses: Arc<Addresses>,
@@ -199,7 +199,7 @@ pub struct Here {
 }
 
 impl Here {
-    /// Whoever owns the account was here: from here it can be used whatever others do.
+    /// Records that the owner of the account used it from here: attempts from here are not limited by failures elsewhere.
     ///
     /// # Errors
     /// Those of the database.

@@ -1,4 +1,5 @@
-//! Where an account was used from with the right password. From there its owner gets in, whatever strangers do elsewhere.
+//! Addresses from which an account was used with the right password. From there the owner can log in, whatever strangers do
+//! elsewhere.
 
 use hmac::{Hmac, KeyInit, Mac};
 use platform_admission::{Sender, network};
@@ -8,13 +9,13 @@ use sha2::Sha256;
 use sqlx::PgConnection;
 
 /// Rows deleted by one statement.
-const BATCH: i64 = 1000;
+const BATCH_ROWS: i64 = 1000;
 
-/// Addresses as the database knows them: hashes whose key it does not have, another for each account.
+/// Addresses as stored in the database: hashes with a key that is not in the database, different for each account.
 pub(super) struct Addresses(Option<Hmac<Sha256>>);
 
-/// Columns of a statement that selects from `users u`: the account's addresses, and of each whether it is fresh enough to be
-/// left as it is.
+/// Columns of a statement that selects from `users u`: the account's addresses, and of each whether it is recent enough not to be
+/// updated.
 pub(super) const KNOWN: &str =
     "ARRAY(SELECT k.address FROM known_addresses k WHERE k.user_id = u.id AND k.seen_at > now() - interval '90 days'
            ORDER BY k.address) AS known,
@@ -23,16 +24,16 @@ pub(super) const KNOWN: &str =
 
 impl Addresses {
     pub(super) fn new(signing_key: &[u8]) -> Self {
-        // A key of any length will do, so there is one.
+        // HMAC accepts keys of any length, so this is always `Some`.
         Self(Hmac::new_from_slice(signing_key).ok())
     }
 
-    /// The address of the request that is being worked on, as the account's.
+    /// The hash of the current request's address for an account.
     pub(super) fn here(&self, user: i64) -> Vec<u8> {
         self.of(&Sender::current(), user)
     }
 
-    /// The address of a sender, as the account's.
+    /// The hash of a sender's address for an account.
     pub(super) fn of(&self, sender: &Sender, user: i64) -> Vec<u8> {
         let Some(mut mac) = self.0.clone() else { return Vec::new() };
         mac.update(b"known-address\0");
@@ -43,7 +44,7 @@ impl Addresses {
     }
 }
 
-/// Remembers an address of an account; the twenty that were used last stay.
+/// Stores an address of an account; the twenty most recent ones are kept.
 pub(super) async fn remember(connection: &mut PgConnection, user: i64, address: &[u8]) -> Result<()> {
     const SQL: &str = sql!(
         "WITH kept AS (
@@ -59,13 +60,13 @@ pub(super) async fn remember(connection: &mut PgConnection, user: i64, address: 
     Ok(())
 }
 
-/// Forgets them all: whoever knew the password before is to be a stranger.
+/// Deletes all addresses of an account: they were used with the old password.
 pub(super) async fn forget(connection: &mut PgConnection, user: i64) -> Result<()> {
     sqlx::query(sql!("DELETE FROM known_addresses WHERE user_id = $1")).bind(user).execute(connection).await?;
     Ok(())
 }
 
-/// Deletes addresses that were not used for 90 days, and tells how many.
+/// Deletes addresses that were not used for 90 days, and returns their number.
 ///
 /// # Errors
 /// Those of the database.
@@ -73,5 +74,5 @@ pub async fn forget_old_addresses(database: &Database) -> Result<u64> {
     const SQL: &str = sql!(
             "DELETE FROM known_addresses WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM known_addresses WHERE seen_at <= now() - interval '90 days' LIMIT $1 FOR UPDATE SKIP LOCKED))");
-    delete_in_slices(database, BATCH, SQL).await
+    delete_in_slices(database, BATCH_ROWS, SQL).await
 }

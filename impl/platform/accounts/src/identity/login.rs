@@ -1,4 +1,4 @@
-//! Logging in, and proving again who one is: what passwords and guards are asked for.
+//! Login and reauthentication with a password.
 
 use std::fmt;
 
@@ -16,16 +16,16 @@ use super::text::email_key;
 use super::tokens::caller_is_gone;
 use super::users;
 
-/// The answer to a login (RFC 6749, 5.1). Nothing prints its token.
+/// The response to a login (RFC 6749, 5.1). Its token is never printed.
 #[derive(Clone)]
 pub struct AccessToken {
     /// The token.
     pub access_token: String,
     /// Always `bearer`.
     pub token_type: &'static str,
-    /// Its life in seconds.
+    /// Its lifetime in seconds.
     pub expires_in: i64,
-    /// The scopes granted, separated by spaces.
+    /// The granted scopes, separated by spaces.
     pub scope: &'static str,
 }
 
@@ -36,16 +36,16 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// The accounts of migrations/demo.sql and their passwords, which everybody knows.
-const DEMO: [(&str, &str); 2] = [("admin@example.com", "admin"), ("user@example.com", "user")];
+/// The accounts of migrations/demo.sql and their published passwords.
+const DEMO_ACCOUNTS: [(&str, &str); 2] = [("admin@example.com", "admin"), ("user@example.com", "user")];
 
 impl Accounts {
-    /// Exchanges e-mail and password for a token. Which account an e-mail names is told by its [key](email_key); should
-    /// several have it, the exact spelling wins.
+    /// Exchanges e-mail and password for a token. The account is found by the [key](email_key) of the e-mail; should several
+    /// have the same key, the exact spelling wins.
     ///
     /// # Errors
-    /// 400 `invalid_grant`, the same and as slow for an unknown e-mail, a wrong password and an inactive account
-    /// (RFC 6749, 5.2). 429 `rate_limited` as the guard says; 503 `busy` when too many log in at once.
+    /// 400 `invalid_grant`, with the same timing for an unknown e-mail, a wrong password and an inactive account
+    /// (RFC 6749, 5.2). 429 `rate_limited` as the guard decides; 503 `busy` when too many logins are in progress.
     pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
         const SQL: &str = sql!(
             "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, {KNOWN}
@@ -57,8 +57,8 @@ impl Accounts {
         let found: Option<Credentials> =
             sqlx::query_as(SQL).bind(&key).bind(email).fetch_optional(self.db.reads()).await?;
         let published = |(known, its): &(&str, &str)| *known == key && *its == password;
-        let found = found.filter(|_| !self.without_demo || !DEMO.iter().any(published));
-        // Nobody's e-mails are counted by their key, which is what they would be found by.
+        let found = found.filter(|_| !self.without_demo || !DEMO_ACCOUNTS.iter().any(published));
+        // Attempts at unknown e-mails are counted by the key of the e-mail, which is what accounts are found by.
         let account = match &found {
             Some(user) => self.account(user.id, &user.known),
             None => Account { name: format!("nobody {key}"), is_used_from_here: false },
@@ -74,7 +74,7 @@ impl Accounts {
         })
     }
 
-    /// An attempt to log in.
+    /// Checks the password of a login attempt.
     async fn check(&self, found: Option<Credentials>, password: String) -> Result<Credentials> {
         let stored = found.as_ref().map(|user| user.hashed_password.clone());
         let verdict = self.passwords.verify(password, stored).await?;
@@ -92,12 +92,12 @@ impl Accounts {
         }
     }
 
-    /// A user's account, for whoever makes the request that is being worked on.
+    /// A user's account as the subject of the current request's attempt.
     fn account(&self, user: i64, known: &[Vec<u8>]) -> Account {
         Account { name: format!("user {user}"), is_used_from_here: known.contains(&self.addresses.here(user)) }
     }
 
-    /// Remembers where somebody logs in from, unless that was done today.
+    /// Stores the address of a login, unless that was done today.
     async fn remember_address(&self, user: &Credentials) {
         let (id, here) = (user.id, self.addresses.here(user.id));
         let mut known = user.known.iter().zip(&user.fresh);
@@ -106,28 +106,28 @@ impl Accounts {
         }
         let remembered =
             self.db.write_once(move |mut tx| async move { addresses::remember(&mut tx, id, &here).await }).await;
-        // The login is good whether or not this works; the next one tries again.
+        // The login is valid whether or not this works; the next one tries again.
         if let Err(error) = remembered {
             tracing::warn!(user = id, %error, "where a user logs in from could not be remembered");
         }
     }
 
-    /// Replaces the hash of an older kind that was just verified, unless the password was changed meanwhile.
+    /// Replaces the outdated hash that was just verified, unless the password was changed meanwhile.
     async fn replace_hash(&self, user: i64, old: String, new: HashedPassword) {
         const SQL: &str = sql!("SELECT replace_password_hash($1, $2, $3)");
         let replaced = self.db.write_once(move |mut tx| async move {
             Ok(sqlx::query(SQL).bind(user).bind(old).bind(new).execute(&mut *tx).await?)
         });
-        // The login is good whether or not this works; the next one tries again.
+        // The login is valid whether or not this works; the next one tries again.
         if let Err(error) = replaced.await {
             tracing::warn!(user, %error, "a password hash of an older kind could not be replaced");
         }
     }
 
-    /// Makes sure that this is the caller's password.
+    /// Verifies the caller's password.
     ///
     /// # Errors
-    /// 403 `wrong_password`; 429 `rate_limited` as the guard says; 503 `busy` when too many passwords are being checked.
+    /// 403 `wrong_password`; 429 `rate_limited` as the guard decides; 503 `busy` when too many passwords are being verified.
     pub async fn prove(&self, guard: Guard<'_>, caller: &Principal, password: String) -> Result<()> {
         const SQL: &str =
             sql!("SELECT password_hash_of(u.id) AS hashed_password, {KNOWN} FROM users u WHERE u.id = $1", KNOWN);

@@ -1,4 +1,4 @@
-//! Who may come in: one user base, one signing key; a token of one service is good in all.
+//! Identity: one user base, one signing key; a token of one service is valid in all.
 
 mod accounts;
 mod addresses;

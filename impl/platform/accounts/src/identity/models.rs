@@ -1,4 +1,4 @@
-//! Accounts and tokens as `openapi/common.yaml` shows them, in every service.
+//! Accounts and tokens as declared in `openapi/common.yaml`, in every service.
 
 use common_api::models;
 

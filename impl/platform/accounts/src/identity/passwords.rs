@@ -1,7 +1,7 @@
-//! Hashing passwords with argon2id, verifying those and the bcrypt ones that older deployments hold.
+//! Password hashing with argon2id, and verification of argon2id and of bcrypt hashes from older deployments.
 //!
-//! A hash costs 28 ms of a core and 19 MiB, so only as many are computed at once as there are cores, a bounded number
-//! waits, and the rest is told to come back.
+//! A hash costs 28 ms of a core and 19 MiB, so the number of concurrent computations is that of the cores, a bounded number
+//! waits, and further ones are rejected with 503.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use platform_store::{Error, Result};
 
 use super::text::password_forms;
 
-/// How long somebody waits for a core to hash on.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request waits for a core.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A stored bcrypt hash that would take minutes of a core (225 ms at 12, doubling with each) is never verified.
-const HIGHEST_BCRYPT_COST: u32 = 16;
+const MAX_BCRYPT_COST: u32 = 16;
 /// The same for argon2: KiB, passes, lanes.
-const HIGHEST_ARGON2: (u32, u32, u32) = (1 << 20, 100, 64);
+const MAX_ARGON2_PARAMETERS: (u32, u32, u32) = (1 << 20, 100, 64);
 
-/// A hash as the database keeps it. Whoever has it can try passwords at home, so nothing prints it.
+/// A hash as stored in the database. It allows offline attacks, so it is never printed.
 #[derive(Clone, PartialEq, Eq, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct HashedPassword(String);
 
 impl HashedPassword {
-    /// For the database.
+    /// The hash itself, for the database.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -41,23 +41,23 @@ impl fmt::Debug for HashedPassword {
     }
 }
 
-/// What comparing a password with a stored hash found.
+/// The result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is another password, or what is stored is no hash at all.
+    /// It is another password, or the stored text is not a valid hash.
     Wrong,
-    /// It is this password.
+    /// The password matches.
     Right,
-    /// It is this password; what is stored should be replaced by this new hash.
+    /// The password matches; the stored hash should be replaced by this one.
     Outdated(HashedPassword),
 }
 
-/// Computes and verifies password hashes. Clones share the cores.
+/// Computes and verifies password hashes. Clones share the limit.
 #[derive(Clone)]
 pub struct Passwords {
     argon2: Argon2<'static>,
     cores: Gate,
-    /// A hash no password has, verified for users that do not exist: the answer takes as long.
+    /// A hash that no password has, verified for unknown users, so that the response takes as long.
     nobody: Arc<str>,
 }
 
@@ -65,7 +65,7 @@ impl Passwords {
     /// With the parameters and the queue of the settings.
     ///
     /// # Errors
-    /// When argon2 refuses the parameters.
+    /// When argon2 rejects the parameters.
     pub fn new(settings: &AuthSettings) -> Result<Self, InvalidSettings> {
         let invalid = |error: &dyn std::fmt::Display| InvalidSettings(format!("argon2 parameters: {error}"));
         let params = Params::new(
@@ -77,11 +77,11 @@ impl Passwords {
         .map_err(|error| invalid(&error))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        // Random, so that it belongs to no password anybody knows.
+        // Random, so that it belongs to no known password.
         let nobody = argon2.hash_password(&rand::random::<[u8; 32]>()).map_err(|error| invalid(&error))?;
         Ok(Self {
             argon2,
-            cores: Gate::new(cores, settings.hashing_queue as usize, PATIENCE, Keep::Nothing),
+            cores: Gate::new(cores, settings.hashing_queue as usize, QUEUE_TIMEOUT, Keep::Nothing),
             nobody: nobody.to_string().into(),
         })
     }
@@ -89,19 +89,19 @@ impl Passwords {
     /// The argon2id hash of a prepared password, as a PHC string.
     ///
     /// # Errors
-    /// 503 `busy` when too many wait already.
+    /// 503 `busy` when the queue is full.
     pub async fn hash(&self, password: String) -> Result<HashedPassword> {
         let argon2 = self.argon2.clone();
         self.on_a_core(move || hash(&argon2, &password)).await?
     }
 
-    /// Compares a password with what is stored for a user; with `None` it takes as long and finds it wrong.
+    /// Compares a password with the stored hash of a user; without one it takes as long and returns `Wrong`.
     ///
-    /// What is stored may be the hash of another form of the same password, so one that has several is compared in each,
-    /// whoever's it is: how long that takes tells what was typed, not what is stored.
+    /// The stored hash may be that of another form of the same password, so a password with several forms is compared in each,
+    /// for every user: the timing depends on what was typed, not on what is stored.
     ///
     /// # Errors
-    /// 503 `busy` when too many wait already.
+    /// 503 `busy` when the queue is full.
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict> {
         let Self { argon2, nobody, .. } = self.clone();
         self.on_a_core(move || {
@@ -118,8 +118,8 @@ impl Passwords {
         .await?
     }
 
-    /// Runs `work` on a blocking thread when a core is free. A request that goes away leaves the work running, and
-    /// the core taken until it ends.
+    /// Runs `work` on a blocking thread when a core is free. When the request is cancelled the work goes on, and holds its
+    /// core until it ends.
     async fn on_a_core<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let core = self.cores.enter().await.map_err(|refused| match refused {
             Refused::Share => too_many("hashing"),
@@ -145,7 +145,7 @@ fn is_password(argon2: &Argon2<'_>, password: &str, stored: Option<&str>, nobody
         None => None,
     };
     sound.unwrap_or_else(|| {
-        // Nothing that could be compared: spend the time all the same.
+        // Nothing to compare with: spend the time all the same.
         verify_argon2(argon2, password, nobody);
         false
     })
@@ -158,11 +158,11 @@ fn hash(argon2: &Argon2<'_>, password: &str) -> Result<HashedPassword> {
     }
 }
 
-/// `None` when what is stored is not an argon2 hash, or one that is too expensive to be ours.
+/// `None` when the stored text is not an argon2 hash, or one that is too expensive to verify.
 fn verify_argon2(argon2: &Argon2<'_>, password: &str, stored: &str) -> Option<bool> {
     let stored = PasswordHash::new(stored).ok()?;
     let params = Params::try_from(&stored).ok()?;
-    let (memory, passes, lanes) = HIGHEST_ARGON2;
+    let (memory, passes, lanes) = MAX_ARGON2_PARAMETERS;
     if params.m_cost() > memory || params.t_cost() > passes || params.p_cost() > lanes || stored.hash.is_none() {
         return None;
     }
@@ -173,16 +173,16 @@ fn verify_argon2(argon2: &Argon2<'_>, password: &str, stored: &str) -> Option<bo
     }
 }
 
-/// `$2a$`, `$2b$` and `$2y$` with a bearable cost. bcrypt looks at 72 bytes of a password, here as where the hash was
-/// made.
+/// `$2a$`, `$2b$` and `$2y$` with an acceptable cost. bcrypt uses 72 bytes of a password, here as where the hash was
+/// computed.
 fn is_bcrypt(stored: &str) -> bool {
     let Some(rest) = ["$2a$", "$2b$", "$2y$"].iter().find_map(|prefix| stored.strip_prefix(prefix)) else {
         return false;
     };
-    rest.split('$').next().and_then(|cost| cost.parse().ok()).is_some_and(|cost: u32| cost <= HIGHEST_BCRYPT_COST)
+    rest.split('$').next().and_then(|cost| cost.parse().ok()).is_some_and(|cost: u32| cost <= MAX_BCRYPT_COST)
 }
 
-/// Whether a stored hash was made the way new ones are.
+/// Whether a stored hash has the algorithm and parameters of new ones.
 fn is_current(argon2: &Argon2<'_>, stored: &str) -> bool {
     let ours = argon2.params();
     PasswordHash::new(stored).is_ok_and(|stored| {

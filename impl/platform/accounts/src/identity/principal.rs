@@ -1,4 +1,4 @@
-//! Whom a token belongs to.
+//! The user and token of an authenticated request.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::tokens::seconds;
 
-/// An authenticated caller. Its rights are those of the user now, not those at login.
+/// An authenticated caller. Its rights are the current ones of the user, not those at login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Principal {
     pub(super) user: i64,
     pub(super) is_superuser: bool,
-    /// The user's when the token was issued.
+    /// The user's session epoch when the token was issued.
     pub(super) epoch: i64,
     pub(super) token: Uuid,
     /// Seconds since 1970.
@@ -22,7 +22,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Key of the user.
+    /// The id of the user.
     pub fn user_id(&self) -> i64 {
         self.user
     }
@@ -32,7 +32,7 @@ impl Principal {
         self.is_superuser
     }
 
-    /// How long the token is still good.
+    /// The remaining lifetime of the token.
     pub fn remaining(&self) -> Duration {
         Duration::from_secs(self.expires.saturating_sub(seconds()))
     }
@@ -43,7 +43,7 @@ impl Principal {
     }
 }
 
-/// Which of these callers would be let in again with the rights they have; for what goes on longer than a request.
+/// The callers whose tokens are still valid with at least the same rights; for work that outlives a request.
 ///
 /// # Errors
 /// Those of the database.
@@ -62,7 +62,7 @@ pub async fn still_welcome(db: &Database, callers: &[Principal]) -> Result<HashS
         .bind(callers.iter().map(|caller| caller.token).collect::<Vec<_>>())
         .fetch_all(db.reads())
         .await?;
-    // Places are counted from 1.
+    // Positions are counted from 1.
     let caller = |place: i64| callers.get(usize::try_from(place).ok()?.checked_sub(1)?).copied();
     Ok(places.into_iter().filter_map(caller).filter(|caller| !caller.remaining().is_zero()).collect())
 }

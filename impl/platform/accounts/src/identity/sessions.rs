@@ -1,7 +1,7 @@
-//! Remembers for at most a second whom a token belongs to, and forgets at once when Postgres rings.
+//! Caches authenticated tokens for at most a second, and evicts them at once on notifications from Postgres.
 //!
-//! A trigger on users notifies `user_changed`, a revocation `token_revoked`. While this process is not listening it
-//! remembers nothing, so correctness never rests on the bell: it only bounds the second.
+//! A trigger on users notifies `user_changed`, a revocation `token_revoked`. While this process is not listening it caches
+//! nothing, so correctness never depends on notifications: without them a token is valid for at most a second too long.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,28 +16,28 @@ use uuid::Uuid;
 
 use super::principal::Principal;
 
-/// The longest a revocation may go unnoticed, were every notification lost.
-const LIFE: Duration = Duration::from_secs(1);
-/// More tokens than this are not remembered; about half a kilobyte each.
-const MOST: usize = 5_000;
-/// While it listens it says so at least this often.
-pub(crate) const HEARD: Duration = Duration::from_secs(10);
-/// A connection on which nothing is heard has this long to answer; longer, and it is lost.
-const ANSWER: Duration = Duration::from_secs(2);
-/// Pause before listening again after the connection broke.
-const PAUSE: Duration = Duration::from_millis(250);
+/// The lifetime of a cache entry: how long a revocation may go unnoticed, were every notification lost.
+const CACHE_LIFETIME: Duration = Duration::from_secs(1);
+/// The maximum number of cached tokens; about half a kilobyte each.
+const MAX_CACHED_TOKENS: usize = 5_000;
+/// While it listens it records a success at least this often.
+pub(crate) const JOB_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a silent connection may take to respond to a statement before it counts as lost.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The pause before listening again after the connection was lost.
+const RECONNECT_DELAY: Duration = Duration::from_millis(250);
 
-/// Principals by the text of their tokens, so that a token that is known is not verified again either.
+/// Principals by the text of their tokens, so that the signature of a cached token is not verified again.
 #[derive(Default)]
 pub(crate) struct Sessions {
     listening: AtomicBool,
-    /// Raised by every removal: what was read before it may be out of date and is not remembered.
+    /// Incremented by every eviction: what was read before may be outdated and is not cached.
     generation: AtomicU64,
     known: Mutex<HashMap<Box<str>, (Principal, Instant)>>,
 }
 
 impl Sessions {
-    /// Whom the token belongs to, if that was read less than a second ago.
+    /// The principal of a token, if it was read less than a second ago.
     pub(crate) fn get(&self, token: &str) -> Option<Principal> {
         if !self.listening.load(Ordering::Acquire) {
             return None;
@@ -46,36 +46,36 @@ impl Sessions {
         known.get(token).filter(|(_, until)| *until > Instant::now()).map(|(principal, _)| *principal)
     }
 
-    /// To be taken before the database is asked, and given to [`Sessions::remember`].
+    /// To be taken before the database is queried, and passed to [`Sessions::remember`].
     pub(crate) fn ticket(&self) -> (u64, Instant) {
         (self.generation.load(Ordering::Acquire), Instant::now())
     }
 
-    /// Remembers what the database said, unless something changed since it was asked.
+    /// Caches what the database returned, unless something changed since the query.
     pub(crate) fn remember(&self, token: &str, principal: Principal, (generation, asked): (u64, Instant)) {
         let mut known = self.lock();
-        // Checked under the lock, or a removal could slip between the check and the insertion.
+        // Checked under the lock, or an eviction could slip between the check and the insertion.
         if !self.listening.load(Ordering::Acquire) || self.generation.load(Ordering::Acquire) != generation {
             return;
         }
-        if known.len() >= MOST {
+        if known.len() >= MAX_CACHED_TOKENS {
             let now = Instant::now();
             known.retain(|_, (_, until)| *until > now);
-            if known.len() >= MOST {
+            if known.len() >= MAX_CACHED_TOKENS {
                 known.clear();
             }
         }
-        known.insert(token.into(), (principal, asked + LIFE.min(principal.remaining())));
+        known.insert(token.into(), (principal, asked + CACHE_LIFETIME.min(principal.remaining())));
     }
 
-    /// Forgets one token.
+    /// Evicts one token.
     pub(crate) fn forget_token(&self, jti: &Uuid) {
         let mut known = self.lock();
         self.generation.fetch_add(1, Ordering::AcqRel);
         known.retain(|_, (principal, _)| principal.token_id() != *jti);
     }
 
-    /// Forgets every token of a user.
+    /// Evicts every token of a user.
     pub(crate) fn forget_user(&self, user: i64) {
         let mut known = self.lock();
         self.generation.fetch_add(1, Ordering::AcqRel);
@@ -93,7 +93,7 @@ impl Sessions {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Listens until nobody needs the sessions any more.
+    /// Listens until all clones of the sessions are dropped.
     pub(crate) async fn listen(self: Arc<Self>, options: PgConnectOptions, job: Job) {
         let sessions = Arc::downgrade(&self);
         drop(self);
@@ -107,12 +107,12 @@ impl Sessions {
                 now.set_listening(true);
                 drop(now);
                 loop {
-                    // Comes back now and then to see whether anybody is still interested.
-                    let rung = tokio::time::timeout(LIFE, listener.try_recv()).await;
+                    // Returns periodically to check whether the sessions are still in use.
+                    let rung = tokio::time::timeout(CACHE_LIFETIME, listener.try_recv()).await;
                     let Some(now) = sessions.upgrade() else { return };
                     match rung {
-                        // Nothing was rung, or it cannot be heard any more: then nobody would ever say so.
-                        Err(_) => match tokio::time::timeout(ANSWER, listener.execute(sql!("SELECT 1"))).await {
+                        // No notification, or the connection is lost, which would not show otherwise.
+                        Err(_) => match tokio::time::timeout(PROBE_TIMEOUT, listener.execute(sql!("SELECT 1"))).await {
                             Ok(Ok(_)) => job.succeeded(),
                             Ok(Err(_)) | Err(_) => {
                                 now.set_listening(false);
@@ -130,7 +130,7 @@ impl Sessions {
                     }
                 }
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RECONNECT_DELAY).await;
         }
     }
 
@@ -149,13 +149,13 @@ impl Sessions {
 }
 
 async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgListener> {
-    // A pool of its own, because that is what a listener wants; it holds one connection for as long as it lives.
+    // A pool of its own, because a listener requires one; it holds one connection for its lifetime.
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(2))
         .connect_lazy_with(options.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
-    // Otherwise a lost connection would be replaced silently, with whatever was rung meanwhile missed.
+    // Otherwise a lost connection would be replaced silently, and notifications in between missed.
     listener.eager_reconnect(false);
     listener.listen_all(["user_changed", "token_revoked"]).await?;
     Ok(listener)

@@ -1,26 +1,26 @@
-//! How identifiers and passwords are compared, in one place: the profiles of RFC 8265, without their refusals, because what
-//! older deployments hold must go on being found.
+//! How identifiers and passwords are compared, in one place: the profiles of RFC 8265, without their rejections, because
+//! accounts of older deployments must still be found.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_compatible;
 
-/// The one key of all spellings of an e-mail: blanks around it do not count, nor do width, case and Unicode form
-/// (UsernameCaseMapped, RFC 8265, 3.3.2). Whatever asks which account an e-mail names asks by this.
+/// The common key of all spellings of an e-mail: surrounding blanks, width, case and Unicode form do not count
+/// (UsernameCaseMapped, RFC 8265, 3.3.2). Every lookup of an account by e-mail uses it.
 ///
-/// For ASCII the trigger of `migrations/V017` comes to the same.
+/// For ASCII it equals that of the trigger in `migrations/V017`.
 pub fn email_key(email: &str) -> String {
     let narrow: String = email.trim().chars().flat_map(narrowed).collect();
     narrow.trim().to_lowercase().nfc().collect()
 }
 
-/// A password as it is hashed: any blank of Unicode is a space, in normalization form C (OpaqueString, RFC 8265, 4.2.2).
+/// A password as it is hashed: every Unicode blank becomes a space, in normalization form C (OpaqueString, RFC 8265, 4.2.2).
 pub fn prepared_password(password: &str) -> String {
     password.chars().map(|char| if is_space(char) { ' ' } else { char }).nfc().collect()
 }
 
-/// The forms a password may have been hashed in, the prepared one first. For most there is one only.
+/// The forms a password may have been hashed in, the prepared one first. Most passwords have only one.
 ///
-/// Hashes from before passwords were prepared are of what somebody typed, which may have been decomposed.
+/// Hashes from before passwords were prepared are of the typed text, which may have been decomposed.
 pub(crate) fn password_forms(typed: String) -> Vec<String> {
     if typed.is_ascii() {
         return vec![typed];
@@ -34,7 +34,7 @@ pub(crate) fn password_forms(typed: String) -> Vec<String> {
     forms
 }
 
-/// Fullwidth and halfwidth forms become those that are neither (RFC 8264, 5.2.1).
+/// Maps fullwidth and halfwidth characters to their normal forms (RFC 8264, 5.2.1).
 fn narrowed(char: char) -> impl Iterator<Item = char> {
     let mut mapped = Vec::with_capacity(1);
     match char {
@@ -44,7 +44,7 @@ fn narrowed(char: char) -> impl Iterator<Item = char> {
     mapped.into_iter()
 }
 
-/// General category Zs: white space that is neither a control character nor a separator of lines.
+/// General category Zs: white space that is neither a control character nor a line separator.
 fn is_space(char: char) -> bool {
     char.is_whitespace() && !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}')
 }
@@ -71,7 +71,7 @@ mod tests {
             assert_eq!(email_key(spelt), key, "{spelt}");
             assert_eq!(email_key(key), key, "the key of a key is the key: {key}");
         }
-        // Neither of these is the other's account.
+        // Neither of these is the other account.
         assert_ne!(email_key("\u{130}da@example.com"), email_key("ida@example.com"));
         assert_ne!(email_key("straße@example.com"), email_key("strasse@example.com"));
     }

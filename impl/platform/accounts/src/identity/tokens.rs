@@ -1,4 +1,4 @@
-//! Access tokens: JWTs (RFC 7519) checked as RFC 8725 advises. One key signs and every service accepts them.
+//! Access tokens: JWTs (RFC 7519) validated as RFC 8725 recommends. One key signs and every service accepts them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,16 +11,16 @@ use uuid::Uuid;
 
 /// `iss` of every token.
 pub const ISSUER: &str = "urn:accounts";
-/// `aud` of every token: each service that shares the user base.
+/// `aud` of every token: all services that share the user base.
 pub const AUDIENCE: &str = "urn:services";
-/// `typ` of an access token; a token for any other purpose is refused.
-const ACCESS: &str = "access";
-/// Clocks of replicas may differ by this much before a fresh token counts as not yet valid.
-const SKEW: u64 = 5;
-/// Longer texts are not looked at.
-const LONGEST: usize = 4_096;
+/// `typ` of an access token; a token with another purpose is rejected.
+const ACCESS_TOKEN: &str = "access";
+/// Seconds by which the clocks of replicas may differ before a new token counts as not yet valid.
+const CLOCK_SKEW_SECONDS: u64 = 5;
+/// Longer texts are rejected without parsing, in bytes.
+const MAX_TOKEN_BYTES: usize = 4_096;
 
-/// What an access token says. All of it must be there.
+/// The claims of an access token, all of them required.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's id.
@@ -31,17 +31,17 @@ pub struct Claims {
     pub nbf: u64,
     /// Expires at.
     pub exp: u64,
-    /// This token, so that it can be revoked.
+    /// The id of the token, for revocation.
     pub jti: Uuid,
     /// [`ISSUER`].
     pub iss: String,
     /// [`AUDIENCE`].
     pub aud: String,
-    /// What kind of token it is.
+    /// The type of the token.
     pub typ: String,
     /// The user's session epoch at login; a later password change ends the session.
     pub epoch: i64,
-    /// The scopes granted at login, separated by spaces.
+    /// The granted scopes, separated by spaces.
     pub scope: String,
 }
 
@@ -55,14 +55,14 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// With the key, algorithm and life of the settings.
+    /// With the key, algorithm and lifetime of the settings.
     pub fn new(settings: &AuthSettings) -> Self {
         let algorithm = match settings.algorithm {
             platform_settings::Algorithm::Hs256 => Algorithm::HS256,
             platform_settings::Algorithm::Hs384 => Algorithm::HS384,
             platform_settings::Algorithm::Hs512 => Algorithm::HS512,
         };
-        // Pins the algorithm: `none` and every other one are refused whatever the token's header says.
+        // Pins the algorithm: `none` and all others are rejected whatever the token's header says.
         let mut validation = Validation::new(algorithm);
         validation.leeway = 0;
         validation.set_issuer(&[ISSUER]);
@@ -77,7 +77,7 @@ impl Tokens {
         }
     }
 
-    /// How long a token lives.
+    /// The lifetime of a token.
     pub fn life(&self) -> Duration {
         self.life
     }
@@ -96,44 +96,44 @@ impl Tokens {
             jti: Uuid::now_v7(),
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
-            typ: ACCESS.to_owned(),
+            typ: ACCESS_TOKEN.to_owned(),
             epoch,
             scope: scope.to_owned(),
         };
         jsonwebtoken::encode(&self.header, &claims, &self.signing).map_err(Error::internal)
     }
 
-    /// The claims of a token that is signed, current and meant for us. Whether its user may still come in is for
-    /// the database to say.
+    /// The claims of a token with a valid signature, lifetime and audience. Whether its user may still use it is checked in the
+    /// database.
     ///
     /// # Errors
-    /// 401 `invalid_token`; why is only in the log.
+    /// 401 `invalid_token`; the reason is only in the log.
     pub fn verify(&self, token: &str) -> Result<Claims, Problem> {
-        if token.len() > LONGEST {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(refused("longer than any token"));
         }
         let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).map_err(refused)?.claims;
-        if claims.typ != ACCESS {
+        if claims.typ != ACCESS_TOKEN {
             return Err(refused("not an access token"));
         }
-        if claims.nbf > seconds() + SKEW || claims.iat > seconds() + SKEW {
+        if claims.nbf > seconds() + CLOCK_SKEW_SECONDS || claims.iat > seconds() + CLOCK_SKEW_SECONDS {
             return Err(refused("not yet valid"));
         }
         Ok(claims)
     }
 }
 
-/// The one answer to every bad token.
+/// The error response to every invalid token.
 pub(crate) fn refused(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Problem {
     Problem::unauthorized("invalid_token", "The token is not, or no longer, good.").with_cause(why)
 }
 
-/// The answer to a caller who was deleted since the token was looked at.
+/// The error response when the user was deleted after the token was checked.
 pub fn caller_is_gone() -> Problem {
     Problem::unauthorized("invalid_token", "The token's user does not exist any more.")
 }
 
-/// Now, as tokens tell time.
+/// The current time in seconds since 1970.
 pub(crate) fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

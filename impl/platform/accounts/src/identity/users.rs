@@ -1,4 +1,4 @@
-//! The users table: the one projection of a user and the statements every service shares.
+//! The users table: the projection of a user and the statements that every service shares.
 
 use chrono::{DateTime, Utc};
 use contract::Problem;
@@ -13,43 +13,43 @@ use super::text::email_key;
 /// A user as the API shows it; the password's hash is never part of it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
 pub struct User {
-    /// Key.
+    /// The id.
     pub id: i64,
-    /// Log-in name, in the case it was given.
+    /// The login name, in its original case.
     pub email: String,
-    /// Name for people.
+    /// The display name.
     pub full_name: Option<String>,
     /// Whether the user may log in and use tokens.
     pub is_active: bool,
     /// Whether the user may do everything.
     pub is_superuser: bool,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: DateTime<Utc>,
-    /// When anything of it changed last; `None` before the first change.
+    /// When it was last changed; `None` before the first change.
     pub updated_at: Option<DateTime<Utc>>,
 }
 
-/// What a new account needs; the password is hashed already.
+/// The data of a new account; the password is hashed already.
 #[derive(Debug, Clone)]
 pub struct NewUser {
-    /// Log-in name.
+    /// The login name.
     pub email: String,
     /// From [`Passwords::hash`](super::Passwords::hash).
     pub hashed_password: HashedPassword,
-    /// Name for people.
+    /// The display name.
     pub full_name: Option<String>,
     /// Whether the user may log in.
     pub is_active: bool,
-    /// Whether the user may do everything; only a superuser may ask for it.
+    /// Whether the user may do everything; only superusers may set it.
     pub is_superuser: bool,
 }
 
-/// What changes about an account; `None` leaves it as it is.
+/// A change of an account; `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct UserChange {
-    /// Log-in name; another one ends every session.
+    /// The login name; a change ends every session.
     pub email: Option<String>,
-    /// Name for people; `Some(None)` removes it.
+    /// The display name; `Some(None)` removes it.
     pub full_name: Option<Option<String>>,
     /// From [`Passwords::hash`](super::Passwords::hash); ends every session of the user.
     pub hashed_password: Option<HashedPassword>,
@@ -59,7 +59,7 @@ pub struct UserChange {
     pub is_superuser: Option<bool>,
 }
 
-/// A user by key.
+/// A user by id.
 ///
 /// # Errors
 /// Those of the database.
@@ -71,7 +71,7 @@ pub async fn find<'c>(db: impl Executor<'c, Database = Postgres>, id: i64) -> Re
     Ok(sqlx::query_as(SQL).bind(id).fetch_optional(db).await?)
 }
 
-/// A user by key, locked until the transaction ends.
+/// A user by id, locked until the transaction ends.
 ///
 /// # Errors
 /// Those of the database.
@@ -140,8 +140,8 @@ pub async fn update(tx: &mut PgConnection, id: i64, change: &UserChange) -> Resu
         .on_constraint("users_email_key", email_taken)
 }
 
-/// Makes sure that nobody else has the e-mail in any spelling. The unique constraint knows one spelling only, because
-/// older databases hold pairs that differ by case; the lock keeps two sign-ups of one e-mail apart.
+/// Checks that no other user has the e-mail in any spelling. The unique constraint covers the exact spelling only, because
+/// older databases hold pairs that differ by case; the lock serializes two sign-ups with one e-mail.
 async fn claim_email(tx: &mut PgConnection, email: &str, owner: Option<i64>) -> Result<()> {
     const LOCK: &str = sql!("SELECT pg_advisory_xact_lock(hashtextextended('users.email ' || $1, 0))");
     const TAKEN: &str = sql!(
@@ -163,7 +163,7 @@ fn email_taken() -> Problem {
     Problem::conflict("email_taken", "There is an account with this e-mail address already.")
 }
 
-/// Gives keys to e-mails that have none: those outside ASCII that scripts inserted. Costs one look where there are none.
+/// Sets the keys of e-mails without one: those outside ASCII that scripts inserted. Costs one query where there are none.
 pub(super) async fn fill_email_keys(db: &Database) -> Result<()> {
     let keyless = keyless(db.reads()).await?;
     if keyless.is_empty() {
@@ -172,7 +172,7 @@ pub(super) async fn fill_email_keys(db: &Database) -> Result<()> {
     db.write_once(move |mut tx| async move { fill(&mut tx, &keyless).await }).await
 }
 
-/// Users whose e-mail has no key, a bounded number; whoever comes next goes on.
+/// Users whose e-mail has no key, a bounded number; the next call continues.
 async fn keyless<'c>(db: impl Executor<'c, Database = Postgres>) -> Result<Vec<(i64, String)>> {
     const SQL: &str = sql!("SELECT id, email FROM users WHERE login_key IS NULL ORDER BY id LIMIT 1000");
     Ok(sqlx::query_as(SQL).fetch_all(db).await?)

@@ -25,7 +25,7 @@ async fn one_subject_leaves_room_and_many_leave_less() {
     assert_eq!(tries(&gate, user(1)).await.err(), Some(Refused::Share), "there is room, but not for it");
     let other = tries(&gate, user(2)).await;
     assert!(other.is_ok(), "a newcomer finds a place");
-    // Work of nobody's may take the last.
+    // Background work may take the last one.
     assert!(tries(&gate, None).await.is_ok());
     drop((held, other));
     assert_eq!(gate.state(), (6, 0, 0));

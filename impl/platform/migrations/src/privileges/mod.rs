@@ -1,7 +1,7 @@
-//! Least privilege in Postgres: a role for each service, with exactly what `migrations/privileges` says.
+//! Least privilege in Postgres: a role for each service, with exactly the privileges in `migrations/privileges`.
 //!
-//! Part of a migration, and under its lock. What is as it should be is not touched, so that a migration of a database that is
-//! current writes nothing; what is not is changed in one transaction.
+//! Part of a migration, and under its lock. Only differences are changed, in one transaction, so that a migration of an
+//! up-to-date database writes nothing.
 
 mod rights;
 
@@ -11,20 +11,20 @@ use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use self::rights::VERIFY;
+use self::rights::VERIFY_ROLE;
 use crate::roles::RoleSettings;
 
 pub use self::rights::{Object, Rights, rights};
 pub use crate::roles::{GROUPS, ROLES, role_of};
 
-/// The letters of a table, as Postgres calls them.
-const LETTERS: [(char, &str); 4] = [('S', "SELECT"), ('I', "INSERT"), ('U', "UPDATE"), ('D', "DELETE")];
+/// The letters of table privileges.
+const PRIVILEGE_LETTERS: [(char, &str); 4] = [('S', "SELECT"), ('I', "INSERT"), ('U', "UPDATE"), ('D', "DELETE")];
 
-/// Makes the roles that have a password, and gives every role that there is what it may have. In words, why a role is missing
-/// although there is a password for it.
+/// Creates the roles with a password, and grants every existing role its privileges. Returns why a role is missing although its
+/// password is configured.
 ///
 /// # Errors
-/// Those of the database; that the connected role may not make others is none.
+/// Those of the database; a missing CREATEROLE privilege is not an error.
 pub(crate) async fn apply(
     client: &mut Client,
     settings: &RoleSettings,
@@ -58,27 +58,27 @@ pub(crate) async fn apply(
     Ok(missing)
 }
 
-/// Makes a role, or gives it another password.
+/// Creates a role, or changes its password.
 async fn log_in(client: &Client, role: &str, service: &str, password: &str) -> Result<(), tokio_postgres::Error> {
     const KNOWN: &str = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)";
     let quoted = identifier(role);
     if !client.query_one(KNOWN, &[&role]).await?.get::<_, bool>(0) {
         match client.batch_execute(&format!("CREATE ROLE {quoted} NOINHERIT")).await {
-            // Somebody who migrates another database of the same server was faster.
+            // A concurrent migration of another database of the same server has created it.
             Err(error) if matches!(error.code(), Some(&SqlState::DUPLICATE_OBJECT | &SqlState::UNIQUE_VIOLATION)) => {}
             made => made?,
         }
-        if service == VERIFY {
+        if service == VERIFY_ROLE {
             client.batch_execute(&format!("ALTER ROLE {quoted} SET default_transaction_read_only = on")).await?;
         }
     }
-    // The verifier rather than the password, which a server's log might keep. It has nothing that must be escaped.
+    // The verifier rather than the password, which the server might log. It has nothing that must be escaped.
     let verifier = scram_sha_256(password.as_bytes());
     let set = format!("ALTER ROLE {quoted} LOGIN PASSWORD '{verifier}'");
     let mut attempts = 0;
     loop {
         match client.batch_execute(&set).await {
-            // "tuple concurrently updated": roles belong to all databases of a server, and the lock to one.
+            // "tuple concurrently updated": roles belong to all databases of a server, the lock to one.
             Err(error) if error.code() == Some(&SqlState::INTERNAL_ERROR) && attempts < 5 => attempts += 1,
             done => break done,
         }
@@ -86,7 +86,7 @@ async fn log_in(client: &Client, role: &str, service: &str, password: &str) -> R
     }
 }
 
-/// Gives each role what it lacks, and takes what it should not have.
+/// Grants each role what it lacks, and revokes what it should not have.
 async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::Error> {
     let transaction = client.transaction().await?;
     let roles: Vec<String> = ROLES.iter().map(|(role, _)| role_of(owner, role)).collect();
@@ -105,7 +105,7 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
         let Object::Table(table) = object else { continue };
         for (role, name) in known_roles() {
             let letters = letters_of(object, role);
-            for (letter, privilege) in LETTERS {
+            for (letter, privilege) in PRIVILEGE_LETTERS {
                 tables.0.push(name.clone());
                 tables.1.push(table.clone());
                 tables.2.push(privilege);
@@ -127,7 +127,7 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
     statements.extend(said(transaction.query(TABLES, &[of, name, privilege, wanted]).await?));
     execute(&transaction, &statements).await?;
 
-    // After those of whole tables, which take those of columns along.
+    // After those of whole tables, whose REVOKE includes the columns.
     let mut statements = Vec::new();
     for object in rights.keys() {
         let having = known_roles().filter(|(role, _)| !letters_of(object, role).is_empty());
@@ -170,7 +170,7 @@ async fn grant(client: &mut Client, owner: &str) -> Result<(), tokio_postgres::E
     transaction.commit().await
 }
 
-/// What comes before every table: getting in, and that nobody but the owner makes things that functions of the owner might find.
+/// The privileges on the schema, needed for any table; only the owner may create objects that functions of the owner might find.
 async fn of_schema(
     transaction: &tokio_postgres::Transaction<'_>,
     roles: &[String],

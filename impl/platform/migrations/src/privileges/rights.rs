@@ -1,24 +1,24 @@
-//! What the files in `migrations/privileges` say.
+//! Parses the files in `migrations/privileges`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::roles::{GROUPS, ROLES};
 
-/// Reads every table that is not secret, and writes none.
-pub(super) const VERIFY: &str = "verify";
+/// The role that may read every table that is not secret, and write none.
+pub(super) const VERIFY_ROLE: &str = "verify";
 
-/// What a line is about.
+/// The object of a line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Object {
     /// A table or a view.
     Table(String),
-    /// The columns of a table but one.
+    /// The columns of a table except one.
     Columns(String, String),
     /// Functions of this name.
     Definer(String),
 }
 
-/// What each role may do with each object: letters of `migrations/privileges`, `X` for calling a function.
+/// The privileges of each role on each object: letters of `migrations/privileges`, `X` for EXECUTE.
 pub type Rights = BTreeMap<Object, BTreeMap<&'static str, BTreeSet<char>>>;
 
 /// A line of a file.
@@ -28,7 +28,7 @@ enum Line<'a> {
     Right { object: Object, letters: BTreeSet<char>, secret: bool },
 }
 
-/// What the files in `migrations/privileges` say; a test sees to it that they can be read.
+/// The content of the files in `migrations/privileges`; a test ensures that they can be parsed.
 pub fn rights() -> Rights {
     let mut rights = Rights::new();
     let mut secrets = BTreeSet::new();
@@ -42,10 +42,10 @@ pub fn rights() -> Rights {
     }
     for (object, of) in &mut rights {
         if matches!(object, Object::Table(_)) && !secrets.contains(object) {
-            of.insert(VERIFY, BTreeSet::from(['S']));
+            of.insert(VERIFY_ROLE, BTreeSet::from(['S']));
         }
     }
-    // Who may read all of a table may read its columns.
+    // A role that may read a whole table may read its columns.
     let whole = rights.clone();
     for (object, of) in &mut rights {
         if let Object::Columns(table, _) = object {
@@ -56,7 +56,7 @@ pub fn rights() -> Rights {
     rights
 }
 
-/// What a text says, that of its groups included.
+/// The objects of a text, with the privileges of its groups.
 fn objects(text: &str) -> Vec<(Object, BTreeSet<char>, bool)> {
     let lines = text.lines().filter_map(line);
     lines

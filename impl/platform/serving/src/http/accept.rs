@@ -1,10 +1,10 @@
-//! What a client would rather have (`Accept`, RFC 9110, 12.5.1).
+//! Content negotiation (`Accept`, RFC 9110, 12.5.1).
 
 use http::HeaderMap;
 use http::header::ACCEPT;
 
-/// How much a media type is wanted, in thousandths, by the most specific range that includes it; and whether that range
-/// is the type itself. Without the header everything is wanted.
+/// The weight of a media type, in thousandths, by the most specific range that includes it; and whether that range is the type
+/// itself. Without the header every type has full weight.
 fn wanted(headers: &HeaderMap, kind: &str) -> (u16, bool) {
     let mut found: Option<(u8, u16)> = None;
     let family = kind.split_once('/').map_or(kind, |(family, _)| family);
@@ -23,10 +23,10 @@ fn wanted(headers: &HeaderMap, kind: &str) -> (u16, bool) {
             let (name, value) = parameter.split_once('=')?;
             name.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse::<f32>().ok())
         });
-        // A weight that is none is taken for its absence.
+        // An invalid weight is ignored.
         let quality = quality.flatten().filter(|quality| (0.0..=1.0).contains(quality)).unwrap_or(1.0);
         let thousandths = (quality * 1000.0).round() as u16;
-        // Of a type with several parameters, as Prometheus sends it, the version that is wanted most.
+        // Of a type with several parameters, as Prometheus sends it, the version with the largest weight.
         if found.is_none_or(|(before, most)| (specific, thousandths) > (before, most)) {
             found = Some((specific, thousandths));
         }
@@ -38,7 +38,7 @@ fn wanted(headers: &HeaderMap, kind: &str) -> (u16, bool) {
     }
 }
 
-/// Whether `kind` is asked for by its name and wanted at least as much as what is sent otherwise.
+/// Whether `kind` is named and has at least the weight of the default type.
 pub(crate) fn asks_for(headers: &HeaderMap, kind: &str, otherwise: &str) -> bool {
     let (quality, named) = wanted(headers, kind);
     named && quality > 0 && quality >= wanted(headers, otherwise).0

@@ -1,6 +1,6 @@
-//! What every request passes on its way to the generated router and back.
+//! What surrounds the generated router for every request and response.
 //!
-//! One function rather than a stack of layers: the order can be read, and nothing is boxed on the way.
+//! One function rather than a stack of layers: the order is explicit, and nothing is boxed.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -35,13 +35,13 @@ use super::unsent::held;
 use crate::access_log::{self, Entry};
 
 /// How long a request waits for its turn before it is shed.
-const PATIENCE: Duration = Duration::from_millis(500);
+const QUEUE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// One place in so many is kept free for others: more than what may wait for a pool, all from one address.
-const KEPT_FREE: usize = 8;
+const RESERVE_ONE_IN: usize = 8;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// For proxies that are trusted, whose logs tell who it was as well.
+/// For trusted proxies, whose logs include the user as well.
 const AUTHENTICATED_USER: HeaderName = HeaderName::from_static("x-authenticated-user");
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
@@ -56,7 +56,7 @@ pub struct Description {
     pub document: &'static str,
 }
 
-/// A service ready to be served. Clones are one.
+/// A service ready to be served. Clones share it.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
@@ -89,7 +89,7 @@ impl App {
             service,
             router,
             cors: Cors::new(&settings.backend_cors_origins),
-            gate: Gate::new(size, 2 * size, PATIENCE, Keep::OneIn(KEPT_FREE)),
+            gate: Gate::new(size, 2 * size, QUEUE_TIMEOUT, Keep::OneIn(RESERVE_ONE_IN)),
             proxies: settings.trusted_proxies.clone(),
             measurements,
             shares,
@@ -101,23 +101,23 @@ impl App {
         &self.0.service
     }
 
-    /// Its measurements.
+    /// Its metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.0.own.metrics
     }
 
-    /// What is measured of its requests.
+    /// The metrics of its requests.
     pub(crate) fn measurements(&self) -> &Measurements {
         &self.0.measurements
     }
 
-    /// Shows every operation in the metrics before it is first called, and its failures before the first: a series that
-    /// begins with its first increment never shows that one as a rate.
+    /// Creates the series of every operation, and of its failures, before the first call: a series that begins with its first
+    /// increment never shows that one as a rate.
     pub fn expect_operations(&self, operations: &[&'static Operation]) {
         self.0.measurements.expect_operations(operations);
     }
 
-    /// Whether a peer counts for itself: a proxy that is trusted has the connections of many.
+    /// Whether a peer counts as a client itself: a trusted proxy has the connections of many.
     pub(crate) fn counts(&self, peer: IpAddr) -> bool {
         !self.0.proxies.trust(peer.to_canonical())
     }
@@ -126,12 +126,12 @@ impl App {
         &self.0.shares
     }
 
-    /// Announces the end: not ready any more, and connections are asked to close.
+    /// Starts the shutdown: not ready any more, and connections are asked to close.
     pub fn drain(&self) {
         self.0.own.checks.drain();
     }
 
-    /// Answers a request; a failure of any kind is an answer, too.
+    /// Responds to a request; failures of any kind become error responses.
     pub async fn handle<B>(&self, mut request: Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -158,9 +158,9 @@ impl App {
         let trace = sender.logged_trace();
         let (request, reading) = watch(request, requester.as_ref());
         let answered = {
-            // Pinned here, so that what goes around it does not move it.
+            // Pinned here, so that the futures around it do not move it.
             let road = pin!(self.0.route(request, reading.as_deref(), page.preflight));
-            // A panic of a handler was caught on the road; this is for what surrounds it.
+            // A panic of a handler was caught inside; this is for the code around it.
             AssertUnwindSafe(sender.scope(metered(road, requester.as_deref()))).catch_unwind().await
         };
         let (label, answer) = match answered {
@@ -211,7 +211,7 @@ impl App {
             elapsed,
             response: &response,
         });
-        // How long the client takes to send what nobody wants is no time of ours. What is too large may never end.
+        // The time a client takes to send an unneeded body is not counted as ours. A body that is too large may never end.
         if let Some(reading) = reading.filter(|_| response.status() != StatusCode::PAYLOAD_TOO_LARGE) {
             reading.has_ended().await;
         }
@@ -225,7 +225,7 @@ impl App {
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
-        // What a conditional operation answers may be kept if it is asked for again each time; the rest may not.
+        // The response of a conditional operation may be stored if it is revalidated each time; others may not.
         headers.entry(CACHE_CONTROL).or_insert_with(|| {
             let revalidated = operation.is_some_and(|operation| operation.etag);
             HeaderValue::from_static(if revalidated { "private, no-cache" } else { "no-store" })
@@ -237,7 +237,7 @@ impl App {
 }
 
 impl Inner {
-    /// The answer, and its name in the metrics unless an operation gives it one.
+    /// The response, and its name in the metrics unless an operation gives it one.
     async fn route(
         &self,
         mut request: Request<Body>,
@@ -266,7 +266,7 @@ impl Inner {
                 return ("shed", Err(overloaded()));
             }
         };
-        // The router is shared; calling it only needs a handle of its own.
+        // The router is shared; calling it needs only a clone.
         let mut router = self.router.clone();
         let Some(reading) = reading else {
             let Ok(response) = router.call(request).await;
@@ -285,7 +285,7 @@ impl Inner {
     }
 }
 
-/// What is answered instead of what the operation has answered, which did not have all of its request.
+/// The error response that replaces the operation's response when the request was not received completely.
 fn refused_by(response: &Response, problem: Problem) -> (&'static str, Result<Response, Problem>) {
     match response.extensions().get::<&'static Operation>() {
         Some(operation) => (operation.id, Err(operation.refusal(problem))),

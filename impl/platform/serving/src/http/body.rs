@@ -1,8 +1,9 @@
-//! The body of a request, bounded in time as a whole: one byte a second is progress, but no request.
+//! The request body, with a timeout for the whole: a client that sends one byte a second does not hold a request open.
 //!
-//! An answer often needs no body: a refusal, say. What the client is still sending is then read and thrown away for a while,
-//! because closing the connection under it would destroy the answer on its way. For some of that time the answer waits: a
-//! proxy that is answered while it still sends cannot use its client's connection again, and some do not say so.
+//! A response often needs no body, an error response for example. The rest that the client is still sending is then read and
+//! discarded for a while, because closing the connection would destroy the response in transit. For some of that time the
+//! response is held back: a proxy that gets one while it still sends cannot reuse its client's connection, and some proxies do
+//! not say so.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,51 +21,51 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// From the head of a request to the end of its body; below the deadline of an operation.
-const WHOLE: Duration = Duration::from_secs(7);
+const BODY_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// How long an answer waits for the end of a body that nobody wants.
-const HELD_BACK: Duration = Duration::from_secs(2);
+/// How long a response is held back for the end of an unneeded body.
+const MAX_RESPONSE_DELAY: Duration = Duration::from_secs(2);
 
-/// How long such a body is read on; longer than that, so that the answer has time to arrive.
-const UNWANTED: Duration = Duration::from_secs(4);
+/// How long an unneeded body is read; longer than that, so that the response has time to arrive.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Smaller bodies are not counted, and larger ones in steps of this many bytes.
-const STEP: usize = 64 * 1024;
+const COUNTED_STEP_BYTES: usize = 64 * 1024;
 
-/// What the road outside learns of a body that is read inside.
+/// The state of a body that is read inside, shared with the code around it.
 #[derive(Default)]
 pub(crate) struct Reading {
     late: AtomicBool,
     place: Mutex<Option<Permit>>,
-    /// Bytes that are in memory, counted against whoever sends them until the request is answered.
+    /// Bytes in memory, counted against the sender until the request has its response.
     held: Mutex<Vec<Taken>>,
     refused: AtomicBool,
-    /// Reads what nobody wants.
+    /// The task that reads and discards an unneeded body.
     unwanted: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Reading {
-    /// Holds the request's place among those that are worked on; it is given up when the client keeps us waiting, so
-    /// that slow senders do not crowd out the others.
+    /// Holds the request's place among those in progress; it is released when the client is slow, so that slow senders do not
+    /// crowd out the others.
     pub(crate) fn hold(&self, place: Permit) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }
 
-    /// Whether the body did not arrive in time.
+    /// Whether the body timed out.
     pub(crate) fn was_late(&self) -> bool {
         self.late.load(Ordering::Acquire)
     }
 
-    /// Whether whoever sends the body has too much in memory already.
+    /// Whether the sender of the body has too much in memory already.
     pub(crate) fn was_refused(&self) -> bool {
         self.refused.load(Ordering::Acquire)
     }
 
-    /// Counts what has come so far; whether it may be there.
+    /// Counts the bytes received so far; false when there are too many.
     fn count(&self, requester: &Requester, received: usize) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        while held.len() * STEP + STEP <= received {
-            match requester.receive(STEP) {
+        while held.len() * COUNTED_STEP_BYTES + COUNTED_STEP_BYTES <= received {
+            match requester.receive(COUNTED_STEP_BYTES) {
                 Some(taken) => held.push(taken),
                 None => {
                     self.refused.store(true, Ordering::Release);
@@ -75,12 +76,12 @@ impl Reading {
         true
     }
 
-    /// Waits until nothing of the body is on its way any more, though not for long.
+    /// Waits for the end of the body, for a limited time.
     pub(crate) async fn has_ended(&self) {
         let unwanted = self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(unwanted) = unwanted {
-            // Reading goes on without us.
-            let _ = timeout(HELD_BACK, unwanted).await;
+            // Reading goes on in the background.
+            let _ = timeout(MAX_RESPONSE_DELAY, unwanted).await;
         }
     }
 
@@ -89,7 +90,7 @@ impl Reading {
     }
 }
 
-/// Puts a request's body, if it has one, under a clock.
+/// Puts a timeout on a request's body, if it has one.
 pub(crate) fn watch<B: Wire>(
     request: Request<B>,
     requester: Option<&Arc<Requester>>,
@@ -111,11 +112,11 @@ struct Timely<B: Wire> {
     reading: Arc<Reading>,
     requester: Option<Arc<Requester>>,
     received: usize,
-    /// The client sends it only when it is asked to (`Expect: 100-continue`), so it must not be asked in vain.
+    /// The client sends it only on request (`Expect: 100-continue`), so an unneeded one must not be requested.
     withheld: bool,
 }
 
-/// What comes from a connection, or from a test.
+/// A body from a connection, or from a test.
 pub(crate) trait Wire: Body<Data = Bytes, Error: Into<Failure>> + Send + Unpin + 'static {}
 impl<B: Body<Data = Bytes, Error: Into<Failure>> + Send + Unpin + 'static> Wire for B {}
 
@@ -123,7 +124,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl<B: Wire> Timely<B> {
     fn new(body: B, reading: Arc<Reading>, requester: Option<Arc<Requester>>, withheld: bool) -> Self {
-        let deadline = Instant::now() + WHOLE;
+        let deadline = Instant::now() + BODY_TIMEOUT;
         Self { body: Some(body), deadline, clock: None, reading, requester, received: 0, withheld }
     }
 }
@@ -142,7 +143,7 @@ impl<B: Wire> Body for Timely<B> {
                 if counted {
                     return Poll::Ready(Some(Ok(frame)));
                 }
-                // What is still on its way is read and thrown away.
+                // The rest is read and discarded.
                 return Poll::Ready(Some(Err("too much of its sender is in memory".into())));
             }
             Poll::Ready(Some(Err(error))) => Some(error.into()),
@@ -158,7 +159,7 @@ impl<B: Wire> Body for Timely<B> {
                 Some("the body did not arrive in time".into())
             }
         };
-        // Nothing of it is left that could be read.
+        // Nothing is left to read.
         self.body = None;
         Poll::Ready(failure.map(Err))
     }
@@ -179,7 +180,7 @@ impl<B: Wire> Drop for Timely<B> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let unwanted = runtime.spawn(async move {
             let all = async { while let Some(Ok(_)) = body.frame().await {} };
-            let _ = timeout(UNWANTED, all).await;
+            let _ = timeout(DISCARD_TIMEOUT, all).await;
         });
         *self.reading.unwanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(unwanted);
     }

@@ -1,7 +1,7 @@
-//! The socket under hyper: cut when the client does not take what it asked for, and never a bare error.
+//! The socket under hyper: closed when the client does not read its response, and without bare errors.
 //!
-//! hyper bounds the time for a request's head and for an idle connection, but a client may read its answer one byte a
-//! minute; and what hyper itself answers to requests it cannot parse is not a problem document.
+//! hyper bounds the time for a request's head and for an idle connection, but a client may read its response one byte a minute;
+//! and hyper's own responses to requests that it cannot parse are not problem documents.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -19,20 +19,20 @@ use uuid::Uuid;
 
 use super::refusals::{headers_too_large, malformed, target_too_long};
 
-/// A client whose socket is full must take this many bytes in [`STALL`]: about 6 KB/s.
-const LEAST: usize = 32 * 1024;
-/// See [`LEAST`].
-const STALL: Duration = Duration::from_secs(5);
+/// A client whose socket is full must read this many bytes in [`STALL_TIMEOUT`]: about 6 KB/s.
+const MIN_BYTES_READ: usize = 32 * 1024;
+/// See [`MIN_BYTES_READ`].
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection that a stalled reader cannot hold.
+/// A connection with a minimum read rate of the client.
 pub(crate) struct Watched {
     socket: TcpStream,
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Whether the clock of `stalled` runs.
+    /// Whether the timer `stalled` is running.
     counting: bool,
-    /// Bytes taken since it runs.
+    /// Bytes read since its start.
     taken: usize,
-    /// What is sent instead of an error of hyper's own.
+    /// Sent instead of an error of hyper's own.
     instead: Option<Bytes>,
 }
 
@@ -41,7 +41,7 @@ impl Watched {
         Self { socket, stalled: None, counting: false, taken: 0, instead: None }
     }
 
-    /// Called with what a write of `offered` bytes came to.
+    /// Called with the result of a write of `offered` bytes.
     fn watch(
         &mut self,
         cx: &mut Context<'_>,
@@ -51,13 +51,13 @@ impl Watched {
         match wrote {
             Poll::Ready(Ok(count)) => {
                 self.taken += count;
-                if count == offered || self.taken >= LEAST {
+                if count == offered || self.taken >= MIN_BYTES_READ {
                     self.counting = false;
                 }
             }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => {
-                let deadline = Instant::now() + STALL;
+                let deadline = Instant::now() + STALL_TIMEOUT;
                 let clock = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
                 if !self.counting {
                     clock.as_mut().reset(deadline);
@@ -133,11 +133,14 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// The problem document for an answer that hyper made itself: every answer of ours names its request.
+/// The problem document for a response that hyper created itself: every response of ours has a request id.
 fn bare_error(bytes: &[u8]) -> Option<Bytes> {
-    const MARK: &[u8] = b"x-request-id: ";
+    const REQUEST_ID_FIELD: &[u8] = b"x-request-id: ";
     let status = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
-    if status[0] != b'4' || !bytes.ends_with(b"\r\n\r\n") || bytes.windows(MARK.len()).any(|part| part == MARK) {
+    if status[0] != b'4'
+        || !bytes.ends_with(b"\r\n\r\n")
+        || bytes.windows(REQUEST_ID_FIELD.len()).any(|part| part == REQUEST_ID_FIELD)
+    {
         return None;
     }
     let problem = match status {
@@ -148,7 +151,7 @@ fn bare_error(bytes: &[u8]) -> Option<Bytes> {
     let status = problem.status();
     let id = Uuid::now_v7().to_string();
     let response = problem.into_response_for(Some(&RequestId(id.as_str().into())));
-    // A body in memory is there at once.
+    // A body in memory is ready at once.
     let body = response.into_body().collect().now_or_never()?.ok()?.to_bytes();
     let mut answer = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\

@@ -9,19 +9,19 @@ use http::{HeaderMap, HeaderValue, Method};
 use platform_settings::Origins;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
-const EXPOSED: HeaderValue = HeaderValue::from_static(
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, x-next-cursor, x-request-id, \
      x-total-count",
 );
-/// Seconds a browser may remember the answer to a preflight; Chromium's own limit.
-const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+/// Seconds a browser may cache the response to a preflight; Chromium's own limit.
+const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("7200");
 
-/// What a browser says of the page behind a request.
+/// The CORS header fields of a request.
 pub(crate) struct Asked {
     origin: Option<HeaderValue>,
-    /// Whether the request only asks for permission.
+    /// Whether the request is a preflight.
     pub(crate) preflight: bool,
-    /// The headers it asks for.
+    /// The headers it requests.
     headers: Option<HeaderValue>,
 }
 
@@ -34,7 +34,7 @@ impl Asked {
     }
 }
 
-/// Which origins may call.
+/// The allowed origins.
 pub(crate) struct Cors {
     origins: Vec<String>,
     anybody: bool,
@@ -45,14 +45,14 @@ impl Cors {
         Self { anybody: origins.0.iter().any(|origin| origin == "*"), origins: origins.0.clone() }
     }
 
-    /// Adds to an answer what a browser needs to hand it to the page; nothing for a foreign origin.
+    /// Adds the CORS header fields to a response; nothing for an origin that is not allowed.
     pub(crate) fn allow(&self, asked: &Asked, answer: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
         answer.append(VARY, HeaderValue::from_static("origin"));
         let Some(origin) = &asked.origin else { return };
-        // Credentials are for listed origins only: "any, with credentials" would be everybody's session.
+        // Credentials are for listed origins only: with "any" every site could use the session of its visitor.
         if self.is_listed(origin) {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
@@ -63,14 +63,14 @@ impl Cors {
         }
         if asked.preflight {
             answer.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-            // Libraries add headers of their own; none of them says more than the method and the token do.
+            // Libraries add headers of their own; all are allowed, since access depends on the method and the token.
             answer.append(VARY, HeaderValue::from_static("access-control-request-headers"));
             if let Some(headers) = &asked.headers {
                 answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
             }
-            answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+            answer.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS);
         } else {
-            answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         }
     }
 

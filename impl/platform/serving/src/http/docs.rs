@@ -1,7 +1,7 @@
-//! Swagger UI from the copy inside the program, and the document it shows.
+//! Swagger UI from files inside the program, and the document it shows.
 //!
-//! Everything the page asks for is relative to the page, so it works behind a gateway that strips a prefix. The
-//! document names the prefix, which only the gateway knows, as its server.
+//! All links of the page are relative, so it works behind a gateway that strips a prefix. The document names the prefix, which
+//! only the gateway knows, as its server.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATIO
 use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa_swagger_ui::Config;
 
-/// Swagger UI styles itself in place and shows its images from `data:` URLs.
+/// Swagger UI uses inline styles and images as `data:` URLs.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
      connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// The page; `{base}` is where its files are, seen from the address it was reached under.
+/// The page; `{base}` is the folder of its files, relative to the page's address.
 const PAGE: &str = r#"<!doctype html>
 <html lang="en">
 <head>
@@ -73,11 +73,11 @@ window.ui = SwaggerUIBundle({
 });
 "##;
 
-/// What the document says of one service, as text.
+/// The document of one service, as text.
 pub(crate) struct Docs {
     document: &'static str,
     title: String,
-    /// Without operations there is nothing for Swagger UI to show.
+    /// Without operations Swagger UI has nothing to show.
     is_empty: bool,
     config: Arc<Config<'static>>,
 }
@@ -90,7 +90,7 @@ impl Docs {
         Self { document, title, is_empty, config: Arc::new(Config::from("../openapi.json")) }
     }
 
-    /// `/` leads to the page, relative to wherever this is.
+    /// Redirects `/` to the page, with a relative address.
     pub(crate) fn redirect() -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
@@ -118,7 +118,7 @@ impl Docs {
         if name == "start.js" {
             return Some(file("text/javascript", START));
         }
-        // Only what the page asks for: the copy has more, and an index of its own.
+        // Only files that the page uses: the crate has more, and an index of its own.
         let known = ["swagger-ui.css", "index.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
         let name = known.into_iter().find(|known| *known == name)?;
         let found = utoipa_swagger_ui::serve(name, Arc::clone(&self.config)).ok().flatten()?;
@@ -134,7 +134,7 @@ impl Docs {
         Some(response)
     }
 
-    /// The document, its server and token URLs below the prefix the gateway stripped.
+    /// The document, with its server and token URLs below the prefix that the gateway stripped.
     pub(crate) fn document(&self, headers: &HeaderMap) -> Response {
         let mut response = match prefix(headers) {
             None => Response::new(Body::from(self.document)),
@@ -156,7 +156,7 @@ fn file(kind: &'static str, text: impl Into<Body>) -> Response {
     response
 }
 
-/// The prefix a gateway stripped, if it says so and it is a plain path: it is repeated in the answer.
+/// The prefix that a gateway stripped, if it sent a plain path: it is repeated in the response.
 fn prefix(headers: &HeaderMap) -> Option<&str> {
     let prefix = headers.get("x-forwarded-prefix")?.to_str().ok()?.trim_end_matches('/');
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
@@ -164,12 +164,12 @@ fn prefix(headers: &HeaderMap) -> Option<&str> {
     sane.then_some(prefix)
 }
 
-/// The document as text with its absolute paths moved below a prefix. Reading it into a tree would lose its order,
-/// in which the page shows it.
+/// The document as text with its absolute paths moved below a prefix. Parsing it would lose the order of its keys, in which
+/// the page shows it.
 fn below(document: &str, prefix: &str) -> String {
     let mut moved = String::with_capacity(document.len() + 64);
     let (before, rest) = document.split_once("\"paths\"").unwrap_or(("", document));
-    // The first "url" after "servers" and before the paths is the one server a document of ours has.
+    // The first "url" after "servers" and before the paths is the only server of a document.
     match before.split_once("\"servers\"") {
         Some((head, servers)) => {
             moved.push_str(head);

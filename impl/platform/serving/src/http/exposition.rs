@@ -1,12 +1,12 @@
-//! Prometheus' older text format (0.0.4), made from OpenMetrics: what differs is how families are called and typed.
+//! Prometheus' older text format (0.0.4), converted from OpenMetrics: names and types of families differ.
 
-/// The same measurements in the older format.
+/// The same metrics in the older format.
 ///
 /// There a counter's family has the name of its samples, which end in `_total`; there are neither info nor units, and
 /// nothing marks the end.
 pub(crate) fn classic(open: &str) -> String {
     let mut text = String::with_capacity(open.len());
-    // OpenMetrics tells the help before the type, which decides the name.
+    // In OpenMetrics the help precedes the type, which decides the name.
     let mut help = None;
     for line in open.lines() {
         let Some(comment) = line.strip_prefix("# ") else {

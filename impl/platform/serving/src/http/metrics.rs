@@ -1,4 +1,4 @@
-//! What Prometheus reads of requests, by operation id.
+//! Metrics of requests, by operation id.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Unit;
 
 /// Seconds; from a cached read to the deadline of an operation.
-const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const BUCKETS_SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -26,7 +27,7 @@ struct Operated {
     operation: &'static str,
 }
 
-/// What is measured of requests.
+/// The metrics of requests.
 pub(crate) struct Measurements {
     requests: Family<Answered, Counter>,
     durations: Family<Operated, Histogram, fn() -> Histogram>,
@@ -37,9 +38,9 @@ pub(crate) struct Measurements {
 }
 
 impl Measurements {
-    /// Of a service of this version that works on so many requests at once.
+    /// For a service of this version with this concurrency limit.
     pub(crate) fn new(metrics: &Metrics, version: &str, concurrency: u32) -> Self {
-        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS_SECONDS);
         let measurements = Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(histogram),
@@ -90,13 +91,13 @@ impl Measurements {
         self.shed.inc();
     }
 
-    /// Counts a connection for as long as the answer lives.
+    /// Counts a connection until the guard is dropped.
     pub(crate) fn connection(&self) -> Open {
         self.connections.inc();
         Open(self.connections.clone())
     }
 
-    /// Counts a request for as long as the answer lives.
+    /// Counts a request until the guard is dropped.
     pub(crate) fn request(&self) -> InFlight<'_> {
         self.in_flight.inc();
         InFlight { measurements: self, answered: false }

@@ -1,4 +1,4 @@
-//! Serving: what surrounds the generated router of a service, and the sockets under it.
+//! HTTP serving: the code around the generated router of a service, and the sockets below it.
 
 mod accept;
 mod app;

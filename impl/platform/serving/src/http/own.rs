@@ -1,4 +1,4 @@
-//! What every service answers beside its operations.
+//! The endpoints that every service has besides its operations.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -23,7 +23,7 @@ struct Health<'a> {
     version: &'a str,
 }
 
-/// What a service serves of itself: health, metrics, its document and the page that shows it.
+/// Health, metrics, the document and the page that shows it.
 pub(super) struct Own {
     health: Bytes,
     docs: Docs,
@@ -38,7 +38,7 @@ impl Own {
         Self { health, docs: Docs::new(document, service), checks, metrics }
     }
 
-    /// The response, and its name in the metrics. Never shed: it tells of the overload.
+    /// The response, and its name in the metrics. Never shed: it has to report the overload.
     pub(super) async fn respond(
         &self,
         method: &Method,
@@ -64,7 +64,7 @@ impl Own {
             "root" => Ok(Docs::redirect()),
             "health" => Ok(json(StatusCode::OK, self.health.clone())),
             "ready" => {
-                // Whoever asks, and whatever else comes from there.
+                // Independent of the load from the client's address.
                 let (status, report) = for_everybody(self.checks.report()).await;
                 let answer = serde_json::to_vec(&report).map(|body| json(status, body)).map_err(Problem::internal);
                 answer.map(|mut answer| {

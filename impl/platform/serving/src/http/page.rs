@@ -1,4 +1,4 @@
-//! A refusal as a page, for people who opened an address in a browser.
+//! An error response as a page, for people who opened an address in a browser.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -8,12 +8,12 @@ use http::{HeaderMap, HeaderValue};
 
 use super::accept::asks_for;
 
-/// Whether whoever sent these headers would rather read HTML than JSON.
+/// Whether the client prefers HTML to JSON.
 pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
     asks_for(headers, "text/html", "application/problem+json")
 }
 
-/// The answer with the words of the problem, its status and its headers.
+/// The response with the title and detail of the problem, its status and its headers.
 pub(crate) fn of(problem: Problem, id: &RequestId) -> Response {
     let title = format!("{} {}", problem.status().as_u16(), problem.status().canonical_reason().unwrap_or("Error"));
     let text = page(&title, problem.detail(), &format!("<p>Request {}</p>", id.0));
@@ -24,7 +24,7 @@ pub(crate) fn of(problem: Problem, id: &RequestId) -> Response {
     response
 }
 
-/// A page of a title, a sentence and what follows; none of them is a client's.
+/// A page of a title, a sentence and further content; none of them contains client input.
 pub(crate) fn page(title: &str, sentence: &str, more: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title></head>\n\

@@ -1,5 +1,5 @@
-//! Whether this replica should get requests. Liveness is another question: a process that cannot reach Postgres is
-//! alive, and restarting it would help nobody.
+//! Readiness: whether this replica should get requests. Liveness differs: a process that cannot reach Postgres is alive, and
+//! restarting it would not help.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,31 +11,31 @@ use platform_store::{Cache, Database};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-/// A check that takes longer has failed; an orchestrator asks every few seconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The timeout of a check; an orchestrator probes every few seconds.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a service needs to be ready. Without a Redis that answers it is ready, but degraded.
+/// What a service needs to be ready. While Redis is unavailable it is ready, but degraded.
 #[derive(Clone, Default)]
 pub struct Readiness {
-    /// Must answer and have the schema this program was built for.
+    /// Must respond and have the schema this program was built for.
     pub database: Option<Database>,
-    /// Should answer.
+    /// Should respond.
     pub cache: Option<Cache>,
-    /// Must not stand still.
+    /// Must not be stalled.
     pub jobs: Vec<Jobs>,
 }
 
-/// Remembers that the schema is complete: it does not become less so.
+/// Caches that the schema is complete: that does not change.
 #[derive(Default)]
 pub(crate) struct Checks {
     pub(crate) needs: Readiness,
     migrated: AtomicBool,
     draining: AtomicBool,
-    /// What was found last, and when that was begun.
+    /// The latest result, and when its check began.
     found: Mutex<Option<(Instant, Found)>>,
 }
 
-/// How Postgres, its schema and Redis are; nothing of what is not needed.
+/// The states of Postgres, its schema and Redis; `None` for what is not needed.
 type Found = (Option<&'static str>, Option<&'static str>, Option<&'static str>);
 
 #[derive(Serialize)]
@@ -47,7 +47,7 @@ pub(crate) struct Report {
     migrations: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<&'static str>,
-    /// Background jobs that have stood still for minutes.
+    /// Background jobs that have been stalled for minutes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     standing_still: Vec<&'static str>,
 }
@@ -82,7 +82,7 @@ impl Checks {
         (code, Report { status, database, migrations, redis, standing_still })
     }
 
-    /// However many ask at once, the servers are asked by one of them at a time: each gets what was found after it came.
+    /// Concurrent probes share a check: each gets a result whose check began after the probe came.
     async fn find(&self) -> Found {
         let asked = Instant::now();
         let mut last = self.found.lock().await;
@@ -107,7 +107,7 @@ impl Checks {
             }
             migrate::is_current(database).await
         };
-        match tokio::time::timeout(PATIENCE, check).await {
+        match tokio::time::timeout(CHECK_TIMEOUT, check).await {
             Ok(Ok(complete)) => {
                 self.migrated.store(complete, Ordering::Relaxed);
                 (Some("ok"), Some(if complete { "ok" } else { "pending" }))
@@ -125,7 +125,7 @@ impl Checks {
 
     async fn redis(&self) -> Option<&'static str> {
         let cache = self.needs.cache.as_ref()?;
-        let sound = tokio::time::timeout(PATIENCE, cache.ping()).await.is_ok_and(|answer| answer.is_ok());
+        let sound = tokio::time::timeout(CHECK_TIMEOUT, cache.ping()).await.is_ok_and(|answer| answer.is_ok());
         Some(if sound { "ok" } else { "unavailable" })
     }
 }

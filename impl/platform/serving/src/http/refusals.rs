@@ -1,11 +1,11 @@
-//! The refusals that do not come from an operation.
+//! The error responses that do not come from an operation.
 
 use axum::response::Response;
 use contract::Problem;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
-/// 400: nothing that could be parsed.
+/// 400: the request could not be parsed.
 pub(crate) fn malformed() -> Problem {
     Problem::bad_request("malformed_request", "This is not an HTTP/1.1 request.")
 }
@@ -15,18 +15,18 @@ pub(crate) fn not_found() -> Problem {
     Problem::not_found("not_found", "There is nothing here.")
 }
 
-/// 405; whoever answers with it adds `Allow`.
+/// 405; the caller adds `Allow`.
 pub(crate) fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not take this method; see Allow.")
 }
 
-/// 408: the client took too long to send what it announced.
+/// 408: the client took too long to send the body.
 pub(crate) fn late() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.")
         .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
-/// 431: more header fields than any client of ours sends.
+/// 431: too many or too large header fields.
 pub(crate) fn headers_too_large() -> Problem {
     Problem::new(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -35,7 +35,7 @@ pub(crate) fn headers_too_large() -> Problem {
     )
 }
 
-/// 414: a longer target than any operation takes.
+/// 414: a longer target than any operation accepts.
 pub(crate) fn target_too_long() -> Problem {
     Problem::new(StatusCode::URI_TOO_LONG, "target_too_long", "The request target is too long.")
 }
@@ -50,7 +50,7 @@ pub(crate) fn overloaded() -> Problem {
     Problem::unavailable("overloaded", "The service has more to do than it can; try again.", 1)
 }
 
-/// The router's answer, unless it is a bare one.
+/// The router's response, or a problem document instead of a bare error.
 pub(crate) fn explained(response: Response) -> Result<Response, Problem> {
     match response.status() {
         _ if response.headers().contains_key(CONTENT_TYPE) => Ok(response),

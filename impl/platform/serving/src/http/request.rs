@@ -1,4 +1,4 @@
-//! What is looked at before anything else: the id of a request, its size, its path.
+//! Checks before routing: the id of a request, its size, its path.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,20 +9,20 @@ use uuid::Uuid;
 use super::refusals::{headers_too_large, no_proxy, target_too_long};
 
 /// Long enough for any id generator, short enough for a log.
-const LONGEST_ID: usize = 64;
+const MAX_ID_BYTES: usize = 64;
 
-/// The id the client gave its request, if it is a sane one: it goes into logs and answers.
+/// The request id that the client sent, if it is valid: it is repeated in logs and responses.
 pub(crate) fn given_request_id(headers: &HeaderMap) -> Option<RequestId> {
     let given = headers.get("x-request-id")?.as_bytes();
     let sane = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if given.is_empty() || given.len() > LONGEST_ID || !given.iter().all(sane) {
+    if given.is_empty() || given.len() > MAX_ID_BYTES || !given.iter().all(sane) {
         return None;
     }
     std::str::from_utf8(given).ok().map(|given| RequestId(given.into()))
 }
 
-/// A UUID of version 7. Its random part comes from the thread's generator: asking the kernel for each costs more than
-/// the rest of a small request's surroundings.
+/// A UUID of version 7. Its random part comes from the thread's generator: the kernel's would cost more than the rest of the
+/// overhead of a small request.
 pub(crate) fn new_request_id() -> RequestId {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let milliseconds = u64::try_from(now.as_millis()).unwrap_or_default();
@@ -31,27 +31,27 @@ pub(crate) fn new_request_id() -> RequestId {
     RequestId((&*id.hyphenated().encode_lower(&mut text)).into())
 }
 
-/// Bytes of header fields a request may have.
-const MAX_HEADERS: usize = 32 * 1024;
-/// Bytes of path and query a request may have.
-const MAX_TARGET: usize = 8 * 1024;
-/// What no operation would take.
+/// The maximum size of header fields in bytes.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// The maximum size of path and query in bytes.
+const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// Rejects requests that no operation would accept.
 pub(crate) fn refuse(method: &Method, target: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     if *method == Method::CONNECT {
         return Err(no_proxy());
     }
-    if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+    if target.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
         return Err(target_too_long());
     }
     // Names, values and the four bytes around them.
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if size > MAX_HEADERS {
+    if size > MAX_HEADER_BYTES {
         return Err(headers_too_large());
     }
     Ok(())
 }
 
-/// Takes the last slash off a path, so that every path answers with and without; whether there was one.
+/// Removes a trailing slash, so that every path works with and without; returns whether there was one.
 pub(crate) fn trim_slash(target: &mut Uri) -> bool {
     let path = target.path();
     let Some(trimmed) = path.strip_suffix('/').filter(|rest| !rest.is_empty() && !rest.ends_with('/')) else {
@@ -61,7 +61,7 @@ pub(crate) fn trim_slash(target: &mut Uri) -> bool {
         Some(query) => format!("{trimmed}?{query}"),
         None => trimmed.to_owned(),
     };
-    // What remains of a valid target is one; were it not, the path would simply match nothing.
+    // The rest of a valid target is valid; otherwise the path would simply not match.
     match Uri::try_from(trimmed) {
         Ok(trimmed) => {
             *target = trimmed;

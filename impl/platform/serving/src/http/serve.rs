@@ -1,7 +1,7 @@
-//! Accepting connections and saying good-bye to them.
+//! Accepting connections and shutting them down.
 //!
-//! An accept loop of its own, because axum's lets every slow or idle connection stay for ever and waits for idle ones
-//! on shutdown. Every connection here is bounded in time by the head of its next request, its body and its reader.
+//! An accept loop of its own, because axum's lets every slow or idle connection stay for ever and waits for idle ones on
+//! shutdown. Every connection here is bounded in time by the head of its next request, its body and its reader.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,35 +24,34 @@ use tokio_util::task::TaskTracker;
 use super::app::App;
 use super::connection::Watched;
 
-/// Time for the head of a request, and so also the life of an idle connection. A gateway must let go of its idle
-/// connections earlier.
+/// The timeout of a request's head, and so of an idle connection. A gateway must close its idle connections earlier.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer heads are refused by hyper; shorter ones above [`App`]'s own limit are refused by us, in our words.
-const MAX_HEAD: usize = 128 * 1024;
-/// Most of an answer that hyper takes before it is sent, and of a head before it is parsed; the latter must fit.
-pub(super) const WRITE_BUFFER: usize = 256 * 1024;
-/// How many times the connections that are left an address may have: alone four fifths.
-const OF_LEFT: f64 = 4.0;
-/// Between the last connection and the farewell to those that are idle.
-const LAST_REQUEST: Duration = Duration::from_millis(200);
-/// What is in flight at shutdown may take this long; the deadline of an operation is shorter.
-const FAREWELL: Duration = Duration::from_secs(12);
-/// Connections the kernel may hold while none can be accepted.
+/// Longer heads are rejected by hyper; shorter ones above [`App`]'s own limit by the app, with a problem document.
+const MAX_HEAD_BYTES: usize = 128 * 1024;
+/// How much of a response hyper buffers before sending, and of a head before parsing; a head must fit.
+pub(super) const WRITE_BUFFER_BYTES: usize = 256 * 1024;
+/// How many times the remaining connections an address may have: alone four fifths.
+const ADDRESS_SHARE_FACTOR: f64 = 4.0;
+/// Between the end of listening and the shutdown of idle connections.
+const IDLE_CLOSE_DELAY: Duration = Duration::from_millis(200);
+/// How long requests in progress may take at shutdown; the deadline of an operation is shorter.
+const SHUTDOWN_GRACE_PERIOD: Duration = Duration::from_secs(12);
+/// The accept queue of the kernel, in connections.
 const BACKLOG: u32 = 4_096;
-/// Bytes the kernel holds for a client that has not read them; Linux doubles it.
-const SEND_BUFFER: u32 = 128 * 1024;
-/// File descriptors kept for everything that is not a connection of a client.
+/// The kernel's send buffer of a connection in bytes; Linux doubles it.
+const SEND_BUFFER_BYTES: u32 = 128 * 1024;
+/// File descriptors reserved for everything but client connections.
 const RESERVED_FILES: u64 = 256;
 
-/// Listens on an address; port 0 takes a free one.
+/// Listens on an address; port 0 picks a free one.
 ///
 /// # Errors
-/// When the address is taken or not ours.
+/// When the address is in use or not one of this machine.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
-    // Inherited by every connection. Left to itself the kernel keeps megabytes for each client that does not read.
-    socket.set_send_buffer_size(SEND_BUFFER)?;
+    // Inherited by every connection. By default the kernel keeps megabytes for each client that does not read.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -60,7 +59,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// A token that is cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
 ///
 /// # Errors
-/// When the handlers cannot be installed.
+/// When the signal handlers cannot be installed.
 pub fn shutdown_signal() -> io::Result<CancellationToken> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let token = CancellationToken::new();
@@ -74,15 +73,15 @@ pub fn shutdown_signal() -> io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Serves each app on its listener until `shutdown` is cancelled, then lets what is in flight finish.
+/// Serves each app on its listener until `shutdown` is cancelled, then waits for requests in progress.
 ///
-/// First readiness turns 503 and answers carry `Connection: close`, then listening ends, idle connections are closed
-/// and the others may finish; what is left after 12 s is cut.
+/// First readiness turns 503 and responses carry `Connection: close`, then listening ends, idle connections are closed and the
+/// others may finish; what is left after 12 s is closed.
 pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, shutdown: CancellationToken) {
     let limit = connection_limit(settings.http_max_connections as usize);
     let server = Arc::new(Server {
         places: Arc::new(Semaphore::new(limit)),
-        by_address: Stock::new(limit, OF_LEFT, usize::MAX),
+        by_address: Stock::new(limit, ADDRESS_SHARE_FACTOR, usize::MAX),
         connections: TaskTracker::new(),
         farewell: CancellationToken::new(),
         cut: CancellationToken::new(),
@@ -104,11 +103,11 @@ pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, s
     sleep(Duration::from_millis(settings.shutdown_drain_ms)).await;
     listening.cancel();
     accepting.wait().await;
-    // Whoever connected last has a request on its way; its answer will say that the connection closes.
-    sleep(LAST_REQUEST).await;
+    // The latest connection has a request in transit; its response says that the connection closes.
+    sleep(IDLE_CLOSE_DELAY).await;
     server.farewell.cancel();
     server.connections.close();
-    if timeout(FAREWELL, server.connections.wait()).await.is_err() {
+    if timeout(SHUTDOWN_GRACE_PERIOD, server.connections.wait()).await.is_err() {
         tracing::warn!(open = server.connections.len(), "connections cut at shutdown");
         server.cut.cancel();
         server.connections.wait().await;
@@ -119,9 +118,9 @@ struct Server {
     places: Arc<Semaphore>,
     by_address: Stock,
     connections: TaskTracker,
-    /// Connections finish what they are doing and close.
+    /// Cancelled when connections should finish their request and close.
     farewell: CancellationToken,
-    /// Connections close.
+    /// Cancelled when connections must close.
     cut: CancellationToken,
 }
 
@@ -135,7 +134,7 @@ impl Server {
             };
             match accepted {
                 Ok((socket, _)) => self.welcome(socket, place, &app),
-                // Gone before we came to it.
+                // Closed by the client before it was accepted.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     // Out of file descriptors or memory: connections must close before another can be accepted.
@@ -144,8 +143,8 @@ impl Server {
                 }
             }
         }
-        // The kernel has greeted these clients already; closing the socket would reset them. Asked directly, because
-        // the runtime may not have heard of them yet.
+        // The kernel has accepted these clients already; closing the socket would reset them. Accepted directly, because the
+        // runtime may not know of them yet.
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((socket, _)) = listener.accept() {
             let place = Arc::clone(&self.places).try_acquire_owned();
@@ -160,7 +159,7 @@ impl Server {
         let counted = peer.map(|Peer(peer)| peer.ip()).filter(|peer| app.counts(*peer));
         let share = counted.map(|address| self.by_address.take(Subject::at(address), 1));
         if let Some(Err(_)) = share {
-            // Closed without a word: an answer would have to wait for a request.
+            // Closed without a response, which would have to wait for a request.
             app.shares().measurements.refused("connections", "share");
             return;
         }
@@ -168,7 +167,7 @@ impl Server {
         self.connections.spawn(async move {
             let _place = (place, share);
             let _open = app.measurements().connection();
-            // Answers are written whole, so waiting for more to send only costs time.
+            // Responses are written whole, so waiting for more to send only costs time.
             let _ = socket.set_nodelay(true);
             let service = service_fn(move |mut request| {
                 let app = app.clone();
@@ -180,8 +179,8 @@ impl Server {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
-                .max_header_size(MAX_HEAD)
-                .max_buf_size(WRITE_BUFFER)
+                .max_header_size(MAX_HEAD_BYTES)
+                .max_buf_size(WRITE_BUFFER_BYTES)
                 .serve_connection(TokioIo::new(Watched::new(socket)), service);
             let mut connection = pin!(connection);
             tokio::select! {
@@ -201,7 +200,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Raises the limit of open files as far as it goes and keeps the connections below it.
+/// Raises the limit of open files as far as possible and keeps the number of connections below it.
 fn connection_limit(wanted: usize) -> usize {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };

@@ -1,4 +1,4 @@
-//! What the trace of a request is told of it.
+//! The trace span of a request.
 
 use contract::{Operation, RequestId};
 use http::{Method, StatusCode};

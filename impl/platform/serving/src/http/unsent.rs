@@ -1,8 +1,8 @@
-//! Answers on their way: what a client has not read yet is held against it until the kernel has the last byte, or the
-//! connection is gone.
+//! Responses in transit: the unread part counts against the client until the kernel has the last byte, or the connection is
+//! closed.
 //!
-//! The place among the requests that are worked on is given back earlier, when the handler ends: it stands for work, and a slow
-//! reader makes none.
+//! The place among the requests in progress is released earlier, when the handler ends: it stands for work, and a slow reader
+//! causes none.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,26 +20,26 @@ use http_body_util::BodyExt;
 use platform_admission::{Cost, Requester, Sender, Taken};
 use platform_telemetry::traces::TraceContext;
 
-use super::serve::WRITE_BUFFER;
+use super::serve::WRITE_BUFFER_BYTES;
 
-/// Smaller answers are the kernel's at once.
-const SMALL: usize = 16 * 1024;
-/// Bytes of an answer that are not charged.
-const FREE: usize = 256 * 1024;
+/// Smaller responses fit into the kernel's buffer at once.
+const MAX_UNCOUNTED_BYTES: usize = 16 * 1024;
+/// Bytes of a response that are not charged.
+const UNCHARGED_BYTES: usize = 256 * 1024;
 
-/// The answer, counted against the requester for as long as any of it waits to be sent.
+/// The response, counted against the requester as long as any of it waits to be sent.
 ///
 /// # Errors
 /// 429 when too much waits already.
 ///
-/// `named` is what its lines in the log are told apart by.
+/// `named` has the ids for its log lines.
 pub(super) fn held(
     method: &Method,
     response: Response,
     requester: &Arc<Requester>,
     named: (&RequestId, Option<TraceContext>),
 ) -> Result<Response, Problem> {
-    // A refusal says that nothing was done.
+    // An error response says that nothing was done.
     let done = !method.is_safe();
     let events = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
     if response.headers().get(CONTENT_TYPE).is_some_and(events) {
@@ -50,12 +50,12 @@ pub(super) fn held(
     }
     let size = response.body().size_hint().exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
     match size {
-        Some(size) if size <= SMALL => Ok(response),
+        Some(size) if size <= MAX_UNCOUNTED_BYTES => Ok(response),
         Some(size) => {
             let held = requester.hold(size, done)?;
-            requester.charge(Cost::Bytes, size.saturating_sub(FREE) as f64);
+            requester.charge(Cost::Bytes, size.saturating_sub(UNCHARGED_BYTES) as f64);
             let (parts, body) = response.into_parts();
-            // A body in memory is there at once, and its bytes are not copied.
+            // A body in memory is ready at once, and its bytes are not copied.
             let bytes = match body.collect().now_or_never() {
                 Some(Ok(collected)) => collected.to_bytes(),
                 _ => return Err(Problem::internal("a body of known size that is not in memory")),
@@ -64,14 +64,14 @@ pub(super) fn held(
         }
         // Of a stream no more is in memory than may be buffered.
         None => {
-            let (held, requester) = (requester.hold(WRITE_BUFFER, done)?, Arc::clone(requester));
+            let (held, requester) = (requester.hold(WRITE_BUFFER_BYTES, done)?, Arc::clone(requester));
             let sender = Sender::named(named.0.clone(), named.1).counted(Arc::clone(&requester));
             Ok(response.map(|body| Body::new(Streamed { body, sender, requester, sent: 0, _held: held })))
         }
     }
 }
 
-/// Bytes that whoever writes them keeps until they are written.
+/// Bytes that are counted until they are written.
 struct Waiting {
     bytes: Bytes,
     _held: Taken,
@@ -83,7 +83,7 @@ impl AsRef<[u8]> for Waiting {
     }
 }
 
-/// A stream that holds something for as long as it lives. What is done for its next piece counts for whoever asked for it.
+/// A stream that holds a guard until it ends. The work for its items counts for its requester.
 struct Streamed<H> {
     body: Body,
     sender: Sender,
@@ -102,7 +102,7 @@ impl<H: Unpin> http_body::Body for Streamed<H> {
             && let Some(data) = frame.data_ref()
         {
             let sent = self.sent + data.len();
-            self.requester.charge(Cost::Bytes, sent.saturating_sub(FREE).min(data.len()) as f64);
+            self.requester.charge(Cost::Bytes, sent.saturating_sub(UNCHARGED_BYTES).min(data.len()) as f64);
             self.sent = sent;
         }
         frame

@@ -1,4 +1,4 @@
-//! What Prometheus is told of the servers.
+//! The metrics of the watched servers.
 
 use std::fmt;
 use std::sync::PoisonError;

@@ -1,12 +1,12 @@
-//! How Postgres and Redis are, as this process sees them: asked now and then on connections of their own, told to Prometheus.
+//! The state of Postgres and Redis as this process sees them: polled on dedicated connections, and exported as metrics.
 //!
-//! No exporters are needed beside the services, and what is told is what matters: whether those who need a server reach it. A
-//! pool that is exhausted does not make Postgres look away, since nothing here waits for one.
+//! No exporters are needed beside the services, and the metrics show what matters: whether the servers can be reached from where
+//! they are needed. An exhausted pool does not matter here, since no pool is used.
 //!
-//! Whether a server answers, each process tells for itself. What is the same whoever asks (connections, sizes) is told by one
-//! process of all, so that sums are right: the one whose connection holds a lock in Postgres.
+//! Every process reports whether a server responds. Values that are the same for all (connections, sizes) are reported by one
+//! process only, so that sums are right: the one whose connection holds an advisory lock in Postgres.
 //!
-//! Who reads the log hears of a server that is away at once, and now and then while it lasts.
+//! An unavailable server is logged at once, and repeatedly while that lasts.
 
 mod collector;
 
@@ -25,12 +25,12 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How often a server is asked.
-const INTERVAL: Duration = Duration::from_secs(5);
-/// A server that does not answer for this long is away.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The polling interval.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// The timeout of a poll; then the server counts as unavailable.
+const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The servers a process needs, watched. Clones are one.
+/// The watched servers of a process. Clones share them.
 #[derive(Clone)]
 pub struct Watch(Arc<Inner>);
 
@@ -41,24 +41,24 @@ struct Inner {
     seen: Mutex<Seen>,
 }
 
-/// A connection that is kept, and whether it holds the lock of the one that tells for all.
+/// A connection that is kept open, and whether it holds the lock of the reporter.
 type Kept = Option<(PgConnection, bool)>;
 
-/// The key of that lock.
-const REPORTER: &str = sql!("SELECT pg_try_advisory_lock(7305423198540024)");
-/// Between two warnings of the same server.
-const REMINDER: Duration = Duration::from_secs(30);
+/// Takes that lock.
+const TRY_REPORTER_LOCK: &str = sql!("SELECT pg_try_advisory_lock(7305423198540024)");
+/// Between two warnings about the same server.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What was found when last asked; nothing before the first time.
+/// The latest results; empty before the first poll.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     postgres: Option<Found<Postgres>>,
     redis: Vec<(&'static str, Found<Redis>)>,
-    /// Whether this process tells for all.
+    /// Whether this process reports for all.
     reporter: bool,
 }
 
-/// An answer and the time it took, or why there was none.
+/// A result and the time it took, or the error.
 #[derive(Debug, Clone)]
 struct Found<T> {
     took: Duration,
@@ -87,7 +87,7 @@ impl Watch {
     /// Prepares to watch the servers of the settings; `role` becomes part of `application_name`.
     ///
     /// # Errors
-    /// When a URL is not one.
+    /// When a URL is invalid.
     pub fn new(database: &DatabaseSettings, redis: &RedisSettings, role: &str) -> Result<Self, InvalidSettings> {
         let postgres = database.connect_options()?.application_name(&format!("{role}-watch"));
         let (mut watched, mut places) = (Vec::new(), vec![database.place()?]);
@@ -104,12 +104,12 @@ impl Watch {
         Ok(Self(Arc::new(Inner { postgres, redis: watched, places, seen: Mutex::default() })))
     }
 
-    /// Adds what was found to a service's measurements.
+    /// Registers the results in a service's metrics.
     pub fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| registry.register_collector(Box::new(self.clone())));
     }
 
-    /// Asks until it is told to stop.
+    /// Polls until shutdown.
     pub async fn run(&self, shutdown: CancellationToken) {
         let (mut postgres, mut redis) = (Kept::None, vec![None; self.0.redis.len()]);
         let mut alarms = vec![Alarm::default(); self.0.places.len()];
@@ -132,16 +132,16 @@ impl Watch {
             for ((alarm, place), (server, failure)) in alarms.iter_mut().zip(&self.0.places).zip(failures) {
                 alarm.hear(server, place, failure);
             }
-            // While Postgres is away nobody can take the lock, and whoever had it goes on to tell of Redis.
+            // While Postgres is unavailable no process can take the lock, and the last reporter goes on to report Redis.
             let holds = postgres.as_ref().map(|(_, reporter)| *reporter);
             self.0.see(of_postgres, of_redis, holds);
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = tokio::time::sleep(jittered(INTERVAL)) => {}
+                () = tokio::time::sleep(jittered(POLL_INTERVAL)) => {}
             }
         }
         if let Some((connection, _)) = postgres {
-            let _ = timeout(PATIENCE, connection.close()).await;
+            let _ = timeout(POLL_TIMEOUT, connection.close()).await;
         }
     }
 }
@@ -160,7 +160,7 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Tells whoever reads the log of a server that is away, and of its return.
+/// Logs that a server is unavailable, and its recovery.
 #[derive(Debug, Clone, Default)]
 struct Alarm {
     last: Option<Instant>,
@@ -169,7 +169,7 @@ struct Alarm {
 impl Alarm {
     fn hear(&mut self, server: &'static str, place: &str, failure: Option<&String>) {
         match (failure, self.last) {
-            (Some(_), Some(last)) if last.elapsed() < REMINDER => {}
+            (Some(_), Some(last)) if last.elapsed() < LOG_INTERVAL => {}
             (Some(cause), _) => {
                 tracing::warn!(place, cause, "{server} cannot be reached");
                 self.last = Some(Instant::now());
@@ -185,14 +185,14 @@ impl Alarm {
 
 async fn ask<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(question: impl FnOnce() -> F) -> Found<T> {
     let begun = Instant::now();
-    let state = match timeout(PATIENCE, question()).await {
+    let state = match timeout(POLL_TIMEOUT, question()).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", POLL_TIMEOUT.as_secs())),
     };
     Found { took: begun.elapsed(), state }
 }
 
-/// What Postgres tells; a connection that fails, or is left in the middle of an answer, is not used again.
+/// The state of Postgres; a connection that fails or was interrupted is not used again.
 async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Result<Postgres> {
     const SQL: &str = sql!(
         "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections,
@@ -201,7 +201,7 @@ async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Re
              pg_database_size(current_database()) AS bytes, d.deadlocks
          FROM pg_stat_database d WHERE d.datname = current_database()"
     );
-    // The kept one may be of before a restart.
+    // The kept connection may be from before a restart.
     let mut found = None;
     if let Some((mut connection, reporter)) = kept.take()
         && let Ok(state) = sqlx::query_as::<_, Postgres>(SQL).fetch_one(&mut connection).await
@@ -217,9 +217,9 @@ async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Re
         }
     };
     if !reporter {
-        reporter = sqlx::query_scalar(REPORTER).fetch_one(&mut connection).await?;
+        reporter = sqlx::query_scalar(TRY_REPORTER_LOCK).fetch_one(&mut connection).await?;
     }
-    // By a function, since sessions of other roles do not show when they began; it is there after the migrations.
+    // By a function, since the start times of other roles' sessions are not visible; it exists after the migrations.
     let oldest = sqlx::query_scalar(sql!("SELECT oldest_transaction_seconds()")).fetch_one(&mut connection).await;
     state.oldest_transaction = oldest.ok();
     *kept = Some((connection, reporter));
@@ -234,14 +234,14 @@ async fn redis_state(cache: &Cache, kept: &mut Option<MultiplexedConnection>) ->
         *kept = Some(connection);
         return Ok(Redis::parse(&info));
     }
-    let mut connection = cache.dedicated(PATIENCE).await?;
+    let mut connection = cache.dedicated(POLL_TIMEOUT).await?;
     let info: String = info.query_async(&mut connection).await?;
     *kept = Some(connection);
     Ok(Redis::parse(&info))
 }
 
 impl Redis {
-    /// From lines such as `used_memory:1048576`. A server without a limit of its own has its machine's memory.
+    /// Parses lines such as `used_memory:1048576`. A server without a limit has the memory of its machine.
     fn parse(info: &str) -> Self {
         let number = |name: &str| {
             let values = info.lines().filter_map(|line| line.split_once(':'));

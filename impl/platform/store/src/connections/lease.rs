@@ -1,4 +1,4 @@
-//! A connection on loan: what is known of its state, and what becomes of it afterwards.
+//! A leased connection: the state it is known to be in, and what happens to it after the lease.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use super::shared::{AfterCancel, Birth, Counted, Idle, Shared};
 use crate::error::breaks_connection;
 
-/// A cancelled read is given this long to end before its connection is closed; above the statement timeout.
-const RECOVERY: Duration = Duration::from_secs(5);
+/// How long a cancelled read may take to end before its connection is closed; above the statement timeout.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Waits for what a connection on loan does, without holding it.
+/// Watches the session of a leased connection without holding the lease.
 pub(crate) struct Watch {
     shared: Arc<Shared>,
     born: Birth,
@@ -22,7 +22,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// What `work` yields; `None` when its session will never answer. Then its siblings are not used any more either.
+    /// The result of `work`; `None` when its session is lost. Then the other connections of its generation are not used any
+    /// more either.
     pub(crate) async fn over<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let done = self.shared.witness.watch(self.born.session, work).await;
         if done.is_none() {
@@ -34,17 +35,17 @@ impl Watch {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Its last statement was seen to end.
+    /// The end of its last statement was seen.
     Clean,
     /// In use, or abandoned in use.
     Unknown,
     /// Must not be used again.
     Broken,
-    /// Must not be used again, for a reason of its own.
+    /// Must not be used again, but says nothing about other connections.
     Lost,
 }
 
-/// A place at the gate, and for whom. What it is held for is what its statements cost.
+/// A place at the gate, and its subject. The time it is held is charged as the cost of its statements.
 pub(super) struct Stay {
     pub(super) _permit: Permit,
     pub(super) _long: Option<Permit>,
@@ -60,7 +61,7 @@ impl Drop for Stay {
     }
 }
 
-/// A connection on loan. Dropped while its state is unknown, it does not go back as it is.
+/// A leased connection. Dropped while its state is unknown, it does not return to the pool as it is.
 pub(crate) struct Lease {
     connection: Option<Counted>,
     born: Birth,
@@ -79,28 +80,28 @@ impl Lease {
         mut permit: Stay,
     ) -> Self {
         let shared = Arc::clone(shared);
-        // Opening a connection is not what the client asked for.
+        // The time to open a connection is not charged to the client.
         permit.since = Some(Instant::now());
         Self { connection: Some(connection), born, generation, state: State::Clean, shared, permit: Some(permit) }
     }
 
-    /// The connection. Until [`Lease::settle`] is called its state is unknown.
+    /// The connection. Its state is unknown until [`Lease::settle`] is called.
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         self.state = State::Unknown;
         &mut self.connection.as_mut().expect("a lease holds its connection until it is dropped").connection
     }
 
-    /// To wait for what the connection does.
+    /// A watch on its session.
     pub(crate) fn watch(&self) -> Watch {
         Watch { shared: Arc::clone(&self.shared), born: self.born, generation: self.generation }
     }
 
-    /// The connection, only looked at.
+    /// The connection, read-only.
     pub(crate) fn peek(&self) -> &PgConnection {
         &self.connection.as_ref().expect("a lease holds its connection until it is dropped").connection
     }
 
-    /// Tells how the last statement ended: the connection is clean again unless the failure broke it.
+    /// Records how the last statement ended: the connection is clean again unless the failure broke it.
     pub(crate) fn settle<T>(&mut self, result: &sqlx::Result<T>) {
         self.state = match result {
             Err(error) if breaks_connection(error) => State::Broken,
@@ -111,7 +112,7 @@ impl Lease {
         }
     }
 
-    /// As [`Lease::settle`] with a failure that was seen before the connection was tidied up.
+    /// As [`Lease::settle`], with a failure that happened before the connection was cleaned up.
     pub(crate) fn settle_after(&mut self, failure: &sqlx::Error) {
         if breaks_connection(failure) {
             self.state = State::Broken;
@@ -136,7 +137,10 @@ impl Drop for Lease {
                 let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
                 let (shared, permit, watch) = (Arc::clone(&self.shared), self.permit.take(), self.watch());
                 runtime.spawn(async move {
-                    if matches!(timeout(RECOVERY, watch.over(connection.connection.ping())).await, Ok(Some(Ok(())))) {
+                    if matches!(
+                        timeout(RECOVERY_TIMEOUT, watch.over(connection.connection.ping())).await,
+                        Ok(Some(Ok(())))
+                    ) {
                         shared.push(Idle { connection, born, generation, since: Instant::now() });
                     }
                     drop(permit);

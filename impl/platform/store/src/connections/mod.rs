@@ -1,9 +1,9 @@
-//! A pool of Postgres connections that knows when a connection is clean.
+//! A pool of Postgres connections that tracks whether a connection is clean.
 //!
-//! sqlx's own pool asks the server after every use whether a connection is still good (one more round trip for each
-//! request), and takes back connections that are inside an open transaction when `begin` was cancelled. Here a
-//! connection comes back only after its last statement was seen to end; one that was cancelled in the middle is
-//! cleaned up in the background or closed, and one that has rested is tested before it is used.
+//! sqlx's own pool pings the server after every use of a connection (one more round trip for each request), and takes back
+//! connections that are inside an open transaction when `begin` was cancelled. Here a connection is returned only after its last
+//! statement was seen to end; one that was cancelled before is cleaned up in the background or closed, and one that was idle is
+//! tested before it is used.
 
 mod lease;
 mod shared;
@@ -19,30 +19,30 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use self::lease::{State, Stay};
-use self::shared::{Shared, TEST};
+use self::shared::{Shared, TEST_TIMEOUT};
 use crate::silence::Witness;
 
 pub(crate) use self::lease::{Lease, Watch};
 pub(crate) use self::shared::AfterCancel;
 
-/// Requests that may wait for each connection; with more the wait could not succeed in time.
-const WAITING_PER_CONNECTION: usize = 64;
-/// A connection that rested longer is tested before use: the server may have restarted meanwhile.
-const RESTED: Duration = Duration::from_secs(1);
+/// Requests that may wait for each connection; with more they would time out anyway.
+const MAX_QUEUED_PER_CONNECTION: usize = 64;
+/// A connection that was idle for longer is tested before use: the server may have restarted meanwhile.
+const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// A bounded set of connections to one database with the same options.
 #[derive(Clone)]
 pub(crate) struct Connections(Arc<Shared>);
 
-/// What a pool is doing, for gauges.
+/// The state of a pool, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolState {
-    /// Most connections it opens.
+    /// The maximum number of connections.
     pub size: usize,
     /// Connections in use.
     pub busy: usize,
-    /// Open connections not in use.
+    /// Open connections that are not in use.
     pub idle: usize,
-    /// Requests waiting for one.
+    /// Requests that wait for a connection.
     pub waiting: usize,
 }
 
@@ -54,7 +54,7 @@ impl Connections {
         wait: Duration,
         after_cancel: AfterCancel,
     ) -> Self {
-        let gate = |size: usize| Gate::new(size, size * WAITING_PER_CONNECTION, wait, Keep::OneIn(3));
+        let gate = |size: usize| Gate::new(size, size * MAX_QUEUED_PER_CONNECTION, wait, Keep::OneIn(3));
         Self(Arc::new(Shared {
             witness: Witness::new(options.clone()),
             name,
@@ -72,16 +72,16 @@ impl Connections {
         }))
     }
 
-    /// A connection, opened when none is free and there may be one more.
+    /// Leases a connection; a new one is opened when none is idle and the limit allows it.
     ///
     /// # Errors
-    /// `PoolTimedOut` when none came free in time or too many wait already, [`TooMany`] when that is the doing of whoever
-    /// asks; what connecting failed with.
+    /// `PoolTimedOut` when none became available in time or too many requests wait already, [`TooMany`] when the requester itself
+    /// holds its share; connection errors.
     pub(crate) async fn lease(&self) -> sqlx::Result<Lease> {
         let requester = Requester::current();
         let before = self.0.served.load(Ordering::Relaxed);
         let refused = |refused| match refused {
-            // Nothing at all went on meanwhile: then it is not the client that keeps everybody waiting.
+            // Nothing was served meanwhile: then this client is not the reason why requests wait.
             Refused::Share if self.0.served.load(Ordering::Relaxed) != before => {
                 sqlx::Error::AnyDriverError(Box::new(TooMany(self.0.name)))
             }
@@ -93,13 +93,13 @@ impl Connections {
         let permit = Stay { _permit: self.0.gate.enter().await.map_err(refused)?, _long: long, since: None, requester };
         if let Some(idle) = self.0.pop() {
             let mut lease = Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit);
-            if idle.since.elapsed() < RESTED {
+            if idle.since.elapsed() < TEST_AFTER_IDLE {
                 return Ok(lease);
             }
-            lease.state = match timeout(TEST, lease.connection().ping()).await {
+            lease.state = match timeout(TEST_TIMEOUT, lease.connection().ping()).await {
                 Ok(Ok(())) => State::Clean,
                 Ok(Err(_)) => State::Broken,
-                // A busy server is slow, too: that says nothing of the other connections.
+                // A busy server is slow, too: that says nothing about the other connections.
                 Err(_) => State::Lost,
             };
             if lease.state == State::Clean {
@@ -111,7 +111,7 @@ impl Connections {
         self.open(permit).await
     }
 
-    /// A new connection, or one that is given back while it is being opened: under load that is sooner.
+    /// A new connection, or one that is returned meanwhile: under load that is sooner.
     async fn open(&self, permit: Stay) -> sqlx::Result<Lease> {
         let mut opened = self.0.start_opening();
         let deadline = sleep(self.0.wait);
@@ -123,7 +123,7 @@ impl Connections {
                     return Ok(Lease::new(connection, born, generation, &self.0, permit));
                 }
                 () = self.0.returned.notified() => {
-                    // Whoever waited longest takes it; it rested only for a moment, so it is good.
+                    // The longest waiting request takes it; it was idle only for a moment, so it needs no test.
                     if let Some(idle) = self.0.pop() {
                         return Ok(Lease::new(idle.connection, idle.born, idle.generation, &self.0, permit));
                     }
@@ -138,12 +138,12 @@ impl Connections {
         PoolState { size, busy, idle: self.0.lock().len(), waiting }
     }
 
-    /// Lets nobody in any more, waits for those who are in, and says good-bye to the server.
+    /// Admits no one any more, waits until all connections are returned, and closes them.
     pub(crate) async fn close(&self) {
         self.0.gate.close().await;
         let idle = std::mem::take(&mut *self.0.lock());
         for idle in idle {
-            let _ = timeout(TEST, idle.connection.connection.close()).await;
+            let _ = timeout(TEST_TIMEOUT, idle.connection.connection.close()).await;
         }
     }
 }

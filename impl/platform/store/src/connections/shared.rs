@@ -1,4 +1,4 @@
-//! What the connections of a pool have in common: those at rest, and how new ones are opened.
+//! The state that the connections of a pool share: idle ones, and how new ones are opened.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,58 +13,58 @@ use tokio::time::timeout;
 use crate::silence::Witness;
 use crate::sql;
 
-/// How long opening one may take, for whoever comes later.
-const OPEN: Duration = Duration::from_secs(5);
-/// A test that takes longer has failed.
-pub(super) const TEST: Duration = Duration::from_millis(500);
-/// Connections are closed at this age, so that server-side memory and stale plans do not pile up.
+/// The timeout of opening a connection; it outlives the request that needs it, and serves later ones.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The timeout of the test of an idle connection.
+pub(super) const TEST_TIMEOUT: Duration = Duration::from_millis(500);
+/// Connections are closed at this age, so that server-side memory and stale plans do not accumulate.
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
-/// Connections that nobody needed for this long are closed.
+/// Idle connections are closed after this long.
 const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
 
-/// What becomes of a connection whose use was cancelled between two messages.
+/// What happens to a connection whose use was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AfterCancel {
-    /// Wait for the statement to end, then use it again: it was a read.
+    /// Wait for the statement to end, then reuse the connection: it was a read.
     Recover,
-    /// Close it; the server rolls back what it was doing.
+    /// Close it; the server rolls the transaction back.
     Close,
 }
 
-/// What the connections of a pool have in common.
+/// The state that the connections of a pool share.
 pub(super) struct Shared {
     pub(super) options: PgConnectOptions,
     pub(super) witness: Witness,
     pub(super) after_cancel: AfterCancel,
     /// How long a request waits for its turn, and again for a new connection.
     pub(super) wait: Duration,
-    /// Its name where a client is told that it has its share.
+    /// Its name in error responses about shares.
     pub(super) name: &'static str,
     pub(super) gate: Gate,
-    /// Half as many, which those pass before whose statements take long.
+    /// A gate of half the size for requests whose statements take long, before the gate of the pool.
     pub(super) long: Gate,
     /// Statements that succeeded.
     pub(super) served: AtomicU64,
     pub(super) idle: Mutex<Vec<Idle>>,
-    /// Rung when a connection is given back.
+    /// Notified when a connection is returned.
     pub(super) returned: Notify,
-    /// Held by each connection there is.
+    /// One reference for each open connection.
     pub(super) count: Arc<()>,
-    /// Turns to open a connection.
+    /// Permits to open a connection.
     pub(super) openings: Semaphore,
-    /// Raised when a connection is found broken: its siblings have most likely met the same fate.
+    /// Incremented when a connection is found broken: the others of its generation most likely are, too.
     pub(super) generation: AtomicU64,
 }
 
-/// What a connection is and stays.
+/// The constant properties of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Birth {
     pub(super) at: Instant,
-    /// The number of its session in `pg_stat_activity`.
+    /// The process id of its session in `pg_stat_activity`.
     pub(super) session: i32,
 }
 
-/// A connection that is counted for as long as it is there.
+/// An open connection, which is counted until it is dropped.
 pub(super) struct Counted {
     pub(super) connection: PgConnection,
     pub(super) _one: Arc<()>,
@@ -78,8 +78,8 @@ pub(super) struct Idle {
 }
 
 impl Shared {
-    /// What was opened together with a broken connection is most likely broken, too. Only the first of a generation speaks
-    /// for it, so that connections opened since stay.
+    /// Connections opened together with a broken one are most likely broken, too. Only the first of a generation invalidates
+    /// it, so that connections opened since stay.
     pub(super) fn give_up(&self, generation: u64) {
         let _ = self.generation.compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Relaxed);
     }
@@ -88,7 +88,7 @@ impl Shared {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection that was used last: the rest may grow old and be closed.
+    /// The connection that was used last: the others may become idle for long and be closed.
     pub(super) fn pop(&self) -> Option<Idle> {
         let generation = self.generation.load(Ordering::Acquire);
         let mut idle = self.lock();
@@ -110,8 +110,8 @@ impl Shared {
         self.returned.notify_one();
     }
 
-    /// Opens a connection in a task of its own: when whoever wanted it is served otherwise, or has left, the next one finds
-    /// it. No more are opened at once than there may be.
+    /// Opens a connection in a task: when the request that needs it is served otherwise or cancelled, the next request uses it.
+    /// No more are opened at once than the limit allows.
     pub(super) fn start_opening(self: &Arc<Self>) -> oneshot::Receiver<sqlx::Result<(Counted, Birth, u64)>> {
         let (sender, opened) = oneshot::channel();
         let shared = Arc::clone(self);
@@ -121,15 +121,15 @@ impl Shared {
             if sender.is_closed() {
                 return;
             }
-            let result = match timeout(OPEN, open(&shared.options)).await {
+            let result = match timeout(OPEN_TIMEOUT, open(&shared.options)).await {
                 Ok(result) => result.map(|(connection, born)| {
                     (Counted { connection, _one: Arc::clone(&shared.count) }, born, generation)
                 }),
                 Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
             };
             if let Err(Ok((connection, born, generation))) = sender.send(result) {
-                // Not as many as were let in: those who wait for a connection have none, and under load they are all served by the few
-                // that there are.
+                // Not as many as were admitted: requests that wait for a connection hold none, and under load the few open ones
+                // serve them all.
                 let (size, ..) = shared.gate.state();
                 if Arc::strong_count(&shared.count) - 1 <= size {
                     shared.push(Idle { connection, born, generation, since: Instant::now() });

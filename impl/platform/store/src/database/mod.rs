@@ -1,9 +1,9 @@
-//! Postgres, the truth: one way to read and one way to write.
+//! Postgres, the source of truth: one way to read and one way to write.
 //!
 //! Reads are single statements outside transactions on connections that cannot write. A write runs from BEGIN to
 //! COMMIT in a task of its own, which the request only awaits: a client that disconnects or a deadline that passes
-//! cancels the request, never the transaction. (A cancelled `begin` once handed on a connection inside an open
-//! transaction, and later writes on it were acknowledged and lost.)
+//! cancels the request, never the transaction. (A cancelled `begin` once returned a connection inside an open
+//! transaction to the pool, and later writes on it were acknowledged and lost.)
 
 mod transaction;
 
@@ -28,12 +28,12 @@ use crate::sql;
 
 pub use self::transaction::Transaction;
 
-/// A statement is cancelled by the server after this long.
-const STATEMENT: &str = "4s";
-/// From BEGIN to COMMIT, repetitions included; then the connection is closed and the server rolls back.
-const TRANSACTION: Duration = Duration::from_secs(9);
-/// Closing waits this long; longer than a transaction may take.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// The statement timeout of the server.
+const STATEMENT_TIMEOUT: &str = "4s";
+/// The timeout from BEGIN to COMMIT, retries included; then the connection is closed and the server rolls back.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(9);
+/// The timeout of closing; longer than a transaction may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Postgres. Clones share the connections.
 #[derive(Clone)]
@@ -44,8 +44,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Prepares both pools; connections are opened when they are needed, so that a service starts while Postgres is
-    /// away. `role` becomes part of `application_name` and so is seen in `pg_stat_activity`.
+    /// Creates both pools; connections are opened on demand, so that a service starts while Postgres is unavailable. `role`
+    /// becomes part of `application_name` and is visible in `pg_stat_activity`.
     ///
     /// # Errors
     /// When the settings hold no valid connection URL.
@@ -53,11 +53,11 @@ impl Database {
         let options = settings.connect_options()?;
         let reads = options.clone().application_name(&format!("{role}-reads")).options([
             ("default_transaction_read_only", "on"),
-            ("statement_timeout", STATEMENT),
+            ("statement_timeout", STATEMENT_TIMEOUT),
             ("lock_timeout", "2s"),
         ]);
         let writes = options.application_name(&format!("{role}-writes")).options([
-            ("statement_timeout", STATEMENT),
+            ("statement_timeout", STATEMENT_TIMEOUT),
             ("lock_timeout", "2s"),
             ("idle_in_transaction_session_timeout", "5s"),
         ]);
@@ -80,7 +80,7 @@ impl Database {
         })
     }
 
-    /// Where single reading statements are run: `sqlx::query(..).fetch_one(db.reads())`.
+    /// The executor of single reading statements: `sqlx::query(..).fetch_one(db.reads())`.
     pub fn reads(&self) -> &Reads {
         &self.reads
     }
@@ -90,19 +90,19 @@ impl Database {
     /// ```ignore
     /// let project = db.write(move |mut tx| async move { insert_project(&mut tx, owner, &body).await }).await?;
     /// ```
-    /// `work` is cloned and run again, at most three times, when it lost a deadlock or a serialization race, so it
-    /// must do nothing but talk to the database.
+    /// `work` is cloned and retried, at most three times, after a deadlock or a serialization failure, so it must have no
+    /// effects outside the database.
     ///
     /// # Errors
-    /// What `work` failed with; then nothing was written. 500 when it panicked. [`Error::OutcomeUnknown`] when the connection
-    /// broke between the request to commit and its answer.
+    /// The error of `work`; then nothing was written. 500 when it panicked. [`Error::OutcomeUnknown`] when the connection was
+    /// lost after COMMIT was sent and before its response.
     pub async fn write<T, F, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
         W: FnOnce(Transaction) -> F + Clone + Send + 'static,
     {
-        // Waiting for a connection may be cancelled without harm, so it stays outside the task.
+        // Waiting for a connection may be cancelled safely, so it stays outside of the task.
         let lease = self.writes.lease().await?;
         let (watch, committing) = (lease.watch(), Arc::new(AtomicBool::new(false)));
         self.detached(watch, transaction(lease, Arc::clone(&committing), work), committing).await
@@ -112,7 +112,7 @@ impl Database {
     /// trips. As uncancellable as [`Database::write`].
     ///
     /// # Errors
-    /// As [`Database::write`]; nothing is repeated, and the statement is the commit.
+    /// As [`Database::write`]; nothing is retried, and the statement is the commit.
     pub async fn write_once<T, F, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
@@ -123,7 +123,7 @@ impl Database {
         let watch = lease.watch();
         let once = async move {
             let (result, mut lease) = run(lease, work).await?;
-            // Whatever the failure was made into, the connection itself tells whether it is still good.
+            // Whatever the error was converted to, a ping shows whether the connection is still usable.
             let sound = if result.is_ok() { Ok(()) } else { lease.connection().ping().await };
             lease.settle(&sound);
             result.map_err(|error| match error {
@@ -137,15 +137,15 @@ impl Database {
         self.detached(watch, once, Arc::new(AtomicBool::new(true))).await
     }
 
-    /// Runs `work` to its end or to its deadline, whoever waits for it; `committing` tells whether the server was asked to
-    /// commit.
+    /// Runs `work` to its end or to its deadline, also when the request is cancelled; `committing` says whether COMMIT was
+    /// sent.
     async fn detached<T: Send + 'static>(
         &self,
         watch: Watch,
         work: impl Future<Output = Result<T>> + Send + 'static,
         committing: Arc<AtomicBool>,
     ) -> Result<T> {
-        let work = async move { timeout(TRANSACTION, watch.over(work)).await };
+        let work = async move { timeout(TRANSACTION_TIMEOUT, watch.over(work)).await };
         let task = self.transactions.spawn(Sender::for_log().scope(work));
         let silent = || sqlx::Error::Io(ErrorKind::TimedOut.into());
         match task.await {
@@ -157,19 +157,19 @@ impl Database {
         }
     }
 
-    /// Whether Postgres answers.
+    /// Pings Postgres.
     ///
     /// # Errors
-    /// Why it does not.
+    /// When Postgres is unavailable.
     pub async fn ping(&self) -> Result<()> {
         sqlx::query(sql!("SELECT 1")).execute(self.reads()).await?;
         Ok(())
     }
 
-    /// Waits until Postgres answers.
+    /// Waits until Postgres responds.
     ///
     /// # Errors
-    /// The last failure, when it does not in time.
+    /// The last failure, when it does not respond in time.
     pub async fn wait(&self, patience: Duration) -> Result<()> {
         let deadline = Instant::now() + patience;
         loop {
@@ -181,7 +181,7 @@ impl Database {
         }
     }
 
-    /// Lets running transactions end and closes every connection, within ten seconds; nothing can be read or written
+    /// Waits for running transactions and closes every connection, within ten seconds; nothing can be read or written
     /// afterwards.
     pub async fn close(&self) {
         let orderly = async {
@@ -189,12 +189,12 @@ impl Database {
             self.transactions.wait().await;
             tokio::join!(self.reads.0.close(), self.writes.close());
         };
-        if timeout(FAREWELL, orderly).await.is_err() {
+        if timeout(CLOSE_TIMEOUT, orderly).await.is_err() {
             tracing::warn!(transactions = self.transactions.len(), "gave up waiting for the database");
         }
     }
 
-    /// What the pools `reads` and `writes` are doing.
+    /// The states of the pools `reads` and `writes`.
     pub fn pools(&self) -> [(&'static str, PoolState); 2] {
         [("reads", self.reads.0.state()), ("writes", self.writes.state())]
     }

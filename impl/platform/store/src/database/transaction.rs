@@ -1,4 +1,4 @@
-//! A transaction from BEGIN to COMMIT, and the connection that is lent to what is done in it.
+//! A transaction from BEGIN to COMMIT, and the connection that is lent to the work inside.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 use crate::connections::Lease;
 use crate::error::{Error, Result};
 
-/// A transaction that lost a deadlock or a serialization race is done again this often.
-const REPETITIONS: u32 = 3;
+/// Retries of a transaction after a deadlock or a serialization failure.
+const MAX_RETRIES: u32 = 3;
 
-/// From BEGIN to COMMIT, again when it lost against others; `committing` tells whether the server was asked to commit.
+/// From BEGIN to COMMIT, with retries; `committing` says whether COMMIT was sent.
 pub(super) async fn transaction<T, F, W>(mut lease: Lease, committing: Arc<AtomicBool>, work: W) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -26,10 +26,10 @@ where
         let result;
         (result, lease) = attempt(lease, &committing, work.clone()).await?;
         match result {
-            Err(error) if error.is_transient() && repetition < REPETITIONS => {
+            Err(error) if error.is_transient() && repetition < MAX_RETRIES => {
                 repetition += 1;
                 tracing::debug!(%error, repetition, "transaction repeated");
-                // Up to 10, 20, 40 ms: long enough for the winner to commit, short against the request's deadline.
+                // Up to 10, 20, 40 ms: long enough for the other transaction to commit, short compared to the request's deadline.
                 tokio::time::sleep(Duration::from_millis(rand::random_range(1..=5_u64 << repetition))).await;
             }
             result => return result,
@@ -43,7 +43,7 @@ where
     F: Future<Output = Result<T>>,
     W: FnOnce(Transaction) -> F,
 {
-    // From here the lease counts as unknown, and would be closed if this were cancelled.
+    // From here the state of the lease is unknown, and its connection would be closed if this were cancelled.
     let begun = lease.connection().execute("BEGIN").await;
     if begun.is_err() {
         lease.settle(&begun);
@@ -51,8 +51,8 @@ where
     begun?;
     let (result, mut lease) = run(lease, work).await?;
     let result = match result {
-        // COMMIT of a transaction in which a statement failed rolls back without an error, whatever `work` made of
-        // that failure. SELECT fails in such a transaction, and COMMIT is not run then.
+        // COMMIT of a transaction in which a statement failed rolls back without an error, whatever `work` did with that
+        // failure. SELECT fails in such a transaction, and COMMIT is not run then.
         Ok(value) => {
             committing.store(true, Ordering::Relaxed);
             match lease.connection().execute("SELECT; COMMIT").await {
@@ -66,7 +66,7 @@ where
         Err(error) => Err(error),
     };
     let ended = lease.connection().execute("ROLLBACK").await;
-    // A commit that was refused was not done, and the next attempt is not committing yet.
+    // A commit that failed had no effect, and the next attempt is not committing yet.
     committing.store(matches!(result, Err(Error::OutcomeUnknown(_))), Ordering::Relaxed);
     lease.settle(&ended);
     if let Err(Error::Database(failure)) = &result {
@@ -75,7 +75,7 @@ where
     Ok((result, lease))
 }
 
-/// Hands the connection to `work` and takes it back, its state unknown.
+/// Lends the connection to `work` and takes it back, in an unknown state.
 pub(super) async fn run<T, F, W>(lease: Lease, work: W) -> Result<(Result<T>, Lease)>
 where
     F: Future<Output = Result<T>>,
@@ -89,17 +89,17 @@ where
 
 /// The connection inside a transaction; queries take it as `&mut PgConnection`.
 ///
-/// [`Database::write`](super::Database::write) began the transaction and will end it: do not use sqlx's own `begin` on it.
+/// [`Database::write`](super::Database::write) began the transaction and ends it: do not use sqlx's own `begin` on it.
 pub struct Transaction {
     lease: Option<Lease>,
     home: Option<oneshot::Sender<Lease>>,
 }
 
 impl Transaction {
-    /// Lends the connection to `work`, as the whole of the transaction, and takes it back for what is to follow.
+    /// Lends the connection to `work`, as the whole of the transaction, and takes it back for the statements that follow.
     ///
     /// # Errors
-    /// 500 when `work` has kept it; the transaction is lost then.
+    /// 500 when `work` did not drop the transaction; it is lost then.
     pub(crate) async fn lend<T, F, W>(mut self, work: W) -> Result<(Result<T>, Self)>
     where
         F: Future<Output = Result<T>>,
@@ -130,7 +130,7 @@ const HELD: &str = "a transaction holds its connection until it is dropped";
 impl Drop for Transaction {
     fn drop(&mut self) {
         if let (Some(lease), Some(home)) = (self.lease.take(), self.home.take()) {
-            // Nobody at home: the lease comes back as an error and is dropped, which closes the connection.
+            // Without a receiver the lease is returned as an error and dropped, which closes the connection.
             let _ = home.send(lease);
         }
     }

@@ -1,28 +1,28 @@
-//! How many rows fit into a page.
+//! The size of a page in bytes.
 
 use serde::Serialize;
 
 /// Bytes of JSON after which a page ends.
-const LARGEST: usize = 1 << 20;
-/// No row of a list is larger.
-const LARGEST_ROW: usize = 64 * 1024;
+const MAX_PAGE_BYTES: usize = 1 << 20;
+/// The maximum size of a row, in bytes of JSON.
+const MAX_ROW_BYTES: usize = 64 * 1024;
 
 /// How many rows fit into a page, at least one.
 pub(super) fn within<T: Serialize>(rows: &[T]) -> usize {
-    if rows.len() <= LARGEST / LARGEST_ROW {
+    if rows.len() <= MAX_PAGE_BYTES / MAX_ROW_BYTES {
         return rows.len();
     }
     let mut size = Size(0);
     let fit = rows.iter().position(|row| {
-        // Only counted: this cannot fail, and what could would when it is sent.
+        // Only counted: this cannot fail, and errors of the serialization appear when the page is sent.
         let _ = serde_json::to_writer(&mut size, row);
         size.0 += 1;
-        size.0 > LARGEST
+        size.0 > MAX_PAGE_BYTES
     });
     fit.map_or(rows.len(), |fit| fit.max(1))
 }
 
-/// Counts what is written.
+/// Counts the bytes written.
 struct Size(usize);
 
 impl std::io::Write for Size {
@@ -49,7 +49,7 @@ mod tests {
             (rows.len(), next.is_some())
         };
         assert_eq!(cut(vec!["x".repeat(60_000); 100]), (17, true));
-        // As it is sent: each of these is six bytes.
+        // As sent: each of these characters is six bytes.
         assert_eq!(cut(vec!["\u{1}".repeat(10_000); 100]), (17, true));
         assert_eq!(cut(vec!["x".repeat(1_000); 100]), (100, false));
         assert_eq!(cut(vec!["x".repeat(1_000); 101]), (100, true));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A place in a trace: who goes on from here is a child of it.
+/// A position in a trace, the parent of the spans that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     trace: u128,
@@ -11,13 +11,13 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// The beginning of a trace.
+    /// The root of a new trace.
     pub(super) fn new(sampled: bool) -> Self {
-        // Zero is no id.
+        // Zero is not a valid id.
         Self { trace: rand::random::<u128>() | 1, span: rand::random::<u64>() | 1, sampled }
     }
 
-    /// Reads a `traceparent`; nothing when it is not one. Later versions may have more fields.
+    /// Parses a `traceparent`; `None` when it is invalid. Later versions may have more fields.
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.trim().split('-');
         let mut field = |length: usize| {
@@ -33,17 +33,17 @@ impl TraceContext {
         (trace != 0 && span != 0).then_some(Self { trace, span, sampled })
     }
 
-    /// The one a request brings.
+    /// The context in a request's header fields.
     pub fn of(headers: &http::HeaderMap) -> Option<Self> {
         headers.get("traceparent").and_then(|value| Self::parse(value.to_str().ok()?))
     }
 
-    /// Another place in the same trace.
+    /// A new span of the same trace.
     pub(super) fn child(self) -> Self {
         Self { span: rand::random::<u64>() | 1, ..self }
     }
 
-    /// The id of the whole trace, as logs have it.
+    /// The trace id, as in logs.
     pub fn trace_id(self) -> String {
         format!("{:032x}", self.trace)
     }
@@ -52,7 +52,7 @@ impl TraceContext {
         self.span
     }
 
-    /// Whether whoever began the trace wants it told.
+    /// Whether the trace is sampled, decided where it began.
     pub fn is_sampled(self) -> bool {
         self.sampled
     }

@@ -1,5 +1,5 @@
-//! From spans to a collector: OTLP as JSON by HTTP, which every collector takes on port 4318. A few dozen lines instead of the
-//! crates of the SDK, of which this would use one call.
+//! Exports spans to a collector: OTLP as JSON over HTTP, which every collector accepts on port 4318. A few dozen lines instead of
+//! the crates of the SDK, of which one call would be used.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,15 +18,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::span::{Attribute, Span, Told};
 
-/// Spans of one request to the collector, and how long the first of them waits for company.
-const BATCH: usize = 512;
-const GATHER: Duration = Duration::from_secs(1);
-/// A collector that takes longer does not get them.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Spans of one export request, and how long the first of them waits for more.
+const MAX_SPANS_PER_REQUEST: usize = 512;
+const BATCH_DELAY: Duration = Duration::from_secs(1);
+/// The timeout of an export request; its spans are dropped.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where spans go.
+/// A collector.
 #[derive(Debug)]
 pub(super) struct Collector {
     /// Host and port.
@@ -43,7 +43,7 @@ impl Collector {
     async fn send(&self, spans: &[Span]) -> Result<(), Failure> {
         let socket = TcpStream::connect(&self.address).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
-        // Its failures are the request's.
+        // Its errors are those of the request.
         tokio::spawn(connection);
         let request = Request::post(&self.path).header(HOST, &self.address).header(CONTENT_TYPE, "application/json");
         let body = serde_json::to_vec(&payload(spans))?;
@@ -52,25 +52,26 @@ impl Collector {
     }
 }
 
-/// Sends what comes until nobody can send any more. What a collector does not take is lost.
+/// Exports spans until all senders are dropped. Spans that the collector does not accept are dropped.
 pub(super) async fn run(collector: Collector, mut waiting: mpsc::Receiver<Told>) {
     let mut failing = false;
     while let Some(first) = waiting.recv().await {
         let (mut spans, mut flushed) = (Vec::new(), None);
         let mut next = Some(first);
-        let deadline = Instant::now() + GATHER;
+        let deadline = Instant::now() + BATCH_DELAY;
         while let Some(told) = next {
             match told {
                 Told::Span(span) => spans.push(span),
                 Told::Flush(sender) => flushed = Some(sender),
             }
-            next = match spans.len() < BATCH && flushed.is_none() {
+            next = match spans.len() < MAX_SPANS_PER_REQUEST && flushed.is_none() {
                 true => timeout_at(deadline, waiting.recv()).await.unwrap_or(None),
                 false => None,
             };
         }
         if !spans.is_empty() {
-            let sent = timeout(PATIENCE, collector.send(&spans)).await.unwrap_or_else(|_| Err("no answer".into()));
+            let sent =
+                timeout(EXPORT_TIMEOUT, collector.send(&spans)).await.unwrap_or_else(|_| Err("no answer".into()));
             match sent {
                 Ok(()) => failing = false,
                 Err(error) if !std::mem::replace(&mut failing, true) => {
@@ -85,7 +86,7 @@ pub(super) async fn run(collector: Collector, mut waiting: mpsc::Receiver<Told>)
     }
 }
 
-/// `ExportTraceServiceRequest` as JSON.
+/// An `ExportTraceServiceRequest` as JSON.
 fn payload(spans: &[Span]) -> Value {
     let mut services: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for span in spans {
@@ -107,7 +108,7 @@ fn encode(span: &Span) -> Value {
     let nanoseconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string();
     let attribute = |(key, value): &(&'static str, Attribute)| match value {
         Attribute::Text(text) => json!({"key": key, "value": {"stringValue": text}}),
-        // 64 bits are a string in JSON.
+        // OTLP has 64-bit integers as strings in JSON.
         Attribute::Number(number) => json!({"key": key, "value": {"intValue": number.to_string()}}),
     };
     let mut encoded = json!({

@@ -1,8 +1,8 @@
-//! Traces: where the time of a request went, told to an OpenTelemetry collector; to nobody, and at no cost, unless one is
-//! named.
+//! Traces: where a request spent its time, exported to an OpenTelemetry collector; disabled, and at no cost, unless a collector
+//! is configured.
 //!
-//! A trace begins with the `traceparent` a request brings (W3C Trace Context), or here. What a request leaves to others
-//! carries it: a row of the outbox keeps it, and the worker goes on with it.
+//! A trace continues the `traceparent` of a request (W3C Trace Context), or begins here. Work that is handed on carries it: a row
+//! of the outbox stores it, and the worker continues the trace.
 
 mod context;
 mod export;
@@ -22,37 +22,37 @@ use self::span::Told;
 pub use self::context::TraceContext;
 pub use self::span::{Attribute, Kind, Span};
 
-/// Spans that wait to be sent; beyond them some are not told.
-const WAITING: usize = 8_192;
-/// At the end, for what still waits.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Spans that wait to be exported; further ones are dropped.
+const MAX_QUEUED_SPANS: usize = 8_192;
+/// How long a shutdown waits for the export of remaining spans.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 static EXPORTER: OnceLock<Exporter> = OnceLock::new();
 
 struct Exporter {
     spans: mpsc::Sender<Told>,
-    /// Of traces that begin here, the share that is told.
+    /// The sampled share of traces that begin here.
     ratio: f64,
 }
 
-/// Begins to tell traces, if the settings name a collector. Later calls change nothing.
+/// Starts exporting traces if a collector is configured. Later calls do nothing.
 ///
 /// # Errors
-/// When the collector's address is not one.
+/// When the collector's address is invalid.
 ///
 /// # Panics
-/// Outside of a runtime.
+/// Outside of a Tokio runtime.
 pub fn start(settings: &TraceSettings) -> Result<(), InvalidSettings> {
     let Some(collector) = Collector::new(settings)? else { return Ok(()) };
     EXPORTER.get_or_init(|| {
-        let (spans, waiting) = mpsc::channel(WAITING);
+        let (spans, waiting) = mpsc::channel(MAX_QUEUED_SPANS);
         tokio::spawn(export::run(collector, waiting));
         Exporter { spans, ratio: settings.ratio() }
     });
     Ok(())
 }
 
-/// Waits, but not long, until everything was told.
+/// Waits for the export of remaining spans, for a limited time.
 pub async fn flush() {
     let Some(exporter) = EXPORTER.get() else { return };
     let (sent, everything) = oneshot::channel();
@@ -60,10 +60,10 @@ pub async fn flush() {
         exporter.spans.send(Told::Flush(sent)).await.ok()?;
         everything.await.ok()
     };
-    let _ = timeout(FAREWELL, flushed).await;
+    let _ = timeout(FLUSH_TIMEOUT, flushed).await;
 }
 
-/// A request that is being answered.
+/// The server span of a request in progress.
 #[derive(Debug)]
 pub struct Open {
     context: TraceContext,
@@ -72,7 +72,7 @@ pub struct Open {
 }
 
 impl Open {
-    /// Goes on with the trace of a request, or begins one; nothing when nobody is told.
+    /// Continues the trace of a request, or begins one; `None` when traces are not exported.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let exporter = EXPORTER.get()?;
         let began = SystemTime::now();
@@ -82,12 +82,12 @@ impl Open {
         })
     }
 
-    /// Its place in the trace.
+    /// Its position in the trace.
     pub fn context(&self) -> TraceContext {
         self.context
     }
 
-    /// Tells that it was answered, if its trace is one that is told.
+    /// Ends the span and exports it if its trace is sampled.
     pub fn end(self, describe: impl FnOnce() -> (String, String, bool, Vec<(&'static str, Attribute)>)) {
         if !self.context.is_sampled() {
             return;
@@ -99,8 +99,8 @@ impl Open {
     }
 }
 
-/// Something that was done because of what `parent` did, to be filled in and told; nothing when nobody is told, or not
-/// of this trace.
+/// A span of work that `parent` caused, to be completed and exported; `None` when traces are not exported or this one is not
+/// sampled.
 pub fn because_of(parent: TraceContext, began: SystemTime) -> Option<Span> {
     EXPORTER.get()?;
     parent.is_sampled().then(|| Span {
@@ -116,7 +116,7 @@ pub fn because_of(parent: TraceContext, began: SystemTime) -> Option<Span> {
     })
 }
 
-/// Tells of a span. When too many wait it is lost: telling must not hold up doing.
+/// Queues a span for export. It is dropped when the queue is full: exporting must not delay requests.
 pub fn tell(span: Span) {
     if let Some(exporter) = EXPORTER.get() {
         let _ = exporter.spans.try_send(Told::Span(span));

@@ -1,4 +1,4 @@
-//! What a collector is told of something that was done.
+//! A span as it is exported.
 
 use std::time::SystemTime;
 
@@ -6,49 +6,49 @@ use tokio::sync::oneshot;
 
 use super::context::TraceContext;
 
-/// What the exporter is sent.
+/// A message to the exporter.
 pub(super) enum Told {
     Span(Span),
-    /// Rung when everything before it was sent.
+    /// Notified when all spans before it have been sent.
     Flush(oneshot::Sender<()>),
 }
 
-/// What a span is to its neighbours, by OpenTelemetry's numbers.
+/// The kind of a span, by OpenTelemetry's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Within a service.
+    /// Work within a service.
     Internal = 1,
-    /// The answer to a request.
+    /// The response to a request.
     Server = 2,
-    /// What was done with a message.
+    /// The processing of a message.
     Consumer = 5,
 }
 
-/// What is told of a span beside its time.
+/// The value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attribute {
-    /// A word.
+    /// A string.
     Text(String),
-    /// A number.
+    /// An integer.
     Number(i64),
 }
 
-/// Something that was done.
+/// A finished span.
 #[derive(Debug, Clone)]
 pub struct Span {
-    /// Who did it, as the `service.name`.
+    /// The `service.name`.
     pub service: String,
-    /// What.
+    /// The name of the operation.
     pub name: String,
-    /// For whom.
+    /// Its kind.
     pub kind: Kind,
-    /// Whether it was a failure of ours.
+    /// Whether it failed because of the service.
     pub failed: bool,
-    /// From when.
+    /// The start.
     pub began: SystemTime,
-    /// Until when.
+    /// The end.
     pub ended: SystemTime,
-    /// What else is known, by OpenTelemetry's names where it has one.
+    /// Attributes, by OpenTelemetry's names where it has one.
     pub attributes: Vec<(&'static str, Attribute)>,
     pub(super) context: TraceContext,
     pub(super) parent: Option<u64>,

@@ -1,4 +1,4 @@
-//! What the @service@ service does, asked over HTTP: every test starts it on a port and a database of its own.
+//! The @service@ service, called over HTTP: every test starts it on a port and a database of its own.
 
 use @crate@::{DOCUMENT, @Service@Service};
 use testkit::TestService;
