@@ -17,7 +17,7 @@ use validation::{Decoder, Step};
 pub(crate) const CACHE_BUSTER: &str = "_";
 /// Fields that are lists, which may come in several lines (RFC 9110, 5.3).
 const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
-/// More pairs in a query string or form than this are refused.
+/// More pairs in a query string or form than this are rejected.
 const MAX_PAIRS: usize = 200;
 
 /// A request whose caller is known and whose body was read; parameters and body are taken by name.

@@ -22,7 +22,7 @@ async fn a_flood_ends_at_the_gateway() {
             asked.spawn(async move {
                 let answer = client.post(&signup, &json!({})).await;
                 if n % 64 == 0 {
-                    tokio::task::yield_now().await
+                    tokio::task::yield_now().await;
                 }
                 answer
             });
