@@ -51,6 +51,7 @@ async fn bodies_are_as_large_as_their_operation_takes() {
     answer.expect_problem(413, "body_too_large");
 }
 
+/// Larger than what nginx accepts by default.
 #[tokio::test]
 async fn a_large_body_changes_no_refusal() {
     if !is_served("analytics") {
@@ -72,6 +73,8 @@ async fn a_large_body_changes_no_refusal() {
     }
 }
 
+/// The response of a service that rejects a body still on its way is not passed on too soon: the next request on the connection
+/// would be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_a_large_body_leaves_the_connection_as_it_is() {
     if !is_served("analytics") {
@@ -86,6 +89,7 @@ async fn a_refusal_of_a_large_body_leaves_the_connection_as_it_is() {
     }
 }
 
+/// The service's deadline for a body is the gateway's, too: a byte now and then does not hold a connection for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dripped_body_ends_with_the_deadline() {
     let Some(signup) = operation("signup").map(|place| place.at_gateway()) else { return };

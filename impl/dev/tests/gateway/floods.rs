@@ -8,6 +8,8 @@ use tokio::task::JoinSet;
 use crate::documents::limit_by_address;
 use crate::system::{Gateway, NOBODY, served};
 
+/// A client that keeps to the declared limit is never rejected here, however its requests are spread; the flood beyond it ends at
+/// the gateway.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_ends_at_the_gateway() {
     let mut places = operations("signup").into_iter();
@@ -49,6 +51,7 @@ async fn a_flood_ends_at_the_gateway() {
     assert!(ended > 0, "{amount} are declared, and nothing was refused here");
 }
 
+/// One customer has 2^64 addresses.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_ipv6_a_network_is_limited_and_not_an_address() {
     let Some(place) = operation("signup") else { return };

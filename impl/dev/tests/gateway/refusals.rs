@@ -68,8 +68,6 @@ async fn people_get_pages_and_programs_problems() {
     ask("/page/404.html", "*/*").await.expect_problem(404, "not_found");
 }
 
-/// Whoever keeps to what is declared is never refused here, however he spreads it; the flood beyond it ends at the gateway.
-/// One customer has 2^64 addresses.
 #[tokio::test]
 async fn a_service_that_is_not_there_is_503_and_one_that_is_lost_502() {
     let (Some(login), Some(signup)) = (operation("login_access_token"), operation("signup")) else { return };
@@ -121,9 +119,6 @@ async fn a_refusal_of_a_service_passes_as_it_is() {
     through.expect_problem(401, "missing_token");
 }
 
-/// Larger than what nginx takes where nothing is said.
-/// A service that refuses what is still on its way is not answered for too soon: the next one on the connection would be lost.
-/// The service's deadline for a body is the gateway's, too: a byte now and then does not hold a connection for ever.
 /// As the services' refusals can be.
 #[tokio::test]
 async fn listed_pages_may_read_refusals() {
