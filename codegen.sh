@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# From the OpenAPI documents to what is generated from them: crates, the part of the gateway and of compose.yaml that they decide, dashboards and rules.
+# Generates code and configuration from the OpenAPI documents: crates, gateway routes, compose services, dashboards and rules.
 #
-#   ./codegen.sh          lint the documents, then generate everything anew
-#   ./codegen.sh --check  generate into a temporary folder and fail on any difference to what is committed
+#   ./codegen.sh          lint the documents, then generate everything into generated/
+#   ./codegen.sh --check  generate into a temporary directory and fail on any difference to the committed files
 #   ./codegen.sh lint     lint the documents only
-#   ./codegen.sh rules    test the rules themselves, of lint and compat: what they must refuse, they refuse
+#   ./codegen.sh rules    test the lint and compatibility rules themselves
 #   ./codegen.sh sdk      generate the TypeScript, Python and Rust clients into generated/clients (not committed)
-#   ./codegen.sh compat   fail on what breaks clients of the released documents (openapi/released) unless the major
-#                         version says so, and write it into openapi/CHANGELOG.md; with --check, fail where it is not there
-#   ./codegen.sh adopt    DOCUMENT NAME PORT: write openapi/NAME.yaml from a document that was written elsewhere (./new-service does)
-#   ./codegen.sh release  make the documents the released ones
+#   ./codegen.sh compat   fail on changes that break clients of the released documents (openapi/released) unless the major
+#                         version is raised, and write all changes to openapi/CHANGELOG.md; with --check, fail where they are missing there
+#   ./codegen.sh adopt    DOCUMENT NAME PORT: convert a foreign OpenAPI document to openapi/NAME.yaml (used by ./new-service)
+#   ./codegen.sh release  copy the documents to openapi/released
 #
-# The tools are pinned and kept below .local/tools; a missing Java or Node.js comes from PyPI as well.
+# The tools are pinned and installed into .local/tools; a missing Java or Node.js is installed from PyPI.
 set -euo pipefail
 cd "$(dirname "$0")"
 

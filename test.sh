@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Checks everything, or only the pieces named:
+# Runs all tests and checks, or only the named ones:
 #
-#   lint       the documents, the rules they are held to, and that they break no client of the released ones; help texts, dependencies
-#   codegen    what is generated is what the documents say
+#   lint       lints the OpenAPI documents and their compatibility with the released ones; wording, file sizes, dependencies
+#   codegen    generated files are up to date
 #   fmt        formatting
-#   clippy     lints, warnings denied
-#   tests      unit and integration tests, on a Postgres and a Redis of their own
-#   contract   served operations against their documents (schemathesis)
-#   browser    the documentation page in a headless Chromium
-#   monitoring alert rules, and every dashboard and rule asked of a real Prometheus
-#   compose    compose.yaml and Dockerfile against the program, nginx and Prometheus
-#   bench      each benchmark for a tiny round: whether it runs, not how fast
-#   services   a service is made, from the templates and from documents of others, served, tested and removed
-#   guides     each guide is carried out as it is written
-#   sdk        the generated clients: built, type-checked, used; what passes by, held against the documents (Prism)
+#   clippy     Rust lints, warnings denied
+#   tests      unit and integration tests, on a temporary Postgres and Redis
+#   contract   contract tests of every operation against its document (schemathesis)
+#   browser    the documentation pages in a headless Chromium
+#   monitoring alert rules, and every query of dashboards and rules on a real Prometheus
+#   compose    compose.yaml and Dockerfile, without a container engine
+#   bench      every benchmark for a tiny round: whether it runs, not how fast
+#   services   creates services, from templates and from foreign documents, serves, tests and removes them
+#   guides     runs every guide as it is written
+#   sdk        the generated clients: built, type-checked, and used against running services, with their traffic validated (Prism)
 #
 #   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
 #
-# A piece that fails does not keep the next from running. Logs are kept in .local/test/.
+# Pieces after a failed one still run. Logs are in .local/test/.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin

@@ -8,7 +8,7 @@ if [ -n "$SMOKE" ]; then
     # Whether it runs, not how fast: the build that the tests have, and as little as there is.
     BENCH_ROUNDS=1 BENCH_SECONDS=1 BENCH_CONNECTIONS=4 BENCH_LOAD=own
     # On a busy machine what takes long is slow, not refused.
-    export DATABASE_WAIT_MS=5000 REDIS_TIMEOUT_MS=5000
+    export DATABASE_ACQUIRE_TIMEOUT_MS=5000 REDIS_TIMEOUT_MS=5000
 fi
 ROUNDS=${BENCH_ROUNDS:-5}
 SECONDS_EACH=${BENCH_SECONDS:-2}

@@ -94,7 +94,7 @@ measure() { # SERVICE PREFIX NAME PATH VALUE...
     done
     with "$(cat "$work/statements")" "${names[@]}" >>"$work/script.sql"
     # As many connections as the server's pool for reading has unless told otherwise.
-    db_connections=${DATABASE_READ_POOL:-6}
+    db_connections=${DATABASE_READ_POOL_SIZE:-6}
     compare "$name" "$service" "$path"
 }
 

@@ -80,7 +80,7 @@ def health_is_asked_as_the_program_answers():
         equal(SERVICES[role]["healthcheck"]["test"], ["CMD", *entry, "health", role])
         # Nobody is there, so it fails; but it knows whom to ask, and where.
         done = run(SERVER, "health", role, "--port", "1")
-        assert done.returncode == 1 and f"{role} does not answer on port 1" in done.stderr, done.stderr
+        assert done.returncode == 1 and f"{role} does not respond on port 1" in done.stderr, done.stderr
     paths = {"gateway": ("8080/health", read("generated/gateway/routes.conf"), '"/health"'),
              "prometheus": ("9090/-/ready", "", "")}
     for name, (address, text, known) in paths.items():

@@ -58,7 +58,7 @@ def nginx_takes(environment, certificate=None):
         for name, value in {**environment, "GATEWAY_TEMP": folder, "GATEWAY_MODULES": ""}.items():
             text = text.replace(f"${{{name}}}", value)
         Path(folder, "nginx.conf").write_text(text.replace("/tls/", f"{certificate}/"))
-        for name in ("problems.conf", "problem-headers.conf", "cors.js", "traces.js", "kept-answers.js"):
+        for name in ("access-log.conf", "problems.conf", "problem-headers.conf", "cors.js", "traces.js", "kept-answers.js"):
             Path(folder, name).symlink_to(inside("gateway", f"/etc/nginx/{name}"))
         Path(folder, "generated").symlink_to(inside("gateway", "/etc/nginx/generated"))
         done = run(NGINX, "-t", "-e", "stderr", "-p", f"{folder}/", "-c", f"{folder}/nginx.conf")

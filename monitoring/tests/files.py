@@ -89,7 +89,7 @@ def changed_documents():
     operation = document(service)["paths"][path][method]["operationId"]
     rule = f'"expr":"vector(3.25)","labels":{{"job":"{service}","operation":"{operation}"}}'
     yield "a changed rate limit moves the line in its panel", 3.5 in after[0] - before[0]
-    yield "a changed rate limit is told", "login: 7 in 2 s for each account and address" in after[1] and after[1] != before[1]
+    yield "a changed rate limit is in the title", "login: 7 requests per 2 s by account and address" in after[1] and after[1] != before[1]
     yield "a changed deadline moves the line in its panel", 3.25 in after[0] - before[0]
     yield "a changed deadline changes the rule", rule in after[2] and rule not in before[2]
 

@@ -11,7 +11,7 @@ from series import PORTS, counter, gauge, owns, steady, two
 
 ASKED = 1750
 
-REQUESTS, BUCKET = "http_requests_total", "http_request_duration_seconds_bucket"
+REQUESTS, BUCKET = "http_server_requests_total", "http_server_request_duration_seconds_bucket"
 GIVEN = {
     # Two of three; and nobody at first.
     **{f'up{{job="{job}",instance="{instance}"}}': f"_x19 {value}x110"
@@ -22,11 +22,11 @@ GIVEN = {
     'process_max_fds{job="some"}': gauge(40),
     'process_cpu_seconds_total{job="some"}': counter(0.5),
     # Two operations, and what is none of clients.
-    f'{REQUESTS}{{job="some",operation="a",status="200"}}': counter(6),
-    f'{REQUESTS}{{job="some",operation="b",status="404"}}': counter(3),
-    f'{REQUESTS}{{job="some",operation="a",status="500"}}': counter(0.75, before=1000),
-    f'{REQUESTS}{{job="some",operation="b",status="503"}}': counter(0.25, before=1000),
-    **{f'{REQUESTS}{{job="some",operation="{probe}",status="503"}}': counter(7) for probe in ("health", "ready", "metrics")},
+    f'{REQUESTS}{{job="some",operation="a",http_response_status_code="200"}}': counter(6),
+    f'{REQUESTS}{{job="some",operation="b",http_response_status_code="404"}}': counter(3),
+    f'{REQUESTS}{{job="some",operation="a",http_response_status_code="500"}}': counter(0.75, before=1000),
+    f'{REQUESTS}{{job="some",operation="b",http_response_status_code="503"}}': counter(0.25, before=1000),
+    **{f'{REQUESTS}{{job="some",operation="{probe}",http_response_status_code="503"}}': counter(7) for probe in ("health", "ready", "metrics")},
     # 90 of 100 within 1 s, 96 within 2 s, all within 4 s; those of one instance all within 1 s.
     **{f'{BUCKET}{{job="some",operation="a",instance="a",le="{le}"}}': counter(60) for le in ("1", "2", "4", "+Inf")},
     f'{BUCKET}{{job="some",operation="a",instance="b",le="1"}}': counter(30, before=50),
@@ -36,16 +36,16 @@ GIVEN = {
     **{f'{BUCKET}{{job="some",operation="{probe}",le="{le}"}}': counter(1000)
        for probe in ("health", "ready", "metrics") for le in ("1", "2", "4", "+Inf")},
     'job_operation:deadline_seconds{job="some",operation="a"}': gauge(14),
-    'http_requests_shed_total{job="some",instance="a"}': counter(1),
-    'http_requests_shed_total{job="some",instance="b"}': counter(2),
-    'http_requests_in_flight{job="some"}': gauge(64),
-    'http_requests_in_flight_limit{job="some"}': gauge(512),
+    'http_server_requests_shed_total{job="some",instance="a"}': counter(1),
+    'http_server_requests_shed_total{job="some",instance="b"}': counter(2),
+    'http_server_active_requests{job="some"}': gauge(64),
+    'http_server_active_requests_limit{job="some"}': gauge(512),
     # 9 before, then 2 in one half of the five minutes and 4 in the other.
-    'database_connections{job="some",pool="reads",state="busy"}': "9x96 2x9 4x29",
-    'database_connections{job="some",pool="reads",state="size"}': gauge(6),
+    'db_client_connections{job="some",db_client_connection_pool_name="reads",db_client_connection_state="used"}': "9x96 2x9 4x29",
+    'db_client_connection_max{job="some",db_client_connection_pool_name="reads"}': gauge(6),
     **two("postgres_connections", 50, 60),
     **two("postgres_connections_limit", 100, 80),
-    **two("postgres_transaction_oldest_seconds", 11, 12),
+    **two("postgres_oldest_transaction_age_seconds", 11, 12),
     'background_job_overdue_seconds{job="some",instance="a",task="relay"}': gauge(1),
     'background_job_overdue_seconds{job="some",instance="b",task="relay"}': gauge(2),
     'postgres_up{job="some",instance="a"}': gauge(1),
@@ -67,18 +67,18 @@ EXPECTED = {
     "instance:process_starts:changes15m": {SOME: 2},
     "instance:process_open_fds:ratio": {SOME: 0.75},
     "instance:process_cpu_seconds:rate5m": {SOME: 0.5},
-    "job:http_requests:rate5m": {SOME: 10},
-    "job:http_request_errors:ratio5m": {SOME: 0.1},
-    "job:http_request_duration_seconds:p95_5m": {SOME: 1.833},  # five sixths of the way from 1 to 2
-    "job_operation:http_request_duration_seconds:p99_5m": {'{job="some",operation="a"}': 3.5},
+    "job:http_server_requests:rate5m": {SOME: 10},
+    "job:http_server_request_errors:ratio5m": {SOME: 0.1},
+    "job:http_server_request_duration_seconds:p95_5m": {SOME: 1.833},  # five sixths of the way from 1 to 2
+    "job_operation:http_server_request_duration_seconds:p99_5m": {'{job="some",operation="a"}': 3.5},
     "job_operation:deadline_used:ratio5m": {'{job="some",operation="a"}': 0.25},
-    "job:http_requests_shed:rate5m": {SOME: 3},
-    "instance:http_requests_in_flight:ratio": {SOME: 0.125},
-    "instance_pool:database_connections_busy:ratio5m": {'{job="some",pool="reads"}': 0.5},
+    "job:http_server_requests_shed:rate5m": {SOME: 3},
+    "instance:http_server_active_requests:ratio": {SOME: 0.125},
+    "instance_pool:db_client_connections_used:ratio5m": {'{job="some",db_client_connection_pool_name="reads"}': 0.5},
     "job_task:background_job_overdue_seconds:max": {'{job="some",task="relay"}': 2},
     "job:postgres_up:min": {SOME: 0},
     "postgres:connections:ratio": {NONE: 0.6},
-    "postgres:transaction_oldest_seconds:max": {NONE: 12},
+    "postgres:oldest_transaction_age_seconds:max": {NONE: 12},
     "job_purpose:redis_up:min": {'{job="some",purpose="queue"}': 0, '{job="some",purpose="cache"}': 1},
     "purpose:redis_memory_used:ratio": {'{purpose="queue"}': 0.75},
     # In 885 s (samples 57 to 116) 4000 and 285, so much more in 900; of the one that evicts more.

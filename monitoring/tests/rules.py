@@ -39,15 +39,15 @@ def healthy():
             on(job, "process_start_time_seconds"): always(1000),
             on(job, "process_open_fds"): always(50),
             on(job, "process_max_fds"): always(1000),
-            on(job, "http_requests_in_flight"): always(3),
-            on(job, "http_requests_in_flight_limit"): always(512),
-            on(job, "http_requests_shed_total"): always(0),
-            on(job, "database_connections", 'pool="reads",state="size"'): always(6),
-            on(job, "database_connections", 'pool="reads",state="busy"'): always(2),
+            on(job, "http_server_active_requests"): always(3),
+            on(job, "http_server_active_requests_limit"): always(512),
+            on(job, "http_server_requests_shed_total"): always(0),
+            on(job, "db_client_connection_max", 'db_client_connection_pool_name="reads"'): always(6),
+            on(job, "db_client_connections", 'db_client_connection_pool_name="reads",db_client_connection_state="used"'): always(2),
             on(job, "postgres_up"): always(1),
             on(job, "postgres_connections"): always(20),
             on(job, "postgres_connections_limit"): always(97),
-            on(job, "postgres_transaction_oldest_seconds"): always(1),
+            on(job, "postgres_oldest_transaction_age_seconds"): always(1),
             on(job, "redis_up", 'purpose="queue"'): always(1),
             on(job, "redis_memory_used_bytes", 'purpose="queue"'): always(10),
             on(job, "redis_memory_limit_bytes", 'purpose="queue"'): always(100),
@@ -67,11 +67,11 @@ def healthy():
 
 def requests(job, operation, fast, failed, slow=0):
     """So many requests each step: below half a second, and of 20 to 30 s, which is beyond what any document allows."""
-    bucket = "http_request_duration_seconds_bucket"
+    bucket = "http_server_request_duration_seconds_bucket"
     of = f'operation="{operation}"'
     return {
-        on(job, "http_requests_total", f'{of},status="200"'): grows(fast + slow - failed),
-        on(job, "http_requests_total", f'{of},status="500"'): grows(failed),
+        on(job, "http_server_requests_total", f'{of},http_response_status_code="200"'): grows(fast + slow - failed),
+        on(job, "http_server_requests_total", f'{of},http_response_status_code="500"'): grows(failed),
         on(job, bucket, f'{of},le="0.5"'): grows(fast),
         on(job, bucket, f'{of},le="20"'): grows(fast),
         on(job, bucket, f'{of},le="30"'): grows(fast + slow),
@@ -84,29 +84,29 @@ CASES = {
     "healthy": ({}, []),
     "a few failures": (requests(SERVICE, OPERATION, 150, 1), []),
     "one failed request in a quiet hour": (requests(SERVICE, OPERATION, 0, 0) | {
-        on(SERVICE, "http_requests_total", f'operation="{OPERATION}",status="500"'): f"0x60 1x{STEPS - 61}"}, []),
-    "error ratio": (requests(SERVICE, OPERATION, 150, 15), ["ErrorRatioHigh"]),
+        on(SERVICE, "http_server_requests_total", f'operation="{OPERATION}",http_response_status_code="500"'): f"0x60 1x{STEPS - 61}"}, []),
+    "error ratio": (requests(SERVICE, OPERATION, 150, 15), ["HighErrorRate"]),
     # 6 of 100 are more than a twentieth; 2 are more than a hundredth only.
-    "latency": (requests(SERVICE, OPERATION, 94, 0, slow=6), ["LatencyHigh", "OperationSlow"]),
-    "a slow operation": (requests(SERVICE, OPERATION, 98, 0, slow=2), ["OperationSlow"]),
-    "shed": ({on(JOB, "http_requests_shed_total"): grows(1)}, ["RequestsShed"]),
-    "in flight": ({on(JOB, "http_requests_in_flight"): always(500)}, ["ServiceSaturated"]),
-    "pool": ({on(JOB, "database_connections", 'pool="reads",state="busy"'): always(6)}, ["DatabasePoolExhausted"]),
+    "latency": (requests(SERVICE, OPERATION, 94, 0, slow=6), ["HighLatency", "OperationNearDeadline"]),
+    "a slow operation": (requests(SERVICE, OPERATION, 98, 0, slow=2), ["OperationNearDeadline"]),
+    "shed": ({on(JOB, "http_server_requests_shed_total"): grows(1)}, ["RequestsShed"]),
+    "in flight": ({on(JOB, "http_server_active_requests"): always(500)}, ["ServiceSaturated"]),
+    "pool": ({on(JOB, "db_client_connections", 'db_client_connection_pool_name="reads",db_client_connection_state="used"'): always(6)}, ["DatabasePoolExhausted"]),
     "a pool in use now and then": (
-        {on(JOB, "database_connections", 'pool="reads",state="busy"'): " ".join(["6 0"] * (STEPS // 2))}, []),
-    "file descriptors": ({on(JOB, "process_open_fds"): always(900)}, ["FileDescriptorsLow"]),
+        {on(JOB, "db_client_connections", 'db_client_connection_pool_name="reads",db_client_connection_state="used"'): " ".join(["6 0"] * (STEPS // 2))}, []),
+    "file descriptors": ({on(JOB, "process_open_fds"): always(900)}, ["FileDescriptorsNearLimit"]),
     "a background job": ({on(OTHER, "background_job_overdue_seconds", 'task="relay"'): f"0+15x{STEPS}"}, ["BackgroundJobFailing"]),
     "Postgres down": ({on(job, "postgres_up"): always(0) for job in PORTS}, ["PostgresDown"]),
     "Postgres out of reach for one": ({on(JOB, "postgres_up"): always(0)}, ["PostgresDown"]),
-    "Postgres connections": ({on(JOB, "postgres_connections"): always(90)}, ["PostgresConnectionsHigh"]),
-    "Postgres transaction": ({on(JOB, "postgres_transaction_oldest_seconds"): f"0+15x{STEPS}"}, ["PostgresTransactionOld"]),
+    "Postgres connections": ({on(JOB, "postgres_connections"): always(90)}, ["PostgresConnectionsNearLimit"]),
+    "Postgres transaction": ({on(JOB, "postgres_oldest_transaction_age_seconds"): f"0+15x{STEPS}"}, ["PostgresLongTransaction"]),
     "Redis down": ({on(OTHER, "redis_up", 'purpose="queue"'): always(0)}, ["RedisDown"]),
     "Redis cache down": ({on(OTHER, "redis_up", 'purpose="cache"'): always(0)}, ["RedisDown"]),
-    "Redis memory": ({on(OTHER, "redis_memory_used_bytes", 'purpose="queue"'): always(90)}, ["RedisMemoryHigh"]),
+    "Redis memory": ({on(OTHER, "redis_memory_used_bytes", 'purpose="queue"'): always(90)}, ["RedisMemoryNearLimit"]),
     "Redis evicts the queue": ({on(OTHER, "redis_evicted_keys_total", 'purpose="queue"'): grows(1)}, ["RedisEvicting"]),
-    "instance down": ({on(JOB, "up"): always(0)}, ["InstanceDown", "ServiceMissing"]),
+    "instance down": ({on(JOB, "up"): always(0)}, ["InstanceDown", "ServiceDown"]),
     "one of two instances down": ({f'up{{job="{JOB}",instance="other:8000"}}': always(0)}, ["InstanceDown"]),
-    "nobody to be asked": ({on(OTHER, "up"): None}, ["ServiceMissing"]),
+    "nobody to be asked": ({on(OTHER, "up"): None}, ["ServiceDown"]),
     "restarts": ({on(JOB, "process_start_time_seconds"): " ".join(f"{n // 8}" for n in range(STEPS))}, ["InstanceRestarting"]),
     "deployed once": ({on(JOB, "process_start_time_seconds"): f"1x60 2x{STEPS - 61}"}, []),
 }
@@ -132,7 +132,7 @@ def test(name, differing, firing):
 def deadlines():
     """Every operation's requests take up to its deadline: all use the same share of it, whatever it is."""
     declared = [(service["name"], *operation) for service in SERVICES for operation in operations(service["name"])]
-    buckets = [on(service, "http_request_duration_seconds_bucket", f'operation="{operation}",le="{le}"')
+    buckets = [on(service, "http_server_request_duration_seconds_bucket", f'operation="{operation}",le="{le}"')
                for service, operation, deadline in declared for le in (deadline, "+Inf")]
     return {
         "name": "deadlines are those of the documents",

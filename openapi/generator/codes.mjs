@@ -26,7 +26,7 @@ for (const { name } of servicesOf(into)) {
   for (const operation of Object.values(document.paths).flatMap((item) => Object.values(item))) {
     if (!operation?.operationId) continue;
     const quotas = operation['x-quotas'] ?? [];
-    for (const { code, amount, of } of quotas) add(code, { status: 409, means: `There may be at most ${amount} ${of}.` }, name);
+    for (const { code, amount, of } of quotas) add(code, { status: 409, means: `The maximum is ${amount} ${of}.` }, name);
     for (const code of [...(operation['x-codes'] ?? []), ...quotas.map((quota) => quota.code)]) {
       users.set(code, new Set([...(users.get(code) ?? []), operation.operationId]));
     }

@@ -1,6 +1,6 @@
-// What the documents say to those who watch: whom Prometheus asks, a dashboard for each service with panels for each operation, and
-// rules that hold the deadlines, so that alerts follow the documents. What a service brings of its own (impl/NAME/monitoring: rules,
-// alerts, dashboards) is taken in, and is gone when the service is.
+// Monitoring of the documents: scrape targets, a dashboard for each service with panels for each operation, and rules with the
+// deadlines, so that alerts follow the documents. Rules, alerts and dashboards of a service (impl/NAME/monitoring) are included, and are
+// gone when the service is.
 //
 //   node monitoring.mjs GENERATED       reads GENERATED/NAME-api/openapi.json, writes GENERATED/monitoring/
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const filesOf = (folder, ending) => (existsSync(folder) ? readdirSync(folder) : 
 const deadlines = (documents) => documents.flatMap(([job, operations]) => operations.map(({ id, deadline }) => (
   { record: 'job_operation:deadline_seconds', expr: `vector(${deadline})`, labels: { job, operation: id } })));
 
-// Also when nobody is there to be asked.
+// Also when there is no target.
 const instances = (jobs) => jobs.map(({ name: job }) => (
   { record: 'job:up:sum', expr: `sum(up{job="${job}"}) or vector(0)`, labels: { job } }));
 

@@ -21,30 +21,30 @@ export function operationsOf(document) {
 }
 
 const inWords = ({ class: name, amount, window, by, 'max-delay-seconds': delay }) =>
-  `${name}: ${amount} in ${window} s for each ${by.replace('-', ' and ')}${delay ? `, then delays of up to ${delay} s` : ''}`;
+  `${name}: ${amount} requests per ${window} s by ${by.replace('-', ' and ')}${delay ? `, then delays of up to ${delay} s` : ''}`;
 
 function operationPanels(service, operation) {
   const of = `job="${service}",operation="${operation.id}"`;
   const quantile = (q) => [
-    `histogram_quantile(${q}, sum by (le) (rate(http_request_duration_seconds_bucket{${of}}[5m])))`, `p${q * 100}`];
+    `histogram_quantile(${q}, sum by (le) (rate(http_server_request_duration_seconds_bucket{${of}}[5m])))`, `p${q * 100}`];
   const limits = operation.limits.map(inWords);
   const description = [
     operation.summary,
-    `Deadline: ${operation.deadline} s${operation.events ? ', to the head of the answer' : ''}.`,
+    `Deadline: ${operation.deadline} s${operation.events ? ', to first byte' : ''}.`,
     ...limits.map((limit) => `Rate limit ${limit}.`),
   ].filter(Boolean).join('\n\n');
   const panels = [
     {
-      title: `${operation.name}: requests (${operation.id})`,
+      title: `${operation.name}: request rate (${operation.id})`,
       unit: 'reqps',
       width: 12,
       description,
-      queries: [[`sum by (status) (rate(http_requests_total{${of}}[5m]))`, '{{status}}']],
+      queries: [[`sum by (status) (rate(http_server_requests_total{${of}}[5m]))`, '{{status}}']],
       // The rate limit of a single client.
       thresholds: operation.limits.map(({ amount, window }) => [amount / window, 'orange']),
     },
     {
-      title: `${operation.name}: time, of ${operation.deadline} s`,
+      title: `${operation.name}: latency (deadline ${operation.deadline} s)`,
       unit: 's',
       width: 12,
       description,
@@ -54,11 +54,11 @@ function operationPanels(service, operation) {
   ];
   if (limits.length) {
     panels.push({
-      title: `${operation.name}: refused by rate limit (${limits.join('; ')})`,
+      title: `${operation.name}: rejected by rate limit (${limits.join('; ')})`,
       unit: 'reqps',
       width: 24,
       description,
-      queries: [[`sum by (class) (rate(rate_limited_total{${of}}[5m]))`, '{{class}}']],
+      queries: [[`sum by (class) (rate(rate_limit_requests_rejected_total{${of}}[5m]))`, '{{class}}']],
     });
   }
   return panels;
@@ -68,32 +68,32 @@ function servicePanels(service) {
   const of = `job="${service}"`;
   const clients = `${of},operation!~"health|ready|metrics"`;
   return [
-    { title: 'Requests by status', unit: 'reqps', queries: [[`sum by (status) (rate(http_requests_total{${clients}}[5m]))`, '{{status}}']] },
-    { title: 'Failures', unit: 'percentunit', thresholds: [[0.02, 'red']], queries: [[`job:http_request_errors:ratio5m{${of}}`, '5xx']] },
+    { title: 'Request rate by status', unit: 'reqps', queries: [[`sum by (http_response_status_code) (rate(http_server_requests_total{${clients}}[5m]))`, '{{http_response_status_code}}']] },
+    { title: 'Error rate (5xx)', unit: 'percentunit', thresholds: [[0.02, 'red']], queries: [[`job:http_server_request_errors:ratio5m{${of}}`, '5xx']] },
     {
-      title: 'Time to the head of the answer',
+      title: 'Latency (time to first byte)',
       unit: 's',
       queries: [0.5, 0.95, 0.99].map((q) => [
-        `histogram_quantile(${q}, sum by (le) (rate(http_request_duration_seconds_bucket{${clients}}[5m])))`, `p${q * 100}`]),
+        `histogram_quantile(${q}, sum by (le) (rate(http_server_request_duration_seconds_bucket{${clients}}[5m])))`, `p${q * 100}`]),
     },
-    { title: 'Share of its deadline each operation uses (p99)', unit: 'percentunit', thresholds: [[0.5, 'red']],
+    { title: 'Latency as share of deadline (p99)', unit: 'percentunit', thresholds: [[0.5, 'red']],
       queries: [[`topk(10, job_operation:deadline_used:ratio5m{${of}})`, '{{operation}}']] },
-    { title: 'Requests in flight, of what it may', unit: 'percentunit', thresholds: [[0.8, 'red']],
-      queries: [[`instance:http_requests_in_flight:ratio{${of}}`, '{{instance}}']] },
-    { title: 'Requests shed, and left by their clients', unit: 'reqps', queries: [
-      [`job:http_requests_shed:rate5m{${of}}`, 'shed'], [`sum(rate(http_requests_abandoned_total{${of}}[5m]))`, 'abandoned']] },
-    { title: 'Connections to Postgres in use', queries: [
-      [`sum by (instance, pool) (database_connections{${of},state="busy"})`, '{{pool}} {{instance}}']] },
-    { title: 'Requests that wait for a connection', queries: [
-      [`sum by (instance, pool) (database_waiting{${of}})`, '{{pool}} {{instance}}']] },
-    { title: 'Open connections of clients', queries: [[`http_connections_open{${of}}`, '{{instance}}']] },
-    { title: 'Refused for their share or budget', unit: 'reqps', queries: [
-      [`sum by (resource, kind) (rate(client_refusals_total{${of}}[5m]))`, '{{resource}} {{kind}}']] },
-    { title: 'Answers not read yet, of what may be', unit: 'percentunit', thresholds: [[0.8, 'red']], queries: [
-      [`http_unsent_bytes{${of}} / http_unsent_bytes_limit{${of}}`, '{{instance}}']] },
-    { title: 'Event streams', queries: [[`http_event_streams_open{${of}}`, '{{instance}}']] },
-    { title: 'Processor', unit: 'percentunit', queries: [[`instance:process_cpu_seconds:rate5m{${of}}`, '{{instance}}']] },
-    { title: 'Memory', unit: 'bytes', queries: [[`process_resident_memory_bytes{${of}}`, '{{instance}}']] },
+    { title: 'Concurrent requests (share of limit)', unit: 'percentunit', thresholds: [[0.8, 'red']],
+      queries: [[`instance:http_server_active_requests:ratio{${of}}`, '{{instance}}']] },
+    { title: 'Requests shed or closed by clients', unit: 'reqps', queries: [
+      [`job:http_server_requests_shed:rate5m{${of}}`, 'shed'], [`sum(rate(http_server_requests_client_closed_total{${of}}[5m]))`, 'client closed']] },
+    { title: 'Database connections in use', queries: [
+      [`sum by (instance, db_client_connection_pool_name) (db_client_connections{${of},db_client_connection_state="used"})`, '{{db_client_connection_pool_name}} {{instance}}']] },
+    { title: 'Requests waiting for a connection', queries: [
+      [`sum by (instance, db_client_connection_pool_name) (db_client_connection_pending_requests{${of}})`, '{{db_client_connection_pool_name}} {{instance}}']] },
+    { title: 'Open client connections', queries: [[`http_server_open_connections{${of}}`, '{{instance}}']] },
+    { title: 'Rejected by client shares and budgets', unit: 'reqps', queries: [
+      [`sum by (resource, kind) (rate(client_requests_rejected_total{${of}}[5m]))`, '{{resource}} {{kind}}']] },
+    { title: 'Buffered bodies (share of limit)', unit: 'percentunit', thresholds: [[0.8, 'red']], queries: [
+      [`http_server_buffered_bytes{${of}} / http_server_buffered_limit_bytes{${of}}`, '{{instance}}']] },
+    { title: 'Open event streams', queries: [[`http_server_open_event_streams{${of}}`, '{{instance}}']] },
+    { title: 'CPU usage', unit: 'percentunit', queries: [[`instance:process_cpu_seconds:rate5m{${of}}`, '{{instance}}']] },
+    { title: 'Resident memory', unit: 'bytes', queries: [[`process_resident_memory_bytes{${of}}`, '{{instance}}']] },
     { title: 'Version', kind: 'stat', queries: [[`count by (version) (server_build_info{${of}})`, '{{version}}']] },
   ];
 }
@@ -105,7 +105,7 @@ export function serviceDashboard(service, operations) {
     uid: `service-${service}`,
     title: `Service: ${service}`,
     rows: [
-      { title: 'The service', panels: servicePanels(service) },
+      { title: 'Service', panels: servicePanels(service) },
       ...tags.map((tag) => ({
         title: `Operations: ${tag}`,
         collapsed: true,

@@ -31,12 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Parser)]
 struct Arguments {
-    /// Where the server is: http://HOST:PORT, and a prefix
+    /// Base URL of the server: http://HOST:PORT[/PREFIX]
     base: String,
-    /// How many connections ask at the same time
+    /// Number of concurrent connections
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// For how long
+    /// Duration, in seconds
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
 }

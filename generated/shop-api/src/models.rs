@@ -1002,7 +1002,7 @@ pub struct QueueStatus {
     /// Messages received but not acknowledged (pending); null when Redis is unavailable.
     #[serde(rename = "in_progress")]
     pub in_progress: Option<i64>,
-    /// Orders that wait for their reservation.
+    /// Orders awaiting reservation.
     #[serde(rename = "pending_orders")]
     pub pending_orders: i64,
     /// The age of the oldest pending order; 0 when there is none.

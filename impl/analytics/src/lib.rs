@@ -49,7 +49,7 @@ pub struct AnalyticsService {
     salts: Salts,
     backdating: Arc<Backdating>,
     retention: TimeDelta,
-    most_paths: u32,
+    max_paths: u32,
     /// How many paths there are, as far as this process knows.
     paths: Gauge,
     bots: Bots,
@@ -84,7 +84,7 @@ impl AnalyticsService {
             salts: Salts::new(auth.signing_key()),
             backdating: Arc::default(),
             retention: settings.retention(),
-            most_paths: settings.most_paths,
+            max_paths: settings.max_paths,
             paths: Gauge::default(),
             bots: Bots::default(),
             rollups: RollupMetrics::default(),
@@ -147,10 +147,10 @@ impl AnalyticsService {
         self.queue.register(metrics);
         self.rollups.register(metrics);
         let limit: Gauge = Gauge::default();
-        limit.set(self.most_paths.into());
+        limit.set(self.max_paths.into());
         metrics.register(|registry| {
-            registry.register("page_view_paths", "Paths that are told apart", self.paths.clone());
-            registry.register("page_view_paths_limit", "Paths that may be told apart", limit);
+            registry.register("page_view_paths", "Distinct paths", self.paths.clone());
+            registry.register("page_view_paths_limit", "Maximum number of distinct paths", limit);
         });
         self.bots.register(metrics);
     }

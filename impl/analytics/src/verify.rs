@@ -8,13 +8,13 @@ use platform::{Result, sql};
 pub const CHECKS: &[Check] = &[
     Check::always(
         "P1",
-        "an event is stored once",
+        "every event is stored once",
         "page_views",
         sql!("SELECT format('event %s: %s rows', event_id, count(*)) FROM page_views GROUP BY event_id HAVING count(*) > 1"),
     ),
     Check::always(
         "P1",
-        "an event that is remembered is stored",
+        "every remembered event id has a page view",
         "page_view_events",
         sql!("SELECT format('event %s: no row %s of %s', e.event_id, e.id, e.created_at) FROM page_view_events e
          WHERE NOT EXISTS (SELECT FROM page_views v WHERE v.created_at = e.created_at AND v.id = e.id
@@ -23,7 +23,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "P1",
-        "an event that was named is remembered by its name",
+        "every page view with an event id has its id remembered",
         "page_views",
         // As long as none is forgotten: a day less than names are remembered.
         sql!("SELECT format('event %s: row %s of %s has no name, and counts twice when it is repeated', v.event_id, v.id, v.created_at)
@@ -32,14 +32,14 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "P2",
-        "a path that is counted has its name",
+        "every path in rollups is in the dictionary",
         "view_rollups",
         sql!("SELECT format('%s minutes from %s: path %s', minutes, start, path_id) FROM path_counts c
          WHERE NOT EXISTS (SELECT FROM paths p WHERE p.id = c.path_id)"),
     ),
     Check::always(
         "P2",
-        "counts are what the rows add up to",
+        "rollups equal the sums of page views",
         "view_rollups",
         sql!("SELECT format('path %s, %s minutes from %s: counted %s, rows %s', path_id, minutes, start,
                        coalesce(c.views, 0), coalesce(r.views, 0))
@@ -56,7 +56,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "P2",
-        "all views of a span are those of its paths",
+        "rollup totals equal the sums of their paths",
         "view_rollups",
         sql!("SELECT format('%s minutes from %s: %s in all, paths %s', minutes, start, views, counts) FROM view_rollups
          WHERE views <> (SELECT coalesce(sum(n), 0) FROM unnest(counts) n)"),

@@ -51,7 +51,7 @@ impl Daemon {
                 bail!("interrupted while {} was starting", self.name);
             }
             if Instant::now() > deadline {
-                bail!("{} did not get ready in {patience:?}:\n{}", self.name, self.log.tail());
+                bail!("{} was not ready within {patience:?}:\n{}", self.name, self.log.tail());
             }
             thread::sleep(Duration::from_millis(5));
         }

@@ -83,7 +83,7 @@ impl Nginx {
     /// When it is not.
     pub fn at(program: &Path) -> Result<Self> {
         let found = probe_nginx(program.to_owned());
-        found.with_context(|| format!("{} is no nginx 1.22 or newer", program.display()))
+        found.with_context(|| format!("{} is not nginx 1.22 or newer", program.display()))
     }
 
     /// The machine's or, as `source` allows, the one of the wheels, which are unpacked when missing.
@@ -115,9 +115,9 @@ impl Search<'_> {
         }
         match wanted {
             Some(major) => {
-                bail!("the data here were written by Postgres {major}, which is not to be found; start with --fresh")
+                bail!("the data were written by Postgres {major}, which was not found; --fresh deletes them")
             }
-            None => bail!("no Postgres {MIN_POSTGRES_VERSION} or newer; install one, or set DATABASE_URL"),
+            None => bail!("Postgres {MIN_POSTGRES_VERSION} or newer not found; install it, or set DATABASE_URL"),
         }
     }
 
@@ -132,7 +132,7 @@ impl Search<'_> {
         if let Some(found) = self.first(system, wheel, true)? {
             return Ok(found);
         }
-        bail!("no Redis 6.2 or newer and no Valkey; install one, or set REDIS_URL")
+        bail!("Redis 6.2 or newer, or Valkey, not found; install it, or set REDIS_URL")
     }
 
     /// nginx, which is not installed by the package manager: Debian's package would start it on port 80. The machine's own is
@@ -147,7 +147,7 @@ impl Search<'_> {
         match (self.first(system, wheel, false), own) {
             (Ok(Some(found)), _) => Ok(found),
             (_, Some(own)) if self.source == Source::Auto => Ok(own),
-            (found, _) => found?.context("there is none on this machine"),
+            (found, _) => found?.context("not found on this machine"),
         }
     }
 
@@ -169,7 +169,7 @@ impl Search<'_> {
         let failure = match wheels::ready(self.wheels, self.identity, self.notice) {
             Ok(wheels) => match wheel(&wheels) {
                 Some(found) => return Ok(Some(found)),
-                None => anyhow!("the wheels' servers do not run on this machine"),
+                None => anyhow!("the servers from wheels do not run on this machine"),
             },
             Err(error) => error,
         };

@@ -71,7 +71,7 @@ impl Backends {
     /// Starts the servers of `options` and waits until they are ready.
     pub fn start(options: &Options) -> Result<Self> {
         if !options.database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            bail!("a database name of letters, digits and _ is needed");
+            bail!("the database name must consist of letters, digits and _");
         }
         let mut place = Place::open(&options.dir)?;
         if let Some(data) = place.elsewhere() {
@@ -162,7 +162,7 @@ impl Backends {
                 Ok(true) => return Ok(()),
                 // Children of a killed Postgres keep the next one from starting until they have noticed its death.
                 Ok(false) | Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(100)),
-                Ok(false) => bail!("{server:?} finds its port taken"),
+                Ok(false) => bail!("the port of {server:?} is in use"),
                 Err(error) => return Err(error),
             }
         }
@@ -224,7 +224,7 @@ fn until_port_free<T>(
         }
         place.forget_port(name);
     }
-    bail!("{name} found its port taken {MAX_PORT_ATTEMPTS} times")
+    bail!("the port of {name} was in use {MAX_PORT_ATTEMPTS} times")
 }
 
 fn wipe(place: &Place) -> Result<()> {

@@ -21,7 +21,7 @@ pub struct Options {
     pub redis: bool,
     /// The database to make when it is missing.
     pub database: String,
-    /// Throw away the data of earlier runs first.
+    /// Delete the data of earlier runs first.
     pub fresh: bool,
     /// How many connections Postgres accepts.
     pub connections: u32,

@@ -213,7 +213,7 @@ pub(crate) fn shared_dir(dir: &Path) -> Result<PathBuf> {
     // Everyone may create folders in /var/tmp, also one of this name.
     let found = path.symlink_metadata()?;
     if !found.is_dir() || found.uid() != Uid::effective().as_raw() || found.permissions().mode() & 0o022 != 0 {
-        bail!("{} is not a folder of ours; remove it", path.display());
+        bail!("{} was not created by this program; remove it", path.display());
     }
     Ok(path)
 }

@@ -42,7 +42,7 @@ pub(crate) async fn read(
     }
     let broken = |error: Box<dyn std::error::Error + Send + Sync>| match error.is::<LengthLimitError>() {
         true => too_large(rule.limit),
-        false => Problem::bad_request("incomplete_body", "The body ended before it was complete.").with_cause(error),
+        false => Problem::bad_request("incomplete_body", "The body is incomplete.").with_cause(error),
     };
     let body = Limited::new(body, rule.limit);
     let bytes = match unpacking {
@@ -66,7 +66,7 @@ async fn unpack(
     let refuse = |why| match why {
         Unpackable::TooLarge => too_large(limit),
         Unpackable::Malformed => {
-            Problem::bad_request("malformed_body", "The body is not packed as its Content-Encoding says.")
+            Problem::bad_request("malformed_body", "The body cannot be decoded by its Content-Encoding.")
         }
     };
     let mut empty = true;
@@ -85,7 +85,7 @@ fn without_mark(bytes: Bytes) -> Result<Bytes, Problem> {
         [0xEF, 0xBB, 0xBF, ..] => Ok(bytes.slice(3..)),
         // Without a mark, too: no text of ours begins with U+0000.
         [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, _, ..] | [_, 0, ..] => {
-            Err(Problem::bad_request("malformed_body", "The body must be UTF-8; this looks like UTF-16 or UTF-32."))
+            Err(Problem::bad_request("malformed_body", "The body must be UTF-8; it appears to be UTF-16 or UTF-32."))
         }
         _ => Ok(bytes),
     }

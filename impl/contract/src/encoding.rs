@@ -39,7 +39,7 @@ pub(crate) fn coding(headers: &HeaderMap) -> Result<Coding, Problem> {
 }
 
 fn unsupported() -> Problem {
-    let detail = "The Content-Encoding is not one of those that are read, or more than one; see Accept-Encoding.";
+    let detail = "The Content-Encoding is not supported, or there is more than one; see Accept-Encoding.";
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail)
         .with_header(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"))
 }

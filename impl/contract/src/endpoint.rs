@@ -216,7 +216,7 @@ fn finish(
 fn bearer(parts: &Parts) -> Result<&str, Problem> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        return Err(Problem::unauthorized("missing_token", "This operation needs a bearer token."));
+        return Err(Problem::unauthorized("missing_token", "This operation requires a bearer token."));
     };
     value
         .to_str()
@@ -225,16 +225,16 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
         .filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty())
         .filter(|_| values.next().is_none())
         .map(|(_, token)| token.trim())
-        .ok_or_else(|| Problem::unauthorized("invalid_token", "The Authorization header holds no bearer token."))
+        .ok_or_else(|| Problem::unauthorized("invalid_token", "The Authorization header contains no bearer token."))
 }
 
 fn late_body() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request did not arrive within its deadline.")
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request was not received in time.")
         .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn late_answer() -> Problem {
-    let detail = "The operation did not finish within its deadline.";
+    let detail = "The operation exceeded its deadline.";
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", detail)
         .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
 }
@@ -242,7 +242,7 @@ fn late_answer() -> Problem {
 fn insufficient(scopes: &[&str]) -> Problem {
     let challenge = format!(r#"Bearer error="insufficient_scope", scope="{}""#, scopes.join(" "));
     let challenge = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
-    Problem::forbidden("insufficient_scope", "The token does not carry the scope this operation needs.")
+    Problem::forbidden("insufficient_scope", "The token lacks the scope that this operation requires.")
         .with_header(WWW_AUTHENTICATE, challenge)
 }
 
@@ -251,5 +251,5 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("of no message")
+        .unwrap_or("no message")
 }

@@ -60,7 +60,7 @@ impl<'r> Input<'r> {
         self.at.enter(Place::Query);
         match value {
             None => Some(None),
-            Some(_) if twice => self.at.named(name, |at| at.refuse("duplicate", "Must be given once.")),
+            Some(_) if twice => self.at.named(name, |at| at.refuse("duplicate", "Must be given exactly once.")),
             Some(value) => self.at.named(name, |at| rule(Value::Text(value), at)).map(Some),
         }
     }
@@ -93,7 +93,7 @@ impl<'r> Input<'r> {
             values = list.split(',').map(|item| Value::Text(Cow::Owned(item.to_owned()))).collect();
         } else if !explode {
             self.at.enter(Place::Query);
-            return self.at.named(name, |at| at.refuse("duplicate", "Must be given once."));
+            return self.at.named(name, |at| at.refuse("duplicate", "Must be given exactly once."));
         }
         self.at.enter(Place::Query);
         self.at.named(name, |at| at.array(Value::Repeated(values), items, rule)).map(Some)
@@ -134,7 +134,7 @@ impl<'r> Input<'r> {
         self.at.enter(Place::Header);
         self.at
             .named(name, |at| match text {
-                _ if twice => at.refuse("duplicate", "Must be given once."),
+                _ if twice => at.refuse("duplicate", "Must be given exactly once."),
                 Some(text) => rule(Value::Text(text), at),
                 None => at.refuse("invalid_format", "Must be valid UTF-8."),
             })
@@ -176,7 +176,7 @@ impl<'r> Input<'r> {
         for (name, _) in unknown {
             self.at.enter(Place::Query);
             let step = Step::Member(name.clone().into_owned());
-            self.at.within(step, |at| at.refuse::<()>("unknown_parameter", "Is not known here."));
+            self.at.within(step, |at| at.refuse::<()>("unknown_parameter", "Unknown parameter."));
         }
     }
 
@@ -191,7 +191,7 @@ pub(crate) fn pairs(text: &str) -> Result<Pairs<'_>, Problem> {
     let mut pairs = Vec::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         if pairs.len() == MAX_PAIRS {
-            return Err(Problem::bad_request("too_many_parameters", "There are too many parameters."));
+            return Err(Problem::bad_request("too_many_parameters", "Too many parameters."));
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         pairs.push((decoded(name)?, decoded(value)?));

@@ -75,7 +75,7 @@ impl Problem {
 
     /// 409: the first request of this idempotency key is still being worked on; try again after a second.
     pub fn idempotency_in_flight() -> Self {
-        Self::conflict("idempotency_in_flight", "The first request with this Idempotency-Key is not answered yet.")
+        Self::conflict("idempotency_in_flight", "The first request with this Idempotency-Key is still in progress.")
             .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
@@ -84,7 +84,7 @@ impl Problem {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reused",
-            "This Idempotency-Key was used for another request; take a new one for each.",
+            "This Idempotency-Key was used for a different request; use a new key for each request.",
         )
     }
 
@@ -93,7 +93,7 @@ impl Problem {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",
-            "The object has changed since the version named by If-Match.",
+            "The object has changed since the version in If-Match.",
         )
     }
 
@@ -102,7 +102,7 @@ impl Problem {
         let mut problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "validation_failed",
-            "The request breaks the rules of the API document; see errors.",
+            "The request does not conform to the API specification; see errors.",
         );
         problem.0.errors = errors;
         problem
@@ -113,7 +113,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal_error",
-            "The server failed; the request id finds the reason in its log.",
+            "Internal error; its cause is logged under the request id.",
         )
         .with_cause(cause)
     }

@@ -77,7 +77,7 @@ pub struct Quota {
 impl Problem {
     /// 429: at least one of these quotas is used up; try again when it has come back.
     pub fn rate_limited(quotas: &[Quota]) -> Self {
-        let detail = "There were too many requests of this kind; try again after Retry-After seconds.";
+        let detail = "Rate limit exceeded; try again after Retry-After seconds.";
         let used_up = quotas.iter().filter(|quota| quota.remaining == 0);
         let wait = used_up.map(|quota| quota.reset_seconds).max().unwrap_or(1).max(1);
         let [(limit, left), (policy, allowed)] = fields(quotas);

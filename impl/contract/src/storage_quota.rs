@@ -22,6 +22,6 @@ impl StorageQuota {
     /// 409: there are as many as there may be. What is there must go before more can come, so waiting does not help.
     pub fn exceeded(&self) -> Problem {
         let Self { code, amount, of } = self;
-        Problem::new(StatusCode::CONFLICT, code, format!("There may be at most {amount} {of}."))
+        Problem::new(StatusCode::CONFLICT, code, format!("The maximum is {amount} {of}."))
     }
 }

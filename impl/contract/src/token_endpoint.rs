@@ -22,7 +22,7 @@ impl TokenEndpoint {
     pub(crate) fn judge(&self, form: &mut Value<'_>) -> Result<(), Problem> {
         let Value::Object(members) = form else { return Ok(()) };
         if members.iter().any(|(_, value)| !matches!(value, Value::Text(_))) {
-            return Err(Problem::bad_request("invalid_request", "A parameter is given more than once."));
+            return Err(Problem::bad_request("invalid_request", "A parameter is repeated."));
         }
         let is_empty = |value: &Value<'_>| matches!(value, Value::Text(text) if text.is_empty());
         for (name, value) in members.iter_mut() {
@@ -38,12 +38,12 @@ impl TokenEndpoint {
             })
         };
         if text("grant_type").is_some_and(|grant| !self.grant_types.contains(&grant)) {
-            let detail = format!("The grant type is none of: {}.", self.grant_types.join(", "));
+            let detail = format!("Unsupported grant type; supported: {}.", self.grant_types.join(", "));
             return Err(Problem::bad_request("unsupported_grant_type", detail));
         }
         let mut asked = text("scope").into_iter().flat_map(|scope| scope.split(' ')).filter(|scope| !scope.is_empty());
         if asked.any(|scope| !self.scopes.contains(&scope)) {
-            let detail = format!("A scope is none of: {}.", self.scopes.join(", "));
+            let detail = format!("Unknown scope; known: {}.", self.scopes.join(", "));
             return Err(Problem::bad_request("invalid_scope", detail));
         }
         Ok(())

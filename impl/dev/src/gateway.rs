@@ -42,7 +42,7 @@ pub(crate) fn run(args: &GatewayArgs) -> Result<ExitCode> {
     if !scripts {
         write(args, &nginx, &dir, false)?;
         say(
-            "this nginx does not take scripts (njs 0.8.6): no answer is kept, no trace told, and pages of other origins cannot read its refusals",
+            "this nginx has no njs 0.8.6: responses are not cached, traces are not exported, and error responses of the gateway have no CORS headers",
         );
     }
     if args.check {

@@ -16,7 +16,7 @@ mod signals;
 mod up;
 mod with_backends;
 
-/// The system on this machine: everything with one command, or a part of it
+/// Development tools: the whole system on this machine, or parts of it
 #[derive(Debug, Parser)]
 #[command(name = "dev", max_term_width = 100)]
 struct Cli {
@@ -26,13 +26,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run everything here, with a Postgres and a Redis of its own unless told which to use
+    /// Start the whole system, with a private Postgres and Redis unless DATABASE_URL and REDIS_URL are set
     Up(up::UpArgs),
-    /// Run a command with a Postgres and a Redis of its own: DATABASE_URL and REDIS_URL tell it where
+    /// Run a command with a temporary Postgres and Redis, at DATABASE_URL and REDIS_URL
     WithBackends(with_backends::WithBackendsArgs),
-    /// Be the one address in front of the services: nginx, as the documents say
+    /// Start the gateway: nginx, configured from the OpenAPI documents
     Gateway(gateway::GatewayArgs),
-    /// Watch the services with Prometheus, without containers
+    /// Start Prometheus for the services, without containers
     Prometheus(prometheus::PrometheusArgs),
 }
 

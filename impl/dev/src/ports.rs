@@ -72,7 +72,7 @@ impl Args for Replicas {
                 .value_name("ADDRESSES")
                 .default_value(format!("127.0.0.1:{}", service.port))
                 .value_parser(value_parser!(Upstreams))
-                .help(format!("Replicas of {}: HOST:PORT, comma separated", service.name))
+                .help(format!("Replicas of {}: HOST:PORT, comma-separated", service.name))
         });
         command.args(args)
     }

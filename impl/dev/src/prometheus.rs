@@ -15,20 +15,20 @@ pub(crate) const PORT: u16 = 9090;
 /// What knows where Prometheus is and how it is told whom to ask.
 const SCRIPT: &str = "monitoring/prometheus";
 
-/// Where to listen, and whom to ask.
+/// Listening address and scrape targets.
 #[derive(Debug, Args)]
 pub(crate) struct PrometheusArgs {
     /// Address and port to listen on
     #[arg(long, env = "PROMETHEUS_LISTEN", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))]
     listen: SocketAddr,
-    /// Whom to ask, for every service: SERVICE=HOST:PORT[,HOST:PORT...]
+    /// Scrape targets of every service: SERVICE=HOST:PORT[,HOST:PORT...]
     #[arg(long, env = "PROMETHEUS_TARGETS", value_delimiter = ' ', default_values_t =
           SERVICES.iter().map(|service| format!("{}=127.0.0.1:{}", service.name, service.port)))]
     targets: Vec<String>,
-    /// How often it asks
+    /// Scrape and evaluation interval
     #[arg(long, env = "PROMETHEUS_INTERVAL", default_value = "15s")]
     interval: String,
-    /// Folder for its data
+    /// Directory of its data
     #[arg(long, env = "PROMETHEUS_DIR", default_value = ".local/prometheus")]
     dir: PathBuf,
 }
@@ -42,12 +42,12 @@ pub(crate) fn run(args: &PrometheusArgs) -> Result<ExitCode> {
 
 /// Looks for Prometheus, and fetches it where that is possible.
 pub(crate) fn find() -> Result<()> {
-    let found = script()?.arg("--find").status().context("cannot look for Prometheus")?;
-    ensure!(found.success(), "there is no Prometheus");
+    let found = script()?.arg("--find").status().context("cannot find Prometheus")?;
+    ensure!(found.success(), "Prometheus not found");
     Ok(())
 }
 
 fn script() -> Result<Command> {
-    ensure!(Path::new(SCRIPT).exists(), "{SCRIPT} is not here: this works in the folder of the sources only");
+    ensure!(Path::new(SCRIPT).exists(), "{SCRIPT} not found: run this in the source directory");
     Ok(Command::new(SCRIPT))
 }

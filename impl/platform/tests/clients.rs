@@ -100,7 +100,7 @@ async fn slow_clients_are_cut_while_others_are_served() {
     // The last ones may still be closing; nothing of them stays.
     let client = server.client();
     let gone = timeout(DISCONNECT_TIMEOUT, async {
-        while !client.get("/metrics").await.text.contains("http_connections_open 1\n") {
+        while !client.get("/metrics").await.text.contains("http_server_open_connections 1\n") {
             sleep(Duration::from_millis(50)).await;
         }
     });

@@ -34,8 +34,13 @@ async fn a_migrated_database_is_enough() {
         serde_json::json!({"status": "degraded", "database": "ok", "migrations": "ok", "redis": "unavailable"})
     );
     let metrics = server.client().get("/metrics").await.text;
-    assert!(metrics.contains(r#"database_connections{pool="reads",state="size"} 6"#), "{metrics}");
-    assert!(metrics.contains(r#"database_connections{pool="writes",state="idle"} 0"#), "{metrics}");
+    assert!(metrics.contains(r#"db_client_connection_max{db_client_connection_pool_name="reads"} 6"#), "{metrics}");
+    assert!(
+        metrics.contains(
+            r#"db_client_connections{db_client_connection_pool_name="writes",db_client_connection_state="idle"} 0"#
+        ),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
@@ -72,7 +77,8 @@ async fn a_database_that_is_away_is_not_death() {
 async fn many_who_ask_at_once_are_one_question() {
     let test = TestDatabase::new().await;
     let proxy = FaultProxy::start(test.url()).await;
-    let flags = ["--database-url", proxy.url(), "--database-read-pool", "1", "--database-wait-ms", "9000"];
+    let flags =
+        ["--database-url", proxy.url(), "--database-read-pool-size", "1", "--database-acquire-timeout-ms", "9000"];
     let server = start(Some(Database::new(&testkit::settings(&flags), "test").expect("settings")), None);
     while server.client().get("/health/ready").await.status != 200 {}
     proxy.set(Fault::Delay(Duration::from_millis(50)));

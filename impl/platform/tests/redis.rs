@@ -21,7 +21,7 @@ async fn through_proxy(redis: &TestRedis, timeout_ms: &str) -> (FaultProxy, Cach
         redis.prefix(),
         "--redis-timeout-ms",
         timeout_ms,
-        "--redis-pool",
+        "--redis-pool-size",
         "8",
     ];
     let cache = Cache::new(&testkit::settings(&flags), "").expect("a URL").expect("there is one");

@@ -60,12 +60,15 @@ async fn servers_that_answer_are_up_and_tell_how_they_are() {
     let (database, redis) = (TestDatabase::new().await, TestRedis::new());
     let text = measured(&database.settings(), &redis.settings()).await;
     assert_eq!(number(&text, "postgres_up"), Some(1.0), "{text}");
-    for name in
-        ["postgres_probe_seconds", "postgres_connections", "postgres_connections_limit", "postgres_database_bytes"]
-    {
+    for name in [
+        "postgres_probe_duration_seconds",
+        "postgres_connections",
+        "postgres_connections_limit",
+        "postgres_database_size_bytes",
+    ] {
         assert!(number(&text, name).is_some_and(|value| value > 0.0), "{name}: {text}");
     }
-    for name in ["postgres_transaction_oldest_seconds", "postgres_deadlocks_total"] {
+    for name in ["postgres_oldest_transaction_age_seconds", "postgres_deadlocks_total"] {
         assert!(number(&text, name).is_some_and(|value| value >= 0.0), "{name}: {text}");
     }
     assert_eq!(number(&text, r#"redis_up{purpose="queue"}"#), Some(1.0), "{text}");
@@ -122,8 +125,12 @@ async fn what_is_the_same_whoever_asks_is_told_once() {
             }
         };
         let texts = tokio::time::timeout(Duration::from_secs(60), looked).await.expect("somebody tells");
-        for name in ["postgres_connections ", "postgres_database_bytes ", "redis_memory_used_bytes{", "redis_clients{"]
-        {
+        for name in [
+            "postgres_connections ",
+            "postgres_database_size_bytes ",
+            "redis_memory_used_bytes{",
+            "redis_connected_clients{",
+        ] {
             assert_eq!(telling(&texts, &format!("\n{name}")), 1, "{name}");
         }
         let teller = texts.iter().position(|text| text.contains("\npostgres_connections ")).expect("one of them");

@@ -15,10 +15,10 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Arguments of `health`.
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// The service
+    /// Name of the service
     #[arg(value_parser = PossibleValuesParser::new(SERVICES.iter().map(|service| service.name)))]
     service: String,
-    /// Its port; the service's own when absent
+    /// Port of the service; default: its own
     #[arg(long, env = "PORT")]
     port: Option<u16>,
 }
@@ -27,7 +27,7 @@ pub(crate) struct HealthArgs {
 pub(crate) fn run(args: &HealthArgs) -> Result<ExitCode> {
     let of_service = SERVICES.iter().find(|service| service.name == args.service).map(|service| service.port);
     let port = args.port.or(of_service).context("a service has a port")?;
-    let answer = ask(port).with_context(|| format!("{} does not answer on port {port}", args.service))?;
+    let answer = ask(port).with_context(|| format!("{} does not respond on port {port}", args.service))?;
     let ready = answer.get(9..12) == Some("200");
     if !ready {
         eprintln!("{}", answer.split_once("\r\n\r\n").map_or(&*answer, |(_, body)| body));

@@ -24,11 +24,11 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 /// Commands besides serving; every service has a command of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Bring the database's schema up to date
+    /// Migrate the database schema to this version
     Migrate(migrate::MigrateArgs),
-    /// Check that the data are as they must be, also while they are being used
+    /// Check the consistency of the data, also of a running system
     Verify(verify::VerifyArgs),
-    /// Ask a role on this machine whether it is ready; fails when it is not
+    /// Check the readiness of a role on this machine; fails when it is not ready
     Health(health::HealthArgs),
 }
 
@@ -71,6 +71,6 @@ fn cli() -> clap::Command {
         .subcommand(serve::command_all());
     // After the other commands, whose list would describe the program.
     Command::augment_subcommands(root)
-        .about("A schema-first API server: what the documents in openapi/ say, served")
+        .about("A schema-first API server: serves the OpenAPI documents in openapi/")
         .long_about(None)
 }

@@ -39,8 +39,8 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode> {
     let migrated = migrated.map_err(|error| plain(&args.database, "migrate", &error))?;
     let migrate::Migrated { applied, demo, closed, without_role } = migrated;
     if let Some(reason) = without_role {
-        tracing::warn!(%reason, "a service has no role of its own: the connected one needs CREATEROLE, or the role must be made by hand");
+        tracing::warn!(%reason, "creating Postgres role of a service failed: grant CREATEROLE, or create the role by hand");
     }
-    tracing::info!(?applied, demo, closed, "migrated");
+    tracing::info!(?applied, demo_data = demo, demo_accounts_closed = closed, "database migrated");
     Ok(ExitCode::SUCCESS)
 }

@@ -27,7 +27,7 @@ const MIGRATION_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// One service on one port.
 #[derive(Debug, Args)]
 struct OneArgs {
-    /// Port to listen on; the service's own when absent
+    /// Port to listen on; default: the service's own
     #[arg(long, env = "PORT")]
     port: Option<u16>,
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub(crate) fn command(service: &'static Entry) -> Command {
 /// The command that serves all of them.
 pub(crate) fn command_all() -> Command {
     let command = augment(AllArgs::augment_args(Command::new(ALL)), SERVICES);
-    command.about("Serve every service in one process, each on its own port").long_about(None)
+    command.about("Serve all services in one process, each on its own port").long_about(None)
 }
 
 /// Serves one service.
@@ -211,7 +211,11 @@ async fn await_migrations(database: Database, place: String, end: CancellationTo
         match migrate::is_current(&database).await {
             Ok(true) => return,
             Ok(false) if warned.is_none_or(|last| last.elapsed() > MIGRATION_LOG_INTERVAL) => {
-                tracing::warn!(place, wanted = migrate::newest(), "the database is not migrated: run `server migrate`");
+                tracing::warn!(
+                    server.address = place,
+                    required_version = migrate::newest(),
+                    "database not migrated, run `server migrate`"
+                );
                 warned = Some(Instant::now());
             }
             _ => {}

@@ -15,8 +15,8 @@ use crate::serve::plain;
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Nothing is being done: check as well that nothing is left to do
-    #[arg(long)]
+    /// The system is quiescent: also check that no work is pending
+    #[arg(long = "quiescent")]
     at_rest: bool,
     #[command(flatten)]
     database: DatabaseSettings,
@@ -60,7 +60,7 @@ fn line(check: &Check, finding: &Finding) -> String {
     let Check { invariant, name, .. } = check;
     match finding {
         Finding::Holds => format!("{invariant} ok        {name}"),
-        Finding::Nothing => format!("{invariant} absent    {name}: there is nothing to check"),
+        Finding::Nothing => format!("{invariant} skipped   {name}: nothing to check"),
         Finding::Violated { count, examples } => {
             let more = if usize::try_from(*count).is_ok_and(|count| count > examples.len()) { "; ..." } else { "" };
             format!("{invariant} VIOLATED  {name}: {count}: {}{more}", examples.join("; "))

@@ -29,7 +29,11 @@ impl Tasks {
         let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
         command.env_clear().current_dir(dir.path()).arg("tasks").env("PORT", port.to_string());
         command.envs([("DATABASE_URL", database), ("ENVIRONMENT", "development"), ("TRUSTED_PROXIES", "127.0.0.1")]);
-        command.envs([("ARGON2_MEMORY_KIB", "64"), ("ARGON2_ITERATIONS", "1"), ("DATABASE_WAIT_MS", "8000")]);
+        command.envs([
+            ("ARGON2_MEMORY_KIB", "64"),
+            ("ARGON2_ITERATIONS", "1"),
+            ("DATABASE_ACQUIRE_TIMEOUT_MS", "8000"),
+        ]);
         command.envs(environment.iter().copied()).stdout(file.try_clone().unwrap()).stderr(file);
         Self { process: command.spawn().unwrap(), port, log, _dir: dir }
     }
@@ -124,15 +128,20 @@ async fn a_line_tells_who_did_what_to_which_object() {
         |of: &dyn Fn(&Value) -> bool| lines.iter().find(|line| of(line)).unwrap_or_else(|| panic!("{text}")).clone();
     let asked = line(&|line| line["request_id"] == "asked");
     assert_eq!(
-        (&asked["user"], &asked["client"], &asked["trace_id"]),
-        (&json!(1), &json!("203.0.113.9"), &json!(trace))
+        (&asked["enduser.id"], &asked["client.address"], &asked["trace_id"]),
+        (&json!("1"), &json!("203.0.113.9"), &json!(trace))
     );
-    assert_eq!((&asked["path"], &asked["route"]), (&json!("/api/v1/tasks/2"), &json!("/api/v1/tasks/{task_id}")));
-    let login = line(&|line| line["path"] == "/api/v1/auth/login/access-token");
-    assert_eq!((&login["user"], &login["client"]), (&json!(1), &json!("127.0.0.1")));
+    let of = ["url.path", "http.route", "http.request.method", "http.response.status_code", "service.name", "message"];
+    let told = json!(["/api/v1/tasks/2", "/api/v1/tasks/{task_id}", "GET", 200, "tasks", "request completed"]);
+    assert_eq!(json!(of.map(|name| &asked[name])), told);
+    assert!(asked["duration_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0 && seconds < 60.0), "{asked}");
+    assert!(asked.as_object().unwrap().values().all(|value| !value.is_null() && value != ""), "{asked}");
+    let login = line(&|line| line["url.path"] == "/api/v1/auth/login/access-token");
+    assert_eq!((&login["enduser.id"], &login["client.address"]), (&json!("1"), &json!("127.0.0.1")));
     let made = line(&|line| line["operation"] == "create_project");
-    assert!(made["made"].as_str().is_some_and(|made| made.starts_with("/api/v1/projects/")), "{made}");
-    let probed = lines.iter().filter(|line| line["path"] == "/health" || line["path"] == "/metrics").count();
+    let location = made["http.response.header.location"].as_str();
+    assert!(location.is_some_and(|location| location.starts_with("/api/v1/projects/")), "{made}");
+    let probed = lines.iter().filter(|line| line["url.path"] == "/health" || line["url.path"] == "/metrics").count();
     assert_eq!(probed, 0, "what is asked every few seconds is no news: {text}");
 }
 
@@ -190,8 +199,8 @@ async fn a_database_that_is_away_is_told_with_its_place_and_the_cause() {
     let nobody = backends::free_port().unwrap();
     let url = format!("postgresql://somebody:k3Vd82hq@127.0.0.1:{nobody}/shop");
     let tasks = Tasks::start(&url, &[("LOG_FORMAT", "text"), ("REDIS_URL", "redis://:k3Vd82hq@127.0.0.1:1/0")]);
-    let text = tasks.until("Redis cannot be reached").await;
-    let told: Vec<&str> = text.lines().filter(|line| line.contains("Postgres cannot be reached")).collect();
+    let text = tasks.until("Redis unavailable").await;
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("Postgres unavailable")).collect();
     assert_eq!(told.len(), 1, "once, not each time: {text}");
     for what in ["WARN", &format!("127.0.0.1:{nobody}"), "shop", "somebody", "onnection refused"] {
         assert!(told[0].contains(what), "{what}: {}", told[0]);

@@ -19,7 +19,7 @@ async fn tells_what_it_checked_and_fails_on_a_violation() {
         return;
     }
     let database = TestDatabase::new().await;
-    let (sound, text) = verify(&database, &["--at-rest"]).await;
+    let (sound, text) = verify(&database, &["--quiescent"]).await;
     assert!(sound, "{text}");
     assert!(text.lines().all(|line| line.starts_with(['O', 'P']) && line[2..].starts_with(" ok ")), "{text}");
     assert!(text.contains("\nO7 ok        the outbox is empty\n"), "{text}");
@@ -28,7 +28,7 @@ async fn tells_what_it_checked_and_fails_on_a_violation() {
     database.execute(message).await;
     let (sound, text) = verify(&database, &[]).await;
     assert!(sound && !text.contains("outbox is empty"), "{text}");
-    let (sound, text) = verify(&database, &["--at-rest"]).await;
+    let (sound, text) = verify(&database, &["--quiescent"]).await;
     assert!(!sound, "{text}");
     let line = text.lines().find(|line| line.contains("the outbox is empty")).expect("a line");
     assert!(line.starts_with("O7 VIOLATED  the outbox is empty: 7: message 1: none, about ?, 0 attempts; "), "{line}");

@@ -112,7 +112,7 @@ impl FromMemory {
             let product = self
                 .products
                 .get(&item.product_id)
-                .ok_or_else(|| Problem::not_found("product_not_found", "There is no such product."))?;
+                .ok_or_else(|| Problem::not_found("product_not_found", "Product not found."))?;
             currency = &product.currency;
             total_cents += item.quantity * product.price_cents;
             items.push(models::OrderItem {

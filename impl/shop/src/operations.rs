@@ -102,11 +102,13 @@ impl Operations for ShopService {
 async fn locked(tx: &mut Transaction, id: i64) -> Result<DeadLetter> {
     let letter = dead_letter_queries::lock(tx, id).await?.ok_or_else(dead_letter_not_found)?;
     if letter.state != DeadLetterState::Waiting {
-        return Err(Problem::conflict("dead_letter_settled", "It was decided about already.").into());
+        return Err(
+            Problem::conflict("dead_letter_settled", "The dead letter was already requeued or discarded.").into()
+        );
     }
     Ok(letter)
 }
 
 fn dead_letter_not_found() -> Problem {
-    Problem::not_found("dead_letter_not_found", "There is no such dead letter.")
+    Problem::not_found("dead_letter_not_found", "Dead letter not found.")
 }

@@ -83,7 +83,7 @@ pub(crate) async fn insert(
     Err(match exceeded {
         _ if !complete => crate::products::product_not_found(),
         _ if !one_currency => {
-            Problem::conflict("mixed_currencies", "The products of one order must have one currency.")
+            Problem::conflict("mixed_currencies", "All products of an order must have the same currency.")
         }
         Some(quota) if countable => quota.exceeded(),
         _ => Problem::conflict("order_total_too_large", "The total must not exceed 2^53 cents."),

@@ -108,11 +108,11 @@ impl Orders for ShopService {
 fn refusal(there: bool) -> Problem {
     match there {
         // Not 409: deployed clients look for this status.
-        true => Problem::bad_request("order_state_conflict", "The state of the order does not allow this."),
+        true => Problem::bad_request("order_state_conflict", "The status of the order does not allow this operation."),
         false => not_found(),
     }
 }
 
 fn not_found() -> Problem {
-    Problem::not_found("order_not_found", "There is no such order.")
+    Problem::not_found("order_not_found", "Order not found.")
 }

@@ -119,19 +119,19 @@ fn booked_as(kind: StockChange, delta: i64) -> StockEntryKind {
 
 /// Also one that differs in case, form or white space only (migration V023).
 fn sku_is_free(result: Result<Product>) -> Result<Product> {
-    let taken = || Problem::conflict("sku_taken", "There is another product with this SKU.");
+    let taken = || Problem::conflict("sku_taken", "A product with this SKU already exists.");
     result.on_constraint("products_sku_key", taken).on_constraint("products_sku_identity_key", taken)
 }
 
 fn insufficient_stock() -> Problem {
-    Problem::conflict("insufficient_stock", "There is less in stock than is to be taken away.")
+    Problem::conflict("insufficient_stock", "Insufficient stock.")
 }
 
 fn stock_limit() -> Problem {
-    Problem::conflict("stock_limit", "The stock, with what orders hold, would be more than 1,000,000,000.")
+    Problem::conflict("stock_limit", "The stock, reservations included, would exceed 1,000,000,000.")
 }
 
 /// The error response for a product that does not exist or is archived.
 pub(crate) fn product_not_found() -> Problem {
-    Problem::not_found("product_not_found", "There is no such product.")
+    Problem::not_found("product_not_found", "Product not found.")
 }

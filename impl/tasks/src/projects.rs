@@ -104,5 +104,5 @@ async fn lock(tx: &mut Transaction, caller: &Principal, id: i64, condition: Opti
 
 /// The error response for a project that is missing or another user's.
 pub(crate) fn not_found() -> Problem {
-    Problem::not_found("project_not_found", "There is no such project.")
+    Problem::not_found("project_not_found", "Project not found.")
 }

@@ -142,15 +142,15 @@ fn owner_only(caller: &Principal, task: &TaskDetail) -> Result<(), Problem> {
     if caller.is_superuser() || task.project.owner_id == caller.user_id() {
         return Ok(());
     }
-    Err(Problem::forbidden("owner_only", "Only the project's owner may do this."))
+    Err(Problem::forbidden("owner_only", "This operation requires the owner of the project."))
 }
 
 fn references_exist<T>(result: Result<T>) -> Result<T> {
     result
-        .on_constraint("tasks_assignee_id_fkey", || Problem::not_found("user_not_found", "There is no such user."))
+        .on_constraint("tasks_assignee_id_fkey", || Problem::not_found("user_not_found", "User not found."))
         .on_constraint("tasks_project_id_fkey", project_not_found)
 }
 
 fn task_not_found() -> Problem {
-    Problem::not_found("task_not_found", "There is no such task.")
+    Problem::not_found("task_not_found", "Task not found.")
 }

@@ -124,7 +124,7 @@ impl Users for TasksService {
                 written.tell();
             }
         }
-        let unfinished = "The account is closed, and there is more to erase: ask again.";
+        let unfinished = "The account is closed, more data remain to be deleted: repeat the request.";
         let user = deleted.filter(|_| run.is_finished());
         let user = user.ok_or_else(|| Problem::unavailable("erasure_unfinished", unfinished, 1))?;
         Ok(DeleteUserResponse::Ok(user))
@@ -247,7 +247,7 @@ fn changes(current: &User, change: &UserChange) -> Vec<Action> {
 }
 
 fn proof_required() -> Problem {
-    let detail = "To change one's own e-mail or password, send current_password, too.";
+    let detail = "Changing your own e-mail or password requires current_password.";
     Problem::forbidden("current_password_required", detail)
 }
 
@@ -267,5 +267,5 @@ async fn superuser_remains(tx: &mut Transaction, id: i64) -> Result<()> {
 }
 
 fn not_found() -> Problem {
-    Problem::not_found("user_not_found", "There is no such user.")
+    Problem::not_found("user_not_found", "User not found.")
 }

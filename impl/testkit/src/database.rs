@@ -245,5 +245,5 @@ fn url_of(database: &str) -> String {
 
 fn settings(url: &str) -> DatabaseSettings {
     // On a machine with a busy CPU a slow request should be slow, not rejected.
-    read(&["--database-url", url, "--database-wait-ms", "8000"])
+    read(&["--database-url", url, "--database-acquire-timeout-ms", "8000"])
 }

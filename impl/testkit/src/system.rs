@@ -31,7 +31,7 @@ pub struct Plan {
 }
 
 /// For experiments about how soon a request is rejected.
-pub const IMPATIENT: &[(&str, &str)] = &[("DATABASE_WAIT_MS", "1000")];
+pub const IMPATIENT: &[(&str, &str)] = &[("DATABASE_ACQUIRE_TIMEOUT_MS", "1000")];
 
 impl Plan {
     /// A plan without durable data.
@@ -125,10 +125,10 @@ impl System {
         block_in_place(|| self.servers.resume(server)).expect("it serves again");
     }
 
-    /// Whether `server verify --at-rest` succeeds, and its output.
+    /// Whether `server verify --quiescent` succeeds, and its output.
     pub async fn verify(&self) -> (bool, String) {
         let mut command = tokio::process::Command::from(server(&self.environment));
-        let output = command.args(["verify", "--at-rest"]).output().await.expect("it runs");
+        let output = command.args(["verify", "--quiescent"]).output().await.expect("it runs");
         let report = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         (output.status.success(), report.into_owned())
     }
@@ -158,7 +158,7 @@ fn environment(plan: &Plan, database: &str, redis: &str) -> Vec<(String, String)
         ("ARGON2_MEMORY_KIB", "64"),
         ("ARGON2_ITERATIONS", "1"),
         // On a machine with a busy CPU a slow request should be slow, not rejected.
-        ("DATABASE_WAIT_MS", "8000"),
+        ("DATABASE_ACQUIRE_TIMEOUT_MS", "8000"),
     ];
     all.iter().chain(plan.environment).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

@@ -47,7 +47,7 @@ impl Decoder {
             return self.refuse("too_many_items", format!("Must have at most {} items.", rule.max));
         }
         if rule.unique && !all_different(&items) {
-            return self.refuse("duplicate_items", "Must not have the same item twice.");
+            return self.refuse("duplicate_items", "Must not contain duplicate items.");
         }
         let wanted = items.len();
         let mut decoded = Vec::with_capacity(wanted);
@@ -105,10 +105,10 @@ impl Decoder {
     pub fn object<'v>(&mut self, value: Value<'v>, rule: &Bounds) -> Option<Object<'v>> {
         let Value::Object(members) = value else { return self.wrong_type("an object", &value) };
         if members.len() < rule.min {
-            return self.refuse("too_few_members", format!("Must have at least {} members.", rule.min));
+            return self.refuse("too_few_members", format!("Must have at least {} properties.", rule.min));
         }
         if members.len() > rule.max {
-            return self.refuse("too_many_members", format!("Must have at most {} members.", rule.max));
+            return self.refuse("too_many_members", format!("Must have at most {} properties.", rule.max));
         }
         Some(Object { members })
     }

@@ -106,7 +106,7 @@ impl Decoder {
     pub(crate) fn wrong_type<T>(&mut self, wanted: &str, found: &Value<'_>) -> Option<T> {
         match found {
             Value::Null => self.refuse("null_not_allowed", format!("Must be {wanted}, not null.")),
-            Value::Repeated(_) => self.refuse("duplicate", "Must be given once."),
+            Value::Repeated(_) => self.refuse("duplicate", "Must be given exactly once."),
             _ => self.refuse("wrong_type", format!("Must be {wanted}.")),
         }
     }

@@ -58,7 +58,7 @@ impl<'v> Object<'v> {
     /// Refuses what no rule has taken: documents describe their objects wholly.
     pub fn close(self, at: &mut Decoder) {
         for (name, _) in self.members {
-            at.within(Step::Member(name.into_owned()), |at| at.refuse::<()>("unknown_member", "Is not known here."));
+            at.within(Step::Member(name.into_owned()), |at| at.refuse::<()>("unknown_member", "Unknown field."));
         }
     }
 

@@ -23,7 +23,7 @@ impl Decoder {
             return self.refuse("too_short", format!("Must have at least {} characters.", rule.min));
         }
         if rule.pattern.is_some_and(|pattern| !pattern.matches(&text)) {
-            return self.refuse("pattern_mismatch", "Must match the pattern of the API document.");
+            return self.refuse("pattern_mismatch", "Must match the pattern of the API specification.");
         }
         if !format::holds(rule.format, &text) {
             return self.refuse("invalid_format", format!("Must have the format {}.", rule.format));

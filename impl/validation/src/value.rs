@@ -109,9 +109,9 @@ fn utf8(text: &[u8]) -> Result<&str, String> {
 
 fn describe(error: &serde_json::Error, lines_before: usize) -> String {
     let what = if error.is_eof() {
-        "ends too early"
+        "ends unexpectedly"
     } else if error.is_data() {
-        "names a member twice"
+        "has a duplicate field"
     } else {
         "is not valid JSON"
     };

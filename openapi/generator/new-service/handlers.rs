@@ -53,5 +53,5 @@ impl @Many@ for @Service@Service {
 }
 
 fn not_found() -> Problem {
-    Problem::not_found("not_found", "There is nothing here.")
+    Problem::not_found("not_found", "Resource not found.")
 }

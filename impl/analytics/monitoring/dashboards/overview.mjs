@@ -1,12 +1,12 @@
-// What the overview shows of page views.
+// Panels of the overview about page views.
 export default {
   uid: 'overview',
   rows: [
     {
-      title: 'Work in the background',
+      title: 'Background jobs',
       panels: [
-        { title: 'Page views that wait, of what may', unit: 'percentunit', thresholds: [[0.8, 'red']],
-          queries: [['instance:page_views_waiting:ratio', 'rows {{instance}}'], ['instance:page_views_waiting_bytes:ratio', 'bytes {{instance}}']] },
+        { title: 'Ingest queue usage', unit: 'percentunit', thresholds: [[0.8, 'red']],
+          queries: [['instance:page_views_queued:ratio', 'rows {{instance}}'], ['instance:page_views_queued_bytes:ratio', 'bytes {{instance}}']] },
       ],
     },
   ],

@@ -71,7 +71,7 @@ impl Audit {
             known.minutes.len() + known.days.len()
         });
         if wrong > 0 {
-            tracing::error!(spans = wrong, "the counts of page views are not what their rows add up to");
+            tracing::error!(intervals = wrong, "page view rollups inconsistent with page views");
         }
         metrics.audits.inc();
         metrics.mismatched.set(i64::try_from(wrong).unwrap_or(i64::MAX));

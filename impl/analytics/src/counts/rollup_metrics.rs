@@ -27,18 +27,18 @@ impl RollupMetrics {
     pub(crate) fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| {
             registry.register(
-                "page_view_count_checks",
-                "Rounds of comparing counts with their rows",
+                "page_view_rollup_checks",
+                "Completed consistency checks of rollups",
                 self.audits.clone(),
             );
             registry.register(
-                "page_view_counts_checked",
-                "Page views compared with their counts",
+                "page_view_rollup_checked_views",
+                "Page views checked against their rollups",
                 self.audited.clone(),
             );
             registry.register(
-                "page_view_counts_mismatched_spans",
-                "Spans of time known to have other counts than their rows say",
+                "page_view_rollup_mismatched_intervals",
+                "Time intervals whose rollups differ from their page views",
                 self.mismatched.clone(),
             );
             registry.register_collector(Box::new(Waiting(Arc::clone(&self.waiting))));
@@ -53,9 +53,9 @@ impl Collector for Waiting {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let waiting = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((blocks, seconds)) = waiting else { return Ok(()) };
-        let help = "Blocks of counts that wait to be merged, as far as one looks";
+        let help = "Rollup blocks not yet merged (the number is capped)";
         gauge(&mut encoder, "page_view_rollups_unmerged", help, blocks)?;
-        let help = "Age of the oldest block that waits to be merged";
-        gauge(&mut encoder, "page_view_rollups_oldest_unmerged_seconds", help, seconds)
+        let help = "Age of the oldest rollup block not yet merged";
+        gauge(&mut encoder, "page_view_rollups_oldest_unmerged_age_seconds", help, seconds)
     }
 }

@@ -52,7 +52,7 @@ impl Backdating {
         let mine = used.by.entry(reporter).or_default();
         if *mine > 0 && *mine + past.len() > AMOUNT {
             let wait = 60 - u32::try_from(now.timestamp().rem_euclid(60)).unwrap_or(0);
-            let detail = "Views of too many different minutes of the past; report the rest after Retry-After seconds.";
+            let detail = "Page views span too many past minutes; send the rest after Retry-After seconds.";
             return Err(Problem::too_many("too_many_past_minutes", detail, wait));
         }
         *mine += past.len();

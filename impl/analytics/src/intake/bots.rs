@@ -25,7 +25,11 @@ impl Bots {
 
     pub(crate) fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| {
-            registry.register("page_views_not_counted", "Page views of bots, by what they are", self.0.clone());
+            registry.register(
+                "page_views_excluded",
+                "Page views excluded from statistics as bot traffic, by reason",
+                self.0.clone(),
+            );
         });
     }
 }

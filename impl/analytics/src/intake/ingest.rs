@@ -26,7 +26,7 @@ const AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// How long ago a view may have been that is not reported by a superuser: as long as the name of an event is remembered.
 pub(crate) const BACK: TimeDelta = TimeDelta::days(7);
 
-const OUT_OF_RANGE: &str = "The time of the event is in the future, or longer ago than may be reported: seven days, for superusers as long as views are kept.";
+const OUT_OF_RANGE: &str = "The time of the event is in the future or too old: the limit is seven days, for superusers the retention of page views.";
 
 impl Ingest for AnalyticsService {
     async fn record_page_view(

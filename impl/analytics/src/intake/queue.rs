@@ -57,7 +57,7 @@ impl Queue {
     pub(crate) fn register(&self, metrics: &Metrics) {
         self.load.register(metrics);
         metrics.register(|registry| {
-            let help = "Page views counted under the path of those that have none of their own";
+            let help = "Page views counted as (other) because the limit of distinct paths was reached";
             registry.register("page_views_other", help, self.dictionary.others.clone());
         });
     }
@@ -86,7 +86,7 @@ impl Queue {
 }
 
 fn full() -> Error {
-    Problem::unavailable("ingest_queue_full", "More page views wait to be stored than may; try again.", 1).into()
+    Problem::unavailable("ingest_queue_full", "The ingest queue is full; try again.", 1).into()
 }
 
 /// About how many bytes a page view occupies.
@@ -125,7 +125,7 @@ impl Writer {
                 }
                 // Away or busy: everybody is told, and comes again.
                 Err(error) if error.is_unavailable() => {
-                    tracing::warn!(%error, rows = views.len(), "page views cannot be stored");
+                    tracing::warn!(%error, rows = views.len(), "storing page views failed");
                     for job in jobs {
                         let refusal = error.unavailable().map_or_else(full, Error::from);
                         self.load.settle(job, Err(refusal));

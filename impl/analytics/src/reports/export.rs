@@ -56,7 +56,7 @@ pub(crate) async fn csv(
             Ok(()) if page.is_empty() => None,
             Ok(()) => Some((Ok(Bytes::from(page)), (reader, None))),
             Err(error) => {
-                tracing::warn!(%error, "an export was cut");
+                tracing::warn!(%error, "export aborted");
                 reader.left = 0;
                 Some((Err(io::Error::other("the database failed")), (reader, None)))
             }
@@ -105,7 +105,7 @@ impl Reader {
                 Ok(rows) => return Ok((rows, limit)),
                 // Whoever has got nothing yet asks again by himself.
                 Err(error) if error.is_unavailable() && self.begun && attempt < ATTEMPTS => {
-                    tracing::debug!(%error, attempt, limit, "a page of an export is asked for again");
+                    tracing::debug!(%error, attempt, limit, "retrying page of export");
                     tokio::time::sleep(backoff(attempt)).await;
                 }
                 Err(error) => return Err(error),

@@ -57,10 +57,8 @@ impl Analytics for AnalyticsService {
     }
 
     async fn get_time_series(&self, params: GetTimeSeriesParams) -> Result<GetTimeSeriesResponse> {
-        let zone: Tz = params
-            .time_zone
-            .parse()
-            .map_err(|_| Problem::not_found("time_zone_not_found", "There is no such time zone."))?;
+        let zone: Tz =
+            params.time_zone.parse().map_err(|_| Problem::not_found("time_zone_not_found", "Unknown time zone."))?;
         let path = public(&params.path);
         let path = path.as_deref();
         let start = match params.start {
@@ -70,7 +68,7 @@ impl Analytics for AnalyticsService {
         let window = start.and_then(|start| Window::of(Some(start), params.end));
         let Some(window) = window else { return Ok(GetTimeSeriesResponse::Ok(Vec::new())) };
         let beginnings = time_buckets::beginnings(window, params.interval, zone, POINTS).ok_or_else(|| {
-            Problem::conflict("window_too_large", "The window has more than 10000 points; ask for wider ones.")
+            Problem::conflict("window_too_large", "The window has more than 10000 points; use a longer interval.")
         })?;
         let body = time_series::counts(self.database.reads(), window, beginnings, path).await?;
         Ok(GetTimeSeriesResponse::Ok(body))

@@ -66,7 +66,7 @@ impl Live {
             match self.minute().await {
                 Ok(Some(minute)) if minute.at > last => return Some(minute),
                 Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "nothing is known of this second"),
+                Err(error) => tracing::debug!(%error, "live statistics unavailable for this second"),
             }
         }
     }

@@ -53,7 +53,7 @@ async fn of_deleted_user(database: &Database, user: i64) -> Result<()> {
     if is_finished {
         let done = move |mut tx: Transaction| async move { Ok(sqlx::query(DONE).bind(user).execute(&mut *tx).await?) };
         database.write_once(done).await?;
-        tracing::info!(user, "the page views of a deleted user are erased");
+        tracing::info!(enduser.id = user, "page views of deleted user erased");
     }
     Ok(())
 }
@@ -69,7 +69,7 @@ fn all((erased, finished): (i64, bool)) -> Result<Erased> {
 }
 
 fn unfinished(erased: i64) -> Error {
-    let detail = format!("{erased} page views are erased and there are more: ask again.");
+    let detail = format!("{erased} page views are deleted, more remain: repeat the request.");
     Problem::unavailable("erasure_unfinished", detail, 1).into()
 }
 

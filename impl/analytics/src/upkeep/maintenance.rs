@@ -105,7 +105,7 @@ async fn days_before(database: &Database, oldest: NaiveDate) -> Result<Vec<Naive
 /// Rows and counts go together, so that they agree at every instant.
 async fn drop_day(database: &Database, day: NaiveDate) -> Result<()> {
     rollups::forget_day(database, day).await?;
-    tracing::info!(%day, "page views are dropped");
+    tracing::info!(%day, "partition of page views dropped");
     Ok(())
 }
 

@@ -112,7 +112,7 @@ async fn insert_rest(database: &Database, plan: Plan, changed: &(impl Fn() + Syn
             })
             .await;
         if let Err(error) = made {
-            tracing::debug!(%error, %day, "a day has no partition");
+            tracing::debug!(%error, %day, "creating partition failed");
         }
     }
     let paths = patiently(|| database.write(move |mut tx| async move { path_ids(&mut tx, plan.paths).await })).await?;
@@ -165,7 +165,7 @@ async fn patiently<T, F: Future<Output = Result<T>>>(mut work: impl FnMut() -> F
         match work().await {
             Err(error) if passes(&error) => {
                 attempt += 1;
-                tracing::debug!(%error, attempt, "a seed job waits for the database");
+                tracing::debug!(%error, attempt, "retrying batch of seed job");
                 tokio::time::sleep(backoff(attempt)).await;
             }
             result => return result,
@@ -252,7 +252,11 @@ async fn add_progress(db: &mut PgConnection, plan: Plan, rows: i64) -> Result<()
          WHERE id = $1 AND worker = $3 AND state = 'running' AND inserted + $2 <= rows"
     );
     let updated = sqlx::query(SQL).bind(plan.job).bind(rows).bind(plan.worker).execute(db).await?.rows_affected();
-    if updated == 0 { Err(Problem::conflict(TAKEN_OVER, "Somebody else goes on with the job.").into()) } else { Ok(()) }
+    if updated == 0 {
+        Err(Problem::conflict(TAKEN_OVER, "The job was taken over by another process.").into())
+    } else {
+        Ok(())
+    }
 }
 
 async fn give_sign(db: &mut PgConnection, plan: Plan) -> Result<()> {
@@ -277,6 +281,6 @@ async fn summarize(database: &Database, since: DateTime<Utc>) {
         Ok(())
     };
     if let Err(error) = database.write_once(summarize).await {
-        tracing::debug!(%error, "the index on time is not summarized");
+        tracing::debug!(%error, "summarizing BRIN index failed");
     }
 }

@@ -51,7 +51,7 @@ impl Seeding for AnalyticsService {
     async fn get_seed_job(&self, caller: Option<Principal>, params: GetSeedJobParams) -> Result<GetSeedJobResponse> {
         self.may_seed(caller.as_ref())?;
         let job: Option<SeedJob> = seed_rows::find_job(self.database.reads(), params.job_id).await?;
-        let missing = || Problem::not_found("seed_job_not_found", "There is no such seed job.");
+        let missing = || Problem::not_found("seed_job_not_found", "Seed job not found.");
         Ok(GetSeedJobResponse::Ok(job.ok_or_else(missing)?))
     }
 }
@@ -65,11 +65,9 @@ impl AnalyticsService {
         match caller {
             _ if !self.environment.is_production() => Ok(()),
             Some(caller) if caller.is_superuser() => Ok(()),
-            Some(_) => {
-                Err(Problem::forbidden("insufficient_scope", "Only a superuser may do this.")
-                    .with_header(NAME, CHALLENGE))
-            }
-            None => Err(Problem::unauthorized("missing_token", "This operation needs a bearer token.")),
+            Some(_) => Err(Problem::forbidden("insufficient_scope", "This operation requires a superuser.")
+                .with_header(NAME, CHALLENGE)),
+            None => Err(Problem::unauthorized("missing_token", "This operation requires a bearer token.")),
         }
     }
 
@@ -89,7 +87,7 @@ impl AnalyticsService {
             let worker = Uuid::new_v4();
             let taken = move |mut tx: Transaction| async move { seed_rows::take_over(&mut tx, worker).await };
             let Some((job, paths)) = self.database.write_once(taken).await? else { return Ok(resumed) };
-            tracing::info!(job = job.id, inserted = job.inserted, "a seed job goes on");
+            tracing::info!(job_id = job.id, inserted = job.inserted, "seed job resumed");
             tokio::spawn(self.clone().run_job(self.plan(&job, paths, worker)));
         }
         Ok(0)
@@ -101,7 +99,7 @@ impl AnalyticsService {
         if let Err(error) = &result
             && !is_left(error)
         {
-            tracing::warn!(%error, job = plan.job, "a seed job failed");
+            tracing::warn!(%error, job_id = plan.job, "seed job failed");
             // When this fails as well, somebody takes it over and finds the same.
             let fail =
                 move |mut tx: Transaction| async move { seed_rows::fail_job(&mut tx, plan.job, plan.worker).await };

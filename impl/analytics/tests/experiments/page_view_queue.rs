@@ -43,7 +43,7 @@ fn views(api: &Process) -> String {
 async fn waiting(api: &Process) -> usize {
     let metrics = Client::new().get(format!("{}/metrics", api.url())).send().await.expect("an answer");
     let text = metrics.text().await.expect("metrics");
-    let line = text.lines().find_map(|line| line.strip_prefix("page_views_waiting ")).expect("it is measured");
+    let line = text.lines().find_map(|line| line.strip_prefix("page_views_queued ")).expect("it is measured");
     line.parse().expect("a number")
 }
 

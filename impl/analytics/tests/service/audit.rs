@@ -22,7 +22,7 @@ async fn a_view_without_the_name_of_its_event_is_found() {
     world.nobody.post(VIEWS, &json!({"path": "/x"})).await.expect(201);
     assert_eq!(broken(&world).await, [""; 0]);
     world.database.execute(&format!("DELETE FROM page_view_events WHERE event_id = '{event}'")).await;
-    assert_eq!(broken(&world).await, ["an event that was named is remembered by its name"]);
+    assert_eq!(broken(&world).await, ["every page view with an event id has its id remembered"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

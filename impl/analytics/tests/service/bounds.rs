@@ -68,7 +68,7 @@ async fn new_paths_are_bounded_and_the_others_are_counted_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dictionary_has_an_end_and_forgets_what_nobody_views() {
-    let world = World::with(Environment::Development, &["--most-paths", "60"]).await;
+    let world = World::with(Environment::Development, &["--max-paths", "60"]).await;
     world.admin.post(BATCH, &batch("a", 100)).await.expect(201);
     let known = world.number("SELECT count(*) FROM paths WHERE path <> '(other)'").await;
     assert_eq!(known, 60);

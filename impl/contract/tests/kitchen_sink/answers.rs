@@ -59,7 +59,7 @@ async fn created_and_where() {
     create("taken").await.refused(409, "duplicate_name");
     let full = create("spare").await;
     full.refused(409, "too_many_things");
-    assert!(full.text().contains("at most 3 things of that name"), "{}", full.text());
+    assert!(full.text().contains("The maximum is 3 things of that name"), "{}", full.text());
     let deleted = ask("DELETE", THING).token("of-user").send().await;
     deleted.accepted(204);
     assert!(deleted.body.is_empty() && !deleted.headers.contains_key("content-type"));

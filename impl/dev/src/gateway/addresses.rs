@@ -58,10 +58,13 @@ impl FromStr for Networks {
 /// The collector of traces by its address: nginx would look names up with a resolver, which it has in a container only.
 pub(super) fn collector(settings: &TraceSettings) -> Result<String> {
     let Some((authority, path)) = settings.collector()? else { return Ok(String::new()) };
-    ensure!(!path.contains(['\'', '\\', '$']), "{path} has characters that nginx cannot have in a path");
+    ensure!(
+        !path.contains(['\'', '\\', '$']),
+        "{path} has characters that are not supported in a path of OTEL_EXPORTER_OTLP_ENDPOINT"
+    );
     // A collector that is not there costs spans, never requests.
     let Some(address) = authority.to_socket_addrs().ok().and_then(|mut found| found.next()) else {
-        say(&format!("{authority} of OTEL_EXPORTER_OTLP_ENDPOINT is not known: the gateway tells no traces"));
+        say(&format!("cannot resolve {authority} of OTEL_EXPORTER_OTLP_ENDPOINT: the gateway does not export traces"));
         return Ok(String::new());
     };
     Ok(format!("http://{address}{path}"))

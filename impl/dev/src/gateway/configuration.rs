@@ -16,7 +16,8 @@ use crate::services::Service;
 
 const TEMPLATE: &str = include_str!("../../../../gateway/nginx.conf.template");
 /// What the template includes, by the paths it includes it by.
-const INCLUDED: [(&str, &str); 9] = [
+const INCLUDED: [(&str, &str); 10] = [
+    ("access-log.conf", include_str!("../../../../gateway/access-log.conf")),
     ("problems.conf", include_str!("../../../../gateway/problems.conf")),
     ("problem-headers.conf", include_str!("../../../../gateway/problem-headers.conf")),
     ("cors.js", include_str!("../../../../gateway/cors.js")),
@@ -33,7 +34,7 @@ pub(super) fn write(args: &GatewayArgs, nginx: &Nginx, dir: &Path, scripts: bool
     let configuration = render(TEMPLATE, &values(args, nginx, dir)?)?;
     fs::create_dir_all(dir.join("generated"))
         .and_then(|()| fs::create_dir_all(dir.join("temp")))
-        .with_context(|| format!("cannot make folders in {}", dir.display()))?;
+        .with_context(|| format!("cannot create directories in {}", dir.display()))?;
     let mut left_out = Vec::new();
     if args.rate_limits == RateLimits::Off {
         left_out.extend(["limit_req ", "limit_conn "]);
@@ -66,9 +67,12 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
     if !proxies.is_empty() {
         real_ip.push_str("real_ip_header X-Forwarded-For; real_ip_recursive on;");
     }
-    let Networks(insiders) = &args.insiders;
+    let Networks(internal) = &args.internal_networks;
     let origins = args.backend_cors_origins.0.join(",");
-    ensure!(!origins.contains(['\'', '\\', '$', '\n']), "{origins} has characters that no origin has");
+    ensure!(
+        !origins.contains(['\'', '\\', '$', '\n']),
+        "BACKEND_CORS_ORIGINS has characters that are not allowed in an origin: {origins}"
+    );
     Ok(vec![
         // The one of the wheels has njs built in; a distribution's finds the module that belongs to it.
         ("GATEWAY_MODULES", load_module(nginx.njs.as_ref())?),
@@ -77,7 +81,7 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_TEMP", quotable(&dir.join("temp"))?.to_owned()),
         ("GATEWAY_LOG", quotable(&std::path::absolute(&args.log)?)?.to_owned()),
         ("GATEWAY_REAL_IP", real_ip),
-        ("GATEWAY_INSIDERS", insiders.iter().map(|network| format!("{network} 1; ")).collect()),
+        ("GATEWAY_INTERNAL_NETWORKS", internal.iter().map(|network| format!("{network} 1; ")).collect()),
         // Names are looked up once, at the start; in a container, where they move, the image's own resolver is asked.
         ("GATEWAY_RESOLVER", String::new()),
         ("GATEWAY_UPSTREAMS", args.replicas.0.iter().map(upstream).collect()),
@@ -129,7 +133,7 @@ fn load_module(njs: Option<&Njs>) -> Result<String> {
 /// A path that can stand between quotes in the configuration.
 fn quotable(path: &Path) -> Result<&str> {
     let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
-    ensure!(!text.contains(['"', '\\', '$', '\n']), "{text} has characters that nginx cannot have in a path");
+    ensure!(!text.contains(['"', '\\', '$', '\n']), "{text} has characters that are not supported in a path");
     Ok(text)
 }
 
@@ -141,7 +145,7 @@ fn render(template: &str, values: &[(&str, String)]) -> Result<String> {
     }
     match text.split_once("${GATEWAY_") {
         None => Ok(text),
-        Some((_, rest)) => bail!("nothing is known for GATEWAY_{}", rest.split('}').next().unwrap_or_default()),
+        Some((_, rest)) => bail!("unknown placeholder GATEWAY_{}", rest.split('}').next().unwrap_or_default()),
     }
 }
 

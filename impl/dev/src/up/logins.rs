@@ -52,7 +52,7 @@ impl Logins {
             }
         }
         if working.len() < ROLES.len() {
-            say("The role of DATABASE_URL may not make others (CREATEROLE): it serves everything itself");
+            say("The user of DATABASE_URL lacks CREATEROLE: all services log in as that user");
             working.clear();
         }
         Ok(Self(working))

@@ -104,7 +104,7 @@ impl Supervised {
                 let Ok(Some(status)) = child.try_wait() else { return };
                 self.pause = if since.elapsed() > STEADY { FIRST_PAUSE } else { self.pause };
                 let pause = jittered(self.pause);
-                say(&format!("{} ended ({status}); starting it again in {} ms", self.plan.name, pause.as_millis()));
+                say(&format!("{} exited ({status}); restarting in {} ms", self.plan.name, pause.as_millis()));
                 process::kill_group(child);
                 self.state = State::Dead { until: Instant::now() + pause };
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);

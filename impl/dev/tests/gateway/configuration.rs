@@ -65,7 +65,8 @@ fn nginx_accepts_every_configuration() {
     let (certificate, key) = (fixture("localhost.crt"), fixture("localhost.key"));
     let files = [certificate.to_str().unwrap(), key.to_str().unwrap()];
     let tls = ["--tls-certificate", files[0], "--tls-key", files[1]];
-    let proxies = ["--trusted-proxies", "10.0.0.0/8, ::1", "--insiders", "10.1.0.0/16,fd00::/8", "--workers", "3"];
+    let proxies =
+        ["--trusted-proxies", "10.0.0.0/8, ::1", "--internal-networks", "10.1.0.0/16,fd00::/8", "--workers", "3"];
     for settings in [&[][..], &tls, &proxies, &["--rate-limits", "off"]] {
         // A space, since folders have them.
         let dir = TempDir::with_prefix("a gateway ").unwrap();
@@ -78,7 +79,7 @@ fn nginx_accepts_every_configuration() {
         assert_eq!(limited, any_prefix().is_some() && !settings.contains(&"off"));
     }
     let dir = TempDir::new().unwrap();
-    for wrong in [&["--tls-certificate", files[0]][..], &["--insiders", "everybody"], &["--workers", "0"]] {
+    for wrong in [&["--tls-certificate", files[0]][..], &["--internal-networks", "everybody"], &["--workers", "0"]] {
         let output = gateway(dir.path(), 8080, |_| "127.0.0.1:1".to_owned(), wrong).arg("--check").output().unwrap();
         assert!(!output.status.success(), "{wrong:?}");
     }

@@ -174,5 +174,8 @@ async fn the_log_can_be_read() {
     assert!(!text.contains("secret"), "{text}");
     let lines: Vec<serde_json::Value> =
         text.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect(line)).collect();
-    assert_eq!(lines.iter().filter(|line| line["path"] != "/health").count(), 4, "{text}");
+    assert_eq!(lines.iter().filter(|line| line["url.path"] != "/health").count(), 4, "{text}");
+    let empty =
+        |line: &serde_json::Value| line.as_object().unwrap().values().any(|value| value.is_null() || value == "");
+    assert!(!lines.iter().any(empty), "{text}");
 }

@@ -96,7 +96,10 @@ async fn a_replica_that_is_killed_takes_only_what_it_was_working_on_along() {
     let log = gateway.stop();
     for services in [&one, &two] {
         let address = services.address("analytics");
-        let work = log.iter().filter(|line| line["status"] == 201 && line["upstream"] == *address).count();
+        let work = log
+            .iter()
+            .filter(|line| line["http.response.status_code"] == 201 && line["upstream.address"] == *address)
+            .count();
         assert!(work > 20, "{address} got {work} of the writes");
     }
 }

@@ -71,9 +71,9 @@ async fn every_declared_operation_reaches_its_service_and_nothing_else_does() {
     let log = gateway.stop();
     for (id, passes) in expected {
         let line = log.iter().find(|line| line["request_id"] == *id).expect("every request is in the log");
-        assert_eq!((line["upstream"] != "", line["upstream_status"] != ""), (passes, passes), "{line}");
-        let operation =
-            line["route"].as_str().is_some_and(|route| !route.is_empty() && !route.ends_with("/service-root"));
+        let passed = ["upstream.address", "upstream.status_code"].map(|field| !line[field].is_null());
+        assert_eq!(passed, [passes, passes], "{line}");
+        let operation = line["operation"].as_str().is_some_and(|operation| !operation.ends_with("/service-root"));
         assert_eq!(operation, passes, "{line}");
     }
 }
@@ -124,7 +124,7 @@ async fn measurements_and_readiness_are_for_insiders() {
     let stores = Stores::new().await;
     let services = stores.services().await;
     let closed = Gateway::before(&[&services], &[]).await;
-    let open = Gateway::before(&[&services], &["--insiders", "127.0.0.2/32"]).await;
+    let open = Gateway::before(&[&services], &["--internal-networks", "127.0.0.2/32"]).await;
     let http = reqwest::Client::builder().local_address(Some([127, 0, 0, 2].into())).build().expect("a client");
     let paths = all().flat_map(|(prefix, ..)| {
         ["metrics", "metrics/", "health/ready", "health/ready/"].map(|path| format!("/{prefix}/{path}"))
@@ -135,7 +135,9 @@ async fn measurements_and_readiness_are_for_insiders() {
         assert_eq!(status(open.url()).await, 200, "{path}");
         assert_eq!(closed.client().get(&path).await.status, 200, "{path} from this machine");
     }
-    assert!(closed.stop().iter().all(|line| line["client"] != "127.0.0.2" || line["upstream"] == ""));
+    assert!(
+        closed.stop().iter().all(|line| line["client.address"] != "127.0.0.2" || line["upstream.address"].is_null())
+    );
 }
 
 /// With the passwords of the services' roles nobody needs the owner of the database, also where one process is all services.

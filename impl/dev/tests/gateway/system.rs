@@ -115,7 +115,7 @@ impl Stores {
             ("ARGON2_MEMORY_KIB", "64"),
             ("ARGON2_ITERATIONS", "1"),
             // What takes long on a machine whose cores are others' for a second is slow, not refused.
-            ("DATABASE_WAIT_MS", "8000"),
+            ("DATABASE_ACQUIRE_TIMEOUT_MS", "8000"),
             ("REDIS_TIMEOUT_MS", "8000"),
         ]);
         command.envs(self.database.role_passwords());

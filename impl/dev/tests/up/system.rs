@@ -118,7 +118,7 @@ pub fn command(dir: &Path, ports: &[u16], flags: &[&str]) -> Command {
         command.env_remove(name);
     }
     // What takes long on a machine whose cores are others' for a second is slow, not refused.
-    command.env("DATABASE_WAIT_MS", "8000").env("REDIS_TIMEOUT_MS", "8000");
+    command.env("DATABASE_ACQUIRE_TIMEOUT_MS", "8000").env("REDIS_TIMEOUT_MS", "8000");
     // As ./run.sh does.
     command
         .args(["up", "--development", "--wheels"])

@@ -149,16 +149,11 @@ impl Written {
     pub fn tell(self) {
         // The request id is in every log line of the request.
         for Entry { actor, address, request: _, action, object } in self.0 {
-            let address = address.map(|address| address.to_string());
-            tracing::info!(
-                target: "audit",
-                action = action.name(),
-                actor,
-                address,
-                object_type = action.object(),
-                object_id = object,
-                "audited"
-            );
+            let (user, client) = (actor.map(tracing::field::display), address.map(tracing::field::display));
+            let (action, object_type) = (action.name(), action.object());
+            tracing::info!(target: "audit", {
+                action, enduser.id = user, client.address = client, object_type, object_id = object
+            }, "audit event");
         }
     }
 }

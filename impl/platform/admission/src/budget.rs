@@ -41,9 +41,9 @@ impl Cost {
     pub fn name(self) -> &'static str {
         match self {
             Self::Database => "database_time",
-            Self::Hashing => "hashing_time",
+            Self::Hashing => "password_hashing_time",
             Self::Bytes => "bytes_sent",
-            Self::Processor => "processor_time",
+            Self::Processor => "cpu_time",
         }
     }
 }

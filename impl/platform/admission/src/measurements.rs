@@ -10,16 +10,16 @@ const REJECTIONS: [(&str, &str); 13] = [
     ("requests", "share"),
     ("database_reads", "share"),
     ("database_writes", "share"),
-    ("hashing", "share"),
+    ("password_hashing", "share"),
     ("request_bodies", "share"),
-    ("unsent_bytes", "share"),
+    ("buffered_bytes", "share"),
     ("event_streams", "share"),
     ("connections", "share"),
     ("page_views", "share"),
     ("database_time", "budget"),
-    ("hashing_time", "budget"),
+    ("password_hashing_time", "budget"),
     ("bytes_sent", "budget"),
-    ("processor_time", "budget"),
+    ("cpu_time", "budget"),
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,7 +50,7 @@ impl Measurements {
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {
-        let help = "Requests refused because a client had its share, or had used up its budget";
-        registry.register("client_refusals", help, self.0.clone());
+        let help = "Requests rejected because the client exceeded its share or its budget of a resource";
+        registry.register("client_requests_rejected", help, self.0.clone());
     }
 }

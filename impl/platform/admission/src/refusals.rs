@@ -14,29 +14,29 @@ pub struct TooMany(pub &'static str);
 
 /// 429: the subject has as much of a resource in use as it may; it is released soon.
 pub(crate) fn too_many_at_once() -> Problem {
-    let detail = "Too many requests of yours are under way at once; wait for some of them.";
+    let detail = "Too many concurrent requests; wait for some of them to finish.";
     refusal("too_many_concurrent_requests", detail, Duration::from_secs(1))
 }
 
 /// 429: the subject has not read too much of what was sent to it.
 pub(crate) fn unread() -> Problem {
-    let detail = "Too many answers of yours are not read yet; read them first, or ask for smaller ones.";
+    let detail = "Too many unread responses; read them first, or request smaller ones.";
     refusal("too_many_unread_answers", detail, Duration::from_secs(5))
 }
 
 /// 429: the subject has as many event streams open as it may.
 pub(crate) fn too_many_streams(most: u32) -> Problem {
-    let detail = format!("Too many event streams of yours are open, of which you may have {most}; close some of them.");
+    let detail = format!("Too many open event streams: the maximum is {most}; close some of them.");
     refusal("too_many_event_streams", detail, Duration::from_secs(30))
 }
 
 /// 429: the subject has exhausted a budget, and must wait for `wait`.
 pub(crate) fn in_debt(cost: Cost, wait: Duration) -> Problem {
     let (code, detail) = match cost {
-        Cost::Database => ("database_budget_exhausted", "Your requests took too much of the database's time."),
-        Cost::Hashing => ("hashing_budget_exhausted", "Your requests had too many passwords checked."),
-        Cost::Processor => ("processor_budget_exhausted", "Your requests took too much of a processor's time."),
-        Cost::Bytes => ("bandwidth_budget_exhausted", "Your requests had too much data sent."),
+        Cost::Database => ("database_budget_exhausted", "Your requests exceeded the budget of database time."),
+        Cost::Hashing => ("hashing_budget_exhausted", "Your requests exceeded the budget of password checks."),
+        Cost::Processor => ("processor_budget_exhausted", "Your requests exceeded the budget of CPU time."),
+        Cost::Bytes => ("bandwidth_budget_exhausted", "Your requests exceeded the budget of bandwidth."),
     };
     refusal(code, detail, wait)
 }

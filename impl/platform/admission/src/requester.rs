@@ -110,7 +110,7 @@ impl Requester {
     }
 
     pub(crate) fn unread(&self) -> Problem {
-        self.shares.measurements.refused("unsent_bytes", "share");
+        self.shares.measurements.refused("buffered_bytes", "share");
         unread()
     }
 }

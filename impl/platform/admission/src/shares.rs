@@ -36,16 +36,16 @@ impl Shares {
     /// With the limits of the settings.
     pub fn new(settings: &HttpSettings) -> Self {
         let budget = |amount: u32, unit: f64| f64::from(amount) * unit;
-        let streams = settings.event_streams as usize;
+        let streams = settings.http_max_event_streams as usize;
         Self {
             budgets: Budgets::new([
                 budget(settings.database_budget_seconds, 1.0),
                 budget(settings.hashing_budget_seconds, 1.0),
-                budget(settings.bytes_budget_mib, f64::from(1 << 20)),
-                budget(settings.processor_budget_seconds, 1.0),
+                budget(settings.bandwidth_budget_mib, f64::from(1 << 20)),
+                budget(settings.cpu_budget_seconds, 1.0),
             ]),
             pace: Pace::default(),
-            unsent: Stock::new((settings.http_unsent_mib as usize) << 20, 0.25, usize::MAX),
+            unsent: Stock::new((settings.http_buffer_mib as usize) << 20, 0.25, usize::MAX),
             streams: Stock::new(streams, 2.0, usize::MAX),
             streams_of_addresses: Stock::new(streams, 2.0, MAX_STREAMS_PER_ADDRESS),
             measurements: Measurements::default(),
@@ -76,15 +76,15 @@ impl Collector for State {
         let (bytes, unsent) = self.0.unsent.state();
         let (_, streams) = self.0.streams.state();
         for (name, help, value) in [
-            ("http_unsent_bytes", "Bytes of large requests and answers in memory", unsent),
-            ("http_unsent_bytes_limit", "Bytes of large requests and answers that may be in memory", bytes),
-            ("http_event_streams_open", "Event streams that are open", streams),
+            ("http_server_buffered_bytes", "Memory of large request and response bodies", unsent),
+            ("http_server_buffered_limit_bytes", "Maximum memory of large request and response bodies", bytes),
+            ("http_server_open_event_streams", "Open event streams", streams),
         ] {
             gauge(&mut encoder, name, help, i64::try_from(value).unwrap_or(i64::MAX))?;
         }
-        let help = "Clients that have used up a budget and are refused until it has refilled";
+        let help = "Clients that have exhausted their budget of a resource";
         let kind = ConstGauge::new(0_i64).metric_type();
-        let mut metric = encoder.encode_descriptor("clients_in_debt", help, None, kind)?;
+        let mut metric = encoder.encode_descriptor("clients_over_budget", help, None, kind)?;
         for (cost, clients) in self.0.budgets.in_debt() {
             let labels = [("resource", Cost::name(cost))];
             let gauge = ConstGauge::new(i64::try_from(clients).unwrap_or(i64::MAX));

@@ -58,7 +58,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     while let Err(panic) = tokio::spawn(work()).await {
-        tracing::error!(error = %panic, "a task has panicked and begins anew");
+        tracing::error!(error = %panic, "task panicked, restarting");
         tokio::time::sleep(jittered(RESTART_DELAY)).await;
     }
 }
@@ -148,9 +148,9 @@ impl Job {
         let seconds = self.age().as_secs();
         match tell {
             true => {
-                tracing::warn!(job = self.name, %error, failures, seconds, "a background job fails again and again");
+                tracing::warn!(job = self.name, %error, failures, seconds_since_success = seconds, "background job failing repeatedly");
             }
-            false => tracing::debug!(job = self.name, %error, failures, "a background job failed"),
+            false => tracing::debug!(job = self.name, %error, failures, "background job failed"),
         }
     }
 
@@ -205,7 +205,7 @@ impl Job {
 pub fn first_failure<E: fmt::Display>(done: impl IntoIterator<Item = Result<(), E>>) -> Result<(), E> {
     let mut failures = done.into_iter().filter_map(Result::err);
     let first = failures.next();
-    failures.for_each(|error| tracing::debug!(%error, "one more part of a background job failed"));
+    failures.for_each(|error| tracing::debug!(%error, "part of background job failed"));
     first.map_or(Ok(()), Err)
 }
 
@@ -229,13 +229,13 @@ impl Collector for Measured {
             }
             Ok(())
         };
-        let help = "When a background job last succeeded, or began";
+        let help = "Time of the last success of a background job, or of its start, since the Unix epoch in seconds";
         gauge("background_job_last_success_timestamp_seconds", help, |job| {
             job.lock().at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
         })?;
-        let help = "For how long a background job should have succeeded again";
+        let help = "Time since a background job was due to have succeeded again";
         gauge("background_job_overdue_seconds", help, |job| job.overdue().as_secs_f64())?;
-        let (name, help) = ("background_job_failures", "How often a background job failed");
+        let (name, help) = ("background_job_failures", "Failed runs of a background job");
         let mut metric = encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
         for job in &jobs {
             let failures = job.lock().failures;

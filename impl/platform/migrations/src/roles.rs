@@ -32,7 +32,9 @@ impl RoleSettings {
     ) -> Result<Option<DatabaseSettings>, InvalidSettings> {
         let Some((_, password)) = self.passwords().find(|(known, _)| *known == service) else { return Ok(None) };
         let url = database.url_as(|owner| role_of(owner, service), password).ok_or_else(|| {
-            InvalidSettings("DATABASE_URL names nobody, so that the roles of services have no names either".into())
+            InvalidSettings(
+                "DATABASE_URL has no user name, from which the names of the roles of services are derived".into(),
+            )
         })?;
         Ok(Some(DatabaseSettings { database_url: Some(url), ..database.clone() }))
     }
@@ -46,7 +48,7 @@ impl RoleSettings {
             if environment.is_production() && is_known_password(password) {
                 let name = Self::variable(role);
                 return Err(InvalidSettings(format!(
-                    "{name} is one that everybody knows; production needs one of its own: openssl rand -hex 32"
+                    "{name} is a well-known password, which production does not accept; generate one: openssl rand -hex 32"
                 )));
             }
         }
@@ -67,8 +69,8 @@ impl Args for RoleSettings {
                 .env(Self::variable(role))
                 .hide_env_values(true)
                 .value_parser(secret)
-                .help(format!("Password of the role OWNER_{role}; OWNER is who DATABASE_URL logs in as"))
-                .help_heading("Roles of Postgres")
+                .help(format!("Password of the Postgres role OWNER_{role}; OWNER is the user of DATABASE_URL"))
+                .help_heading("Postgres roles")
         });
         command.args(args)
     }

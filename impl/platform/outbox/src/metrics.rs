@@ -60,16 +60,25 @@ impl Metrics {
 
     pub(crate) fn register(&self, metrics: &Registered) {
         metrics.register(|registry| {
-            registry.register("outbox_published", "Messages put into the stream", self.published.clone());
+            registry.register("outbox_messages_published", "Messages published to the stream", self.published.clone());
             registry.register(
-                "outbox_republished",
-                "Messages published again because the stream has lost them",
+                "outbox_messages_republished",
+                "Messages published again because the stream had lost them",
                 self.republished.clone(),
             );
-            registry.register("message_failures", "Failed attempts to handle a message", self.failures.clone());
-            registry.register("messages_buried", "Messages that became dead letters", self.dead_lettered.clone());
-            registry.register("message_batch_size", "Messages of a batch", self.batches.clone());
-            registry.register_with_unit("message_batch", "Time for a batch", Unit::Seconds, self.batch_seconds.clone());
+            registry.register(
+                "message_processing_failures",
+                "Failed attempts to process a message",
+                self.failures.clone(),
+            );
+            registry.register(
+                "messages_dead_lettered",
+                "Messages moved to the dead-letter queue",
+                self.dead_lettered.clone(),
+            );
+            registry.register("message_batch_size", "Messages per batch", self.batches.clone());
+            let help = "Time to process a batch of messages";
+            registry.register_with_unit("message_batch_duration", help, Unit::Seconds, self.batch_seconds.clone());
             registry.register_collector(Box::new(Waiting(Arc::clone(&self.state))));
         });
     }
@@ -82,17 +91,17 @@ impl Collector for Waiting {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let Some(state) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return Ok(()) };
         let numbers = [
-            ("outbox_unpublished", "Messages not yet handed to the stream", Some(state.unpublished)),
-            ("stream_unread", "Messages in the stream no worker has taken", state.unread),
-            ("stream_in_progress", "Messages taken, not yet acknowledged", state.in_progress),
-            ("dead_letters_waiting", "Dead letters that wait for a decision", Some(state.dead_letters)),
+            ("outbox_unpublished_messages", "Messages in the outbox not yet published", Some(state.unpublished)),
+            ("stream_lag_messages", "Messages in the stream not yet delivered to a worker", state.unread),
+            ("stream_pending_messages", "Messages delivered to a worker and not yet acknowledged", state.in_progress),
+            ("dead_letter_queue_messages", "Dead letters neither requeued nor discarded", Some(state.dead_letters)),
         ];
         for (name, help, number) in numbers {
             if let Some(number) = number {
                 gauge(&mut encoder, name, help, number)?;
             }
         }
-        let help = "Age of the oldest due message not yet handed to the stream";
-        gauge(&mut encoder, "outbox_oldest_seconds", help, state.oldest_seconds)
+        let help = "Age of the oldest due message in the outbox not yet published";
+        gauge(&mut encoder, "outbox_oldest_message_age_seconds", help, state.oldest_seconds)
     }
 }

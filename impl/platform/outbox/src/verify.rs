@@ -8,7 +8,7 @@ use crate::stream::Stream;
 /// Messages do not wait for long.
 pub const NOTHING_OVERDUE: Check = Check::always(
     "O3",
-    "no message has been due for more than 30 s",
+    "no outbox message is overdue by more than 30 s",
     "outbox",
     sql!(
         "SELECT format('message %s: %s, due since %s', id, topic, available_at) FROM outbox
@@ -30,7 +30,7 @@ pub const DEAD_LETTERS_COMPLETE: Check = Check::always(
 /// A dead letter that waits was not decided about, and every other one was.
 pub const DEAD_LETTERS_SETTLED: Check = Check::always(
     "O7",
-    "a dead letter that was decided about says since when",
+    "resolved dead letters have a resolution time",
     "dead_letters",
     sql!(
         "SELECT format('dead letter %s: %s, settled at %s', id, state, coalesce(settled_at::text, 'no time')) FROM dead_letters

@@ -70,7 +70,7 @@ impl Attempt<'_> {
         let query = sqlx::query(SQL).bind(self.subjects.clone()).bind(slices).bind(failed);
         let settled = db.write_once(move |mut tx| async move { Ok(query.execute(&mut *tx).await?) }).await;
         if let Err(error) = settled {
-            tracing::warn!(%error, "the outcome of an attempt was not counted");
+            tracing::warn!(%error, "counting login attempt failed");
         }
     }
 }

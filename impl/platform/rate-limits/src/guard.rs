@@ -117,5 +117,5 @@ impl Inner {
 }
 
 fn busy() -> Problem {
-    Problem::unavailable("busy", "Too many attempts of this kind are under way; try again.", 1)
+    Problem::unavailable("busy", "Too many concurrent attempts; try again.", 1)
 }

@@ -42,11 +42,20 @@ impl Measurements {
             }
         }
         metrics.register(|registry| {
-            registry.register("rate_limited", "Requests refused by a rate limit", self.refused.clone());
-            let help = "Requests counted by this process alone because Redis did not";
-            registry.register("rate_limiter_fallback", help, self.fallback.clone());
-            registry.register("rate_limit_amount", "Requests a rate limit allows within its window", amounts);
-            registry.register_with_unit("rate_limit_window", "Window of a rate limit", Unit::Seconds, windows);
+            registry.register(
+                "rate_limit_requests_rejected",
+                "Requests rejected by a rate limit",
+                self.refused.clone(),
+            );
+            let help = "Requests counted by this process alone because Redis was unavailable";
+            registry.register("rate_limit_local_fallbacks", help, self.fallback.clone());
+            registry.register("rate_limit_max_requests", "Requests a rate limit allows within its window", amounts);
+            registry.register_with_unit(
+                "rate_limit_window",
+                "Length of the window of a rate limit",
+                Unit::Seconds,
+                windows,
+            );
         });
     }
 }

@@ -103,7 +103,7 @@ impl Shared {
                 let number = self.opened.fetch_add(1, Ordering::Relaxed);
                 *link = Link::Open(connection.clone(), number);
                 if self.is_away.swap(false, Ordering::AcqRel) {
-                    tracing::info!("rate limits are shared again");
+                    tracing::info!("rate limiting by Redis resumed");
                 }
                 Ok((connection, number))
             }
@@ -128,7 +128,7 @@ impl Shared {
     fn away(&self, link: &mut Link, error: &RedisError) {
         *link = Link::Away { since: Instant::now() };
         if !self.is_away.swap(true, Ordering::AcqRel) {
-            tracing::warn!(%error, "Redis does not count; rate limits are this process's own until it does");
+            tracing::warn!(%error, "Redis unavailable, rate limiting per process");
         }
     }
 }

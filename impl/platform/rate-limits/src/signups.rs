@@ -51,6 +51,6 @@ fn refusal(inner: &Inner, operation: &Operation, asked: &Attempt<'_>, said: &[Sa
         seconds(said.reset())
     });
     let wait = wait.max().unwrap_or(1);
-    let detail = "Too many accounts were opened from this address; try again after Retry-After seconds.";
+    let detail = "Too many sign-ups from this address; try again after Retry-After seconds.";
     Problem::too_many("too_many_signups", detail, wait).into()
 }

@@ -1,5 +1,6 @@
 //! The access log, one line per request: who did what to which object, from where; the cause of a failure exactly once, in the
-//! line of its request.
+//! line of its request. Fields have the names of OpenTelemetry, as in the access log of the gateway; those without a value are left
+//! out.
 
 use std::error::Error;
 use std::fmt;
@@ -39,23 +40,27 @@ pub(crate) struct Entry<'a> {
 /// Writes the line: 500s as errors, deliberate 503s as warnings, successful probes as debug events, the rest as
 /// information.
 pub(crate) fn write(entry: &Entry<'_>) {
-    let Entry { service, operation, route, method, id, user, .. } = *entry;
+    let Entry { service, operation, route, method, id, .. } = *entry;
     let status = entry.response.status();
     let path = entry.path.get(..MAX_PATH_BYTES).unwrap_or(entry.path);
-    let milliseconds = (entry.elapsed.as_secs_f64() * 1e6).round() / 1e3;
+    let seconds = (entry.elapsed.as_secs_f64() * 1e6).round() / 1e6;
     let cause = entry.response.extensions().get::<Cause>().map(Chain);
     let cause = cause.as_ref().map(tracing::field::display);
+    let user = entry.user.map(tracing::field::display);
     let client = entry.client.map(tracing::field::display);
     let trace_id = entry.trace.map(TraceContext::trace_id);
     // The path of a creating request does not contain the id of the created object.
-    let made = if status == StatusCode::CREATED { entry.response.headers().get(LOCATION) } else { None };
-    let made = made.and_then(|location| location.to_str().ok());
+    let location = if status == StatusCode::CREATED { entry.response.headers().get(LOCATION) } else { None };
+    let location = location.and_then(|location| location.to_str().ok());
     let code = status.as_u16();
     // `target` lets a filter select these lines: RUST_LOG=info,access=warn.
     macro_rules! line {
         ($level:ident) => {
-            tracing::$level!(target: "access", service, operation, %method, route, path, made, status = code, user, client,
-                milliseconds, request_id = id, trace_id, cause)
+            tracing::$level!(target: "access", {
+                service.name = service, operation, http.request.method = %method, http.route = route, url.path = path,
+                http.response.status_code = code, http.response.header.location = location, enduser.id = user,
+                client.address = client, duration_seconds = seconds, request_id = id, trace_id, error = cause
+            }, "request completed")
         };
     }
     match status {

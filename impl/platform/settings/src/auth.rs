@@ -11,38 +11,38 @@ use crate::{Environment, InvalidSettings};
 
 /// Tokens and passwords.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Identity")]
+#[command(next_help_heading = "Authentication")]
 pub struct AuthSettings {
-    /// Key that signs access tokens, the same for every service; in production as long as the hash of ALGORITHM, 32 bytes at least
+    /// Key that signs access tokens, the same for every service; in production at least as long as the hash of ALGORITHM (32 bytes or more)
     #[arg(long, env = "SECRET_KEY", hide_env_values = true, value_parser = secret)]
     pub secret_key: Option<SecretString>,
     /// Signature algorithm of access tokens
     #[arg(long, env = "ALGORITHM", value_enum, default_value_t = Algorithm::Hs256)]
     pub algorithm: Algorithm,
-    /// Life of an access token in minutes
+    /// Lifetime of access tokens, in minutes
     #[arg(long, env = "ACCESS_TOKEN_EXPIRE_MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=525_600))]
     pub access_token_expire_minutes: u32,
-    /// Characters a new password must have
+    /// Minimum length of new passwords, in characters
     #[arg(long, env = "PASSWORD_MIN_LENGTH", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub password_min_length: u32,
-    /// Accounts that may be opened from one address (of IPv6 a /64) within an hour; 0 is without bound
+    /// Maximum number of sign-ups per address (IPv6: per /64) and hour; 0: unlimited
     #[arg(long, env = "SIGNUPS_PER_HOUR", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub signups_per_hour: u32,
-    /// Accounts that may be opened from one address within a day; 0 is without bound
+    /// Maximum number of sign-ups per address (IPv6: per /64) and day; 0: unlimited
     #[arg(long, env = "SIGNUPS_PER_DAY", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub signups_per_day: u32,
-    /// argon2id memory in KiB
+    /// Memory cost of argon2id, in KiB
     #[arg(long, env = "ARGON2_MEMORY_KIB", default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
     pub argon2_memory_kib: u32,
-    /// argon2id passes
+    /// Iterations of argon2id
     #[arg(long, env = "ARGON2_ITERATIONS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub argon2_iterations: u32,
-    /// argon2id lanes
+    /// Parallelism of argon2id
     #[arg(long, env = "ARGON2_PARALLELISM", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub argon2_parallelism: u32,
-    /// Passwords that may wait to be hashed; more get 503
-    #[arg(long, env = "HASHING_QUEUE", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub hashing_queue: u32,
+    /// Maximum number of queued password hashes; others are rejected with 503
+    #[arg(long, env = "HASHING_QUEUE_SIZE", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub hashing_queue_size: u32,
 }
 
 /// The symmetric algorithms an access token may be signed with.
@@ -99,7 +99,7 @@ impl AuthSettings {
             },
         };
         Err(InvalidSettings(format!(
-            "SECRET_KEY {refusal}; make one of your own, the same for every service: openssl rand -hex {shortest}"
+            "SECRET_KEY {refusal}; generate one, the same for every service: openssl rand -hex {shortest}"
         )))
     }
 }

@@ -11,10 +11,10 @@ use crate::{Environment, InvalidSettings};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Consoles")]
 pub struct ConsoleSettings {
-    /// Password of Grafana's administrator, which is only looked at
+    /// Password of Grafana's administrator, checked for strength only
     #[arg(long, env = "GRAFANA_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub grafana_password: Option<SecretString>,
-    /// The same of pgAdmin
+    /// Password of pgAdmin, checked for strength only
     #[arg(long, env = "PGADMIN_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub pgadmin_password: Option<SecretString>,
 }
@@ -31,7 +31,7 @@ impl ConsoleSettings {
             let password = password.as_ref().map(ExposeSecret::expose_secret).filter(|password| !password.is_empty());
             if environment.is_production() && password.is_some_and(is_known_password) {
                 return Err(InvalidSettings(format!(
-                    "{name} is one that everybody knows; production needs one of its own: openssl rand -hex 32"
+                    "{name} is a well-known password, which production does not accept; generate one: openssl rand -hex 32"
                 )));
             }
         }

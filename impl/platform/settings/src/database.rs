@@ -16,7 +16,7 @@ use crate::{Environment, InvalidSettings};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Postgres")]
 pub struct DatabaseSettings {
-    /// Connection URL; wins over the POSTGRES_* parts. A `+driver` in its scheme is ignored
+    /// Connection URL; takes precedence over POSTGRES_*. A `+driver` in its scheme is ignored
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Option<SecretString>,
     /// Host, or the directory of a Unix socket
@@ -25,31 +25,31 @@ pub struct DatabaseSettings {
     /// Port
     #[arg(long, env = "POSTGRES_PORT", default_value_t = 5432)]
     pub postgres_port: u16,
-    /// Role to log in as
+    /// User name
     #[arg(long, env = "POSTGRES_USER", default_value = "postgres")]
     pub postgres_user: String,
-    /// Its password
+    /// Password
     #[arg(long, env = "POSTGRES_PASSWORD", hide_env_values = true, value_parser = secret)]
     pub postgres_password: Option<SecretString>,
     /// Database name
     #[arg(long, env = "POSTGRES_DB", default_value = "app")]
     pub postgres_db: String,
-    /// Connections for reading, per process; more than 4-8 made a small server slower
-    #[arg(long, env = "DATABASE_READ_POOL", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=500))]
-    pub database_read_pool: u32,
-    /// Connections for writing, per process
-    #[arg(long, env = "DATABASE_WRITE_POOL", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=500))]
-    pub database_write_pool: u32,
-    /// Milliseconds a request waits for its turn at a connection, and at most as long again for a new one to open; then it is
-    /// answered 503 and asked to come again
-    #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=9_000))]
-    pub database_wait_ms: u32,
+    /// Maximum number of connections of the pool for reads, per process; on small servers more than 8 reduce throughput
+    #[arg(long, env = "DATABASE_READ_POOL_SIZE", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub database_read_pool_size: u32,
+    /// Maximum number of connections of the pool for writes, per process
+    #[arg(long, env = "DATABASE_WRITE_POOL_SIZE", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub database_write_pool_size: u32,
+    /// Timeout for acquiring a connection from the pool, in milliseconds, and again for opening a new one; then the request is
+    /// rejected with 503
+    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=9_000))]
+    pub database_acquire_timeout_ms: u32,
 }
 
 impl DatabaseSettings {
     /// How long a request waits for a connection.
     pub fn wait(&self) -> Duration {
-        Duration::from_millis(self.database_wait_ms.into())
+        Duration::from_millis(self.database_acquire_timeout_ms.into())
     }
 
     /// The connection URL, put together from its parts when none is given.
@@ -113,7 +113,7 @@ impl DatabaseSettings {
         let published =
             !password.is_empty() && std::str::from_utf8(password).is_ok_and(|password| is_guessed(password, user));
         if environment.is_production() && published {
-            let refusal = "the password of Postgres is one that everybody knows; production needs one of its own: openssl rand -hex 32";
+            let refusal = "the password of Postgres is a well-known one, which production does not accept; generate one: openssl rand -hex 32";
             return Err(InvalidSettings(refusal.into()));
         }
         Ok(())

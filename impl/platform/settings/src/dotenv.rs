@@ -7,15 +7,20 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use crate::InvalidSettings;
+use crate::{InvalidSettings, renamed};
 
 /// Reads `.env` of the working directory or a parent directory into the environment; variables that are already set win.
 ///
 /// Call it first in `main`, before any thread is started. A missing file is fine.
 ///
 /// # Errors
-/// When the file exists and cannot be read or parsed.
+/// When the file exists and cannot be read or parsed, or a setting has a name that was renamed.
 pub fn load_dotenv() -> Result<(), InvalidSettings> {
+    read_dotenv()?;
+    renamed::check(|name| env::var_os(name).is_some())
+}
+
+fn read_dotenv() -> Result<(), InvalidSettings> {
     let Some(path) = find() else { return Ok(()) };
     let unreadable = |error: &dyn std::fmt::Display| InvalidSettings(format!("cannot read .env: {error}"));
     let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
@@ -73,10 +78,10 @@ fn parse(text: &str, set: impl Fn(&str) -> Option<String>) -> Result<Vec<(String
             };
             let value = match value.chars().next() {
                 Some(quote @ ('\'' | '"')) => {
-                    let (inner, end) = quoted(value, quote).ok_or_else(|| wrong("does not end its quotes"))?;
+                    let (inner, end) = quoted(value, quote).ok_or_else(|| wrong("has an unterminated quote"))?;
                     let (end, others) = end.split_once('\n').unwrap_or((end, ""));
                     if !end.trim().is_empty() && !end.trim_start().starts_with('#') {
-                        return Err(wrong("goes on after its quotes"));
+                        return Err(wrong("has characters after the closing quote"));
                     }
                     after = others;
                     interpolated(&inner, known)
@@ -203,9 +208,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_its_line_and_not_repeated() {
         for (text, said) in [
-            ("A=1\nB='secret", "line 2 of .env does not end its quotes"),
-            ("A='1\n2'\nB=\"secret", "line 3 of .env does not end its quotes"),
-            ("A='secret'secret", "line 1 of .env goes on after its quotes"),
+            ("A=1\nB='secret", "line 2 of .env has an unterminated quote"),
+            ("A='1\n2'\nB=\"secret", "line 3 of .env has an unterminated quote"),
+            ("A='secret'secret", "line 1 of .env has characters after the closing quote"),
         ] {
             let error = parse(text, |_| None).err().map(|error| error.to_string());
             assert_eq!(error.as_deref(), Some(said), "{text}");

@@ -11,17 +11,17 @@ use crate::InvalidSettings;
 
 /// The kind of deployment, and where it listens.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Exposure")]
+#[command(next_help_heading = "Network")]
 pub struct ExposureSettings {
-    /// What kind of deployment this is: production refuses weak secrets and closes demo accounts; development listens on this
-    /// machine only
+    /// Kind of deployment: production rejects weak secrets and disables demo accounts; development listens on loopback addresses
+    /// only
     #[arg(long, env = "ENVIRONMENT", value_enum, ignore_case = true, default_value_t = Environment::Production)]
     pub environment: Environment,
-    /// Let development be reached from other machines; then it needs strong secrets and has no demo accounts, as production
+    /// Allow development to listen on other addresses; then it needs strong secrets and has no demo accounts, as production
     #[arg(long, env = "PUBLIC_DEVELOPMENT", value_parser = clap::builder::BoolishValueParser::new(), default_value = "false",
           default_missing_value = "true", num_args = 0..=1, require_equals = true)]
     pub public_development: bool,
-    /// Addresses to listen on, comma separated: localhost is this machine in both families, 0.0.0.0 or :: every network
+    /// Addresses to listen on, comma-separated; localhost is 127.0.0.1 and ::1
     #[arg(long, env = "BIND_ADDRESS", default_value = "localhost")]
     pub bind_address: Bind,
 }
@@ -40,8 +40,8 @@ impl ExposureSettings {
             return Ok(Environment::Production);
         }
         Err(InvalidSettings(format!(
-            "ENVIRONMENT=development is for this machine only and would listen on {bind_address}: leave BIND_ADDRESS at localhost, \
-             or set ENVIRONMENT=production, or PUBLIC_DEVELOPMENT=true (strong secrets, no demo accounts)"
+            "ENVIRONMENT=development must not listen on {bind_address}: use BIND_ADDRESS=localhost, ENVIRONMENT=production, \
+             or PUBLIC_DEVELOPMENT=true (strong secrets, no demo accounts)"
         )))
     }
 }
@@ -49,10 +49,10 @@ impl ExposureSettings {
 /// What kind of deployment this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Environment {
-    /// Demo data, a default secret, open benchmark endpoints.
+    /// Demo data, a default signing key, open benchmark endpoints.
     #[value(alias = "dev", alias = "local", alias = "test")]
     Development,
-    /// None of that.
+    /// Secure defaults.
     #[value(alias = "prod", alias = "staging")]
     Production,
 }
@@ -129,7 +129,7 @@ impl FromStr for Bind {
             let found = match part.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
                 Ok(address) => vec![address],
                 Err(_) if part.eq_ignore_ascii_case("localhost") => LOCALHOST.to_vec(),
-                Err(_) => return Err(InvalidSettings(format!("{part:?} is not an address, and not localhost"))),
+                Err(_) => return Err(InvalidSettings(format!("{part:?} is neither an IP address nor localhost"))),
             };
             addresses.extend(found.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
         }

@@ -10,40 +10,40 @@ use crate::{InvalidSettings, Proxies};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "HTTP")]
 pub struct HttpSettings {
-    /// Web origins whose pages may call the services: a JSON list or comma separated; `*` for any, without credentials
+    /// Origins allowed by CORS: a JSON list or comma-separated; `*` allows any, without credentials
     #[arg(long, env = "BACKEND_CORS_ORIGINS", default_value = "")]
     pub backend_cors_origins: Origins,
-    /// Proxies whose X-Forwarded-For is believed: addresses or networks, comma separated; nobody's when empty
+    /// Proxies whose X-Forwarded-For is trusted: addresses or networks (CIDR), comma-separated
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
     pub trusted_proxies: Proxies,
-    /// Requests a service works on at once; more wait a moment, then get 503
+    /// Maximum number of concurrent requests per service; others queue for up to 0.5 s and are then rejected with 503
     #[arg(long, env = "HTTP_CONCURRENCY", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub http_concurrency: u32,
-    /// Connections a service holds open at once; more wait in the kernel's queue
+    /// Maximum number of open client connections per service; others wait in the listen backlog
     #[arg(long, env = "HTTP_MAX_CONNECTIONS", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
     pub http_max_connections: u32,
-    /// MiB of bodies that are received, and of answers that clients have not read yet; one client may have a quarter of what is left
-    #[arg(long, env = "HTTP_UNSENT_MIB", default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub http_unsent_mib: u32,
-    /// Event streams open at once; one address may have 256, one user what the document says (`x-event-streams`)
-    #[arg(long, env = "EVENT_STREAMS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub event_streams: u32,
-    /// Seconds a minute that long statements (beyond 0.1 s each) of one client may take while others ask, too; 0 is without bound
+    /// Memory for large request and response bodies, in MiB; one client may use a quarter of what is free
+    #[arg(long, env = "HTTP_BUFFER_MIB", default_value_t = 96, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub http_buffer_mib: u32,
+    /// Maximum number of open event streams; of these 256 per address, and per user what the document says (`x-event-streams`)
+    #[arg(long, env = "HTTP_MAX_EVENT_STREAMS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub http_max_event_streams: u32,
+    /// Database time per client, in seconds per minute: what statements take beyond 0.1 s each, while other clients are active; 0: unlimited
     #[arg(long, env = "DATABASE_BUDGET_SECONDS", default_value_t = 20)]
     pub database_budget_seconds: u32,
-    /// Seconds a minute of a core that passwords of one client may be hashed while others ask, too; 0 is without bound
+    /// CPU time for hashing passwords per client, in seconds per minute, while other clients are active; 0: unlimited
     #[arg(long, env = "HASHING_BUDGET_SECONDS", default_value_t = 20)]
     pub hashing_budget_seconds: u32,
-    /// MiB a minute of large answers (beyond 256 KiB each) to one client while others ask, too; 0 is without bound
-    #[arg(long, env = "BYTES_BUDGET_MIB", default_value_t = 1_024)]
-    pub bytes_budget_mib: u32,
-    /// Seconds a minute of a processor that requests of one client (beyond 5 ms each) may take while others ask, too; 0 is without bound
-    #[arg(long, env = "PROCESSOR_BUDGET_SECONDS", default_value_t = 20)]
-    pub processor_budget_seconds: u32,
-    /// Whether the rate limits of the documents are enforced
+    /// Response bandwidth per client, in MiB per minute: what responses have beyond 256 KiB each, while other clients are active; 0: unlimited
+    #[arg(long, env = "BANDWIDTH_BUDGET_MIB", default_value_t = 1_024)]
+    pub bandwidth_budget_mib: u32,
+    /// CPU time per client, in seconds per minute: what requests take beyond 5 ms each, while other clients are active; 0: unlimited
+    #[arg(long, env = "CPU_BUDGET_SECONDS", default_value_t = 20)]
+    pub cpu_budget_seconds: u32,
+    /// Enforce the rate limits of the OpenAPI documents
     #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
     pub rate_limits: RateLimits,
-    /// Milliseconds between the announcement of a shutdown (readiness 503) and the end of listening
+    /// Delay between failing readiness checks and closing the listening sockets at shutdown, in milliseconds
     #[arg(long, env = "SHUTDOWN_DRAIN_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=10_000))]
     pub shutdown_drain_ms: u64,
 }
@@ -51,9 +51,9 @@ pub struct HttpSettings {
 /// Whether the rate limits of the documents are enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RateLimits {
-    /// They are.
+    /// Enforced.
     On,
-    /// Nothing is counted.
+    /// Not enforced and not counted.
     Off,
 }
 

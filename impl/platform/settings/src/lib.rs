@@ -13,6 +13,7 @@ mod http;
 mod invalid;
 mod proxies;
 mod redis;
+mod renamed;
 mod secret;
 mod secrets;
 mod settings;

@@ -14,19 +14,19 @@ use crate::{Environment, InvalidSettings};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Redis")]
 pub struct RedisSettings {
-    /// Connection URL; without one the services work uncached
+    /// Connection URL; without one there is no cache, and messages are read from the database
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = secret)]
     pub redis_url: Option<SecretString>,
-    /// Connection URL of another Redis for what may be thrown away at any time; REDIS_URL's when absent
+    /// Connection URL of a separate Redis for the cache, which may evict keys; default: REDIS_URL
     #[arg(long, env = "CACHE_REDIS_URL", hide_env_values = true, value_parser = secret)]
     pub cache_redis_url: Option<SecretString>,
-    /// Connections per process
-    #[arg(long, env = "REDIS_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
-    pub redis_pool: u32,
-    /// Milliseconds Redis has to answer, or to take a connection; longer, and it counts as away
+    /// Maximum number of connections of the pool, per process
+    #[arg(long, env = "REDIS_POOL_SIZE", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub redis_pool_size: u32,
+    /// Timeout of commands and of connecting, in milliseconds
     #[arg(long, env = "REDIS_TIMEOUT_MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=9_000))]
     pub redis_timeout_ms: u32,
-    /// What every key begins with; deployments that share a Redis need one each, or take each other's messages
+    /// Prefix of every key; deployments that share a Redis need a distinct one each
     #[arg(long, env = "REDIS_PREFIX", default_value = "")]
     pub redis_prefix: String,
 }
@@ -44,7 +44,7 @@ impl RedisSettings {
         };
         if environment.is_production() && [&self.redis_url, &self.cache_redis_url].into_iter().flatten().any(published)
         {
-            let refusal = "the password of Redis is one that everybody knows; production needs one of its own: openssl rand -hex 32";
+            let refusal = "the password of Redis is a well-known one, which production does not accept; generate one: openssl rand -hex 32";
             return Err(InvalidSettings(refusal.into()));
         }
         Ok(())

@@ -70,9 +70,9 @@ pub(super) fn weakness(key: &str) -> Option<&'static str> {
     if key.trim().len() < MIN_KEY_BYTES {
         Some("is shorter than 32 bytes")
     } else if is_published(key) || KNOWN_KEYS.contains(&key.trim()) {
-        Some("is one from an example")
+        Some("is a published example")
     } else if is_prose(key) || bits(key.as_bytes()) < MIN_ENTROPY_BITS {
-        Some("can be guessed: it has a pattern")
+        Some("is predictable")
     } else {
         None
     }

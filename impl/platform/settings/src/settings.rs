@@ -10,28 +10,28 @@ use crate::{
 /// What every serving role needs.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
-    /// Who and where this is.
+    /// Name and version.
     #[command(flatten)]
     pub app: AppSettings,
-    /// Who may reach it.
+    /// Kind of deployment and listening addresses.
     #[command(flatten)]
     pub exposure: ExposureSettings,
-    /// How it speaks HTTP.
+    /// HTTP server.
     #[command(flatten)]
     pub http: HttpSettings,
-    /// Where the truth is kept.
+    /// Postgres.
     #[command(flatten)]
     pub database: DatabaseSettings,
-    /// Where the cache is.
+    /// Redis.
     #[command(flatten)]
     pub redis: RedisSettings,
-    /// Who may come in.
+    /// Authentication.
     #[command(flatten)]
     pub auth: AuthSettings,
-    /// What it tells its operators.
+    /// Logging.
     #[command(flatten)]
     pub log: LogSettings,
-    /// To whom it tells traces.
+    /// Tracing.
     #[command(flatten)]
     pub traces: TraceSettings,
 }

@@ -5,14 +5,14 @@ use http::Uri;
 
 use crate::InvalidSettings;
 
-/// Traces, by OpenTelemetry's names.
+/// Traces, by the names of OpenTelemetry.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Traces")]
 pub struct TraceSettings {
-    /// Collector that takes traces as OTLP by HTTP, such as http://collector:4318; without one nobody is told
+    /// OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318; without one traces are not exported
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otel_exporter_otlp_endpoint: Option<String>,
-    /// Share of the traces that begin here and are told, 0 to 1; those that began elsewhere are told if they were there
+    /// Share of new traces that are sampled, 0 to 1; traces begun by the caller follow its sampling decision
     #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", default_value_t = 1.0)]
     pub otel_traces_sampler_arg: f64,
 }
@@ -29,7 +29,7 @@ impl TraceSettings {
         let (Some("http"), Some(authority), Some(uri)) =
             (uri.as_ref().and_then(Uri::scheme_str), uri.as_ref().and_then(Uri::authority), uri.as_ref())
         else {
-            let refusal = "OTEL_EXPORTER_OTLP_ENDPOINT must be an address such as http://collector:4318";
+            let refusal = "OTEL_EXPORTER_OTLP_ENDPOINT must be an http:// URL such as http://collector:4318";
             return Err(InvalidSettings(refusal.into()));
         };
         let port = authority.port_u16().unwrap_or(4318);

@@ -46,7 +46,7 @@ impl Cache {
         let client = Client::open(url).map_err(invalid)?;
         let manager = Manager::new_with_config(url, config).map_err(invalid)?;
         let pool = Pool::builder(manager)
-            .max_size(settings.redis_pool as usize)
+            .max_size(settings.redis_pool_size as usize)
             // An exhausted pool is no reason to wait for the whole timeout.
             .wait_timeout(Some(timeout / 2))
             .create_timeout(Some(timeout))

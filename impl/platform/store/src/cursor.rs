@@ -38,7 +38,7 @@ impl Cursor {
 
 /// The error response to an invalid cursor.
 pub fn not_found() -> Problem {
-    Problem::not_found("cursor_not_found", "The cursor names no page of this list.")
+    Problem::not_found("cursor_not_found", "The cursor is not valid for this list.")
 }
 
 #[cfg(test)]

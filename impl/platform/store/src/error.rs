@@ -93,7 +93,7 @@ impl Error {
     pub fn unavailable(&self) -> Option<Problem> {
         match self {
             Self::Problem(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
-                Some(Problem::unavailable(problem.code(), "It cannot be done now; try again.", 1))
+                Some(Problem::unavailable(problem.code(), "Temporarily unavailable; try again.", 1))
             }
             Self::Problem(_) => None,
             Self::Database(error) => unavailable(error),
@@ -201,8 +201,8 @@ fn from_database(error: sqlx::Error) -> Problem {
 
 /// The error response while the database is unavailable or busy. Nothing was done, unless the server does not know.
 fn unavailable(error: &sqlx::Error) -> Option<Problem> {
-    let busy = || Problem::unavailable("database_busy", "The database has more to do than it can; try again.", 1);
-    let away = || Problem::unavailable("database_unavailable", "The database cannot be reached; try again.", 2);
+    let busy = || Problem::unavailable("database_busy", "The database is overloaded; try again.", 1);
+    let away = || Problem::unavailable("database_unavailable", "The database is unavailable; try again.", 2);
     match error {
         sqlx::Error::PoolTimedOut => Some(busy()),
         sqlx::Error::Io(_)
@@ -229,8 +229,7 @@ fn unmigrated() -> Problem {
 }
 
 fn outcome_unknown() -> Problem {
-    let detail =
-        "The database was lost before it told whether this was done. Look, or repeat it with its Idempotency-Key.";
+    let detail = "The connection to the database was lost before the outcome was known: check, or retry with the same Idempotency-Key.";
     Problem::unavailable("outcome_unknown", detail, 2)
 }
 
@@ -241,6 +240,6 @@ mod tests {
     #[test]
     fn a_log_tells_the_cause_as_well() {
         assert_eq!(Error::internal("the disk is full").to_string(), "internal_error: the disk is full");
-        assert_eq!(Error::from(Problem::not_found("gone", "It is gone.")).to_string(), "gone");
+        assert_eq!(Error::from(Problem::not_found("gone", "The object no longer exists.")).to_string(), "gone");
     }
 }

@@ -55,7 +55,7 @@ impl Witness {
                 biased;
                 done = &mut work => return Some(done),
                 lost = self.is_lost(session) => if lost {
-                    tracing::warn!(session, "a session of Postgres does not answer, though the server does");
+                    tracing::warn!(session, "Postgres session lost: server responds, session does not");
                     return None;
                 }
             }

@@ -105,7 +105,7 @@ impl Run<'_> {
                 Ok(Some(done))
             }
             Err(error) if error.took_too_long() && self.may_go_on() => {
-                tracing::debug!(%error, taken = self.taken, "less is done at once");
+                tracing::debug!(%error, batch_size = self.taken, "batch timed out, reducing batch size");
                 self.failures += u32::from(self.taken <= self.slice.least);
                 Ok(None)
             }

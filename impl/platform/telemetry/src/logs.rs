@@ -25,8 +25,8 @@ pub type CurrentRequest = fn() -> Option<(RequestId, Option<TraceContext>)>;
 /// When the filter cannot be parsed.
 pub fn start(app: &AppSettings, settings: &LogSettings, current: CurrentRequest) -> Result<(), InvalidSettings> {
     let directives = if app.debug { format!("debug,{}", settings.log_filter) } else { settings.log_filter.clone() };
-    let filter = EnvFilter::try_new(directives)
-        .map_err(|error| InvalidSettings(format!("RUST_LOG cannot be understood: {error}")))?;
+    let filter =
+        EnvFilter::try_new(directives).map_err(|error| InvalidSettings(format!("RUST_LOG is invalid: {error}")))?;
     let format = settings.log_format;
     let subscriber = Subscriber::builder().with_env_filter(filter).with_ansi(false);
     let subscriber = subscriber.with_writer(move || OneLine { format, current, to: io::stdout() });
@@ -39,7 +39,7 @@ pub fn start(app: &AppSettings, settings: &LogSettings, current: CurrentRequest)
     };
     match started {
         Ok(()) => panic::set_hook(Box::new(panicked)),
-        Err(_) => tracing::debug!("logging was started before"),
+        Err(_) => tracing::debug!("logging already initialized"),
     }
     Ok(())
 }
@@ -47,7 +47,7 @@ pub fn start(app: &AppSettings, settings: &LogSettings, current: CurrentRequest)
 /// Logs a panic as an event. Its message may contain client input, and line breaks.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    let words = panic.payload_as_str().unwrap_or("of no message");
+    let words = panic.payload_as_str().unwrap_or("no message");
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(target: "panic", place, backtrace, "panic: {words}");

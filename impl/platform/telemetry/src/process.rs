@@ -19,14 +19,22 @@ impl Collector for Process {
         let runtime = tokio::runtime::Handle::try_current().ok().map(|runtime| runtime.metrics());
         let count = |count: usize| i64::try_from(count).ok();
         let values = [
-            ("process_resident_memory_bytes", "Resident memory", resident_bytes()),
-            ("process_open_fds", "Open file descriptors", open_files()),
-            ("process_max_fds", "File descriptors that may be open", max_files()),
-            ("runtime_workers", "Worker threads", runtime.as_ref().and_then(|runtime| count(runtime.num_workers()))),
-            ("runtime_tasks", "Tasks alive", runtime.as_ref().and_then(|runtime| count(runtime.num_alive_tasks()))),
+            ("process_resident_memory_bytes", "Resident memory size in bytes", resident_bytes()),
+            ("process_open_fds", "Number of open file descriptors", open_files()),
+            ("process_max_fds", "Maximum number of open file descriptors", max_files()),
             (
-                "runtime_queued_tasks",
-                "Tasks waiting for a worker",
+                "tokio_workers",
+                "Worker threads of the Tokio runtime",
+                runtime.as_ref().and_then(|runtime| count(runtime.num_workers())),
+            ),
+            (
+                "tokio_alive_tasks",
+                "Tokio tasks alive",
+                runtime.as_ref().and_then(|runtime| count(runtime.num_alive_tasks())),
+            ),
+            (
+                "tokio_global_queue_depth",
+                "Tokio tasks in the global queue",
                 runtime.as_ref().and_then(|runtime| count(runtime.global_queue_depth())),
             ),
         ];
@@ -36,9 +44,14 @@ impl Collector for Process {
             }
         }
         let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        gauge(&mut encoder, "process_start_time_seconds", "When it began to serve", started)?;
+        gauge(
+            &mut encoder,
+            "process_start_time_seconds",
+            "Start time of the process since the Unix epoch in seconds",
+            started,
+        )?;
         let Some(seconds) = cpu_seconds() else { return Ok(()) };
-        counter(&mut encoder, "process_cpu_seconds", "Time it has used of processors", seconds)
+        counter(&mut encoder, "process_cpu_seconds", "Total user and system CPU time spent in seconds", seconds)
     }
 }
 

@@ -20,7 +20,7 @@ async fn reads_cannot_write() {
 /// All error codes of Postgres, raised by Postgres: 500 only for internal errors, and the pool stays usable.
 #[tokio::test]
 async fn every_failure_of_the_database_has_an_answer() {
-    let fixture = Fixture::new(&["--database-write-pool", "1"]).await;
+    let fixture = Fixture::new(&["--database-write-pool-size", "1"]).await;
     let codes = include_str!("../../store/src/sqlstates.txt").lines().filter(|line| !line.starts_with('#'));
     for code in codes.filter_map(|line| line.split(' ').next()).filter(|code| *code != "00000") {
         let failing = move |mut tx: platform::Transaction| async move {
@@ -56,7 +56,7 @@ async fn what_is_ambiguous_says_so_and_what_is_certain_too() {
     let test = TestDatabase::empty().await;
     test.execute("CREATE TABLE notes (id bigint PRIMARY KEY)").await;
     let proxy = Arc::new(FaultProxy::start(test.url()).await);
-    let settings = testkit::settings(&["--database-url", proxy.url(), "--database-write-pool", "1"]);
+    let settings = testkit::settings(&["--database-url", proxy.url(), "--database-write-pool-size", "1"]);
     let db = Database::new(&settings, "test").expect("settings");
     let code = |error: Error| {
         proxy.set(Fault::Pass);

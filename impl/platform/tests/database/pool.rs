@@ -13,7 +13,7 @@ use crate::fixture::*;
 
 #[tokio::test]
 async fn an_exhausted_pool_refuses_soon_and_recovers_at_once() {
-    let fixture = Arc::new(Fixture::new(&["--database-read-pool", "2", "--database-write-pool", "2"]).await);
+    let fixture = Arc::new(Fixture::new(&["--database-read-pool-size", "2", "--database-write-pool-size", "2"]).await);
     let holders: Vec<_> = (0..2)
         .map(|_| {
             let fixture = Arc::clone(&fixture);
@@ -50,7 +50,7 @@ async fn statements_end_in_time() {
 
 #[tokio::test]
 async fn an_abandoned_read_gives_its_connection_back() {
-    let fixture = Fixture::new(&["--database-read-pool", "1"]).await;
+    let fixture = Fixture::new(&["--database-read-pool-size", "1"]).await;
     for _ in 0..5 {
         let slow = fixture.db.reads().execute("SELECT pg_sleep(0.6)");
         assert!(timeout(Duration::from_millis(50), slow).await.is_err());
@@ -81,7 +81,7 @@ async fn connections_the_server_closed_are_replaced() {
 async fn whoever_waits_for_a_new_connection_takes_one_that_comes_back_sooner() {
     let test = TestDatabase::empty().await;
     let proxy = FaultProxy::start(test.url()).await;
-    let settings = testkit::settings(&["--database-url", proxy.url(), "--database-read-pool", "2"]);
+    let settings = testkit::settings(&["--database-url", proxy.url(), "--database-read-pool-size", "2"]);
     let db = Database::new(&settings, "test").expect("settings");
     db.ping().await.expect("the first connection is open");
     // Opening a connection takes several round trips, more than the timeout allows; a statement takes one.
@@ -123,7 +123,7 @@ async fn connections_that_went_silent_are_given_up_soon() {
     let test = TestDatabase::empty().await;
     test.execute("CREATE TABLE notes (id bigint PRIMARY KEY)").await;
     let proxy = FaultProxy::start(test.url()).await;
-    let flags = ["--database-url", proxy.url(), "--database-read-pool", "3", "--database-write-pool", "3"];
+    let flags = ["--database-url", proxy.url(), "--database-read-pool-size", "3", "--database-write-pool-size", "3"];
     let db = Database::new(&testkit::settings(&flags), "test").expect("settings");
     let insert = |id: i64| {
         db.write(move |mut tx| async move {

@@ -16,7 +16,7 @@ use crate::fixture::*;
 /// rolled back. Single statements that follow on the same connections are acknowledged, so they must be stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_write_is_lost_to_cancellation() {
-    let fixture = Arc::new(Fixture::new(&["--database-write-pool", "3"]).await);
+    let fixture = Arc::new(Fixture::new(&["--database-write-pool-size", "3"]).await);
     let mut cancelled = tokio::task::JoinSet::new();
     let mut acknowledged = Vec::new();
     for id in 0..200_i64 {
@@ -77,7 +77,7 @@ async fn a_cancelled_request_does_not_cancel_its_transaction() {
 
 #[tokio::test]
 async fn a_failed_transaction_leaves_nothing_behind() {
-    let fixture = Fixture::new(&["--database-write-pool", "1"]).await;
+    let fixture = Fixture::new(&["--database-write-pool-size", "1"]).await;
     let refused: Result<(), Error> = fixture
         .db
         .write(|mut tx| async move {

@@ -167,15 +167,15 @@ async fn operations_are_measured_by_their_ids() {
     let metrics = client.get("/metrics").await;
     assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     for line in [
-        r#"http_requests_total{operation="quick",status="200"} 3"#,
-        r#"http_requests_total{operation="failing",status="500"} 1"#,
-        r#"http_requests_total{operation="unmatched",status="404"} 1"#,
-        r#"http_requests_total{operation="health",status="200"} 1"#,
-        r#"http_request_duration_seconds_count{operation="quick"} 3"#,
-        "http_requests_in_flight 1",
-        "http_requests_in_flight_limit 512",
+        r#"http_server_requests_total{operation="quick",http_response_status_code="200"} 3"#,
+        r#"http_server_requests_total{operation="failing",http_response_status_code="500"} 1"#,
+        r#"http_server_requests_total{operation="unmatched",http_response_status_code="404"} 1"#,
+        r#"http_server_requests_total{operation="health",http_response_status_code="200"} 1"#,
+        r#"http_server_request_duration_seconds_count{operation="quick"} 3"#,
+        "http_server_active_requests 1",
+        "http_server_active_requests_limit 512",
         r#"server_build_info{version="1.2.3"} 1"#,
-        "http_connections_open 1",
+        "http_server_open_connections 1",
     ] {
         assert!(metrics.text.lines().any(|found| found == line), "{line} is not in\n{}", metrics.text);
     }
@@ -205,8 +205,8 @@ async fn measurements_come_in_the_format_that_is_asked_for() {
         let got = ask(&server, Method::GET, "/metrics", &[("accept", accept)]).await;
         let has = |line: &str| got.text.lines().any(|found| found == line);
         assert_eq!(got.header("content-type").starts_with("application/openmetrics-text"), open, "{accept}");
-        assert_eq!(has("# TYPE http_requests counter"), open, "{accept}");
-        assert_eq!(has("# TYPE http_requests_total counter"), !open, "{accept}");
+        assert_eq!(has("# TYPE http_server_requests counter"), open, "{accept}");
+        assert_eq!(has("# TYPE http_server_requests_total counter"), !open, "{accept}");
         assert_eq!((has("# TYPE server_build info"), has("# TYPE server_build_info gauge")), (open, !open), "{accept}");
         assert_eq!(got.text.contains("# UNIT"), open, "{accept}");
         assert_eq!(got.text.ends_with("# EOF\n"), open, "{accept}");

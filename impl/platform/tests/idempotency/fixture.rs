@@ -78,8 +78,9 @@ impl Fixture {
     pub(crate) async fn new(flags: &[&str]) -> Self {
         let test = TestDatabase::new().await;
         test.execute("CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY, text text NOT NULL)").await;
-        let settings =
-            testkit::settings(&[&["--database-url", test.url(), "--database-wait-ms", "8000"], flags].concat());
+        let settings = testkit::settings(
+            &[&["--database-url", test.url(), "--database-acquire-timeout-ms", "8000"], flags].concat(),
+        );
         Self { db: Database::new(&settings, "test").expect("settings"), runs: Arc::default(), test }
     }
 

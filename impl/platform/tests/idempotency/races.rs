@@ -38,7 +38,7 @@ async fn a_hundred_at_once_have_one_effect() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_first_is_under_way_its_copies_are_sent_off() {
-    let fixture = Arc::new(Fixture::new(&["--database-write-pool", "2"]).await);
+    let fixture = Arc::new(Fixture::new(&["--database-write-pool-size", "2"]).await);
     let (begun, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let first = tokio::spawn({
         let (fixture, begun, end) = (Arc::clone(&fixture), Arc::clone(&begun), Arc::clone(&end));
@@ -114,7 +114,7 @@ async fn a_lost_race_of_transactions_is_run_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_request_is_done_wholly_or_not_at_all() {
-    let fixture = Fixture::new(&["--database-write-pool", "2"]).await;
+    let fixture = Fixture::new(&["--database-write-pool-size", "2"]).await;
     let keys: Vec<String> = (0..60).map(|number| format!("k{number}")).collect();
     for (number, key) in keys.iter().enumerate() {
         // 0 to 6 ms: before, during and after each of its steps.

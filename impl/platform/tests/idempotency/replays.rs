@@ -10,7 +10,7 @@ use crate::fixture::*;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_request_is_done_once() {
     // On one connection, which must be clean after every end of a transaction.
-    let fixture = Fixture::new(&["--database-write-pool", "1"]).await;
+    let fixture = Fixture::new(&["--database-write-pool-size", "1"]).await;
     let first = fixture.note(ALICE, keyed("k", 1), "spoon").await.reply();
     assert_eq!((first.status, &first.body[..]), (201, &b"1"[..]));
     assert!(first.headers.contains(&("location".to_owned(), "/notes/1".to_owned())), "{first:?}");
@@ -63,7 +63,7 @@ async fn a_single_statement_needs_a_transaction_only_with_a_key() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_was_done_is_kept() {
-    let fixture = Fixture::new(&["--database-write-pool", "1"]).await;
+    let fixture = Fixture::new(&["--database-write-pool-size", "1"]).await;
     let refusals: [fn() -> Problem; 8] = [
         || Problem::bad_request("order_state_conflict", "Not yet."),
         || Problem::not_found("product_not_found", "Not yet."),

@@ -129,7 +129,7 @@ fn processor_time() -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hashing_is_bounded() {
     let fixture = Fixture::new().await;
-    let flags = ["--secret-key", KEY, "--hashing-queue", "4", "--argon2-memory-kib", "65536"];
+    let flags = ["--secret-key", KEY, "--hashing-queue-size", "4", "--argon2-memory-kib", "65536"];
     let accounts = Fixture::another(&fixture.test, &fixture.db, &flags);
     let mut asked = tokio::task::JoinSet::new();
     for _ in 0..40 {

@@ -13,9 +13,9 @@ use crate::world::{CONDITION_TIMEOUT, Place, Replica, replica, tally};
 async fn until_shared(replica: &Replica, user: i64) {
     let shared = async {
         loop {
-            let before = replica.metric("rate_limiter_fallback_total").await;
+            let before = replica.metric("rate_limit_local_fallbacks_total").await;
             replica.user(user).get("/own").await;
-            if (replica.metric("rate_limiter_fallback_total").await - before).abs() < 0.5 {
+            if (replica.metric("rate_limit_local_fallbacks_total").await - before).abs() < 0.5 {
                 return;
             }
             sleep(Duration::from_millis(50)).await;
@@ -33,7 +33,7 @@ async fn away_and_back(fault: Fault) {
     // The count starts again at zero, but there is one: a process alone has the whole amount.
     let answers = join_all((0..50).map(|_| one.own(1))).await;
     assert_eq!(tally(&answers), (20, 30));
-    assert!(one.metric("rate_limiter_fallback_total").await > 49.5);
+    assert!(one.metric("rate_limit_local_fallbacks_total").await > 49.5);
     // Attempts at an account are counted in Postgres; of the limits by address a quarter is left.
     let guesses = join_all((0..20).map(|_| one.guess("ada", "wrong"))).await;
     let of = |status: u16| guesses.iter().filter(|answer| answer.status.as_u16() == status).count();
@@ -94,7 +94,7 @@ async fn an_idle_connection_that_was_cut_is_replaced_without_a_miscount() {
         answers.push(one.own(1).await);
     }
     assert_eq!(tally(&answers), (5, 5));
-    assert!(one.metric("rate_limiter_fallback_total").await < 0.5);
+    assert!(one.metric("rate_limit_local_fallbacks_total").await < 0.5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +106,7 @@ async fn a_redis_that_forgot_its_scripts_is_told_them_again() {
     cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut connection).await.expect("it forgets");
     let next = one.own(1).await;
     assert!(next.header("ratelimit").starts_with(r#""own";r=18;"#), "{}", next.header("ratelimit"));
-    assert!(one.metric("rate_limiter_fallback_total").await < 0.5);
+    assert!(one.metric("rate_limit_local_fallbacks_total").await < 0.5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

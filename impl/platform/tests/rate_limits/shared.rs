@@ -15,10 +15,10 @@ async fn the_threshold_is_exact_under_concurrency_and_the_same_for_two_replicas(
     // Another user has a count of its own, and rejected requests were not counted.
     let fresh = one.own(2).await;
     assert!(fresh.header("ratelimit").starts_with(r#""own";r=19;"#), "{}", fresh.header("ratelimit"));
-    let refused: f64 = one.metric(r#"rate_limited_total{operation="own",class="own"}"#).await
-        + other.metric(r#"rate_limited_total{operation="own",class="own"}"#).await;
+    let refused: f64 = one.metric(r#"rate_limit_requests_rejected_total{operation="own",class="own"}"#).await
+        + other.metric(r#"rate_limit_requests_rejected_total{operation="own",class="own"}"#).await;
     assert!((refused - 30.0).abs() < 0.5, "{refused}");
-    assert!(one.metric("rate_limiter_fallback_total").await.abs() < 0.5, "Redis was there");
+    assert!(one.metric("rate_limit_local_fallbacks_total").await.abs() < 0.5, "Redis was there");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,16 +157,16 @@ async fn the_limits_are_among_the_measurements() {
     let redis = Place::new().await;
     let one = replica(&redis, redis.url(), &[]);
     for (name, wanted) in [
-        (r#"rate_limit_amount{operation="own_fewer",class="own"}"#, 5.0),
+        (r#"rate_limit_max_requests{operation="own_fewer",class="own"}"#, 5.0),
         (r#"rate_limit_window_seconds{operation="own_fewer",class="own"}"#, 60.0),
-        (r#"rate_limit_amount{operation="guess",class="guess-address"}"#, 100.0),
+        (r#"rate_limit_max_requests{operation="guess",class="guess-address"}"#, 100.0),
     ] {
         let found = one.metric(name).await;
         assert!((found - wanted).abs() < 0.01, "{name} {found}");
     }
     let text = one.client.get("/metrics").await.text;
     assert!(
-        text.contains(r#"rate_limited_total{operation="guess",class="guess"} 0"#),
+        text.contains(r#"rate_limit_requests_rejected_total{operation="guess",class="guess"} 0"#),
         "there before the first: {text}"
     );
 }

@@ -27,7 +27,7 @@ async fn a_budget_is_charged_for_long_statements_while_others_ask_and_refuses_no
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_keeps_processors_busy_pays_for_that() {
-    let world = World::new(&["--processor-budget-seconds", "1"]).await;
+    let world = World::new(&["--cpu-budget-seconds", "1"]).await;
     let (dear, other) = (world.user(1), world.user(2));
     gets_into_debt("processor_budget_exhausted", async || {
         other.get("/quick").await.expect(200);
@@ -35,12 +35,12 @@ async fn whoever_keeps_processors_busy_pays_for_that() {
     })
     .await;
     other.get("/compute").await.expect(200);
-    is_counted(&world, "processor_time", async || dear.get("/compute").await).await;
+    is_counted(&world, "cpu_time", async || dear.get("/compute").await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_hangs_up_pays_as_well() {
-    let world = World::new(&["--processor-budget-seconds", "1"]).await;
+    let world = World::new(&["--cpu-budget-seconds", "1"]).await;
     let (dear, other) = (world.user(1), world.user(2));
     gets_into_debt("processor_budget_exhausted", async || {
         other.get("/quick").await.expect(200);

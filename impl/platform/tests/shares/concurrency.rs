@@ -46,18 +46,18 @@ async fn who_is_alone_may_use_what_nobody_else_needs_and_is_told_when_it_is_too_
         let refusal = refusal.expect_problem(429, "too_many_concurrent_requests");
         assert_eq!(refusal.header("retry-after"), "1");
     }
-    assert!(world.metric(r#"client_refusals_total{resource="database_reads",kind="share"}"#).await > 0.0);
+    assert!(world.metric(r#"client_requests_rejected_total{resource="database_reads",kind="share"}"#).await > 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_read_is_held_against_its_reader_until_it_is() {
-    let world = World::new(&["--http-unsent-mib", "64"]).await;
+    let world = World::new(&["--http-buffer-mib", "64"]).await;
     let mut readers = Vec::new();
     for _ in 0..9 {
         readers.push(slow_reader(world.server.address(), 1, "GET /large").await);
         sleep(Duration::from_millis(100)).await;
     }
-    let held = world.metric("http_unsent_bytes").await;
+    let held = world.metric("http_server_buffered_bytes").await;
     assert_eq!(held, f64::from(12 << 20), "a quarter of what is left, in six answers");
     world.user(1).get("/large").await.expect_problem(429, "too_many_unread_answers");
     assert_eq!(world.user(2).get("/large").await.text.len(), 2 << 20, "another has its part");
@@ -68,7 +68,7 @@ async fn what_is_not_read_is_held_against_its_reader_until_it_is() {
     assert_eq!(&status, b"HTTP/1.1 200");
     drop((readers, maker));
     let gone = timeout(Duration::from_secs(20), async {
-        while world.metric("http_unsent_bytes").await > 0.0 {
+        while world.metric("http_server_buffered_bytes").await > 0.0 {
             sleep(Duration::from_millis(50)).await;
         }
     });
@@ -92,5 +92,5 @@ async fn event_streams_are_counted_by_whoever_follows_them() {
     let mut status = [0; 12];
     other.read_exact(&mut status).await.expect("an answer");
     assert_eq!(&status, b"HTTP/1.1 200");
-    assert_eq!(world.metric("http_event_streams_open").await, 65.0);
+    assert_eq!(world.metric("http_server_open_event_streams").await, 65.0);
 }

@@ -209,7 +209,7 @@ pub(crate) async fn gets_into_debt(code: &str, ask: impl AsyncFn() -> testkit::A
 
 /// Sends requests until the client is counted as over its budget; no other client is.
 pub(crate) async fn is_counted(world: &World, resource: &str, ask: impl AsyncFn() -> testkit::Answer) {
-    let metric = format!("clients_in_debt{{resource=\"{resource}\"}}");
+    let metric = format!("clients_over_budget{{resource=\"{resource}\"}}");
     for _ in 0..100 {
         ask().await;
         let clients = world.metric(&metric).await;

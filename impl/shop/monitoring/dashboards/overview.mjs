@@ -1,20 +1,20 @@
-// What the overview shows of orders.
+// Panels of the overview about orders.
 export default {
   uid: 'overview',
   rows: [
     {
-      title: 'Now',
+      title: 'Status',
       panels: [
-        { title: 'Products with wrong stock', kind: 'stat', width: 4, thresholds: [[1, 'red']],
+        { title: 'Products with stock mismatch', kind: 'stat', width: 4, thresholds: [[1, 'red']],
           queries: [['pipeline:stock_mismatched_products:max', 'products']] },
       ],
     },
     {
-      title: 'Work in the background',
+      title: 'Background jobs',
       panels: [
-        { title: 'Oldest order that waits', unit: 's', thresholds: [[30, 'red']],
-          queries: [['pipeline:orders_pending_oldest_seconds:max', 'age']] },
-        { title: 'Dead letters', thresholds: [[1, 'red']], queries: [['pipeline:dead_letters_waiting:max', 'waiting']] },
+        { title: 'Age of oldest pending order', unit: 's', thresholds: [[30, 'red']],
+          queries: [['pipeline:orders_pending_oldest_age_seconds:max', 'age']] },
+        { title: 'Dead-letter queue', thresholds: [[1, 'red']], queries: [['pipeline:dead_letter_queue_messages:max', 'messages']] },
       ],
     },
   ],

@@ -21,7 +21,7 @@ pub(crate) enum Events {
     Stream(EventStream),
     /// The client knows everything, and nothing more will happen.
     Over,
-    /// There is no such order.
+    /// Order not found.
     Missing,
 }
 

@@ -60,28 +60,36 @@ impl Metrics {
 
     pub(crate) fn register(&self, metrics: &Registered) {
         metrics.register(|registry| {
-            registry.register("orders_decided", "Orders by what became of them", self.decided.clone());
+            registry.register("orders_processed", "Orders processed by outcome", self.decided.clone());
             registry.register_with_unit(
-                "order_decision",
-                "From accepting an order to deciding it",
+                "order_processing_duration",
+                "Time from the creation of an order to its reservation or failure",
                 Unit::Seconds,
                 self.waited.clone(),
             );
-            registry.register("stock_checks", "Rounds of comparing stock with its ledger", self.audit.rounds.clone());
+            registry.register(
+                "stock_checks",
+                "Completed consistency checks of stock and orders",
+                self.audit.rounds.clone(),
+            );
             registry.register(
                 "stock_checked_products",
-                "Products compared with their ledger",
+                "Products whose stock was checked against the stock ledger",
                 self.audit.products.clone(),
             );
             registry.register(
                 "stock_mismatched_products",
-                "Products known to have another stock than their ledger says, or less than none",
+                "Products whose stock differs from the stock ledger or is negative",
                 self.audit.mismatched.clone(),
             );
-            registry.register("orders_checked", "Orders compared with their lines and reservations", self.audit.orders.clone());
+            registry.register(
+                "orders_checked",
+                "Orders checked against their lines and reservations",
+                self.audit.orders.clone(),
+            );
             registry.register(
                 "orders_inconsistent",
-                "Orders known to have no lines, another total than their lines, or to hold other things than their state wants",
+                "Orders whose lines, total or reservations contradict their status",
                 self.audit.inconsistent.clone(),
             );
             registry.register_collector(Box::new(Pending(Arc::clone(&self.pending))));
@@ -95,8 +103,8 @@ struct Pending(Arc<Mutex<Option<(i64, f64)>>>);
 impl Collector for Pending {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let Some((orders, oldest)) = *self.0.lock().unwrap_or_else(PoisonError::into_inner) else { return Ok(()) };
-        gauge(&mut encoder, "orders_pending", "Orders that wait for their reservation", orders)?;
-        let help = "Age of the oldest order that waits for its reservation";
-        gauge(&mut encoder, "orders_pending_oldest_seconds", help, oldest)
+        gauge(&mut encoder, "orders_pending", "Orders awaiting reservation", orders)?;
+        let help = "Age of the oldest order awaiting reservation";
+        gauge(&mut encoder, "orders_pending_oldest_age_seconds", help, oldest)
     }
 }

@@ -11,7 +11,7 @@ use platform_outbox::verify;
 pub const CHECKS: &[Check] = &[
     Check::always(
         "O1",
-        "the stock of a product is the sum of its ledger",
+        "product stock equals the sum of its ledger entries",
         "products",
         sql!("SELECT format('product %s: stock %s, ledger %s', p.id, p.stock, coalesce(e.quantity, 0))
          FROM products p
@@ -21,7 +21,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O1",
-        "what came in is in stock, held or sold",
+        "received units are in stock, reserved or sold",
         "products",
         sql!("SELECT format('product %s: %s came in, %s in stock, %s held or sold',
                        p.id, coalesce(e.quantity, 0), p.stock, coalesce(r.quantity, 0))
@@ -34,7 +34,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O1",
-        "reservations and ledger say the same",
+        "reservations match the stock ledger",
         "reservations",
         sql!("SELECT format('order %s, product %s: %s of %s, ledger %s out, %s back, %s sold', order_id, product_id,
                        coalesce(r.state, 'no reservation'), coalesce(r.quantity, 0), coalesce(e.taken, 0),
@@ -52,7 +52,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O1",
-        "reservations are as the status of their order wants them",
+        "reservations match the status of their order",
         "reservations",
         // What an order held outlives the order, but is held no longer.
         sql!("SELECT format('order %s (%s), product %s: %s', r.order_id, coalesce(o.status, 'gone'), r.product_id, r.state)
@@ -67,7 +67,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O1",
-        "what a reserved or paid order holds is what was ordered",
+        "reservations of a reserved or paid order match its lines",
         "reservations",
         sql!("WITH o AS (SELECT id FROM orders WHERE status IN ('RESERVED', 'CONFIRMED', 'PAID')),
          lines AS (SELECT i.order_id, i.product_id, sum(i.quantity) AS quantity
@@ -87,7 +87,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O1",
-        "the total of an order is the sum of its lines",
+        "order total equals the sum of its lines",
         "orders",
         sql!("SELECT format('order %s: total %s, lines %s', o.id, o.total_cents, i.cents) FROM orders o
              JOIN (SELECT order_id, sum(quantity::numeric * unit_price_cents) AS cents FROM order_items GROUP BY order_id) i
@@ -96,7 +96,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O2",
-        "no stock is below zero",
+        "no negative stock",
         "products",
         sql!("SELECT format('product %s: stock %s', id, stock) FROM products WHERE stock < 0 ORDER BY id"),
     ),
@@ -112,28 +112,28 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O3",
-        "somebody has been asked to decide each pending order",
+        "every pending order has a message in the outbox",
         "orders",
         sql!("SELECT format('order %s: pending, and no message about it', o.id) FROM orders o
          WHERE o.status = 'PENDING' AND NOT EXISTS (SELECT FROM outbox m WHERE m.order_id = o.id) ORDER BY o.id"),
     ),
     Check::always(
         "O3",
-        "no reservation outlives its time by more than 30 s",
+        "no reservation is expired for more than 30 s",
         "orders",
         sql!("SELECT format('order %s: %s, expired at %s', id, status, expires_at) FROM orders
          WHERE status = 'RESERVED' AND expires_at < now() - interval '30 seconds' ORDER BY id"),
     ),
     Check::always(
         "O3",
-        "a reservation says when it ends",
+        "every reservation has an expiry time",
         "orders",
         sql!("SELECT format('order %s: reserved for ever', o.id) FROM orders o
              WHERE o.status = 'RESERVED' AND o.expires_at IS NULL AND NOT EXISTS (SELECT FROM order_events a WHERE a.order_id = o.id AND a.kind = 'created' AND a.at = o.created_at) ORDER BY o.id"),
     ),
     Check::always(
         "O3",
-        "nobody's orders do not wait to be paid",
+        "orders without a user are not awaiting payment",
         "orders",
         sql!("SELECT format('order %s: %s, and its owner is gone', id, status) FROM orders
          WHERE user_id IS NULL AND status IN ('PENDING', 'RESERVED', 'CONFIRMED') ORDER BY id"),
@@ -141,7 +141,7 @@ pub const CHECKS: &[Check] = &[
     verify::NOTHING_OVERDUE,
     Check::always(
         "O4",
-        "an order takes, gives back and buys a product once",
+        "an order reserves, releases and buys a product at most once",
         "stock_entries",
         sql!("SELECT format('order %s, product %s: %s %s times', order_id, product_id, kind, count(*)) FROM stock_entries
          WHERE order_id IS NOT NULL GROUP BY order_id, product_id, kind HAVING count(*) > 1
@@ -149,7 +149,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O4",
-        "nothing happens to an order twice unless it is tried again",
+        "no event of an order occurs twice, except after a requeue",
         "order_events",
         sql!("SELECT format('order %s: %s %s times', order_id, kind, count(*))
          FROM (SELECT order_id, kind, count(*) FILTER (WHERE kind = 'requeued')
@@ -158,7 +158,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O4",
-        "the message about an order is gone once it was acted upon",
+        "no outbox message of an order that was processed",
         "outbox",
         sql!("SELECT format('message %s: order %s is %s already', m.id, o.id, o.status)
          FROM outbox m JOIN orders o ON o.id = m.order_id
@@ -166,7 +166,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O5",
-        "the timeline of an order is a path from its creation to its status",
+        "the events of an order lead from its creation to its status",
         "orders",
         sql!("SELECT format('order %s (%s): %s', o.id, o.status, coalesce(t.path, 'no timeline'))
          FROM orders o LEFT JOIN (
@@ -186,7 +186,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O5",
-        "the reason of an order is that of the last thing that happened to it",
+        "the reason of an order is that of its last event",
         "orders",
         sql!("SELECT format('order %s (%s): %s, last %s', o.id, o.status, coalesce(o.reason, 'no reason'), coalesce(e.reason, 'no reason'))
          FROM orders o
@@ -196,7 +196,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O6",
-        "the order a key was answered with is there and its owner's",
+        "the order of an idempotency key exists and has the same user",
         "idempotency_keys",
         sql!("SELECT format('user %s, key %s: order %s of user %s', k.user_id, k.key, k.order_id, coalesce(o.user_id::text, '?'))
          FROM (SELECT user_id, key, (convert_from(body, 'UTF8')::jsonb ->> 'id')::bigint AS order_id
@@ -205,7 +205,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O6",
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "idempotency_keys",
         // What never changes of an order, and the states that are for good. An owner who was anonymised may be named.
         sql!("SELECT * FROM (SELECT format('user %s, key %s: order %s has another %s', k.user_id, k.key, o.id, concat_ws(', ',
@@ -230,7 +230,7 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "O6",
-        "no two keys made one order",
+        "no order was created by two idempotency keys",
         "idempotency_keys",
         sql!("SELECT format('order %s: made by keys %s', order_id, string_agg(key, ', ' ORDER BY key))
          FROM (SELECT key, convert_from(body, 'UTF8')::jsonb ->> 'id' AS order_id

@@ -79,7 +79,7 @@ impl System {
         }
     }
 
-    /// Waits until everything accepted is done, and has `server verify --at-rest` look at the result: what it finds wrong
+    /// Waits until everything accepted is done, and has `server verify --quiescent` look at the result: what it finds wrong
     /// now is wrong, but for work that is not done yet. Dead letters must be as many as there was poison.
     pub async fn comes_to_rest(&self, poison: i64) {
         let deadline = Instant::now() + DRAINED;

@@ -34,7 +34,7 @@ async fn a_user_has_only_so_many_unpaid_orders() {
     let (made, refused) = storm(&ada, &spoon, 80, 1).await;
     assert_eq!((made.len(), refused), (50, vec!["too_many_unpaid_orders".to_owned(); 30]));
     let refused = order(&ada.client, &fork, 1).await.expect_problem(409, "too_many_unpaid_orders");
-    assert_eq!(refused.json["detail"], "There may be at most 50 orders of one user that are not paid.");
+    assert_eq!(refused.json["detail"], "The maximum is 50 orders of one user that are not paid.");
     order(&bob.client, &spoon, 1).await.expect(201);
     world.drain().await;
     // Reserved is not paid; paid, cancelled and expired orders make room.

@@ -61,52 +61,52 @@ pub const UNDECIDED: &str = "
 /// The name of a check, what it must find, and how it tells.
 pub const SPOILED: &[(&str, &str, &str)] = &[
     (
-        "the stock of a product is the sum of its ledger",
+        "product stock equals the sum of its ledger entries",
         "UPDATE products SET stock = 2 WHERE id = 1001",
         "product 1001: stock 2, ledger 1",
     ),
     (
-        "what came in is in stock, held or sold",
+        "received units are in stock, reserved or sold",
         "INSERT INTO stock_entries (product_id, kind, quantity) VALUES (1001, 'receive', 5)",
         "product 1001: 14 came in, 1 in stock, 8 held or sold",
     ),
     (
-        "reservations and ledger say the same",
+        "reservations match the stock ledger",
         "DELETE FROM stock_entries WHERE order_id = 102 AND kind = 'commit'",
         "order 102, product 1001: committed of 3, ledger 3 out, 0 back, 0 sold",
     ),
     (
-        "reservations and ledger say the same",
+        "reservations match the stock ledger",
         "UPDATE stock_entries SET quantity = 1 WHERE order_id = 105 AND kind = 'release'",
         "order 105, product 1001: released of 2, ledger 2 out, 1 back, 0 sold",
     ),
     (
-        "reservations and ledger say the same",
+        "reservations match the stock ledger",
         "DELETE FROM reservations WHERE order_id = 101",
         "order 101, product 1001: no reservation of 0, ledger 2 out, 0 back, 0 sold",
     ),
     (
-        "reservations and ledger say the same",
+        "reservations match the stock ledger",
         "INSERT INTO reservations (order_id, product_id, quantity, state) VALUES (103, 1001, 2, 'released')",
         "order 103, product 1001: released of 2, ledger 0 out, 0 back, 0 sold",
     ),
     (
-        "reservations are as the status of their order wants them",
+        "reservations match the status of their order",
         "UPDATE orders SET status = 'PAID' WHERE id = 101",
         "order 101 (PAID), product 1001: held",
     ),
     (
-        "reservations are as the status of their order wants them",
+        "reservations match the status of their order",
         "ALTER TABLE orders DISABLE TRIGGER orders_deleted; DELETE FROM orders WHERE id = 106",
         "order 106 (gone), product 1001: held",
     ),
     (
-        "what a reserved or paid order holds is what was ordered",
+        "reservations of a reserved or paid order match its lines",
         "UPDATE order_items SET quantity = 7 WHERE order_id = 102",
         "order 102, product 1001: 7 ordered, 3 reserved",
     ),
     (
-        "what a reserved or paid order holds is what was ordered",
+        "reservations of a reserved or paid order match its lines",
         "INSERT INTO order_items (order_id, product_id, sku, name, quantity, unit_price_cents)
          VALUES (101, 4711, 'other', 'Other', 1, 100)",
         "order 101, product 4711: 1 ordered, 0 reserved",
@@ -117,94 +117,94 @@ pub const SPOILED: &[(&str, &str, &str)] = &[
         "order 103: CANCELLED, and no lines",
     ),
     (
-        "the total of an order is the sum of its lines",
+        "order total equals the sum of its lines",
         "UPDATE orders SET total_cents = 301 WHERE id = 102",
         "order 102: total 301, lines 300",
     ),
     (
-        "the total of an order is the sum of its lines",
+        "order total equals the sum of its lines",
         "UPDATE order_items SET unit_price_cents = 99 WHERE order_id = 103",
         "order 103: total 200, lines 198",
     ),
     (
-        "a reservation says when it ends",
+        "every reservation has an expiry time",
         "UPDATE orders SET expires_at = NULL WHERE id = 101",
         "order 101: reserved for ever",
     ),
     (
-        "nobody's orders do not wait to be paid",
+        "orders without a user are not awaiting payment",
         "UPDATE orders SET user_id = NULL WHERE id IN (101, 102, 103)",
         "order 101: RESERVED, and its owner is gone",
     ),
     (
-        "no message has been due for more than 30 s",
+        "no outbox message is overdue by more than 30 s",
         "UPDATE outbox SET available_at = '2026-01-31T09:30:00Z'",
         "message 801: order.created, due since 2026-01-31 09:30:00+00",
     ),
     (
-        "the reason of an order is that of the last thing that happened to it",
+        "the reason of an order is that of its last event",
         "UPDATE orders SET reason = 'expired' WHERE id = 103",
         "order 103 (CANCELLED): expired, last cancelled_by_user",
     ),
     (
-        "the reason of an order is that of the last thing that happened to it",
+        "the reason of an order is that of its last event",
         "UPDATE orders SET reason = 'expired' WHERE id = 101",
         "order 101 (RESERVED): expired, last no reason",
     ),
     (
-        "a dead letter that was decided about says since when",
+        "resolved dead letters have a resolution time",
         "UPDATE dead_letters SET state = 'waiting', settled_at = '2026-01-31T09:30:00Z'",
         "dead letter 901: waiting, settled at 2026-01-31 09:30:00+00",
     ),
     (
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{total_cents}', '299')::text, 'UTF8')
          WHERE key = 'key-102'",
         "user 1, key key-102: order 102 has another total",
     ),
     (
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{currency}', '\"EUR\"')::text, 'UTF8')
          WHERE key = 'key-102'",
         "user 1, key key-102: order 102 has another currency",
     ),
     (
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{status}', '\"CANCELLED\"')::text, 'UTF8')
          WHERE key = 'paid-102'",
         "user 1, key paid-102: order 102 has another state",
     ),
     (
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{user_id}', '2')::text, 'UTF8')
          WHERE key = 'paid-102'",
         "user 1, key paid-102: order 102 has another owner",
     ),
     (
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{created_at}', '\"2026-01-31T09:30:00Z\"')::text, 'UTF8')
          WHERE key = 'key-102'",
         "user 1, key key-102: order 102 has another time",
     ),
     (
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{items,0,quantity}', '4')::text, 'UTF8')
          WHERE key = 'key-102'",
         "user 1, key key-102: order 102 has another lines",
     ),
     (
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "UPDATE idempotency_keys SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{items}', '[]')::text, 'UTF8')
          WHERE key = 'key-102'",
         "user 1, key key-102: order 102 has another lines",
     ),
     (
-        "a kept answer tells of its order what is true of it",
+        "stored responses of idempotency keys match their orders",
         "UPDATE idempotency_keys SET headers = ARRAY['location', '/api/v2/orders/7'] WHERE key = 'key-102'",
         "user 1, key key-102: order 102 has another place",
     ),
     (
-        "no stock is below zero",
+        "no negative stock",
         "ALTER TABLE products DROP CONSTRAINT products_stock_check; UPDATE products SET stock = -1 WHERE id = 1001",
         "product 1001: stock -1",
     ),
@@ -214,63 +214,63 @@ pub const SPOILED: &[(&str, &str, &str)] = &[
         "order 107: pending since 2026-01-31 09:30:00+00",
     ),
     (
-        "somebody has been asked to decide each pending order",
+        "every pending order has a message in the outbox",
         "DELETE FROM outbox",
         "order 107: pending, and no message about it",
     ),
     (
-        "no reservation outlives its time by more than 30 s",
+        "no reservation is expired for more than 30 s",
         "UPDATE orders SET expires_at = '2026-01-31T09:30:00Z' WHERE id = 101",
         "order 101: RESERVED, expired at 2026-01-31 09:30:00+00",
     ),
     (
-        "an order takes, gives back and buys a product once",
+        "an order reserves, releases and buys a product at most once",
         "DROP INDEX stock_entries_order_id_product_id_kind_key;
          INSERT INTO stock_entries (product_id, order_id, kind, quantity) VALUES (1001, 105, 'release', 2)",
         "order 105, product 1001: release 2 times",
     ),
     (
-        "nothing happens to an order twice unless it is tried again",
+        "no event of an order occurs twice, except after a requeue",
         "INSERT INTO order_events (order_id, kind, status) VALUES (104, 'failed', 'FAILED')",
         "order 104: failed 2 times",
     ),
     (
-        "the message about an order is gone once it was acted upon",
+        "no outbox message of an order that was processed",
         "UPDATE orders SET status = 'FAILED' WHERE id = 107",
         "message 801: order 107 is FAILED already",
     ),
     (
-        "the timeline of an order is a path from its creation to its status",
+        "the events of an order lead from its creation to its status",
         "INSERT INTO order_events (order_id, kind, status) VALUES (105, 'paid', 'PAID'), (105, 'cancelled', 'CANCELLED')",
         "order 105 (CANCELLED): created PENDING, reserved RESERVED, expired CANCELLED, paid PAID, cancelled CANCELLED",
     ),
     (
-        "the timeline of an order is a path from its creation to its status",
+        "the events of an order lead from its creation to its status",
         "DELETE FROM order_events WHERE order_id = 102 AND kind = 'paid'",
         "order 102 (PAID): created PENDING, reserved RESERVED",
     ),
     (
-        "the timeline of an order is a path from its creation to its status",
+        "the events of an order lead from its creation to its status",
         "DELETE FROM order_events WHERE order_id = 101 AND kind = 'created'",
         "order 101 (RESERVED): reserved RESERVED",
     ),
     (
-        "the timeline of an order is a path from its creation to its status",
+        "the events of an order lead from its creation to its status",
         "DELETE FROM order_events WHERE order_id = 103",
         "order 103 (CANCELLED): no timeline",
     ),
     (
-        "the order a key was answered with is there and its owner's",
+        "the order of an idempotency key exists and has the same user",
         "UPDATE orders SET user_id = 2 WHERE id = 101",
         "user 1, key key-101: order 101 of user 2",
     ),
     (
-        "the order a key was answered with is there and its owner's",
+        "the order of an idempotency key exists and has the same user",
         "DELETE FROM orders WHERE id = 102",
         "user 1, key key-102: order 102 of user ?",
     ),
     (
-        "no two keys made one order",
+        "no order was created by two idempotency keys",
         "INSERT INTO idempotency_keys SELECT user_id, 'other', fingerprint, status, headers, body
          FROM idempotency_keys WHERE key = 'key-101'",
         "order 101: made by keys key-101, other",

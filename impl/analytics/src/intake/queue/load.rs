@@ -34,10 +34,14 @@ pub(super) struct Load {
 impl Load {
     pub(super) fn register(self: &Arc<Self>, metrics: &Metrics) {
         metrics.register(|registry| {
-            registry.register("page_views_stored", "Page views that were stored", self.stored.clone());
-            registry.register("page_views_repeated", "Page views that had been stored before", self.duplicates.clone());
-            registry.register("page_views_refused", "Page views refused because too many wait", self.refused.clone());
-            registry.register("page_view_batch_size", "Rows stored at once", self.batches().clone());
+            registry.register("page_views_stored", "Page views stored", self.stored.clone());
+            registry.register("page_views_duplicate", "Page views ignored as duplicates", self.duplicates.clone());
+            registry.register(
+                "page_views_rejected",
+                "Page views rejected because the ingest queue was full",
+                self.refused.clone(),
+            );
+            registry.register("page_view_batch_size", "Page views per insert", self.batches().clone());
             registry.register_collector(Box::new(Gauges(Arc::clone(self))));
         });
     }
@@ -88,12 +92,12 @@ struct Gauges(Arc<Load>);
 impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let held = |stock: &Stock| i64::try_from(stock.state().1).unwrap_or(i64::MAX);
-        let waiting = "Page views that wait to be stored, or are being stored";
+        let help = "Page views in the ingest queue";
         for (name, help, value) in [
-            ("page_views_waiting", waiting, held(&self.0.rows)),
-            ("page_views_waiting_limit", "Page views that may wait; more are refused", MOST_ROWS as i64),
-            ("page_views_waiting_bytes", "Memory of the page views that wait", held(&self.0.bytes)),
-            ("page_views_waiting_limit_bytes", "Memory they may have; what needs more is refused", MOST_BYTES as i64),
+            ("page_views_queued", help, held(&self.0.rows)),
+            ("page_views_queued_limit", "Maximum number of page views in the ingest queue", MOST_ROWS as i64),
+            ("page_views_queued_bytes", "Memory of the ingest queue", held(&self.0.bytes)),
+            ("page_views_queued_limit_bytes", "Maximum memory of the ingest queue", MOST_BYTES as i64),
         ] {
             gauge(&mut encoder, name, help, value)?;
         }

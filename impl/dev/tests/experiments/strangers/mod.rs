@@ -73,7 +73,7 @@ async fn whatever_a_stranger_asks_for_others_are_served() {
         // A short run is for machines that are busy with other tests: slow is not refused there.
         environment: size::<&[(&str, &str)]>(
             &[("TRUSTED_PROXIES", "127.0.0.1")],
-            &[("TRUSTED_PROXIES", "127.0.0.1"), ("DATABASE_WAIT_MS", "1000")],
+            &[("TRUSTED_PROXIES", "127.0.0.1"), ("DATABASE_ACQUIRE_TIMEOUT_MS", "1000")],
         ),
         ..Plan::new("strangers")
     };
@@ -246,8 +246,11 @@ async fn comes_to_rest(http: &Client, process: &Process) {
         let text = http.get(format!("{}/metrics", process.url())).send().await.expect("an answer").text().await;
         let text = text.expect("metrics");
         let busy = text.lines().filter(|line| {
-            let held = ["http_unsent_bytes ", "http_event_streams_open "].iter().any(|name| line.starts_with(name));
-            let used = line.starts_with("database_connections") && line.contains(r#"state="busy""#);
+            let held = ["http_server_buffered_bytes ", "http_server_open_event_streams "]
+                .iter()
+                .any(|name| line.starts_with(name));
+            let used =
+                line.starts_with("db_client_connections") && line.contains(r#"db_client_connection_state="used""#);
             (held || used) && !line.ends_with(" 0")
         });
         let busy: Vec<_> = busy.collect();

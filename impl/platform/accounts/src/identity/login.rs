@@ -88,7 +88,7 @@ impl Accounts {
                 self.remember_address(&user).await;
                 Ok(user)
             }
-            _ => Err(Problem::bad_request("invalid_grant", "The e-mail or the password is wrong.").into()),
+            _ => Err(Problem::bad_request("invalid_grant", "Incorrect e-mail or password.").into()),
         }
     }
 
@@ -108,7 +108,7 @@ impl Accounts {
             self.db.write_once(move |mut tx| async move { addresses::remember(&mut tx, id, &here).await }).await;
         // The login is valid whether or not this works; the next one tries again.
         if let Err(error) = remembered {
-            tracing::warn!(user = id, %error, "where a user logs in from could not be remembered");
+            tracing::warn!(enduser.id = id, %error, "storing known login address failed");
         }
     }
 
@@ -120,7 +120,7 @@ impl Accounts {
         });
         // The login is valid whether or not this works; the next one tries again.
         if let Err(error) = replaced.await {
-            tracing::warn!(user, %error, "a password hash of an older kind could not be replaced");
+            tracing::warn!(enduser.id = user, %error, "upgrading password hash failed");
         }
     }
 
@@ -136,7 +136,7 @@ impl Accounts {
         let attempt = async {
             match self.passwords.verify(password, Some(hashed_password)).await? {
                 Verdict::Wrong => {
-                    Err(Problem::forbidden("wrong_password", "The current password is another one.").into())
+                    Err(Problem::forbidden("wrong_password", "The current password is incorrect.").into())
                 }
                 Verdict::Right | Verdict::Outdated(_) => Ok(()),
             }

@@ -81,7 +81,7 @@ impl Passwords {
         let nobody = argon2.hash_password(&rand::random::<[u8; 32]>()).map_err(|error| invalid(&error))?;
         Ok(Self {
             argon2,
-            cores: Gate::new(cores, settings.hashing_queue as usize, QUEUE_TIMEOUT, Keep::Nothing),
+            cores: Gate::new(cores, settings.hashing_queue_size as usize, QUEUE_TIMEOUT, Keep::Nothing),
             nobody: nobody.to_string().into(),
         })
     }
@@ -122,8 +122,8 @@ impl Passwords {
     /// core until it ends.
     async fn on_a_core<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let core = self.cores.enter().await.map_err(|refused| match refused {
-            Refused::Share => too_many("hashing"),
-            _ => Problem::unavailable("busy", "Too many passwords are being checked; try again.", 1),
+            Refused::Share => too_many("password_hashing"),
+            _ => Problem::unavailable("busy", "Too many concurrent password checks; try again.", 1),
         })?;
         let requester = Requester::current();
         let work = move || {

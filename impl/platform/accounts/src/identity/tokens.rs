@@ -125,12 +125,12 @@ impl Tokens {
 
 /// The error response to every invalid token.
 pub(crate) fn refused(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Problem {
-    Problem::unauthorized("invalid_token", "The token is not, or no longer, good.").with_cause(why)
+    Problem::unauthorized("invalid_token", "The token is invalid or expired.").with_cause(why)
 }
 
 /// The error response when the user was deleted after the token was checked.
 pub fn caller_is_gone() -> Problem {
-    Problem::unauthorized("invalid_token", "The token's user does not exist any more.")
+    Problem::unauthorized("invalid_token", "The user of the token no longer exists.")
 }
 
 /// The current time in seconds since 1970.

@@ -160,7 +160,7 @@ async fn claim_email(tx: &mut PgConnection, email: &str, owner: Option<i64>) -> 
 }
 
 fn email_taken() -> Problem {
-    Problem::conflict("email_taken", "There is an account with this e-mail address already.")
+    Problem::conflict("email_taken", "An account with this e-mail address already exists.")
 }
 
 /// Sets the keys of e-mails without one: those outside ASCII that scripts inserted. Costs one query where there are none.

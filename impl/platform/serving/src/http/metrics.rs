@@ -19,7 +19,7 @@ const BUCKETS_SECONDS: [f64; 14] =
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     operation: &'static str,
-    status: u16,
+    http_response_status_code: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,25 +50,38 @@ impl Measurements {
             shed: Counter::default(),
         };
         metrics.register(|registry| {
-            registry.register("http_requests", "Requests answered", measurements.requests.clone());
+            registry.register(
+                "http_server_requests",
+                "Requests by operation and response status code",
+                measurements.requests.clone(),
+            );
             let durations = measurements.durations.clone();
             registry.register_with_unit(
-                "http_request_duration",
-                "Time to the head of the answer",
+                "http_server_request_duration",
+                "Time to first byte of responses",
                 Unit::Seconds,
                 durations,
             );
-            registry.register("http_requests_in_flight", "Requests being worked on", measurements.in_flight.clone());
-            registry.register("http_connections_open", "Open connections of clients", measurements.connections.clone());
+            registry.register("http_server_active_requests", "Requests in progress", measurements.in_flight.clone());
+            registry.register(
+                "http_server_open_connections",
+                "Open client connections",
+                measurements.connections.clone(),
+            );
             let abandoned = measurements.abandoned.clone();
-            registry.register("http_requests_abandoned", "Requests whose client left before the answer", abandoned);
-            registry.register("http_requests_shed", "Requests refused because of overload", measurements.shed.clone());
+            let help = "Requests whose client closed the connection before the response";
+            registry.register("http_server_requests_client_closed", help, abandoned);
+            registry.register(
+                "http_server_requests_shed",
+                "Requests rejected with 503 because of overload",
+                measurements.shed.clone(),
+            );
             let limit: Gauge = Gauge::default();
             limit.set(i64::from(concurrency));
-            let help = "Requests worked on at once; more wait, then are refused";
-            registry.register("http_requests_in_flight_limit", help, limit);
+            let help = "Maximum number of concurrent requests";
+            registry.register("http_server_active_requests_limit", help, limit);
             let version = Info::new(vec![("version", version.to_owned())]);
-            registry.register("server_build", "What is served", version);
+            registry.register("server_build", "Version of the service", version);
         });
         measurements
     }
@@ -76,14 +89,14 @@ impl Measurements {
     pub(super) fn expect_operations(&self, operations: &[&'static Operation]) {
         for operation in operations {
             drop(self.durations.get_or_create(&Operated { operation: operation.id }));
-            for status in [500, 503] {
-                drop(self.requests.get_or_create(&Answered { operation: operation.id, status }));
+            for http_response_status_code in [500, 503] {
+                drop(self.requests.get_or_create(&Answered { operation: operation.id, http_response_status_code }));
             }
         }
     }
 
     pub(crate) fn answered(&self, operation: &'static str, status: u16, after: Duration) {
-        self.requests.get_or_create(&Answered { operation, status }).inc();
+        self.requests.get_or_create(&Answered { operation, http_response_status_code: status }).inc();
         self.durations.get_or_create(&Operated { operation }).observe(after.as_secs_f64());
     }
 

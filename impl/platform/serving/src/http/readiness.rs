@@ -113,11 +113,14 @@ impl Checks {
                 (Some("ok"), Some(if complete { "ok" } else { "pending" }))
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "not ready: the database");
+                tracing::warn!(%error, "not ready: database check failed");
                 (Some("unavailable"), None)
             }
             Err(_) => {
-                tracing::warn!(after = ?started.elapsed(), "not ready: the database does not answer");
+                tracing::warn!(
+                    duration_seconds = started.elapsed().as_secs_f64(),
+                    "not ready: database check timed out"
+                );
                 (Some("unavailable"), None)
             }
         }

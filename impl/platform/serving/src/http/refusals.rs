@@ -7,22 +7,22 @@ use http::{HeaderValue, StatusCode};
 
 /// 400: the request could not be parsed.
 pub(crate) fn malformed() -> Problem {
-    Problem::bad_request("malformed_request", "This is not an HTTP/1.1 request.")
+    Problem::bad_request("malformed_request", "Malformed HTTP/1.1 request.")
 }
 
 /// 404: no such path.
 pub(crate) fn not_found() -> Problem {
-    Problem::not_found("not_found", "There is nothing here.")
+    Problem::not_found("not_found", "Resource not found.")
 }
 
 /// 405; the caller adds `Allow`.
 pub(crate) fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The path does not take this method; see Allow.")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed for this path; see Allow.")
 }
 
 /// 408: the client took too long to send the body.
 pub(crate) fn late() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.")
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body was not received in time.")
         .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn headers_too_large() -> Problem {
     Problem::new(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         "headers_too_large",
-        "The header fields are too many or too long.",
+        "Too many or too large header fields.",
     )
 }
 
@@ -42,12 +42,12 @@ pub(crate) fn target_too_long() -> Problem {
 
 /// 501: CONNECT.
 pub(crate) fn no_proxy() -> Problem {
-    Problem::new(StatusCode::NOT_IMPLEMENTED, "method_not_implemented", "This server is no proxy.")
+    Problem::new(StatusCode::NOT_IMPLEMENTED, "method_not_implemented", "This server is not a proxy.")
 }
 
 /// 503: shed.
 pub(crate) fn overloaded() -> Problem {
-    Problem::unavailable("overloaded", "The service has more to do than it can; try again.", 1)
+    Problem::unavailable("overloaded", "The service is overloaded; try again.", 1)
 }
 
 /// The router's response, or a problem document instead of a bare error.

@@ -91,7 +91,7 @@ pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, s
     let accepting = TaskTracker::new();
     for (listener, app) in services {
         if let Ok(address) = listener.local_addr() {
-            tracing::info!(service = app.service(), %address, "listening");
+            tracing::info!(service.name = app.service(), %address, "listening");
         }
         accepting.spawn(Arc::clone(&server).accept(listener, app, listening.clone()));
     }
@@ -108,7 +108,7 @@ pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, s
     server.farewell.cancel();
     server.connections.close();
     if timeout(SHUTDOWN_GRACE_PERIOD, server.connections.wait()).await.is_err() {
-        tracing::warn!(open = server.connections.len(), "connections cut at shutdown");
+        tracing::warn!(connections = server.connections.len(), "connections closed by force at shutdown");
         server.cut.cancel();
         server.connections.wait().await;
     }
@@ -138,7 +138,7 @@ impl Server {
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     // Out of file descriptors or memory: connections must close before another can be accepted.
-                    tracing::warn!(%error, "cannot accept connections");
+                    tracing::warn!(%error, "accepting a connection failed");
                     sleep(Duration::from_millis(50)).await;
                 }
             }

@@ -16,18 +16,30 @@ impl Collector for Watch {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(found) = &seen.postgres {
             let mut gauge = |name: &str, help: &str, value: f64| gauge(&mut encoder, name, help, value);
-            gauge("postgres_up", "Whether Postgres answers this process", f64::from(u8::from(found.state.is_ok())))?;
-            gauge("postgres_probe_seconds", "Time the last answer of Postgres took", found.took.as_secs_f64())?;
+            gauge(
+                "postgres_up",
+                "Whether this process reaches Postgres (1) or not (0)",
+                f64::from(u8::from(found.state.is_ok())),
+            )?;
+            gauge(
+                "postgres_probe_duration_seconds",
+                "Duration of the last probe of Postgres",
+                found.took.as_secs_f64(),
+            )?;
             if let (Ok(state), true) = (&found.state, seen.reporter) {
-                gauge("postgres_connections", "Connections Postgres has open, of everybody", state.connections as f64)?;
-                let help = "Connections Postgres allows";
+                gauge(
+                    "postgres_connections",
+                    "Open connections of Postgres, of all clients",
+                    state.connections as f64,
+                )?;
+                let help = "Maximum number of connections of Postgres";
                 gauge("postgres_connections_limit", help, state.connections_limit as f64)?;
                 if let Some(oldest) = state.oldest_transaction {
-                    gauge("postgres_transaction_oldest_seconds", "Age of the oldest transaction", oldest)?;
+                    gauge("postgres_oldest_transaction_age_seconds", "Age of the oldest open transaction", oldest)?;
                 }
-                gauge("postgres_database_bytes", "Size of the database", state.bytes as f64)?;
+                gauge("postgres_database_size_bytes", "Size of the database on disk", state.bytes as f64)?;
                 let deadlocks = u64::try_from(state.deadlocks).unwrap_or(0);
-                counter(&mut encoder, "postgres_deadlocks", "Deadlocks in the database", deadlocks)?;
+                counter(&mut encoder, "postgres_deadlocks", "Deadlocks detected in the database", deadlocks)?;
             }
         }
         if seen.redis.is_empty() {
@@ -43,19 +55,25 @@ impl Collector for Watch {
             }
             Ok::<_, fmt::Error>(())
         };
-        family("redis_up", "Whether Redis answers this process", |found| {
+        family("redis_up", "Whether this process reaches Redis (1) or not (0)", |found| {
             Some(f64::from(u8::from(found.state.is_ok())))
         })?;
-        family("redis_probe_seconds", "Time the last answer of Redis took", |found| Some(found.took.as_secs_f64()))?;
+        family("redis_probe_duration_seconds", "Duration of the last probe of Redis", |found| {
+            Some(found.took.as_secs_f64())
+        })?;
         if !seen.reporter {
             return Ok(());
         }
-        family("redis_memory_used_bytes", "Memory Redis uses", |found| Some(found.state.as_ref().ok()?.used as f64))?;
-        let help = "Memory Redis may use: its own limit, else its machine's memory";
+        family("redis_memory_used_bytes", "Memory used by Redis", |found| {
+            Some(found.state.as_ref().ok()?.used as f64)
+        })?;
+        let help = "Memory available to Redis: maxmemory, else the memory of its machine";
         family("redis_memory_limit_bytes", help, |found| Some(found.state.as_ref().ok()?.limit as f64))?;
-        family("redis_clients", "Connections Redis has open", |found| Some(found.state.as_ref().ok()?.clients as f64))?;
+        family("redis_connected_clients", "Client connections of Redis", |found| {
+            Some(found.state.as_ref().ok()?.clients as f64)
+        })?;
         let kind = ConstCounter::new(0_u64).metric_type();
-        let help = "Keys Redis threw away for want of memory";
+        let help = "Keys evicted by Redis because of maxmemory";
         let mut evicted = encoder.encode_descriptor("redis_evicted_keys", help, None, kind)?;
         for (purpose, found) in &seen.redis {
             if let Ok(state) = &found.state {

@@ -171,11 +171,11 @@ impl Alarm {
         match (failure, self.last) {
             (Some(_), Some(last)) if last.elapsed() < LOG_INTERVAL => {}
             (Some(cause), _) => {
-                tracing::warn!(place, cause, "{server} cannot be reached");
+                tracing::warn!(server.address = place, error = cause, "{server} unavailable");
                 self.last = Some(Instant::now());
             }
             (None, Some(_)) => {
-                tracing::info!(place, "{server} is reached again");
+                tracing::info!(server.address = place, "{server} available again");
                 self.last = None;
             }
             (None, None) => {}

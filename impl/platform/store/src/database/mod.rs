@@ -65,14 +65,14 @@ impl Database {
             reads: Reads(Connections::new(
                 "database_reads",
                 reads,
-                settings.database_read_pool,
+                settings.database_read_pool_size,
                 settings.wait(),
                 AfterCancel::Recover,
             )),
             writes: Connections::new(
                 "database_writes",
                 writes,
-                settings.database_write_pool,
+                settings.database_write_pool_size,
                 settings.wait(),
                 AfterCancel::Close,
             ),
@@ -190,7 +190,7 @@ impl Database {
             tokio::join!(self.reads.0.close(), self.writes.close());
         };
         if timeout(CLOSE_TIMEOUT, orderly).await.is_err() {
-            tracing::warn!(transactions = self.transactions.len(), "gave up waiting for the database");
+            tracing::warn!(transactions = self.transactions.len(), "transactions still running at shutdown");
         }
     }
 

@@ -28,7 +28,7 @@ where
         match result {
             Err(error) if error.is_transient() && repetition < MAX_RETRIES => {
                 repetition += 1;
-                tracing::debug!(%error, repetition, "transaction repeated");
+                tracing::debug!(%error, repetition, "retrying transaction");
                 // Up to 10, 20, 40 ms: long enough for the other transaction to commit, short compared to the request's deadline.
                 tokio::time::sleep(Duration::from_millis(rand::random_range(1..=5_u64 << repetition))).await;
             }

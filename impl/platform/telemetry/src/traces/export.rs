@@ -71,11 +71,11 @@ pub(super) async fn run(collector: Collector, mut waiting: mpsc::Receiver<Told>)
         }
         if !spans.is_empty() {
             let sent =
-                timeout(EXPORT_TIMEOUT, collector.send(&spans)).await.unwrap_or_else(|_| Err("no answer".into()));
+                timeout(EXPORT_TIMEOUT, collector.send(&spans)).await.unwrap_or_else(|_| Err("timed out".into()));
             match sent {
                 Ok(()) => failing = false,
                 Err(error) if !std::mem::replace(&mut failing, true) => {
-                    tracing::warn!(%error, "the collector does not take traces");
+                    tracing::warn!(%error, "exporting traces failed");
                 }
                 Err(_) => {}
             }
