@@ -30,7 +30,7 @@ use crate::counts::rollup_metrics::RollupMetrics;
 use crate::counts::rollups;
 use crate::intake::backdating::Backdating;
 use crate::intake::bots::Bots;
-use crate::intake::queue::Queue;
+use crate::intake::queue::{PAGE_VIEWS, Queue};
 use crate::intake::visitor::Salts;
 use crate::reports::live::Live;
 use crate::reports::read_cache::ReadCache;
@@ -166,6 +166,7 @@ impl Service for AnalyticsService {
         let measured = service.clone();
         Ok(Parts::of(router(Arc::new(service.clone())))
             .with_jobs(service.jobs.clone())
+            .with_shared_resource(PAGE_VIEWS)
             .with_metrics(move |metrics| measured.register(metrics))
             .with_background(async move |lifecycle| service.run(lifecycle.stopping).await))
     }

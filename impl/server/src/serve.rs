@@ -126,7 +126,7 @@ fn app(
     let (limits, jobs) = (limiter.clone(), accounts.jobs().clone());
     let access = Access { accounts, limiter };
     let context = Context { database: database.clone(), access, settings, environment };
-    let Parts { router, jobs: own_jobs, register, background } = service.build(context, matches)?;
+    let Parts { router, jobs: own_jobs, shared, register, background } = service.build(context, matches)?;
     let needs = Readiness {
         database: Some(database),
         cache: Cache::new(&settings.redis, &format!("{}:", service.name))?,
@@ -140,6 +140,7 @@ fn app(
     let app = App::new(description, router, &settings.http, needs);
     limits.register(app.metrics(), service.operations);
     app.expect_operations(service.operations);
+    app.expect_rejections(&shared);
     register(app.metrics());
     Ok((app, background))
 }

@@ -24,6 +24,8 @@ use load::Load;
 mod lines;
 mod load;
 
+/// What clients hold shares of: page views that wait.
+pub(crate) const PAGE_VIEWS: &str = "page_views";
 /// Batches written at once: while one waits for the disk, another one computes.
 const WRITERS: usize = 2;
 
@@ -75,7 +77,7 @@ impl Queue {
         let places = self.load.take(subject, rows, bytes).map_err(|exhausted| {
             self.load.refused.inc_by(rows as u64);
             match exhausted {
-                Exhausted::Share => too_many("page_views").into(),
+                Exhausted::Share => too_many(PAGE_VIEWS).into(),
                 Exhausted::All => full(),
             }
         })?;

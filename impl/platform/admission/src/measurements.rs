@@ -5,8 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-/// Resources that requests are rejected for, and the kind of limit.
-const REJECTIONS: [(&str, &str); 13] = [
+/// Resources of every service that requests are rejected for, and the kind of limit.
+const REJECTIONS: [(&str, &str); 12] = [
     ("requests", "share"),
     ("database_reads", "share"),
     ("database_writes", "share"),
@@ -15,7 +15,6 @@ const REJECTIONS: [(&str, &str); 13] = [
     ("buffered_bytes", "share"),
     ("event_streams", "share"),
     ("connections", "share"),
-    ("page_views", "share"),
     ("database_time", "budget"),
     ("password_hashing_time", "budget"),
     ("bytes_sent", "budget"),
@@ -47,6 +46,11 @@ impl Measurements {
     /// Counts a rejected request for a resource; `kind` is `share` or `budget`.
     pub fn refused(&self, resource: &'static str, kind: &'static str) {
         self.0.get_or_create(&Refusal { resource, kind }).inc();
+    }
+
+    /// Creates the series of a resource that only one service has.
+    pub fn expect(&self, resource: &'static str) {
+        drop(self.0.get_or_create(&Refusal { resource, kind: "share" }));
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {

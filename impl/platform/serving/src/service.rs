@@ -69,6 +69,8 @@ pub struct Parts {
     pub router: Router,
     /// Its background jobs, for readiness and metrics.
     pub jobs: Vec<Jobs>,
+    /// Resources of its own of which each client may hold a share: what it calls [`too_many`](platform_admission::too_many) with.
+    pub shared: Vec<&'static str>,
     /// Registers its metrics.
     pub register: Box<dyn FnOnce(&Metrics)>,
     /// Its background work.
@@ -81,6 +83,7 @@ impl Parts {
         Self {
             router,
             jobs: Vec::new(),
+            shared: Vec::new(),
             register: Box::new(|_| ()),
             background: Box::new(|_| Box::pin(std::future::ready(()))),
         }
@@ -90,6 +93,13 @@ impl Parts {
     #[must_use]
     pub fn with_jobs(mut self, jobs: Jobs) -> Self {
         self.jobs.push(jobs);
+        self
+    }
+
+    /// Adds a resource of its own of which each client may hold a share.
+    #[must_use]
+    pub fn with_shared_resource(mut self, resource: &'static str) -> Self {
+        self.shared.push(resource);
         self
     }
 

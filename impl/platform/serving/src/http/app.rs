@@ -117,6 +117,11 @@ impl App {
         self.0.measurements.expect_operations(operations);
     }
 
+    /// Creates the metrics of resources that only this service has, of which each client may hold a share.
+    pub fn expect_rejections(&self, resources: &[&'static str]) {
+        resources.iter().for_each(|resource| self.0.shares.measurements.expect(resource));
+    }
+
     /// Whether a peer counts as a client itself: a trusted proxy has the connections of many.
     pub(crate) fn counts(&self, peer: IpAddr) -> bool {
         !self.0.proxies.trust(peer.to_canonical())
