@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 use super::refusals::{headers_too_large, malformed, target_too_long};
 
+/// How much of a response hyper buffers before sending, and of a head before parsing; a head must fit.
+pub(super) const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 /// A client whose socket is full must read this many bytes in [`STALL_TIMEOUT`]: about 6 KB/s.
 const MIN_BYTES_READ: usize = 32 * 1024;
 /// See [`MIN_BYTES_READ`].

@@ -22,14 +22,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::app::App;
-use super::connection::Watched;
+use super::connection::{WRITE_BUFFER_BYTES, Watched};
 
 /// The timeout of a request's head, and so of an idle connection. A gateway must close its idle connections earlier.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer heads are rejected by hyper; shorter ones above [`App`]'s own limit by the app, with a problem document.
 const MAX_HEAD_BYTES: usize = 128 * 1024;
-/// How much of a response hyper buffers before sending, and of a head before parsing; a head must fit.
-pub(super) const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 /// How many times the remaining connections an address may have: alone four fifths.
 const ADDRESS_SHARE_FACTOR: f64 = 4.0;
 /// Between the end of listening and the shutdown of idle connections.

@@ -20,7 +20,7 @@ use http_body_util::BodyExt;
 use platform_admission::{Cost, Requester, Sender, Taken};
 use platform_telemetry::traces::TraceContext;
 
-use super::serve::WRITE_BUFFER_BYTES;
+use super::connection::WRITE_BUFFER_BYTES;
 
 /// Smaller responses fit into the kernel's buffer at once.
 const MAX_UNCOUNTED_BYTES: usize = 16 * 1024;
