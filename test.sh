@@ -10,9 +10,9 @@
 #   browser    the documentation pages in a headless Chromium
 #   monitoring alert rules, and every query of dashboards and rules on a real Prometheus
 #   compose    compose.yaml and Dockerfile, without a container engine
-#   bench      every benchmark for a tiny round: whether it runs, not how fast
+#   bench      one tiny round of every benchmark: whether it runs, not how fast
 #   services   creates services, from templates and from foreign documents, serves, tests and removes them
-#   guides     runs every guide as it is written
+#   guides     executes every guide as it is written
 #   sdk        the generated clients: built, type-checked, and used against running services, with their traffic validated (Prism)
 #
 #   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
@@ -28,7 +28,7 @@ DEV=${CARGO_TARGET_DIR:-target}/debug/dev
 
 usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 
-# The same packages for each piece: with others cargo would choose other features, and build much anew.
+# The same packages for each piece: with others cargo would choose other features, and rebuild much.
 build() { cargo build --locked --workspace --bins --examples; }
 
 piece_lint() { build && .ci/tidy && .ci/words && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }

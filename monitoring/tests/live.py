@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A real Prometheus asks the running services, which have a little to do: every expression of every dashboard and of every
-rule must return a number. Of an alert both sides of its comparison must: what it looks at is there while it is silent.
+"""A real Prometheus scrapes the running services under a little load: every expression of every dashboard and of every
+rule must return data, and so must both sides of the comparison of each alert, while it does not fire.
 
     openapi/with-services monitoring/tests/live.py PROMTOOL
 
-The expressions are read from the files, so that one which is added is asked as well. A service whose own expressions want more than
-each of its operations once brings `work`, in impl/NAME/monitoring/tests/live.py, and QUERIES by operation where one wants them.
+The expressions are read from the files, so new ones are included. A service whose expressions need more load than
+one call of each operation has `work` in impl/NAME/monitoring/tests/live.py, and QUERIES by operation where they need parameters.
 """
 
 import json

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Every alert fires for its fault, alone, and none fires without one; it begins at its number and after its time (edges.py),
-looks at what its formula says (recorded.py), and deadlines are those of the documents: cases for `promtool test rules`.
+"""Cases for `promtool test rules`: every alert fires for its fault, and only for it, at its threshold and after its duration (edges.py);
+recorded series have the right values (recorded.py), and deadlines are those of the documents.
 
     monitoring/tests/rules.py PROMTOOL
 
-A case is a healthy system in which some series are others; it names what must fire then, and nothing else may. Services have cases of
-their own: HEALTHY and CASES in impl/NAME/monitoring/tests/expectations.py.
+A case is a healthy system in which some series differ; it lists the alerts that must fire, and no others may. Services have their own
+cases: HEALTHY and CASES in impl/NAME/monitoring/tests/expectations.py.
 """
 
 import json

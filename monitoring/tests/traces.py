@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""One trace from the gateway through every service, told to a collector; unwanted traces are told to nobody.
+"""Tests that one trace from the gateway through every service is exported to a collector, and unsampled traces are not.
 
-    monitoring/tests/traces.py      starts the services itself, beside a collector that remembers what it is told
+    monitoring/tests/traces.py      starts the services itself, and a collector that records what it receives
 
-What a trace goes on to beyond the answer (messages, say) is for the service to test: `ask` and `checks` in
+Spans after the response (of messages, for example) are tested by the service: `ask` and `checks` in
 impl/NAME/monitoring/tests/traces.py.
 """
 

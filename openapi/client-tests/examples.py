@@ -4,12 +4,12 @@
     examples.py PAGE...
     examples.py --without-missing PAGE      prints the page without the blocks that are skipped
 
-Blocks of ```sh share one shell; ```python and ```ts blocks run by themselves. A comment line that begins with `=>`
-must be in what its block printed, after those before it. A block that begins with ```sh needs=tasks,shop is skipped where one of these services
-is not in generated/services.json. NAME_BASE is where a service is; TS_RUN
-is a command that runs a TypeScript file. What a page says of a system started by ./run.sh is said of the one under test: where
-GATEWAY_URL is set, it stands for http://localhost:8080, NAME_URL for localhost and the port of that service, SERVICES_ENV for .local/env and
-SERVER for target/release/server.
+Blocks of ```sh share one shell; ```python and ```ts blocks run by themselves. The text of a comment line that begins with `=>`
+must have been printed by its block, in this order. A block that begins with ```sh needs=tasks,shop is skipped where one of these services
+is not in generated/services.json. NAME_BASE is the address of a service; TS_RUN
+is a command that runs a TypeScript file. The addresses of ./run.sh are replaced by those of the system under test: where
+GATEWAY_URL is set, it replaces http://localhost:8080, NAME_URL replaces localhost and the port of that service, SERVICES_ENV .local/env and
+SERVER target/release/server.
 """
 
 import argparse

@@ -123,7 +123,7 @@ async fn look_at(
             }
             Err(error) => {
                 let error = platform::Error::from(error);
-                tracing::warn!(%error, number = some.len(), "not found out in time whether {}", subject.found);
+                tracing::warn!(%error, number = some.len(), "cannot check whether {}", subject.found);
                 database.ping().await?;
             }
         }
