@@ -22,16 +22,16 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> +
 /// Server-sent events; an idle stream is kept alive by comments.
 pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, Infallible>> + Send>>;
 
-/// A declared answer of an operation; implemented by generated code.
+/// A declared response of an operation; implemented by generated code.
 pub trait Answer: Send {
-    /// The answer, encoded.
+    /// The response, encoded.
     ///
     /// # Errors
     /// 500 when the body or a header cannot be encoded.
     fn into_reply(self) -> Result<Reply, Problem>;
 }
 
-/// An encoded answer.
+/// An encoded response.
 #[must_use]
 pub struct Reply {
     status: StatusCode,
@@ -39,12 +39,12 @@ pub struct Reply {
     body: Payload,
 }
 
-/// An answer in a form that can be kept and sent again, byte for byte.
+/// A response in a form that can be stored and sent again, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReply {
     /// The status.
     pub status: u16,
-    /// The headers of its own, names in lower case. What is added to every answer (`X-Request-Id`, ...) is not among them.
+    /// Its own headers, names in lower case. Headers of every response (`X-Request-Id`, ...) are not among them.
     pub headers: Vec<(String, String)>,
     /// The body; may be empty.
     pub body: Bytes,
@@ -71,7 +71,7 @@ enum Payload {
 }
 
 impl Reply {
-    /// An empty answer with a status of the document.
+    /// An empty response with a status of the document.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, headers: HeaderMap::new(), body: Payload::Empty }
@@ -80,7 +80,7 @@ impl Reply {
     /// Adds a header.
     ///
     /// # Errors
-    /// 500 when the value cannot stand in a header.
+    /// 500 when the value is not a valid header value.
     pub fn header(mut self, name: &'static str, value: impl ToString) -> Result<Self, Problem> {
         let value = HeaderValue::try_from(value.to_string()).map_err(Problem::internal)?;
         self.headers.insert(HeaderName::try_from(name).map_err(Problem::internal)?, value);
@@ -129,10 +129,10 @@ impl Reply {
         self
     }
 
-    /// The answer in a form that can be kept.
+    /// The response in a form that can be stored.
     ///
     /// # Errors
-    /// 500 for a stream or events, which are not kept, and for a header that is not UTF-8.
+    /// 500 for a stream or events, which are not stored, and for a header that is not UTF-8.
     pub fn stored(&self) -> Result<StoredReply, Problem> {
         let body = match &self.body {
             Payload::Empty => Bytes::new(),
@@ -144,10 +144,10 @@ impl Reply {
         StoredReply::new(self.status, &self.headers, body)
     }
 
-    /// The answer that was kept.
+    /// A stored response.
     ///
     /// # Errors
-    /// 500 when it is not what [`Reply::stored`] made.
+    /// 500 when it was not created by [`Reply::stored`].
     pub(crate) fn from_stored(stored: StoredReply) -> Result<Self, Problem> {
         let status = StatusCode::from_u16(stored.status).map_err(Problem::internal)?;
         let mut headers = HeaderMap::with_capacity(stored.headers.len() + 1);

@@ -1,5 +1,5 @@
-//! Whether an operation may answer with a code: openapi/codes.json says which codes any operation may, `x-codes` and
-//! `x-quotas` of the documents whose the others are. Looked at in builds for tests only, as the statuses are.
+//! Whether an operation may return an error code: openapi/codes.json has the codes that any operation may return, `x-codes` and
+//! `x-quotas` of the documents the others. Checked in debug builds only, as the statuses are.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -26,7 +26,7 @@ static LIST: LazyLock<HashMap<&'static str, Known>> = LazyLock::new(|| {
     list.problems
 });
 
-/// Why an operation must not answer with a code.
+/// Why an operation must not return a code.
 pub(crate) fn fault(operation: &Operation, code: &str) -> Option<String> {
     let any = LIST.get(code).is_some_and(|known| known.any);
     let ours = operation.codes.contains(&code) || operation.quotas.iter().any(|quota| quota.code == code);

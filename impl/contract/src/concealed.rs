@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Instead of the value of a member that is a password or a token; for generated code.
+/// Instead of the value of a field that is a password or a token; for generated code.
 #[derive(Clone, Copy)]
 pub struct Concealed;
 

@@ -1,4 +1,4 @@
-//! The road every request of an operation takes.
+//! The steps of a request, the same for every operation.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ use crate::token_endpoint::TokenEndpoint;
 use validation::Decoder;
 use validation::Place;
 
-/// Serves an operation that demands a token.
+/// Serves an operation that requires a token.
 pub fn authenticated<S, I, R, F>(
     operation: &'static Operation,
     service: Arc<S>,
@@ -44,7 +44,7 @@ where
     serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
 }
 
-/// Serves an operation that takes a token but does not demand one.
+/// Serves an operation for which a token is optional.
 pub fn optional<S, I, R, F>(
     operation: &'static Operation,
     service: Arc<S>,
@@ -69,7 +69,7 @@ where
     serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
 }
 
-/// Serves an operation that is open to anybody.
+/// Serves a public operation.
 pub fn public<S, I, R, F>(
     operation: &'static Operation,
     service: Arc<S>,
@@ -90,7 +90,7 @@ where
 /// What is left of the operation's limits, once that is known.
 type Left = OnceLock<Vec<Quota>>;
 
-/// Lets the request in, and counts it, if anything is to be counted.
+/// Admits the request, and counts it if the operation has rate limits.
 async fn count<S: Api>(
     operation: &'static Operation,
     service: &S,
@@ -99,14 +99,14 @@ async fn count<S: Api>(
 ) -> Result<(), Problem> {
     service.enter(operation, caller).map_err(Into::into)?;
     if !operation.rate_limits.is_empty() {
-        // Boxed, so that the road of operations without limits stays small.
+        // Boxed, so that the future of operations without limits stays small.
         let quotas = Box::pin(service.admit(operation, caller)).await.map_err(Into::into)?;
         let _ = left.set(quotas);
     }
     Ok(())
 }
 
-/// The caller, if the token is good and carries what the document demands.
+/// The caller, if the token is valid and has the scopes that the document requires.
 async fn identify<S: Api>(operation: &Operation, service: &S, parts: &Parts) -> Result<S::Caller, Problem> {
     let (Security::Scopes(scopes) | Security::Optional(scopes)) = operation.security else {
         return Err(Problem::internal("a public operation was generated as an authenticated one"));
@@ -137,7 +137,7 @@ where
         let reply = call(caller, input).await.map_err(Into::into)?.into_reply()?;
         Ok(reply.into_response(operation, &parts))
     });
-    // A panic costs its own request and no other; the deadline covers everything up to the first byte of the answer.
+    // A panic fails its own request and no other; the deadline covers everything up to the first byte of the response.
     let result = match tokio::time::timeout(operation.deadline, AssertUnwindSafe(road).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", message(&*panic)))),

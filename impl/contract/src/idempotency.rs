@@ -1,10 +1,10 @@
-//! `x-idempotency`: a request that names itself by an `Idempotency-Key` is done once, and answered alike each time after that.
+//! `x-idempotency`: a request with an `Idempotency-Key` is executed once; retries get the same response.
 //!
-//! Successes are kept, refusals are not: nothing was done, and most of them (a state, a quota, a product that is not there yet) may
-//! be cured by time. What the request alone decides is refused anew, and alike, without being kept.
+//! Successes are stored, errors are not: nothing was done, and a retry may succeed after most of them (a state, a quota, a product that
+//! does not exist yet). Errors that depend on the request alone are the same again without being stored.
 //!
-//! The document declares it; generated code hands the handler the key with a fingerprint of what is asked, and takes
-//! nothing but a [`Once`] in return. Keeping the answers is left to whoever has a store, in the transaction of the effect.
+//! The document declares it; generated code passes the key to the handler, with a fingerprint of the request, and requires
+//! a [`Once`] in return. The handler stores the response, in the transaction of the effect.
 
 use validation::canonical::{self, write_length, write_text};
 use xxhash_rust::xxh3::xxh3_128;
@@ -13,14 +13,14 @@ use crate::answer::{Answer, Reply, StoredReply};
 use crate::input::{CACHE_BUSTER, Input, Rule};
 use crate::problem::Problem;
 
-/// What the client named its request, if it did.
+/// The idempotency key of a request, if it has one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdempotencyKey(Option<Box<KeyedRequest>>);
 
 impl IdempotencyKey {
     pub(crate) const HEADER: &str = "Idempotency-Key";
 
-    /// The request with its name; `None` when the client gave it none.
+    /// The key; `None` when the client sent none.
     pub fn sent(self) -> Option<KeyedRequest> {
         self.0.map(|request| *request)
     }
@@ -32,10 +32,10 @@ impl From<Option<KeyedRequest>> for IdempotencyKey {
     }
 }
 
-/// A request that has a name.
+/// The key and fingerprint of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyedRequest {
-    /// The name: 1 to 255 visible ASCII characters, unique to the caller.
+    /// The key: 1 to 255 visible ASCII characters, unique per caller.
     pub key: String,
     /// A hash of the operation, its path and query parameters and the body's values. The order of members and of
     /// parameters of different names, white space and the spelling of numbers make no difference.
@@ -87,14 +87,14 @@ fn fingerprint(input: &Input<'_>) -> u128 {
     xxh3_128(&bytes)
 }
 
-/// The answer of an operation with `x-idempotency`.
+/// The response of an operation with `x-idempotency`.
 #[must_use]
 pub enum Once<R> {
-    /// To a request without a name: it was done, and its answer is not kept.
+    /// To a request without a key: it was executed, and its response is not stored.
     Fresh(R),
-    /// To a request with a name that was done now, encoded because it was kept.
+    /// To a request with a key that was executed now, encoded because it was stored.
     Encoded(Reply),
-    /// What an earlier request of this name was answered when it was done.
+    /// The stored response of an earlier request with this key.
     Replayed(StoredReply),
 }
 

@@ -13,7 +13,7 @@ use validation::Place;
 use validation::Value;
 use validation::{Decoder, Step};
 
-/// Libraries add it, with a number that differs each time, so that no cache answers.
+/// Libraries add it, with a number that differs each time, to bypass caches.
 pub(crate) const CACHE_BUSTER: &str = "_";
 /// Fields that are lists, which may come in several lines (RFC 9110, 5.3).
 const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
@@ -152,7 +152,7 @@ impl<'r> Input<'r> {
         }
     }
 
-    /// The body; it was read because the document demands it.
+    /// The body; it was read because the document requires it.
     pub fn body<T>(&mut self, rule: Rule<'r, T>) -> Option<T> {
         self.optional_body(rule)?.or_else(|| {
             self.at.enter(Place::Body);
@@ -169,7 +169,7 @@ impl<'r> Input<'r> {
         }
     }
 
-    /// Refuses query parameters that the document does not know (`x-unknown-parameters: refuse`).
+    /// Rejects query parameters that the document does not have (`x-unknown-parameters: refuse`).
     pub(crate) fn close_query(&mut self) {
         let Some(known) = self.operation.query else { return };
         let unknown = self.query.iter().filter(|(name, _)| !known.contains(&&**name) && name != CACHE_BUSTER);

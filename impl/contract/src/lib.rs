@@ -1,8 +1,8 @@
-//! The small runtime under the generated crates.
+//! The small runtime of the generated crates.
 //!
-//! Whatever is the same for every operation is a function here; generated code holds only what differs from one
-//! operation to the next; the rules of JSON Schema are in `validation`, and handed on. A request passes, in this order: match, authenticate, count against its limits, read a bounded
-//! body, decode and validate, call, encode. Every refusal on the way is an RFC 9457 problem document.
+//! What is the same for every operation is a function here; generated code has only what differs between operations. The rules of
+//! JSON Schema are in `validation`, and re-exported. The steps of a request: match, authenticate, count against its rate limits,
+//! read a bounded body, decode and validate, call, encode. Every error response is an RFC 9457 problem document.
 
 mod answer;
 mod body;

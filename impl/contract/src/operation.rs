@@ -1,4 +1,4 @@
-//! What the document says of an operation, and what a service brings to it.
+//! What the document declares about an operation, and what a service implements for it.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct Operation {
     pub body: Option<BodyRule>,
     /// `x-deadline-ms`: the whole of authentication, reading, handling and encoding.
     pub deadline: Duration,
-    /// `x-rate-limit`: how often it may be asked for; empty when the document names no limit.
+    /// `x-rate-limit`: how often it may be called; empty when the document has no limit.
     pub rate_limits: &'static [RateLimit],
     /// `x-quotas`: how many things it may add to; counted by its handler.
     pub quotas: &'static [StorageQuota],
@@ -27,18 +27,18 @@ pub struct Operation {
     pub event_streams: Option<u32>,
     /// `x-unknown-parameters: refuse`: the only names its query may have; `None` when others are ignored.
     pub query: Option<&'static [&'static str]>,
-    /// `x-codes`: the codes of its refusals, beside those of any operation and of its quotas.
+    /// `x-codes`: its own error codes, beside those of any operation and of its quotas.
     pub codes: &'static [&'static str],
     /// `x-token-endpoint`: when it is one.
     pub token_endpoint: Option<TokenEndpoint>,
     /// Every status the document declares for it.
     pub statuses: &'static [u16],
-    /// Whether its 200 carries an `ETag`; if it also declares 304, it answers conditional requests (RFC 9110, 13).
+    /// Whether its 200 has an `ETag`; if it also declares 304, it supports conditional requests (RFC 9110, 13).
     pub etag: bool,
 }
 
 impl Operation {
-    /// The quota that refuses with `code`. Asked for in a constant, so that a code the document does not have does not
+    /// The quota with the error code `code`. Evaluated in a constant, so that a code the document does not have does not
     /// compile: `const PROJECTS: &StorageQuota = CREATE_PROJECT.quota("too_many_projects");`
     ///
     /// # Panics
@@ -54,7 +54,7 @@ impl Operation {
         panic!("the document gives this operation no quota of that code")
     }
 
-    /// A refusal in the words of this operation, whoever refuses.
+    /// An error response in the format of this operation, wherever the error came from.
     pub fn refusal(&self, problem: Problem) -> Problem {
         match self.token_endpoint {
             Some(_) => TokenEndpoint::refusal(problem),
@@ -80,9 +80,9 @@ const fn equal(one: &[u8], other: &[u8]) -> bool {
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// Anybody; a token is not looked at.
+    /// Public; a token is ignored.
     Public,
-    /// Anybody, but a token that is sent must be good and have every one of these scopes.
+    /// Public, but a token that is sent must be valid and have every one of these scopes.
     Optional(&'static [&'static str]),
     /// Bearers of a token that has every one of these scopes.
     Scopes(&'static [&'static str]),
@@ -93,7 +93,7 @@ pub enum Security {
 pub struct BodyRule {
     /// Accepted media types, as the document writes them.
     pub media: &'static [&'static str],
-    /// Whether an absent body is refused.
+    /// Whether a body is required.
     pub required: bool,
     /// `x-body-limit`: bytes.
     pub limit: usize,
@@ -134,7 +134,7 @@ pub trait Api: Send + Sync + 'static {
     /// The caller a bearer token stands for.
     ///
     /// # Errors
-    /// 401 `invalid_token` for a token that is not, or no longer, good.
+    /// 401 `invalid_token` for a token that is invalid or expired.
     fn authenticate(&self, token: &str) -> impl Future<Output = Result<Self::Caller, Self::Error>> + Send;
 
     /// Called once for each request, as soon as its caller is known and before anything else is done for it.
@@ -147,7 +147,7 @@ pub trait Api: Send + Sync + 'static {
     }
 
     /// Counts a request for an operation that has [rate limits](Operation::rate_limits), before its body is read; for other
-    /// operations it is not called. What is left is told in the answer. Limits [that count failures](crate::CountedBy::counts_failures)
+    /// operations it is not called. The response has what is left. Limits [that count failures](crate::CountedBy::counts_failures)
     /// are counted by the handler instead.
     ///
     /// # Errors

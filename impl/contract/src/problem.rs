@@ -1,4 +1,4 @@
-//! Problem documents (RFC 9457): the one shape of every refusal.
+//! Problem documents (RFC 9457): the format of every error response.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -11,14 +11,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use validation::FieldError;
 
-/// A refusal or failure on its way to the client.
+/// An error that becomes an error response.
 ///
 /// `code` is stable and meant for programs, `detail` is for people. Neither ever repeats what the client submitted.
 /// The cause, if any, is for the log and is never sent.
 #[derive(Debug)]
 pub struct Problem(Box<Parts>);
 
-// Boxed, because it is the rare end of every `Result` on the road.
+// Boxed, because it is the rare case of every `Result`.
 #[derive(Debug)]
 struct Parts {
     status: StatusCode,
@@ -35,7 +35,7 @@ struct Parts {
 #[derive(Debug, Clone)]
 pub struct Cause(pub Arc<dyn Error + Send + Sync>);
 
-/// The id of the request being answered; placed in the request's extensions by whoever serves it.
+/// The id of the request; placed in its extensions by the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub Arc<str>);
 
@@ -63,7 +63,7 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
-    /// 404: missing, or another's: the two are not told apart.
+    /// 404: missing, or of another user: the two are not distinguished.
     pub fn not_found(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
@@ -73,7 +73,7 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// 409: the first request of this idempotency key is still being worked on; try again after a second.
+    /// 409: the first request with this idempotency key is still in progress; retry after a second.
     pub fn idempotency_in_flight() -> Self {
         Self::conflict("idempotency_in_flight", "The first request with this Idempotency-Key is still in progress.")
             .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
@@ -123,7 +123,7 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with_header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// 501: the document promises the operation, this server does not have it yet.
+    /// 501: the document declares the operation, but it is not implemented yet.
     pub fn not_implemented() -> Self {
         Self::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", "This operation is not implemented yet.")
     }
@@ -153,13 +153,13 @@ impl Problem {
         self
     }
 
-    /// Tells it in the words of RFC 6749, 5.2, too.
+    /// Adds the fields of RFC 6749, 5.2.
     pub(crate) fn with_oauth_error(mut self, error: &'static str) -> Self {
         self.0.oauth_error = Some(error);
         self
     }
 
-    /// The status it answers with.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }

@@ -1,6 +1,6 @@
-//! `x-rate-limit`: how often an operation may be asked for, and what its answers tell of that.
+//! `x-rate-limit`: how often an operation may be called, and the headers that report it.
 //!
-//! The document declares it; whoever serves counts, see [`Api::admit`](crate::Api::admit). The header fields are
+//! The document declares it; the service counts, see [`Api::admit`](crate::Api::admit). The header fields are
 //! those of draft-ietf-httpapi-ratelimit-headers-10.
 
 use std::fmt::Write as _;
@@ -23,8 +23,8 @@ pub struct RateLimit {
     pub window_seconds: u32,
     /// Whose requests are counted together.
     pub by: CountedBy,
-    /// Beyond the amount whoever comes waits, for a second at first and never longer than these seconds; 0 where there is no
-    /// room beyond the amount.
+    /// Requests beyond the amount are delayed, by a second at first and never longer than these seconds; 0: they are
+    /// rejected.
     pub max_delay_seconds: u32,
 }
 
@@ -37,8 +37,8 @@ pub enum CountedBy {
     Address,
     /// Failed attempts at an account from one address. Which account that is only a handler knows, so it counts them.
     AccountAddress,
-    /// Failed attempts at an account from all addresses it was not used from before. Never without a delay: whoever owns the
-    /// account must get in, whatever others do.
+    /// Failed attempts at an account from all addresses it was not used from before. Never without a delay: the owner of the
+    /// account must be able to log in, whatever others do.
     Account,
 }
 
@@ -85,7 +85,7 @@ impl Problem {
     }
 }
 
-/// Tells in an answer what is left, unless it is a refusal that tells already.
+/// Adds the headers with what is left, unless the response has them already.
 pub(crate) fn tell(quotas: &[Quota], headers: &mut HeaderMap) {
     if !quotas.is_empty() && !headers.contains_key(RATE_LIMIT) {
         headers.extend(fields(quotas));

@@ -1,6 +1,6 @@
 //! How a model is made of a row: each field is the column of its name.
 //!
-//! Generated models know their fields, and nothing of databases; whoever has rows implements [`Row`]. The fields of an object
+//! Generated models know their fields, and nothing about databases; the crate with the database implements [`Row`]. The fields of an object
 //! within an object are columns named after both: `assignee.id`.
 
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ pub trait Row:
     /// Whether there is a column of a name.
     fn has(&self, name: &'static str) -> bool;
 
-    /// What is told when a column holds what the document does not allow.
+    /// The error when a column has a value that the document does not allow.
     fn unexpected(&self, name: &'static str, wanted: &str) -> Self::Failure;
 }
 

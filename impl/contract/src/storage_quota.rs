@@ -1,7 +1,7 @@
 //! `x-quotas`: how many things of a kind may be stored.
 //!
-//! The document declares the number and the code of the refusal; what is counted only a handler knows, so it counts, in
-//! the statement that adds: two requests at once must not both be the last.
+//! The document declares the number and the error code; only a handler knows what is counted, so it counts, in the
+//! statement that inserts: two concurrent requests must not both be the last.
 
 use http::StatusCode;
 
@@ -10,7 +10,7 @@ use crate::Problem;
 /// A quota of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StorageQuota {
-    /// Stable code of the refusal, such as `too_many_projects`.
+    /// Stable error code, such as `too_many_projects`.
     pub code: &'static str,
     /// How many there may be.
     pub amount: i64,
@@ -19,7 +19,7 @@ pub struct StorageQuota {
 }
 
 impl StorageQuota {
-    /// 409: there are as many as there may be. What is there must go before more can come, so waiting does not help.
+    /// 409: the quota is exhausted. Existing objects must be deleted first, so waiting does not help.
     pub fn exceeded(&self) -> Problem {
         let Self { code, amount, of } = self;
         Problem::new(StatusCode::CONFLICT, code, format!("The maximum is {amount} {of}."))

@@ -1,5 +1,5 @@
-//! `x-token-endpoint`: an operation that is the token endpoint of OAuth 2.0 (RFC 6749, 3.2). What it refuses is told in the words
-//! of 5.2 as well, beside the members of a problem document.
+//! `x-token-endpoint`: an operation that is the token endpoint of OAuth 2.0 (RFC 6749, 3.2). Its error responses have the fields
+//! of 5.2, beside those of a problem document.
 
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -17,8 +17,8 @@ pub struct TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    /// Judges what RFC 6749 says of every request, before the schema is asked: nothing twice, a grant that is known, scopes that
-    /// are known. What is sent without a value counts as omitted, as far as it may be.
+    /// Checks what RFC 6749 requires of every request, before the schema is validated: no repeated parameter, a known grant type,
+    /// known scopes. Optional parameters without a value count as omitted.
     pub(crate) fn judge(&self, form: &mut Value<'_>) -> Result<(), Problem> {
         let Value::Object(members) = form else { return Ok(()) };
         if members.iter().any(|(_, value)| !matches!(value, Value::Text(_))) {
@@ -49,7 +49,7 @@ impl TokenEndpoint {
         Ok(())
     }
 
-    /// A refusal in the words of 5.2: what breaks the schema is 400 `invalid_request`.
+    /// An error response in the format of 5.2: a violation of the schema is 400 `invalid_request`.
     pub(crate) fn refusal(problem: Problem) -> Problem {
         let problem = match problem.status() {
             StatusCode::UNPROCESSABLE_ENTITY => problem.with_status(StatusCode::BAD_REQUEST, "invalid_request"),
@@ -69,7 +69,7 @@ impl TokenEndpoint {
         problem.with_oauth_error(error)
     }
 
-    /// Neither a token nor its refusal is kept by anybody (5.1).
+    /// Neither a token nor an error response may be cached (5.1).
     pub(crate) fn never_kept(headers: &mut HeaderMap) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));

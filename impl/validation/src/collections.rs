@@ -57,8 +57,8 @@ impl Decoder {
         (decoded.len() == wanted).then_some(decoded)
     }
 
-    /// An array whose items stand for themselves (`x-row-errors: collect`): a bad one does not refuse its neighbours,
-    /// unless there is no good one.
+    /// An array whose items are validated one by one (`x-row-errors: collect`): an invalid one does not make the others invalid,
+    /// unless there is no valid one.
     pub fn rows<'v, T>(
         &mut self,
         value: Value<'v>,

@@ -9,7 +9,7 @@ use crate::field_error::{FieldError, Place};
 use crate::format;
 use crate::value::{Number, Value};
 
-/// More violations than this are not reported: the answer to garbage stays small.
+/// More violations than this are not reported: the error response stays small.
 pub(crate) const MAX_ERRORS: usize = 32;
 /// Member names longer than this are not repeated: a pointer ends above them.
 const MAX_NAME: usize = 64;

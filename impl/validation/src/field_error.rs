@@ -1,4 +1,4 @@
-//! One violation of a document, as it is told.
+//! One violation of a document, as it is reported.
 
 use std::borrow::Cow;
 

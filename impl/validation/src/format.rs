@@ -27,7 +27,7 @@ pub(crate) const FRAGMENT: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// Whether a string has a format. Formats with a type of their own (`uuid`, `date`, `date-time`) are decoded instead;
-/// code generation refuses formats that are not listed here.
+/// the lint rejects formats that are not listed here.
 pub(crate) fn holds(format: &str, text: &str) -> bool {
     match format {
         "email" => email(text),
@@ -78,7 +78,7 @@ pub const EARLIEST: DateTime<Utc> = DateTime::<Utc>::from_timestamp(-62_135_596_
 
 /// RFC 3339 date-time; `assume_utc` also takes one without offset and a date alone.
 ///
-/// It is judged as it is kept and shown again, which is in UTC and without leap seconds: the offset may push it out of the
+/// It is validated as it is stored and returned, which is in UTC and without leap seconds: the offset may push it out of the
 /// years that can be written, and 23:59:60 is the next day's first second. Whatever this yields can be written again.
 pub fn date_time(text: &str, assume_utc: bool) -> Option<DateTime<Utc>> {
     let strict = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());

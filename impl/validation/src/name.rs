@@ -1,6 +1,6 @@
 //! `x-text: name`: titles, names and the like, one line of text for people.
 //!
-//! White space and invisible characters around it are dropped; what is left has the length that the document demands and no
+//! White space and invisible characters around it are dropped; what is left has the length that the document requires and no
 //! control characters. The document says the same in its `pattern` (openapi/redocly-rules/names.js), for those who do not know the
 //! extension: a test holds it to that.
 

@@ -1,4 +1,4 @@
-//! Objects member by member: required, optional, with a default; closed or open.
+//! Objects field by field: required, optional, with a default; closed or open.
 
 use std::borrow::Cow;
 
@@ -55,7 +55,7 @@ impl<'v> Object<'v> {
         at.named(name, |at| rule(value, at))
     }
 
-    /// Refuses what no rule has taken: documents describe their objects wholly.
+    /// Rejects unknown fields: documents describe their objects completely.
     pub fn close(self, at: &mut Decoder) {
         for (name, _) in self.members {
             at.within(Step::Member(name.into_owned()), |at| at.refuse::<()>("unknown_member", "Unknown field."));

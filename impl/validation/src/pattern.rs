@@ -24,7 +24,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// `source` is an ECMA-262 pattern without lookaround and backreferences; code generation refuses others.
+    /// `source` is an ECMA-262 pattern without lookaround and backreferences; the lint rejects others.
     pub const fn new(source: &'static str) -> Self {
         Self { source, compiled: OnceLock::new() }
     }
