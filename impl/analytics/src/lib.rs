@@ -58,7 +58,7 @@ pub struct AnalyticsService {
     top_paths: ReadCache<TopPaths>,
     live: Live,
     jobs: Jobs,
-    /// Cancelled when this process is about to end: who waits for something long is answered.
+    /// Cancelled when this process shuts down: long-polling requests then get their response.
     leaving: CancellationToken,
 }
 
@@ -95,7 +95,7 @@ impl AnalyticsService {
         }
     }
 
-    /// What goes on beside answering requests, until it is told to stop.
+    /// The background work, until shutdown.
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
         keep(&mut tasks, self, &shutdown, |this, end| async move { this.maintain(end).await });
@@ -136,8 +136,8 @@ impl AnalyticsService {
         rollups::merge(&self.database, &rollups::slice(), 1, || true).await
     }
 
-    /// To be called when page views came or went past this service: rankings from before are not answered any more. Without
-    /// it they are until their time is over.
+    /// To be called when page views were added or deleted outside of this service: cached rankings become invalid. Otherwise
+    /// they are returned until they expire.
     pub fn changed(&self) {
         self.top_paths.changed();
     }

@@ -22,11 +22,11 @@ pub(crate) fn check(bind: &Bind, port: u16) -> Result<(), String> {
     Ok(())
 }
 
-/// A path to GET and the status, after a space, of whoever is ready.
+/// A path to GET and the status, after a space, of a process that is ready.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probe(pub(crate) &'static str, pub(crate) &'static [u8; 4]);
 
-/// Whether who listens there answers the probe as it wants.
+/// Whether the process on that port passes the probe.
 pub(crate) fn is_ready(bind: &Bind, port: u16, Probe(path, wanted): Probe) -> bool {
     let ask = || {
         let mut socket = TcpStream::connect_timeout(&SocketAddr::new(bind.reachable(), port), PATIENCE)?;

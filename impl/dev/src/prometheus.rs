@@ -9,10 +9,10 @@ use crate::services::SERVICES;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-/// Where people look for it.
+/// The usual port of Prometheus.
 pub(crate) const PORT: u16 = 9090;
 
-/// What knows where Prometheus is and how it is told whom to ask.
+/// The script that finds Prometheus and writes its scrape configuration.
 const SCRIPT: &str = "monitoring/prometheus";
 
 /// Listening address and scrape targets.

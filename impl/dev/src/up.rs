@@ -36,7 +36,7 @@ mod supervised;
 
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// For the first healthy answer of a role, once those before it have given theirs.
+/// For the first successful probe of a role, after those of the roles before it.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 /// Migrating a large database may take its time.
 const MIGRATE_DEADLINE: Duration = Duration::from_secs(600);

@@ -213,7 +213,7 @@ fn reporter(caller: Option<&Principal>, sender: &Sender) -> Reporter {
     }
 }
 
-/// What a view is answered with that is new, or a repetition of somebody else's: of that nothing is told but that there is one.
+/// The response for a view that is new, or a duplicate of another client's, of which nothing is revealed but that it exists.
 fn answer(view: View, stored: &Stored) -> PageView {
     PageView {
         id: stored.id,

@@ -1,4 +1,4 @@
-//! Telling visitors apart without knowing them: a keyed hash whose key is that of the day of the view, and is thrown away.
+//! Anonymous visitor ids: a keyed hash whose key changes every day and is deleted.
 //!
 //! The key of a day is made of two halves: a random seed, which is in the database until nobody may report views of that day any
 //! more, and the signing key, which is not in the database. A dump without the signing key tells nothing; the signing key alone

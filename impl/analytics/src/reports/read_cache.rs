@@ -1,10 +1,10 @@
-//! Answers that are asked for again and again, kept in memory and, for other processes, in Redis.
+//! A cache of query results, in memory and, shared by processes, in Redis.
 //!
-//! An answer is good for 600 ms at most, and only for as long as nothing was stored since it was computed: every commit
-//! of this process raises a generation, and whoever asks gets an answer that is no older than the generation he found. Of
-//! many who ask at once one computes; before its time is over an answer is renewed while it is still given, so that nobody
-//! waits for one that is asked for all the time. Other processes hear of a commit through Redis; when they do not, the time
-//! bounds what they miss. Without Redis everything works the same, process by process.
+//! A result is valid for 600 ms at most, and only until the next write: every commit of this process increments a
+//! generation, and a request gets a result that is no older than the generation it found. Concurrent requests for one result
+//! compute it once; a result is refreshed before it expires, while it is still returned, so that requests for popular ones
+//! never wait. Other processes are notified of a commit through Redis; if they are not, the lifetime bounds the staleness.
+//! Without Redis each process has a cache of its own.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ use shared::{OLDEST, RENEWED, Shared, now};
 mod entries;
 mod shared;
 
-/// How long one waits for an answer that somebody else asks for.
+/// How long a request waits for a result that another one computes.
 const OTHERS_TURN: Duration = Duration::from_millis(250);
 
-/// Answers of one kind of question. Clones are one.
+/// Results of one kind of query. Clones share it.
 #[derive(Clone)]
 pub(crate) struct ReadCache<T>(Arc<Inner<T>>);
 
@@ -39,12 +39,12 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
         Self(Arc::new(Inner { shared: Shared::new(cache), entries: Mutex::default() }))
     }
 
-    /// To be called after a commit that may change an answer, and before anybody is told of the commit.
+    /// To be called after a commit that may change a result, and before the commit is acknowledged to a client.
     pub(crate) fn changed(&self) {
         self.0.shared.changed();
     }
 
-    /// The answer to a question, computed if no kept one will do.
+    /// The result of a query, computed if no cached one is valid.
     ///
     /// # Errors
     /// What computing failed with.
@@ -81,7 +81,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ReadCache<T> {
         self.renew(&entry, question, compute()).await
     }
 
-    /// Another answer, by whoever holds the flight.
+    /// Computes a new result; the caller holds the lock `flight`.
     async fn renew(
         &self,
         entry: &Entry<T>,

@@ -41,7 +41,7 @@ fn ranking(rows: &[PgRow]) -> Result<TopPaths> {
     Ok(rows.iter().map(|row| pair(row, "path", "views")).collect::<sqlx::Result<_>>()?)
 }
 
-/// A ranking as it is answered.
+/// The body of a response with a ranking.
 pub(crate) fn body(ranking: &TopPaths) -> Vec<PathCount> {
     ranking.iter().map(|(path, count)| PathCount { path: path.clone(), count: *count }).collect()
 }

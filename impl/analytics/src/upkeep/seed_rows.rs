@@ -19,11 +19,11 @@ const CHUNK: i64 = 25_000;
 const SMALLEST_CHUNK: i64 = 200;
 /// Transactions at once.
 const AT_ONCE: usize = 2;
-/// Who works on a job says so at least this often, and is given up when nothing was heard of him for longer than [`SILENCE`].
+/// A worker updates the heartbeat of its job this often; after [`SILENCE`] without one, another worker takes over.
 const SIGN: Duration = Duration::from_secs(10);
 const SILENCE: &str = "1 minute";
 
-/// Why a worker leaves its job to another one; never answered to anybody.
+/// Why a worker leaves its job to another one; never sent to a client.
 pub(crate) const TAKEN_OVER: &str = "seed_job_taken_over";
 
 /// What a job makes.

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::upkeep::seed_rows::{self, Plan};
 use crate::{AnalyticsService, reports::window::Window};
 
-/// How long a request waits for its job: clients of the older service know of no other answer than that it is done.
+/// How long a request waits for its job: clients of the older service expect a response when it is done.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// Views are spread over this time until now.
 const SPREAD: TimeDelta = TimeDelta::days(30);

@@ -78,7 +78,7 @@ impl UpArgs {
         }
     }
 
-    /// Whether it is as closed as production; a development that may not be is refused before anything asks this.
+    /// Whether it has the restrictions of production; invalid combinations were rejected before.
     pub(super) fn production(&self) -> bool {
         self.exposure().effective().is_ok_and(Environment::is_production)
     }

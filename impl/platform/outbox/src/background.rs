@@ -10,9 +10,9 @@ use crate::handler::Handlers;
 use crate::outbox::Outbox;
 use crate::worker::Worker;
 
-/// How long a message may be away from the table before one asks whether the stream has lost it.
+/// Age of published messages from which on they are checked for loss in the stream.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often lost messages, the state of the queue and consumers that are gone are looked for.
+/// How often lost messages, the state of the queue and idle consumers are checked.
 const REAPER_INTERVAL: Duration = Duration::from_secs(1);
 const GAUGES_INTERVAL: Duration = Duration::from_secs(5);
 const CONSUMERS_INTERVAL: Duration = Duration::from_secs(600);

@@ -1,6 +1,6 @@
 //! One batch of messages, handled in one transaction that also deletes their rows, so that a message delivered twice is done once.
 //!
-//! Everybody locks messages first, by id, and then what handlers lock, topic by topic.
+//! Locks are always taken in the same order: messages first, by id, and then those of handlers, topic by topic.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use crate::outbox::Outbox;
 /// Which messages to take.
 #[derive(Debug, Clone)]
 pub(crate) enum Due {
-    /// These; those that somebody else is working on, or that are done, are left out.
+    /// These; those that another worker has locked, or that are done, are left out.
     Ids(Arc<[i64]>),
     /// Whatever is due, at most so many: for when there is no stream.
     Any(i64),
 }
 
-/// What was done.
+/// The handled messages.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     /// Messages that are done, those of a topic one after the other.
     pub(crate) messages: Vec<Message>,
-    /// Messages of [`Due::Ids`] that somebody else is working on.
+    /// Messages of [`Due::Ids`] that another worker has locked.
     pub(crate) busy: Vec<i64>,
 }
 
-/// Does a batch.
+/// Handles a batch.
 ///
 /// # Errors
 /// Those of the database and of handlers; nothing is done then.

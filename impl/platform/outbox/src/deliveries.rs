@@ -21,7 +21,7 @@ const MAX_DELIVERIES: u64 = 25;
 /// Between two attempts while Postgres is unavailable.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(2);
-/// A batch that Postgres refuses so often although it answers is taken apart.
+/// A batch that fails so often although Postgres is available is handled message by message.
 const MAX_ATTEMPTS_IN_BATCH: u32 = 5;
 
 impl Processor {

@@ -52,7 +52,7 @@ pub const EMPTY: Check = Check::at_rest(
 /// Nothing is left in the stream: see [`stream`].
 pub const STREAM_EMPTY: Check = Check::at_rest("O7", "the stream is empty", "", "");
 
-/// Entries are removed when they are acknowledged. Without a Redis that answers there is nothing to check.
+/// Entries are removed when they are acknowledged. Without Redis there is nothing to check.
 pub async fn stream(stream: &Stream) -> Finding {
     match stream.state().await {
         Ok((0, 0)) => Finding::Holds,

@@ -15,13 +15,13 @@ use crate::outbox::Outbox;
 use crate::processor::Processor;
 use crate::stream::{Entry, Stream, is_missing_group, is_server_error};
 
-/// How long a read waits for the first message; also how late an order to stop may be noticed.
+/// How long a read waits for the first message; also the maximum delay of a shutdown.
 const READ_TIMEOUT: Duration = Duration::from_millis(500);
-/// Entries that are not acknowledged after this long are taken over: their worker is dead, or as good as.
+/// Entries that are not acknowledged after this long are reclaimed: their worker is dead or stuck.
 const RECLAIM_AFTER: Duration = Duration::from_secs(4);
-/// How often one looks for such entries.
+/// How often such entries are looked for.
 const RECLAIM_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the outbox is asked while there is no stream, and how often a stream is looked for.
+/// How often the outbox is polled while there is no stream, and Redis is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 

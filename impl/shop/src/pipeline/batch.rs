@@ -1,6 +1,6 @@
-//! What the messages of orders ask for: stock is reserved for a batch of orders in one transaction.
+//! The handler of the messages of orders: reserves stock for a batch of orders in one transaction.
 //!
-//! Everybody locks in the same order: messages, then orders, then products, each by id.
+//! Locks are always taken in the same order: messages, then orders, then products, each by id.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::decide::{Line, Shelf, Verdict, decide};
 use super::failpoints::BATCH_LOCKED;
 use super::{ORDER_CREATED, Pipeline};
 
-/// Why an order failed whose message nobody could act on.
+/// The reason of orders whose message could not be processed.
 const PROCESSING_FAILED: &str = "processing_failed";
 
-/// What a message says.
+/// The payload of a message.
 #[derive(Deserialize)]
 struct OrderCreated {
     order_id: i64,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shelf {
     pub(crate) stock: i64,
-    /// It was taken off the shelf after it was ordered.
+    /// It was archived after it was ordered.
     pub(crate) gone: bool,
 }
 

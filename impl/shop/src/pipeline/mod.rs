@@ -100,8 +100,8 @@ impl Pipeline {
         self.0.metrics.register(metrics);
     }
 
-    /// What a replica of the API does beside answering: publishes what it accepts, and hears what happens to orders. Until
-    /// the last request is answered; those who watch are sent away as soon as it is `closing`.
+    /// The background work of a replica of the API: publishes messages and follows the events of orders, until all requests are
+    /// completed; event streams are closed as soon as it is `closing`.
     pub async fn serve(&self, closing: CancellationToken, answered: CancellationToken) {
         let mut tasks = JoinSet::new();
         keep(&mut tasks, self.outbox(), &answered, Outbox::relay);

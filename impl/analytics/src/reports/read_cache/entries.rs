@@ -1,4 +1,4 @@
-//! Responses that this process remembers, by question.
+//! Results that this process has cached, by query.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -6,25 +6,25 @@ use std::time::Instant;
 
 use platform::shares::Subject;
 
-/// Questions a process remembers before it forgets those whose answers are too old to be given.
+/// Number of queries beyond which a process evicts those with expired results.
 const REMEMBERED: usize = 256;
 pub(super) struct Entries<T> {
     pub(super) by: HashMap<String, Arc<Entry<T>>>,
-    /// At so many, those nobody needs are forgotten.
+    /// The number of entries at which expired ones are evicted.
     pub(super) swept_at: usize,
 }
 
 pub(super) struct Entry<T> {
     pub(super) answer: RwLock<Option<Answer<T>>>,
-    /// Held by the one who computes.
+    /// Held while a request computes the result.
     pub(super) flight: Arc<tokio::sync::Mutex<()>>,
-    /// Who asks for all, or did last.
+    /// The client whose request computes it, or did last.
     pub(super) asking: Mutex<Option<Subject>>,
 }
 
 pub(super) struct Answer<T> {
     pub(super) generation: u64,
-    /// From when on it is renewed, and until when it is given.
+    /// When it is to be refreshed, and when it expires.
     pub(super) renewed: Instant,
     pub(super) until: Instant,
     pub(super) value: Arc<T>,
@@ -35,13 +35,13 @@ impl<T> Entry<T> {
         *self.asking.lock().unwrap_or_else(PoisonError::into_inner) == who
     }
 
-    /// Whether its answer may still be given.
+    /// Whether its result has not expired.
     fn is_good(&self) -> bool {
         let answer = self.answer.read().unwrap_or_else(PoisonError::into_inner);
         answer.as_ref().is_some_and(|answer| answer.until > Instant::now())
     }
 
-    /// A good answer, if there is one, and whether it is time to renew it.
+    /// A valid result, if there is one, and whether it is time to refresh it.
     pub(super) fn answer(&self, generation: u64) -> Option<(Arc<T>, bool)> {
         let (answer, now) = (self.answer.read().unwrap_or_else(PoisonError::into_inner), Instant::now());
         let good = |answer: &&Answer<T>| answer.generation >= generation && answer.until > now;

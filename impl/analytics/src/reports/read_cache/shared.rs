@@ -1,4 +1,4 @@
-//! What processes tell each other through Redis: that something was stored, and responses that were computed since.
+//! What processes share through Redis: notifications of writes, and results that were computed since.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,23 +11,23 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// No answer is older than this. The gateway may give it for the rest of a second (`x-gateway-cache` in the document).
+/// No result is older than this. The gateway may cache it for the rest of a second (`x-gateway-cache` in the document).
 pub(super) const OLDEST: Duration = Duration::from_millis(600);
-/// Answers are renewed from an age between these on, so that not all are renewed at once. What is left is time to compute the
-/// next one.
+/// Results are refreshed from a random age in this range on, so that not all are refreshed at once. The time that is left is for
+/// computing the next one.
 pub(super) const RENEWED: Range<Duration> = Duration::from_millis(300)..Duration::from_millis(400);
-/// After Redis could not be told.
+/// After Redis could not be reached.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is stored, as this process knows it: a number that grows.
+/// The generation of the stored data, as this process knows it.
 pub(super) struct Shared {
     cache: Option<Cache>,
-    /// Raised by every commit that may change an answer.
+    /// Incremented by every commit that may change a result.
     generation: AtomicU64,
-    /// The generation that was told to other processes.
+    /// The generation that other processes were notified of.
     announced: AtomicU64,
     changed: Notify,
-    /// What this process calls itself, so that it does not listen to itself.
+    /// The name of this process, so that it ignores its own notifications.
     name: String,
 }
 
@@ -48,14 +48,14 @@ impl Shared {
         self.changed.notify_one();
     }
 
-    /// What another process has computed, with its age, if nothing was stored since; and the generation that all processes
-    /// share, under which a new answer may be kept.
+    /// A result of another process, with its age, if nothing was stored since; and the generation that all processes
+    /// share, under which a new result may be stored.
     pub(super) async fn find<T: DeserializeOwned>(
         &self,
         question: &str,
         generation: u64,
     ) -> (Option<(Duration, T)>, Option<i64>) {
-        // What this process has stored and not told yet must not be missed.
+        // Writes of this process that the others were not notified of yet must not be missed.
         if self.announced.load(Ordering::Acquire) < generation {
             return (None, None);
         }
@@ -132,7 +132,7 @@ impl Shared {
     }
 }
 
-/// Processes compare their clocks only to find out whether an answer is too old.
+/// Processes compare their clocks only to determine the age of a result.
 pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
