@@ -31,5 +31,5 @@ pub(crate) fn fault(operation: &Operation, code: &str) -> Option<String> {
     let any = LIST.get(code).is_some_and(|known| known.any);
     let ours = operation.codes.contains(&code) || operation.quotas.iter().any(|quota| quota.code == code);
     (!any && !ours)
-        .then(|| format!("{} answered `{code}`; its document must name it in `x-codes` of the operation", operation.id))
+        .then(|| format!("{} returned `{code}`; its document must list it in `x-codes` of the operation", operation.id))
 }

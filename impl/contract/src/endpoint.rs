@@ -202,7 +202,7 @@ fn finish(
     }
     if cfg!(debug_assertions) && !operation.statuses.contains(&response.status().as_u16()) {
         let undeclared =
-            format!("{} answered {}, which its document does not declare", operation.id, response.status());
+            format!("{} returned {}, which its document does not declare", operation.id, response.status());
         response = Problem::internal(undeclared).into_response_for(id);
     }
     if let Some(quotas) = left {

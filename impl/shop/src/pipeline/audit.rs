@@ -28,7 +28,7 @@ struct Subject {
 
 /// Stock and ledger. What is held is in the ledger as taken and not given back.
 const PRODUCTS: Subject = Subject {
-    found: "the stock of a product is not what its ledger says",
+    found: "the stock of a product differs from its ledger",
     lately: sql!("SELECT DISTINCT product_id FROM (SELECT product_id FROM stock_entries ORDER BY id DESC LIMIT 200) e"),
     next: sql!("SELECT id FROM products WHERE id > $1 ORDER BY id LIMIT $2"),
     page: 100,
@@ -47,7 +47,7 @@ const PRODUCTS: Subject = Subject {
 /// Orders and their lines, total and reservations. What the older service left is told by the time of its first event (V005), and
 /// need not add up.
 const ORDERS: Subject = Subject {
-    found: "an order has no lines, another total than its lines, or holds other things than its state wants",
+    found: "an order has no lines, a total that differs from its lines, or reservations that contradict its status",
     lately: sql!("SELECT DISTINCT order_id FROM (SELECT order_id FROM order_events ORDER BY id DESC LIMIT 500) e"),
     next: sql!("SELECT id FROM orders WHERE id > $1 ORDER BY id LIMIT $2"),
     page: 500,

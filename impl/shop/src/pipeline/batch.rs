@@ -52,7 +52,7 @@ impl Handler for Pipeline {
                     Verdict::Reserved => changes.reserve(order, &lines),
                     Verdict::InsufficientStock => changes.fail(order, "insufficient_stock"),
                     Verdict::ProductUnavailable(product) => {
-                        message.reject(format!("product {product} is not there any more"));
+                        message.reject(format!("product {product} no longer exists"));
                         changes.fail(order, "product_unavailable")
                     }
                 },

@@ -96,7 +96,7 @@ impl Accounts {
             .bind(claims.jti)
             .fetch_optional(self.db.reads())
             .await?
-            .ok_or_else(|| refused("its user is gone or its session has ended"))?;
+            .ok_or_else(|| refused("its user was deleted or its session has ended"))?;
         let principal = Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, expires: claims.exp };
         self.sessions.remember(token, principal, ticket);
         Sender::identify(user);
@@ -146,7 +146,7 @@ impl Accounts {
     /// 401 when it was deleted after the caller was authenticated.
     pub async fn current_user(&self, caller: &Principal) -> Result<User> {
         let user = users::find(self.db.reads(), caller.user_id()).await?;
-        Ok(user.ok_or_else(|| refused("its user is gone"))?)
+        Ok(user.ok_or_else(|| refused("its user was deleted"))?)
     }
 
     /// Revokes the caller's token everywhere.

@@ -187,7 +187,7 @@ async fn ask<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(question: imp
     let begun = Instant::now();
     let state = match timeout(POLL_TIMEOUT, question()).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", POLL_TIMEOUT.as_secs())),
+        Err(_) => Err(format!("no response within {} s", POLL_TIMEOUT.as_secs())),
     };
     Found { took: begun.elapsed(), state }
 }

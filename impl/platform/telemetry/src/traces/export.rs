@@ -48,7 +48,7 @@ impl Collector {
         let request = Request::post(&self.path).header(HOST, &self.address).header(CONTENT_TYPE, "application/json");
         let body = serde_json::to_vec(&payload(spans))?;
         let answer = sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
-        if answer.status().is_success() { Ok(()) } else { Err(format!("it answers {}", answer.status()).into()) }
+        if answer.status().is_success() { Ok(()) } else { Err(format!("status {}", answer.status()).into()) }
     }
 }
 
