@@ -2,17 +2,17 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 COPY . .
-# Told by --version: docker build --build-arg GIT_COMMIT=$(git rev-parse --short HEAD)
+# Shown by --version: docker build --build-arg GIT_COMMIT=$(git rev-parse --short HEAD)
 ARG GIT_COMMIT=""
-# What was compiled is kept between builds, and not in the image.
+# Compiled crates are cached between builds, and are not in the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked -p server && cp target/release/server /server
 
-# The C library and nothing else: no shell, no package manager.
+# The C library only: no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /server /usr/local/bin/server
 USER 65532:65532
-# A container has a network of its own; who gets in is decided by what is published.
+# A container has its own network; published ports decide what is reachable.
 ENV BIND_ADDRESS=0.0.0.0
 ENTRYPOINT ["/usr/local/bin/server"]
 CMD ["--help"]
