@@ -1,10 +1,9 @@
-"""Where each alert begins, how long it waits, and how grave it is. What an alert looks at is given to it as it is recorded, so
-that no window or sum blurs the moment: at its number it is silent, just beyond it waits, then fires, and at the number it is
-silent again.
+"""Threshold, duration and severity of each alert. The recorded series of an alert are given directly, so that no window or sum
+blurs the moment: at its threshold it is inactive, just beyond it pending, then firing, and at the threshold inactive again.
 
-Numbers stand here a second time, by hand: whoever changes one in alerts.yml means it, and changes it here as well; those of
-a service's own alerts are EDGES in impl/NAME/monitoring/tests/expectations.py. Values need not be possible (an `up` of 0.999): it is
-the number that is held.
+The numbers are repeated here by hand, so that a change in alerts.yml is deliberate: change both. Those of
+a service's own alerts are EDGES in impl/NAME/monitoring/tests/expectations.py. Values need not be possible (an `up` of 0.999): the
+threshold is what is tested.
 """
 
 import re
