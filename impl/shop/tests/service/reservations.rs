@@ -184,6 +184,6 @@ async fn a_product_taken_off_the_shelf_fails_its_orders_and_no_others() {
     let letters = world.admin.get("/api/v2/admin/dead-letters").await.expect(200);
     assert_eq!(letters.as_array().map(Vec::len), Some(1));
     assert_eq!(letters[0]["order_id"], lost);
-    assert!(letters[0]["reason"].as_str().unwrap().contains("not there any more"), "{letters}");
+    assert!(letters[0]["reason"].as_str().unwrap().contains("no longer exists"), "{letters}");
     world.verify().await;
 }
