@@ -113,7 +113,7 @@ impl Sender {
     }
 
     /// Runs work that counts for no subject, whichever request waits for it.
-    pub fn nobodys<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    pub(crate) fn nobodys<F: Future>(work: F) -> impl Future<Output = F::Output> {
         SENDER.scope(Self::default(), work)
     }
 

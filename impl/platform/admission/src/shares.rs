@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use platform_settings::HttpSettings;
-use platform_telemetry::{Metrics, gauge};
+use platform_telemetry::{Metrics, gauge, gauges};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::encoding::DescriptorEncoder;
 
-use crate::budget::{Budgets, Cost};
+use crate::budget::Budgets;
 use crate::measurements::Measurements;
 use crate::pace::Pace;
 use crate::stock::Stock;
@@ -51,9 +50,7 @@ impl Shares {
             measurements: Measurements::default(),
         }
     }
-}
 
-impl Shares {
     /// Adds their state to a service's metrics.
     pub fn register(self: &Arc<Self>, metrics: &Metrics) {
         metrics.register(|registry| {
@@ -80,16 +77,10 @@ impl Collector for State {
             ("http_server_buffered_limit_bytes", "Maximum memory of large request and response bodies", bytes),
             ("http_server_open_event_streams", "Open event streams", streams),
         ] {
-            gauge(&mut encoder, name, help, i64::try_from(value).unwrap_or(i64::MAX))?;
+            gauge(&mut encoder, name, help, value)?;
         }
         let help = "Clients that have exhausted their budget of a resource";
-        let kind = ConstGauge::new(0_i64).metric_type();
-        let mut metric = encoder.encode_descriptor("clients_over_budget", help, None, kind)?;
-        for (cost, clients) in self.0.budgets.in_debt() {
-            let labels = [("resource", Cost::name(cost))];
-            let gauge = ConstGauge::new(i64::try_from(clients).unwrap_or(i64::MAX));
-            gauge.encode(metric.encode_family(&labels.as_slice())?)?;
-        }
-        Ok(())
+        let clients = self.0.budgets.in_debt().map(|(cost, clients)| ([("resource", cost.name())], clients));
+        gauges(&mut encoder, "clients_over_budget", help, clients)
     }
 }

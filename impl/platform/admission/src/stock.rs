@@ -57,7 +57,7 @@ impl Stock {
     }
 
     /// The same, with a lower maximum of the subject.
-    pub fn take_at_most(&self, subject: Subject, amount: usize, most: usize) -> Result<Taken, Exhausted> {
+    pub(crate) fn take_at_most(&self, subject: Subject, amount: usize, most: usize) -> Result<Taken, Exhausted> {
         let mut held = self.lock();
         if held.all > 0 && !self.0.fits(&held, subject, amount, most) {
             return Err(if held.all + amount > self.0.total { Exhausted::All } else { Exhausted::Share });
@@ -66,7 +66,7 @@ impl Stock {
     }
 
     /// Acquires an amount that is spent already, however much is left.
-    pub fn take_anyway(&self, subject: Subject, amount: usize) -> Taken {
+    pub(crate) fn take_anyway(&self, subject: Subject, amount: usize) -> Taken {
         self.count(&mut self.lock(), subject, amount)
     }
 

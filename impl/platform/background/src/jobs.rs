@@ -5,11 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use platform_telemetry::Metrics;
+use platform_telemetry::{Metrics, counters, gauges};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::encoding::DescriptorEncoder;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -221,27 +219,14 @@ impl Collector for Measured {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let jobs: Vec<Job> = self.0.iter().flat_map(Jobs::list).collect();
         // Not labelled `job`: that is Prometheus' name for the scraped target.
-        let label = |job: &Job| [("task", job.name)];
-        let mut gauge = |name: &str, help: &str, value: fn(&Job) -> f64| {
-            let mut metric = encoder.encode_descriptor(name, help, None, ConstGauge::new(0.0).metric_type())?;
-            for job in &jobs {
-                ConstGauge::new(value(job)).encode(metric.encode_family(&label(job).as_slice())?)?;
-            }
-            Ok(())
-        };
+        let each = |value: fn(&Job) -> f64| jobs.iter().map(move |job| ([("task", job.name)], value(job)));
         let help = "Time of the last success of a background job, or of its start, since the Unix epoch in seconds";
-        gauge("background_job_last_success_timestamp_seconds", help, |job| {
-            job.lock().at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-        })?;
+        let succeeded = each(|job| job.lock().at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+        gauges(&mut encoder, "background_job_last_success_timestamp_seconds", help, succeeded)?;
         let help = "Time since a background job was due to have succeeded again";
-        gauge("background_job_overdue_seconds", help, |job| job.overdue().as_secs_f64())?;
-        let (name, help) = ("background_job_failures", "Failed runs of a background job");
-        let mut metric = encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
-        for job in &jobs {
-            let failures = job.lock().failures;
-            ConstCounter::new(failures).encode(metric.encode_family(&label(job).as_slice())?)?;
-        }
-        Ok(())
+        gauges(&mut encoder, "background_job_overdue_seconds", help, each(|job| job.overdue().as_secs_f64()))?;
+        let failures = jobs.iter().map(|job| ([("task", job.name)], job.lock().failures));
+        counters(&mut encoder, "background_job_failures", "Failed runs of a background job", failures)
     }
 }
 

@@ -6,5 +6,5 @@ mod metrics;
 mod process;
 pub mod traces;
 
-pub use encode::{counter, gauge};
+pub use encode::{counter, counters, gauge, gauges};
 pub use metrics::Metrics;

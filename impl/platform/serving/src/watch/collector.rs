@@ -3,11 +3,9 @@
 use std::fmt;
 use std::sync::PoisonError;
 
-use platform_telemetry::{counter, gauge};
+use platform_telemetry::{counter, counters, gauge, gauges};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::encoding::DescriptorEncoder;
 
 use super::{Found, Redis, Watch};
 
@@ -46,14 +44,9 @@ impl Collector for Watch {
             return Ok(());
         }
         let mut family = |name: &str, help: &str, value: fn(&Found<Redis>) -> Option<f64>| {
-            let kind = ConstGauge::new(0.0).metric_type();
-            let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
-            for (purpose, found) in &seen.redis {
-                if let Some(value) = value(found) {
-                    ConstGauge::new(value).encode(metric.encode_family(&[("purpose", *purpose)].as_slice())?)?;
-                }
-            }
-            Ok::<_, fmt::Error>(())
+            let values =
+                seen.redis.iter().filter_map(|(purpose, found)| Some(([("purpose", *purpose)], value(found)?)));
+            gauges(&mut encoder, name, help, values)
         };
         family("redis_up", "Whether this process reaches Redis (1) or not (0)", |found| {
             Some(f64::from(u8::from(found.state.is_ok())))
@@ -72,15 +65,9 @@ impl Collector for Watch {
         family("redis_connected_clients", "Client connections of Redis", |found| {
             Some(found.state.as_ref().ok()?.clients as f64)
         })?;
-        let kind = ConstCounter::new(0_u64).metric_type();
-        let help = "Keys evicted by Redis because of maxmemory";
-        let mut evicted = encoder.encode_descriptor("redis_evicted_keys", help, None, kind)?;
-        for (purpose, found) in &seen.redis {
-            if let Ok(state) = &found.state {
-                let counter = ConstCounter::new(u64::try_from(state.evicted).unwrap_or(0));
-                counter.encode(evicted.encode_family(&[("purpose", *purpose)].as_slice())?)?;
-            }
-        }
-        Ok(())
+        let evicted = seen.redis.iter().filter_map(|(purpose, found)| {
+            Some(([("purpose", *purpose)], u64::try_from(found.state.as_ref().ok()?.evicted).unwrap_or(0)))
+        });
+        counters(&mut encoder, "redis_evicted_keys", "Keys evicted by Redis because of maxmemory", evicted)
     }
 }
