@@ -28,9 +28,12 @@ pub struct BatchReceipt {
 impl contract::Decode for BatchReceipt {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_stored = object.required(at, "stored", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
-        let f_duplicates = object.required(at, "duplicates", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
-        let f_other = object.required(at, "other", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_stored =
+            object.required(at, "stored", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_duplicates = object
+            .required(at, "duplicates", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_other =
+            object.required(at, "other", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
         let f_rejected = object.required(at, "rejected", |v, at| {
             at.array(v, &contract::Items::ANY.max(1000), |v, at| {
                 <models::RejectedRow as contract::Decode>::decode(v, at)
@@ -73,7 +76,8 @@ impl contract::Decode for BreakdownRow {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_value = object.required(at, "value", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
-        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(1)));
+        let f_count =
+            object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("1"))));
         object.close(at);
         Some(Self { value: f_value?, count: f_count? })
     }
@@ -147,7 +151,8 @@ pub struct Erased {
 impl contract::Decode for Erased {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_erased = object.required(at, "erased", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_erased =
+            object.required(at, "erased", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
         object.close(at);
         Some(Self { erased: f_erased? })
     }
@@ -170,7 +175,7 @@ impl contract::row::Field for Erased {
 pub struct FieldError {
     /// `in`
     #[serde(rename = "in")]
-    pub r_in: models::FieldLocation,
+    pub r#in: models::FieldLocation,
     /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`); absent for parameters.
     #[serde(rename = "pointer", skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -188,7 +193,7 @@ pub struct FieldError {
 impl contract::Decode for FieldError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_r_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
+        let f_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
         let f_pointer = object.optional(at, "pointer", |v, at| at.string(v, &contract::Text::ANY));
         let f_parameter = object.optional(at, "parameter", |v, at| at.string(v, &contract::Text::ANY));
         let f_code = object.required(at, "code", |v, at| {
@@ -196,14 +201,14 @@ impl contract::Decode for FieldError {
         });
         let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
-        Some(Self { r_in: f_r_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
+        Some(Self { r#in: f_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
     }
 }
 
 impl contract::row::FromRow for FieldError {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
-            r_in: contract::row::Field::read(row, "in")?,
+            r#in: contract::row::Field::read(row, "in")?,
             pointer: contract::row::Field::read(row, "pointer")?,
             parameter: contract::row::Field::read(row, "parameter")?,
             code: contract::row::Field::read(row, "code")?,
@@ -312,39 +317,6 @@ impl contract::row::Field for Interval {
     }
 }
 
-/// `LiveMinute` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct LiveMinute {
-    /// `at`
-    #[serde(rename = "at")]
-    pub at: chrono::DateTime<chrono::Utc>,
-    /// Views of the last 60 seconds.
-    #[serde(rename = "count")]
-    pub count: i64,
-}
-
-impl contract::Decode for LiveMinute {
-    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_at = object.required(at, "at", |v, at| at.date_time(v, false));
-        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
-        object.close(at);
-        Some(Self { at: f_at?, count: f_count? })
-    }
-}
-
-impl contract::row::FromRow for LiveMinute {
-    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
-        Ok(Self { at: contract::row::Field::read(row, "at")?, count: contract::row::Field::read(row, "count")? })
-    }
-}
-
-impl contract::row::Field for LiveMinute {
-    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
-        contract::row::object(row, name)
-    }
-}
-
 /// `PageView` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PageView {
@@ -377,13 +349,22 @@ pub struct PageView {
 impl contract::Decode for PageView {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id =
-            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_id = object.required(at, "id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
         let f_path = object.required(at, "path", |v, at| {
             at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_user_id = object.required(at, "user_id", |v, at| {
-            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
+            at.nullable(v, |v, at| {
+                at.integer(
+                    v,
+                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+                )
+            })
         });
         let f_country =
             object.required(at, "country", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
@@ -462,7 +443,12 @@ impl contract::Decode for PageViewCreate {
             at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_user_id = object.optional(at, "user_id", |v, at| {
-            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
+            at.nullable(v, |v, at| {
+                at.integer(
+                    v,
+                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+                )
+            })
         });
         let f_country = object.optional(at, "country", |v, at| {
             at.nullable(v, |v, at| {
@@ -538,7 +524,8 @@ impl contract::Decode for PathCount {
         let f_path = object.required(at, "path", |v, at| {
             at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
         });
-        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(1)));
+        let f_count =
+            object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("1"))));
         object.close(at);
         Some(Self { path: f_path?, count: f_count? })
     }
@@ -564,18 +551,19 @@ pub struct RejectedRow {
     pub index: i64,
     /// `errors`
     #[serde(rename = "errors")]
-    pub r_errors: Vec<models::FieldError>,
+    pub errors: Vec<models::FieldError>,
 }
 
 impl contract::Decode for RejectedRow {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_index = object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
-        let f_r_errors = object.required(at, "errors", |v, at| {
+        let f_index =
+            object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_errors = object.required(at, "errors", |v, at| {
             at.array(v, &contract::Items::ANY, |v, at| <models::FieldError as contract::Decode>::decode(v, at))
         });
         object.close(at);
-        Some(Self { index: f_index?, r_errors: f_r_errors? })
+        Some(Self { index: f_index?, errors: f_errors? })
     }
 }
 
@@ -583,7 +571,7 @@ impl contract::row::FromRow for RejectedRow {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             index: contract::row::Field::read(row, "index")?,
-            r_errors: contract::row::Field::read(row, "errors")?,
+            errors: contract::row::Field::read(row, "errors")?,
         })
     }
 }
@@ -620,11 +608,17 @@ pub struct SeedJob {
 impl contract::Decode for SeedJob {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id =
-            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_id = object.required(at, "id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
         let f_state = object.required(at, "state", |v, at| <models::SeedJobState as contract::Decode>::decode(v, at));
-        let f_rows = object.required(at, "rows", |v, at| at.integer(v, &contract::Integer::INT64.min(1)));
-        let f_inserted = object.required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_rows =
+            object.required(at, "rows", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("1"))));
+        let f_inserted = object
+            .required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
         object.close(at);
@@ -714,7 +708,8 @@ pub struct Seeded {
 impl contract::Decode for Seeded {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_inserted = object.required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_inserted = object
+            .required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
         object.close(at);
         Some(Self { inserted: f_inserted? })
     }
@@ -747,7 +742,8 @@ impl contract::Decode for TimePoint {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_start = object.required(at, "start", |v, at| at.date_time(v, false));
-        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_count =
+            object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
         object.close(at);
         Some(Self { start: f_start?, count: f_count? })
     }
@@ -779,8 +775,10 @@ pub struct Uniques {
 impl contract::Decode for Uniques {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_visitors = object.required(at, "visitors", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
-        let f_users = object.required(at, "users", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_visitors = object
+            .required(at, "visitors", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_users =
+            object.required(at, "users", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
         object.close(at);
         Some(Self { visitors: f_visitors?, users: f_users? })
     }

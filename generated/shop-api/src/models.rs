@@ -43,8 +43,12 @@ pub struct DeadLetter {
 impl contract::Decode for DeadLetter {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id =
-            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_id = object.required(at, "id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
         let f_state =
             object.required(at, "state", |v, at| <models::DeadLetterState as contract::Decode>::decode(v, at));
         let f_order_id =
@@ -52,7 +56,8 @@ impl contract::Decode for DeadLetter {
         let f_topic = object.required(at, "topic", |v, at| at.string(v, &contract::Text::ANY));
         let f_payload = object.required(at, "payload", |v, at| at.string(v, &contract::Text::ANY));
         let f_reason = object.required(at, "reason", |v, at| at.string(v, &contract::Text::ANY));
-        let f_attempts = object.required(at, "attempts", |v, at| at.integer(v, &contract::Integer::INT32.min(0)));
+        let f_attempts = object
+            .required(at, "attempts", |v, at| at.integer(v, &contract::Integer::INT32.min(contract::limit!("0"))));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_settled_at = object.required(at, "settled_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
         object.close(at);
@@ -175,10 +180,19 @@ pub struct Order {
 impl contract::Decode for Order {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id =
-            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_id = object.required(at, "id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
         let f_user_id = object.required(at, "user_id", |v, at| {
-            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
+            at.nullable(v, |v, at| {
+                at.integer(
+                    v,
+                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+                )
+            })
         });
         let f_status = object.required(at, "status", |v, at| <models::OrderStatus as contract::Decode>::decode(v, at));
         let f_reason = object.required(at, "reason", |v, at| {
@@ -290,10 +304,18 @@ pub struct OrderEvent {
 impl contract::Decode for OrderEvent {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id =
-            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_order_id = object
-            .required(at, "order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_id = object.required(at, "id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
+        let f_order_id = object.required(at, "order_id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
         let f_kind = object.required(at, "kind", |v, at| <models::OrderEventKind as contract::Decode>::decode(v, at));
         let f_status = object.required(at, "status", |v, at| <models::OrderStatus as contract::Decode>::decode(v, at));
         let f_reason = object.required(at, "reason", |v, at| {
@@ -423,10 +445,18 @@ pub struct OrderItem {
 impl contract::Decode for OrderItem {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id =
-            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_product_id = object
-            .required(at, "product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_id = object.required(at, "id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
+        let f_product_id = object.required(at, "product_id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
         let f_sku = object.required(at, "sku", |v, at| at.string(v, &contract::Text::ANY));
         let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
         let f_quantity = object.required(at, "quantity", |v, at| at.integer(v, &contract::Integer::INT64));
@@ -477,10 +507,15 @@ pub struct OrderItemCreate {
 impl contract::Decode for OrderItemCreate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_product_id = object
-            .required(at, "product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_quantity =
-            object.required(at, "quantity", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(2147483647)));
+        let f_product_id = object.required(at, "product_id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
+        let f_quantity = object.required(at, "quantity", |v, at| {
+            at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("2147483647")))
+        });
         object.close(at);
         Some(Self { product_id: f_product_id?, quantity: f_quantity? })
     }
@@ -720,8 +755,12 @@ pub struct Product {
 impl contract::Decode for Product {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id =
-            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_id = object.required(at, "id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
         let f_sku = object.required(at, "sku", |v, at| at.string(v, &contract::Text::ANY));
         let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
@@ -729,13 +768,15 @@ impl contract::Decode for Product {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_price_cents =
-            object.required(at, "price_cents", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(4000000000)));
+        let f_price_cents = object.required(at, "price_cents", |v, at| {
+            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("4000000000")))
+        });
         let f_currency = object.required(at, "currency", |v, at| {
             at.string(v, &contract::Text::ANY.min(3).max(3).pattern(contract::pattern!("^[A-Z]{3}$")))
         });
-        let f_stock =
-            object.required(at, "stock", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000000)));
+        let f_stock = object.required(at, "stock", |v, at| {
+            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000000")))
+        });
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
         object.close(at);
@@ -808,13 +849,15 @@ impl contract::Decode for ProductCreate {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_price_cents =
-            object.required(at, "price_cents", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(4000000000)));
+        let f_price_cents = object.required(at, "price_cents", |v, at| {
+            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("4000000000")))
+        });
         let f_currency = object.defaulted(at, "currency", "\"USD\"", |v, at| {
             at.string(v, &contract::Text::ANY.min(3).max(3).pattern(contract::pattern!("^[A-Z]{3}$")))
         });
-        let f_stock =
-            object.defaulted(at, "stock", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000000)));
+        let f_stock = object.defaulted(at, "stock", "0", |v, at| {
+            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000000")))
+        });
         object.close(at);
         Some(Self {
             sku: f_sku?,
@@ -952,13 +995,15 @@ impl contract::Decode for ProductUpdate {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_price_cents =
-            object.optional(at, "price_cents", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(4000000000)));
+        let f_price_cents = object.optional(at, "price_cents", |v, at| {
+            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("4000000000")))
+        });
         let f_currency = object.optional(at, "currency", |v, at| {
             at.string(v, &contract::Text::ANY.min(3).max(3).pattern(contract::pattern!("^[A-Z]{3}$")))
         });
-        let f_stock =
-            object.optional(at, "stock", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000000)));
+        let f_stock = object.optional(at, "stock", |v, at| {
+            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000000")))
+        });
         object.close(at);
         Some(Self {
             sku: f_sku?,
@@ -1104,7 +1149,7 @@ pub struct StockEntry {
     /// `product_id`
     #[serde(rename = "product_id")]
     pub product_id: i64,
-    /// `kind`
+    /// `receive` and `adjust` are manual; `reserve` takes stock for an order, `release` returns it, `commit` marks it as sold and changes nothing (quantity 0).
     #[serde(rename = "kind")]
     pub kind: models::StockEntryKind,
     /// Added to the stock.
@@ -1121,10 +1166,18 @@ pub struct StockEntry {
 impl contract::Decode for StockEntry {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id =
-            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-        let f_product_id = object
-            .required(at, "product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_id = object.required(at, "id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
+        let f_product_id = object.required(at, "product_id", |v, at| {
+            at.integer(
+                v,
+                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
+            )
+        });
         let f_kind = object.required(at, "kind", |v, at| <models::StockEntryKind as contract::Decode>::decode(v, at));
         let f_quantity = object.required(at, "quantity", |v, at| at.integer(v, &contract::Integer::INT64));
         let f_order_id =
