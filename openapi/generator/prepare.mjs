@@ -6,6 +6,7 @@
 // COMMON is the bundled common document: its models are generated once, and used by the others.
 import { readFileSync } from 'node:fs';
 import { Document } from './compile/document.mjs';
+import { parse } from './compile/exact.mjs';
 import { Models, boxesOf, reachedFrom } from './compile/models.mjs';
 import { operationData, operationsOf, sentBy } from './compile/operations.mjs';
 import { Render } from './compile/render.mjs';
@@ -15,8 +16,8 @@ import { pathOf } from './compile/servers.mjs';
 import { Shapes } from './compile/shapes.mjs';
 
 const [bundled, commonFile] = process.argv.slice(2);
-const root = JSON.parse(readFileSync(bundled, 'utf8'));
-const common = bundled === commonFile ? undefined : compile(JSON.parse(readFileSync(commonFile, 'utf8')));
+const root = parse(readFileSync(bundled, 'utf8'));
+const common = bundled === commonFile ? undefined : compile(parse(readFileSync(commonFile, 'utf8')));
 process.stdout.write(JSON.stringify(prepared(compile(root)), null, 1));
 
 function compile(node) {

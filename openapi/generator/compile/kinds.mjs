@@ -1,8 +1,9 @@
 // Which kinds of JSON values a schema lets through, as far as can be told without a value.
 import { child, isObject } from './document.mjs';
+import { isRaw } from './exact.mjs';
 
 export const KINDS = ['null', 'boolean', 'object', 'array', 'string', 'integer', 'number'];
-const kindOf = (value) => (value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value);
+const kindOf = (value) => (value === null ? 'null' : isRaw(value) ? (/^-?\d+$/.test(value.rawJSON) ? 'integer' : 'number') : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value);
 const widen = (kinds) => (kinds.has('number') ? new Set([...kinds, 'integer']) : kinds);
 const both = (one, other) => new Set([...one].filter((kind) => other.has(kind)));
 

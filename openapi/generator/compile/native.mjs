@@ -47,10 +47,5 @@ const CHECKS = {
   },
 };
 
-// A limit that is exclusive by a number beside an inclusive one is left to the interpreter.
-function areLimits(node) {
-  const beside = (limit, exclusive) => typeof node[exclusive] === 'number' && limit in node;
-  return !beside('minimum', 'exclusiveMinimum') && !beside('maximum', 'exclusiveMaximum')
-    && (node.multipleOf === undefined || digitsOf(node.multipleOf) <= MOST_STEP_DIGITS);
-}
-const digitsOf = (number) => String(number).replace(/e.*$/i, '').replace(/\D|^0+/g, '').length;
+const areLimits = (node) => node.multipleOf === undefined || digitsOf(node.multipleOf) <= MOST_STEP_DIGITS;
+const digitsOf = (number) => String(number?.rawJSON ?? number).replace(/e.*$/i, '').replace(/\D|^0+/g, '').length;

@@ -1,5 +1,5 @@
 // Shapes as Rust text: types, and the calls that decode them.
-import { isObject } from './document.mjs';
+import { isRaw } from './exact.mjs';
 import { listed } from './kinds.mjs';
 import { TYPED } from './native.mjs';
 import { literal } from './rust.mjs';
@@ -51,8 +51,8 @@ export class Render {
     const node = shape.native ? shape.node ?? {} : {};
     switch (shape.kind) {
       case 'string': return this.#string(shape, node);
-      case 'integer': return `at.integer(v, &contract::Integer::${shape.width === 'i32' ? 'INT32' : 'INT64'}${this.#limits(node)})`;
-      case 'number': return `at.number(v, &contract::Float::ANY${this.#limits(node)})`;
+      case 'integer': return `at.integer(v, ${this.#range(shape.width === 'i32' ? 'Integer::INT32' : 'Integer::INT64', node)})`;
+      case 'number': return `at.number(v, ${this.#range('Float::ANY', node)})`;
       case 'boolean': return 'at.boolean(v)';
       case 'array': {
         return `at.array(v, &${this.items(shape)}, |v, at| ${shape.items ? this.rule(shape.items) : 'at.any(v)'})`;
@@ -81,13 +81,16 @@ export class Render {
   /** How many members an object may have. */
   bounds = ({ minProperties, maxProperties }) => `contract::Bounds::ANY${call('min', minProperties || undefined)}${call('max', maxProperties)}`;
 
-  #limits(node) {
+  // Integers of 64 bits as such, any other number by its digits.
+  #range(type, node) {
     const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = node;
-    const limit = (name, value) => (typeof value === 'number' || isObject(value) ? `.${name}(contract::limit!(${literal(textOf(value))}))` : '');
-    return [
-      limit(exclusiveMinimum === true ? 'above' : 'min', minimum), typeof exclusiveMinimum === 'boolean' ? '' : limit('above', exclusiveMinimum),
-      limit(exclusiveMaximum === true ? 'below' : 'max', maximum), typeof exclusiveMaximum === 'boolean' ? '' : limit('below', exclusiveMaximum),
-      limit('step', multipleOf)].join('');
+    const given = [
+      [exclusiveMinimum === true ? 'above' : 'min', minimum], ['above', exclusiveMinimum], [exclusiveMaximum === true ? 'below' : 'max', maximum], ['below', exclusiveMaximum],
+      ['step', multipleOf]].filter(([, value]) => typeof value === 'number' || isRaw(value));
+    const isPlain = (value) => type.startsWith('Integer') && Number.isSafeInteger(value);
+    const calls = given.map(([name, value]) => (isPlain(value) ? `.${name}(${value})` : `.${name}${type.startsWith('Integer') ? '_exact' : ''}(${literal(textOf(value))})`));
+    const rule = `&contract::${type}${calls.join('')}`;
+    return given.every(([, value]) => isPlain(value)) ? rule : `const { ${rule} }`;
   }
 
   /** A default as JSON text for a rule; nothing when there is none that the schema lets through. */
@@ -107,4 +110,4 @@ export class Render {
 // Of a string with limits it is not known here whether it keeps them.
 const isPlain = ({ typed, native, node = {} }) => !typed && native && !['minLength', 'maxLength', 'pattern', 'format'].some((key) => key in node);
 const call = (name, value) => (value === undefined ? '' : `.${name}(${value})`);
-const textOf = (number) => String(isObject(number) ? number.rawJSON : number);
+const textOf = (number) => String(isRaw(number) ? number.rawJSON : number);

@@ -50,7 +50,7 @@ export function responsesOf(place, { document, shapes, render, hint }) {
     used.push(...given.map(({ shape }) => shape));
     for (const one of contentsOf(response, { document, shapes, hint: `${hint}${named}` })) {
       variants.push({ one, status, response, headers: given, name: names.take(`${named}${one.suffix}`) });
-      used.push(one.shape);
+      used.push(one.shape, ...one.media.filter((media) => response.node.content[media]['x-event-data']).map((media) => shapes.of(child(response, 'content', media, 'x-event-data'), `${hint}Event`)));
     }
     if (isError || status === 'default') {
       const json = Object.keys(response.node.content ?? {}).find((media) => classOf(media) === 'json');

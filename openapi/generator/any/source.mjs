@@ -1,5 +1,6 @@
 // The given OpenAPI document: YAML or JSON, with JSON pointers to its nodes, and references.
 import { readFileSync } from 'node:fs';
+import { isRaw, parse } from '../compile/exact.mjs';
 
 export const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
 const unescape = (step) => step.replaceAll('~1', '/').replaceAll('~0', '~');
@@ -27,17 +28,31 @@ export class Source {
     } catch (error) {
       throw new Error(`${file} cannot be read: ${error.message}`);
     }
+    this.text = text;
     this.#lines = new yaml.LineCounter();
     // JSON is YAML, too.
     this.#document = yaml.parseDocument(text, { lineCounter: this.#lines, merge: true, prettyErrors: true });
     const [fault] = this.#document.errors;
     if (fault?.code === 'MULTIPLE_DOCS') throw new Error(`${file} has several documents (\`---\`); give a file with one`);
     if (fault) throw new Error(`${file} is neither YAML nor JSON: ${fault.message.trim()}`);
+    this.#keepDigits(yaml);
     this.root = this.#document.toJS({ maxAliasCount: 10_000 });
     if (typeof this.root !== 'object' || this.root === null) throw new Error(`${file} is no OpenAPI document`);
     if ('swagger' in this.root) throw new Error(`${file} is of OpenAPI 2 (Swagger); convert it to OpenAPI 3 first, for example with swagger2openapi`);
     const version = String(this.root.openapi ?? '');
     if (!/^3\.[01](\.\d+)?(-.*)?$/.test(version)) throw new Error(`${file} says \`openapi: ${version || '(nothing)'}\`; 3.0 and 3.1 are read`);
+  }
+
+  // What a double would round stays text, and is written as it was (compile/exact.mjs).
+  #keepDigits({ visit, Scalar }) {
+    visit(this.#document, {
+      Scalar(_, node) {
+        const isJson = typeof node.value === 'number' && /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(node.source ?? '');
+        if (!isJson) return undefined;
+        const exact = parse(node.source);
+        return isRaw(exact) ? Object.assign(new Scalar(exact), { range: node.range }) : undefined;
+      },
+    });
   }
 
   /** The line of a node in the file, as far as it is known. */
@@ -64,27 +79,4 @@ export class Source {
     const node = steps.reduce((at, step) => (at !== null && typeof at === 'object' && Object.hasOwn(at, step) ? at[step] : undefined), this.root);
     return node === undefined ? undefined : { node, pointer: `#/${steps.map(escape).join('/')}` };
   }
-
-  /** Follows references to the end: node and pointer, or nothing for a broken one. */
-  resolve(node, pointer, report) {
-    const seen = new Set();
-    let at = { node, pointer };
-    while (at.node !== null && typeof at.node === 'object' && typeof at.node.$ref === 'string') {
-      const found = this.find(at.node.$ref);
-      if (!found || seen.has(at.node.$ref)) {
-        refuseReference(report, at);
-        return undefined;
-      }
-      seen.add(at.node.$ref);
-      at = found;
-    }
-    return at.node === undefined || at.node === null ? undefined : at;
-  }
-}
-
-/** Reports why a reference cannot be resolved. */
-export function refuseReference(report, { node, pointer }) {
-  const isOutside = typeof node.$ref === 'string' && !node.$ref.startsWith('#');
-  const why = isOutside ? 'only references within the document are followed' : 'it leads nowhere, or in a circle';
-  report.refuse(pointer, `\`$ref: ${node.$ref}\``, why, isOutside ? 'Bundle the files into one document first, for example with `redocly bundle`' : 'Mend the reference');
 }
