@@ -174,7 +174,8 @@ export class Shapes {
       .filter(([place, node]) => isObject(place.node) && Object.keys(place.node).length && !node.patternProperties).map(([place]) => place);
     if (properties.size === 0 && !isClosed) return { kind: 'map', values: values.length === 1 ? this.of(values[0], `${hint}Value`) : undefined };
     return this.#model('struct', own, parts, hint, (model) => {
-      const fields = [...properties].map(([name, places]) => this.#field(name, places, required, model.name));
+      // A member that is only required is one of the others.
+      const fields = [...properties].map(([name, places]) => this.#field(name, places.length ? places : values, required, model.name));
       return { fields, isClosed, values: values.length === 1 && !isClosed ? this.of(values[0], `${model.name}Value`) : undefined };
     });
   }
