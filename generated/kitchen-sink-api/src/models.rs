@@ -276,8 +276,8 @@ impl contract::Decode for Defaults {
         let f_text = object.defaulted(at, "text", "\"hello\"", |v, at| at.string(v, &contract::Text::ANY.max(8)));
         let f_whole =
             object.defaulted(at, "whole", "7", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
-        let f_ratio =
-            object.defaulted(at, "ratio", "0.5", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64)));
+        let f_ratio = object
+            .defaulted(at, "ratio", "0.5", |v, at| at.number(v, const { &contract::Float::ANY.min("0").max("1") }));
         let f_flag = object.defaulted(at, "flag", "true", |v, at| at.boolean(v));
         let f_color =
             object.defaulted(at, "color", "\"red\"", |v, at| <models::ColorOrRed as contract::Decode>::decode(v, at));
@@ -439,7 +439,8 @@ impl contract::Decode for Form {
             at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
         let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
-        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64)));
+        let f_ratio =
+            object.optional(at, "ratio", |v, at| at.number(v, const { &contract::Float::ANY.min("0").max("1") }));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_day = object.optional(at, "day", |v, at| at.date(v));
@@ -885,16 +886,18 @@ impl contract::Decode for Numbers {
             object.optional(at, "between", |v, at| at.integer(v, &contract::Integer::INT64.above(0).below(10)));
         let f_by_five =
             object.optional(at, "by_five", |v, at| at.integer(v, &contract::Integer::INT64.min(-100).max(100).step(5)));
-        let f_double = object
-            .optional(at, "double", |v, at| at.number(v, &contract::Float::ANY.min(-1.0E+300_f64).max(1.0E+300_f64)));
-        let f_float = object
-            .optional(at, "float", |v, at| at.number(v, &contract::Float::ANY.min(-1000000_f64).max(1000000_f64)));
-        let f_half_to_one =
-            object.optional(at, "half_to_one", |v, at| at.number(v, &contract::Float::ANY.min(0.5_f64).max(1_f64)));
-        let f_open_unit =
-            object.optional(at, "open_unit", |v, at| at.number(v, &contract::Float::ANY.above(0_f64).below(1_f64)));
+        let f_double = object.optional(at, "double", |v, at| {
+            at.number(v, const { &contract::Float::ANY.min("-1.0E+300").max("1.0E+300") })
+        });
+        let f_float = object.optional(at, "float", |v, at| {
+            at.number(v, const { &contract::Float::ANY.min("-1000000").max("1000000") })
+        });
+        let f_half_to_one = object
+            .optional(at, "half_to_one", |v, at| at.number(v, const { &contract::Float::ANY.min("0.5").max("1") }));
+        let f_open_unit = object
+            .optional(at, "open_unit", |v, at| at.number(v, const { &contract::Float::ANY.above("0").below("1") }));
         let f_by_quarter = object.optional(at, "by_quarter", |v, at| {
-            at.number(v, &contract::Float::ANY.min(0_f64).max(10_f64).step(0.25_f64))
+            at.number(v, const { &contract::Float::ANY.min("0").max("10").step("0.25") })
         });
         object.close(at);
         Some(Self {
@@ -1199,7 +1202,7 @@ impl contract::Decode for QueryEcho {
         let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64));
         let f_small = object.optional(at, "small", |v, at| at.integer(v, &contract::Integer::INT32));
         let f_even = object.optional(at, "even", |v, at| at.integer(v, &contract::Integer::INT64));
-        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float::ANY));
+        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, const { &contract::Float::ANY }));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_at = object.optional(at, "at", |v, at| at.date_time(v, false));

@@ -255,7 +255,7 @@ fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request: Requ
             let p_even =
                 input.optional_query("even", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(100).step(2)));
             let p_ratio =
-                input.optional_query("ratio", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64)));
+                input.optional_query("ratio", |v, at| at.number(v, const { &contract::Float::ANY.min("0").max("1") }));
             let p_flag = input.defaulted_query("flag", "false", |v, at| at.boolean(v));
             let p_color = input
                 .defaulted_query("color", "\"red\"", |v, at| <models::ColorOrRed as contract::Decode>::decode(v, at));
