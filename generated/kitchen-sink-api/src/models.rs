@@ -1241,7 +1241,7 @@ impl contract::Decode for QueryEcho {
         let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64));
         let f_small = object.optional(at, "small", |v, at| at.integer(v, &contract::Integer::INT32));
         let f_even = object.optional(at, "even", |v, at| at.integer(v, &contract::Integer::INT64));
-        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float::ANY));
+        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, const { &contract::Float::ANY }));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_at = object.optional(at, "at", |v, at| at.date_time(v, false));

@@ -1067,7 +1067,8 @@ impl contract::Decode for QueueStatus {
         let f_in_progress = object
             .required(at, "in_progress", |v, at| at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64)));
         let f_pending_orders = object.required(at, "pending_orders", |v, at| at.integer(v, &contract::Integer::INT64));
-        let f_oldest_seconds = object.required(at, "oldest_seconds", |v, at| at.number(v, &contract::Float::ANY));
+        let f_oldest_seconds =
+            object.required(at, "oldest_seconds", |v, at| at.number(v, const { &contract::Float::ANY }));
         let f_dead_letters = object.required(at, "dead_letters", |v, at| at.integer(v, &contract::Integer::INT64));
         object.close(at);
         Some(Self {

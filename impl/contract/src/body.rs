@@ -12,7 +12,7 @@ use crate::encoding::{Unpackable, Unpacking, coding};
 use crate::input::pairs;
 use crate::operation::{BodyRule, Media};
 use crate::problem::Problem;
-use validation::Value;
+use validation::{Malformed, Value};
 
 /// A body in memory, and how to decode it.
 pub(crate) struct Raw {
@@ -93,7 +93,7 @@ fn without_mark(bytes: Bytes) -> Result<Bytes, Problem> {
 
 /// The body as a tree.
 pub(crate) fn parse(raw: &Raw) -> Result<Value<'_>, Problem> {
-    let malformed = |detail: String| Problem::bad_request("malformed_body", detail);
+    let malformed = |why: Malformed| Problem::bad_request("malformed_body", why.detail);
     match raw.media {
         Media::Json | Media::MergePatch => Value::from_json(&raw.bytes).map_err(malformed),
         Media::Ndjson => Value::from_ndjson(&raw.bytes).map_err(malformed),

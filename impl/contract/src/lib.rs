@@ -35,6 +35,6 @@ pub use token_endpoint::TokenEndpoint;
 
 pub use axum::response::sse::Event;
 pub use validation::{
-    Bounds, Decode, Decoder, EARLIEST, FieldError, Float, Integer, Items, Number, Object, Pattern, Place, Rows, Text,
-    Value, is_blank, parse_date_time, pattern, trim_name,
+    Bounds, Decode, Decoder, EARLIEST, FieldError, Float, Integer, Items, Malformed, Number, Object, Pattern, Place,
+    Rows, Text, Value, is_blank, parse_date_time, pattern, trim_name,
 };

@@ -4,7 +4,8 @@
 //! What is hashed of these bytes is kept for a day and compared by other versions of the program: the encoding is made of
 //! tags, lengths and little-endian numbers, and must not change.
 
-use crate::value::{Number, Value};
+use crate::number::Number;
+use crate::value::{Value, sorted};
 
 /// Appends a value.
 pub fn write(value: &Value<'_>, to: &mut Vec<u8>) {
@@ -18,10 +19,8 @@ pub fn write(value: &Value<'_>, to: &mut Vec<u8>) {
         Value::Array(items) => write_items(b'a', items, to),
         Value::Repeated(items) => write_items(b'r', items, to),
         Value::Object(members) => {
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            write_length(b'o', sorted.len(), to);
-            for (name, member) in sorted {
+            write_length(b'o', members.len(), to);
+            for (name, member) in sorted(members) {
                 write_text(b's', name, to);
                 write(member, to);
             }
@@ -48,11 +47,15 @@ fn write_items(kind: u8, items: &[Value<'_>], to: &mut Vec<u8>) {
     }
 }
 
-fn write_number(number: Number, to: &mut Vec<u8>) {
-    let (kind, bytes) = match number.exact() {
+fn write_number(number: Number<'_>, to: &mut Vec<u8>) {
+    let (kind, bytes) = match number.canonical() {
         Number::Integer(number) => (b'i', number.to_le_bytes()),
         Number::Unsigned(number) => (b'u', number.to_le_bytes()),
         Number::Float(number) => (b'f', number.to_le_bytes()),
+        decimal @ Number::Decimal(_) => {
+            to.push(b'd');
+            return decimal.write_decimal(to);
+        }
     };
     to.push(kind);
     to.extend_from_slice(&bytes);
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     fn bytes(json: &str) -> Vec<u8> {
-        let value = Value::from_json(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
+        let value = Value::from_json(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error:?}"));
         let mut bytes = Vec::new();
         write(&value, &mut bytes);
         bytes

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use crate::field_error::{FieldError, Place};
 use crate::format;
-use crate::value::{Number, Value};
+use crate::number::Number;
+use crate::value::Value;
 
 /// More violations than this are not reported: the error response stays small.
 pub(crate) const MAX_ERRORS: usize = 32;
@@ -111,14 +112,15 @@ impl Decoder {
         }
     }
 
-    /// Anything; only for members the document leaves open.
+    /// Anything; for what the document leaves open.
     pub fn any(&mut self, value: Value<'_>) -> Option<serde_json::Value> {
         Some(match value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(value) => value.into(),
             Value::Number(Number::Integer(number)) => number.into(),
             Value::Number(Number::Unsigned(number)) => number.into(),
-            Value::Number(Number::Float(number)) => number.into(),
+            // What a double does not hold becomes the nearest one.
+            Value::Number(number) => number.as_f64().into(),
             Value::String(text) | Value::Text(text) => text.into_owned().into(),
             Value::Array(items) | Value::Repeated(items) => {
                 items.into_iter().filter_map(|item| self.any(item)).collect()

@@ -5,13 +5,17 @@
 //! knows of HTTP.
 
 pub mod canonical;
+mod checks;
 mod collections;
+mod decimal;
 mod decoder;
 mod field_error;
 mod format;
 mod limits;
 mod name;
+mod number;
 mod object;
+mod parse;
 mod pattern;
 mod scalars;
 mod unique;
@@ -21,8 +25,10 @@ pub use collections::Rows;
 pub use decoder::{Decode, Decoder, Step};
 pub use field_error::{FieldError, Place};
 pub use format::{EARLIEST, date_time as parse_date_time};
-pub use limits::{Bounds, Float, Integer, Items, Text};
+pub use limits::{Bounds, Float, Integer, Items, Range, Text};
 pub use name::{is_blank, trim as trim_name};
+pub use number::Number;
 pub use object::Object;
+pub use parse::{DEPTH, Malformed};
 pub use pattern::Pattern;
-pub use value::{Number, Value};
+pub use value::Value;

@@ -23,7 +23,7 @@ pub(crate) fn all_different(items: &[Value<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Number;
+    use crate::number::Number;
 
     fn different(json: &str) -> bool {
         let Ok(Value::Array(items)) = Value::from_json(json.as_bytes()) else { panic!("{json} is no array") };
