@@ -21,9 +21,15 @@ impl Fault {
     pub(crate) const NOT_JSON: Self = Self { code: "invalid_format", detail: "Must be JSON." };
     /// Objects within objects within objects.
     pub(crate) const TOO_DEEP: Self = Self { code: "invalid_format", detail: "Is nested too deeply." };
+    /// More properties than are read.
+    pub(crate) const TOO_MANY_MEMBERS: Self = Self { code: "too_many_members", detail: "Has too many properties." };
     /// Percent-encoded bytes that are no text.
-    pub(crate) const ENCODING: Self =
-        Self { code: "invalid_encoding", detail: "Percent-encoded text must be valid UTF-8." };
+    pub(crate) const ENCODING: Self = Self::of_request("invalid_encoding", "Percent-encoded text must be valid UTF-8.");
     /// More pairs than are read.
-    pub(crate) const TOO_MANY: Self = Self { code: "too_many_parameters", detail: "Too many parameters." };
+    pub(crate) const TOO_MANY: Self = Self::of_request("too_many_parameters", "Too many parameters.");
+
+    /// Of the request as a whole: its code is that of a problem.
+    const fn of_request(code: &'static str, detail: &'static str) -> Self {
+        Self { code, detail }
+    }
 }

@@ -1,6 +1,6 @@
 //! What a document says of a parameter, apart from its schema (OpenAPI 3.0.4 and 3.1.1, "Parameter Object").
 
-use validation::Place;
+use validation::{Place, Value};
 
 /// A parameter, or a field of a form: its name, where it is, and how it is spelt. Built as a constant by generated code.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +129,11 @@ impl Parameter {
     /// `allowEmptyValue`: an empty value counts as none, that of an array or object as an empty one.
     pub const fn allow_empty(self) -> Self {
         Self { allow_empty: true, ..self }
+    }
+
+    /// Whether a value counts as none.
+    pub fn is_omitted(&self, value: &Value<'_>) -> bool {
+        self.allow_empty && matches!(value, Value::Text(text) if text.is_empty())
     }
 
     /// Its name.

@@ -1,5 +1,6 @@
 //! The values of path parameters, as they were sent.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,6 +39,11 @@ impl<'r> PathValues<'r> {
         let names = template.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name));
         let found = self.found.unwrap_or(&[]).iter().filter_map(|range| path.get(range.clone()));
         whole.chain(names.zip(found))
+    }
+
+    /// Names and values, decoded.
+    pub fn decoded(&self) -> impl Iterator<Item = (&'static str, Cow<'r, str>)> + use<'r> {
+        self.iter().map(|(name, value)| (name, decoded(value).unwrap_or(Cow::Borrowed(value))))
     }
 
     /// The value of a parameter.

@@ -147,7 +147,7 @@ fn matrix<'r>(parameter: &Parameter, raw: &'r str, decode: Decode, texts: &'r Te
 /// Adds a member of a name that is new.
 pub(crate) fn add<'r>(members: &mut Members<'r>, name: Cow<'r, str>, value: Value<'r>) -> Result<(), Fault> {
     if members.len() == MAX_PAIRS {
-        return Err(Fault::TOO_MANY);
+        return Err(Fault::TOO_MANY_MEMBERS);
     }
     if members.iter().any(|(known, _)| *known == name) {
         return Err(Fault::DUPLICATE);
