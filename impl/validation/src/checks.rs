@@ -47,7 +47,8 @@ impl Decoder {
             return self.refuse("pattern_mismatch", "Must match the pattern of the API specification.");
         }
         if !format::holds(rule.format, text) {
-            return self.refuse("invalid_format", format!("Must have the format {}.", rule.format));
+            let source = if rule.format == "date-time" { " (RFC 3339)" } else { "" };
+            return self.refuse("invalid_format", format!("Must have the format {}{source}.", rule.format));
         }
         Some(())
     }

@@ -36,12 +36,14 @@ pub struct Decoder {
     place: Place,
     path: Vec<Step>,
     pub(crate) errors: Vec<FieldError>,
+    /// Whether what is decoded has been validated as a whole.
+    pub(crate) checked: bool,
 }
 
 impl Decoder {
     /// A decoder at the root of a part of the request.
     pub fn new(place: Place) -> Self {
-        Self { place, path: Vec::new(), errors: Vec::new() }
+        Self { place, path: Vec::new(), errors: Vec::new(), checked: false }
     }
 
     /// What was found wrong.

@@ -38,6 +38,9 @@ pub(crate) fn holds(format: &str, text: &str) -> bool {
         "ipv4" => text.parse::<Ipv4Addr>().is_ok(),
         "ipv6" => text.parse::<Ipv6Addr>().is_ok(),
         "byte" => STANDARD.decode(text).is_ok(),
+        "uuid" => text.len() == 36 && uuid::Uuid::try_parse(text).is_ok(),
+        "date" => date(text).is_some(),
+        "date-time" => date_time(text, false).is_some(),
         _ => true,
     }
 }

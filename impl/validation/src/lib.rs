@@ -18,6 +18,7 @@ mod object;
 mod parse;
 mod pattern;
 mod scalars;
+mod schema;
 mod unique;
 mod value;
 
@@ -31,4 +32,5 @@ pub use number::Number;
 pub use object::Object;
 pub use parse::{DEPTH, Malformed};
 pub use pattern::Pattern;
+pub use schema::{Direction, Schema, SchemaRef, Schemas};
 pub use value::Value;

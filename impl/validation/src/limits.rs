@@ -194,3 +194,15 @@ impl Items {
         Self { unique: true, numbers: true, ..self }
     }
 }
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::ANY
+    }
+}
+
+impl Default for Items {
+    fn default() -> Self {
+        Self::ANY
+    }
+}
