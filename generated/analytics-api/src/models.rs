@@ -28,12 +28,9 @@ pub struct BatchReceipt {
 impl contract::Decode for BatchReceipt {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_stored =
-            object.required(at, "stored", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
-        let f_duplicates = object
-            .required(at, "duplicates", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
-        let f_other =
-            object.required(at, "other", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_stored = object.required(at, "stored", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_duplicates = object.required(at, "duplicates", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_other = object.required(at, "other", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_rejected = object.required(at, "rejected", |v, at| {
             at.array(v, &contract::Items::ANY.max(1000), |v, at| {
                 <models::RejectedRow as contract::Decode>::decode(v, at)
@@ -76,8 +73,7 @@ impl contract::Decode for BreakdownRow {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_value = object.required(at, "value", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
-        let f_count =
-            object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("1"))));
+        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(1)));
         object.close(at);
         Some(Self { value: f_value?, count: f_count? })
     }
@@ -151,8 +147,7 @@ pub struct Erased {
 impl contract::Decode for Erased {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_erased =
-            object.required(at, "erased", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_erased = object.required(at, "erased", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         object.close(at);
         Some(Self { erased: f_erased? })
     }
@@ -317,6 +312,39 @@ impl contract::row::Field for Interval {
     }
 }
 
+/// `LiveMinute` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct LiveMinute {
+    /// `at`
+    #[serde(rename = "at")]
+    pub at: chrono::DateTime<chrono::Utc>,
+    /// Views of the last 60 seconds.
+    #[serde(rename = "count")]
+    pub count: i64,
+}
+
+impl contract::Decode for LiveMinute {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_at = object.required(at, "at", |v, at| at.date_time(v, false));
+        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        object.close(at);
+        Some(Self { at: f_at?, count: f_count? })
+    }
+}
+
+impl contract::row::FromRow for LiveMinute {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { at: contract::row::Field::read(row, "at")?, count: contract::row::Field::read(row, "count")? })
+    }
+}
+
+impl contract::row::Field for LiveMinute {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `PageView` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PageView {
@@ -349,22 +377,13 @@ pub struct PageView {
 impl contract::Decode for PageView {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_path = object.required(at, "path", |v, at| {
             at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_user_id = object.required(at, "user_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_country =
             object.required(at, "country", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
@@ -443,12 +462,7 @@ impl contract::Decode for PageViewCreate {
             at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_user_id = object.optional(at, "user_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_country = object.optional(at, "country", |v, at| {
             at.nullable(v, |v, at| {
@@ -524,8 +538,7 @@ impl contract::Decode for PathCount {
         let f_path = object.required(at, "path", |v, at| {
             at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
         });
-        let f_count =
-            object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("1"))));
+        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(1)));
         object.close(at);
         Some(Self { path: f_path?, count: f_count? })
     }
@@ -557,8 +570,7 @@ pub struct RejectedRow {
 impl contract::Decode for RejectedRow {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_index =
-            object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_index = object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_errors = object.required(at, "errors", |v, at| {
             at.array(v, &contract::Items::ANY, |v, at| <models::FieldError as contract::Decode>::decode(v, at))
         });
@@ -608,17 +620,11 @@ pub struct SeedJob {
 impl contract::Decode for SeedJob {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_state = object.required(at, "state", |v, at| <models::SeedJobState as contract::Decode>::decode(v, at));
-        let f_rows =
-            object.required(at, "rows", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("1"))));
-        let f_inserted = object
-            .required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_rows = object.required(at, "rows", |v, at| at.integer(v, &contract::Integer::INT64.min(1)));
+        let f_inserted = object.required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
         object.close(at);
@@ -708,8 +714,7 @@ pub struct Seeded {
 impl contract::Decode for Seeded {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_inserted = object
-            .required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_inserted = object.required(at, "inserted", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         object.close(at);
         Some(Self { inserted: f_inserted? })
     }
@@ -742,8 +747,7 @@ impl contract::Decode for TimePoint {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_start = object.required(at, "start", |v, at| at.date_time(v, false));
-        let f_count =
-            object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_count = object.required(at, "count", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         object.close(at);
         Some(Self { start: f_start?, count: f_count? })
     }
@@ -775,10 +779,8 @@ pub struct Uniques {
 impl contract::Decode for Uniques {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_visitors = object
-            .required(at, "visitors", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
-        let f_users =
-            object.required(at, "users", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_visitors = object.required(at, "visitors", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
+        let f_users = object.required(at, "users", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         object.close(at);
         Some(Self { visitors: f_visitors?, users: f_users? })
     }

@@ -271,12 +271,8 @@ pub struct User {
 impl contract::Decode for User {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY));
         let f_full_name =
             object.required(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));

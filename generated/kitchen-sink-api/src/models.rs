@@ -36,7 +36,7 @@ impl contract::Decode for Arrays {
         });
         let f_distinct_numbers = object.optional(at, "distinct_numbers", |v, at| {
             at.array(v, &contract::Items::ANY.max(3).unique_numbers(), |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(9))
             })
         });
         let f_distinct_things = object.optional(at, "distinct_things", |v, at| {
@@ -47,7 +47,7 @@ impl contract::Decode for Arrays {
         let f_matrix = object.optional(at, "matrix", |v, at| {
             at.array(v, &contract::Items::ANY.max(2), |v, at| {
                 at.array(v, &contract::Items::ANY.min(2).max(2), |v, at| {
-                    at.integer(v, &contract::Integer::INT32.min(contract::limit!("0")).max(contract::limit!("9")))
+                    at.integer(v, &contract::Integer::INT32.min(0).max(9))
                 })
             })
         });
@@ -274,12 +274,10 @@ impl contract::Decode for Defaults {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_text = object.defaulted(at, "text", "\"hello\"", |v, at| at.string(v, &contract::Text::ANY.max(8)));
-        let f_whole = object.defaulted(at, "whole", "7", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
-        });
-        let f_ratio = object.defaulted(at, "ratio", "0.5", |v, at| {
-            at.number(v, &contract::Float::ANY.min(contract::limit!("0")).max(contract::limit!("1")))
-        });
+        let f_whole =
+            object.defaulted(at, "whole", "7", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
+        let f_ratio = object
+            .defaulted(at, "ratio", "0.5", |v, at| at.number(v, const { &contract::Float::ANY.min("0").max("1") }));
         let f_flag = object.defaulted(at, "flag", "true", |v, at| at.boolean(v));
         let f_color =
             object.defaulted(at, "color", "\"red\"", |v, at| <models::ColorOrRed as contract::Decode>::decode(v, at));
@@ -440,12 +438,9 @@ impl contract::Decode for Form {
         let f_name = object.required(at, "name", |v, at| {
             at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
-        let f_whole = object.optional(at, "whole", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
-        });
-        let f_ratio = object.optional(at, "ratio", |v, at| {
-            at.number(v, &contract::Float::ANY.min(contract::limit!("0")).max(contract::limit!("1")))
-        });
+        let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
+        let f_ratio =
+            object.optional(at, "ratio", |v, at| at.number(v, const { &contract::Float::ANY.min("0").max("1") }));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_day = object.optional(at, "day", |v, at| at.date(v));
@@ -578,7 +573,7 @@ impl contract::Decode for Maps {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_counts = object.required(at, "counts", |v, at| {
             at.map(v, &contract::Bounds::ANY.min(1).max(3), |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(9))
             })
         });
         let f_things = object.optional(at, "things", |v, at| {
@@ -723,21 +718,13 @@ impl contract::Decode for Nullables {
         let f_ov_string = object.optional(at, "ov_string", |v, at| at.string(v, &contract::Text::ANY.max(8)));
         let f_on_string =
             object.optional(at, "on_string", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(8))));
-        let f_rv_int = object.required(at, "rv_int", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
-        });
+        let f_rv_int = object.required(at, "rv_int", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
         let f_rn_int = object.required(at, "rn_int", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)))
         });
-        let f_ov_int = object.optional(at, "ov_int", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
-        });
+        let f_ov_int = object.optional(at, "ov_int", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
         let f_on_int = object.optional(at, "on_int", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)))
         });
         let f_rv_time = object.required(at, "rv_time", |v, at| at.date_time(v, false));
         let f_rn_time = object.required(at, "rn_time", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
@@ -888,55 +875,28 @@ pub struct Numbers {
 impl contract::Decode for Numbers {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_int32 = object.required(at, "int32", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT32.min(contract::limit!("-2147483648")).max(contract::limit!("2147483647")),
-            )
-        });
+        let f_int32 = object
+            .required(at, "int32", |v, at| at.integer(v, &contract::Integer::INT32.min(-2147483648).max(2147483647)));
         let f_int64 = object.required(at, "int64", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64
-                    .min(contract::limit!("-9007199254740991"))
-                    .max(contract::limit!("9007199254740991")),
-            )
+            at.integer(v, &contract::Integer::INT64.min(-9007199254740991).max(9007199254740991))
         });
-        let f_one_to_ten = object.optional(at, "one_to_ten", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("10")))
-        });
-        let f_between = object.optional(at, "between", |v, at| {
-            at.integer(v, &contract::Integer::INT64.above(contract::limit!("0")).below(contract::limit!("10")))
-        });
-        let f_by_five = object.optional(at, "by_five", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64
-                    .min(contract::limit!("-100"))
-                    .max(contract::limit!("100"))
-                    .step(contract::limit!("5")),
-            )
-        });
-        let f_double = object.optional(at, "double", |v, at| {
-            at.number(v, &contract::Float::ANY.min(contract::limit!("-1e+300")).max(contract::limit!("1e+300")))
-        });
+        let f_one_to_ten =
+            object.optional(at, "one_to_ten", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(10)));
+        let f_between =
+            object.optional(at, "between", |v, at| at.integer(v, &contract::Integer::INT64.above(0).below(10)));
+        let f_by_five =
+            object.optional(at, "by_five", |v, at| at.integer(v, &contract::Integer::INT64.min(-100).max(100).step(5)));
+        let f_double = object
+            .optional(at, "double", |v, at| at.number(v, const { &contract::Float::ANY.min("-1e+300").max("1e+300") }));
         let f_float = object.optional(at, "float", |v, at| {
-            at.number(v, &contract::Float::ANY.min(contract::limit!("-1000000")).max(contract::limit!("1000000")))
+            at.number(v, const { &contract::Float::ANY.min("-1000000").max("1000000") })
         });
-        let f_half_to_one = object.optional(at, "half_to_one", |v, at| {
-            at.number(v, &contract::Float::ANY.min(contract::limit!("0.5")).max(contract::limit!("1")))
-        });
-        let f_open_unit = object.optional(at, "open_unit", |v, at| {
-            at.number(v, &contract::Float::ANY.above(contract::limit!("0")).below(contract::limit!("1")))
-        });
+        let f_half_to_one = object
+            .optional(at, "half_to_one", |v, at| at.number(v, const { &contract::Float::ANY.min("0.5").max("1") }));
+        let f_open_unit = object
+            .optional(at, "open_unit", |v, at| at.number(v, const { &contract::Float::ANY.above("0").below("1") }));
         let f_by_quarter = object.optional(at, "by_quarter", |v, at| {
-            at.number(
-                v,
-                &contract::Float::ANY
-                    .min(contract::limit!("0"))
-                    .max(contract::limit!("10"))
-                    .step(contract::limit!("0.25")),
-            )
+            at.number(v, const { &contract::Float::ANY.min("0").max("10").step("0.25") })
         });
         object.close(at);
         Some(Self {
@@ -1241,7 +1201,7 @@ impl contract::Decode for QueryEcho {
         let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64));
         let f_small = object.optional(at, "small", |v, at| at.integer(v, &contract::Integer::INT32));
         let f_even = object.optional(at, "even", |v, at| at.integer(v, &contract::Integer::INT64));
-        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, const { &contract::Float::ANY }));
+        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float::ANY));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_at = object.optional(at, "at", |v, at| at.date_time(v, false));
@@ -1308,8 +1268,7 @@ pub struct RowError {
 impl contract::Decode for RowError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_index =
-            object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_index = object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_errors = object.required(at, "errors", |v, at| {
             at.array(v, &contract::Items::ANY, |v, at| <models::FieldError as contract::Decode>::decode(v, at))
         });
@@ -1347,8 +1306,7 @@ pub struct RowVerdict {
 impl contract::Decode for RowVerdict {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_accepted = object
-            .required(at, "accepted", |v, at| at.integer(v, &contract::Integer::INT64.min(contract::limit!("0"))));
+        let f_accepted = object.required(at, "accepted", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
         let f_rejected = object.required(at, "rejected", |v, at| {
             at.array(v, &contract::Items::ANY, |v, at| <models::RowError as contract::Decode>::decode(v, at))
         });
@@ -1553,12 +1511,8 @@ pub struct Thing {
 impl contract::Decode for Thing {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.optional(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.optional(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_name = object.required(at, "name", |v, at| {
             at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });

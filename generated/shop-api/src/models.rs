@@ -43,12 +43,8 @@ pub struct DeadLetter {
 impl contract::Decode for DeadLetter {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_state =
             object.required(at, "state", |v, at| <models::DeadLetterState as contract::Decode>::decode(v, at));
         let f_order_id =
@@ -56,8 +52,7 @@ impl contract::Decode for DeadLetter {
         let f_topic = object.required(at, "topic", |v, at| at.string(v, &contract::Text::ANY));
         let f_payload = object.required(at, "payload", |v, at| at.string(v, &contract::Text::ANY));
         let f_reason = object.required(at, "reason", |v, at| at.string(v, &contract::Text::ANY));
-        let f_attempts = object
-            .required(at, "attempts", |v, at| at.integer(v, &contract::Integer::INT32.min(contract::limit!("0"))));
+        let f_attempts = object.required(at, "attempts", |v, at| at.integer(v, &contract::Integer::INT32.min(0)));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_settled_at = object.required(at, "settled_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
         object.close(at);
@@ -180,19 +175,10 @@ pub struct Order {
 impl contract::Decode for Order {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_user_id = object.required(at, "user_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_status = object.required(at, "status", |v, at| <models::OrderStatus as contract::Decode>::decode(v, at));
         let f_reason = object.required(at, "reason", |v, at| {
@@ -304,18 +290,10 @@ pub struct OrderEvent {
 impl contract::Decode for OrderEvent {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
-        let f_order_id = object.required(at, "order_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_order_id = object
+            .required(at, "order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_kind = object.required(at, "kind", |v, at| <models::OrderEventKind as contract::Decode>::decode(v, at));
         let f_status = object.required(at, "status", |v, at| <models::OrderStatus as contract::Decode>::decode(v, at));
         let f_reason = object.required(at, "reason", |v, at| {
@@ -445,18 +423,10 @@ pub struct OrderItem {
 impl contract::Decode for OrderItem {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
-        let f_product_id = object.required(at, "product_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_product_id = object
+            .required(at, "product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_sku = object.required(at, "sku", |v, at| at.string(v, &contract::Text::ANY));
         let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
         let f_quantity = object.required(at, "quantity", |v, at| at.integer(v, &contract::Integer::INT64));
@@ -507,15 +477,10 @@ pub struct OrderItemCreate {
 impl contract::Decode for OrderItemCreate {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_product_id = object.required(at, "product_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
-        let f_quantity = object.required(at, "quantity", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("2147483647")))
-        });
+        let f_product_id = object
+            .required(at, "product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_quantity =
+            object.required(at, "quantity", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(2147483647)));
         object.close(at);
         Some(Self { product_id: f_product_id?, quantity: f_quantity? })
     }
@@ -755,12 +720,8 @@ pub struct Product {
 impl contract::Decode for Product {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_sku = object.required(at, "sku", |v, at| at.string(v, &contract::Text::ANY));
         let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
@@ -768,15 +729,13 @@ impl contract::Decode for Product {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_price_cents = object.required(at, "price_cents", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("4000000000")))
-        });
+        let f_price_cents =
+            object.required(at, "price_cents", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(4000000000)));
         let f_currency = object.required(at, "currency", |v, at| {
             at.string(v, &contract::Text::ANY.min(3).max(3).pattern(contract::pattern!("^[A-Z]{3}$")))
         });
-        let f_stock = object.required(at, "stock", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000000")))
-        });
+        let f_stock =
+            object.required(at, "stock", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000000)));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
         object.close(at);
@@ -849,15 +808,13 @@ impl contract::Decode for ProductCreate {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_price_cents = object.required(at, "price_cents", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("4000000000")))
-        });
+        let f_price_cents =
+            object.required(at, "price_cents", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(4000000000)));
         let f_currency = object.defaulted(at, "currency", "\"USD\"", |v, at| {
             at.string(v, &contract::Text::ANY.min(3).max(3).pattern(contract::pattern!("^[A-Z]{3}$")))
         });
-        let f_stock = object.defaulted(at, "stock", "0", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000000")))
-        });
+        let f_stock =
+            object.defaulted(at, "stock", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000000)));
         object.close(at);
         Some(Self {
             sku: f_sku?,
@@ -995,15 +952,13 @@ impl contract::Decode for ProductUpdate {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_price_cents = object.optional(at, "price_cents", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("4000000000")))
-        });
+        let f_price_cents =
+            object.optional(at, "price_cents", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(4000000000)));
         let f_currency = object.optional(at, "currency", |v, at| {
             at.string(v, &contract::Text::ANY.min(3).max(3).pattern(contract::pattern!("^[A-Z]{3}$")))
         });
-        let f_stock = object.optional(at, "stock", |v, at| {
-            at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000000")))
-        });
+        let f_stock =
+            object.optional(at, "stock", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000000)));
         object.close(at);
         Some(Self {
             sku: f_sku?,
@@ -1067,8 +1022,7 @@ impl contract::Decode for QueueStatus {
         let f_in_progress = object
             .required(at, "in_progress", |v, at| at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64)));
         let f_pending_orders = object.required(at, "pending_orders", |v, at| at.integer(v, &contract::Integer::INT64));
-        let f_oldest_seconds =
-            object.required(at, "oldest_seconds", |v, at| at.number(v, const { &contract::Float::ANY }));
+        let f_oldest_seconds = object.required(at, "oldest_seconds", |v, at| at.number(v, &contract::Float::ANY));
         let f_dead_letters = object.required(at, "dead_letters", |v, at| at.integer(v, &contract::Integer::INT64));
         object.close(at);
         Some(Self {
@@ -1167,18 +1121,10 @@ pub struct StockEntry {
 impl contract::Decode for StockEntry {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
-        let f_product_id = object.required(at, "product_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+        let f_product_id = object
+            .required(at, "product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_kind = object.required(at, "kind", |v, at| <models::StockEntryKind as contract::Decode>::decode(v, at));
         let f_quantity = object.required(at, "quantity", |v, at| at.integer(v, &contract::Integer::INT64));
         let f_order_id =

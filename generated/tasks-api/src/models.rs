@@ -40,12 +40,8 @@ pub struct AuditEvent {
 impl contract::Decode for AuditEvent {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_actor_id =
             object.required(at, "actor_id", |v, at| at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64)));
@@ -183,24 +179,16 @@ pub struct Project {
 impl contract::Decode for Project {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_owner_id = object.required(at, "owner_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_owner_id = object
+            .required(at, "owner_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
         let f_updated_at = object.required(at, "updated_at", |v, at| at.date_time(v, false));
         object.close(at);
@@ -306,24 +294,16 @@ pub struct ProjectDetail {
 impl contract::Decode for ProjectDetail {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
                 at.string(v, &contract::Text::ANY.max(10000).pattern(contract::pattern!("^[^\\x00]*$")))
             })
         });
-        let f_owner_id = object.required(at, "owner_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_owner_id = object
+            .required(at, "owner_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_tasks = object.required(at, "tasks", |v, at| {
             at.array(v, &contract::Items::ANY.max(100), |v, at| <models::Task as contract::Decode>::decode(v, at))
         });
@@ -483,12 +463,8 @@ pub struct PublicUser {
 impl contract::Decode for PublicUser {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_full_name =
             object.required(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
         object.close(at);
@@ -549,12 +525,8 @@ pub struct Task {
 impl contract::Decode for Task {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
@@ -563,19 +535,10 @@ impl contract::Decode for Task {
         });
         let f_status = object.required(at, "status", |v, at| <models::TaskStatus as contract::Decode>::decode(v, at));
         let f_due_date = object.required(at, "due_date", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
-        let f_project_id = object.required(at, "project_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_project_id = object
+            .required(at, "project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_assignee_id = object.required(at, "assignee_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_assignee = object.required(at, "assignee", |v, at| {
             at.nullable(v, |v, at| <models::PublicUser as contract::Decode>::decode(v, at))
@@ -656,19 +619,10 @@ impl contract::Decode for TaskCreate {
         let f_status =
             object.optional(at, "status", |v, at| <models::TaskStatusInput as contract::Decode>::decode(v, at));
         let f_due_date = object.optional(at, "due_date", |v, at| at.nullable(v, |v, at| at.date_time(v, true)));
-        let f_project_id = object.required(at, "project_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_project_id = object
+            .required(at, "project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_assignee_id = object.optional(at, "assignee_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         object.close(at);
         Some(Self {
@@ -742,12 +696,8 @@ pub struct TaskDetail {
 impl contract::Decode for TaskDetail {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_id = object.required(at, "id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_id =
+            object.required(at, "id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
         let f_description = object.required(at, "description", |v, at| {
             at.nullable(v, |v, at| {
@@ -756,19 +706,10 @@ impl contract::Decode for TaskDetail {
         });
         let f_status = object.required(at, "status", |v, at| <models::TaskStatus as contract::Decode>::decode(v, at));
         let f_due_date = object.required(at, "due_date", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
-        let f_project_id = object.required(at, "project_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_project_id = object
+            .required(at, "project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_assignee_id = object.required(at, "assignee_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         let f_assignee = object.required(at, "assignee", |v, at| {
             at.nullable(v, |v, at| <models::PublicUser as contract::Decode>::decode(v, at))
@@ -1043,19 +984,10 @@ impl contract::Decode for TaskUpdate {
         let f_status =
             object.optional(at, "status", |v, at| <models::TaskStatusInput as contract::Decode>::decode(v, at));
         let f_due_date = object.optional(at, "due_date", |v, at| at.nullable(v, |v, at| at.date_time(v, true)));
-        let f_project_id = object.optional(at, "project_id", |v, at| {
-            at.integer(
-                v,
-                &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-            )
-        });
+        let f_project_id = object
+            .optional(at, "project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
         let f_assignee_id = object.optional(at, "assignee_id", |v, at| {
-            at.nullable(v, |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
-            })
+            at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)))
         });
         object.close(at);
         Some(Self {

@@ -18,7 +18,6 @@ use crate::encoding::{Unpacking, coding};
 use crate::form::Form;
 use crate::input::Content;
 use crate::problem::Problem;
-use validation::{Malformed, Value};
 
 /// A body that was received, or is being received.
 pub(crate) struct Raw {
@@ -143,26 +142,28 @@ fn without_mark(bytes: Bytes) -> Result<Bytes, Problem> {
     }
 }
 
-/// The body as a tree.
-pub(crate) fn parse(raw: &Raw) -> Result<Value<'_>, Problem> {
-    let malformed = |why: Malformed| Problem::bad_request("malformed_body", why.detail);
-    match raw.media {
-        Media::Json | Media::MergePatch => Value::from_json(&raw.bytes).map_err(malformed),
-        Media::Ndjson => Value::from_ndjson(&raw.bytes).map_err(malformed),
-        Media::Form => {
-            let text = std::str::from_utf8(&raw.bytes)
-                .map_err(|_| Problem::bad_request("invalid_encoding", "The form must be valid UTF-8."))?;
-            let mut members: Vec<(Cow<'_, str>, Value<'_>)> = Vec::new();
-            for (name, value) in pairs(text)? {
-                let value = Value::Text(value);
-                match members.iter_mut().find(|(known, _)| *known == name) {
-                    None => members.push((name, value)),
-                    Some((_, Value::Repeated(values))) => values.push(value),
-                    Some((_, first)) => {
-                        let before = std::mem::replace(first, Value::Null);
-                        *first = Value::Repeated(vec![before, value]);
-                    }
-                }
+/// The body as its operation reads it. What is wrong with single fields is recorded.
+pub(crate) fn parse<'r>(
+    raw: &'r mut Raw,
+    rule: &BodyRule,
+    texts: &'r Texts,
+    keyed: bool,
+    at: &mut Decoder,
+) -> Result<Content<'r>, Problem> {
+    let no_text = || Problem::bad_request("invalid_encoding", "The body must be valid text in its charset.");
+    let media = rule.media.get(raw.media);
+    Ok(match &mut raw.content {
+        Taken::Json(bytes) => Content::Value(Value::from_json(bytes).map_err(|why| malformed(why.detail))?),
+        Taken::Ndjson(bytes) => Content::Value(Value::from_ndjson(bytes).map_err(|why| malformed(why.detail))?),
+        Taken::Fields(bytes) => Content::Value(fields(bytes, media, texts, at)?),
+        Taken::Text(bytes, Charset::Latin1) => {
+            let text = wire::text(bytes.to_vec(), Charset::Latin1).ok_or_else(no_text)?;
+            Content::Value(Value::Text(Cow::Owned(text)))
+        }
+        Taken::Text(bytes, charset) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| no_text())?;
+            if *charset == Charset::Ascii && !text.is_ascii() {
+                return Err(no_text());
             }
             Content::Value(Value::Text(Cow::Borrowed(text)))
         }
@@ -174,7 +175,8 @@ pub(crate) fn parse(raw: &Raw) -> Result<Value<'_>, Problem> {
             let mut members = Vec::new();
             for (name, is_json, text) in &received.fields {
                 let value = match is_json {
-                    true => Value::from_json(text.as_bytes()).map_err(|_| malformed("A part of the form is not valid JSON."))?,
+                    true => Value::from_json(text.as_bytes())
+                        .map_err(|_| malformed("A part of the form is not valid JSON."))?,
                     false => Value::Text(Cow::Borrowed(text)),
                 };
                 let repeated = parts.iter().any(|part| part.name() == name && part.is_repeated());

@@ -97,11 +97,7 @@ impl<S: Send + Sync + 'static> Routes<S> {
 }
 
 /// The response to a request that axum's router has no route for.
-async fn answer<S: Send + Sync + 'static>(
-    routes: Arc<[Route<S>]>,
-    service: Arc<S>,
-    mut request: Request,
-) -> Response {
+async fn answer<S: Send + Sync + 'static>(routes: Arc<[Route<S>]>, service: Arc<S>, mut request: Request) -> Response {
     let path = canonical(request.uri().path()).into_owned();
     // One slash too many is none, unless the document has it.
     let trimmed = path.strip_suffix('/').filter(|rest| !rest.is_empty() && !rest.ends_with('/'));

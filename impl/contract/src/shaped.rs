@@ -131,13 +131,14 @@ impl Told<'_> {
         }
         Some(match plain.as_str() {
             "type" if format.starts_with("uri") => json!("about:blank"),
-            "code" | "error" | "errorcode" | "reason" | "type" | "kind" | "slug" | "key" | "name" | "id" | "errortype" => {
+            "code" | "error" | "errorcode" | "reason" | "type" | "kind" | "slug" | "key" | "name" | "id"
+            | "errortype" => {
                 json!(self.field.map_or(problem.code(), |field| field.code))
             }
             "status" | "statuscode" | "httpstatus" => json!(problem.status().as_u16().to_string()),
             "title" | "summary" | "statustext" => json!(problem.title()),
-            "message" | "detail" | "details" | "description" | "msg" | "errormessage" | "errordescription" | "userdescription"
-            | "usermessage" | "developermessage" | "text" | "info" | "explanation" | "cause" => {
+            "message" | "detail" | "details" | "description" | "msg" | "errormessage" | "errordescription"
+            | "userdescription" | "usermessage" | "developermessage" | "text" | "info" | "explanation" | "cause" => {
                 json!(self.field.map_or(problem.detail(), |field| &field.detail))
             }
             "requestid" | "traceid" | "correlationid" | "instance" => json!(problem.request_id()?),

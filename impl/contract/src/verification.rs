@@ -152,9 +152,11 @@ pub(crate) fn has_credential(alternatives: Alternatives, parts: &Parts) -> bool 
 }
 
 fn missing(alternatives: Alternatives) -> Problem {
-    let mut challenges: Vec<_> = alternatives.iter().flat_map(|all| all.iter()).filter_map(|one| one.carrier.challenge()).collect();
+    let mut challenges: Vec<_> =
+        alternatives.iter().flat_map(|all| all.iter()).filter_map(|one| one.carrier.challenge()).collect();
     challenges.dedup();
-    let problem = Problem::new(http::StatusCode::UNAUTHORIZED, "missing_credentials", "This operation requires credentials.");
+    let problem =
+        Problem::new(http::StatusCode::UNAUTHORIZED, "missing_credentials", "This operation requires credentials.");
     match HeaderValue::try_from(challenges.join(", ")) {
         Ok(challenges) if !challenges.is_empty() => problem.with_header(WWW_AUTHENTICATE, challenges),
         _ => problem,

@@ -1,6 +1,7 @@
 //! Kinds of JSON values, for unions whose branches differ in that.
 
-use crate::value::{Number, Value};
+use crate::number::Number;
+use crate::value::Value;
 
 /// A kind of JSON value (JSON Schema, 4.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

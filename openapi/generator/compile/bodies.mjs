@@ -37,7 +37,7 @@ function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
   }
   const shape = shapes.of(schema.node === undefined ? { node: {}, pointer: '', isMerged: true } : schema, hint);
   // The same value in several notations has one type.
-  return { ...base, key: kind === 'text' ? `text ${shape.place?.pointer}` : `${shape.model ?? shape.place?.pointer ?? shape.kind}`, shape };
+  return { ...base, key: `${kind === 'text'} ${shape.model ?? JSON.stringify(schema.node ?? null)}`, shape };
 }
 
 function rendered({ all, groups, isRequired, render, hint, types, shapes }) {

@@ -93,7 +93,7 @@ function fieldsOf({ document, node, limit, responses, requirements, path, id, me
     quotas: quotas.length ? list(quotas) : undefined,
     event_streams: node['x-event-streams'] ? `Some(${node['x-event-streams']})` : undefined,
     query: isClosed ? `Some(${list(keys.map(text))})` : undefined,
-    codes: node['x-codes']?.length ? list(node['x-codes'].map(text)) : undefined,
+    codes: document.isOurs ? (node['x-codes']?.length ? list(node['x-codes'].map(text)) : undefined) : '&["*"]',
     rate_limits: limits.length ? list(limits) : undefined,
     token_endpoint: tokenEndpoint(document, node),
     statuses: statusesText(responses.statuses),

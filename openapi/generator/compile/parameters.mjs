@@ -69,5 +69,5 @@ export function parameterData(one, render) {
   const rule = `|v, at| ${render.rule(one.shape)}`;
   const call = one.isKey ? `${isOptional ? 'optional_' : ''}idempotency_key(${rule})`
     : `${optionally}(&${one.text()}, ${one.fallback === undefined ? '' : `${one.fallback}, `}${rule})`;
-  return { name: one.name, local: one.plain, doc: one.doc, type: isOptional ? `Option<${type}>` : type, decode: call };
+  return { name: one.name, local: one.plain, doc: one.doc, type: isOptional && !one.isKey ? `Option<${type}>` : type, decode: call };
 }

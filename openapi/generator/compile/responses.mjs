@@ -73,7 +73,7 @@ function contentsOf(response, { document, shapes, hint }) {
     const isText = kind === 'text' && !document.isOurs && node.format !== 'binary';
     if (kind === 'json' || (isText && schema.node === undefined) || (isText && shapes.of(schema, hint).kind === 'string')) {
       const shape = kind === 'text' ? { kind: 'string', native: true, isNullable: false } : shapes.of(schema.node === undefined ? { node: {}, pointer: '', isMerged: true } : schema, hint);
-      const key = kind === 'text' ? 'text' : `json ${shape.place?.pointer}`;
+      const key = kind === 'text' ? 'text' : `json ${shape.model ?? JSON.stringify(schema.node ?? null)}`;
       const same = found.find((one) => one.key === key);
       if (same) same.media.push(media);
       else found.push({ key, kind, shape, media: [media] });

@@ -128,13 +128,10 @@ fn handle_export_page_views<S: Analytics>(
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             let p_after_id = input.defaulted(&Parameter::query("after_id"), "0", |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(0).max(9007199254740991))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100000", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000000))
             });
             Some((ExportPageViewsParams {
                 start: p_start?,
@@ -205,7 +202,7 @@ fn handle_get_breakdown<S: Analytics>(
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "10", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("100")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(100))
             });
             Some((GetBreakdownParams {
                 dimension: p_dimension?,
@@ -338,7 +335,7 @@ fn handle_get_top_paths<S: Analytics>(
             let p_start = input.optional(&Parameter::query("start"), |v, at| at.date_time(v, true));
             let p_end = input.optional(&Parameter::query("end"), |v, at| at.date_time(v, true));
             let p_limit = input.defaulted(&Parameter::query("limit"), "10", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("100")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(100))
             });
             Some((GetTopPathsParams { start: p_start?, end: p_end?, limit: p_limit? },))
         },
@@ -401,7 +398,7 @@ fn handle_get_top_paths_slow<S: Analytics>(
             let p_start = input.optional(&Parameter::query("start"), |v, at| at.date_time(v, true));
             let p_end = input.optional(&Parameter::query("end"), |v, at| at.date_time(v, true));
             let p_limit = input.defaulted(&Parameter::query("limit"), "10", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("100")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(100))
             });
             Some((GetTopPathsSlowParams { start: p_start?, end: p_end?, limit: p_limit? },))
         },
@@ -507,7 +504,7 @@ fn handle_stream_live<S: Analytics>(State(service): State<Arc<S>>, request: Requ
         request,
         |input| {
             let p_seconds = input.defaulted(&Parameter::query("seconds"), "60", |v, at| {
-                at.integer(v, &contract::Integer::INT32.min(contract::limit!("1")).max(contract::limit!("300")))
+                at.integer(v, &contract::Integer::INT32.min(1).max(300))
             });
             Some((StreamLiveParams { seconds: p_seconds? },))
         },

@@ -95,10 +95,7 @@ fn handle_erase_user<S: Ingest>(State(service): State<Arc<S>>, request: Request)
         request,
         |input| {
             let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((EraseUserParams { user_id: p_user_id? },))
         },

@@ -70,10 +70,7 @@ fn handle_get_seed_job<S: Seeding>(State(service): State<Arc<S>>, request: Reque
         request,
         |input| {
             let p_job_id = input.required(&Parameter::path("job_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((GetSeedJobParams { job_id: p_job_id? },))
         },
@@ -138,10 +135,10 @@ fn handle_seed<S: Seeding>(State(service): State<Arc<S>>, request: Request) -> i
         request,
         |input| {
             let p_rows = input.defaulted(&Parameter::query("rows"), "10000", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000000))
             });
             let p_unique_paths = input.defaulted(&Parameter::query("unique_paths"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("10000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(10000))
             });
             Some((SeedParams { rows: p_rows?, unique_paths: p_unique_paths? },))
         },

@@ -289,7 +289,7 @@ fn handle_answer_several<S: Answers>(
         request,
         |input| {
             let p_status = input.required(&Parameter::query("status"), |v, at| {
-                at.integer(v, &contract::Integer::INT32.min(contract::limit!("200")).max(contract::limit!("418")))
+                at.integer(v, &contract::Integer::INT32.min(200).max(418))
             });
             Some((AnswerSeveralParams { status: p_status? },))
         },
@@ -417,10 +417,7 @@ fn handle_delete_thing<S: Answers>(State(service): State<Arc<S>>, request: Reque
         request,
         |input| {
             let p_thing_id = input.required(&Parameter::path("thing_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((DeleteThingParams { thing_id: p_thing_id? },))
         },
@@ -469,10 +466,7 @@ fn handle_get_thing<S: Answers>(State(service): State<Arc<S>>, request: Request)
         request,
         |input| {
             let p_thing_id = input.required(&Parameter::path("thing_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_none_match = input
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -538,10 +532,10 @@ fn handle_list_things<S: Answers>(State(service): State<Arc<S>>, request: Reques
         request,
         |input| {
             let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
             });
             let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
@@ -599,10 +593,7 @@ fn handle_put_thing<S: Answers>(State(service): State<Arc<S>>, request: Request)
         request,
         |input| {
             let p_thing_id = input.required(&Parameter::path("thing_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));

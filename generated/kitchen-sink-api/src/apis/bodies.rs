@@ -68,7 +68,8 @@ pub trait Bodies: contract::Api {
     ) -> impl Future<Output = Result<EchoPatchResponse, Self::Error>> + Send;
 
     /// `POST /sink/rows`: Rows, as NDJSON or as an array
-    fn echo_rows(&self, body: EchoRowsBody) -> impl Future<Output = Result<EchoRowsResponse, Self::Error>> + Send;
+    fn echo_rows(&self, body: Vec<models::Thing>)
+    -> impl Future<Output = Result<EchoRowsResponse, Self::Error>> + Send;
 
     /// `POST /sink/strings`: Strings
     fn echo_strings(
@@ -592,15 +593,6 @@ pub static ECHO_ROWS: Operation = Operation {
     ..Operation::NEW
 };
 
-/// The body of [`Bodies::echo_rows`], by its media type.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EchoRowsBody {
-    /// `application/x-ndjson`
-    Rows(Vec<models::Thing>),
-    /// `application/json`
-    Json(Vec<models::Thing>),
-}
-
 /// Responses of [`Bodies::echo_rows`].
 pub enum EchoRowsResponse {
     /// 200
@@ -621,22 +613,11 @@ fn handle_echo_rows<S: Bodies>(State(service): State<Arc<S>>, request: Request) 
         service,
         request,
         |input| {
-            let body = match input.media() {
-                0 => input
-                    .body(|v, at| {
-                        at.array(v, &contract::Items::ANY.min(1).max(5), |v, at| {
-                            <models::Thing as contract::Decode>::decode(v, at)
-                        })
-                    })
-                    .map(EchoRowsBody::Rows),
-                _ => input
-                    .body(|v, at| {
-                        at.array(v, &contract::Items::ANY.min(1).max(5), |v, at| {
-                            <models::Thing as contract::Decode>::decode(v, at)
-                        })
-                    })
-                    .map(EchoRowsBody::Json),
-            };
+            let body = input.body(|v, at| {
+                at.array(v, &contract::Items::ANY.min(1).max(5), |v, at| {
+                    <models::Thing as contract::Decode>::decode(v, at)
+                })
+            });
             Some((body?,))
         },
         async |service: Arc<S>, (body,)| service.echo_rows(body).await,

@@ -91,7 +91,7 @@ fn handle_echo_headers<S: Parameters>(
                 at.string(v, &contract::Text::ANY.min(2).max(8).pattern(contract::pattern!("^[a-z]+$")))
             });
             let p_x_whole = input.optional(&Parameter::header("X-Whole"), |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(9))
             });
             let p_x_flag = input.optional(&Parameter::header("X-Flag"), |v, at| at.boolean(v));
             let p_x_key = input.optional(&Parameter::header("X-Key"), |v, at| at.uuid(v));
@@ -146,9 +146,8 @@ fn handle_echo_path<S: Parameters>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_whole = input.required(&Parameter::path("whole"), |v, at| {
-                at.integer(v, &contract::Integer::INT32.min(contract::limit!("-10")).max(contract::limit!("10")))
-            });
+            let p_whole = input
+                .required(&Parameter::path("whole"), |v, at| at.integer(v, &contract::Integer::INT32.min(-10).max(10)));
             let p_code = input.required(&Parameter::path("code"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(2).max(4).pattern(contract::pattern!("^[a-z]+$")))
             });
@@ -227,27 +226,16 @@ fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request: Requ
                 input.required(&Parameter::query("needed"), |v, at| at.string(v, &contract::Text::ANY.min(1).max(8)));
             let p_text = input.optional(&Parameter::query("text"), |v, at| at.string(v, &contract::Text::ANY.max(8)));
             let p_whole = input.optional(&Parameter::query("whole"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64
-                        .min(contract::limit!("-9007199254740991"))
-                        .max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(-9007199254740991).max(9007199254740991))
             });
             let p_small = input.defaulted(&Parameter::query("small"), "10", |v, at| {
-                at.integer(v, &contract::Integer::INT32.min(contract::limit!("1")).max(contract::limit!("100")))
+                at.integer(v, &contract::Integer::INT32.min(1).max(100))
             });
             let p_even = input.optional(&Parameter::query("even"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64
-                        .min(contract::limit!("0"))
-                        .max(contract::limit!("100"))
-                        .step(contract::limit!("2")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(0).max(100).step(2))
             });
             let p_ratio = input.optional(&Parameter::query("ratio"), |v, at| {
-                at.number(v, &contract::Float::ANY.min(contract::limit!("0")).max(contract::limit!("1")))
+                at.number(v, const { &contract::Float::ANY.min("0").max("1") })
             });
             let p_flag = input.defaulted(&Parameter::query("flag"), "false", |v, at| at.boolean(v));
             let p_color = input.defaulted(&Parameter::query("color"), "\"red\"", |v, at| {
@@ -332,12 +320,12 @@ fn handle_echo_query_arrays<S: Parameters>(
             });
             let p_numbers = input.required(&Parameter::query("numbers").array(), |v, at| {
                 at.array(v, &contract::Items::ANY.min(1).max(4).unique_numbers(), |v, at| {
-                    at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("9")))
+                    at.integer(v, &contract::Integer::INT64.min(0).max(9))
                 })
             });
             let p_listed = input.optional(&Parameter::query("listed").array().exploded(false), |v, at| {
                 at.array(v, &contract::Items::ANY.max(4), |v, at| {
-                    at.integer(v, &contract::Integer::INT32.min(contract::limit!("0")).max(contract::limit!("9")))
+                    at.integer(v, &contract::Integer::INT32.min(0).max(9))
                 })
             });
             let p_colors = input.optional(&Parameter::query("colors").array().exploded(false), |v, at| {

@@ -126,9 +126,8 @@ fn handle_ask_deadline<S: Policies>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |input| {
-            let p_ms = input.required(&Parameter::query("ms"), |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("5000")))
-            });
+            let p_ms = input
+                .required(&Parameter::query("ms"), |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(5000)));
             Some((AskDeadlineParams { ms: p_ms? },))
         },
         async |service: Arc<S>, (params,)| service.ask_deadline(params).await,
@@ -255,7 +254,7 @@ pub struct AskIdempotentChangeParams {
     /// Words.
     pub words: Option<Vec<String>>,
     /// A client-generated key.
-    pub idempotency_key: Option<contract::IdempotencyKey>,
+    pub idempotency_key: contract::IdempotencyKey,
 }
 
 /// Responses of [`Policies::ask_idempotent_change`].
@@ -282,10 +281,7 @@ fn handle_ask_idempotent_change<S: Policies>(
         request,
         |input| {
             let p_thing_id = input.required(&Parameter::path("thing_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_words = input.optional(&Parameter::query("words").array(), |v, at| {
                 at.array(v, &contract::Items::ANY.max(3), |v, at| {

@@ -103,10 +103,7 @@ fn handle_discard_dead_letter<S: Operations>(
         request,
         |input| {
             let p_dead_letter_id = input.required(&Parameter::path("dead_letter_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((DiscardDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },
@@ -157,10 +154,7 @@ fn handle_get_dead_letter<S: Operations>(
         request,
         |input| {
             let p_dead_letter_id = input.required(&Parameter::path("dead_letter_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((GetDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },
@@ -265,10 +259,10 @@ fn handle_list_dead_letters<S: Operations>(
         request,
         |input| {
             let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
             });
             let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
@@ -278,10 +272,7 @@ fn handle_list_dead_letters<S: Operations>(
                 <models::DeadLetterState as contract::Decode>::decode(v, at)
             });
             let p_order_id = input.optional(&Parameter::query("order_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((ListDeadLettersParams {
                 skip: p_skip?,
@@ -350,13 +341,10 @@ fn handle_list_stock_entries<S: Operations>(
         request,
         |input| {
             let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
             });
             let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
@@ -410,10 +398,7 @@ fn handle_requeue_dead_letter<S: Operations>(
         request,
         |input| {
             let p_dead_letter_id = input.required(&Parameter::path("dead_letter_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((RequeueDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },

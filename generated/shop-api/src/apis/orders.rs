@@ -91,7 +91,7 @@ pub struct CancelOrderParams {
     /// The id of an order.
     pub order_id: i64,
     /// A client-generated key of this request, unique per user for 24 hours after it was executed. A retry with the same key and the same request gets the same response without being executed again; another request with it gets 422 `idempotency_key_reused`; while the first one is in progress, 409 `idempotency_in_flight`. Error responses are not stored, since nothing was done: a retry is executed, and the key may be used for another request.
-    pub idempotency_key: Option<contract::IdempotencyKey>,
+    pub idempotency_key: contract::IdempotencyKey,
 }
 
 /// Responses of [`Orders::cancel_order`].
@@ -115,10 +115,7 @@ fn handle_cancel_order<S: Orders>(State(service): State<Arc<S>>, request: Reques
         request,
         |input| {
             let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_idempotency_key = input.optional_idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
@@ -164,7 +161,7 @@ pub static CREATE_ORDER: Operation = Operation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateOrderParams {
     /// A client-generated key of this request, unique per user for 24 hours after it was executed. A retry with the same key and the same request gets the same response without being executed again; another request with it gets 422 `idempotency_key_reused`; while the first one is in progress, 409 `idempotency_in_flight`. Error responses are not stored, since nothing was done: a retry is executed, and the key may be used for another request.
-    pub idempotency_key: Option<contract::IdempotencyKey>,
+    pub idempotency_key: contract::IdempotencyKey,
 }
 
 /// Responses of [`Orders::create_order`].
@@ -245,10 +242,7 @@ fn handle_get_order<S: Orders>(State(service): State<Arc<S>>, request: Request) 
         request,
         |input| {
             let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_none_match = input
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -301,10 +295,7 @@ fn handle_get_order_timeline<S: Orders>(
         request,
         |input| {
             let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((GetOrderTimelineParams { order_id: p_order_id? },))
         },
@@ -377,10 +368,10 @@ fn handle_list_orders<S: Orders>(State(service): State<Arc<S>>, request: Request
         request,
         |input| {
             let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
             });
             let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
@@ -394,10 +385,7 @@ fn handle_list_orders<S: Orders>(State(service): State<Arc<S>>, request: Request
                 })
             });
             let p_user_id = input.optional(&Parameter::query("user_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_created_after = input.optional(&Parameter::query("created_after"), |v, at| at.date_time(v, true));
             let p_created_before = input.optional(&Parameter::query("created_before"), |v, at| at.date_time(v, true));
@@ -435,7 +423,7 @@ pub struct PayOrderParams {
     /// The id of an order.
     pub order_id: i64,
     /// A client-generated key of this request, unique per user for 24 hours after it was executed. A retry with the same key and the same request gets the same response without being executed again; another request with it gets 422 `idempotency_key_reused`; while the first one is in progress, 409 `idempotency_in_flight`. Error responses are not stored, since nothing was done: a retry is executed, and the key may be used for another request.
-    pub idempotency_key: Option<contract::IdempotencyKey>,
+    pub idempotency_key: contract::IdempotencyKey,
 }
 
 /// Responses of [`Orders::pay_order`].
@@ -459,10 +447,7 @@ fn handle_pay_order<S: Orders>(State(service): State<Arc<S>>, request: Request) 
         request,
         |input| {
             let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_idempotency_key = input.optional_idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
@@ -531,13 +516,10 @@ fn handle_stream_order_events<S: Orders>(
         request,
         |input| {
             let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_seconds = input.defaulted(&Parameter::query("seconds"), "60", |v, at| {
-                at.integer(v, &contract::Integer::INT32.min(contract::limit!("1")).max(contract::limit!("300")))
+                at.integer(v, &contract::Integer::INT32.min(1).max(300))
             });
             let p_last_event_id =
                 input.optional(&Parameter::header("Last-Event-ID"), |v, at| at.string(v, &contract::Text::ANY.max(64)));

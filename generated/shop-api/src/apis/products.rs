@@ -108,16 +108,10 @@ fn handle_adjust_stock<S: Products>(State(service): State<Arc<S>>, request: Requ
         request,
         |input| {
             let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_delta = input.required(&Parameter::query("delta"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("-1000000000")).max(contract::limit!("1000000000")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(-1000000000).max(1000000000))
             });
             let p_kind = input.defaulted(&Parameter::query("kind"), "\"adjust\"", |v, at| {
                 <models::StockChange as contract::Decode>::decode(v, at)
@@ -221,10 +215,7 @@ fn handle_delete_product<S: Products>(
         request,
         |input| {
             let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -276,10 +267,7 @@ fn handle_get_product<S: Products>(State(service): State<Arc<S>>, request: Reque
         request,
         |input| {
             let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_none_match = input
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -352,10 +340,10 @@ fn handle_list_products<S: Products>(
         request,
         |input| {
             let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
             });
             let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
@@ -432,10 +420,7 @@ fn handle_patch_product<S: Products>(
         request,
         |input| {
             let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));

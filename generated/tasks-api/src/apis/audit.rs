@@ -88,19 +88,16 @@ fn handle_list_audit_events<S: Audit>(
         request,
         |input| {
             let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
             });
             let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
             let p_actor_id = input.optional(&Parameter::query("actor_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_action = input.optional(&Parameter::query("action"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(64).pattern(contract::pattern!("^[a-z_.]+$")))

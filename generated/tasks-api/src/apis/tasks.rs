@@ -125,16 +125,10 @@ fn handle_assign_task<S: Tasks>(State(service): State<Arc<S>>, request: Request)
         request,
         |input| {
             let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((AssignTaskParams { task_id: p_task_id?, user_id: p_user_id? },))
         },
@@ -234,10 +228,7 @@ fn handle_delete_task<S: Tasks>(State(service): State<Arc<S>>, request: Request)
         request,
         |input| {
             let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -290,10 +281,7 @@ fn handle_get_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) ->
         request,
         |input| {
             let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_none_match = input
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -372,10 +360,10 @@ fn handle_list_tasks<S: Tasks>(State(service): State<Arc<S>>, request: Request) 
         request,
         |input| {
             let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
             });
             let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
@@ -392,16 +380,10 @@ fn handle_list_tasks<S: Tasks>(State(service): State<Arc<S>>, request: Request) 
                 })
             });
             let p_project_id = input.optional(&Parameter::query("project_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_assignee_id = input.optional(&Parameter::query("assignee_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_due_after = input.optional(&Parameter::query("due_after"), |v, at| at.date_time(v, true));
             let p_due_before = input.optional(&Parameter::query("due_before"), |v, at| at.date_time(v, true));
@@ -471,10 +453,7 @@ fn handle_patch_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) 
         request,
         |input| {
             let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -529,10 +508,7 @@ fn handle_put_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) ->
         request,
         |input| {
             let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -586,10 +562,7 @@ fn handle_set_task_status<S: Tasks>(State(service): State<Arc<S>>, request: Requ
         request,
         |input| {
             let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_status = input.required(&Parameter::path("status"), |v, at| {
                 <models::TaskStatusInput as contract::Decode>::decode(v, at)

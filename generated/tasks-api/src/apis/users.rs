@@ -179,10 +179,7 @@ fn handle_delete_user<S: Users>(State(service): State<Arc<S>>, request: Request)
         request,
         |input| {
             let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -282,10 +279,7 @@ fn handle_get_user<S: Users>(State(service): State<Arc<S>>, request: Request) ->
         request,
         |input| {
             let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_none_match = input
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -354,10 +348,10 @@ fn handle_list_users<S: Users>(State(service): State<Arc<S>>, request: Request) 
         request,
         |input| {
             let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("0")).max(contract::limit!("1000000")))
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
             });
             let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
-                at.integer(v, &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("1000")))
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
             });
             let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
@@ -515,10 +509,7 @@ fn handle_patch_user<S: Users>(State(service): State<Arc<S>>, request: Request) 
         request,
         |input| {
             let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
@@ -655,10 +646,7 @@ fn handle_put_user<S: Users>(State(service): State<Arc<S>>, request: Request) ->
         request,
         |input| {
             let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
-                at.integer(
-                    v,
-                    &contract::Integer::INT64.min(contract::limit!("1")).max(contract::limit!("9007199254740991")),
-                )
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             let p_if_match =
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
