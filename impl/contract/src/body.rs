@@ -175,7 +175,8 @@ pub(crate) fn parse<'r>(
             let mut members = Vec::new();
             for (name, is_json, text) in &received.fields {
                 let value = match is_json {
-                    true => Value::from_json(text.as_bytes()).map_err(|_| malformed("A part of the form is not valid JSON."))?,
+                    true => Value::from_json(text.as_bytes())
+                        .map_err(|_| malformed("A part of the form is not valid JSON."))?,
                     false => Value::Text(Cow::Borrowed(text)),
                 };
                 let repeated = parts.iter().any(|part| part.name() == name && part.is_repeated());
@@ -235,7 +236,7 @@ fn choose(rule: &BodyRule, headers: &HeaderMap) -> Option<Chosen> {
     };
     let given = MediaType::parse(value).filter(|_| values.next().is_none())?;
     let media = wire::matching(rule.media.iter().map(Media::range), &given)?;
-    let reading = rule.media.get(media)?.reading(&given);
+    let reading = rule.media.get(media)?.reading();
     let charset = match reading {
         Reading::Json | Reading::Ndjson | Reading::Form => {
             wire::charset(&given).filter(|charset| *charset == Charset::Utf8)?

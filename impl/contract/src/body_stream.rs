@@ -52,9 +52,7 @@ impl From<Ended> for Problem {
             Ended::Incomplete(cause) => {
                 Self::bad_request("incomplete_body", "The body is incomplete.").with_cause(cause)
             }
-            Ended::Packed => {
-                Self::bad_request("malformed_body", "The body cannot be decoded by its Content-Encoding.")
-            }
+            Ended::Packed => Self::bad_request("malformed_body", "The body cannot be decoded by its Content-Encoding."),
         }
     }
 }
@@ -106,29 +104,30 @@ pub struct BodyStream {
 impl BodyStream {
     pub(crate) fn new(body: Body, unpacking: Option<Unpacking>, limit: usize, waits: Arc<AtomicBool>) -> Self {
         let body = Limited::new(body, limit);
-        let pieces = stream::try_unfold((body, unpacking, false), move |(mut body, mut unpacking, mut begun)| async move {
-            loop {
-                let Some(frame) = body.frame().await else {
-                    // Nothing at all is an empty body, however it would have been packed.
-                    let Some(rest) = unpacking.filter(|_| begun) else { return Ok(None) };
-                    let rest = rest.finish().map_err(|why| Ended::packed(why, limit))?;
-                    return Ok((!rest.is_empty()).then(|| (Bytes::from(rest), (body, None, false))));
-                };
-                let frame = frame.map_err(|error| Ended::by(error, limit))?;
-                let Ok(piece) = frame.into_data() else { continue };
-                begun |= !piece.is_empty();
-                let piece = match &mut unpacking {
-                    None => piece,
-                    Some(unpacking) => {
-                        unpacking.feed(&piece).map_err(|why| Ended::packed(why, limit))?;
-                        unpacking.take().into()
+        let pieces =
+            stream::try_unfold((body, unpacking, false), move |(mut body, mut unpacking, mut begun)| async move {
+                loop {
+                    let Some(frame) = body.frame().await else {
+                        // Nothing at all is an empty body, however it would have been packed.
+                        let Some(rest) = unpacking.filter(|_| begun) else { return Ok(None) };
+                        let rest = rest.finish().map_err(|why| Ended::packed(why, limit))?;
+                        return Ok((!rest.is_empty()).then(|| (Bytes::from(rest), (body, None, false))));
+                    };
+                    let frame = frame.map_err(|error| Ended::by(error, limit))?;
+                    let Ok(piece) = frame.into_data() else { continue };
+                    begun |= !piece.is_empty();
+                    let piece = match &mut unpacking {
+                        None => piece,
+                        Some(unpacking) => {
+                            unpacking.feed(&piece).map_err(|why| Ended::packed(why, limit))?;
+                            unpacking.take().into()
+                        }
+                    };
+                    if !piece.is_empty() {
+                        return Ok(Some((piece, (body, unpacking, begun))));
                     }
-                };
-                if !piece.is_empty() {
-                    return Ok(Some((piece, (body, unpacking, begun))));
                 }
-            }
-        });
+            });
         Self { pieces: Box::pin(pieces), waits }
     }
 

@@ -190,7 +190,8 @@ async fn receive<I>(
     let mut input = Input {
         operation,
         path,
-        query: wire::pairs(parts.uri.query().unwrap_or("")).map_err(|fault| Problem::bad_request(fault.code, fault.detail))?,
+        query: wire::pairs(parts.uri.query().unwrap_or(""))
+            .map_err(|fault| Problem::bad_request(fault.code, fault.detail))?,
         cookies: wire::cookies(&parts.headers),
         headers: &parts.headers,
         texts: &texts,

@@ -63,7 +63,9 @@ impl<'r> Input<'r> {
 
     fn find(&mut self, parameter: &Parameter) -> Result<Option<Value<'r>>, Fault> {
         match parameter.place() {
-            Place::Path => self.path.get(parameter.name()).map(|raw| wire::path_value(parameter, raw, self.texts)).transpose(),
+            Place::Path => {
+                self.path.get(parameter.name()).map(|raw| wire::path_value(parameter, raw, self.texts)).transpose()
+            }
             Place::Header => wire::header(parameter, self.headers, self.texts),
             Place::Cookie => match &mut self.cookies {
                 Ok(cookies) => wire::query(parameter, cookies, self.texts),

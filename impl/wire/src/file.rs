@@ -194,7 +194,8 @@ mod tests {
             assert_eq!(file.size(), size as u64);
             files.push((byte, size, file));
         }
-        let on_disk: Vec<bool> = files.iter().map(|(_, _, file)| matches!(file.content, Content::Disk { .. })).collect();
+        let on_disk: Vec<bool> =
+            files.iter().map(|(_, _, file)| matches!(file.content, Content::Disk { .. })).collect();
         assert_eq!(on_disk, [false, true, true, false]);
         for (byte, size, file) in files {
             assert_eq!(file.bytes().await.expect("read"), vec![byte; size]);

@@ -156,7 +156,8 @@ pub fn best(offered: &[&str], headers: &HeaderMap) -> Option<usize> {
     let liked = offered.iter().enumerate().filter_map(|(index, offered)| {
         let offered = MediaType::parse(offered)?;
         // The most specific range says how much, whatever others say.
-        let (_, range) = ranges().filter_map(|range| Some((offered.fits(&range)?, range))).max_by_key(|(fit, _)| *fit)?;
+        let (_, range) =
+            ranges().filter_map(|range| Some((offered.fits(&range)?, range))).max_by_key(|(fit, _)| *fit)?;
         let weight = weight(&range);
         (weight > 0).then_some((weight, index))
     });

@@ -201,7 +201,10 @@ mod tests {
             part("Content-Disposition: form-data; name=\"meta\"\r\nContent-Type: application/json", b"{}"),
             part("Content-Disposition: form-data; name=\"f\"; filename=\"a.bin\"\r\nContent-Type: image/png", &large),
             part("Content-Disposition: form-data; name=\"other\"; filename=\"b\"", b"\r\n--Bx"),
-            part("Content-Disposition: form-data; name=\"latin\"\r\nContent-Type: text/plain; charset=iso-8859-1", b"\xfc"),
+            part(
+                "Content-Disposition: form-data; name=\"latin\"\r\nContent-Type: text/plain; charset=iso-8859-1",
+                b"\xfc",
+            ),
             b"--B--\r\n".to_vec(),
         ]
         .concat();
@@ -214,7 +217,10 @@ mod tests {
             let fields: Vec<_> = received.fields.iter().map(|(n, json, text)| (&**n, *json, &**text)).collect();
             assert_eq!(fields, [("n", false, "5"), ("meta", true, "{}"), ("latin", false, "ü")]);
             let [(_, file), (other, small)] = <[_; 2]>::try_from(received.files).expect("two files");
-            assert_eq!((file.file_name(), file.content_type(), file.size()), (Some("a.bin"), Some("image/png"), 700_000));
+            assert_eq!(
+                (file.file_name(), file.content_type(), file.size()),
+                (Some("a.bin"), Some("image/png"), 700_000)
+            );
             assert_eq!(file.bytes().await.expect("read"), large);
             assert_eq!((&*other, small.bytes().await.expect("read")), ("other", Bytes::from_static(b"\r\n-Bx")));
         }

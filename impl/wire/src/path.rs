@@ -33,9 +33,10 @@ impl<'r> PathValues<'r> {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'r str)> + use<'r> {
         let (template, path) = (self.template, self.path);
         let segments = self.found.is_none().then(|| template.split('/').zip(path.split('/')));
-        let whole = segments.into_iter().flatten().filter_map(|(segment, value)| {
-            Some((segment.strip_prefix('{')?.strip_suffix('}')?, value))
-        });
+        let whole = segments
+            .into_iter()
+            .flatten()
+            .filter_map(|(segment, value)| Some((segment.strip_prefix('{')?.strip_suffix('}')?, value)));
         let names = template.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name));
         let found = self.found.unwrap_or(&[]).iter().filter_map(|range| path.get(range.clone()));
         whole.chain(names.zip(found))

@@ -27,11 +27,7 @@ pub fn path_value<'r>(parameter: &Parameter, raw: &'r str, texts: &'r Texts) -> 
 ///
 /// # Errors
 /// When it is given too often, or not spelt in its style.
-pub fn query<'r>(
-    parameter: &Parameter,
-    pairs: &mut Pairs<'r>,
-    texts: &'r Texts,
-) -> Result<Option<Value<'r>>, Fault> {
+pub fn query<'r>(parameter: &Parameter, pairs: &mut Pairs<'r>, texts: &'r Texts) -> Result<Option<Value<'r>>, Fault> {
     match (parameter.shape, parameter.style, parameter.explode) {
         (Shape::Array | Shape::Any | Shape::Object { .. }, Style::DeepObject, _) => deep_object(parameter, pairs),
         (Shape::Object { names, open }, _, true) => exploded_object(parameter, names, open, pairs),
@@ -129,11 +125,7 @@ fn exploded_object<'r>(
 ///
 /// # Errors
 /// When it is given too often, is no text, or is not spelt in its style.
-pub fn header<'r>(
-    parameter: &Parameter,
-    headers: &'r HeaderMap,
-    texts: &'r Texts,
-) -> Result<Option<Value<'r>>, Fault> {
+pub fn header<'r>(parameter: &Parameter, headers: &'r HeaderMap, texts: &'r Texts) -> Result<Option<Value<'r>>, Fault> {
     let mut lines = headers.get_all(parameter.name).iter();
     let Some(first) = lines.next() else { return Ok(None) };
     let text = |line: &'r http::HeaderValue| std::str::from_utf8(line.as_bytes()).map_err(|_| Fault::NOT_UTF8);

@@ -62,7 +62,9 @@ fn delimited<'r>(
         Shape::Scalar | Shape::Any => decode(raw).map(Value::Text),
         Shape::Json => json(decode(raw)?, texts),
         Shape::Array if raw.is_empty() && parameter.allow_empty => Ok(Value::Array(Vec::new())),
-        Shape::Array => split(raw, by).map(|item| decode(item).map(Value::Text)).collect::<Result<_, _>>().map(Value::Array),
+        Shape::Array => {
+            split(raw, by).map(|item| decode(item).map(Value::Text)).collect::<Result<_, _>>().map(Value::Array)
+        }
         Shape::Object { .. } if raw.is_empty() => Ok(Value::Object(Vec::new())),
         Shape::Object { .. } if parameter.explode => assignments(split(raw, by), by, decode).map(Value::Object),
         Shape::Object { .. } => alternating(split(raw, by), decode).map(Value::Object),
@@ -92,11 +94,7 @@ fn alternating<'r>(mut pieces: impl Iterator<Item = &'r str>, decode: Decode) ->
 }
 
 /// `R=100,G=200`. What has no sign of its own belongs to the value before it: `.R=1.5` has dots that are no delimiters.
-fn assignments<'r>(
-    pieces: impl Iterator<Item = &'r str>,
-    by: &[&str],
-    decode: Decode,
-) -> Result<Members<'r>, Fault> {
+fn assignments<'r>(pieces: impl Iterator<Item = &'r str>, by: &[&str], decode: Decode) -> Result<Members<'r>, Fault> {
     let mut found: Vec<(&str, Cow<'r, str>)> = Vec::new();
     for piece in pieces {
         match (piece.split_once('='), found.last_mut()) {

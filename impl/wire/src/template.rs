@@ -47,7 +47,9 @@ impl Template {
             route.push('/');
             match segment {
                 Segment::Parameter => route.push_str(&format!("{{p{index}}}")),
-                Segment::Literal(text) if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) => {
+                Segment::Literal(text)
+                    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) =>
+                {
                     // Within a path an empty segment is rare, and routers differ.
                     if text.is_empty() && index + 1 < self.segments.len() {
                         return None;

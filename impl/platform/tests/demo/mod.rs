@@ -54,12 +54,7 @@ impl Answer for Sized {
 }
 
 const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
-    Operation {
-        id,
-        body,
-        statuses: Statuses::of(&[200, 400, 408, 413, 415, 422, 429, 500, 503]),
-        ..Operation::NEW
-    }
+    Operation { id, body, statuses: Statuses::of(&[200, 400, 408, 413, 415, 422, 429, 500, 503]), ..Operation::NEW }
 }
 
 static QUICK: Operation = operation("quick", None);
@@ -67,8 +62,10 @@ static FAILING: Operation = operation("failing", None);
 static PANICKING: Operation = operation("panicking", None);
 static SLOW: Operation = operation("slow", None);
 static LARGE: Operation = operation("large", None);
-static ECHO: Operation =
-    operation("echo", Some(BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 1_000_000 }));
+static ECHO: Operation = operation(
+    "echo",
+    Some(BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 1_000_000 }),
+);
 
 async fn outside() -> Response {
     panic!("outside of any operation")

@@ -249,7 +249,7 @@ impl Inner {
     /// The response, and its name in the metrics unless an operation gives it one.
     async fn route(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         reading: Option<&Reading>,
         preflight: bool,
     ) -> (&'static str, Result<Response, Problem>) {
@@ -261,6 +261,7 @@ impl Inner {
             *response.status_mut() = StatusCode::NO_CONTENT;
             return ("preflight", Ok(response));
         }
+        contract::normalize(request.uri_mut());
         let path = request.uri().path();
         if !self.declared.get().is_some_and(|declared| declared.contains(&path)) {
             let (path, slashed) = without_slash(path).map_or((path, false), |path| (path, true));

@@ -25,7 +25,7 @@ struct Health<'a> {
 
 /// Whether an endpoint makes way for an operation of its path: not those that the system calls, for they are not for clients.
 pub(super) fn yields(path: &str) -> bool {
-    !matches!(path, "/health" | "/health/ready" | "/metrics")
+    !matches!(path, "/health/ready" | "/metrics")
 }
 
 /// Health, metrics, the document and the page that shows it.
