@@ -1,7 +1,7 @@
 //! The limits of JSON Schema as constants that generated code builds: `Text::ANY.min(3).max(100)`.
 
-use crate::number::Number;
-use crate::pattern::Pattern;
+use values::Number;
+use values::Pattern;
 
 /// `minLength`, `maxLength` (in code points), `pattern` and `format` of a string.
 #[derive(Debug, Clone, Copy)]

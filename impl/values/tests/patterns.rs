@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use validation::Pattern;
+use values::Pattern;
 
 fn matches(source: &str, text: &str) -> bool {
     Pattern::owned(source.to_owned()).unwrap_or_else(|why| panic!("{source}: {why}")).matches(text)
