@@ -93,8 +93,9 @@ impl Float {
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident: $limit:ident = $argument:ident as $type:ty => $number:expr;)*) => {$(
         $(#[$doc])*
-        pub const fn $name(self, $argument: $type) -> Self {
-            Self { range: Range { $limit: Some($number), ..self.range }, ..self }
+        pub const fn $name(mut self, $argument: $type) -> Self {
+            self.range.$limit = Some($number);
+            self
         }
     )*};
 }
