@@ -1,6 +1,6 @@
 //! A pattern as a tree, and as automata where it is regular.
 
-use regex_automata::meta::{BuildError, Config, Regex};
+use regex_automata::meta::{Config, Regex};
 use regex_syntax::hir::{Class, ClassUnicode, Hir, Look, Repetition};
 
 /// What a part of a pattern matches.
@@ -60,6 +60,17 @@ impl Node {
         })
     }
 
+    /// Whether it finds the empty text anywhere.
+    pub(crate) fn is_optional(&self) -> bool {
+        match self {
+            Self::Sequence(nodes) => nodes.iter().all(Self::is_optional),
+            Self::Either(nodes) => nodes.iter().any(Self::is_optional),
+            Self::Repeat { inner, min, .. } => *min == 0 || inner.is_optional(),
+            Self::Group(_, inner) => inner.is_optional(),
+            Self::Class(_) | Self::Back(_) | Self::Look { .. } | Self::Edge(_) => false,
+        }
+    }
+
     fn items(&self) -> &[Self] {
         if let Self::Sequence(nodes) = self { nodes } else { std::slice::from_ref(self) }
     }
@@ -114,8 +125,7 @@ impl Node {
     /// Automata for its conditions, each of up to `size` bytes. Nothing where it is not regular, or larger.
     pub(crate) fn automata(&self, size: usize) -> Option<Vec<(bool, Regex)>> {
         let config = Config::new().nfa_size_limit(Some(size));
-        let build =
-            |hir: &Hir| -> Result<Regex, BuildError> { Regex::builder().configure(config.clone()).build_from_hir(hir) };
-        self.conditions()?.iter().map(|(wanted, hir)| Some((*wanted, build(hir).ok()?))).collect()
+        let build = |hir: &Hir| Regex::builder().configure(config.clone()).build_from_hir(hir).ok();
+        self.conditions()?.iter().map(|(wanted, hir)| Some((*wanted, build(hir)?))).collect()
     }
 }

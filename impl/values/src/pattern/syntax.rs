@@ -9,7 +9,7 @@ use super::node::{Edge, Node};
 /// Groups within each other: whatever walks the tree takes stack for each.
 const DEPTH: usize = 100;
 
-type Parsed<T> = Result<T, String>;
+pub(super) type Parsed<T> = Result<T, String>;
 
 /// The tree of a pattern, and how many groups it refers back to.
 pub(crate) fn parse(source: &str) -> Parsed<(Node, usize)> {
@@ -23,28 +23,28 @@ pub(crate) fn parse(source: &str) -> Parsed<(Node, usize)> {
     Ok((node, if first.refers { groups } else { 0 }))
 }
 
-struct Known {
+pub(super) struct Known {
     names: Vec<(String, usize)>,
-    groups: usize,
+    pub(super) groups: usize,
 }
 
 #[derive(Default)]
-struct Parser {
-    chars: Vec<char>,
-    at: usize,
+pub(super) struct Parser {
+    pub(super) chars: Vec<char>,
+    pub(super) at: usize,
     depth: usize,
-    groups: usize,
-    names: Vec<(String, usize)>,
+    pub(super) groups: usize,
+    pub(super) names: Vec<(String, usize)>,
     refers: bool,
-    known: Option<Known>,
-    flags: Flags,
+    pub(super) known: Option<Known>,
+    pub(super) flags: Flags,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Flags {
-    ignore_case: bool,
-    multiline: bool,
-    dot_all: bool,
+pub(super) struct Flags {
+    pub(super) ignore_case: bool,
+    pub(super) multiline: bool,
+    pub(super) dot_all: bool,
 }
 
 impl Parser {
@@ -53,11 +53,11 @@ impl Parser {
         if self.at < self.chars.len() { Err("a ) closes nothing".to_owned()) } else { Ok(node) }
     }
 
-    fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
 
-    fn eat(&mut self, wanted: &str) -> bool {
+    pub(super) fn eat(&mut self, wanted: &str) -> bool {
         let found = wanted.chars().enumerate().all(|(index, char)| self.chars.get(self.at + index) == Some(&char));
         if found {
             self.at += wanted.chars().count();
@@ -65,7 +65,7 @@ impl Parser {
         found
     }
 
-    fn alternatives(&mut self) -> Parsed<Node> {
+    pub(super) fn alternatives(&mut self) -> Parsed<Node> {
         self.depth += 1;
         if self.depth > DEPTH {
             return Err(format!("more than {DEPTH} groups are within each other"));
@@ -89,8 +89,12 @@ impl Parser {
         let mut items = Vec::new();
         while self.peek().is_some_and(|char| char != '|' && char != ')') {
             let before = self.groups;
+            let is_assertion = matches!(
+                self.chars[self.at..],
+                ['^' | '$', ..] | ['\\', 'b' | 'B', ..] | ['(', '?', '<', '=' | '!', ..]
+            );
             let item = self.item()?;
-            items.push(self.repeated(item, before)?);
+            items.push(self.repeated(item, is_assertion, before)?);
         }
         Ok(if items.len() == 1 { items.remove(0) } else { Node::Sequence(items) })
     }
@@ -121,7 +125,7 @@ impl Parser {
         class
     }
 
-    fn repeated(&mut self, item: Node, before: usize) -> Parsed<Node> {
+    fn repeated(&mut self, item: Node, is_assertion: bool, before: usize) -> Parsed<Node> {
         let (min, max) = match self.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
@@ -142,11 +146,15 @@ impl Parser {
                 max.unwrap_or_default()
             ));
         }
-        if matches!(item, Node::Edge(_) | Node::Look { ahead: false, .. }) {
+        if is_assertion {
             return Err("a repetition follows an assertion".to_owned());
         }
         let greedy = !self.eat("?");
-        Ok(Node::Repeat { inner: Box::new(item), min, max, greedy, groups: (before, self.groups) })
+        // Required rounds may find nothing, and need not be taken; unless a reference tells what the last one found.
+        let min = if item.is_optional() && before == self.groups { 0 } else { min };
+        let groups =
+            if self.known.as_ref().is_some_and(|known| known.groups > 0) { (before, self.groups) } else { (0, 0) };
+        Ok(Node::Repeat { inner: Box::new(item), min, max, greedy, groups })
     }
 
     /// `{2}`, `{2,}` or `{2,5}` here, and its length; nothing else is a repetition.
@@ -162,85 +170,6 @@ impl Parser {
             Some((min, "")) => Some((number(min)?, None, length)),
             Some((min, max)) => Some((number(min)?, Some(number(max)?).filter(|max| *max < u32::MAX), length)),
         }
-    }
-
-    fn group(&mut self) -> Parsed<Node> {
-        let flags = self.flags;
-        let mut look = None;
-        let mut number = None;
-        let is_named = matches!(self.chars[self.at..], ['?', '<', next, ..] if next != '=' && next != '!');
-        if is_named || self.peek() != Some('?') {
-            number = Some(self.groups);
-            self.groups += 1;
-            if is_named {
-                self.at += 2;
-                let name = self.name()?;
-                if self.names.iter().any(|(known, _)| *known == name) {
-                    return Err(format!("two groups are called {name}"));
-                }
-                self.names.push((name, self.groups - 1));
-            }
-        } else if self.eat("?=") {
-            look = Some((true, false));
-        } else if self.eat("?!") {
-            look = Some((true, true));
-        } else if self.eat("?<=") {
-            look = Some((false, false));
-        } else if self.eat("?<!") {
-            look = Some((false, true));
-        } else if !self.eat("?:") {
-            self.at += 1;
-            self.modifiers()?;
-        }
-        let inner = Box::new(self.alternatives()?);
-        self.flags = flags;
-        if !self.eat(")") {
-            return Err("a ( is not closed".to_owned());
-        }
-        let referred = |number: &usize| self.known.as_ref().is_some_and(|known| *number < known.groups);
-        Ok(match (look, number.filter(referred)) {
-            (Some((ahead, negative)), _) => Node::Look { ahead, negative, inner },
-            (None, Some(number)) => Node::Group(number, inner),
-            (None, None) => *inner,
-        })
-    }
-
-    /// `(?i-s:` (ECMAScript 2025)
-    fn modifiers(&mut self) -> Parsed<()> {
-        let mut on = true;
-        let mut seen = String::new();
-        loop {
-            let char = self.peek();
-            self.at += 1;
-            match char {
-                Some(':') if !seen.is_empty() => return Ok(()),
-                Some('-') if on => on = false,
-                Some(flag @ ('i' | 'm' | 's')) if !seen.contains(flag) => {
-                    seen.push(flag);
-                    match flag {
-                        'i' => self.flags.ignore_case = on,
-                        'm' => self.flags.multiline = on,
-                        _ => self.flags.dot_all = on,
-                    }
-                }
-                _ => return Err("a group begins with (? and something that ECMA-262 does not have".to_owned()),
-            }
-        }
-    }
-
-    /// The name of a group, up to its `>`.
-    fn name(&mut self) -> Parsed<String> {
-        let mut name = String::new();
-        while let Some(char) = self.peek() {
-            self.at += 1;
-            match char {
-                '>' if !name.is_empty() => return Ok(name),
-                '$' | '_' => name.push(char),
-                _ if char.is_alphabetic() || (!name.is_empty() && char.is_numeric()) => name.push(char),
-                _ => break,
-            }
-        }
-        Err("the name of a group is no name".to_owned())
     }
 
     fn escape(&mut self) -> Parsed<Node> {
