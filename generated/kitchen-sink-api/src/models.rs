@@ -35,7 +35,7 @@ impl contract::Decode for Arrays {
             at.array(v, &contract::Items::ANY.max(3).unique(), |v, at| at.string(v, &contract::Text::ANY.max(4)))
         });
         let f_distinct_numbers = object.optional(at, "distinct_numbers", |v, at| {
-            at.array(v, &contract::Items::ANY.max(3).unique(), |v, at| {
+            at.array(v, &contract::Items::ANY.max(3).unique_numbers(), |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(0).max(9))
             })
         });
@@ -119,7 +119,7 @@ pub struct Choices {
     /// `color`
     #[serde(rename = "color")]
     pub color: models::Color,
-    /// `odd`
+    /// Values that are not identifiers, or differ in case only.
     #[serde(rename = "odd", skip_serializing_if = "Option::is_none")]
     pub odd: Option<models::Odd>,
     /// `palette`
@@ -309,7 +309,7 @@ impl contract::row::Field for Defaults {
 pub struct FieldError {
     /// `in`
     #[serde(rename = "in")]
-    pub r_in: models::FieldLocation,
+    pub r#in: models::FieldLocation,
     /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`); absent for parameters.
     #[serde(rename = "pointer", skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -327,7 +327,7 @@ pub struct FieldError {
 impl contract::Decode for FieldError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_r_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
+        let f_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
         let f_pointer = object.optional(at, "pointer", |v, at| at.string(v, &contract::Text::ANY));
         let f_parameter = object.optional(at, "parameter", |v, at| at.string(v, &contract::Text::ANY));
         let f_code = object.required(at, "code", |v, at| {
@@ -335,14 +335,14 @@ impl contract::Decode for FieldError {
         });
         let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
-        Some(Self { r_in: f_r_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
+        Some(Self { r#in: f_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
     }
 }
 
 impl contract::row::FromRow for FieldError {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
-            r_in: contract::row::Field::read(row, "in")?,
+            r#in: contract::row::Field::read(row, "in")?,
             pointer: contract::row::Field::read(row, "pointer")?,
             parameter: contract::row::Field::read(row, "parameter")?,
             code: contract::row::Field::read(row, "code")?,
@@ -426,7 +426,7 @@ pub struct Form {
     pub color: Option<models::Color>,
     /// `day`
     #[serde(rename = "day", skip_serializing_if = "Option::is_none")]
-    pub day: Option<chrono::naive::NaiveDate>,
+    pub day: Option<chrono::NaiveDate>,
     /// `words`
     #[serde(rename = "words", skip_serializing_if = "Option::is_none")]
     pub words: Option<Vec<String>>,
@@ -886,9 +886,8 @@ impl contract::Decode for Numbers {
             object.optional(at, "between", |v, at| at.integer(v, &contract::Integer::INT64.above(0).below(10)));
         let f_by_five =
             object.optional(at, "by_five", |v, at| at.integer(v, &contract::Integer::INT64.min(-100).max(100).step(5)));
-        let f_double = object.optional(at, "double", |v, at| {
-            at.number(v, const { &contract::Float::ANY.min("-1.0E+300").max("1.0E+300") })
-        });
+        let f_double = object
+            .optional(at, "double", |v, at| at.number(v, const { &contract::Float::ANY.min("-1e+300").max("1e+300") }));
         let f_float = object.optional(at, "float", |v, at| {
             at.number(v, const { &contract::Float::ANY.min("-1000000").max("1000000") })
         });
@@ -1030,7 +1029,7 @@ impl contract::Decode for Open {
 
 impl contract::row::FromRow for Open {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
-        Ok(Self { name: contract::row::Field::read(row, "name")?, additional_properties: serde_json::Map::new() })
+        Ok(Self { name: contract::row::Field::read(row, "name")?, additional_properties: Default::default() })
     }
 }
 
@@ -1057,7 +1056,7 @@ pub struct PathEcho {
     pub color: models::Color,
     /// `day`
     #[serde(rename = "day")]
-    pub day: chrono::naive::NaiveDate,
+    pub day: chrono::NaiveDate,
 }
 
 impl contract::Decode for PathEcho {
@@ -1185,7 +1184,7 @@ pub struct QueryEcho {
     pub local: Option<chrono::DateTime<chrono::Utc>>,
     /// `day`
     #[serde(rename = "day", skip_serializing_if = "Option::is_none")]
-    pub day: Option<chrono::naive::NaiveDate>,
+    pub day: Option<chrono::NaiveDate>,
     /// `key`
     #[serde(rename = "key", skip_serializing_if = "Option::is_none")]
     pub key: Option<uuid::Uuid>,
@@ -1202,7 +1201,7 @@ impl contract::Decode for QueryEcho {
         let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64));
         let f_small = object.optional(at, "small", |v, at| at.integer(v, &contract::Integer::INT32));
         let f_even = object.optional(at, "even", |v, at| at.integer(v, &contract::Integer::INT64));
-        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, const { &contract::Float::ANY }));
+        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float::ANY));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_at = object.optional(at, "at", |v, at| at.date_time(v, false));
@@ -1263,18 +1262,18 @@ pub struct RowError {
     pub index: i64,
     /// `errors`
     #[serde(rename = "errors")]
-    pub r_errors: Vec<models::FieldError>,
+    pub errors: Vec<models::FieldError>,
 }
 
 impl contract::Decode for RowError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_index = object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
-        let f_r_errors = object.required(at, "errors", |v, at| {
+        let f_errors = object.required(at, "errors", |v, at| {
             at.array(v, &contract::Items::ANY, |v, at| <models::FieldError as contract::Decode>::decode(v, at))
         });
         object.close(at);
-        Some(Self { index: f_index?, r_errors: f_r_errors? })
+        Some(Self { index: f_index?, errors: f_errors? })
     }
 }
 
@@ -1282,7 +1281,7 @@ impl contract::row::FromRow for RowError {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             index: contract::row::Field::read(row, "index")?,
-            r_errors: contract::row::Field::read(row, "errors")?,
+            errors: contract::row::Field::read(row, "errors")?,
         })
     }
 }
@@ -1360,7 +1359,7 @@ pub struct Strings {
     pub local: Option<chrono::DateTime<chrono::Utc>>,
     /// `day`
     #[serde(rename = "day", skip_serializing_if = "Option::is_none")]
-    pub day: Option<chrono::naive::NaiveDate>,
+    pub day: Option<chrono::NaiveDate>,
     /// `key`
     #[serde(rename = "key", skip_serializing_if = "Option::is_none")]
     pub key: Option<uuid::Uuid>,

@@ -1022,8 +1022,7 @@ impl contract::Decode for QueueStatus {
         let f_in_progress = object
             .required(at, "in_progress", |v, at| at.nullable(v, |v, at| at.integer(v, &contract::Integer::INT64)));
         let f_pending_orders = object.required(at, "pending_orders", |v, at| at.integer(v, &contract::Integer::INT64));
-        let f_oldest_seconds =
-            object.required(at, "oldest_seconds", |v, at| at.number(v, const { &contract::Float::ANY }));
+        let f_oldest_seconds = object.required(at, "oldest_seconds", |v, at| at.number(v, &contract::Float::ANY));
         let f_dead_letters = object.required(at, "dead_letters", |v, at| at.integer(v, &contract::Integer::INT64));
         object.close(at);
         Some(Self {
@@ -1105,7 +1104,7 @@ pub struct StockEntry {
     /// `product_id`
     #[serde(rename = "product_id")]
     pub product_id: i64,
-    /// `kind`
+    /// `receive` and `adjust` are manual; `reserve` takes stock for an order, `release` returns it, `commit` marks it as sold and changes nothing (quantity 0).
     #[serde(rename = "kind")]
     pub kind: models::StockEntryKind,
     /// Added to the stock.

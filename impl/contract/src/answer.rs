@@ -2,19 +2,18 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::sse::Event;
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK};
-use http::request::Parts;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use wire::{MediaType, Statuses};
 
-use crate::{Operation, Problem, etag};
+use crate::problem::Problem;
+use crate::spelling::{Spelling, simple};
 
 /// A body sent piece by piece; an error cuts the connection, so that a client sees that it is incomplete.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> + Send>>;
@@ -34,9 +33,9 @@ pub trait Answer: Send {
 /// An encoded response.
 #[must_use]
 pub struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Payload,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Payload,
 }
 
 /// A response in a form that can be stored and sent again, byte for byte.
@@ -63,9 +62,11 @@ impl StoredReply {
     }
 }
 
-enum Payload {
+pub(crate) enum Payload {
     Empty,
     Bytes(Bytes),
+    /// One value in several media types, of which the client chooses.
+    Choice(&'static [&'static str], Spelling),
     Stream(Body),
     Events(EventStream),
 }
@@ -75,6 +76,17 @@ impl Reply {
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, headers: HeaderMap::new(), body: Payload::Empty }
+    }
+
+    /// An empty response with a status that the handler chose.
+    ///
+    /// # Errors
+    /// 500 when it is none that the document declares there.
+    pub fn within(declared: &Statuses, status: u16) -> Result<Self, Problem> {
+        match declared.contains(status) && (200..600).contains(&status) {
+            true => Ok(Self::new(status)),
+            false => Err(Problem::internal(format!("the handler chose the status {status}, which is not declared"))),
+        }
     }
 
     /// Adds a header.
@@ -98,6 +110,42 @@ impl Reply {
         }
     }
 
+    /// Adds a line of a header that may be in several.
+    ///
+    /// # Errors
+    /// As [`Reply::header`].
+    pub fn append_header(mut self, name: &'static str, value: impl ToString) -> Result<Self, Problem> {
+        let value = HeaderValue::try_from(value.to_string()).map_err(Problem::internal)?;
+        self.headers.append(HeaderName::try_from(name).map_err(Problem::internal)?, value);
+        Ok(self)
+    }
+
+    /// Adds a header whose value is written in the style `simple`, as its schema has it.
+    ///
+    /// # Errors
+    /// As [`Reply::header`].
+    pub fn simple_header<T: Serialize>(self, name: &'static str, value: &T, explode: bool) -> Result<Self, Problem> {
+        let value = serde_json::to_value(value).map_err(Problem::internal)?;
+        let text = simple(&value, explode).ok_or_else(|| Problem::internal("a header cannot be nested"))?;
+        self.header(name, text)
+    }
+
+    /// Adds such a header if there is a value for it.
+    ///
+    /// # Errors
+    /// As [`Reply::header`].
+    pub fn optional_simple_header<T: Serialize>(
+        self,
+        name: &'static str,
+        value: Option<&T>,
+        explode: bool,
+    ) -> Result<Self, Problem> {
+        match value {
+            Some(value) => self.simple_header(name, value, explode),
+            None => Ok(self),
+        }
+    }
+
     /// A JSON body.
     ///
     /// # Errors
@@ -106,6 +154,43 @@ impl Reply {
         let bytes = serde_json::to_vec(body).map_err(Problem::internal)?;
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = Payload::Bytes(bytes.into());
+        Ok(self)
+    }
+
+    /// A body in whichever of these media types the client likes best: JSON, a string as text, an array as rows.
+    ///
+    /// # Errors
+    /// 500 when it cannot be encoded.
+    pub fn body<T: Serialize>(mut self, media: &'static [&'static str], body: &T) -> Result<Self, Problem> {
+        let json = Spelling::Json(serde_json::to_vec(body).map_err(Problem::internal)?.into());
+        match media {
+            [] => return Err(Problem::internal("a body without a media type")),
+            [one] => return Ok(self.bytes(one, json.of(one))),
+            _ => self.body = Payload::Choice(media, json),
+        }
+        Ok(self)
+    }
+
+    /// A text in whichever of these media types the client likes best.
+    pub fn text(mut self, media: &'static [&'static str], body: String) -> Self {
+        match media {
+            [one] => return self.bytes(one, body),
+            [] => return self.bytes("text/plain", body),
+            _ => self.body = Payload::Choice(media, Spelling::Same(body.into())),
+        }
+        self
+    }
+
+    /// The media type of the body, where the document has a range.
+    ///
+    /// # Errors
+    /// 500 when the range does not have it.
+    pub fn typed(mut self, ranges: &[&str], media: &str) -> Result<Self, Problem> {
+        let given = MediaType::parse(media).filter(|given| wire::matching(ranges.iter().copied(), given).is_some());
+        if given.is_none() {
+            return Err(Problem::internal("the handler chose a media type that the document does not declare"));
+        }
+        self.headers.insert(CONTENT_TYPE, HeaderValue::try_from(media).map_err(Problem::internal)?);
         Ok(self)
     }
 
@@ -137,11 +222,30 @@ impl Reply {
         let body = match &self.body {
             Payload::Empty => Bytes::new(),
             Payload::Bytes(bytes) => bytes.clone(),
+            // A replay does not negotiate.
+            Payload::Choice(media, spelling) => {
+                let first = media.first().copied().unwrap_or("application/json");
+                let mut headers = self.headers.clone();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(first));
+                return StoredReply::new(self.status, &headers, spelling.clone().of(first));
+            }
             Payload::Stream(_) | Payload::Events(_) => {
                 return Err(Problem::internal("a stream cannot be kept under an idempotency key"));
             }
         };
         StoredReply::new(self.status, &self.headers, body)
+    }
+
+    /// Content type and body alone, for a refusal in a shape of the document.
+    ///
+    /// # Errors
+    /// 500 for a body that has no bytes of its own.
+    pub(crate) fn into_body(self) -> Result<(HeaderMap, Body), Problem> {
+        match self.body {
+            Payload::Bytes(bytes) => Ok((self.headers, Body::from(bytes))),
+            Payload::Empty => Ok((self.headers, Body::empty())),
+            _ => Err(Problem::internal("a refusal has no choice and is no stream")),
+        }
     }
 
     /// A stored response.
@@ -157,58 +261,5 @@ impl Reply {
         }
         let body = if stored.body.is_empty() { Payload::Empty } else { Payload::Bytes(stored.body) };
         Ok(Self { status, headers, body })
-    }
-
-    /// The response, with its `ETag` where the document says so, and as 304 when the client has it already.
-    pub(crate) fn into_response(mut self, operation: &Operation, request: &Parts) -> Response {
-        self.link_next_page(request.uri.query());
-        let mut known = false;
-        let mut response = match self.body {
-            Payload::Empty => Response::new(Body::empty()),
-            Payload::Bytes(bytes) if operation.etag && self.status == StatusCode::OK => {
-                let tag = etag::tag(&bytes);
-                known = operation.statuses.contains(&304)
-                    && request.headers.get_all(IF_NONE_MATCH).iter().any(|condition| etag::none_match(condition, &tag));
-                if let Ok(tag) = HeaderValue::try_from(tag) {
-                    self.headers.insert(ETAG, tag);
-                }
-                Response::new(if known { Body::empty() } else { Body::from(bytes) })
-            }
-            Payload::Bytes(bytes) => Response::new(Body::from(bytes)),
-            Payload::Stream(body) => Response::new(body),
-            Payload::Events(events) => {
-                let alive = KeepAlive::new().interval(Duration::from_secs(10));
-                let (parts, body) = Sse::new(events).keep_alive(alive).into_response().into_parts();
-                self.headers.extend(parts.headers);
-                // nginx would collect them otherwise.
-                self.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-                Response::new(body)
-            }
-        };
-        if known {
-            self.headers.remove(CONTENT_TYPE);
-            self.status = StatusCode::NOT_MODIFIED;
-        }
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        response
-    }
-
-    /// A list that names its next cursor also links the next page (RFC 8288): the same query, from there on.
-    fn link_next_page(&mut self, query: Option<&str>) {
-        let Some(cursor) = self.headers.get("x-next-cursor").and_then(|cursor| cursor.to_str().ok()) else { return };
-        let mut link = String::from("<?");
-        for pair in query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()) {
-            if !["cursor", "skip"].contains(&pair.split('=').next().unwrap_or("")) {
-                link.push_str(pair);
-                link.push('&');
-            }
-        }
-        link.push_str("cursor=");
-        link.push_str(cursor);
-        link.push_str(r#">; rel="next""#);
-        if let Ok(link) = HeaderValue::try_from(link) {
-            self.headers.insert(LINK, link);
-        }
     }
 }

@@ -1,31 +1,57 @@
-//! Reading a body: its media type checked first, its size bounded while it is read and unpacked.
+//! Reading a body: the right media type, bounded, unpacked, parsed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
+use validation::{Decoder, Place, Value};
+use wire::{Charset, MediaType, Part, Received, Texts, Unreadable, pairs};
 
-use crate::encoding::{Unpackable, Unpacking, coding};
-use crate::input::pairs;
-use crate::operation::{BodyRule, Media};
+use crate::body_rule::{BodyRule, Media, Reading};
+use crate::body_stream::{BodyStream, Ended};
+use crate::encoding::{Unpacking, coding};
+use crate::form::Form;
+use crate::input::Content;
 use crate::problem::Problem;
-use validation::{Malformed, Value};
 
-/// A body in memory, and how to decode it.
+/// A body that was received, or is being received.
 pub(crate) struct Raw {
-    pub(crate) media: Media,
-    pub(crate) bytes: Bytes,
+    /// The index of its media type.
+    pub(crate) media: usize,
+    content: Taken,
 }
 
-/// Reads the body an operation declares; `None` when it is optional and absent.
+enum Taken {
+    Json(Bytes),
+    Ndjson(Bytes),
+    Fields(Bytes),
+    Text(Bytes, Charset),
+    Bytes(Bytes),
+    Stream(Option<BodyStream>),
+    Parts(Received),
+}
+
+/// The media type of a body among those of the operation.
+struct Chosen {
+    media: usize,
+    reading: Reading,
+    charset: Charset,
+    boundary: Option<String>,
+}
+
+/// Reads the body an operation declares; `None` when it is optional and absent. `waits` tells of a body that the handler reads whether
+/// the client is being waited for.
 pub(crate) async fn read(
     method: &str,
     rule: &BodyRule,
     headers: &HeaderMap,
     body: Body,
+    waits: &Arc<AtomicBool>,
 ) -> Result<Option<Raw>, Problem> {
     let length = match headers.get(CONTENT_LENGTH) {
         Some(value) => value.to_str().ok().and_then(|value| value.parse::<u64>().ok()),
@@ -35,100 +61,190 @@ pub(crate) async fn read(
     if !announced && !headers.contains_key(CONTENT_TYPE) {
         return if rule.required { Err(empty()) } else { Ok(None) };
     }
-    let media = media(rule, headers).ok_or_else(|| unsupported(method, rule))?;
+    let Chosen { media, reading, charset, boundary } =
+        choose(rule, headers).ok_or_else(|| unsupported(method, rule))?;
     let unpacking = Unpacking::new(coding(headers)?, rule.limit);
     if length.is_some_and(|length| length > rule.limit as u64) {
-        return Err(too_large(rule.limit));
+        return Err(Ended::TooLarge(rule.limit).into());
     }
-    let broken = |error: Box<dyn std::error::Error + Send + Sync>| match error.is::<LengthLimitError>() {
-        true => too_large(rule.limit),
-        false => Problem::bad_request("incomplete_body", "The body is incomplete.").with_cause(error),
+    let content = match reading {
+        Reading::Stream => Taken::Stream(Some(BodyStream::new(body, unpacking, rule.limit, Arc::clone(waits)))),
+        Reading::Parts => {
+            let boundary = boundary.ok_or_else(|| malformed("The Content-Type has no valid boundary."))?;
+            let parts = rule.media.get(media).map_or(&[][..], |media| media.parts);
+            // Boxed: the future is large, and forms are rare.
+            let stream = BodyStream::new(body, unpacking, rule.limit, Arc::clone(waits));
+            Taken::Parts(Box::pin(receive(stream, boundary, parts)).await?)
+        }
+        _ => {
+            let limited = Limited::new(body, rule.limit);
+            let bytes = match unpacking {
+                None => limited.collect().await.map_err(|error| Ended::by(error, rule.limit))?.to_bytes(),
+                Some(unpacking) => unpack(limited, unpacking, rule.limit).await?,
+            };
+            let bytes = match reading {
+                Reading::Bytes => bytes,
+                Reading::Text if charset == Charset::Latin1 => bytes,
+                Reading::Text => bytes.strip_prefix(MARK).map_or_else(|| bytes.clone(), |rest| bytes.slice_ref(rest)),
+                _ => without_mark(bytes)?,
+            };
+            if bytes.is_empty() && matches!(reading, Reading::Json | Reading::Ndjson) {
+                return if rule.required { Err(empty()) } else { Ok(None) };
+            }
+            match reading {
+                Reading::Json => Taken::Json(bytes),
+                Reading::Ndjson => Taken::Ndjson(bytes),
+                Reading::Form => Taken::Fields(bytes),
+                Reading::Text => Taken::Text(bytes, charset),
+                _ => Taken::Bytes(bytes),
+            }
+        }
     };
-    let body = Limited::new(body, rule.limit);
-    let bytes = match unpacking {
-        None => body.collect().await.map_err(broken)?.to_bytes(),
-        Some(unpacking) => unpack(body, unpacking, rule.limit, broken).await?,
-    };
-    let bytes = without_mark(bytes)?;
-    if bytes.is_empty() && media != Media::Form {
-        return if rule.required { Err(empty()) } else { Ok(None) };
-    }
-    Ok(Some(Raw { media, bytes }))
+    Ok(Some(Raw { media, content }))
+}
+
+async fn receive(stream: BodyStream, boundary: String, parts: &[Part]) -> Result<Received, Problem> {
+    wire::receive(stream, boundary, parts).await.map_err(|why| match why {
+        Unreadable::Malformed(detail) => malformed(detail),
+        Unreadable::TooLarge(limit) => Ended::TooLarge(limit).into(),
+        Unreadable::Broken(error) => Problem::of_body(error),
+        Unreadable::NotStored(error) => Problem::internal(error),
+    })
 }
 
 /// Unpacks a body piece by piece, and no further than it may be large.
-async fn unpack(
-    mut body: Limited<Body>,
-    mut unpacking: Unpacking,
-    limit: usize,
-    broken: impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Problem,
-) -> Result<Bytes, Problem> {
-    let refuse = |why| match why {
-        Unpackable::TooLarge => too_large(limit),
-        Unpackable::Malformed => {
-            Problem::bad_request("malformed_body", "The body cannot be decoded by its Content-Encoding.")
-        }
-    };
+async fn unpack(mut body: Limited<Body>, mut unpacking: Unpacking, limit: usize) -> Result<Bytes, Problem> {
     let mut empty = true;
     while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame.map_err(&broken)?.into_data() else { continue };
+        let Ok(piece) = frame.map_err(|error| Ended::by(error, limit))?.into_data() else { continue };
         empty &= piece.is_empty();
-        unpacking.feed(&piece).map_err(refuse)?;
+        unpacking.feed(&piece).map_err(|why| Ended::packed(why, limit))?;
     }
     // Nothing at all is an empty body, however it would have been packed.
-    if empty { Ok(Bytes::new()) } else { unpacking.finish().map(Bytes::from).map_err(refuse) }
+    if empty {
+        return Ok(Bytes::new());
+    }
+    Ok(unpacking.finish().map_err(|why| Ended::packed(why, limit))?.into())
 }
+
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 
 /// A byte order mark says nothing in UTF-8 (RFC 8259, 8.1); one of UTF-16 says that it is the wrong encoding.
 fn without_mark(bytes: Bytes) -> Result<Bytes, Problem> {
     match *bytes {
-        [0xEF, 0xBB, 0xBF, ..] => Ok(bytes.slice(3..)),
+        [0xEF, 0xBB, 0xBF, ..] => Ok(bytes.slice(MARK.len()..)),
         // Without a mark, too: no text of ours begins with U+0000.
         [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, _, ..] | [_, 0, ..] => {
-            Err(Problem::bad_request("malformed_body", "The body must be UTF-8; it appears to be UTF-16 or UTF-32."))
+            Err(malformed("The body must be UTF-8; it appears to be UTF-16 or UTF-32."))
         }
         _ => Ok(bytes),
     }
 }
 
-/// The body as a tree.
-pub(crate) fn parse(raw: &Raw) -> Result<Value<'_>, Problem> {
-    let malformed = |why: Malformed| Problem::bad_request("malformed_body", why.detail);
-    match raw.media {
-        Media::Json | Media::MergePatch => Value::from_json(&raw.bytes).map_err(malformed),
-        Media::Ndjson => Value::from_ndjson(&raw.bytes).map_err(malformed),
-        Media::Form => {
-            let text = std::str::from_utf8(&raw.bytes)
-                .map_err(|_| Problem::bad_request("invalid_encoding", "The form must be valid UTF-8."))?;
-            let mut members: Vec<(Cow<'_, str>, Value<'_>)> = Vec::new();
-            for (name, value) in pairs(text)? {
-                let value = Value::Text(value);
-                match members.iter_mut().find(|(known, _)| *known == name) {
-                    None => members.push((name, value)),
-                    Some((_, Value::Repeated(values))) => values.push(value),
-                    Some((_, first)) => {
-                        let before = std::mem::replace(first, Value::Null);
-                        *first = Value::Repeated(vec![before, value]);
-                    }
-                }
+/// The body as its operation reads it. What is wrong with single fields is recorded.
+pub(crate) fn parse<'r>(
+    raw: &'r mut Raw,
+    rule: &BodyRule,
+    texts: &'r Texts,
+    keyed: bool,
+    at: &mut Decoder,
+) -> Result<Content<'r>, Problem> {
+    let no_text = || Problem::bad_request("invalid_encoding", "The body must be valid text in its charset.");
+    let media = rule.media.get(raw.media);
+    Ok(match &mut raw.content {
+        Taken::Json(bytes) => Content::Value(Value::from_json(bytes).map_err(|why| malformed(why.detail))?),
+        Taken::Ndjson(bytes) => Content::Value(Value::from_ndjson(bytes).map_err(|why| malformed(why.detail))?),
+        Taken::Fields(bytes) => Content::Value(fields(bytes, media, texts, at)?),
+        Taken::Text(bytes, Charset::Latin1) => {
+            let text = wire::text(bytes.to_vec(), Charset::Latin1).ok_or_else(no_text)?;
+            Content::Value(Value::Text(Cow::Owned(text)))
+        }
+        Taken::Text(bytes, charset) => {
+            let text = std::str::from_utf8(bytes).map_err(|_| no_text())?;
+            if *charset == Charset::Ascii && !text.is_ascii() {
+                return Err(no_text());
             }
-            Ok(Value::Object(members))
+            Content::Value(Value::Text(Cow::Borrowed(text)))
+        }
+        Taken::Bytes(bytes) => Content::Bytes(std::mem::take(bytes)),
+        Taken::Stream(stream) => stream.take().map_or(Content::Absent, Content::Stream),
+        Taken::Parts(received) => {
+            let files = std::mem::take(&mut received.files);
+            let parts = media.map_or(&[][..], |media| media.parts);
+            let mut members = Vec::new();
+            for (name, is_json, text) in &received.fields {
+                let value = match is_json {
+                    true => Value::from_json(text.as_bytes())
+                        .map_err(|_| malformed("A part of the form is not valid JSON."))?,
+                    false => Value::Text(Cow::Borrowed(text)),
+                };
+                let repeated = parts.iter().any(|part| part.name() == name && part.is_repeated());
+                gather(&mut members, Cow::Borrowed(name), value, repeated);
+            }
+            Form::new(Value::Object(members), files, parts, keyed, at).map_or(Content::Absent, Content::Form)
+        }
+    })
+}
+
+/// A URL-encoded form: fields in the styles of the document, the others as they are.
+fn fields<'r>(
+    bytes: &'r [u8],
+    media: Option<&Media>,
+    texts: &'r Texts,
+    at: &mut Decoder,
+) -> Result<Value<'r>, Problem> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Problem::bad_request("invalid_encoding", "The form must be valid UTF-8."))?;
+    let mut pairs = pairs(text).map_err(|fault| Problem::bad_request(fault.code, fault.detail))?;
+    let mut members = Vec::new();
+    for field in media.map_or(&[][..], |media| media.fields) {
+        match wire::query(field, &mut pairs, texts) {
+            Ok(None) => (),
+            Ok(Some(value)) => members.push((Cow::Borrowed(field.name()), value)),
+            Err(fault) => {
+                at.enter(Place::Body);
+                at.named(field.name(), |at| at.refuse::<()>(fault.code, fault.detail));
+            }
+        }
+    }
+    for pair in pairs.unread() {
+        gather(&mut members, pair.name.clone(), Value::Text(pair.value.clone()), false);
+    }
+    Ok(Value::Object(members))
+}
+
+/// Adds a value to those of its name.
+fn gather<'r>(members: &mut Vec<(Cow<'r, str>, Value<'r>)>, name: Cow<'r, str>, value: Value<'r>, repeated: bool) {
+    match members.iter_mut().find(|(known, _)| *known == name) {
+        None if repeated => members.push((name, Value::Repeated(vec![value]))),
+        None => members.push((name, value)),
+        Some((_, Value::Repeated(values))) => values.push(value),
+        Some((_, first)) => {
+            let before = std::mem::replace(first, Value::Null);
+            *first = Value::Repeated(vec![before, value]);
         }
     }
 }
 
-fn media(rule: &BodyRule, headers: &HeaderMap) -> Option<Media> {
+fn choose(rule: &BodyRule, headers: &HeaderMap) -> Option<Chosen> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let value = values.next().and_then(|value| value.to_str().ok()).unwrap_or("");
-    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
-    let utf8 = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-        let value = value.trim().trim_matches('"');
-        let is_utf8 = ["utf-8", "utf8"].iter().any(|known| value.eq_ignore_ascii_case(known));
-        is_utf8 || !name.trim().eq_ignore_ascii_case("charset")
-    });
-    let essence = essence.trim();
-    let listed = rule.media.iter().any(|media| media.eq_ignore_ascii_case(essence));
-    Media::from_essence(essence).filter(|_| listed && utf8 && values.next().is_none())
+    let value = match values.next() {
+        Some(value) => value.to_str().ok()?,
+        // RFC 9110, 8.3
+        None => "application/octet-stream",
+    };
+    let given = MediaType::parse(value).filter(|_| values.next().is_none())?;
+    let media = wire::matching(rule.media.iter().map(Media::range), &given)?;
+    let reading = rule.media.get(media)?.reading(&given);
+    let charset = match reading {
+        Reading::Json | Reading::Ndjson | Reading::Form => {
+            wire::charset(&given).filter(|charset| *charset == Charset::Utf8)?
+        }
+        Reading::Text => wire::charset(&given)?,
+        _ => Charset::Utf8,
+    };
+    Some(Chosen { media, reading, charset, boundary: wire::boundary(&given) })
 }
 
 /// 415, with what it takes in the header that is meant for the method: `Accept-Patch` (RFC 5789), `Accept-Post`, `Accept`.
@@ -140,7 +256,8 @@ fn unsupported(method: &str, rule: &BodyRule) -> Problem {
         "POST" => HeaderName::from_static("accept-post"),
         _ => ACCEPT,
     };
-    match HeaderValue::try_from(rule.media.join(", ")) {
+    let types: Vec<_> = rule.media.iter().map(Media::range).collect();
+    match HeaderValue::try_from(types.join(", ")) {
         Ok(types) => problem.with_header(name, types),
         Err(_) => problem,
     }
@@ -150,10 +267,6 @@ fn empty() -> Problem {
     Problem::bad_request("missing_body", "A body is required.")
 }
 
-fn too_large(limit: usize) -> Problem {
-    Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body_too_large",
-        format!("The body is larger than the {limit} bytes this operation reads."),
-    )
+fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::bad_request("malformed_body", detail)
 }

@@ -69,7 +69,7 @@ impl From<io::Error> for Unpackable {
 impl Unpacking {
     /// Nothing for a body that is not packed.
     pub(crate) fn new(coding: Coding, limit: usize) -> Option<Self> {
-        let out = Bounded { bytes: Vec::new(), limit };
+        let out = Bounded { bytes: Vec::new(), left: limit };
         match coding {
             Coding::Identity => None,
             Coding::Gzip => Some(Self(Format::Gzip(Box::new(MultiGzDecoder::new(out))))),
@@ -85,7 +85,15 @@ impl Unpacking {
         }
     }
 
-    /// Everything, when nothing more arrives.
+    /// What is unpacked by now, and has not been taken.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(match &mut self.0 {
+            Format::Gzip(decoder) => &mut decoder.get_mut().bytes,
+            Format::Deflate { out, .. } => &mut out.bytes,
+        })
+    }
+
+    /// Everything that has not been taken, when nothing more arrives.
     pub(crate) fn finish(self) -> Result<Vec<u8>, Unpackable> {
         match self.0 {
             Format::Gzip(decoder) => Ok(decoder.finish()?.bytes),
@@ -115,17 +123,15 @@ fn inflate(state: &mut Decompress, ended: &mut bool, out: &mut Bounded, mut piec
     }
 }
 
-/// Memory that holds so much and no more.
+/// Takes so much and no more.
 struct Bounded {
     bytes: Vec<u8>,
-    limit: usize,
+    left: usize,
 }
 
 impl Write for Bounded {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if piece.len() > self.limit - self.bytes.len() {
-            return Err(ErrorKind::FileTooLarge.into());
-        }
+        self.left = self.left.checked_sub(piece.len()).ok_or(ErrorKind::FileTooLarge)?;
         self.bytes.extend_from_slice(piece);
         Ok(piece.len())
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use futures_util::FutureExt;
 use http::header::{AUTHORIZATION, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -14,13 +14,15 @@ use http::{HeaderValue, StatusCode};
 
 use crate::answer::Answer;
 use crate::body;
-use crate::input::{Input, pairs};
+use crate::input::{Content, Input};
 use crate::operation::{Api, Caller, Operation, Security};
 use crate::problem::{Problem, RequestId};
 use crate::rate_limit::{self, Quota};
 use crate::token_endpoint::TokenEndpoint;
+use crate::verification::{self, Alternatives, Verifier};
 use validation::Decoder;
 use validation::Place;
+use wire::{Matched, PathValues, Texts};
 
 /// Serves an operation that requires a token.
 pub fn authenticated<S, I, R, F>(
@@ -69,6 +71,64 @@ where
     serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
 }
 
+/// Serves an operation that requires credentials of the document's schemes.
+pub fn verified<V, S, I, R, F>(
+    verifier: V,
+    operation: &'static Operation,
+    service: Arc<S>,
+    request: Request,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    call: impl FnOnce(Arc<S>, S::Caller, I) -> F,
+) -> impl Future<Output = Response>
+where
+    V: Verifier<S>,
+    S: Api,
+    R: Answer,
+    F: Future<Output = Result<R, S::Error>> + Send,
+{
+    let door = Arc::clone(&service);
+    let enter = async move |parts: &Parts, left: &Left| {
+        let caller = verification::caller(&verifier, alternatives(operation), &*door, parts).await?;
+        count(operation, &*door, Some(&caller), left).await?;
+        Ok(caller)
+    };
+    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+}
+
+/// Serves an operation for which credentials of the document's schemes are optional.
+pub fn optionally_verified<V, S, I, R, F>(
+    verifier: V,
+    operation: &'static Operation,
+    service: Arc<S>,
+    request: Request,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    call: impl FnOnce(Arc<S>, Option<S::Caller>, I) -> F,
+) -> impl Future<Output = Response>
+where
+    V: Verifier<S>,
+    S: Api,
+    R: Answer,
+    F: Future<Output = Result<R, S::Error>> + Send,
+{
+    let door = Arc::clone(&service);
+    let enter = async move |parts: &Parts, left: &Left| {
+        let caller = match verification::has_credential(alternatives(operation), parts) {
+            true => Some(verification::caller(&verifier, alternatives(operation), &*door, parts).await?),
+            false => None,
+        };
+        count(operation, &*door, caller.as_ref(), left).await?;
+        Ok(caller)
+    };
+    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+}
+
+fn alternatives(operation: &Operation) -> Alternatives {
+    match operation.security {
+        Security::Schemes(alternatives) | Security::OptionalSchemes(alternatives) => alternatives,
+        Security::Public | Security::Optional(_) | Security::Scopes(_) => &[],
+    }
+}
+
 /// Serves a public operation.
 pub fn public<S, I, R, F>(
     operation: &'static Operation,
@@ -86,6 +146,12 @@ where
     let enter = async move |_: &Parts, left: &Left| count(operation, &*door, None, left).await;
     serve(operation, request, enter, decode, |(), input| call(service, input))
 }
+
+/// Whether the client is being waited for.
+type Waits = Arc<AtomicBool>;
+
+/// The field whose presence tells that a request is to be recognized.
+const KEY: &str = "idempotency-key";
 
 /// What is left of the operation's limits, once that is known.
 type Left = OnceLock<Vec<Quota>>;
@@ -127,13 +193,13 @@ where
     E: Into<Problem>,
     F: Future<Output = Result<R, E>> + Send,
 {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let id = parts.extensions.get::<RequestId>().cloned();
-    let (waiting_for_body, left) = (AtomicBool::new(false), Left::new());
+    let (waits, left) = (operation.body.as_ref().map(|_| Waits::default()), Left::new());
     // Pinned where it stands: it is some kilobytes, and what wraps it would move it.
     let road = std::pin::pin!(async {
         let caller = enter(&parts, &left).await?;
-        let input = receive(operation, &mut parts, body, decode, &waiting_for_body).await?;
+        let input = receive(operation, &parts, body, decode, waits.as_ref()).await?;
         let reply = call(caller, input).await.map_err(Into::into)?.into_reply()?;
         Ok(reply.into_response(operation, &parts))
     });
@@ -141,7 +207,7 @@ where
     let result = match tokio::time::timeout(operation.deadline, AssertUnwindSafe(road).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", message(&*panic)))),
-        Err(_) if waiting_for_body.load(Ordering::Relaxed) => Err(late_body()),
+        Err(_) if waits.as_ref().is_some_and(|waits| waits.load(Ordering::Relaxed)) => Err(late_body()),
         Err(_) => Err(late_answer()),
     };
     finish(operation, id.as_ref(), result, left.get())
@@ -149,31 +215,48 @@ where
 
 async fn receive<I>(
     operation: &'static Operation,
-    parts: &mut Parts,
+    parts: &Parts,
     body: Body,
     decode: fn(&mut Input<'_>) -> Option<I>,
-    waiting_for_body: &AtomicBool,
+    waits: Option<&Waits>,
 ) -> Result<I, Problem> {
-    let path = RawPathParams::from_request_parts(parts, &())
-        .await
-        .map_err(|_| Problem::bad_request("invalid_encoding", "The path must be valid UTF-8."))?;
-    waiting_for_body.store(true, Ordering::Relaxed);
-    let raw = match &operation.body {
-        Some(rule) => body::read(operation.method, rule, &parts.headers, body).await?,
+    let path = PathValues::new(operation.path, parts.uri.path(), parts.extensions.get::<Matched>());
+    if !path.is_text() {
+        return Err(Problem::bad_request("invalid_encoding", "The path must be valid UTF-8."));
+    }
+    if !operation.produces.is_empty() && wire::best(operation.produces, &parts.headers).is_none() {
+        let detail = "None of the media types of the response is acceptable; see Accept.";
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", detail));
+    }
+    let mut raw = match operation.body.as_ref().zip(waits) {
+        Some((rule, waits)) => {
+            waits.store(true, Ordering::Relaxed);
+            let raw = body::read(operation.method, rule, &parts.headers, body, waits).await?;
+            waits.store(false, Ordering::Relaxed);
+            raw
+        }
         None => None,
     };
-    waiting_for_body.store(false, Ordering::Relaxed);
-    let mut parsed = raw.as_ref().map(body::parse).transpose()?;
-    if let (Some(endpoint), Some(form)) = (&operation.token_endpoint, &mut parsed) {
+    let (texts, mut at) = (Texts::default(), Decoder::new(Place::Body));
+    let media = raw.as_ref().map_or(0, |raw| raw.media);
+    let mut parsed = match (&mut raw, &operation.body) {
+        (Some(raw), Some(rule)) => body::parse(raw, rule, &texts, parts.headers.contains_key(KEY), &mut at)?,
+        _ => Content::Absent,
+    };
+    if let (Some(endpoint), Content::Value(form)) = (&operation.token_endpoint, &mut parsed) {
         endpoint.judge(form)?;
     }
     let mut input = Input {
         operation,
-        path: &path,
-        query: pairs(parts.uri.query().unwrap_or(""))?,
+        path,
+        query: wire::pairs(parts.uri.query().unwrap_or(""))
+            .map_err(|fault| Problem::bad_request(fault.code, fault.detail))?,
+        cookies: wire::cookies(&parts.headers),
         headers: &parts.headers,
+        texts: &texts,
+        media,
         body: parsed,
-        at: Decoder::new(Place::Body),
+        at,
     };
     let decoded = decode(&mut input);
     input.close_query();
@@ -196,11 +279,11 @@ fn finish(
         None => problem,
         Some(fault) => Problem::internal(fault),
     });
-    let mut response = result.unwrap_or_else(|problem| problem.into_response_for(id));
+    let mut response = result.unwrap_or_else(|problem| operation.shaped(problem, id));
     if operation.token_endpoint.is_some() {
         TokenEndpoint::never_kept(response.headers_mut());
     }
-    if cfg!(debug_assertions) && !operation.statuses.contains(&response.status().as_u16()) {
+    if cfg!(debug_assertions) && !operation.statuses.contains(response.status().as_u16()) {
         let undeclared =
             format!("{} returned {}, which its document does not declare", operation.id, response.status());
         response = Problem::internal(undeclared).into_response_for(id);

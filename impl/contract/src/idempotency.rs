@@ -7,10 +7,11 @@
 //! a [`Once`] in return. The handler stores the response, in the transaction of the effect.
 
 use validation::canonical::{self, write_length, write_text};
+use wire::Parameter;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::answer::{Answer, Reply, StoredReply};
-use crate::input::{CACHE_BUSTER, Input, Rule};
+use crate::input::{Content, Input, Rule};
 use crate::problem::Problem;
 
 /// The idempotency key of a request, if it has one.
@@ -18,7 +19,7 @@ use crate::problem::Problem;
 pub struct IdempotencyKey(Option<Box<KeyedRequest>>);
 
 impl IdempotencyKey {
-    pub(crate) const HEADER: &str = "Idempotency-Key";
+    const PARAMETER: Parameter = Parameter::header("Idempotency-Key");
 
     /// The key; `None` when the client sent none.
     pub fn sent(self) -> Option<KeyedRequest> {
@@ -51,13 +52,13 @@ impl KeyedRequest {
 impl<'r> Input<'r> {
     /// The header `Idempotency-Key` (`x-idempotency: required`). To be taken before the body, which it remembers.
     pub fn idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
-        let key = self.header(IdempotencyKey::HEADER, rule)?;
+        let key = self.required(&IdempotencyKey::PARAMETER, rule)?;
         Some(IdempotencyKey::from(Some(KeyedRequest::new(self, key))))
     }
 
     /// As [`Input::idempotency_key`], but it may be absent (`x-idempotency: optional`).
     pub fn optional_idempotency_key(&mut self, rule: Rule<'r, String>) -> Option<IdempotencyKey> {
-        let key = self.optional_header(IdempotencyKey::HEADER, rule)?;
+        let key = self.optional(&IdempotencyKey::PARAMETER, rule)?;
         Some(IdempotencyKey::from(key.map(|key| KeyedRequest::new(self, key))))
     }
 }
@@ -66,23 +67,27 @@ impl<'r> Input<'r> {
 fn fingerprint(input: &Input<'_>) -> u128 {
     let mut bytes = Vec::with_capacity(256);
     write_text(b's', input.operation.id, &mut bytes);
-    let path: Vec<_> = input.path.iter().collect();
+    let path: Vec<_> = input.path.decoded().collect();
     write_length(b'p', path.len(), &mut bytes);
     for (name, value) in path {
         write_text(b's', name, &mut bytes);
-        write_text(b't', value, &mut bytes);
+        write_text(b't', &value, &mut bytes);
     }
     // Stable: values of one name are an array, and its order may matter.
-    let mut query: Vec<_> = input.query.iter().filter(|(name, _)| name != CACHE_BUSTER).collect();
-    query.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut query: Vec<_> = input.query.iter().filter(|pair| !pair.is_cache_buster()).collect();
+    query.sort_by(|a, b| a.name.cmp(&b.name));
     write_length(b'q', query.len(), &mut bytes);
-    for (name, value) in query {
-        write_text(b's', name, &mut bytes);
-        write_text(b't', value, &mut bytes);
+    for pair in query {
+        write_text(b's', &pair.name, &mut bytes);
+        write_text(b't', &pair.value, &mut bytes);
     }
-    write_length(b'b', usize::from(input.body.is_some()), &mut bytes);
-    if let Some(body) = &input.body {
-        canonical::write(body, &mut bytes);
+    write_length(b'b', usize::from(!matches!(input.body, Content::Absent)), &mut bytes);
+    match &input.body {
+        // What is read by the handler is not known yet.
+        Content::Absent | Content::Stream(_) => (),
+        Content::Value(body) => canonical::write(body, &mut bytes),
+        Content::Bytes(body) => bytes.extend_from_slice(body),
+        Content::Form(form) => form.write(&mut bytes),
     }
     xxh3_128(&bytes)
 }

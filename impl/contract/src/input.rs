@@ -1,225 +1,178 @@
 //! The decoded parts of one request, handed to a generated function that picks what its operation declares.
 
-use std::borrow::Cow;
-
-use axum::extract::RawPathParams;
+use bytes::Bytes;
 use http::HeaderMap;
-use percent_encoding::percent_decode_str;
+use validation::{Decoder, Place, Step, Value};
+use wire::{Fault, Pairs, Parameter, PathValues, Texts};
 
+use crate::body_stream::BodyStream;
+use crate::form::Form;
 use crate::operation::Operation;
-use crate::problem::Problem;
-use validation::Items;
-use validation::Place;
-use validation::Value;
-use validation::{Decoder, Step};
-
-/// Libraries add it, with a number that differs each time, to bypass caches.
-pub(crate) const CACHE_BUSTER: &str = "_";
-/// Fields that are lists, which may come in several lines (RFC 9110, 5.3).
-const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
-/// More pairs in a query string or form than this are rejected.
-const MAX_PAIRS: usize = 200;
 
 /// A request whose caller is known and whose body was read; parameters and body are taken by name.
 pub struct Input<'r> {
     pub(crate) operation: &'static Operation,
-    pub(crate) path: &'r RawPathParams,
+    pub(crate) path: PathValues<'r>,
     pub(crate) query: Pairs<'r>,
+    pub(crate) cookies: Result<Pairs<'r>, Fault>,
     pub(crate) headers: &'r HeaderMap,
-    pub(crate) body: Option<Value<'r>>,
+    pub(crate) texts: &'r Texts,
+    pub(crate) media: usize,
+    pub(crate) body: Content<'r>,
     pub(crate) at: Decoder,
 }
 
-/// Names and values of a query string or form, in order.
-pub(crate) type Pairs<'r> = Vec<(Cow<'r, str>, Cow<'r, str>)>;
+/// A body, as it is read by its media type.
+pub(crate) enum Content<'r> {
+    Absent,
+    Value(Value<'r>),
+    Bytes(Bytes),
+    Stream(BodyStream),
+    Form(Form<'r>),
+}
+
+/// Instead of a parameter that must be there.
+const ABSENT: Fault = Fault { code: "required", detail: "Is required." };
 
 /// What a rule is: it takes a value and yields what it decodes to, or records a violation.
 pub(crate) type Rule<'v, T> = fn(Value<'v>, &mut Decoder) -> Option<T>;
 
 impl<'r> Input<'r> {
-    /// A path parameter.
-    pub fn path<T>(&mut self, name: &'static str, rule: Rule<'r, T>) -> Option<T> {
-        let value = self.path.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
-        self.at.enter(Place::Path);
-        self.at.named(name, |at| match value {
-            Some(value) => rule(Value::Text(Cow::Borrowed(value)), at),
-            None => at.refuse("required", "Is required."),
+    /// A parameter that must be there.
+    pub fn required<T>(&mut self, parameter: &Parameter, rule: Rule<'r, T>) -> Option<T> {
+        let found = self.find(parameter).and_then(|found| found.map(Some).ok_or(ABSENT));
+        self.judge(parameter, found, rule)?
+    }
+
+    /// A parameter that may be absent.
+    pub fn optional<T>(&mut self, parameter: &Parameter, rule: Rule<'r, T>) -> Option<Option<T>> {
+        let found = self.find(parameter).map(|found| found.filter(|value| !parameter.is_omitted(value)));
+        self.judge(parameter, found, rule)
+    }
+
+    /// A parameter that has a value of the document's (JSON text) when absent.
+    pub fn defaulted<T>(&mut self, parameter: &Parameter, default: &'static str, rule: Rule<'r, T>) -> Option<T> {
+        match self.optional(parameter, rule)? {
+            Some(value) => Some(value),
+            None => {
+                let value = Value::from_json(default.as_bytes()).ok();
+                self.judge(parameter, Ok(value), rule)?
+            }
+        }
+    }
+
+    fn find(&mut self, parameter: &Parameter) -> Result<Option<Value<'r>>, Fault> {
+        match parameter.place() {
+            Place::Path => {
+                self.path.get(parameter.name()).map(|raw| wire::path_value(parameter, raw, self.texts)).transpose()
+            }
+            Place::Header => wire::header(parameter, self.headers, self.texts),
+            Place::Cookie => match &mut self.cookies {
+                Ok(cookies) => wire::query(parameter, cookies, self.texts),
+                Err(fault) => Err(*fault),
+            },
+            Place::Query | Place::Body => wire::query(parameter, &mut self.query, self.texts),
+        }
+    }
+
+    fn judge<T>(
+        &mut self,
+        parameter: &Parameter,
+        found: Result<Option<Value<'r>>, Fault>,
+        rule: Rule<'r, T>,
+    ) -> Option<Option<T>> {
+        if let Ok(None) = found {
+            return Some(None);
+        }
+        self.at.enter(parameter.place());
+        self.at.named(parameter.name(), |at| match found {
+            Ok(Some(value)) => rule(value, at).map(Some),
+            Ok(None) => Some(None),
+            Err(Fault { code, detail }) => at.refuse(code, detail),
         })
     }
 
-    /// A query parameter that must be there.
-    pub fn query<T>(&mut self, name: &'static str, rule: Rule<'r, T>) -> Option<T> {
-        self.optional_query(name, rule)?.or_else(|| self.absent(Place::Query, name))
+    /// Which of the operation's media types the body has: the index in [`BodyRule::media`](crate::BodyRule::media).
+    pub fn media(&self) -> usize {
+        self.media
     }
 
-    /// A query parameter that may be absent.
-    pub fn optional_query<T>(&mut self, name: &'static str, rule: Rule<'r, T>) -> Option<Option<T>> {
-        let mut values = self.query.iter().filter(|(known, _)| known == name);
-        let value = values.next().map(|(_, value)| value.clone());
-        let twice = values.next().is_some();
-        self.at.enter(Place::Query);
-        match value {
-            None => Some(None),
-            Some(_) if twice => self.at.named(name, |at| at.refuse("duplicate", "Must be given exactly once.")),
-            Some(value) => self.at.named(name, |at| rule(Value::Text(value), at)).map(Some),
-        }
-    }
-
-    /// A query parameter that has a value of the document's (JSON text) when absent.
-    pub fn defaulted_query<T>(&mut self, name: &'static str, default: &'static str, rule: Rule<'r, T>) -> Option<T> {
-        match self.optional_query(name, rule)? {
-            Some(value) => Some(value),
-            None => {
-                let value = Value::from_json(default.as_bytes()).ok()?;
-                self.at.named(name, |at| rule(value, at))
-            }
-        }
-    }
-
-    /// An array in the query, `style: form`: `a=1&a=2` when `explode`, else `a=1,2`. Absent: `None`.
-    pub fn optional_query_array<T>(
-        &mut self,
-        name: &'static str,
-        explode: bool,
-        items: &Items,
-        rule: Rule<'r, T>,
-    ) -> Option<Option<Vec<T>>> {
-        let mut values: Vec<Value<'r>> =
-            self.query.iter().filter(|(known, _)| known == name).map(|(_, value)| Value::Text(value.clone())).collect();
-        if values.is_empty() {
-            return Some(None);
-        }
-        if !explode && let [Value::Text(list)] = values.as_slice() {
-            values = list.split(',').map(|item| Value::Text(Cow::Owned(item.to_owned()))).collect();
-        } else if !explode {
-            self.at.enter(Place::Query);
-            return self.at.named(name, |at| at.refuse("duplicate", "Must be given exactly once."));
-        }
-        self.at.enter(Place::Query);
-        self.at.named(name, |at| at.array(Value::Repeated(values), items, rule)).map(Some)
-    }
-
-    /// As [`Input::optional_query_array`], but it must be there.
-    pub fn query_array<T>(
-        &mut self,
-        name: &'static str,
-        explode: bool,
-        items: &Items,
-        rule: Rule<'r, T>,
-    ) -> Option<Vec<T>> {
-        self.optional_query_array(name, explode, items, rule)?.or_else(|| self.absent(Place::Query, name))
-    }
-
-    /// A header field that must be there.
-    pub fn header<T>(&mut self, name: &'static str, rule: Rule<'r, T>) -> Option<T> {
-        self.optional_header(name, rule)?.or_else(|| self.absent(Place::Header, name))
-    }
-
-    /// A header field that may be absent.
-    pub fn optional_header<T>(&mut self, name: &'static str, rule: Rule<'r, T>) -> Option<Option<T>> {
-        let lines: Vec<_> = self.headers.get_all(name).iter().collect();
-        let (first, twice) = match lines.as_slice() {
-            [] => return Some(None),
-            [first] => (Cow::Borrowed(first.as_bytes()), false),
-            all if LISTS.contains(&name) => {
-                let lines: Vec<&[u8]> = all.iter().map(|line| line.as_bytes()).collect();
-                (Cow::Owned(lines.join(&b", "[..])), false)
-            }
-            [first, ..] => (Cow::Borrowed(first.as_bytes()), true),
-        };
-        let text = match first {
-            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
-        };
-        self.at.enter(Place::Header);
-        self.at
-            .named(name, |at| match text {
-                _ if twice => at.refuse("duplicate", "Must be given exactly once."),
-                Some(text) => rule(Value::Text(text), at),
-                None => at.refuse("invalid_format", "Must be valid UTF-8."),
-            })
-            .map(Some)
-    }
-
-    /// A header field that has a value of the document's (JSON text) when absent.
-    pub fn defaulted_header<T>(&mut self, name: &'static str, default: &'static str, rule: Rule<'r, T>) -> Option<T> {
-        match self.optional_header(name, rule)? {
-            Some(value) => Some(value),
-            None => {
-                let value = Value::from_json(default.as_bytes()).ok()?;
-                self.at.named(name, |at| rule(value, at))
-            }
-        }
+    /// Which of some media types of responses the client likes best; the first when it accepts none.
+    pub fn accepted(&self, media: &[&str]) -> usize {
+        wire::best(media, self.headers).unwrap_or(0)
     }
 
     /// The body; it was read because the document requires it.
     pub fn body<T>(&mut self, rule: Rule<'r, T>) -> Option<T> {
-        self.optional_body(rule)?.or_else(|| {
-            self.at.enter(Place::Body);
-            self.at.refuse("required", "A body is required.")
-        })
+        self.optional_body(rule)?.or_else(|| self.no_body())
     }
 
     /// The body, if there is one.
     pub fn optional_body<T>(&mut self, rule: Rule<'r, T>) -> Option<Option<T>> {
         self.at.enter(Place::Body);
-        match self.body.take() {
-            Some(value) => rule(value, &mut self.at).map(Some),
-            None => Some(None),
+        match self.take_body() {
+            Content::Value(value) => rule(value, &mut self.at).map(Some),
+            _ => Some(None),
         }
+    }
+
+    /// The body, as bytes.
+    pub fn bytes(&mut self) -> Option<Bytes> {
+        self.optional_bytes()?.or_else(|| self.no_body())
+    }
+
+    /// The body as bytes, if there is one.
+    pub fn optional_bytes(&mut self) -> Option<Option<Bytes>> {
+        match self.take_body() {
+            Content::Bytes(bytes) => Some(Some(bytes)),
+            _ => Some(None),
+        }
+    }
+
+    /// The body, while it arrives.
+    pub fn stream(&mut self) -> Option<BodyStream> {
+        self.optional_stream()?.or_else(|| self.no_body())
+    }
+
+    /// The body while it arrives, if there is one.
+    pub fn optional_stream(&mut self) -> Option<Option<BodyStream>> {
+        match self.take_body() {
+            Content::Stream(stream) => Some(Some(stream)),
+            _ => Some(None),
+        }
+    }
+
+    /// A body of several parts.
+    pub fn form<T>(&mut self, rule: fn(Form<'r>, &mut Decoder) -> Option<T>) -> Option<T> {
+        self.optional_form(rule)?.or_else(|| self.no_body())
+    }
+
+    /// A body of several parts, if there is one.
+    pub fn optional_form<T>(&mut self, rule: fn(Form<'r>, &mut Decoder) -> Option<T>) -> Option<Option<T>> {
+        self.at.enter(Place::Body);
+        match self.take_body() {
+            Content::Form(form) => rule(form, &mut self.at).map(Some),
+            _ => Some(None),
+        }
+    }
+
+    fn take_body(&mut self) -> Content<'r> {
+        std::mem::replace(&mut self.body, Content::Absent)
+    }
+
+    fn no_body<T>(&mut self) -> Option<T> {
+        self.at.enter(Place::Body);
+        self.at.refuse("required", "A body is required.")
     }
 
     /// Rejects query parameters that the document does not have (`x-unknown-parameters: refuse`).
     pub(crate) fn close_query(&mut self) {
         let Some(known) = self.operation.query else { return };
-        let unknown = self.query.iter().filter(|(name, _)| !known.contains(&&**name) && name != CACHE_BUSTER);
-        for (name, _) in unknown {
+        let unknown = self.query.unread().filter(|pair| !known.contains(&&*pair.name) && !pair.is_cache_buster());
+        for pair in unknown {
             self.at.enter(Place::Query);
-            let step = Step::Member(name.clone().into_owned());
+            let step = Step::Member(pair.name.clone().into_owned());
             self.at.within(step, |at| at.refuse::<()>("unknown_parameter", "Unknown parameter."));
         }
-    }
-
-    fn absent<T>(&mut self, place: Place, name: &'static str) -> Option<T> {
-        self.at.enter(place);
-        self.at.named(name, |at| at.refuse("required", "Is required."))
-    }
-}
-
-/// The pairs of a query string or form (WHATWG URL, 5.1), decoded strictly.
-pub(crate) fn pairs(text: &str) -> Result<Pairs<'_>, Problem> {
-    let mut pairs = Vec::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        if pairs.len() == MAX_PAIRS {
-            return Err(Problem::bad_request("too_many_parameters", "Too many parameters."));
-        }
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        pairs.push((decoded(name)?, decoded(value)?));
-    }
-    Ok(pairs)
-}
-
-fn decoded(text: &str) -> Result<Cow<'_, str>, Problem> {
-    if !text.contains(['%', '+']) {
-        return Ok(Cow::Borrowed(text));
-    }
-    let spaced = text.replace('+', " ");
-    match percent_decode_str(&spaced).decode_utf8() {
-        Ok(decoded) => Ok(Cow::Owned(decoded.into_owned())),
-        Err(_) => Err(Problem::bad_request("invalid_encoding", "Percent-encoded text must be valid UTF-8.")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pairs_are_decoded_and_bounded() {
-        let read = pairs("a=1&b=x+y%2B&c&=v").expect("valid");
-        let expected = [("a", "1"), ("b", "x y+"), ("c", ""), ("", "v")];
-        assert_eq!(read.iter().map(|(n, v)| (&**n, &**v)).collect::<Vec<_>>(), expected);
-        assert!(pairs("a=%ff").is_err());
-        assert!(pairs(&"a=1&".repeat(MAX_PAIRS + 1)).is_err());
     }
 }

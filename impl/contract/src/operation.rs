@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use wire::Statuses;
+
+use crate::answer::Reply;
+use crate::body_rule::BodyRule;
+use crate::verification::Alternatives;
 use crate::{Problem, Quota, RateLimit, StorageQuota, TokenEndpoint};
 
 /// One operation of the document. Generated as a constant; the policies in it are enforced by this crate.
@@ -25,19 +30,46 @@ pub struct Operation {
     pub quotas: &'static [StorageQuota],
     /// `x-event-streams`: how many streams of it one client may have open in a process; `None` when it streams no events.
     pub event_streams: Option<u32>,
-    /// `x-unknown-parameters: refuse`: the only names its query may have; `None` when others are ignored.
+    /// `x-unknown-parameters: refuse`: the names its query may have beside those of its parameters; `None` when others are ignored.
     pub query: Option<&'static [&'static str]>,
-    /// `x-codes`: its own error codes, beside those of any operation and of its quotas.
+    /// `x-codes`: its own error codes, beside those of any operation and of its quotas; `*` stands for any.
     pub codes: &'static [&'static str],
     /// `x-token-endpoint`: when it is one.
     pub token_endpoint: Option<TokenEndpoint>,
     /// Every status the document declares for it.
-    pub statuses: &'static [u16],
+    pub statuses: Statuses,
+    /// The media types of its successes, if the document declares 406: a client that accepts none of them gets that.
+    pub produces: &'static [&'static str],
+    /// Error responses to which the document gives a shape of their own, instead of a problem document.
+    pub refusals: &'static [(Statuses, Shape)],
     /// Whether its 200 has an `ETag`; if it also declares 304, it supports conditional requests (RFC 9110, 13).
     pub etag: bool,
 }
 
+/// How a problem is told in a shape of the document; nothing where that has no place for it.
+pub type Shape = fn(&Problem) -> Option<Reply>;
+
 impl Operation {
+    /// An operation of which the document says nothing: public, without a body, with the default deadline.
+    pub const NEW: Self = Self {
+        id: "",
+        method: "GET",
+        path: "/",
+        security: Security::Public,
+        body: None,
+        deadline: Duration::from_secs(10),
+        rate_limits: &[],
+        quotas: &[],
+        event_streams: None,
+        query: None,
+        codes: &[],
+        token_endpoint: None,
+        statuses: Statuses::of(&[]),
+        produces: &[],
+        refusals: &[],
+        etag: false,
+    };
+
     /// The quota with the error code `code`. Evaluated in a constant, so that a code the document does not have does not
     /// compile: `const PROJECTS: &StorageQuota = CREATE_PROJECT.quota("too_many_projects");`
     ///
@@ -86,42 +118,10 @@ pub enum Security {
     Optional(&'static [&'static str]),
     /// Bearers of a token that has every one of these scopes.
     Scopes(&'static [&'static str]),
-}
-
-/// What an operation reads.
-#[derive(Debug)]
-pub struct BodyRule {
-    /// Accepted media types, as the document writes them.
-    pub media: &'static [&'static str],
-    /// Whether a body is required.
-    pub required: bool,
-    /// `x-body-limit`: bytes.
-    pub limit: usize,
-}
-
-/// Media types a body can be decoded from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Media {
-    /// `application/json` (RFC 8259).
-    Json,
-    /// `application/merge-patch+json` (RFC 7396).
-    MergePatch,
-    /// `application/x-www-form-urlencoded`.
-    Form,
-    /// `application/x-ndjson`: one JSON text a line, decoded as an array of its lines.
-    Ndjson,
-}
-
-impl Media {
-    pub(crate) fn from_essence(essence: &str) -> Option<Self> {
-        let known = [
-            ("application/json", Self::Json),
-            ("application/merge-patch+json", Self::MergePatch),
-            ("application/x-www-form-urlencoded", Self::Form),
-            ("application/x-ndjson", Self::Ndjson),
-        ];
-        known.into_iter().find(|(name, _)| essence.eq_ignore_ascii_case(name)).map(|(_, media)| media)
-    }
+    /// Credentials of the document's own schemes, by one of the alternatives.
+    Schemes(Alternatives),
+    /// Public, but credentials that are sent must be valid.
+    OptionalSchemes(Alternatives),
 }
 
 /// What every generated trait of a service builds on.

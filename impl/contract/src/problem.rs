@@ -29,6 +29,8 @@ struct Parts {
     cause: Option<Cause>,
     /// `error` of RFC 6749, 5.2.
     oauth_error: Option<&'static str>,
+    /// The request it belongs to, where that is known.
+    request: Option<RequestId>,
 }
 
 /// Why a request failed; kept in the response's extensions so that it is logged once, with the request id.
@@ -42,8 +44,8 @@ pub struct RequestId(pub Arc<str>);
 impl Problem {
     /// A problem with a stable `code` and a sentence for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        let (errors, headers, cause, oauth_error) = (Vec::new(), HeaderMap::new(), None, None);
-        Self(Box::new(Parts { status, code, detail: detail.into(), errors, headers, cause, oauth_error }))
+        let (errors, headers, cause, oauth_error, request) = (Vec::new(), HeaderMap::new(), None, None, None);
+        Self(Box::new(Parts { status, code, detail: detail.into(), errors, headers, cause, oauth_error, request }))
     }
 
     /// 400: the request cannot be understood.
@@ -159,6 +161,12 @@ impl Problem {
         self
     }
 
+    /// The same, knowing the request it belongs to.
+    pub(crate) fn of_request(mut self, request: Option<&RequestId>) -> Self {
+        self.0.request = request.cloned();
+        self
+    }
+
     /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -179,22 +187,38 @@ impl Problem {
         self.0.code
     }
 
+    /// The status in words.
+    pub fn title(&self) -> &'static str {
+        self.0.status.canonical_reason().unwrap_or("Error")
+    }
+
+    /// What breaks the document, and where.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// The id of the request, while the response is created.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request.as_ref().map(|id| &*id.0)
+    }
+
     /// The response, naming the request it belongs to.
     pub fn into_response_for(self, request: Option<&RequestId>) -> Response {
-        let mut response = Response::new(Body::from(self.document(request)));
+        let document = self.document(request);
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))]);
+        self.into_response_with(headers, Body::from(document))
+    }
+
+    /// The response with another body, which has these headers besides those of the problem.
+    pub(crate) fn into_response_with(self, headers: HeaderMap, body: Body) -> Response {
+        let mut response = Response::new(body);
         *response.status_mut() = self.0.status;
-        *response.headers_mut() = self.headers();
+        *response.headers_mut() = self.0.headers;
+        response.headers_mut().extend(headers);
         if let Some(cause) = self.0.cause {
             response.extensions_mut().insert(cause);
         }
         response
-    }
-
-    /// The headers of the response.
-    pub(crate) fn headers(&self) -> HeaderMap {
-        let mut headers = self.0.headers.clone();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers
     }
 
     /// The body of the response.
@@ -202,7 +226,7 @@ impl Problem {
         let Parts { status, code, detail, errors, oauth_error, .. } = &*self.0;
         let document = Document {
             kind: format!("urn:problem:{code}"),
-            title: status.canonical_reason().unwrap_or("Error"),
+            title: self.title(),
             status: status.as_u16(),
             detail,
             instance: request.map(|id| format!("urn:request:{}", id.0)),

@@ -116,7 +116,7 @@ mod tests {
         let quota =
             |class, remaining, reset_seconds| Quota { class, amount: 5, window_seconds: 60, remaining, reset_seconds };
         let problem = Problem::rate_limited(&[quota("a", 0, 7), quota("b", 1, 50), quota("c", 0, 3)]);
-        let headers = problem.headers();
+        let headers = problem.into_response_for(None).headers().clone();
         assert_eq!(headers[RETRY_AFTER], "7");
         assert_eq!(headers[RATE_LIMIT], r#""a";r=0;t=7, "b";r=1;t=50, "c";r=0;t=3"#);
         assert_eq!(headers[RATE_LIMIT_POLICY], r#""a";q=5;w=60, "b";q=5;w=60, "c";q=5;w=60"#);

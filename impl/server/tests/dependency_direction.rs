@@ -1,5 +1,5 @@
 //! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform-outbox, platform} ->
-//! contract -> validation.
+//! contract -> wire -> validation.
 
 use std::process::Command;
 
@@ -36,7 +36,8 @@ fn may_need(path: &str, name: &str) -> bool {
     match path.split_once('/').unwrap_or(("", path)) {
         ("generated", "services") => name == "platform" || is_service(name) || is_api(name),
         ("generated", "common-api") => name == "contract",
-        ("impl", "contract") => name == "validation",
+        ("impl", "contract") => ["validation", "wire"].contains(&name),
+        ("impl", "wire") => name == "validation",
         ("generated", _) => ["common-api", "contract"].contains(&name),
         ("impl", "platform") => platform_may_need("platform", name),
         // Whatever messages are about: it knows no service, and the platform does not know it.

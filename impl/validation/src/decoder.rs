@@ -21,6 +21,12 @@ pub trait Decode: Sized {
     fn decode(value: Value<'_>, at: &mut Decoder) -> Option<Self>;
 }
 
+impl<T: Decode> Decode for Box<T> {
+    fn decode(value: Value<'_>, at: &mut Decoder) -> Option<Self> {
+        T::decode(value, at).map(Self::new)
+    }
+}
+
 /// A step down into what is decoded.
 pub enum Step {
     /// A field or parameter that the document names.

@@ -13,7 +13,7 @@ pub struct FieldError {
     /// Of the body only: a JSON pointer (RFC 6901) into it as a URI fragment (`#/items/0/quantity`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// Of path, query and header: the name of the parameter.
+    /// Of path, query, header and cookie: the name of the parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<Cow<'static, str>>,
     /// Stable name of the rule that was broken, such as `too_long`.
@@ -49,6 +49,8 @@ pub enum Place {
     Query,
     /// A header field.
     Header,
+    /// A cookie.
+    Cookie,
     /// The body.
     Body,
 }

@@ -45,6 +45,27 @@ impl PartialEq for Value<'_> {
     }
 }
 
+impl<'a> Value<'a> {
+    /// The member of an object.
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members.iter().find(|(known, _)| known == name).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// What a JSON pointer (RFC 6901) points to.
+    pub fn at(&self, pointer: &str) -> Option<&Self> {
+        pointer.split('/').skip(1).try_fold(self, |value, step| {
+            let step = step.replace("~1", "/").replace("~0", "~");
+            match value {
+                Self::Array(items) => items.get(step.parse::<usize>().ok()?),
+                _ => value.member(&step),
+            }
+        })
+    }
+}
+
 /// Members by their names, which are unique.
 pub(crate) fn sorted<'m, 'v>(members: &'m [(Cow<'v, str>, Value<'v>)]) -> Vec<&'m (Cow<'v, str>, Value<'v>)> {
     let mut sorted: Vec<_> = members.iter().collect();

@@ -52,10 +52,10 @@ const CASES: &[Case] = &[
     (r"^(a)?\1b$", &["b", "aab"], &["ab"]),
     // What a group found is forgotten with every round.
     (r"^(?:(a)|b)*\1$", &["ab", "aa", ""], &["c"]),
-    (r"^(?:(a)|(b)|(c)|(d))+\1\2\3\4$", &["abcdd", "aba a".split_at(3).0], &["abcda"]),
-    (r"^(z)((a+)?(b+)?(c))*\3$", &["zaacbbbcac", "zaacbbbcaca"], &["zaacbbbcacb"]),
+    (r"^(?:(a)|(b)|(c)|(d))+\1\2\3\4$", &["abcdd", "abaa"], &["aba", "abcda"]),
+    (r"^(z)((a+)?(b+)?(c))*\3$", &["zaacbbbc", "zaacbbbcaca"], &["zaacbbbcac", "zaacbbbca"]),
     (r"^(?:a?)*?$|^(?:a*)*b$", &["", "aa", "aab"], &["c"]),
-    (r"^(?:(?=(a+))a*b\1|c)*d$", &["d", "aabd".split_at(0).0, "cd"].split_at(1).0, &["aabd"]),
+    (r"^(?:(?=(a+))a*b\1|c)*d$", &["d", "abad", "cabacd"], &["aabd"]),
     (r"^(?i:straße|k)[a-z](?-i:B)$", &["STRAßEaB", "\u{212a}aB"], &["STRAßEAB", "kab"]),
     (r"(?m:^a$)", &["b\na\rb"], &["ba"]),
     (r"^(?s:.)(?s-i:.)$", &["\n\n"], &["\n"]),
@@ -64,6 +64,8 @@ const CASES: &[Case] = &[
     (r"^(a|b|[cd]|\d)+$", &["abcd1"], &["e"]),
     (r"^[\s\S]{0,70000}$", &["", "a\n"], &[]),
     (r"^.{2,99999999999}$", &["ab"], &["a"]),
+    (r"^(?:(?:a?){1111111111}|b{0,9}){2000000000}$|^(?:){99999999}c$", &["", "aab", "c"], &["d"]),
+    (r"^(a?){2}\1$", &["a", "aa"], &["b"]),
     (r"^(?:[a-z]{2,900},){2,900}$", &["ab,cd,"], &["ab,c,", "ab,"]),
     (r"^(?:a{1000}){1000}$|^(?:(?:(?:(?:a{9,99}){9,99}){9,99}){9,99}){9,99}b?x$", &[], &["a"]),
 ];
@@ -205,11 +207,14 @@ proptest! {
     /// What the other engine reads in Unicode mode, which is stricter, is read.
     #[test]
     fn what_is_a_pattern_is_read(source in r"[\^\[\](){}|?*+.:=!<>\\ab1uwk,\-]{0,14}", text in "[ab1\\\\\\[]{0,8}") {
+        // It has a copy of the part for every round.
+        prop_assume!(source.split(|char: char| !char.is_ascii_digit()).all(|digits| digits.len() <= 2));
         let ours = Pattern::owned(source.clone());
         if let Ok(theirs) = regress::Regex::with_flags(&source, "u") {
             match ours {
                 Ok(ours) => prop_assert_eq!(ours.matches(&text), theirs.find(&text).is_some(), "{} in {:?}", source, text),
-                Err(why) => prop_assert!(false, "{}: {}", source, why),
+                // It takes `\b?`, which ECMA-262 does not.
+                Err(why) => prop_assert!(why.contains("follows an assertion"), "{}: {}", source, why),
             }
         } else if let Ok(ours) = ours {
             ours.matches(&text);

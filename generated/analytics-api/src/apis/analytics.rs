@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -55,15 +55,15 @@ pub trait Analytics: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Analytics>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/p3/analytics/export", axum::routing::get(handle_export_page_views::<S>))
-        .route("/api/p3/analytics/breakdown/{dimension}", axum::routing::get(handle_get_breakdown::<S>))
-        .route("/api/p3/analytics/time-series", axum::routing::get(handle_get_time_series::<S>))
-        .route("/api/p3/analytics/top-paths/optimized", axum::routing::get(handle_get_top_paths::<S>))
-        .route("/api/p3/analytics/top-paths/slow", axum::routing::get(handle_get_top_paths_slow::<S>))
-        .route("/api/p3/analytics/uniques", axum::routing::get(handle_get_uniques::<S>))
-        .route("/api/p3/analytics/live", axum::routing::get(handle_stream_live::<S>))
+pub fn routes<S: Analytics>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&EXPORT_PAGE_VIEWS, handle_export_page_views::<S>)
+        .serve(&GET_BREAKDOWN, handle_get_breakdown::<S>)
+        .serve(&GET_TIME_SERIES, handle_get_time_series::<S>)
+        .serve(&GET_TOP_PATHS, handle_get_top_paths::<S>)
+        .serve(&GET_TOP_PATHS_SLOW, handle_get_top_paths_slow::<S>)
+        .serve(&GET_UNIQUES, handle_get_uniques::<S>)
+        .serve(&STREAM_LIVE, handle_stream_live::<S>)
 }
 
 /// `GET /api/p3/analytics/export`
@@ -72,12 +72,7 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
     method: "GET",
     path: "/api/p3/analytics/export",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["start", "end", "path", "after_id", "limit"]),
-    codes: &[],
+    query: Some(&[]),
     rate_limits: &[contract::RateLimit {
         class: "export",
         amount: 120,
@@ -85,9 +80,8 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
         by: contract::CountedBy::User,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Analytics::export_page_views`].
@@ -128,15 +122,15 @@ fn handle_export_page_views<S: Analytics>(
         service,
         request,
         |input| {
-            let p_start = input.optional_query("start", |v, at| at.date_time(v, true));
-            let p_end = input.optional_query("end", |v, at| at.date_time(v, true));
-            let p_path = input.optional_query("path", |v, at| {
+            let p_start = input.optional(&Parameter::query("start"), |v, at| at.date_time(v, true));
+            let p_end = input.optional(&Parameter::query("end"), |v, at| at.date_time(v, true));
+            let p_path = input.optional(&Parameter::query("path"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             });
-            let p_after_id = input.defaulted_query("after_id", "0", |v, at| {
+            let p_after_id = input.defaulted(&Parameter::query("after_id"), "0", |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(0).max(9007199254740991))
             });
-            let p_limit = input.defaulted_query("limit", "100000", |v, at| {
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100000", |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(1).max(1000000))
             });
             Some((ExportPageViewsParams {
@@ -156,17 +150,9 @@ pub static GET_BREAKDOWN: Operation = Operation {
     id: "get_breakdown",
     method: "GET",
     path: "/api/p3/analytics/breakdown/{dimension}",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["start", "end", "path", "limit"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Analytics::get_breakdown`].
@@ -207,14 +193,17 @@ fn handle_get_breakdown<S: Analytics>(
         service,
         request,
         |input| {
-            let p_dimension = input.path("dimension", |v, at| <models::Dimension as contract::Decode>::decode(v, at));
-            let p_start = input.optional_query("start", |v, at| at.date_time(v, true));
-            let p_end = input.optional_query("end", |v, at| at.date_time(v, true));
-            let p_path = input.optional_query("path", |v, at| {
+            let p_dimension = input.required(&Parameter::path("dimension"), |v, at| {
+                <models::Dimension as contract::Decode>::decode(v, at)
+            });
+            let p_start = input.optional(&Parameter::query("start"), |v, at| at.date_time(v, true));
+            let p_end = input.optional(&Parameter::query("end"), |v, at| at.date_time(v, true));
+            let p_path = input.optional(&Parameter::query("path"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             });
-            let p_limit =
-                input.defaulted_query("limit", "10", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(100)));
+            let p_limit = input.defaulted(&Parameter::query("limit"), "10", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(100))
+            });
             Some((GetBreakdownParams {
                 dimension: p_dimension?,
                 start: p_start?,
@@ -232,17 +221,10 @@ pub static GET_TIME_SERIES: Operation = Operation {
     id: "get_time_series",
     method: "GET",
     path: "/api/p3/analytics/time-series",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["start", "end", "path", "interval", "time_zone"]),
+    query: Some(&[]),
     codes: &["time_zone_not_found", "window_too_large"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 404, 405, 408, 409, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Analytics::get_time_series`].
@@ -283,14 +265,15 @@ fn handle_get_time_series<S: Analytics>(
         service,
         request,
         |input| {
-            let p_start = input.optional_query("start", |v, at| at.date_time(v, true));
-            let p_end = input.optional_query("end", |v, at| at.date_time(v, true));
-            let p_path = input.optional_query("path", |v, at| {
+            let p_start = input.optional(&Parameter::query("start"), |v, at| at.date_time(v, true));
+            let p_end = input.optional(&Parameter::query("end"), |v, at| at.date_time(v, true));
+            let p_path = input.optional(&Parameter::query("path"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             });
-            let p_interval = input
-                .defaulted_query("interval", "\"hour\"", |v, at| <models::Interval as contract::Decode>::decode(v, at));
-            let p_time_zone = input.defaulted_query("time_zone", "\"UTC\"", |v, at| {
+            let p_interval = input.defaulted(&Parameter::query("interval"), "\"hour\"", |v, at| {
+                <models::Interval as contract::Decode>::decode(v, at)
+            });
+            let p_time_zone = input.defaulted(&Parameter::query("time_zone"), "\"UTC\"", |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(64).pattern(contract::pattern!("^[A-Za-z0-9_+/-]+$")))
             });
             Some((GetTimeSeriesParams {
@@ -310,17 +293,9 @@ pub static GET_TOP_PATHS: Operation = Operation {
     id: "get_top_paths",
     method: "GET",
     path: "/api/p3/analytics/top-paths/optimized",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["start", "end", "limit"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Analytics::get_top_paths`].
@@ -357,10 +332,11 @@ fn handle_get_top_paths<S: Analytics>(
         service,
         request,
         |input| {
-            let p_start = input.optional_query("start", |v, at| at.date_time(v, true));
-            let p_end = input.optional_query("end", |v, at| at.date_time(v, true));
-            let p_limit =
-                input.defaulted_query("limit", "10", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(100)));
+            let p_start = input.optional(&Parameter::query("start"), |v, at| at.date_time(v, true));
+            let p_end = input.optional(&Parameter::query("end"), |v, at| at.date_time(v, true));
+            let p_limit = input.defaulted(&Parameter::query("limit"), "10", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(100))
+            });
             Some((GetTopPathsParams { start: p_start?, end: p_end?, limit: p_limit? },))
         },
         async |service: Arc<S>, (params,)| service.get_top_paths(params).await,
@@ -372,13 +348,8 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
     id: "get_top_paths_slow",
     method: "GET",
     path: "/api/p3/analytics/top-paths/slow",
-    security: Security::Public,
-    body: None,
     deadline: std::time::Duration::from_millis(14000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["start", "end", "limit"]),
-    codes: &[],
+    query: Some(&[]),
     rate_limits: &[contract::RateLimit {
         class: "slow",
         amount: 1200,
@@ -386,9 +357,8 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
         by: contract::CountedBy::Address,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Analytics::get_top_paths_slow`].
@@ -425,10 +395,11 @@ fn handle_get_top_paths_slow<S: Analytics>(
         service,
         request,
         |input| {
-            let p_start = input.optional_query("start", |v, at| at.date_time(v, true));
-            let p_end = input.optional_query("end", |v, at| at.date_time(v, true));
-            let p_limit =
-                input.defaulted_query("limit", "10", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(100)));
+            let p_start = input.optional(&Parameter::query("start"), |v, at| at.date_time(v, true));
+            let p_end = input.optional(&Parameter::query("end"), |v, at| at.date_time(v, true));
+            let p_limit = input.defaulted(&Parameter::query("limit"), "10", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(100))
+            });
             Some((GetTopPathsSlowParams { start: p_start?, end: p_end?, limit: p_limit? },))
         },
         async |service: Arc<S>, (params,)| service.get_top_paths_slow(params).await,
@@ -440,17 +411,9 @@ pub static GET_UNIQUES: Operation = Operation {
     id: "get_uniques",
     method: "GET",
     path: "/api/p3/analytics/uniques",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["start", "end", "path"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Analytics::get_uniques`].
@@ -484,9 +447,9 @@ fn handle_get_uniques<S: Analytics>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |input| {
-            let p_start = input.optional_query("start", |v, at| at.date_time(v, true));
-            let p_end = input.optional_query("end", |v, at| at.date_time(v, true));
-            let p_path = input.optional_query("path", |v, at| {
+            let p_start = input.optional(&Parameter::query("start"), |v, at| at.date_time(v, true));
+            let p_end = input.optional(&Parameter::query("end"), |v, at| at.date_time(v, true));
+            let p_path = input.optional(&Parameter::query("path"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             Some((GetUniquesParams { start: p_start?, end: p_end?, path: p_path? },))
@@ -500,13 +463,8 @@ pub static STREAM_LIVE: Operation = Operation {
     id: "stream_live",
     method: "GET",
     path: "/api/p3/analytics/live",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
     event_streams: Some(64),
-    query: Some(&["seconds"]),
-    codes: &[],
+    query: Some(&[]),
     rate_limits: &[contract::RateLimit {
         class: "live",
         amount: 6000,
@@ -514,9 +472,8 @@ pub static STREAM_LIVE: Operation = Operation {
         by: contract::CountedBy::Address,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Analytics::stream_live`].
@@ -546,8 +503,9 @@ fn handle_stream_live<S: Analytics>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |input| {
-            let p_seconds = input
-                .defaulted_query("seconds", "60", |v, at| at.integer(v, &contract::Integer::INT32.min(1).max(300)));
+            let p_seconds = input.defaulted(&Parameter::query("seconds"), "60", |v, at| {
+                at.integer(v, &contract::Integer::INT32.min(1).max(300))
+            });
             Some((StreamLiveParams { seconds: p_seconds? },))
         },
         async |service: Arc<S>, (params,)| service.stream_live(params).await,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -40,12 +40,12 @@ pub trait Ingest: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Ingest>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/p3/users/{user_id}/page-views", axum::routing::delete(handle_erase_user::<S>))
-        .route("/api/p3/visitors/{visitor}/page-views", axum::routing::delete(handle_erase_visitor::<S>))
-        .route("/api/p3/page-views", axum::routing::post(handle_record_page_view::<S>))
-        .route("/api/p3/page-views/batch", axum::routing::post(handle_record_page_views::<S>))
+pub fn routes<S: Ingest>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&ERASE_USER, handle_erase_user::<S>)
+        .serve(&ERASE_VISITOR, handle_erase_visitor::<S>)
+        .serve(&RECORD_PAGE_VIEW, handle_record_page_view::<S>)
+        .serve(&RECORD_PAGE_VIEWS, handle_record_page_views::<S>)
 }
 
 /// `DELETE /api/p3/users/{user_id}/page-views`
@@ -54,10 +54,6 @@ pub static ERASE_USER: Operation = Operation {
     method: "DELETE",
     path: "/api/p3/users/{user_id}/page-views",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["erasure_unfinished"],
     rate_limits: &[contract::RateLimit {
@@ -67,9 +63,8 @@ pub static ERASE_USER: Operation = Operation {
         by: contract::CountedBy::User,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Ingest::erase_user`].
@@ -99,8 +94,9 @@ fn handle_erase_user<S: Ingest>(State(service): State<Arc<S>>, request: Request)
         service,
         request,
         |input| {
-            let p_user_id =
-                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             Some((EraseUserParams { user_id: p_user_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.erase_user(caller, params).await,
@@ -113,10 +109,6 @@ pub static ERASE_VISITOR: Operation = Operation {
     method: "DELETE",
     path: "/api/p3/visitors/{visitor}/page-views",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["erasure_unfinished"],
     rate_limits: &[contract::RateLimit {
@@ -126,9 +118,8 @@ pub static ERASE_VISITOR: Operation = Operation {
         by: contract::CountedBy::User,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Ingest::erase_visitor`].
@@ -158,7 +149,7 @@ fn handle_erase_visitor<S: Ingest>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_visitor = input.path("visitor", |v, at| {
+            let p_visitor = input.required(&Parameter::path("visitor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(16).max(32).pattern(contract::pattern!("^[0-9a-f]{16,32}$")))
             });
             Some((EraseVisitorParams { visitor: p_visitor? },))
@@ -173,16 +164,11 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
     method: "POST",
     path: "/api/p3/page-views",
     security: Security::Optional(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     codes: &["event_time_out_of_range", "ingest_queue_full", "too_many_past_minutes"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Ingest::record_page_view`].
@@ -222,19 +208,14 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
     path: "/api/p3/page-views/batch",
     security: Security::Optional(&["user"]),
     body: Some(contract::BodyRule {
-        media: &["application/json", "application/x-ndjson"],
+        media: &[contract::Media::of("application/json"), contract::Media::of("application/x-ndjson")],
         required: true,
         limit: 4194304,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["ingest_queue_full", "too_many_past_minutes"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Ingest::record_page_views`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -24,11 +24,11 @@ pub trait Login: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Login>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/p3/auth/login/access-token", axum::routing::post(handle_login_access_token::<S>))
-        .route("/api/p3/auth/logout", axum::routing::post(handle_logout::<S>))
-        .route("/api/p3/auth/signup", axum::routing::post(handle_signup::<S>))
+pub fn routes<S: Login>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&LOGIN_ACCESS_TOKEN, handle_login_access_token::<S>)
+        .serve(&LOGOUT, handle_logout::<S>)
+        .serve(&SIGNUP, handle_signup::<S>)
 }
 
 /// `POST /api/p3/auth/login/access-token`
@@ -36,11 +36,11 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     id: "login_access_token",
     method: "POST",
     path: "/api/p3/auth/login/access-token",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/x-www-form-urlencoded"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule {
+        media: &[contract::Media::of("application/x-www-form-urlencoded")],
+        required: true,
+        limit: 65536,
+    }),
     query: Some(&[]),
     codes: &["invalid_grant", "invalid_request", "unsupported_grant_type", "invalid_scope"],
     rate_limits: &[
@@ -67,8 +67,8 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
         },
     ],
     token_endpoint: Some(contract::TokenEndpoint { grant_types: &["password"], scopes: &["user", "superuser"] }),
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Login::login_access_token`].
@@ -107,16 +107,9 @@ pub static LOGOUT: Operation = Operation {
     method: "POST",
     path: "/api/p3/auth/logout",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Login::logout`].
@@ -148,11 +141,7 @@ pub static SIGNUP: Operation = Operation {
     id: "signup",
     method: "POST",
     path: "/api/p3/auth/signup",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     codes: &["email_taken", "too_many_signups"],
     rate_limits: &[contract::RateLimit {
@@ -162,9 +151,8 @@ pub static SIGNUP: Operation = Operation {
         by: contract::CountedBy::Address,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Login::signup`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -26,10 +26,8 @@ pub trait Seeding: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Seeding>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/p3/analytics/seed-jobs/{job_id}", axum::routing::get(handle_get_seed_job::<S>))
-        .route("/api/p3/analytics/seed", axum::routing::post(handle_seed::<S>))
+pub fn routes<S: Seeding>() -> contract::Routes<S> {
+    contract::Routes::new().serve(&GET_SEED_JOB, handle_get_seed_job::<S>).serve(&SEED, handle_seed::<S>)
 }
 
 /// `GET /api/p3/analytics/seed-jobs/{job_id}`
@@ -38,16 +36,10 @@ pub static GET_SEED_JOB: Operation = Operation {
     method: "GET",
     path: "/api/p3/analytics/seed-jobs/{job_id}",
     security: Security::Optional(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["seed_job_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Seeding::get_seed_job`].
@@ -77,8 +69,9 @@ fn handle_get_seed_job<S: Seeding>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_job_id =
-                input.path("job_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_job_id = input.required(&Parameter::path("job_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             Some((GetSeedJobParams { job_id: p_job_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_seed_job(caller, params).await,
@@ -91,12 +84,8 @@ pub static SEED: Operation = Operation {
     method: "POST",
     path: "/api/p3/analytics/seed",
     security: Security::Optional(&["user"]),
-    body: None,
     deadline: std::time::Duration::from_millis(29000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["rows", "unique_paths"]),
-    codes: &[],
+    query: Some(&[]),
     rate_limits: &[contract::RateLimit {
         class: "seed",
         amount: 300,
@@ -104,9 +93,8 @@ pub static SEED: Operation = Operation {
         by: contract::CountedBy::User,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 202, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 202, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Seeding::seed`].
@@ -126,7 +114,7 @@ pub enum SeedResponse {
     Accepted {
         /// The body.
         body: models::SeedJob,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -146,9 +134,10 @@ fn handle_seed<S: Seeding>(State(service): State<Arc<S>>, request: Request) -> i
         service,
         request,
         |input| {
-            let p_rows = input
-                .defaulted_query("rows", "10000", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000000)));
-            let p_unique_paths = input.defaulted_query("unique_paths", "100", |v, at| {
+            let p_rows = input.defaulted(&Parameter::query("rows"), "10000", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000000))
+            });
+            let p_unique_paths = input.defaulted(&Parameter::query("unique_paths"), "100", |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(1).max(10000))
             });
             Some((SeedParams { rows: p_rows?, unique_paths: p_unique_paths? },))

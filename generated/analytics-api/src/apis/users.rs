@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -15,8 +15,8 @@ pub trait Users: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Users>() -> axum::Router<Arc<S>> {
-    axum::Router::new().route("/api/p3/auth/users/me", axum::routing::get(handle_get_me::<S>))
+pub fn routes<S: Users>() -> contract::Routes<S> {
+    contract::Routes::new().serve(&GET_ME, handle_get_me::<S>)
 }
 
 /// `GET /api/p3/auth/users/me`
@@ -25,16 +25,9 @@ pub static GET_ME: Operation = Operation {
     method: "GET",
     path: "/api/p3/auth/users/me",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Users::get_me`].

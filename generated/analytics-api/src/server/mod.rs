@@ -36,11 +36,11 @@ where
         + apis::seeding::Seeding
         + apis::users::Users,
 {
-    axum::Router::new()
+    contract::Routes::<S>::new()
         .merge(apis::analytics::routes::<S>())
         .merge(apis::ingest::routes::<S>())
         .merge(apis::login::routes::<S>())
         .merge(apis::seeding::routes::<S>())
         .merge(apis::users::routes::<S>())
-        .with_state(service)
+        .router(service)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -67,19 +67,19 @@ pub trait Answers: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Answers>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/sink/answers/binary", axum::routing::get(handle_answer_binary::<S>))
-        .route("/sink/answers/csv", axum::routing::get(handle_answer_csv::<S>))
-        .route("/sink/answers/events", axum::routing::get(handle_answer_events::<S>))
-        .route("/sink/answers/ndjson", axum::routing::get(handle_answer_ndjson::<S>))
-        .route("/sink/answers/several", axum::routing::get(handle_answer_several::<S>))
-        .route("/sink/answers/text", axum::routing::get(handle_answer_text::<S>))
-        .route("/sink/things", axum::routing::post(handle_create_thing::<S>))
-        .route("/sink/things/{thing_id}", axum::routing::delete(handle_delete_thing::<S>))
-        .route("/sink/things/{thing_id}", axum::routing::get(handle_get_thing::<S>))
-        .route("/sink/things", axum::routing::get(handle_list_things::<S>))
-        .route("/sink/things/{thing_id}", axum::routing::put(handle_put_thing::<S>))
+pub fn routes<S: Answers>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&ANSWER_BINARY, handle_answer_binary::<S>)
+        .serve(&ANSWER_CSV, handle_answer_csv::<S>)
+        .serve(&ANSWER_EVENTS, handle_answer_events::<S>)
+        .serve(&ANSWER_NDJSON, handle_answer_ndjson::<S>)
+        .serve(&ANSWER_SEVERAL, handle_answer_several::<S>)
+        .serve(&ANSWER_TEXT, handle_answer_text::<S>)
+        .serve(&CREATE_THING, handle_create_thing::<S>)
+        .serve(&DELETE_THING, handle_delete_thing::<S>)
+        .serve(&GET_THING, handle_get_thing::<S>)
+        .serve(&LIST_THINGS, handle_list_things::<S>)
+        .serve(&PUT_THING, handle_put_thing::<S>)
 }
 
 /// `GET /sink/answers/binary`
@@ -87,17 +87,9 @@ pub static ANSWER_BINARY: Operation = Operation {
     id: "answer_binary",
     method: "GET",
     path: "/sink/answers/binary",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Answers::answer_binary`].
@@ -129,17 +121,9 @@ pub static ANSWER_CSV: Operation = Operation {
     id: "answer_csv",
     method: "GET",
     path: "/sink/answers/csv",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Answers::answer_csv`].
@@ -171,17 +155,10 @@ pub static ANSWER_EVENTS: Operation = Operation {
     id: "answer_events",
     method: "GET",
     path: "/sink/answers/events",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
     event_streams: Some(64),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Answers::answer_events`].
@@ -212,7 +189,7 @@ fn handle_answer_events<S: Answers>(State(service): State<Arc<S>>, request: Requ
         request,
         |input| {
             let p_last_event_id =
-                input.optional_header("Last-Event-ID", |v, at| at.string(v, &contract::Text::ANY.max(64)));
+                input.optional(&Parameter::header("Last-Event-ID"), |v, at| at.string(v, &contract::Text::ANY.max(64)));
             Some((AnswerEventsParams { last_event_id: p_last_event_id? },))
         },
         async |service: Arc<S>, (params,)| service.answer_events(params).await,
@@ -224,17 +201,9 @@ pub static ANSWER_NDJSON: Operation = Operation {
     id: "answer_ndjson",
     method: "GET",
     path: "/sink/answers/ndjson",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Answers::answer_ndjson`].
@@ -266,17 +235,9 @@ pub static ANSWER_SEVERAL: Operation = Operation {
     id: "answer_several",
     method: "GET",
     path: "/sink/answers/several",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["status"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 202, 303, 400, 405, 408, 422, 429, 500, 501, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 202, 303, 400, 405, 408, 422, 429, 500, 501, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Answers::answer_several`].
@@ -294,14 +255,14 @@ pub enum AnswerSeveralResponse {
     Accepted {
         /// The body.
         body: models::HeaderEcho,
-        /// `X-Position`
+        /// The place in the queue.
         x_position: i64,
-        /// `X-Urgent`
+        /// Whether it goes first.
         x_urgent: Option<bool>,
     },
     /// 303
     SeeOther {
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -313,7 +274,7 @@ impl contract::Answer for AnswerSeveralResponse {
             Self::Accepted { body, x_position, x_urgent } => {
                 Reply::new(202).header("x-position", x_position)?.optional_header("x-urgent", x_urgent)?.json(&body)
             }
-            Self::SeeOther { location } => Ok(Reply::new(303).header("location", location)?),
+            Self::SeeOther { location } => Reply::new(303).header("location", location),
         }
     }
 }
@@ -327,7 +288,9 @@ fn handle_answer_several<S: Answers>(
         service,
         request,
         |input| {
-            let p_status = input.query("status", |v, at| at.integer(v, &contract::Integer::INT32.min(200).max(418)));
+            let p_status = input.required(&Parameter::query("status"), |v, at| {
+                at.integer(v, &contract::Integer::INT32.min(200).max(418))
+            });
             Some((AnswerSeveralParams { status: p_status? },))
         },
         async |service: Arc<S>, (params,)| service.answer_several(params).await,
@@ -339,17 +302,9 @@ pub static ANSWER_TEXT: Operation = Operation {
     id: "answer_text",
     method: "GET",
     path: "/sink/answers/text",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Answers::answer_text`].
@@ -382,16 +337,12 @@ pub static CREATE_THING: Operation = Operation {
     method: "POST",
     path: "/sink/things",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     quotas: &[contract::StorageQuota { code: "too_many_things", amount: 3, of: "things of that name" }],
-    event_streams: None,
     query: Some(&[]),
     codes: &["duplicate_name"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Answers::create_thing`].
@@ -400,7 +351,7 @@ pub enum CreateThingResponse {
     Created {
         /// The body.
         body: models::Thing,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -432,16 +383,10 @@ pub static DELETE_THING: Operation = Operation {
     method: "DELETE",
     path: "/sink/things/{thing_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["thing_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Answers::delete_thing`].
@@ -471,8 +416,9 @@ fn handle_delete_thing<S: Answers>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_thing_id =
-                input.path("thing_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_thing_id = input.required(&Parameter::path("thing_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             Some((DeleteThingParams { thing_id: p_thing_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_thing(caller, params).await,
@@ -484,17 +430,10 @@ pub static GET_THING: Operation = Operation {
     id: "get_thing",
     method: "GET",
     path: "/sink/things/{thing_id}",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Answers::get_thing`].
@@ -526,10 +465,11 @@ fn handle_get_thing<S: Answers>(State(service): State<Arc<S>>, request: Request)
         service,
         request,
         |input| {
-            let p_thing_id =
-                input.path("thing_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_none_match =
-                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_thing_id = input.required(&Parameter::path("thing_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_none_match = input
+                .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetThingParams { thing_id: p_thing_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, (params,)| service.get_thing(params).await,
@@ -541,17 +481,9 @@ pub static LIST_THINGS: Operation = Operation {
     id: "list_things",
     method: "GET",
     path: "/sink/things",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["skip", "limit", "cursor", "count", "q"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Answers::list_things`].
@@ -575,9 +507,9 @@ pub enum ListThingsResponse {
     Ok {
         /// The body.
         body: Vec<models::Thing>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -599,15 +531,17 @@ fn handle_list_things<S: Answers>(State(service): State<Arc<S>>, request: Reques
         service,
         request,
         |input| {
-            let p_skip = input
-                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
-            let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
-            let p_q = input.optional_query("q", |v, at| {
+            let p_count = input.defaulted(&Parameter::query("count"), "false", |v, at| at.boolean(v));
+            let p_q = input.optional(&Parameter::query("q"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(3).max(64).pattern(contract::pattern!("^[^\\x00]*$")))
             });
             Some((ListThingsParams { skip: p_skip?, limit: p_limit?, cursor: p_cursor?, count: p_count?, q: p_q? },))
@@ -622,16 +556,11 @@ pub static PUT_THING: Operation = Operation {
     method: "PUT",
     path: "/sink/things/{thing_id}",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Answers::put_thing`].
@@ -663,9 +592,11 @@ fn handle_put_thing<S: Answers>(State(service): State<Arc<S>>, request: Request)
         service,
         request,
         |input| {
-            let p_thing_id =
-                input.path("thing_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_thing_id = input.required(&Parameter::path("thing_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((PutThingParams { thing_id: p_thing_id?, if_match: p_if_match? }, body?))
         },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -85,23 +85,23 @@ pub trait Bodies: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Bodies>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/sink/arrays", axum::routing::post(handle_echo_arrays::<S>))
-        .route("/sink/choices", axum::routing::post(handle_echo_choices::<S>))
-        .route("/sink/defaults", axum::routing::post(handle_echo_defaults::<S>))
-        .route("/sink/form", axum::routing::post(handle_echo_form::<S>))
-        .route("/sink/list", axum::routing::post(handle_echo_list::<S>))
-        .route("/sink/maps", axum::routing::post(handle_echo_maps::<S>))
-        .route("/sink/nested", axum::routing::post(handle_echo_nested::<S>))
-        .route("/sink/nullables", axum::routing::post(handle_echo_nullables::<S>))
-        .route("/sink/numbers", axum::routing::post(handle_echo_numbers::<S>))
-        .route("/sink/open", axum::routing::post(handle_echo_open::<S>))
-        .route("/sink/optional-body", axum::routing::post(handle_echo_optional_body::<S>))
-        .route("/sink/patch", axum::routing::patch(handle_echo_patch::<S>))
-        .route("/sink/rows", axum::routing::post(handle_echo_rows::<S>))
-        .route("/sink/strings", axum::routing::post(handle_echo_strings::<S>))
-        .route("/sink/rows/each", axum::routing::post(handle_sort_rows::<S>))
+pub fn routes<S: Bodies>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&ECHO_ARRAYS, handle_echo_arrays::<S>)
+        .serve(&ECHO_CHOICES, handle_echo_choices::<S>)
+        .serve(&ECHO_DEFAULTS, handle_echo_defaults::<S>)
+        .serve(&ECHO_FORM, handle_echo_form::<S>)
+        .serve(&ECHO_LIST, handle_echo_list::<S>)
+        .serve(&ECHO_MAPS, handle_echo_maps::<S>)
+        .serve(&ECHO_NESTED, handle_echo_nested::<S>)
+        .serve(&ECHO_NULLABLES, handle_echo_nullables::<S>)
+        .serve(&ECHO_NUMBERS, handle_echo_numbers::<S>)
+        .serve(&ECHO_OPEN, handle_echo_open::<S>)
+        .serve(&ECHO_OPTIONAL_BODY, handle_echo_optional_body::<S>)
+        .serve(&ECHO_PATCH, handle_echo_patch::<S>)
+        .serve(&ECHO_ROWS, handle_echo_rows::<S>)
+        .serve(&ECHO_STRINGS, handle_echo_strings::<S>)
+        .serve(&SORT_ROWS, handle_sort_rows::<S>)
 }
 
 /// `POST /sink/arrays`
@@ -109,17 +109,10 @@ pub static ECHO_ARRAYS: Operation = Operation {
     id: "echo_arrays",
     method: "POST",
     path: "/sink/arrays",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_arrays`].
@@ -154,17 +147,10 @@ pub static ECHO_CHOICES: Operation = Operation {
     id: "echo_choices",
     method: "POST",
     path: "/sink/choices",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_choices`].
@@ -199,17 +185,10 @@ pub static ECHO_DEFAULTS: Operation = Operation {
     id: "echo_defaults",
     method: "POST",
     path: "/sink/defaults",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_defaults`].
@@ -244,17 +223,14 @@ pub static ECHO_FORM: Operation = Operation {
     id: "echo_form",
     method: "POST",
     path: "/sink/form",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/x-www-form-urlencoded"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule {
+        media: &[contract::Media::of("application/x-www-form-urlencoded")],
+        required: true,
+        limit: 65536,
+    }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_form`].
@@ -289,17 +265,10 @@ pub static ECHO_LIST: Operation = Operation {
     id: "echo_list",
     method: "POST",
     path: "/sink/list",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_list`].
@@ -338,17 +307,10 @@ pub static ECHO_MAPS: Operation = Operation {
     id: "echo_maps",
     method: "POST",
     path: "/sink/maps",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_maps`].
@@ -383,17 +345,10 @@ pub static ECHO_NESTED: Operation = Operation {
     id: "echo_nested",
     method: "POST",
     path: "/sink/nested",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_nested`].
@@ -428,17 +383,10 @@ pub static ECHO_NULLABLES: Operation = Operation {
     id: "echo_nullables",
     method: "POST",
     path: "/sink/nullables",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_nullables`].
@@ -473,17 +421,10 @@ pub static ECHO_NUMBERS: Operation = Operation {
     id: "echo_numbers",
     method: "POST",
     path: "/sink/numbers",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_numbers`].
@@ -518,17 +459,10 @@ pub static ECHO_OPEN: Operation = Operation {
     id: "echo_open",
     method: "POST",
     path: "/sink/open",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_open`].
@@ -563,17 +497,10 @@ pub static ECHO_OPTIONAL_BODY: Operation = Operation {
     id: "echo_optional_body",
     method: "POST",
     path: "/sink/optional-body",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: false, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: false, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_optional_body`].
@@ -614,21 +541,14 @@ pub static ECHO_PATCH: Operation = Operation {
     id: "echo_patch",
     method: "PATCH",
     path: "/sink/patch",
-    security: Security::Public,
     body: Some(contract::BodyRule {
-        media: &["application/merge-patch+json", "application/json"],
+        media: &[contract::Media::of("application/merge-patch+json"), contract::Media::of("application/json")],
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_patch`].
@@ -663,21 +583,14 @@ pub static ECHO_ROWS: Operation = Operation {
     id: "echo_rows",
     method: "POST",
     path: "/sink/rows",
-    security: Security::Public,
     body: Some(contract::BodyRule {
-        media: &["application/x-ndjson", "application/json"],
+        media: &[contract::Media::of("application/x-ndjson"), contract::Media::of("application/json")],
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_rows`].
@@ -716,17 +629,10 @@ pub static ECHO_STRINGS: Operation = Operation {
     id: "echo_strings",
     method: "POST",
     path: "/sink/strings",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::echo_strings`].
@@ -761,21 +667,14 @@ pub static SORT_ROWS: Operation = Operation {
     id: "sort_rows",
     method: "POST",
     path: "/sink/rows/each",
-    security: Security::Public,
     body: Some(contract::BodyRule {
-        media: &["application/x-ndjson", "application/json"],
+        media: &[contract::Media::of("application/x-ndjson"), contract::Media::of("application/json")],
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 207, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 207, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Bodies::sort_rows`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -33,12 +33,12 @@ pub trait Parameters: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Parameters>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/sink/headers", axum::routing::get(handle_echo_headers::<S>))
-        .route("/sink/path/{whole}/{code}/{key}/{color}/{day}", axum::routing::get(handle_echo_path::<S>))
-        .route("/sink/query", axum::routing::get(handle_echo_query::<S>))
-        .route("/sink/query-arrays", axum::routing::get(handle_echo_query_arrays::<S>))
+pub fn routes<S: Parameters>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&ECHO_HEADERS, handle_echo_headers::<S>)
+        .serve(&ECHO_PATH, handle_echo_path::<S>)
+        .serve(&ECHO_QUERY, handle_echo_query::<S>)
+        .serve(&ECHO_QUERY_ARRAYS, handle_echo_query_arrays::<S>)
 }
 
 /// `GET /sink/headers`
@@ -46,17 +46,9 @@ pub static ECHO_HEADERS: Operation = Operation {
     id: "echo_headers",
     method: "GET",
     path: "/sink/headers",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Parameters::echo_headers`].
@@ -95,13 +87,14 @@ fn handle_echo_headers<S: Parameters>(
         service,
         request,
         |input| {
-            let p_x_text = input.header("X-Text", |v, at| {
+            let p_x_text = input.required(&Parameter::header("X-Text"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(2).max(8).pattern(contract::pattern!("^[a-z]+$")))
             });
-            let p_x_whole =
-                input.optional_header("X-Whole", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
-            let p_x_flag = input.optional_header("X-Flag", |v, at| at.boolean(v));
-            let p_x_key = input.optional_header("X-Key", |v, at| at.uuid(v));
+            let p_x_whole = input.optional(&Parameter::header("X-Whole"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(9))
+            });
+            let p_x_flag = input.optional(&Parameter::header("X-Flag"), |v, at| at.boolean(v));
+            let p_x_key = input.optional(&Parameter::header("X-Key"), |v, at| at.uuid(v));
             Some((EchoHeadersParams { x_text: p_x_text?, x_whole: p_x_whole?, x_flag: p_x_flag?, x_key: p_x_key? },))
         },
         async |service: Arc<S>, (params,)| service.echo_headers(params).await,
@@ -113,17 +106,9 @@ pub static ECHO_PATH: Operation = Operation {
     id: "echo_path",
     method: "GET",
     path: "/sink/path/{whole}/{code}/{key}/{color}/{day}",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Parameters::echo_path`].
@@ -138,7 +123,7 @@ pub struct EchoPathParams {
     /// An enum.
     pub color: models::Color,
     /// A date.
-    pub day: chrono::naive::NaiveDate,
+    pub day: chrono::NaiveDate,
 }
 
 /// Responses of [`Parameters::echo_path`].
@@ -161,13 +146,15 @@ fn handle_echo_path<S: Parameters>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_whole = input.path("whole", |v, at| at.integer(v, &contract::Integer::INT32.min(-10).max(10)));
-            let p_code = input.path("code", |v, at| {
+            let p_whole = input
+                .required(&Parameter::path("whole"), |v, at| at.integer(v, &contract::Integer::INT32.min(-10).max(10)));
+            let p_code = input.required(&Parameter::path("code"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(2).max(4).pattern(contract::pattern!("^[a-z]+$")))
             });
-            let p_key = input.path("key", |v, at| at.uuid(v));
-            let p_color = input.path("color", |v, at| <models::Color as contract::Decode>::decode(v, at));
-            let p_day = input.path("day", |v, at| at.date(v));
+            let p_key = input.required(&Parameter::path("key"), |v, at| at.uuid(v));
+            let p_color =
+                input.required(&Parameter::path("color"), |v, at| <models::Color as contract::Decode>::decode(v, at));
+            let p_day = input.required(&Parameter::path("day"), |v, at| at.date(v));
             Some((EchoPathParams { whole: p_whole?, code: p_code?, key: p_key?, color: p_color?, day: p_day? },))
         },
         async |service: Arc<S>, (params,)| service.echo_path(params).await,
@@ -179,19 +166,9 @@ pub static ECHO_QUERY: Operation = Operation {
     id: "echo_query",
     method: "GET",
     path: "/sink/query",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&[
-        "needed", "text", "whole", "small", "even", "ratio", "flag", "color", "at", "local", "day", "key", "email",
-    ]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Parameters::echo_query`].
@@ -218,7 +195,7 @@ pub struct EchoQueryParams {
     /// A time, UTC unless it says otherwise.
     pub local: Option<chrono::DateTime<chrono::Utc>>,
     /// A date.
-    pub day: Option<chrono::naive::NaiveDate>,
+    pub day: Option<chrono::NaiveDate>,
     /// A UUID.
     pub key: Option<uuid::Uuid>,
     /// An e-mail address.
@@ -245,26 +222,32 @@ fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |input| {
-            let p_needed = input.query("needed", |v, at| at.string(v, &contract::Text::ANY.min(1).max(8)));
-            let p_text = input.optional_query("text", |v, at| at.string(v, &contract::Text::ANY.max(8)));
-            let p_whole = input.optional_query("whole", |v, at| {
+            let p_needed =
+                input.required(&Parameter::query("needed"), |v, at| at.string(v, &contract::Text::ANY.min(1).max(8)));
+            let p_text = input.optional(&Parameter::query("text"), |v, at| at.string(v, &contract::Text::ANY.max(8)));
+            let p_whole = input.optional(&Parameter::query("whole"), |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(-9007199254740991).max(9007199254740991))
             });
-            let p_small =
-                input.defaulted_query("small", "10", |v, at| at.integer(v, &contract::Integer::INT32.min(1).max(100)));
-            let p_even =
-                input.optional_query("even", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(100).step(2)));
-            let p_ratio =
-                input.optional_query("ratio", |v, at| at.number(v, const { &contract::Float::ANY.min("0").max("1") }));
-            let p_flag = input.defaulted_query("flag", "false", |v, at| at.boolean(v));
-            let p_color = input
-                .defaulted_query("color", "\"red\"", |v, at| <models::ColorOrRed as contract::Decode>::decode(v, at));
-            let p_at = input.optional_query("at", |v, at| at.date_time(v, false));
-            let p_local = input.optional_query("local", |v, at| at.date_time(v, true));
-            let p_day = input.optional_query("day", |v, at| at.date(v));
-            let p_key = input.optional_query("key", |v, at| at.uuid(v));
-            let p_email =
-                input.optional_query("email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
+            let p_small = input.defaulted(&Parameter::query("small"), "10", |v, at| {
+                at.integer(v, &contract::Integer::INT32.min(1).max(100))
+            });
+            let p_even = input.optional(&Parameter::query("even"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(100).step(2))
+            });
+            let p_ratio = input.optional(&Parameter::query("ratio"), |v, at| {
+                at.number(v, const { &contract::Float::ANY.min("0").max("1") })
+            });
+            let p_flag = input.defaulted(&Parameter::query("flag"), "false", |v, at| at.boolean(v));
+            let p_color = input.defaulted(&Parameter::query("color"), "\"red\"", |v, at| {
+                <models::ColorOrRed as contract::Decode>::decode(v, at)
+            });
+            let p_at = input.optional(&Parameter::query("at"), |v, at| at.date_time(v, false));
+            let p_local = input.optional(&Parameter::query("local"), |v, at| at.date_time(v, true));
+            let p_day = input.optional(&Parameter::query("day"), |v, at| at.date(v));
+            let p_key = input.optional(&Parameter::query("key"), |v, at| at.uuid(v));
+            let p_email = input.optional(&Parameter::query("email"), |v, at| {
+                at.string(v, &contract::Text::ANY.max(320).format("email"))
+            });
             Some((EchoQueryParams {
                 needed: p_needed?,
                 text: p_text?,
@@ -290,17 +273,8 @@ pub static ECHO_QUERY_ARRAYS: Operation = Operation {
     id: "echo_query_arrays",
     method: "GET",
     path: "/sink/query-arrays",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: None,
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Parameters::echo_query_arrays`].
@@ -341,20 +315,25 @@ fn handle_echo_query_arrays<S: Parameters>(
         service,
         request,
         |input| {
-            let p_texts = input.optional_query_array("texts", true, &contract::Items::ANY.max(4), |v, at| {
-                at.string(v, &contract::Text::ANY.max(4))
+            let p_texts = input.optional(&Parameter::query("texts").array(), |v, at| {
+                at.array(v, &contract::Items::ANY.max(4), |v, at| at.string(v, &contract::Text::ANY.max(4)))
             });
-            let p_numbers =
-                input.query_array("numbers", true, &contract::Items::ANY.min(1).max(4).unique(), |v, at| {
+            let p_numbers = input.required(&Parameter::query("numbers").array(), |v, at| {
+                at.array(v, &contract::Items::ANY.min(1).max(4).unique_numbers(), |v, at| {
                     at.integer(v, &contract::Integer::INT64.min(0).max(9))
-                });
-            let p_listed = input.optional_query_array("listed", false, &contract::Items::ANY.max(4), |v, at| {
-                at.integer(v, &contract::Integer::INT32.min(0).max(9))
+                })
             });
-            let p_colors = input.optional_query_array("colors", false, &contract::Items::ANY.max(3), |v, at| {
-                <models::Color as contract::Decode>::decode(v, at)
+            let p_listed = input.optional(&Parameter::query("listed").array().exploded(false), |v, at| {
+                at.array(v, &contract::Items::ANY.max(4), |v, at| {
+                    at.integer(v, &contract::Integer::INT32.min(0).max(9))
+                })
             });
-            let p_keys = input.optional_query_array("keys", true, &contract::Items::ANY.max(3), |v, at| at.uuid(v));
+            let p_colors = input.optional(&Parameter::query("colors").array().exploded(false), |v, at| {
+                at.array(v, &contract::Items::ANY.max(3), |v, at| <models::Color as contract::Decode>::decode(v, at))
+            });
+            let p_keys = input.optional(&Parameter::query("keys").array(), |v, at| {
+                at.array(v, &contract::Items::ANY.max(3), |v, at| at.uuid(v))
+            });
             Some((EchoQueryArraysParams {
                 texts: p_texts?,
                 numbers: p_numbers?,

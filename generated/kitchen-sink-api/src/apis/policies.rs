@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -73,19 +73,19 @@ pub trait Policies: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Policies>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/sink/policies/deadline", axum::routing::get(handle_ask_deadline::<S>))
-        .route("/sink/policies/guarded-body", axum::routing::post(handle_ask_guarded_body::<S>))
-        .route("/sink/policies/idempotent", axum::routing::post(handle_ask_idempotent::<S>))
-        .route("/sink/policies/idempotent/{thing_id}", axum::routing::post(handle_ask_idempotent_change::<S>))
-        .route("/sink/policies/optional", axum::routing::get(handle_ask_optional::<S>))
-        .route("/sink/policies/public", axum::routing::get(handle_ask_public::<S>))
-        .route("/sink/policies/rate", axum::routing::get(handle_ask_rate::<S>))
-        .route("/sink/policies/rate", axum::routing::post(handle_ask_rate_body::<S>))
-        .route("/sink/policies/small-body", axum::routing::post(handle_ask_small_body::<S>))
-        .route("/sink/policies/superuser", axum::routing::get(handle_ask_superuser::<S>))
-        .route("/sink/policies/user", axum::routing::get(handle_ask_user::<S>))
+pub fn routes<S: Policies>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&ASK_DEADLINE, handle_ask_deadline::<S>)
+        .serve(&ASK_GUARDED_BODY, handle_ask_guarded_body::<S>)
+        .serve(&ASK_IDEMPOTENT, handle_ask_idempotent::<S>)
+        .serve(&ASK_IDEMPOTENT_CHANGE, handle_ask_idempotent_change::<S>)
+        .serve(&ASK_OPTIONAL, handle_ask_optional::<S>)
+        .serve(&ASK_PUBLIC, handle_ask_public::<S>)
+        .serve(&ASK_RATE, handle_ask_rate::<S>)
+        .serve(&ASK_RATE_BODY, handle_ask_rate_body::<S>)
+        .serve(&ASK_SMALL_BODY, handle_ask_small_body::<S>)
+        .serve(&ASK_SUPERUSER, handle_ask_superuser::<S>)
+        .serve(&ASK_USER, handle_ask_user::<S>)
 }
 
 /// `GET /sink/policies/deadline`
@@ -93,17 +93,10 @@ pub static ASK_DEADLINE: Operation = Operation {
     id: "ask_deadline",
     method: "GET",
     path: "/sink/policies/deadline",
-    security: Security::Public,
-    body: None,
     deadline: std::time::Duration::from_millis(200),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["ms"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[204, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[204, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Policies::ask_deadline`].
@@ -133,7 +126,8 @@ fn handle_ask_deadline<S: Policies>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |input| {
-            let p_ms = input.query("ms", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(5000)));
+            let p_ms = input
+                .required(&Parameter::query("ms"), |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(5000)));
             Some((AskDeadlineParams { ms: p_ms? },))
         },
         async |service: Arc<S>, (params,)| service.ask_deadline(params).await,
@@ -146,16 +140,10 @@ pub static ASK_GUARDED_BODY: Operation = Operation {
     method: "POST",
     path: "/sink/policies/guarded-body",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Policies::ask_guarded_body`].
@@ -194,16 +182,11 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
     method: "POST",
     path: "/sink/policies/idempotent",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     codes: &["duplicate_name"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Policies::ask_idempotent`].
@@ -219,7 +202,7 @@ pub enum AskIdempotentResponse {
     Created {
         /// The body.
         body: models::Thing,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -257,16 +240,10 @@ pub static ASK_IDEMPOTENT_CHANGE: Operation = Operation {
     method: "POST",
     path: "/sink/policies/idempotent/{thing_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["words"]),
+    query: Some(&[]),
     codes: &["thing_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Policies::ask_idempotent_change`].
@@ -303,10 +280,13 @@ fn handle_ask_idempotent_change<S: Policies>(
         service,
         request,
         |input| {
-            let p_thing_id =
-                input.path("thing_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_words = input.optional_query_array("words", true, &contract::Items::ANY.max(3), |v, at| {
-                at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
+            let p_thing_id = input.required(&Parameter::path("thing_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_words = input.optional(&Parameter::query("words").array(), |v, at| {
+                at.array(v, &contract::Items::ANY.max(3), |v, at| {
+                    at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
+                })
             });
             let p_idempotency_key = input.optional_idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
@@ -327,16 +307,9 @@ pub static ASK_OPTIONAL: Operation = Operation {
     method: "GET",
     path: "/sink/policies/optional",
     security: Security::Optional(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Policies::ask_optional`].
@@ -368,17 +341,9 @@ pub static ASK_PUBLIC: Operation = Operation {
     id: "ask_public",
     method: "GET",
     path: "/sink/policies/public",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Policies::ask_public`].
@@ -411,12 +376,7 @@ pub static ASK_RATE: Operation = Operation {
     method: "GET",
     path: "/sink/policies/rate",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
     rate_limits: &[contract::RateLimit {
         class: "sink",
         amount: 5,
@@ -424,9 +384,8 @@ pub static ASK_RATE: Operation = Operation {
         by: contract::CountedBy::User,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Policies::ask_rate`].
@@ -458,13 +417,8 @@ pub static ASK_RATE_BODY: Operation = Operation {
     id: "ask_rate_body",
     method: "POST",
     path: "/sink/policies/rate",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
-    codes: &[],
     rate_limits: &[
         contract::RateLimit {
             class: "sink-address",
@@ -488,9 +442,8 @@ pub static ASK_RATE_BODY: Operation = Operation {
             max_delay_seconds: 30,
         },
     ],
-    token_endpoint: None,
-    statuses: &[204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Policies::ask_rate_body`].
@@ -528,17 +481,10 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     id: "ask_small_body",
     method: "POST",
     path: "/sink/policies/small-body",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 1024 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 1024 }),
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Policies::ask_small_body`].
@@ -577,16 +523,9 @@ pub static ASK_SUPERUSER: Operation = Operation {
     method: "GET",
     path: "/sink/policies/superuser",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Policies::ask_superuser`].
@@ -622,16 +561,9 @@ pub static ASK_USER: Operation = Operation {
     method: "GET",
     path: "/sink/policies/user",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Policies::ask_user`].

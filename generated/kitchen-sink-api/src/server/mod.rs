@@ -56,10 +56,10 @@ pub fn router<S>(service: Arc<S>) -> axum::Router
 where
     S: apis::answers::Answers + apis::bodies::Bodies + apis::parameters::Parameters + apis::policies::Policies,
 {
-    axum::Router::new()
+    contract::Routes::<S>::new()
         .merge(apis::answers::routes::<S>())
         .merge(apis::bodies::routes::<S>())
         .merge(apis::parameters::routes::<S>())
         .merge(apis::policies::routes::<S>())
-        .with_state(service)
+        .router(service)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -50,17 +50,14 @@ pub trait Operations: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Operations>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/v2/admin/dead-letters/{dead_letter_id}", axum::routing::delete(handle_discard_dead_letter::<S>))
-        .route("/api/v2/admin/dead-letters/{dead_letter_id}", axum::routing::get(handle_get_dead_letter::<S>))
-        .route("/api/v2/admin/queue", axum::routing::get(handle_get_queue::<S>))
-        .route("/api/v2/admin/dead-letters", axum::routing::get(handle_list_dead_letters::<S>))
-        .route("/api/v2/products/{product_id}/ledger", axum::routing::get(handle_list_stock_entries::<S>))
-        .route(
-            "/api/v2/admin/dead-letters/{dead_letter_id}/requeue",
-            axum::routing::post(handle_requeue_dead_letter::<S>),
-        )
+pub fn routes<S: Operations>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&DISCARD_DEAD_LETTER, handle_discard_dead_letter::<S>)
+        .serve(&GET_DEAD_LETTER, handle_get_dead_letter::<S>)
+        .serve(&GET_QUEUE, handle_get_queue::<S>)
+        .serve(&LIST_DEAD_LETTERS, handle_list_dead_letters::<S>)
+        .serve(&LIST_STOCK_ENTRIES, handle_list_stock_entries::<S>)
+        .serve(&REQUEUE_DEAD_LETTER, handle_requeue_dead_letter::<S>)
 }
 
 /// `DELETE /api/v2/admin/dead-letters/{dead_letter_id}`
@@ -69,16 +66,10 @@ pub static DISCARD_DEAD_LETTER: Operation = Operation {
     method: "DELETE",
     path: "/api/v2/admin/dead-letters/{dead_letter_id}",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["dead_letter_not_found", "dead_letter_settled"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Operations::discard_dead_letter`].
@@ -111,8 +102,9 @@ fn handle_discard_dead_letter<S: Operations>(
         service,
         request,
         |input| {
-            let p_dead_letter_id = input
-                .path("dead_letter_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_dead_letter_id = input.required(&Parameter::path("dead_letter_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             Some((DiscardDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.discard_dead_letter(caller, params).await,
@@ -125,16 +117,10 @@ pub static GET_DEAD_LETTER: Operation = Operation {
     method: "GET",
     path: "/api/v2/admin/dead-letters/{dead_letter_id}",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["dead_letter_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Operations::get_dead_letter`].
@@ -167,8 +153,9 @@ fn handle_get_dead_letter<S: Operations>(
         service,
         request,
         |input| {
-            let p_dead_letter_id = input
-                .path("dead_letter_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_dead_letter_id = input.required(&Parameter::path("dead_letter_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             Some((GetDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_dead_letter(caller, params).await,
@@ -181,16 +168,9 @@ pub static GET_QUEUE: Operation = Operation {
     method: "GET",
     path: "/api/v2/admin/queue",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Operations::get_queue`].
@@ -223,16 +203,9 @@ pub static LIST_DEAD_LETTERS: Operation = Operation {
     method: "GET",
     path: "/api/v2/admin/dead-letters",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["skip", "limit", "cursor", "count", "state", "order_id"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Operations::list_dead_letters`].
@@ -258,9 +231,9 @@ pub enum ListDeadLettersResponse {
     Ok {
         /// The body.
         body: Vec<models::DeadLetter>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -285,17 +258,20 @@ fn handle_list_dead_letters<S: Operations>(
         service,
         request,
         |input| {
-            let p_skip = input
-                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
-            let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
-            let p_state =
-                input.optional_query("state", |v, at| <models::DeadLetterState as contract::Decode>::decode(v, at));
-            let p_order_id = input.optional_query("order_id", |v, at| {
+            let p_count = input.defaulted(&Parameter::query("count"), "false", |v, at| at.boolean(v));
+            let p_state = input.optional(&Parameter::query("state"), |v, at| {
+                <models::DeadLetterState as contract::Decode>::decode(v, at)
+            });
+            let p_order_id = input.optional(&Parameter::query("order_id"), |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
             Some((ListDeadLettersParams {
@@ -317,16 +293,10 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
     method: "GET",
     path: "/api/v2/products/{product_id}/ledger",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["limit", "cursor"]),
+    query: Some(&[]),
     codes: &["product_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Operations::list_stock_entries`].
@@ -346,7 +316,7 @@ pub enum ListStockEntriesResponse {
     Ok {
         /// The body.
         body: Vec<models::StockEntry>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -370,11 +340,13 @@ fn handle_list_stock_entries<S: Operations>(
         service,
         request,
         |input| {
-            let p_product_id =
-                input.path("product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
             Some((ListStockEntriesParams { product_id: p_product_id?, limit: p_limit?, cursor: p_cursor? },))
@@ -389,16 +361,10 @@ pub static REQUEUE_DEAD_LETTER: Operation = Operation {
     method: "POST",
     path: "/api/v2/admin/dead-letters/{dead_letter_id}/requeue",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["dead_letter_not_found", "dead_letter_settled"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Operations::requeue_dead_letter`].
@@ -431,8 +397,9 @@ fn handle_requeue_dead_letter<S: Operations>(
         service,
         request,
         |input| {
-            let p_dead_letter_id = input
-                .path("dead_letter_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_dead_letter_id = input.required(&Parameter::path("dead_letter_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             Some((RequeueDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.requeue_dead_letter(caller, params).await,

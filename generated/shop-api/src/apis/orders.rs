@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -62,15 +62,15 @@ pub trait Orders: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Orders>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/v2/orders/{order_id}/cancel", axum::routing::post(handle_cancel_order::<S>))
-        .route("/api/v2/orders", axum::routing::post(handle_create_order::<S>))
-        .route("/api/v2/orders/{order_id}", axum::routing::get(handle_get_order::<S>))
-        .route("/api/v2/orders/{order_id}/timeline", axum::routing::get(handle_get_order_timeline::<S>))
-        .route("/api/v2/orders", axum::routing::get(handle_list_orders::<S>))
-        .route("/api/v2/orders/{order_id}/pay", axum::routing::post(handle_pay_order::<S>))
-        .route("/api/v2/orders/{order_id}/events", axum::routing::get(handle_stream_order_events::<S>))
+pub fn routes<S: Orders>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&CANCEL_ORDER, handle_cancel_order::<S>)
+        .serve(&CREATE_ORDER, handle_create_order::<S>)
+        .serve(&GET_ORDER, handle_get_order::<S>)
+        .serve(&GET_ORDER_TIMELINE, handle_get_order_timeline::<S>)
+        .serve(&LIST_ORDERS, handle_list_orders::<S>)
+        .serve(&PAY_ORDER, handle_pay_order::<S>)
+        .serve(&STREAM_ORDER_EVENTS, handle_stream_order_events::<S>)
 }
 
 /// `POST /api/v2/orders/{order_id}/cancel`
@@ -79,16 +79,10 @@ pub static CANCEL_ORDER: Operation = Operation {
     method: "POST",
     path: "/api/v2/orders/{order_id}/cancel",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["order_not_found", "order_state_conflict"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Orders::cancel_order`].
@@ -120,8 +114,9 @@ fn handle_cancel_order<S: Orders>(State(service): State<Arc<S>>, request: Reques
         service,
         request,
         |input| {
-            let p_order_id =
-                input.path("order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             let p_idempotency_key = input.optional_idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
             });
@@ -137,8 +132,7 @@ pub static CREATE_ORDER: Operation = Operation {
     method: "POST",
     path: "/api/v2/orders",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     quotas: &[
         contract::StorageQuota {
             code: "too_many_unpaid_orders",
@@ -157,13 +151,10 @@ pub static CREATE_ORDER: Operation = Operation {
         },
         contract::StorageQuota { code: "too_many_orders", amount: 1000, of: "orders of one user in 24 hours" },
     ],
-    event_streams: None,
     query: Some(&[]),
     codes: &["product_not_found", "mixed_currencies", "order_total_too_large"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Orders::create_order`].
@@ -179,7 +170,7 @@ pub enum CreateOrderResponse {
     Created {
         /// The body.
         body: models::Order,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -214,16 +205,11 @@ pub static GET_ORDER: Operation = Operation {
     method: "GET",
     path: "/api/v2/orders/{order_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["order_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Orders::get_order`].
@@ -255,10 +241,11 @@ fn handle_get_order<S: Orders>(State(service): State<Arc<S>>, request: Request) 
         service,
         request,
         |input| {
-            let p_order_id =
-                input.path("order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_none_match =
-                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_none_match = input
+                .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetOrderParams { order_id: p_order_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_order(caller, params).await,
@@ -271,16 +258,10 @@ pub static GET_ORDER_TIMELINE: Operation = Operation {
     method: "GET",
     path: "/api/v2/orders/{order_id}/timeline",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["order_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Orders::get_order_timeline`].
@@ -313,8 +294,9 @@ fn handle_get_order_timeline<S: Orders>(
         service,
         request,
         |input| {
-            let p_order_id =
-                input.path("order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             Some((GetOrderTimelineParams { order_id: p_order_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_order_timeline(caller, params).await,
@@ -327,16 +309,9 @@ pub static LIST_ORDERS: Operation = Operation {
     method: "GET",
     path: "/api/v2/orders",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["skip", "limit", "cursor", "count", "sort", "status", "user_id", "created_after", "created_before"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Orders::list_orders`].
@@ -368,9 +343,9 @@ pub enum ListOrdersResponse {
     Ok {
         /// The body.
         body: Vec<models::Order>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -392,23 +367,28 @@ fn handle_list_orders<S: Orders>(State(service): State<Arc<S>>, request: Request
         service,
         request,
         |input| {
-            let p_skip = input
-                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
-            let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
-            let p_sort = input.optional_query("sort", |v, at| <models::OrderSort as contract::Decode>::decode(v, at));
-            let p_status = input.optional_query_array("status", true, &contract::Items::ANY.max(6), |v, at| {
-                <models::OrderStatus as contract::Decode>::decode(v, at)
+            let p_count = input.defaulted(&Parameter::query("count"), "false", |v, at| at.boolean(v));
+            let p_sort = input
+                .optional(&Parameter::query("sort"), |v, at| <models::OrderSort as contract::Decode>::decode(v, at));
+            let p_status = input.optional(&Parameter::query("status").array(), |v, at| {
+                at.array(v, &contract::Items::ANY.max(6), |v, at| {
+                    <models::OrderStatus as contract::Decode>::decode(v, at)
+                })
             });
-            let p_user_id = input.optional_query("user_id", |v, at| {
+            let p_user_id = input.optional(&Parameter::query("user_id"), |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
-            let p_created_after = input.optional_query("created_after", |v, at| at.date_time(v, true));
-            let p_created_before = input.optional_query("created_before", |v, at| at.date_time(v, true));
+            let p_created_after = input.optional(&Parameter::query("created_after"), |v, at| at.date_time(v, true));
+            let p_created_before = input.optional(&Parameter::query("created_before"), |v, at| at.date_time(v, true));
             Some((ListOrdersParams {
                 skip: p_skip?,
                 limit: p_limit?,
@@ -431,16 +411,10 @@ pub static PAY_ORDER: Operation = Operation {
     method: "POST",
     path: "/api/v2/orders/{order_id}/pay",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["order_not_found", "order_state_conflict"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Orders::pay_order`].
@@ -472,8 +446,9 @@ fn handle_pay_order<S: Orders>(State(service): State<Arc<S>>, request: Request) 
         service,
         request,
         |input| {
-            let p_order_id =
-                input.path("order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             let p_idempotency_key = input.optional_idempotency_key(|v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[\\x21-\\x7e]+$")))
             });
@@ -489,11 +464,8 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
     method: "GET",
     path: "/api/v2/orders/{order_id}/events",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
     event_streams: Some(20),
-    query: Some(&["seconds"]),
+    query: Some(&[]),
     codes: &["order_not_found"],
     rate_limits: &[contract::RateLimit {
         class: "order-events",
@@ -502,9 +474,8 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
         by: contract::CountedBy::User,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Orders::stream_order_events`].
@@ -544,12 +515,14 @@ fn handle_stream_order_events<S: Orders>(
         service,
         request,
         |input| {
-            let p_order_id =
-                input.path("order_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_seconds = input
-                .defaulted_query("seconds", "60", |v, at| at.integer(v, &contract::Integer::INT32.min(1).max(300)));
+            let p_order_id = input.required(&Parameter::path("order_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_seconds = input.defaulted(&Parameter::query("seconds"), "60", |v, at| {
+                at.integer(v, &contract::Integer::INT32.min(1).max(300))
+            });
             let p_last_event_id =
-                input.optional_header("Last-Event-ID", |v, at| at.string(v, &contract::Text::ANY.max(64)));
+                input.optional(&Parameter::header("Last-Event-ID"), |v, at| at.string(v, &contract::Text::ANY.max(64)));
             Some((StreamOrderEventsParams {
                 order_id: p_order_id?,
                 seconds: p_seconds?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -53,14 +53,14 @@ pub trait Products: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Products>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/v2/products/{product_id}/stock", axum::routing::patch(handle_adjust_stock::<S>))
-        .route("/api/v2/products", axum::routing::post(handle_create_product::<S>))
-        .route("/api/v2/products/{product_id}", axum::routing::delete(handle_delete_product::<S>))
-        .route("/api/v2/products/{product_id}", axum::routing::get(handle_get_product::<S>))
-        .route("/api/v2/products", axum::routing::get(handle_list_products::<S>))
-        .route("/api/v2/products/{product_id}", axum::routing::patch(handle_patch_product::<S>))
+pub fn routes<S: Products>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&ADJUST_STOCK, handle_adjust_stock::<S>)
+        .serve(&CREATE_PRODUCT, handle_create_product::<S>)
+        .serve(&DELETE_PRODUCT, handle_delete_product::<S>)
+        .serve(&GET_PRODUCT, handle_get_product::<S>)
+        .serve(&LIST_PRODUCTS, handle_list_products::<S>)
+        .serve(&PATCH_PRODUCT, handle_patch_product::<S>)
 }
 
 /// `PATCH /api/v2/products/{product_id}/stock`
@@ -69,16 +69,11 @@ pub static ADJUST_STOCK: Operation = Operation {
     method: "PATCH",
     path: "/api/v2/products/{product_id}/stock",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["delta", "kind"]),
+    query: Some(&[]),
     codes: &["product_not_found", "insufficient_stock", "stock_limit"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Products::adjust_stock`].
@@ -112,11 +107,13 @@ fn handle_adjust_stock<S: Products>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |input| {
-            let p_product_id =
-                input.path("product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_delta =
-                input.query("delta", |v, at| at.integer(v, &contract::Integer::INT64.min(-1000000000).max(1000000000)));
-            let p_kind = input.defaulted_query("kind", "\"adjust\"", |v, at| {
+            let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_delta = input.required(&Parameter::query("delta"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(-1000000000).max(1000000000))
+            });
+            let p_kind = input.defaulted(&Parameter::query("kind"), "\"adjust\"", |v, at| {
                 <models::StockChange as contract::Decode>::decode(v, at)
             });
             Some((AdjustStockParams { product_id: p_product_id?, delta: p_delta?, kind: p_kind? },))
@@ -131,16 +128,11 @@ pub static CREATE_PRODUCT: Operation = Operation {
     method: "POST",
     path: "/api/v2/products",
     security: Security::Scopes(&["superuser"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
     query: Some(&[]),
     codes: &["sku_taken"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Products::create_product`].
@@ -149,7 +141,7 @@ pub enum CreateProductResponse {
     Created {
         /// The body.
         body: models::Product,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -184,16 +176,10 @@ pub static DELETE_PRODUCT: Operation = Operation {
     method: "DELETE",
     path: "/api/v2/products/{product_id}",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["product_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Products::delete_product`].
@@ -228,9 +214,11 @@ fn handle_delete_product<S: Products>(
         service,
         request,
         |input| {
-            let p_product_id =
-                input.path("product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteProductParams { product_id: p_product_id?, if_match: p_if_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_product(caller, params).await,
@@ -242,17 +230,11 @@ pub static GET_PRODUCT: Operation = Operation {
     id: "get_product",
     method: "GET",
     path: "/api/v2/products/{product_id}",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["product_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Products::get_product`].
@@ -284,10 +266,11 @@ fn handle_get_product<S: Products>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_product_id =
-                input.path("product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_none_match =
-                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_none_match = input
+                .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetProductParams { product_id: p_product_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, (params,)| service.get_product(params).await,
@@ -299,17 +282,9 @@ pub static LIST_PRODUCTS: Operation = Operation {
     id: "list_products",
     method: "GET",
     path: "/api/v2/products",
-    security: Security::Public,
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["skip", "limit", "cursor", "count", "q", "sort", "in_stock"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Products::list_products`].
@@ -337,9 +312,9 @@ pub enum ListProductsResponse {
     Ok {
         /// The body.
         body: Vec<models::Product>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -364,19 +339,22 @@ fn handle_list_products<S: Products>(
         service,
         request,
         |input| {
-            let p_skip = input
-                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
-            let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
-            let p_q = input.optional_query("q", |v, at| {
+            let p_count = input.defaulted(&Parameter::query("count"), "false", |v, at| at.boolean(v));
+            let p_q = input.optional(&Parameter::query("q"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(3).max(64).pattern(contract::pattern!("^[^\\x00]*$")))
             });
-            let p_sort = input.optional_query("sort", |v, at| <models::ProductSort as contract::Decode>::decode(v, at));
-            let p_in_stock = input.optional_query("in_stock", |v, at| at.boolean(v));
+            let p_sort = input
+                .optional(&Parameter::query("sort"), |v, at| <models::ProductSort as contract::Decode>::decode(v, at));
+            let p_in_stock = input.optional(&Parameter::query("in_stock"), |v, at| at.boolean(v));
             Some((ListProductsParams {
                 skip: p_skip?,
                 limit: p_limit?,
@@ -398,19 +376,15 @@ pub static PATCH_PRODUCT: Operation = Operation {
     path: "/api/v2/products/{product_id}",
     security: Security::Scopes(&["superuser"]),
     body: Some(contract::BodyRule {
-        media: &["application/merge-patch+json", "application/json"],
+        media: &[contract::Media::of("application/merge-patch+json"), contract::Media::of("application/json")],
         required: true,
         limit: 131072,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["product_not_found", "sku_taken", "stock_limit"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Products::patch_product`].
@@ -445,9 +419,11 @@ fn handle_patch_product<S: Products>(
         service,
         request,
         |input| {
-            let p_product_id =
-                input.path("product_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_product_id = input.required(&Parameter::path("product_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::ProductUpdate as contract::Decode>::decode(v, at));
             Some((PatchProductParams { product_id: p_product_id?, if_match: p_if_match? }, body?))
         },

@@ -42,11 +42,11 @@ where
         + apis::products::Products
         + apis::users::Users,
 {
-    axum::Router::new()
+    contract::Routes::<S>::new()
         .merge(apis::login::routes::<S>())
         .merge(apis::operations::routes::<S>())
         .merge(apis::orders::routes::<S>())
         .merge(apis::products::routes::<S>())
         .merge(apis::users::routes::<S>())
-        .with_state(service)
+        .router(service)
 }

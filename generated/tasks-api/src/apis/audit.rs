@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -19,8 +19,8 @@ pub trait Audit: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Audit>() -> axum::Router<Arc<S>> {
-    axum::Router::new().route("/api/v1/audit-events", axum::routing::get(handle_list_audit_events::<S>))
+pub fn routes<S: Audit>() -> contract::Routes<S> {
+    contract::Routes::new().serve(&LIST_AUDIT_EVENTS, handle_list_audit_events::<S>)
 }
 
 /// `GET /api/v1/audit-events`
@@ -29,16 +29,9 @@ pub static LIST_AUDIT_EVENTS: Operation = Operation {
     method: "GET",
     path: "/api/v1/audit-events",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["skip", "limit", "cursor", "actor_id", "action", "object_type", "object_id", "since", "until"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Audit::list_audit_events`].
@@ -70,7 +63,7 @@ pub enum ListAuditEventsResponse {
     Ok {
         /// The body.
         body: Vec<models::AuditEvent>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -94,27 +87,29 @@ fn handle_list_audit_events<S: Audit>(
         service,
         request,
         |input| {
-            let p_skip = input
-                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
-            let p_actor_id = input.optional_query("actor_id", |v, at| {
+            let p_actor_id = input.optional(&Parameter::query("actor_id"), |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
-            let p_action = input.optional_query("action", |v, at| {
+            let p_action = input.optional(&Parameter::query("action"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(64).pattern(contract::pattern!("^[a-z_.]+$")))
             });
-            let p_object_type = input.optional_query("object_type", |v, at| {
+            let p_object_type = input.optional(&Parameter::query("object_type"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(64).pattern(contract::pattern!("^[a-z_.]+$")))
             });
-            let p_object_id = input.optional_query("object_id", |v, at| {
+            let p_object_id = input.optional(&Parameter::query("object_id"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(255).pattern(contract::pattern!("^[^\\x00]*$")))
             });
-            let p_since = input.optional_query("since", |v, at| at.date_time(v, true));
-            let p_until = input.optional_query("until", |v, at| at.date_time(v, true));
+            let p_since = input.optional(&Parameter::query("since"), |v, at| at.date_time(v, true));
+            let p_until = input.optional(&Parameter::query("until"), |v, at| at.date_time(v, true));
             Some((ListAuditEventsParams {
                 skip: p_skip?,
                 limit: p_limit?,

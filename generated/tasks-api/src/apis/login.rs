@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -27,12 +27,12 @@ pub trait Login: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Login>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/v1/auth/login/access-token", axum::routing::post(handle_login_access_token::<S>))
-        .route("/api/v1/auth/logout", axum::routing::post(handle_logout::<S>))
-        .route("/api/v1/auth/signup", axum::routing::post(handle_signup::<S>))
-        .route("/api/v1/auth/login/test-token", axum::routing::post(handle_test_token::<S>))
+pub fn routes<S: Login>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&LOGIN_ACCESS_TOKEN, handle_login_access_token::<S>)
+        .serve(&LOGOUT, handle_logout::<S>)
+        .serve(&SIGNUP, handle_signup::<S>)
+        .serve(&TEST_TOKEN, handle_test_token::<S>)
 }
 
 /// `POST /api/v1/auth/login/access-token`
@@ -40,11 +40,11 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     id: "login_access_token",
     method: "POST",
     path: "/api/v1/auth/login/access-token",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/x-www-form-urlencoded"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule {
+        media: &[contract::Media::of("application/x-www-form-urlencoded")],
+        required: true,
+        limit: 65536,
+    }),
     query: Some(&[]),
     codes: &["invalid_grant", "invalid_request", "unsupported_grant_type", "invalid_scope"],
     rate_limits: &[
@@ -71,8 +71,8 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
         },
     ],
     token_endpoint: Some(contract::TokenEndpoint { grant_types: &["password"], scopes: &["user", "superuser"] }),
-    statuses: &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Login::login_access_token`].
@@ -111,16 +111,9 @@ pub static LOGOUT: Operation = Operation {
     method: "POST",
     path: "/api/v1/auth/logout",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Login::logout`].
@@ -152,11 +145,7 @@ pub static SIGNUP: Operation = Operation {
     id: "signup",
     method: "POST",
     path: "/api/v1/auth/signup",
-    security: Security::Public,
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     codes: &["email_taken", "too_many_signups"],
     rate_limits: &[contract::RateLimit {
@@ -166,9 +155,8 @@ pub static SIGNUP: Operation = Operation {
         by: contract::CountedBy::Address,
         max_delay_seconds: 0,
     }],
-    token_endpoint: None,
-    statuses: &[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Login::signup`].
@@ -204,16 +192,10 @@ pub static TEST_TOKEN: Operation = Operation {
     method: "POST",
     path: "/api/v1/auth/login/test-token",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Responses of [`Login::test_token`].

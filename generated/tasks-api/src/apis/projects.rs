@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -56,14 +56,14 @@ pub trait Projects: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Projects>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/v1/projects", axum::routing::post(handle_create_project::<S>))
-        .route("/api/v1/projects/{project_id}", axum::routing::delete(handle_delete_project::<S>))
-        .route("/api/v1/projects/{project_id}", axum::routing::get(handle_get_project::<S>))
-        .route("/api/v1/projects", axum::routing::get(handle_list_projects::<S>))
-        .route("/api/v1/projects/{project_id}", axum::routing::patch(handle_patch_project::<S>))
-        .route("/api/v1/projects/{project_id}", axum::routing::put(handle_put_project::<S>))
+pub fn routes<S: Projects>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&CREATE_PROJECT, handle_create_project::<S>)
+        .serve(&DELETE_PROJECT, handle_delete_project::<S>)
+        .serve(&GET_PROJECT, handle_get_project::<S>)
+        .serve(&LIST_PROJECTS, handle_list_projects::<S>)
+        .serve(&PATCH_PROJECT, handle_patch_project::<S>)
+        .serve(&PUT_PROJECT, handle_put_project::<S>)
 }
 
 /// `POST /api/v1/projects`
@@ -72,16 +72,11 @@ pub static CREATE_PROJECT: Operation = Operation {
     method: "POST",
     path: "/api/v1/projects",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
     quotas: &[contract::StorageQuota { code: "too_many_projects", amount: 1000, of: "projects of one user" }],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Projects::create_project`].
@@ -90,7 +85,7 @@ pub enum CreateProjectResponse {
     Created {
         /// The body.
         body: models::Project,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -125,16 +120,10 @@ pub static DELETE_PROJECT: Operation = Operation {
     method: "DELETE",
     path: "/api/v1/projects/{project_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["project_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Projects::delete_project`].
@@ -169,9 +158,11 @@ fn handle_delete_project<S: Projects>(
         service,
         request,
         |input| {
-            let p_project_id =
-                input.path("project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_project_id = input.required(&Parameter::path("project_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteProjectParams { project_id: p_project_id?, if_match: p_if_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_project(caller, params).await,
@@ -184,16 +175,11 @@ pub static GET_PROJECT: Operation = Operation {
     method: "GET",
     path: "/api/v1/projects/{project_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["project_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Projects::get_project`].
@@ -225,10 +211,11 @@ fn handle_get_project<S: Projects>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_project_id =
-                input.path("project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_none_match =
-                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_project_id = input.required(&Parameter::path("project_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_none_match = input
+                .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetProjectParams { project_id: p_project_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_project(caller, params).await,
@@ -241,16 +228,9 @@ pub static LIST_PROJECTS: Operation = Operation {
     method: "GET",
     path: "/api/v1/projects",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["skip", "limit", "cursor", "count", "q", "sort"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Projects::list_projects`].
@@ -276,9 +256,9 @@ pub enum ListProjectsResponse {
     Ok {
         /// The body.
         body: Vec<models::Project>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -303,18 +283,21 @@ fn handle_list_projects<S: Projects>(
         service,
         request,
         |input| {
-            let p_skip = input
-                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
-            let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
-            let p_q = input.optional_query("q", |v, at| {
+            let p_count = input.defaulted(&Parameter::query("count"), "false", |v, at| at.boolean(v));
+            let p_q = input.optional(&Parameter::query("q"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(3).max(64).pattern(contract::pattern!("^[^\\x00]*$")))
             });
-            let p_sort = input.optional_query("sort", |v, at| <models::ProjectSort as contract::Decode>::decode(v, at));
+            let p_sort = input
+                .optional(&Parameter::query("sort"), |v, at| <models::ProjectSort as contract::Decode>::decode(v, at));
             Some((ListProjectsParams {
                 skip: p_skip?,
                 limit: p_limit?,
@@ -335,19 +318,15 @@ pub static PATCH_PROJECT: Operation = Operation {
     path: "/api/v1/projects/{project_id}",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule {
-        media: &["application/merge-patch+json", "application/json"],
+        media: &[contract::Media::of("application/merge-patch+json"), contract::Media::of("application/json")],
         required: true,
         limit: 131072,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["project_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Projects::patch_project`].
@@ -382,9 +361,11 @@ fn handle_patch_project<S: Projects>(
         service,
         request,
         |input| {
-            let p_project_id =
-                input.path("project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_project_id = input.required(&Parameter::path("project_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::ProjectUpdate as contract::Decode>::decode(v, at));
             Some((PatchProjectParams { project_id: p_project_id?, if_match: p_if_match? }, body?))
         },
@@ -398,16 +379,12 @@ pub static PUT_PROJECT: Operation = Operation {
     method: "PUT",
     path: "/api/v1/projects/{project_id}",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
     query: Some(&[]),
     codes: &["project_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Projects::put_project`].
@@ -439,9 +416,11 @@ fn handle_put_project<S: Projects>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |input| {
-            let p_project_id =
-                input.path("project_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_project_id = input.required(&Parameter::path("project_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::ProjectUpdate as contract::Decode>::decode(v, at));
             Some((PutProjectParams { project_id: p_project_id?, if_match: p_if_match? }, body?))
         },

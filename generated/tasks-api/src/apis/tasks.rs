@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -70,16 +70,16 @@ pub trait Tasks: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Tasks>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/v1/tasks/{task_id}/assign/{user_id}", axum::routing::post(handle_assign_task::<S>))
-        .route("/api/v1/tasks", axum::routing::post(handle_create_task::<S>))
-        .route("/api/v1/tasks/{task_id}", axum::routing::delete(handle_delete_task::<S>))
-        .route("/api/v1/tasks/{task_id}", axum::routing::get(handle_get_task::<S>))
-        .route("/api/v1/tasks", axum::routing::get(handle_list_tasks::<S>))
-        .route("/api/v1/tasks/{task_id}", axum::routing::patch(handle_patch_task::<S>))
-        .route("/api/v1/tasks/{task_id}", axum::routing::put(handle_put_task::<S>))
-        .route("/api/v1/tasks/{task_id}/status/{status}", axum::routing::post(handle_set_task_status::<S>))
+pub fn routes<S: Tasks>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&ASSIGN_TASK, handle_assign_task::<S>)
+        .serve(&CREATE_TASK, handle_create_task::<S>)
+        .serve(&DELETE_TASK, handle_delete_task::<S>)
+        .serve(&GET_TASK, handle_get_task::<S>)
+        .serve(&LIST_TASKS, handle_list_tasks::<S>)
+        .serve(&PATCH_TASK, handle_patch_task::<S>)
+        .serve(&PUT_TASK, handle_put_task::<S>)
+        .serve(&SET_TASK_STATUS, handle_set_task_status::<S>)
 }
 
 /// `POST /api/v1/tasks/{task_id}/assign/{user_id}`
@@ -88,16 +88,11 @@ pub static ASSIGN_TASK: Operation = Operation {
     method: "POST",
     path: "/api/v1/tasks/{task_id}/assign/{user_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["task_not_found", "user_not_found", "owner_only"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Tasks::assign_task`].
@@ -129,10 +124,12 @@ fn handle_assign_task<S: Tasks>(State(service): State<Arc<S>>, request: Request)
         service,
         request,
         |input| {
-            let p_task_id =
-                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_user_id =
-                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
+            let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
             Some((AssignTaskParams { task_id: p_task_id?, user_id: p_user_id? },))
         },
         async |service: Arc<S>, caller, (params,)| service.assign_task(caller, params).await,
@@ -145,20 +142,16 @@ pub static CREATE_TASK: Operation = Operation {
     method: "POST",
     path: "/api/v1/tasks",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
     quotas: &[contract::StorageQuota {
         code: "too_many_tasks",
         amount: 10000,
         of: "tasks in the projects of one user",
     }],
-    event_streams: None,
     query: Some(&[]),
     codes: &["project_not_found", "user_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Tasks::create_task`].
@@ -167,7 +160,7 @@ pub enum CreateTaskResponse {
     Created {
         /// The body.
         body: models::Task,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -199,16 +192,10 @@ pub static DELETE_TASK: Operation = Operation {
     method: "DELETE",
     path: "/api/v1/tasks/{task_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["task_not_found", "owner_only"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Tasks::delete_task`].
@@ -240,9 +227,11 @@ fn handle_delete_task<S: Tasks>(State(service): State<Arc<S>>, request: Request)
         service,
         request,
         |input| {
-            let p_task_id =
-                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteTaskParams { task_id: p_task_id?, if_match: p_if_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_task(caller, params).await,
@@ -255,16 +244,11 @@ pub static GET_TASK: Operation = Operation {
     method: "GET",
     path: "/api/v1/tasks/{task_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["task_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Tasks::get_task`].
@@ -296,10 +280,11 @@ fn handle_get_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) ->
         service,
         request,
         |input| {
-            let p_task_id =
-                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_none_match =
-                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_none_match = input
+                .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetTaskParams { task_id: p_task_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_task(caller, params).await,
@@ -312,28 +297,9 @@ pub static LIST_TASKS: Operation = Operation {
     method: "GET",
     path: "/api/v1/tasks",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&[
-        "skip",
-        "limit",
-        "cursor",
-        "count",
-        "q",
-        "sort",
-        "status",
-        "project_id",
-        "assignee_id",
-        "due_after",
-        "due_before",
-    ]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Tasks::list_tasks`].
@@ -369,9 +335,9 @@ pub enum ListTasksResponse {
     Ok {
         /// The body.
         body: Vec<models::Task>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -393,29 +359,34 @@ fn handle_list_tasks<S: Tasks>(State(service): State<Arc<S>>, request: Request) 
         service,
         request,
         |input| {
-            let p_skip = input
-                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
-            let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
-            let p_q = input.optional_query("q", |v, at| {
+            let p_count = input.defaulted(&Parameter::query("count"), "false", |v, at| at.boolean(v));
+            let p_q = input.optional(&Parameter::query("q"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(3).max(64).pattern(contract::pattern!("^[^\\x00]*$")))
             });
-            let p_sort = input.optional_query("sort", |v, at| <models::TaskSort as contract::Decode>::decode(v, at));
-            let p_status = input.optional_query_array("status", true, &contract::Items::ANY.max(6), |v, at| {
-                <models::TaskStatusInput as contract::Decode>::decode(v, at)
+            let p_sort = input
+                .optional(&Parameter::query("sort"), |v, at| <models::TaskSort as contract::Decode>::decode(v, at));
+            let p_status = input.optional(&Parameter::query("status").array(), |v, at| {
+                at.array(v, &contract::Items::ANY.max(6), |v, at| {
+                    <models::TaskStatusInput as contract::Decode>::decode(v, at)
+                })
             });
-            let p_project_id = input.optional_query("project_id", |v, at| {
+            let p_project_id = input.optional(&Parameter::query("project_id"), |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
-            let p_assignee_id = input.optional_query("assignee_id", |v, at| {
+            let p_assignee_id = input.optional(&Parameter::query("assignee_id"), |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
             });
-            let p_due_after = input.optional_query("due_after", |v, at| at.date_time(v, true));
-            let p_due_before = input.optional_query("due_before", |v, at| at.date_time(v, true));
+            let p_due_after = input.optional(&Parameter::query("due_after"), |v, at| at.date_time(v, true));
+            let p_due_before = input.optional(&Parameter::query("due_before"), |v, at| at.date_time(v, true));
             Some((ListTasksParams {
                 skip: p_skip?,
                 limit: p_limit?,
@@ -441,19 +412,15 @@ pub static PATCH_TASK: Operation = Operation {
     path: "/api/v1/tasks/{task_id}",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule {
-        media: &["application/merge-patch+json", "application/json"],
+        media: &[contract::Media::of("application/merge-patch+json"), contract::Media::of("application/json")],
         required: true,
         limit: 131072,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["task_not_found", "project_not_found", "user_not_found", "owner_only"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Tasks::patch_task`].
@@ -485,9 +452,11 @@ fn handle_patch_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) 
         service,
         request,
         |input| {
-            let p_task_id =
-                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::TaskUpdate as contract::Decode>::decode(v, at));
             Some((PatchTaskParams { task_id: p_task_id?, if_match: p_if_match? }, body?))
         },
@@ -501,16 +470,12 @@ pub static PUT_TASK: Operation = Operation {
     method: "PUT",
     path: "/api/v1/tasks/{task_id}",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
     query: Some(&[]),
     codes: &["task_not_found", "project_not_found", "user_not_found", "owner_only"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Tasks::put_task`].
@@ -542,9 +507,11 @@ fn handle_put_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) ->
         service,
         request,
         |input| {
-            let p_task_id =
-                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::TaskUpdate as contract::Decode>::decode(v, at));
             Some((PutTaskParams { task_id: p_task_id?, if_match: p_if_match? }, body?))
         },
@@ -558,16 +525,11 @@ pub static SET_TASK_STATUS: Operation = Operation {
     method: "POST",
     path: "/api/v1/tasks/{task_id}/status/{status}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["task_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Tasks::set_task_status`].
@@ -599,9 +561,12 @@ fn handle_set_task_status<S: Tasks>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |input| {
-            let p_task_id =
-                input.path("task_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_status = input.path("status", |v, at| <models::TaskStatusInput as contract::Decode>::decode(v, at));
+            let p_task_id = input.required(&Parameter::path("task_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_status = input.required(&Parameter::path("status"), |v, at| {
+                <models::TaskStatusInput as contract::Decode>::decode(v, at)
+            });
             Some((SetTaskStatusParams { task_id: p_task_id?, status: p_status? },))
         },
         async |service: Arc<S>, caller, (params,)| service.set_task_status(caller, params).await,

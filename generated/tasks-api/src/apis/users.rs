@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use contract::{Operation, Problem, Reply, Security};
+use contract::{Operation, Parameter, Problem, Reply, Security};
 
 use crate::models;
 
@@ -79,17 +79,17 @@ pub trait Users: contract::Api {
 }
 
 /// The routes of the tag.
-pub fn routes<S: Users>() -> axum::Router<Arc<S>> {
-    axum::Router::new()
-        .route("/api/v1/users", axum::routing::post(handle_create_user::<S>))
-        .route("/api/v1/users/{user_id}", axum::routing::delete(handle_delete_user::<S>))
-        .route("/api/v1/users/me", axum::routing::get(handle_get_me::<S>))
-        .route("/api/v1/users/{user_id}", axum::routing::get(handle_get_user::<S>))
-        .route("/api/v1/users", axum::routing::get(handle_list_users::<S>))
-        .route("/api/v1/users/me", axum::routing::patch(handle_patch_me::<S>))
-        .route("/api/v1/users/{user_id}", axum::routing::patch(handle_patch_user::<S>))
-        .route("/api/v1/users/me", axum::routing::put(handle_put_me::<S>))
-        .route("/api/v1/users/{user_id}", axum::routing::put(handle_put_user::<S>))
+pub fn routes<S: Users>() -> contract::Routes<S> {
+    contract::Routes::new()
+        .serve(&CREATE_USER, handle_create_user::<S>)
+        .serve(&DELETE_USER, handle_delete_user::<S>)
+        .serve(&GET_ME, handle_get_me::<S>)
+        .serve(&GET_USER, handle_get_user::<S>)
+        .serve(&LIST_USERS, handle_list_users::<S>)
+        .serve(&PATCH_ME, handle_patch_me::<S>)
+        .serve(&PATCH_USER, handle_patch_user::<S>)
+        .serve(&PUT_ME, handle_put_me::<S>)
+        .serve(&PUT_USER, handle_put_user::<S>)
 }
 
 /// `POST /api/v1/users`
@@ -98,16 +98,11 @@ pub static CREATE_USER: Operation = Operation {
     method: "POST",
     path: "/api/v1/users",
     security: Security::Scopes(&["superuser"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     codes: &["email_taken"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Responses of [`Users::create_user`].
@@ -116,7 +111,7 @@ pub enum CreateUserResponse {
     Created {
         /// The body.
         body: models::User,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -148,16 +143,10 @@ pub static DELETE_USER: Operation = Operation {
     method: "DELETE",
     path: "/api/v1/users/{user_id}",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["user_not_found", "last_superuser", "erasure_unfinished"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504],
-    etag: false,
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Users::delete_user`].
@@ -189,9 +178,11 @@ fn handle_delete_user<S: Users>(State(service): State<Arc<S>>, request: Request)
         service,
         request,
         |input| {
-            let p_user_id =
-                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteUserParams { user_id: p_user_id?, if_match: p_if_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.delete_user(caller, params).await,
@@ -204,16 +195,10 @@ pub static GET_ME: Operation = Operation {
     method: "GET",
     path: "/api/v1/users/me",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 304, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Users::get_me`].
@@ -243,8 +228,8 @@ fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> i
         service,
         request,
         |input| {
-            let p_if_none_match =
-                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_if_none_match = input
+                .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetMeParams { if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_me(caller, params).await,
@@ -257,16 +242,11 @@ pub static GET_USER: Operation = Operation {
     method: "GET",
     path: "/api/v1/users/{user_id}",
     security: Security::Scopes(&["user"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["user_not_found"],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Users::get_user`].
@@ -298,10 +278,11 @@ fn handle_get_user<S: Users>(State(service): State<Arc<S>>, request: Request) ->
         service,
         request,
         |input| {
-            let p_user_id =
-                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_none_match =
-                input.optional_header("If-None-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_none_match = input
+                .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetUserParams { user_id: p_user_id?, if_none_match: p_if_none_match? },))
         },
         async |service: Arc<S>, caller, (params,)| service.get_user(caller, params).await,
@@ -314,16 +295,9 @@ pub static LIST_USERS: Operation = Operation {
     method: "GET",
     path: "/api/v1/users",
     security: Security::Scopes(&["superuser"]),
-    body: None,
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
-    query: Some(&["skip", "limit", "cursor", "count", "q", "sort"]),
-    codes: &[],
-    rate_limits: &[],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504],
-    etag: false,
+    query: Some(&[]),
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    ..Operation::NEW
 };
 
 /// Parameters of [`Users::list_users`].
@@ -349,9 +323,9 @@ pub enum ListUsersResponse {
     Ok {
         /// The body.
         body: Vec<models::User>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -373,18 +347,21 @@ fn handle_list_users<S: Users>(State(service): State<Arc<S>>, request: Request) 
         service,
         request,
         |input| {
-            let p_skip = input
-                .defaulted_query("skip", "0", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(1000000)));
-            let p_limit = input
-                .defaulted_query("limit", "100", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(1000)));
-            let p_cursor = input.optional_query("cursor", |v, at| {
+            let p_skip = input.defaulted(&Parameter::query("skip"), "0", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(0).max(1000000))
+            });
+            let p_limit = input.defaulted(&Parameter::query("limit"), "100", |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(1000))
+            });
+            let p_cursor = input.optional(&Parameter::query("cursor"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(1).max(1024).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
             });
-            let p_count = input.defaulted_query("count", "false", |v, at| at.boolean(v));
-            let p_q = input.optional_query("q", |v, at| {
+            let p_count = input.defaulted(&Parameter::query("count"), "false", |v, at| at.boolean(v));
+            let p_q = input.optional(&Parameter::query("q"), |v, at| {
                 at.string(v, &contract::Text::ANY.min(3).max(64).pattern(contract::pattern!("^[^\\x00]*$")))
             });
-            let p_sort = input.optional_query("sort", |v, at| <models::UserSort as contract::Decode>::decode(v, at));
+            let p_sort = input
+                .optional(&Parameter::query("sort"), |v, at| <models::UserSort as contract::Decode>::decode(v, at));
             Some((ListUsersParams {
                 skip: p_skip?,
                 limit: p_limit?,
@@ -405,13 +382,10 @@ pub static PATCH_ME: Operation = Operation {
     path: "/api/v1/users/me",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule {
-        media: &["application/merge-patch+json", "application/json"],
+        media: &[contract::Media::of("application/merge-patch+json"), contract::Media::of("application/json")],
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["email_taken", "current_password_required", "wrong_password"],
     rate_limits: &[
@@ -430,9 +404,9 @@ pub static PATCH_ME: Operation = Operation {
             max_delay_seconds: 300,
         },
     ],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Users::patch_me`].
@@ -462,7 +436,8 @@ fn handle_patch_me<S: Users>(State(service): State<Arc<S>>, request: Request) ->
         service,
         request,
         |input| {
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::UserSelfUpdate as contract::Decode>::decode(v, at));
             Some((PatchMeParams { if_match: p_if_match? }, body?))
         },
@@ -477,13 +452,10 @@ pub static PATCH_USER: Operation = Operation {
     path: "/api/v1/users/{user_id}",
     security: Security::Scopes(&["superuser"]),
     body: Some(contract::BodyRule {
-        media: &["application/merge-patch+json", "application/json"],
+        media: &[contract::Media::of("application/merge-patch+json"), contract::Media::of("application/json")],
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
     query: Some(&[]),
     codes: &["user_not_found", "email_taken", "last_superuser", "current_password_required", "wrong_password"],
     rate_limits: &[
@@ -502,9 +474,9 @@ pub static PATCH_USER: Operation = Operation {
             max_delay_seconds: 300,
         },
     ],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Users::patch_user`].
@@ -536,9 +508,11 @@ fn handle_patch_user<S: Users>(State(service): State<Arc<S>>, request: Request) 
         service,
         request,
         |input| {
-            let p_user_id =
-                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::UserUpdate as contract::Decode>::decode(v, at));
             Some((PatchUserParams { user_id: p_user_id?, if_match: p_if_match? }, body?))
         },
@@ -552,10 +526,7 @@ pub static PUT_ME: Operation = Operation {
     method: "PUT",
     path: "/api/v1/users/me",
     security: Security::Scopes(&["user"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     codes: &["email_taken", "current_password_required", "wrong_password"],
     rate_limits: &[
@@ -574,9 +545,9 @@ pub static PUT_ME: Operation = Operation {
             max_delay_seconds: 300,
         },
     ],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Users::put_me`].
@@ -606,7 +577,8 @@ fn handle_put_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> i
         service,
         request,
         |input| {
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::UserSelfUpdate as contract::Decode>::decode(v, at));
             Some((PutMeParams { if_match: p_if_match? }, body?))
         },
@@ -620,10 +592,7 @@ pub static PUT_USER: Operation = Operation {
     method: "PUT",
     path: "/api/v1/users/{user_id}",
     security: Security::Scopes(&["superuser"]),
-    body: Some(contract::BodyRule { media: &["application/json"], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
-    quotas: &[],
-    event_streams: None,
+    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     codes: &["user_not_found", "email_taken", "last_superuser", "current_password_required", "wrong_password"],
     rate_limits: &[
@@ -642,9 +611,9 @@ pub static PUT_USER: Operation = Operation {
             max_delay_seconds: 300,
         },
     ],
-    token_endpoint: None,
-    statuses: &[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,
+    ..Operation::NEW
 };
 
 /// Parameters of [`Users::put_user`].
@@ -676,9 +645,11 @@ fn handle_put_user<S: Users>(State(service): State<Arc<S>>, request: Request) ->
         service,
         request,
         |input| {
-            let p_user_id =
-                input.path("user_id", |v, at| at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991)));
-            let p_if_match = input.optional_header("If-Match", |v, at| at.string(v, &contract::Text::ANY.max(1024)));
+            let p_user_id = input.required(&Parameter::path("user_id"), |v, at| {
+                at.integer(v, &contract::Integer::INT64.min(1).max(9007199254740991))
+            });
+            let p_if_match =
+                input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             let body = input.body(|v, at| <models::UserUpdate as contract::Decode>::decode(v, at));
             Some((PutUserParams { user_id: p_user_id?, if_match: p_if_match? }, body?))
         },

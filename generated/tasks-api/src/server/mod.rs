@@ -43,11 +43,11 @@ pub fn router<S>(service: Arc<S>) -> axum::Router
 where
     S: apis::audit::Audit + apis::login::Login + apis::projects::Projects + apis::tasks::Tasks + apis::users::Users,
 {
-    axum::Router::new()
+    contract::Routes::<S>::new()
         .merge(apis::audit::routes::<S>())
         .merge(apis::login::routes::<S>())
         .merge(apis::projects::routes::<S>())
         .merge(apis::tasks::routes::<S>())
         .merge(apis::users::routes::<S>())
-        .with_state(service)
+        .router(service)
 }

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Security};
+use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Security, Statuses};
 use platform::Error;
 
 /// Its OpenAPI document.
@@ -54,22 +54,7 @@ impl Answer for Sized {
 }
 
 const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
-    Operation {
-        id,
-        method: "GET",
-        path: "",
-        security: Security::Public,
-        body,
-        deadline: Duration::from_secs(10),
-        query: None,
-        codes: &[],
-        statuses: &[200, 400, 408, 413, 415, 422, 429, 500, 503],
-        etag: false,
-        rate_limits: &[],
-        quotas: &[],
-        event_streams: None,
-        token_endpoint: None,
-    }
+    Operation { id, body, statuses: Statuses::of(&[200, 400, 408, 413, 415, 422, 429, 500, 503]), ..Operation::NEW }
 }
 
 static QUICK: Operation = operation("quick", None);
@@ -77,8 +62,10 @@ static FAILING: Operation = operation("failing", None);
 static PANICKING: Operation = operation("panicking", None);
 static SLOW: Operation = operation("slow", None);
 static LARGE: Operation = operation("large", None);
-static ECHO: Operation =
-    operation("echo", Some(BodyRule { media: &["application/json"], required: true, limit: 1_000_000 }));
+static ECHO: Operation = operation(
+    "echo",
+    Some(BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 1_000_000 }),
+);
 
 async fn outside() -> Response {
     panic!("outside of any operation")

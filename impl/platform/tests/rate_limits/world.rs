@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::routing::{get, post};
-use contract::{Answer, Api, Caller, CountedBy, Operation, Problem, Quota, RateLimit, Reply, Security};
+use contract::{Answer, Api, Caller, CountedBy, Operation, Problem, Quota, RateLimit, Reply, Security, Statuses};
 use platform::http::{App, Description, Readiness};
 use platform::settings::{HttpSettings, RedisSettings};
 use platform::{Account, Database, Error, Limiter};
@@ -19,19 +19,11 @@ pub const CONDITION_TIMEOUT: Duration = Duration::from_secs(20);
 const fn operation(id: &'static str, security: Security, rate_limits: &'static [RateLimit]) -> Operation {
     Operation {
         id,
-        method: "GET",
-        path: "",
         security,
-        body: None,
-        deadline: Duration::from_secs(10),
         rate_limits,
-        quotas: &[],
-        event_streams: None,
-        query: None,
         codes: &["wrong"],
-        token_endpoint: None,
-        statuses: &[200, 400, 401, 403, 429, 500, 503],
-        etag: false,
+        statuses: Statuses::of(&[200, 400, 401, 403, 429, 500, 503]),
+        ..Operation::NEW
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::routing::{get, post};
-use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Security};
+use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Security, Statuses};
 use platform::http::{Description, Readiness};
 use platform::{Database, Error, shares};
 use testkit::{Client, TestDatabase, TestServer};
@@ -63,18 +63,10 @@ pub(crate) const fn operation(id: &'static str, method: &'static str, body: Opti
     Operation {
         id,
         method,
-        path: "",
         security: Security::Optional(&[]),
         body,
-        query: None,
-        codes: &[],
-        deadline: Duration::from_secs(10),
-        statuses: &[200, 400, 401, 408, 429, 500, 503],
-        etag: false,
-        rate_limits: &[],
-        quotas: &[],
-        event_streams: None,
-        token_endpoint: None,
+        statuses: Statuses::of(&[200, 400, 401, 408, 429, 500, 503]),
+        ..Operation::NEW
     }
 }
 

@@ -60,6 +60,17 @@ impl Node {
         })
     }
 
+    /// Whether it finds the empty text anywhere.
+    pub(crate) fn is_optional(&self) -> bool {
+        match self {
+            Self::Sequence(nodes) => nodes.iter().all(Self::is_optional),
+            Self::Either(nodes) => nodes.iter().any(Self::is_optional),
+            Self::Repeat { inner, min, .. } => *min == 0 || inner.is_optional(),
+            Self::Group(_, inner) => inner.is_optional(),
+            Self::Class(_) | Self::Back(_) | Self::Look { .. } | Self::Edge(_) => false,
+        }
+    }
+
     fn items(&self) -> &[Self] {
         if let Self::Sequence(nodes) = self { nodes } else { std::slice::from_ref(self) }
     }

@@ -89,8 +89,12 @@ impl Parser {
         let mut items = Vec::new();
         while self.peek().is_some_and(|char| char != '|' && char != ')') {
             let before = self.groups;
+            let is_assertion = matches!(
+                self.chars[self.at..],
+                ['^' | '$', ..] | ['\\', 'b' | 'B', ..] | ['(', '?', '<', '=' | '!', ..]
+            );
             let item = self.item()?;
-            items.push(self.repeated(item, before)?);
+            items.push(self.repeated(item, is_assertion, before)?);
         }
         Ok(if items.len() == 1 { items.remove(0) } else { Node::Sequence(items) })
     }
@@ -121,7 +125,7 @@ impl Parser {
         class
     }
 
-    fn repeated(&mut self, item: Node, before: usize) -> Parsed<Node> {
+    fn repeated(&mut self, item: Node, is_assertion: bool, before: usize) -> Parsed<Node> {
         let (min, max) = match self.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
@@ -142,11 +146,15 @@ impl Parser {
                 max.unwrap_or_default()
             ));
         }
-        if matches!(item, Node::Edge(_) | Node::Look { ahead: false, .. }) {
+        if is_assertion {
             return Err("a repetition follows an assertion".to_owned());
         }
         let greedy = !self.eat("?");
-        Ok(Node::Repeat { inner: Box::new(item), min, max, greedy, groups: (before, self.groups) })
+        // Required rounds may find nothing, and need not be taken; unless a reference tells what the last one found.
+        let min = if item.is_optional() && before == self.groups { 0 } else { min };
+        let groups =
+            if self.known.as_ref().is_some_and(|known| known.groups > 0) { (before, self.groups) } else { (0, 0) };
+        Ok(Node::Repeat { inner: Box::new(item), min, max, greedy, groups })
     }
 
     /// `{2}`, `{2,}` or `{2,5}` here, and its length; nothing else is a repetition.

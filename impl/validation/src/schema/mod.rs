@@ -31,18 +31,24 @@ pub struct Schemas {
     document: &'static str,
     house: bool,
     compiled: OnceLock<Result<Compiled, String>>,
+    tree: OnceLock<Option<Value<'static>>>,
 }
 
 impl Schemas {
     /// The text of an OpenAPI 3.0 or 3.1 document as JSON, without references to other documents.
     pub const fn new(document: &'static str) -> Self {
-        Self { document, house: false, compiled: OnceLock::new() }
+        Self { document, house: false, compiled: OnceLock::new(), tree: OnceLock::new() }
     }
 
     /// A document that keeps our own rules: in 3.0 `nullable: true` admits null whatever else the schema says. By the letter, an `allOf` or
     /// `enum` beside it does not.
     pub const fn house(document: &'static str) -> Self {
-        Self { document, house: true, compiled: OnceLock::new() }
+        Self { document, house: true, compiled: OnceLock::new(), tree: OnceLock::new() }
+    }
+
+    /// The document as it is, for those few who look into it.
+    fn tree(&'static self) -> Option<&'static Value<'static>> {
+        self.tree.get_or_init(|| Value::from_json(self.document.as_bytes()).ok()).as_ref()
     }
 
     fn compiled(&self) -> Result<&Compiled, &String> {
@@ -63,6 +69,15 @@ impl Schemas {
         let compiled = self.compiled().ok()?;
         compiled.places.get(pointer).map(|id| &compiled.schemas[*id])
     }
+}
+
+/// The schema at a pointer of a crate's document, looked up once per place it is written in.
+#[macro_export]
+macro_rules! schema {
+    ($schemas:path, $pointer:literal) => {{
+        static SCHEMA: $crate::SchemaRef = $crate::SchemaRef::new(&$schemas, $pointer);
+        &SCHEMA
+    }};
 }
 
 /// One schema of a document, looked up when first used.
@@ -87,6 +102,16 @@ impl SchemaRef {
             Some((compiled, id)) => evaluate::check(compiled, *id, value, direction, at),
             None => keywords::refuse(at, "invalid_document", "The API specification has no valid schema for this."),
         }
+    }
+
+    /// The whole document that it is part of.
+    pub fn document(&self) -> Option<&'static Value<'static>> {
+        self.schemas.tree()
+    }
+
+    /// The schema as the document has it.
+    pub fn source(&self) -> Option<&'static Value<'static>> {
+        self.document()?.at(self.pointer)
     }
 
     /// Whether a value is valid.

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -25,11 +25,11 @@ use tower::Service;
 use super::body::{Reading, watch};
 use super::cors::{Asked, Cors};
 use super::metrics::Measurements;
-use super::own::Own;
+use super::own::{Own, yields};
 use super::page;
 use super::readiness::{Checks, Readiness};
 use super::refusals::{explained, late, overloaded};
-use super::request::{given_request_id, new_request_id, refuse, trim_slash};
+use super::request::{given_request_id, new_request_id, refuse, without_slash};
 use super::span;
 use super::unsent::held;
 use crate::access_log::{self, Entry};
@@ -69,6 +69,8 @@ struct Inner {
     proxies: Proxies,
     measurements: Measurements,
     shares: Arc<Shares>,
+    /// Paths of operations that go before the endpoints of every service.
+    declared: OnceLock<Vec<&'static str>>,
 }
 
 impl App {
@@ -93,6 +95,7 @@ impl App {
             proxies: settings.trusted_proxies.clone(),
             measurements,
             shares,
+            declared: OnceLock::new(),
         }))
     }
 
@@ -112,9 +115,12 @@ impl App {
     }
 
     /// Creates the series of every operation, and of its failures, before the first call: a series that begins with its first
-    /// increment never shows that one as a rate.
+    /// increment never shows that one as a rate. An operation goes before an endpoint of every service that has its path, unless
+    /// the system itself calls that.
     pub fn expect_operations(&self, operations: &[&'static Operation]) {
         self.0.measurements.expect_operations(operations);
+        let paths = operations.iter().map(|operation| operation.path).filter(|path| yields(path));
+        let _ = self.0.declared.set(paths.collect());
     }
 
     /// Creates the metrics of resources that only this service has, of which each client may hold a share.
@@ -185,9 +191,7 @@ impl App {
         if let (Some(_), Some(requester)) = (operation, &requester) {
             response = held(&method, response, requester, (&id, trace)).unwrap_or_else(|problem| {
                 let Some(operation) = operation else { return problem.into_response_for(Some(&id)) };
-                let mut refusal = operation.refusal(problem).into_response_for(Some(&id));
-                refusal.extensions_mut().insert(operation);
-                refusal
+                operation.refuse(problem, Some(&id))
             });
         }
         self.finish(&mut response, operation, &id);
@@ -245,7 +249,7 @@ impl Inner {
     /// The response, and its name in the metrics unless an operation gives it one.
     async fn route(
         &self,
-        mut request: Request<Body>,
+        request: Request<Body>,
         reading: Option<&Reading>,
         preflight: bool,
     ) -> (&'static str, Result<Response, Problem>) {
@@ -257,11 +261,12 @@ impl Inner {
             *response.status_mut() = StatusCode::NO_CONTENT;
             return ("preflight", Ok(response));
         }
-        let slashed = trim_slash(request.uri_mut());
-        if let Some(answered) =
-            self.own.respond(request.method(), request.uri().path(), request.headers(), slashed).await
-        {
-            return answered;
+        let path = request.uri().path();
+        if !self.declared.get().is_some_and(|declared| declared.contains(&path)) {
+            let (path, slashed) = without_slash(path).map_or((path, false), |path| (path, true));
+            if let Some(answered) = self.own.respond(request.method(), path, request.headers(), slashed).await {
+                return answered;
+            }
         }
         let place = match self.gate.enter().await {
             Ok(place) => place,
@@ -273,6 +278,7 @@ impl Inner {
         };
         // The router is shared; calling it needs only a clone.
         let mut router = self.router.clone();
+        let id = request.extensions().get::<RequestId>().cloned();
         let Some(reading) = reading else {
             let Ok(response) = router.call(request).await;
             drop(place);
@@ -281,19 +287,23 @@ impl Inner {
         reading.hold(place);
         let Ok(response) = router.call(request).await;
         if reading.was_refused() {
-            return refused_by(&response, too_many("request_bodies"));
+            return refused_by(&response, too_many("request_bodies"), id.as_ref());
         }
         if reading.was_late() {
-            return refused_by(&response, late());
+            return refused_by(&response, late(), id.as_ref());
         }
         ("unmatched", Ok(response))
     }
 }
 
 /// The error response that replaces the operation's response when the request was not received completely.
-fn refused_by(response: &Response, problem: Problem) -> (&'static str, Result<Response, Problem>) {
+fn refused_by(
+    response: &Response,
+    problem: Problem,
+    id: Option<&RequestId>,
+) -> (&'static str, Result<Response, Problem>) {
     match response.extensions().get::<&'static Operation>() {
-        Some(operation) => (operation.id, Err(operation.refusal(problem))),
+        Some(operation) => (operation.id, Ok(operation.refuse(problem, id))),
         None => ("unmatched", Err(problem)),
     }
 }

@@ -23,6 +23,11 @@ struct Health<'a> {
     version: &'a str,
 }
 
+/// Whether an endpoint makes way for an operation of its path: not those that the system calls, for they are not for clients.
+pub(super) fn yields(path: &str) -> bool {
+    !matches!(path, "/health" | "/health/ready" | "/metrics")
+}
+
 /// Health, metrics, the document and the page that shows it.
 pub(super) struct Own {
     health: Bytes,

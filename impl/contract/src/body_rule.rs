@@ -1,0 +1,96 @@
+//! What the document says of the body of a request.
+
+use wire::{MediaType, Parameter, Part};
+
+/// What an operation reads.
+#[derive(Debug)]
+pub struct BodyRule {
+    /// Accepted media types and ranges, as the document writes them.
+    pub media: &'static [Media],
+    /// Whether a body is required.
+    pub required: bool,
+    /// `x-body-limit`: bytes.
+    pub limit: usize,
+}
+
+/// A media type or range of a body, and how such a body is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Media {
+    range: &'static str,
+    reading: Option<Reading>,
+    pub(crate) fields: &'static [Parameter],
+    pub(crate) parts: &'static [Part],
+}
+
+/// How a body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// `application/json` (RFC 8259), and what is written in it.
+    Json,
+    /// One JSON text a line, decoded as an array of its lines.
+    Ndjson,
+    /// `application/x-www-form-urlencoded`
+    Form,
+    /// `multipart/form-data` (RFC 7578)
+    Parts,
+    /// As a string.
+    Text,
+    /// As bytes in memory.
+    Bytes,
+    /// By the handler, while it arrives.
+    Stream,
+}
+
+impl Media {
+    /// A media type or range that is read as what it is: JSON, rows, a form, text; otherwise as bytes.
+    pub const fn of(range: &'static str) -> Self {
+        Self { range, reading: None, fields: &[], parts: &[] }
+    }
+
+    /// Read as bytes, in memory.
+    pub const fn bytes(self) -> Self {
+        Self { reading: Some(Reading::Bytes), ..self }
+    }
+
+    /// Read by the handler.
+    pub const fn stream(self) -> Self {
+        Self { reading: Some(Reading::Stream), ..self }
+    }
+
+    /// Read as a string, in the charset that the request names.
+    pub const fn text(self) -> Self {
+        Self { reading: Some(Reading::Text), ..self }
+    }
+
+    /// Read as JSON.
+    pub const fn read_as_json(self) -> Self {
+        Self { reading: Some(Reading::Json), ..self }
+    }
+
+    /// `encoding` of a URL-encoded form: its fields, where they are not plain.
+    pub const fn fields(self, fields: &'static [Parameter]) -> Self {
+        Self { fields, ..self }
+    }
+
+    /// The parts of a form of several parts.
+    pub const fn parts(self, parts: &'static [Part]) -> Self {
+        Self { parts, ..self }
+    }
+
+    /// The media type or range, as the document writes it.
+    pub const fn range(&self) -> &'static str {
+        self.range
+    }
+
+    /// How a body of this media type, which the range describes, is read.
+    pub(crate) fn reading(&self, given: &MediaType<'_>) -> Reading {
+        self.reading.unwrap_or(match given {
+            given if given.is_json() => Reading::Json,
+            given if given.is_ndjson() => Reading::Ndjson,
+            given if given.is("application/x-www-form-urlencoded") => Reading::Form,
+            given if given.is("multipart/form-data") => Reading::Parts,
+            given if given.is_text() => Reading::Text,
+            _ => Reading::Bytes,
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! A body of several parts: fields that are decoded as those of an object, and files.
+
+use serde_json::Map;
+use validation::canonical::{self, write_length, write_text};
+use validation::{Bounds, Decoder, Items, Object, Step, Value};
+use wire::{File, MediaType, Part};
+
+/// The parts of a `multipart/form-data` body that no rule has taken yet.
+pub struct Form<'r> {
+    object: Object<'r>,
+    files: Vec<(String, File)>,
+    parts: &'static [Part],
+    /// What tells forms apart.
+    written: Vec<u8>,
+}
+
+impl<'r> Form<'r> {
+    /// A form with these fields and files.
+    pub(crate) fn new(
+        fields: Value<'r>,
+        files: Vec<(String, File)>,
+        parts: &'static [Part],
+        keyed: bool,
+        at: &mut Decoder,
+    ) -> Option<Self> {
+        let mut written = Vec::new();
+        if keyed {
+            canonical::write(&fields, &mut written);
+            write_length(b'f', files.len(), &mut written);
+            for (name, file) in &files {
+                write_text(b's', name, &mut written);
+                written.extend_from_slice(&file.digest().to_le_bytes());
+            }
+        }
+        let object = at.object(fields, &Bounds::ANY)?;
+        Some(Self { object, files, parts, written })
+    }
+
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.written);
+    }
+
+    /// A field that must be there.
+    pub fn required<T>(
+        &mut self,
+        at: &mut Decoder,
+        name: &'static str,
+        rule: impl FnOnce(Value<'r>, &mut Decoder) -> Option<T>,
+    ) -> Option<T> {
+        self.object.required(at, name, rule)
+    }
+
+    /// A field that may be absent.
+    pub fn optional<T>(
+        &mut self,
+        at: &mut Decoder,
+        name: &'static str,
+        rule: impl FnOnce(Value<'r>, &mut Decoder) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.object.optional(at, name, rule)
+    }
+
+    /// A field that has a value of the document's (JSON text) when absent.
+    pub fn defaulted<T>(
+        &mut self,
+        at: &mut Decoder,
+        name: &'static str,
+        default: &'static str,
+        rule: impl FnOnce(Value<'r>, &mut Decoder) -> Option<T>,
+    ) -> Option<T> {
+        self.object.defaulted(at, name, default, rule)
+    }
+
+    /// A file that must be there.
+    pub fn file(&mut self, at: &mut Decoder, name: &'static str) -> Option<File> {
+        self.optional_file(at, name)?.or_else(|| at.named(name, |at| at.refuse("required", "Is required.")))
+    }
+
+    /// A file that may be absent.
+    pub fn optional_file(&mut self, at: &mut Decoder, name: &'static str) -> Option<Option<File>> {
+        let mut files = self.take(at, name)?;
+        match files.len() {
+            0 => Some(None),
+            1 => Some(files.pop()),
+            _ => at.named(name, |at| at.refuse("duplicate", "Must be given exactly once.")),
+        }
+    }
+
+    /// Files of one name, of which there must be some.
+    pub fn files(&mut self, at: &mut Decoder, name: &'static str, rule: &Items) -> Option<Vec<File>> {
+        self.optional_files(at, name, rule)?.or_else(|| at.named(name, |at| at.refuse("required", "Is required.")))
+    }
+
+    /// Files of one name, if there are any.
+    pub fn optional_files(&mut self, at: &mut Decoder, name: &'static str, rule: &Items) -> Option<Option<Vec<File>>> {
+        let files = self.take(at, name)?;
+        if files.is_empty() {
+            return Some(None);
+        }
+        // How many may be, as of any array.
+        let counted = Value::Array(files.iter().map(|_| Value::Null).collect());
+        at.named(name, |at| at.array(counted, rule, |_, _| Some(())))?;
+        Some(Some(files))
+    }
+
+    fn take(&mut self, at: &mut Decoder, name: &'static str) -> Option<Vec<File>> {
+        let all = std::mem::take(&mut self.files);
+        let (found, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(known, _)| known == name);
+        self.files = rest;
+        let accepted = self.parts.iter().find(|part| part.name() == name).map_or(&[][..], |part| part.accepted());
+        let fits = |file: &File| {
+            let given = file.content_type().and_then(MediaType::parse);
+            accepted.is_empty() || given.is_some_and(|given| wire::matching(accepted.iter().copied(), &given).is_some())
+        };
+        if !found.iter().all(|(_, file)| fits(file)) {
+            let detail = format!("Must have one of the media types {}.", accepted.join(", "));
+            return at.named(name, |at| at.refuse("invalid_format", detail));
+        }
+        Some(found.into_iter().map(|(_, file)| file).collect())
+    }
+
+    /// Rejects parts that the document does not have.
+    pub fn close(self, at: &mut Decoder) {
+        self.object.close(at);
+        for (name, _) in self.files {
+            at.within(Step::Member(name), |at| at.refuse::<()>("unknown_member", "Unknown field."));
+        }
+    }
+
+    /// The fields that no rule has taken, for schemas with `additionalProperties`; files are dropped.
+    pub fn rest(self, at: &mut Decoder) -> Option<Map<String, serde_json::Value>> {
+        self.object.rest(at)
+    }
+}
