@@ -56,7 +56,7 @@ fn reference(context: Context, choices: &mut Choices) -> Vec<(&'static str, Valu
     let index = context.least + choices.below(SCHEMAS - context.least);
     match context.kind {
         // Where it leads depends on the way there: only for what is within the value.
-        Kind::Resources if context.least == 0 && choices.percent(40) => {
+        Kind::Resources if context.least == 0 && choices.percent(15) => {
             vec![("$dynamicRef", format!("S{index}#node").into())]
         }
         Kind::Resources => vec![("$ref", format!("S{index}").into())],
