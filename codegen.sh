@@ -8,18 +8,21 @@
 #   ./codegen.sh sdk      generate the TypeScript, Python and Rust clients into generated/clients (not committed)
 #   ./codegen.sh compat   fail on changes that break clients of the released documents (openapi/released) unless the major
 #                         version is raised, and write all changes to openapi/CHANGELOG.md; with --check, fail where they are missing there
-#   ./codegen.sh adopt    DOCUMENT NAME PORT: convert a foreign OpenAPI document to openapi/NAME.yaml (used by ./new-service)
+#   ./codegen.sh add      DOCUMENT NAME PORT: add an OpenAPI document written elsewhere as openapi/NAME.yaml (used by ./new-service)
 #   ./codegen.sh release  copy the documents to openapi/released
 #
 # The tools are pinned and installed into .local/tools; a missing Java or Node.js is installed from PyPI.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# Every document but the one that the others share. Which of them are services, each says itself: x-service.
-DOCUMENTS=()
+# Every document but the one that the others share. Which of them are services, each says itself: x-service. Those with
+# `lint: any` in it were written elsewhere, and are taken as they are.
+DOCUMENTS=() FOREIGN=()
 for file in openapi/*.yaml; do
     name=$(basename "$file" .yaml)
-    [ "$name" = common ] || ! grep -q '^openapi:' "$file" || DOCUMENTS+=("$name")
+    if [ "$name" = common ] || ! grep -q '^openapi:' "$file"; then continue; fi
+    DOCUMENTS+=("$name")
+    if grep -q '^x-service:.*lint: any' "$file"; then FOREIGN+=("$name"); fi
 done
 GENERATOR=openapi/generator
 TOOLS=$PWD/.local/tools
@@ -76,15 +79,27 @@ quietly() { # COMMAND...: its output only when it fails
 # Redocly and spectral end with 0 on mere warnings; here a warning is a failure.
 lint() {
     export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
-    local files=() name report
-    for name in "${DOCUMENTS[@]}"; do files+=("openapi/$name.yaml"); done
+    local files=() foreign=() name report
+    for name in "${DOCUMENTS[@]}"; do if is_foreign "$name"; then foreign+=("openapi/$name.yaml"); else files+=("openapi/$name.yaml"); fi; done
+    [ ${#foreign[@]} = 0 ] || node "$GENERATOR/any/main.mjs" lint "$TOOLS" "${foreign[@]}" || die "documents cannot be served"
     report=$("$NODE_TOOLS/redocly" lint --config openapi/redocly.yaml --format=codeframe "${files[@]}" 2>&1) ||
         { say "$report"; die "redocly refuses the documents"; }
     ! grep -Eq '[1-9][0-9]* warning' <<<"$report" || { say "$report"; die "redocly warns about the documents"; }
     quietly "$NODE_TOOLS/spectral" lint --ruleset openapi/.spectral.yaml --fail-severity=hint --quiet=false "${files[@]}" ||
         die "spectral refuses the documents"
     say "documents: ${#DOCUMENTS[@]} linted, no errors, no warnings"
-    node "$GENERATOR/planned.mjs" "$TOOLS" "${files[@]}"
+    node "$GENERATOR/planned.mjs" "$TOOLS" "${files[@]}" "${foreign[@]}"
+}
+
+is_foreign() { [[ " ${FOREIGN[*]} " == *" $1 "* ]]; }
+
+# NAME INTO COMMON: the document as it is published, in one file. What is ours is in a notation with files of its own.
+bundle() {
+    if is_foreign "$1"; then
+        node "$GENERATOR/any/complete.mjs" "$TOOLS" "openapi/$1.yaml" "$3" >"$2"
+    else
+        quietly "$NODE_TOOLS/redocly" bundle --config openapi/redocly.yaml "openapi/$1.yaml" --ext json --output "$2"
+    fi
 }
 
 generate() { # INTO: every crate into INTO/NAME-api, everything else into a folder of its own beside them
@@ -100,7 +115,7 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
         # A renamed tag would otherwise leave its old module behind.
         rm -rf "$crate"
         mkdir -p "$crate"
-        quietly "$NODE_TOOLS/redocly" bundle --config openapi/redocly.yaml "openapi/$name.yaml" --ext json --output "$crate/openapi.json"
+        bundle "$name" "$crate/openapi.json" "$into/common-api/openapi.json"
         node "$GENERATOR/prepare.mjs" "$crate/openapi.json" "$into/common-api/openapi.json" >"$work/$name.json"
         printf '%s\n' README.md .gitignore src/types.rs src/header.rs >"$crate/.openapi-generator-ignore"
         properties=packageName=$name-api,documentName=$name
@@ -171,7 +186,7 @@ compat() { # compat | check | release
     # shellcheck disable=SC2064  # the folder of now, not of then
     trap "rm -rf '$current'" EXIT
     for name in $(released); do
-        quietly "$NODE_TOOLS/redocly" bundle --config openapi/redocly.yaml "openapi/$name.yaml" --ext json --output "$current/$name.json"
+        bundle "$name" "$current/$name.json" generated/common-api/openapi.json
     done
     node openapi/compat/main.mjs "$1" "$current" openapi/released openapi/CHANGELOG.md
 }
@@ -183,7 +198,7 @@ case "${1:-}" in
     sdk) install_tools; find_java; clients ;;
     compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
     release) install_tools; lint; compat release ;;
-    adopt) install_tools; shift; node "$GENERATOR/adopt/main.mjs" "$TOOLS" "$@" ;;
+    add) install_tools; shift; node "$GENERATOR/any/main.mjs" add "$TOOLS" "$@" ;;
     rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; quietly node --test openapi/compat-test/run.mjs ;;
     --help | -h) usage ;;
     *) usage >&2; exit 2 ;;

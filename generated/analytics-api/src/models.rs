@@ -170,7 +170,7 @@ impl contract::row::Field for Erased {
 pub struct FieldError {
     /// `in`
     #[serde(rename = "in")]
-    pub r_in: models::FieldLocation,
+    pub r#in: models::FieldLocation,
     /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`); absent for parameters.
     #[serde(rename = "pointer", skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -188,7 +188,7 @@ pub struct FieldError {
 impl contract::Decode for FieldError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_r_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
+        let f_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
         let f_pointer = object.optional(at, "pointer", |v, at| at.string(v, &contract::Text::ANY));
         let f_parameter = object.optional(at, "parameter", |v, at| at.string(v, &contract::Text::ANY));
         let f_code = object.required(at, "code", |v, at| {
@@ -196,14 +196,14 @@ impl contract::Decode for FieldError {
         });
         let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
-        Some(Self { r_in: f_r_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
+        Some(Self { r#in: f_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
     }
 }
 
 impl contract::row::FromRow for FieldError {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
-            r_in: contract::row::Field::read(row, "in")?,
+            r#in: contract::row::Field::read(row, "in")?,
             pointer: contract::row::Field::read(row, "pointer")?,
             parameter: contract::row::Field::read(row, "parameter")?,
             code: contract::row::Field::read(row, "code")?,
@@ -564,18 +564,18 @@ pub struct RejectedRow {
     pub index: i64,
     /// `errors`
     #[serde(rename = "errors")]
-    pub r_errors: Vec<models::FieldError>,
+    pub errors: Vec<models::FieldError>,
 }
 
 impl contract::Decode for RejectedRow {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_index = object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
-        let f_r_errors = object.required(at, "errors", |v, at| {
+        let f_errors = object.required(at, "errors", |v, at| {
             at.array(v, &contract::Items::ANY, |v, at| <models::FieldError as contract::Decode>::decode(v, at))
         });
         object.close(at);
-        Some(Self { index: f_index?, r_errors: f_r_errors? })
+        Some(Self { index: f_index?, errors: f_errors? })
     }
 }
 
@@ -583,7 +583,7 @@ impl contract::row::FromRow for RejectedRow {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             index: contract::row::Field::read(row, "index")?,
-            r_errors: contract::row::Field::read(row, "errors")?,
+            errors: contract::row::Field::read(row, "errors")?,
         })
     }
 }

@@ -78,7 +78,7 @@ impl contract::row::FromRow for LoginForm {
             scope: contract::row::Field::read(row, "scope")?,
             client_id: contract::row::Field::read(row, "client_id")?,
             client_secret: contract::row::Field::read(row, "client_secret")?,
-            additional_properties: serde_json::Map::new(),
+            additional_properties: Default::default(),
         })
     }
 }

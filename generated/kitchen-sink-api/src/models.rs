@@ -35,7 +35,7 @@ impl contract::Decode for Arrays {
             at.array(v, &contract::Items::ANY.max(3).unique(), |v, at| at.string(v, &contract::Text::ANY.max(4)))
         });
         let f_distinct_numbers = object.optional(at, "distinct_numbers", |v, at| {
-            at.array(v, &contract::Items::ANY.max(3).unique(), |v, at| {
+            at.array(v, &contract::Items::ANY.max(3).unique_numbers(), |v, at| {
                 at.integer(v, &contract::Integer::INT64.min(0).max(9))
             })
         });
@@ -119,7 +119,7 @@ pub struct Choices {
     /// `color`
     #[serde(rename = "color")]
     pub color: models::Color,
-    /// `odd`
+    /// Values that are not identifiers, or differ in case only.
     #[serde(rename = "odd", skip_serializing_if = "Option::is_none")]
     pub odd: Option<models::Odd>,
     /// `palette`
@@ -276,8 +276,8 @@ impl contract::Decode for Defaults {
         let f_text = object.defaulted(at, "text", "\"hello\"", |v, at| at.string(v, &contract::Text::ANY.max(8)));
         let f_whole =
             object.defaulted(at, "whole", "7", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
-        let f_ratio =
-            object.defaulted(at, "ratio", "0.5", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64)));
+        let f_ratio = object
+            .defaulted(at, "ratio", "0.5", |v, at| at.number(v, const { &contract::Float::ANY.min("0").max("1") }));
         let f_flag = object.defaulted(at, "flag", "true", |v, at| at.boolean(v));
         let f_color =
             object.defaulted(at, "color", "\"red\"", |v, at| <models::ColorOrRed as contract::Decode>::decode(v, at));
@@ -309,7 +309,7 @@ impl contract::row::Field for Defaults {
 pub struct FieldError {
     /// `in`
     #[serde(rename = "in")]
-    pub r_in: models::FieldLocation,
+    pub r#in: models::FieldLocation,
     /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`); absent for parameters.
     #[serde(rename = "pointer", skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -327,7 +327,7 @@ pub struct FieldError {
 impl contract::Decode for FieldError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_r_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
+        let f_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
         let f_pointer = object.optional(at, "pointer", |v, at| at.string(v, &contract::Text::ANY));
         let f_parameter = object.optional(at, "parameter", |v, at| at.string(v, &contract::Text::ANY));
         let f_code = object.required(at, "code", |v, at| {
@@ -335,14 +335,14 @@ impl contract::Decode for FieldError {
         });
         let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
         object.close(at);
-        Some(Self { r_in: f_r_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
+        Some(Self { r#in: f_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
     }
 }
 
 impl contract::row::FromRow for FieldError {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
-            r_in: contract::row::Field::read(row, "in")?,
+            r#in: contract::row::Field::read(row, "in")?,
             pointer: contract::row::Field::read(row, "pointer")?,
             parameter: contract::row::Field::read(row, "parameter")?,
             code: contract::row::Field::read(row, "code")?,
@@ -426,7 +426,7 @@ pub struct Form {
     pub color: Option<models::Color>,
     /// `day`
     #[serde(rename = "day", skip_serializing_if = "Option::is_none")]
-    pub day: Option<chrono::naive::NaiveDate>,
+    pub day: Option<chrono::NaiveDate>,
     /// `words`
     #[serde(rename = "words", skip_serializing_if = "Option::is_none")]
     pub words: Option<Vec<String>>,
@@ -439,7 +439,8 @@ impl contract::Decode for Form {
             at.string(v, &contract::Text::ANY.min(1).max(8).pattern(contract::pattern!("^[a-z]+$")))
         });
         let f_whole = object.optional(at, "whole", |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(9)));
-        let f_ratio = object.optional(at, "ratio", |v, at| at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64)));
+        let f_ratio =
+            object.optional(at, "ratio", |v, at| at.number(v, const { &contract::Float::ANY.min("0").max("1") }));
         let f_flag = object.optional(at, "flag", |v, at| at.boolean(v));
         let f_color = object.optional(at, "color", |v, at| <models::Color as contract::Decode>::decode(v, at));
         let f_day = object.optional(at, "day", |v, at| at.date(v));
@@ -886,15 +887,16 @@ impl contract::Decode for Numbers {
         let f_by_five =
             object.optional(at, "by_five", |v, at| at.integer(v, &contract::Integer::INT64.min(-100).max(100).step(5)));
         let f_double = object
-            .optional(at, "double", |v, at| at.number(v, &contract::Float::ANY.min(-1.0E+300_f64).max(1.0E+300_f64)));
-        let f_float = object
-            .optional(at, "float", |v, at| at.number(v, &contract::Float::ANY.min(-1000000_f64).max(1000000_f64)));
-        let f_half_to_one =
-            object.optional(at, "half_to_one", |v, at| at.number(v, &contract::Float::ANY.min(0.5_f64).max(1_f64)));
-        let f_open_unit =
-            object.optional(at, "open_unit", |v, at| at.number(v, &contract::Float::ANY.above(0_f64).below(1_f64)));
+            .optional(at, "double", |v, at| at.number(v, const { &contract::Float::ANY.min("-1e+300").max("1e+300") }));
+        let f_float = object.optional(at, "float", |v, at| {
+            at.number(v, const { &contract::Float::ANY.min("-1000000").max("1000000") })
+        });
+        let f_half_to_one = object
+            .optional(at, "half_to_one", |v, at| at.number(v, const { &contract::Float::ANY.min("0.5").max("1") }));
+        let f_open_unit = object
+            .optional(at, "open_unit", |v, at| at.number(v, const { &contract::Float::ANY.above("0").below("1") }));
         let f_by_quarter = object.optional(at, "by_quarter", |v, at| {
-            at.number(v, &contract::Float::ANY.min(0_f64).max(10_f64).step(0.25_f64))
+            at.number(v, const { &contract::Float::ANY.min("0").max("10").step("0.25") })
         });
         object.close(at);
         Some(Self {
@@ -1027,7 +1029,7 @@ impl contract::Decode for Open {
 
 impl contract::row::FromRow for Open {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
-        Ok(Self { name: contract::row::Field::read(row, "name")?, additional_properties: serde_json::Map::new() })
+        Ok(Self { name: contract::row::Field::read(row, "name")?, additional_properties: Default::default() })
     }
 }
 
@@ -1054,7 +1056,7 @@ pub struct PathEcho {
     pub color: models::Color,
     /// `day`
     #[serde(rename = "day")]
-    pub day: chrono::naive::NaiveDate,
+    pub day: chrono::NaiveDate,
 }
 
 impl contract::Decode for PathEcho {
@@ -1182,7 +1184,7 @@ pub struct QueryEcho {
     pub local: Option<chrono::DateTime<chrono::Utc>>,
     /// `day`
     #[serde(rename = "day", skip_serializing_if = "Option::is_none")]
-    pub day: Option<chrono::naive::NaiveDate>,
+    pub day: Option<chrono::NaiveDate>,
     /// `key`
     #[serde(rename = "key", skip_serializing_if = "Option::is_none")]
     pub key: Option<uuid::Uuid>,
@@ -1260,18 +1262,18 @@ pub struct RowError {
     pub index: i64,
     /// `errors`
     #[serde(rename = "errors")]
-    pub r_errors: Vec<models::FieldError>,
+    pub errors: Vec<models::FieldError>,
 }
 
 impl contract::Decode for RowError {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_index = object.required(at, "index", |v, at| at.integer(v, &contract::Integer::INT64.min(0)));
-        let f_r_errors = object.required(at, "errors", |v, at| {
+        let f_errors = object.required(at, "errors", |v, at| {
             at.array(v, &contract::Items::ANY, |v, at| <models::FieldError as contract::Decode>::decode(v, at))
         });
         object.close(at);
-        Some(Self { index: f_index?, r_errors: f_r_errors? })
+        Some(Self { index: f_index?, errors: f_errors? })
     }
 }
 
@@ -1279,7 +1281,7 @@ impl contract::row::FromRow for RowError {
     fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
         Ok(Self {
             index: contract::row::Field::read(row, "index")?,
-            r_errors: contract::row::Field::read(row, "errors")?,
+            errors: contract::row::Field::read(row, "errors")?,
         })
     }
 }
@@ -1357,7 +1359,7 @@ pub struct Strings {
     pub local: Option<chrono::DateTime<chrono::Utc>>,
     /// `day`
     #[serde(rename = "day", skip_serializing_if = "Option::is_none")]
-    pub day: Option<chrono::naive::NaiveDate>,
+    pub day: Option<chrono::NaiveDate>,
     /// `key`
     #[serde(rename = "key", skip_serializing_if = "Option::is_none")]
     pub key: Option<uuid::Uuid>,

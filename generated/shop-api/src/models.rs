@@ -1104,7 +1104,7 @@ pub struct StockEntry {
     /// `product_id`
     #[serde(rename = "product_id")]
     pub product_id: i64,
-    /// `kind`
+    /// `receive` and `adjust` are manual; `reserve` takes stock for an order, `release` returns it, `commit` marks it as sold and changes nothing (quantity 0).
     #[serde(rename = "kind")]
     pub kind: models::StockEntryKind,
     /// Added to the stock.

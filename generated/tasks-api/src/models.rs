@@ -593,7 +593,7 @@ pub struct TaskCreate {
     /// `description`
     #[serde(rename = "description", skip_serializing_if = "Option::is_none")]
     pub description: Option<Option<String>>,
-    /// `status`
+    /// The status of a task. The upper-case spellings are kept for old clients.
     #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
     pub status: Option<models::TaskStatusInput>,
     /// A point in time; null means none. Without an offset it is read as UTC. In UTC it is in one of the years 1 to 9999; a leap second, which is the last of a day in UTC, is the first one of the next. Kept to the microsecond.
@@ -958,7 +958,7 @@ pub struct TaskUpdate {
     /// `description`
     #[serde(rename = "description", skip_serializing_if = "Option::is_none")]
     pub description: Option<Option<String>>,
-    /// `status`
+    /// The status of a task. The upper-case spellings are kept for old clients.
     #[serde(rename = "status", skip_serializing_if = "Option::is_none")]
     pub status: Option<models::TaskStatusInput>,
     /// A point in time; null means none. Without an offset it is read as UTC. In UTC it is in one of the years 1 to 9999; a leap second, which is the last of a day in UTC, is the first one of the next. Kept to the microsecond.

@@ -153,8 +153,8 @@ pub(crate) fn parse<'r>(
     let no_text = || Problem::bad_request("invalid_encoding", "The body must be valid text in its charset.");
     let media = rule.media.get(raw.media);
     Ok(match &mut raw.content {
-        Taken::Json(bytes) => Content::Value(Value::from_json(bytes).map_err(malformed)?),
-        Taken::Ndjson(bytes) => Content::Value(Value::from_ndjson(bytes).map_err(malformed)?),
+        Taken::Json(bytes) => Content::Value(Value::from_json(bytes).map_err(|why| malformed(why.detail))?),
+        Taken::Ndjson(bytes) => Content::Value(Value::from_ndjson(bytes).map_err(|why| malformed(why.detail))?),
         Taken::Fields(bytes) => Content::Value(fields(bytes, media, texts, at)?),
         Taken::Text(bytes, Charset::Latin1) => {
             let text = wire::text(bytes.to_vec(), Charset::Latin1).ok_or_else(no_text)?;

@@ -29,7 +29,9 @@ static LIST: LazyLock<HashMap<&'static str, Known>> = LazyLock::new(|| {
 /// Why an operation must not return a code.
 pub(crate) fn fault(operation: &Operation, code: &str) -> Option<String> {
     let any = LIST.get(code).is_some_and(|known| known.any);
-    let ours = operation.codes.contains(&code) || operation.quotas.iter().any(|quota| quota.code == code);
+    let ours = operation.codes.contains(&code)
+        || operation.codes.contains(&"*")
+        || operation.quotas.iter().any(|quota| quota.code == code);
     (!any && !ours)
         .then(|| format!("{} returned `{code}`; its document must list it in `x-codes` of the operation", operation.id))
 }

@@ -19,6 +19,7 @@ use crate::operation::{Api, Caller, Operation, Security};
 use crate::problem::{Problem, RequestId};
 use crate::rate_limit::{self, Quota};
 use crate::token_endpoint::TokenEndpoint;
+use crate::verification::{self, Alternatives, Verifier};
 use validation::Decoder;
 use validation::Place;
 use wire::{Matched, PathValues, Texts};
@@ -68,6 +69,64 @@ where
         Ok(caller)
     };
     serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+}
+
+/// Serves an operation that requires credentials of the document's schemes.
+pub fn verified<V, S, I, R, F>(
+    verifier: V,
+    operation: &'static Operation,
+    service: Arc<S>,
+    request: Request,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    call: impl FnOnce(Arc<S>, S::Caller, I) -> F,
+) -> impl Future<Output = Response>
+where
+    V: Verifier<S>,
+    S: Api,
+    R: Answer,
+    F: Future<Output = Result<R, S::Error>> + Send,
+{
+    let door = Arc::clone(&service);
+    let enter = async move |parts: &Parts, left: &Left| {
+        let caller = verification::caller(&verifier, alternatives(operation), &*door, parts).await?;
+        count(operation, &*door, Some(&caller), left).await?;
+        Ok(caller)
+    };
+    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+}
+
+/// Serves an operation for which credentials of the document's schemes are optional.
+pub fn optionally_verified<V, S, I, R, F>(
+    verifier: V,
+    operation: &'static Operation,
+    service: Arc<S>,
+    request: Request,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    call: impl FnOnce(Arc<S>, Option<S::Caller>, I) -> F,
+) -> impl Future<Output = Response>
+where
+    V: Verifier<S>,
+    S: Api,
+    R: Answer,
+    F: Future<Output = Result<R, S::Error>> + Send,
+{
+    let door = Arc::clone(&service);
+    let enter = async move |parts: &Parts, left: &Left| {
+        let caller = match verification::has_credential(alternatives(operation), parts) {
+            true => Some(verification::caller(&verifier, alternatives(operation), &*door, parts).await?),
+            false => None,
+        };
+        count(operation, &*door, caller.as_ref(), left).await?;
+        Ok(caller)
+    };
+    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+}
+
+fn alternatives(operation: &Operation) -> Alternatives {
+    match operation.security {
+        Security::Schemes(alternatives) | Security::OptionalSchemes(alternatives) => alternatives,
+        Security::Public | Security::Optional(_) | Security::Scopes(_) => &[],
+    }
 }
 
 /// Serves a public operation.

@@ -24,15 +24,17 @@ mod refusal;
 mod routes;
 pub mod row;
 mod sending;
+mod shaped;
 mod spelling;
 mod storage_quota;
 mod token_endpoint;
+mod verification;
 
 pub use answer::{Answer, ByteStream, EventStream, Reply, StoredReply};
 pub use body_rule::{BodyRule, Media};
 pub use body_stream::BodyStream;
 pub use concealed::Concealed;
-pub use endpoint::{authenticated, optional, public};
+pub use endpoint::{authenticated, optional, optionally_verified, public, verified};
 pub use etag::{entity_tag, if_match};
 pub use form::Form;
 pub use idempotency::{IdempotencyKey, KeyedRequest, Once};
@@ -41,13 +43,15 @@ pub use operation::{Api, Caller, Guarded, Operation, Security, Shape};
 pub use problem::{Cause, Problem, RequestId};
 pub use rate_limit::{CountedBy, Quota, RateLimit};
 pub use routes::{Routes, normalize};
+pub use shaped::shaped;
 pub use storage_quota::StorageQuota;
 pub use token_endpoint::TokenEndpoint;
+pub use verification::{Alternatives, CLIENT_CERTIFICATE_HEADER, Carrier, Credential, Requirement, Verifier};
 
 pub use axum::response::sse::Event;
 pub use bytes::Bytes;
 pub use validation::{
-    Bounds, Decode, Decoder, EARLIEST, FieldError, Float, Integer, Items, Number, Object, Pattern, Place, Rows, Text,
-    Value, is_blank, parse_date_time, pattern, trim_name,
+    Bounds, Decode, Decoder, Direction, EARLIEST, FieldError, Float, Integer, Items, Kind, Malformed, Number, Object,
+    Pattern, Place, Rows, SchemaRef, Schemas, Text, Value, is_blank, parse_date_time, pattern, schema, trim_name,
 };
 pub use wire::{File, Parameter, Part, Statuses, template_fault};

@@ -6,6 +6,7 @@ use wire::Statuses;
 
 use crate::answer::Reply;
 use crate::body_rule::BodyRule;
+use crate::verification::Alternatives;
 use crate::{Problem, Quota, RateLimit, StorageQuota, TokenEndpoint};
 
 /// One operation of the document. Generated as a constant; the policies in it are enforced by this crate.
@@ -31,7 +32,7 @@ pub struct Operation {
     pub event_streams: Option<u32>,
     /// `x-unknown-parameters: refuse`: the names its query may have beside those of its parameters; `None` when others are ignored.
     pub query: Option<&'static [&'static str]>,
-    /// `x-codes`: its own error codes, beside those of any operation and of its quotas.
+    /// `x-codes`: its own error codes, beside those of any operation and of its quotas; `*` stands for any.
     pub codes: &'static [&'static str],
     /// `x-token-endpoint`: when it is one.
     pub token_endpoint: Option<TokenEndpoint>,
@@ -117,6 +118,10 @@ pub enum Security {
     Optional(&'static [&'static str]),
     /// Bearers of a token that has every one of these scopes.
     Scopes(&'static [&'static str]),
+    /// Credentials of the document's own schemes, by one of the alternatives.
+    Schemes(Alternatives),
+    /// Public, but credentials that are sent must be valid.
+    OptionalSchemes(Alternatives),
 }
 
 /// What every generated trait of a service builds on.

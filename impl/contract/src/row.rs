@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use uuid::Uuid;
+use validation::{Decode, Decoder, Place, Value as Tree};
 
 /// A value of a column, which may be null.
 pub trait Cell<T> {
@@ -178,6 +179,18 @@ impl<T: Field> Field for Box<T> {
 /// As [`FromRow::from_row`].
 pub fn object<T: FromRow, R: Row>(row: &mut R, name: &'static str) -> Result<Option<T>, R::Failure> {
     row.within(name, |row| if row.is_absent()? { Ok(None) } else { T::from_row(row).map(Some) })
+}
+
+/// A value in a column of JSON, decoded as in a request.
+///
+/// # Errors
+/// As [`FromRow::from_row`].
+pub fn json<T: Decode, R: Row>(row: &mut R, name: &'static str) -> Result<Option<T>, R::Failure> {
+    let Some(found): Option<Value> = row.cell(name)? else { return Ok(None) };
+    let text = found.to_string();
+    let decoded =
+        Tree::from_json(text.as_bytes()).ok().and_then(|value| T::decode(value, &mut Decoder::new(Place::Body)));
+    decoded.map(Some).ok_or_else(|| row.unexpected(name, "a value that the document allows"))
 }
 
 /// A value of an enumeration, by how it is written.

@@ -46,7 +46,7 @@ async fn what_does_not_fit_is_told_with_the_name_of_the_column() {
     }
     // Lists of objects are rows of their own, and begin empty.
     let list: RowError = read(&row(db, "SELECT 1::bigint AS index").await).expect("no column is wanted");
-    assert_eq!(list.r_errors, []);
+    assert_eq!(list.errors, []);
     read::<RowError>(&row(db, "SELECT 1::bigint AS index, '{}'::text[] AS errors").await).expect_err("nor read");
     assert!(read::<Maps>(&row(db, "SELECT 1").await).expect("the same").counts.is_empty());
 }

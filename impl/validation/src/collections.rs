@@ -6,8 +6,7 @@ use crate::decoder::{Decoder, MAX_ERRORS, Step};
 use crate::field_error::FieldError;
 use crate::limits::{Bounds, Items};
 use crate::object::Object;
-use crate::unique::all_different;
-use crate::value::Value;
+use values::Value;
 
 /// The rows of a body, good and bad.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,15 +39,7 @@ impl Decoder {
             Value::Text(_) => vec![value],
             _ => return self.wrong_type("an array", &value),
         };
-        if items.len() < rule.min {
-            return self.refuse("too_few_items", format!("Must have at least {} items.", rule.min));
-        }
-        if items.len() > rule.max {
-            return self.refuse("too_many_items", format!("Must have at most {} items.", rule.max));
-        }
-        if rule.unique && !all_different(&items) {
-            return self.refuse("duplicate_items", "Must not contain duplicate items.");
-        }
+        self.keeps_items(&items, rule)?;
         let wanted = items.len();
         let mut decoded = Vec::with_capacity(wanted);
         for (index, value) in items.into_iter().enumerate() {
@@ -104,12 +95,7 @@ impl Decoder {
     /// An object whose members are known beforehand; finish with [`Object::close`] unless the document leaves it open.
     pub fn object<'v>(&mut self, value: Value<'v>, rule: &Bounds) -> Option<Object<'v>> {
         let Value::Object(members) = value else { return self.wrong_type("an object", &value) };
-        if members.len() < rule.min {
-            return self.refuse("too_few_members", format!("Must have at least {} properties.", rule.min));
-        }
-        if members.len() > rule.max {
-            return self.refuse("too_many_members", format!("Must have at most {} properties.", rule.max));
-        }
+        self.keeps_bounds(members.len(), rule)?;
         Some(Object { members })
     }
 }

@@ -5,9 +5,27 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, CONTROLS};
+use values::{Number, Value};
+
 use crate::field_error::{FieldError, Place};
-use crate::format;
-use crate::value::{Number, Value};
+
+/// What a URI fragment cannot hold as it is (RFC 3986, 3.5).
+const FRAGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// More violations than this are not reported: the error response stays small.
 pub(crate) const MAX_ERRORS: usize = 32;
@@ -18,6 +36,12 @@ const MAX_NAME: usize = 64;
 pub trait Decode: Sized {
     /// The model, or nothing when at least one violation was recorded in `at`.
     fn decode(value: Value<'_>, at: &mut Decoder) -> Option<Self>;
+}
+
+impl<T: Decode> Decode for Box<T> {
+    fn decode(value: Value<'_>, at: &mut Decoder) -> Option<Self> {
+        T::decode(value, at).map(Self::new)
+    }
 }
 
 /// A step down into what is decoded.
@@ -35,12 +59,14 @@ pub struct Decoder {
     place: Place,
     path: Vec<Step>,
     pub(crate) errors: Vec<FieldError>,
+    /// Whether what is decoded has been validated as a whole.
+    pub(crate) checked: bool,
 }
 
 impl Decoder {
     /// A decoder at the root of a part of the request.
     pub fn new(place: Place) -> Self {
-        Self { place, path: Vec::new(), errors: Vec::new() }
+        Self { place, path: Vec::new(), errors: Vec::new(), checked: false }
     }
 
     /// What was found wrong.
@@ -111,14 +137,15 @@ impl Decoder {
         }
     }
 
-    /// Anything; only for members the document leaves open.
+    /// Anything; for what the document leaves open.
     pub fn any(&mut self, value: Value<'_>) -> Option<serde_json::Value> {
         Some(match value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(value) => value.into(),
             Value::Number(Number::Integer(number)) => number.into(),
             Value::Number(Number::Unsigned(number)) => number.into(),
-            Value::Number(Number::Float(number)) => number.into(),
+            // What a double does not hold becomes the nearest one.
+            Value::Number(number) => number.as_f64().into(),
             Value::String(text) | Value::Text(text) => text.into_owned().into(),
             Value::Array(items) | Value::Repeated(items) => {
                 items.into_iter().filter_map(|item| self.any(item)).collect()
@@ -138,6 +165,6 @@ fn escape(name: &str) -> Cow<'_, str> {
         return Cow::Borrowed(name);
     }
     let pointer = name.replace('~', "~0").replace('/', "~1");
-    let escaped = percent_encoding::utf8_percent_encode(&pointer, format::FRAGMENT).to_string();
+    let escaped = percent_encoding::utf8_percent_encode(&pointer, FRAGMENT).to_string();
     Cow::Owned(escaped)
 }

@@ -4,25 +4,24 @@
 //! ([`Text`], [`Integer`], ...). Decoding and validation are one pass, which records every violation with its place. Nothing here
 //! knows of HTTP.
 
-pub mod canonical;
+mod checks;
 mod collections;
 mod decoder;
 mod field_error;
-mod format;
+mod kind;
 mod limits;
-mod name;
 mod object;
-mod pattern;
 mod scalars;
-mod unique;
-mod value;
+mod schema;
 
 pub use collections::Rows;
 pub use decoder::{Decode, Decoder, Step};
 pub use field_error::{FieldError, Place};
-pub use format::{EARLIEST, date_time as parse_date_time};
-pub use limits::{Bounds, Float, Integer, Items, Text};
-pub use name::{is_blank, trim as trim_name};
+pub use kind::Kind;
+pub use limits::{Bounds, Float, Integer, Items, Range, Text};
 pub use object::Object;
-pub use pattern::Pattern;
-pub use value::{Number, Value};
+pub use schema::{Direction, Schema, SchemaRef, Schemas};
+
+pub use values::format::{EARLIEST, date_time as parse_date_time};
+pub use values::name::{is_blank, trim as trim_name};
+pub use values::{DEPTH, Malformed, Number, Pattern, Value, canonical, pattern};

@@ -1,9 +1,10 @@
 //! Objects field by field: required, optional, with a default; closed or open.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::decoder::{Decoder, Step};
-use crate::value::Value;
+use values::Value;
 
 /// The members of an object that no rule has taken yet.
 pub struct Object<'v> {
@@ -60,6 +61,20 @@ impl<'v> Object<'v> {
         for (name, _) in self.members {
             at.within(Step::Member(name.into_owned()), |at| at.refuse::<()>("unknown_member", "Unknown field."));
         }
+    }
+
+    /// What no rule has taken, each by a rule, for objects with `additionalProperties: {...}` beside `properties`.
+    pub fn rest_as<T>(
+        self,
+        at: &mut Decoder,
+        mut rule: impl FnMut(Value<'v>, &mut Decoder) -> Option<T>,
+    ) -> Option<BTreeMap<String, T>> {
+        let (wanted, mut decoded) = (self.members.len(), BTreeMap::new());
+        for (name, value) in self.members {
+            let value = at.within(Step::Member(name.to_string()), |at| rule(value, at));
+            decoded.extend(value.map(|value| (name.into_owned(), value)));
+        }
+        (decoded.len() == wanted).then_some(decoded)
     }
 
     /// What no rule has taken, for objects with `additionalProperties: true`.

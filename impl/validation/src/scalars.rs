@@ -6,78 +6,55 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::decoder::Decoder;
-use crate::limits::{Float, Integer, Text};
-use crate::value::{Number, Value};
-use crate::{format, name};
+use crate::limits::{Float, Integer, Range, Text};
+use values::Number;
+use values::Value;
+use values::{format, name};
 
 impl Decoder {
     /// A string.
-    pub fn string(&mut self, value: Value<'_>, rule: &Text) -> Option<String> {
+    pub fn string(&mut self, value: Value<'_>, rule: &Text<'_>) -> Option<String> {
         let (Value::String(text) | Value::Text(text)) = value else { return self.wrong_type("a string", &value) };
-        // Bytes bound code points from above and, divided by four, from below: count only when it matters.
-        if text.len() > rule.max && text.chars().count() > rule.max {
-            return self.refuse("too_long", format!("Must have at most {} characters.", rule.max));
-        }
-        let text = if rule.name { Cow::Owned(name::trim(&text).to_owned()) } else { text };
-        if text.len() < rule.min.saturating_mul(4) && text.chars().count() < rule.min {
-            return self.refuse("too_short", format!("Must have at least {} characters.", rule.min));
-        }
-        if rule.pattern.is_some_and(|pattern| !pattern.matches(&text)) {
-            return self.refuse("pattern_mismatch", "Must match the pattern of the API specification.");
-        }
-        if !format::holds(rule.format, &text) {
-            return self.refuse("invalid_format", format!("Must have the format {}.", rule.format));
-        }
+        let text = if rule.name {
+            // As it was sent: what is around a name is not free.
+            self.keeps_text(&text, &Text::ANY.max(rule.max))?;
+            Cow::Owned(name::trim(&text).to_owned())
+        } else {
+            text
+        };
+        self.keeps_text(&text, rule)?;
         Some(text.into_owned())
     }
 
-    /// An integer, `i32` or `i64`.
+    /// An integer, `i32` or `i64`; also one that is written with a fraction of zeros or an exponent.
     pub fn integer<T: TryFrom<i64>>(&mut self, value: Value<'_>, rule: &Integer) -> Option<T> {
-        // Wider than any rule, so that what does not fit 64 bits breaks a limit and not the type.
         let number = match &value {
-            Value::Number(Number::Integer(number)) => Some(i128::from(*number)),
-            Value::Number(Number::Unsigned(number)) => Some(i128::from(*number)),
-            Value::Number(Number::Float(number)) => integral(*number),
+            Value::Number(number) => Some(*number),
             Value::Text(text) => format::integer(text),
             _ => None,
         };
+        let number = number.filter(|number| number.is_integer());
         let Some(number) = number else { return self.wrong_type("an integer", &value) };
-        if number < i128::from(rule.min) || (rule.above_min && number == i128::from(rule.min)) {
-            let than = if rule.above_min { "greater than" } else { "at least" };
-            return self.refuse("too_small", format!("Must be {than} {}.", rule.min));
+        let (least, most) = (Number::Integer(rule.ends.0), Number::Integer(rule.ends.1));
+        let (min, max) = (rule.range.min.unwrap_or(least), rule.range.max.unwrap_or(most));
+        self.keeps_range(&number, &Range { min: Some(min), max: Some(max), ..rule.range })?;
+        match number.as_i64().and_then(|number| T::try_from(number).ok()) {
+            Some(number) => Some(number),
+            // A limit of the document that is wider than the type.
+            None => self.keeps_range(&number, &Range { min: Some(least), max: Some(most), ..Range::ANY }).and(None),
         }
-        let fits =
-            i64::try_from(number).ok().filter(|number| *number < rule.max || (*number == rule.max && !rule.below_max));
-        let Some((number, fitting)) = fits.and_then(|number| Some((number, T::try_from(number).ok()?))) else {
-            let than = if rule.below_max { "less than" } else { "at most" };
-            return self.refuse("too_large", format!("Must be {than} {}.", rule.max));
-        };
-        if number % rule.step != 0 {
-            return self.refuse("not_a_multiple", format!("Must be a multiple of {}.", rule.step));
-        }
-        Some(fitting)
     }
 
-    /// A number.
+    /// A number; limits and `multipleOf` are judged by its exact value, and it is yielded as the nearest double.
     pub fn number(&mut self, value: Value<'_>, rule: &Float) -> Option<f64> {
-        let number = match value {
-            Value::Number(number) => Some(number.as_f64()),
-            Value::Text(ref text) if format::is_json_number(text) => text.parse().ok().filter(|n: &f64| n.is_finite()),
+        let number = match &value {
+            Value::Number(number) => Some(*number),
+            Value::Text(text) => Number::parse(text),
             _ => None,
         };
         let Some(number) = number else { return self.wrong_type("a number", &value) };
-        if number < rule.min || (rule.above_min && number <= rule.min) {
-            let than = if rule.above_min { "greater than" } else { "at least" };
-            return self.refuse("too_small", format!("Must be {than} {}.", rule.min));
-        }
-        if number > rule.max || (rule.below_max && number >= rule.max) {
-            let than = if rule.below_max { "less than" } else { "at most" };
-            return self.refuse("too_large", format!("Must be {than} {}.", rule.max));
-        }
-        if rule.step > 0.0 && !is_multiple(number, rule.step) {
-            return self.refuse("not_a_multiple", format!("Must be a multiple of {}.", rule.step));
-        }
-        Some(number)
+        self.keeps_range(&number, &rule.range)?;
+        Some(number.as_f64())
     }
 
     /// `true` or `false`.
@@ -128,21 +105,4 @@ impl Decoder {
         }
         found.map(|(_, variant)| *variant)
     }
-}
-
-/// JSON Schema counts 1.0 as an integer. At and beyond the ends of 64 bits a double may stand for another integer.
-fn integral(number: f64) -> Option<i128> {
-    const EDGE: f64 = 9_223_372_036_854_775_808.0;
-    match number {
-        _ if number.fract() != 0.0 => None,
-        _ if number <= -EDGE => Some(i128::MIN),
-        _ if number >= EDGE => Some(i128::MAX),
-        _ => Some(number as i128),
-    }
-}
-
-/// Whether a quotient is whole, within the error of a division of doubles.
-fn is_multiple(number: f64, step: f64) -> bool {
-    let quotient = number / step;
-    (quotient - quotient.round()).abs() <= quotient.abs().max(1.0) * f64::EPSILON * 4.0
 }

@@ -72,7 +72,6 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
     method: "GET",
     path: "/api/p3/analytics/export",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     rate_limits: &[contract::RateLimit {
         class: "export",
@@ -151,7 +150,6 @@ pub static GET_BREAKDOWN: Operation = Operation {
     id: "get_breakdown",
     method: "GET",
     path: "/api/p3/analytics/breakdown/{dimension}",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -223,7 +221,6 @@ pub static GET_TIME_SERIES: Operation = Operation {
     id: "get_time_series",
     method: "GET",
     path: "/api/p3/analytics/time-series",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["time_zone_not_found", "window_too_large"],
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
@@ -296,7 +293,6 @@ pub static GET_TOP_PATHS: Operation = Operation {
     id: "get_top_paths",
     method: "GET",
     path: "/api/p3/analytics/top-paths/optimized",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -415,7 +411,6 @@ pub static GET_UNIQUES: Operation = Operation {
     id: "get_uniques",
     method: "GET",
     path: "/api/p3/analytics/uniques",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -468,7 +463,6 @@ pub static STREAM_LIVE: Operation = Operation {
     id: "stream_live",
     method: "GET",
     path: "/api/p3/analytics/live",
-    deadline: std::time::Duration::from_millis(10000),
     event_streams: Some(64),
     query: Some(&[]),
     rate_limits: &[contract::RateLimit {

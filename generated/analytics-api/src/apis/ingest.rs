@@ -54,7 +54,6 @@ pub static ERASE_USER: Operation = Operation {
     method: "DELETE",
     path: "/api/p3/users/{user_id}/page-views",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["erasure_unfinished"],
     rate_limits: &[contract::RateLimit {
@@ -110,7 +109,6 @@ pub static ERASE_VISITOR: Operation = Operation {
     method: "DELETE",
     path: "/api/p3/visitors/{visitor}/page-views",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["erasure_unfinished"],
     rate_limits: &[contract::RateLimit {
@@ -167,7 +165,6 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
     path: "/api/p3/page-views",
     security: Security::Optional(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["event_time_out_of_range", "ingest_queue_full", "too_many_past_minutes"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
@@ -215,7 +212,6 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
         required: true,
         limit: 4194304,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["ingest_queue_full", "too_many_past_minutes"],
     statuses: contract::Statuses::of(&[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504]),

@@ -41,7 +41,6 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["invalid_grant", "invalid_request", "unsupported_grant_type", "invalid_scope"],
     rate_limits: &[
@@ -108,7 +107,6 @@ pub static LOGOUT: Operation = Operation {
     method: "POST",
     path: "/api/p3/auth/logout",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -144,7 +142,6 @@ pub static SIGNUP: Operation = Operation {
     method: "POST",
     path: "/api/p3/auth/signup",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["email_taken", "too_many_signups"],
     rate_limits: &[contract::RateLimit {

@@ -36,7 +36,6 @@ pub static GET_SEED_JOB: Operation = Operation {
     method: "GET",
     path: "/api/p3/analytics/seed-jobs/{job_id}",
     security: Security::Optional(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["seed_job_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -115,7 +114,7 @@ pub enum SeedResponse {
     Accepted {
         /// The body.
         body: models::SeedJob,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }

@@ -25,7 +25,6 @@ pub static GET_ME: Operation = Operation {
     method: "GET",
     path: "/api/p3/auth/users/me",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW

@@ -36,7 +36,7 @@ where
         + apis::seeding::Seeding
         + apis::users::Users,
 {
-    contract::Routes::new()
+    contract::Routes::<S>::new()
         .merge(apis::analytics::routes::<S>())
         .merge(apis::ingest::routes::<S>())
         .merge(apis::login::routes::<S>())

@@ -87,7 +87,6 @@ pub static ANSWER_BINARY: Operation = Operation {
     id: "answer_binary",
     method: "GET",
     path: "/sink/answers/binary",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -122,7 +121,6 @@ pub static ANSWER_CSV: Operation = Operation {
     id: "answer_csv",
     method: "GET",
     path: "/sink/answers/csv",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -157,7 +155,6 @@ pub static ANSWER_EVENTS: Operation = Operation {
     id: "answer_events",
     method: "GET",
     path: "/sink/answers/events",
-    deadline: std::time::Duration::from_millis(10000),
     event_streams: Some(64),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
@@ -204,7 +201,6 @@ pub static ANSWER_NDJSON: Operation = Operation {
     id: "answer_ndjson",
     method: "GET",
     path: "/sink/answers/ndjson",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -239,7 +235,6 @@ pub static ANSWER_SEVERAL: Operation = Operation {
     id: "answer_several",
     method: "GET",
     path: "/sink/answers/several",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 202, 303, 400, 405, 408, 422, 429, 500, 501, 503, 504]),
     ..Operation::NEW
@@ -260,14 +255,14 @@ pub enum AnswerSeveralResponse {
     Accepted {
         /// The body.
         body: models::HeaderEcho,
-        /// `X-Position`
+        /// The place in the queue.
         x_position: i64,
-        /// `X-Urgent`
+        /// Whether it goes first.
         x_urgent: Option<bool>,
     },
     /// 303
     SeeOther {
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -279,7 +274,7 @@ impl contract::Answer for AnswerSeveralResponse {
             Self::Accepted { body, x_position, x_urgent } => {
                 Reply::new(202).header("x-position", x_position)?.optional_header("x-urgent", x_urgent)?.json(&body)
             }
-            Self::SeeOther { location } => Ok(Reply::new(303).header("location", location)?),
+            Self::SeeOther { location } => Reply::new(303).header("location", location),
         }
     }
 }
@@ -307,7 +302,6 @@ pub static ANSWER_TEXT: Operation = Operation {
     id: "answer_text",
     method: "GET",
     path: "/sink/answers/text",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -344,7 +338,6 @@ pub static CREATE_THING: Operation = Operation {
     path: "/sink/things",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     quotas: &[contract::StorageQuota { code: "too_many_things", amount: 3, of: "things of that name" }],
     query: Some(&[]),
     codes: &["duplicate_name"],
@@ -358,7 +351,7 @@ pub enum CreateThingResponse {
     Created {
         /// The body.
         body: models::Thing,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -390,7 +383,6 @@ pub static DELETE_THING: Operation = Operation {
     method: "DELETE",
     path: "/sink/things/{thing_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["thing_not_found"],
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -438,7 +430,6 @@ pub static GET_THING: Operation = Operation {
     id: "get_thing",
     method: "GET",
     path: "/sink/things/{thing_id}",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
@@ -490,7 +481,6 @@ pub static LIST_THINGS: Operation = Operation {
     id: "list_things",
     method: "GET",
     path: "/sink/things",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -517,9 +507,9 @@ pub enum ListThingsResponse {
     Ok {
         /// The body.
         body: Vec<models::Thing>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -567,7 +557,6 @@ pub static PUT_THING: Operation = Operation {
     path: "/sink/things/{thing_id}",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
     etag: true,

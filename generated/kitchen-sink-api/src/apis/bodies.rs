@@ -110,7 +110,6 @@ pub static ECHO_ARRAYS: Operation = Operation {
     method: "POST",
     path: "/sink/arrays",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -149,7 +148,6 @@ pub static ECHO_CHOICES: Operation = Operation {
     method: "POST",
     path: "/sink/choices",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -188,7 +186,6 @@ pub static ECHO_DEFAULTS: Operation = Operation {
     method: "POST",
     path: "/sink/defaults",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -231,7 +228,6 @@ pub static ECHO_FORM: Operation = Operation {
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -270,7 +266,6 @@ pub static ECHO_LIST: Operation = Operation {
     method: "POST",
     path: "/sink/list",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -313,7 +308,6 @@ pub static ECHO_MAPS: Operation = Operation {
     method: "POST",
     path: "/sink/maps",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -352,7 +346,6 @@ pub static ECHO_NESTED: Operation = Operation {
     method: "POST",
     path: "/sink/nested",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -391,7 +384,6 @@ pub static ECHO_NULLABLES: Operation = Operation {
     method: "POST",
     path: "/sink/nullables",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -430,7 +422,6 @@ pub static ECHO_NUMBERS: Operation = Operation {
     method: "POST",
     path: "/sink/numbers",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -469,7 +460,6 @@ pub static ECHO_OPEN: Operation = Operation {
     method: "POST",
     path: "/sink/open",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -508,7 +498,6 @@ pub static ECHO_OPTIONAL_BODY: Operation = Operation {
     method: "POST",
     path: "/sink/optional-body",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: false, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -557,7 +546,6 @@ pub static ECHO_PATCH: Operation = Operation {
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -600,7 +588,6 @@ pub static ECHO_ROWS: Operation = Operation {
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -643,7 +630,6 @@ pub static ECHO_STRINGS: Operation = Operation {
     method: "POST",
     path: "/sink/strings",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -686,7 +672,6 @@ pub static SORT_ROWS: Operation = Operation {
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 207, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW

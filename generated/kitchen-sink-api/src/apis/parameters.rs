@@ -46,7 +46,6 @@ pub static ECHO_HEADERS: Operation = Operation {
     id: "echo_headers",
     method: "GET",
     path: "/sink/headers",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -107,7 +106,6 @@ pub static ECHO_PATH: Operation = Operation {
     id: "echo_path",
     method: "GET",
     path: "/sink/path/{whole}/{code}/{key}/{color}/{day}",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -125,7 +123,7 @@ pub struct EchoPathParams {
     /// An enum.
     pub color: models::Color,
     /// A date.
-    pub day: chrono::naive::NaiveDate,
+    pub day: chrono::NaiveDate,
 }
 
 /// Responses of [`Parameters::echo_path`].
@@ -168,7 +166,6 @@ pub static ECHO_QUERY: Operation = Operation {
     id: "echo_query",
     method: "GET",
     path: "/sink/query",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -198,7 +195,7 @@ pub struct EchoQueryParams {
     /// A time, UTC unless it says otherwise.
     pub local: Option<chrono::DateTime<chrono::Utc>>,
     /// A date.
-    pub day: Option<chrono::naive::NaiveDate>,
+    pub day: Option<chrono::NaiveDate>,
     /// A UUID.
     pub key: Option<uuid::Uuid>,
     /// An e-mail address.
@@ -238,7 +235,7 @@ fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request: Requ
                 at.integer(v, &contract::Integer::INT64.min(0).max(100).step(2))
             });
             let p_ratio = input.optional(&Parameter::query("ratio"), |v, at| {
-                at.number(v, &contract::Float::ANY.min(0_f64).max(1_f64))
+                at.number(v, const { &contract::Float::ANY.min("0").max("1") })
             });
             let p_flag = input.defaulted(&Parameter::query("flag"), "false", |v, at| at.boolean(v));
             let p_color = input.defaulted(&Parameter::query("color"), "\"red\"", |v, at| {
@@ -276,7 +273,6 @@ pub static ECHO_QUERY_ARRAYS: Operation = Operation {
     id: "echo_query_arrays",
     method: "GET",
     path: "/sink/query-arrays",
-    deadline: std::time::Duration::from_millis(10000),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
 };
@@ -323,7 +319,7 @@ fn handle_echo_query_arrays<S: Parameters>(
                 at.array(v, &contract::Items::ANY.max(4), |v, at| at.string(v, &contract::Text::ANY.max(4)))
             });
             let p_numbers = input.required(&Parameter::query("numbers").array(), |v, at| {
-                at.array(v, &contract::Items::ANY.min(1).max(4).unique(), |v, at| {
+                at.array(v, &contract::Items::ANY.min(1).max(4).unique_numbers(), |v, at| {
                     at.integer(v, &contract::Integer::INT64.min(0).max(9))
                 })
             });

@@ -141,7 +141,6 @@ pub static ASK_GUARDED_BODY: Operation = Operation {
     path: "/sink/policies/guarded-body",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -184,7 +183,6 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
     path: "/sink/policies/idempotent",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["duplicate_name"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
@@ -204,7 +202,7 @@ pub enum AskIdempotentResponse {
     Created {
         /// The body.
         body: models::Thing,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -242,7 +240,6 @@ pub static ASK_IDEMPOTENT_CHANGE: Operation = Operation {
     method: "POST",
     path: "/sink/policies/idempotent/{thing_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["thing_not_found"],
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
@@ -310,7 +307,6 @@ pub static ASK_OPTIONAL: Operation = Operation {
     method: "GET",
     path: "/sink/policies/optional",
     security: Security::Optional(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -345,7 +341,6 @@ pub static ASK_PUBLIC: Operation = Operation {
     id: "ask_public",
     method: "GET",
     path: "/sink/policies/public",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -381,7 +376,6 @@ pub static ASK_RATE: Operation = Operation {
     method: "GET",
     path: "/sink/policies/rate",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     rate_limits: &[contract::RateLimit {
         class: "sink",
@@ -424,7 +418,6 @@ pub static ASK_RATE_BODY: Operation = Operation {
     method: "POST",
     path: "/sink/policies/rate",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     rate_limits: &[
         contract::RateLimit {
@@ -489,7 +482,6 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     method: "POST",
     path: "/sink/policies/small-body",
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 1024 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -531,7 +523,6 @@ pub static ASK_SUPERUSER: Operation = Operation {
     method: "GET",
     path: "/sink/policies/superuser",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -570,7 +561,6 @@ pub static ASK_USER: Operation = Operation {
     method: "GET",
     path: "/sink/policies/user",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW

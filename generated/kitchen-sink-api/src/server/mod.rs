@@ -56,7 +56,7 @@ pub fn router<S>(service: Arc<S>) -> axum::Router
 where
     S: apis::answers::Answers + apis::bodies::Bodies + apis::parameters::Parameters + apis::policies::Policies,
 {
-    contract::Routes::new()
+    contract::Routes::<S>::new()
         .merge(apis::answers::routes::<S>())
         .merge(apis::bodies::routes::<S>())
         .merge(apis::parameters::routes::<S>())

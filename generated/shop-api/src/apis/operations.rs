@@ -66,7 +66,6 @@ pub static DISCARD_DEAD_LETTER: Operation = Operation {
     method: "DELETE",
     path: "/api/v2/admin/dead-letters/{dead_letter_id}",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["dead_letter_not_found", "dead_letter_settled"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
@@ -118,7 +117,6 @@ pub static GET_DEAD_LETTER: Operation = Operation {
     method: "GET",
     path: "/api/v2/admin/dead-letters/{dead_letter_id}",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["dead_letter_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -170,7 +168,6 @@ pub static GET_QUEUE: Operation = Operation {
     method: "GET",
     path: "/api/v2/admin/queue",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -206,7 +203,6 @@ pub static LIST_DEAD_LETTERS: Operation = Operation {
     method: "GET",
     path: "/api/v2/admin/dead-letters",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -235,9 +231,9 @@ pub enum ListDeadLettersResponse {
     Ok {
         /// The body.
         body: Vec<models::DeadLetter>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -297,7 +293,6 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
     method: "GET",
     path: "/api/v2/products/{product_id}/ledger",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["product_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -321,7 +316,7 @@ pub enum ListStockEntriesResponse {
     Ok {
         /// The body.
         body: Vec<models::StockEntry>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -366,7 +361,6 @@ pub static REQUEUE_DEAD_LETTER: Operation = Operation {
     method: "POST",
     path: "/api/v2/admin/dead-letters/{dead_letter_id}/requeue",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["dead_letter_not_found", "dead_letter_settled"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),

@@ -79,7 +79,6 @@ pub static CANCEL_ORDER: Operation = Operation {
     method: "POST",
     path: "/api/v2/orders/{order_id}/cancel",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["order_not_found", "order_state_conflict"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
@@ -134,7 +133,6 @@ pub static CREATE_ORDER: Operation = Operation {
     path: "/api/v2/orders",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     quotas: &[
         contract::StorageQuota {
             code: "too_many_unpaid_orders",
@@ -172,7 +170,7 @@ pub enum CreateOrderResponse {
     Created {
         /// The body.
         body: models::Order,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -207,7 +205,6 @@ pub static GET_ORDER: Operation = Operation {
     method: "GET",
     path: "/api/v2/orders/{order_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["order_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -261,7 +258,6 @@ pub static GET_ORDER_TIMELINE: Operation = Operation {
     method: "GET",
     path: "/api/v2/orders/{order_id}/timeline",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["order_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -313,7 +309,6 @@ pub static LIST_ORDERS: Operation = Operation {
     method: "GET",
     path: "/api/v2/orders",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -348,9 +343,9 @@ pub enum ListOrdersResponse {
     Ok {
         /// The body.
         body: Vec<models::Order>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -416,7 +411,6 @@ pub static PAY_ORDER: Operation = Operation {
     method: "POST",
     path: "/api/v2/orders/{order_id}/pay",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["order_not_found", "order_state_conflict"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
@@ -470,7 +464,6 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
     method: "GET",
     path: "/api/v2/orders/{order_id}/events",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     event_streams: Some(20),
     query: Some(&[]),
     codes: &["order_not_found"],

@@ -69,7 +69,6 @@ pub static ADJUST_STOCK: Operation = Operation {
     method: "PATCH",
     path: "/api/v2/products/{product_id}/stock",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["product_not_found", "insufficient_stock", "stock_limit"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
@@ -130,7 +129,6 @@ pub static CREATE_PRODUCT: Operation = Operation {
     path: "/api/v2/products",
     security: Security::Scopes(&["superuser"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["sku_taken"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
@@ -143,7 +141,7 @@ pub enum CreateProductResponse {
     Created {
         /// The body.
         body: models::Product,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -178,7 +176,6 @@ pub static DELETE_PRODUCT: Operation = Operation {
     method: "DELETE",
     path: "/api/v2/products/{product_id}",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["product_not_found"],
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
@@ -233,7 +230,6 @@ pub static GET_PRODUCT: Operation = Operation {
     id: "get_product",
     method: "GET",
     path: "/api/v2/products/{product_id}",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["product_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -286,7 +282,6 @@ pub static LIST_PRODUCTS: Operation = Operation {
     id: "list_products",
     method: "GET",
     path: "/api/v2/products",
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -317,9 +312,9 @@ pub enum ListProductsResponse {
     Ok {
         /// The body.
         body: Vec<models::Product>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -385,7 +380,6 @@ pub static PATCH_PRODUCT: Operation = Operation {
         required: true,
         limit: 131072,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["product_not_found", "sku_taken", "stock_limit"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),

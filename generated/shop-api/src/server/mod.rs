@@ -42,7 +42,7 @@ where
         + apis::products::Products
         + apis::users::Users,
 {
-    contract::Routes::new()
+    contract::Routes::<S>::new()
         .merge(apis::login::routes::<S>())
         .merge(apis::operations::routes::<S>())
         .merge(apis::orders::routes::<S>())

@@ -29,7 +29,6 @@ pub static LIST_AUDIT_EVENTS: Operation = Operation {
     method: "GET",
     path: "/api/v1/audit-events",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -64,7 +63,7 @@ pub enum ListAuditEventsResponse {
     Ok {
         /// The body.
         body: Vec<models::AuditEvent>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }

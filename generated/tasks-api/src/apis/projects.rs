@@ -73,7 +73,6 @@ pub static CREATE_PROJECT: Operation = Operation {
     path: "/api/v1/projects",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
     quotas: &[contract::StorageQuota { code: "too_many_projects", amount: 1000, of: "projects of one user" }],
     query: Some(&[]),
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
@@ -86,7 +85,7 @@ pub enum CreateProjectResponse {
     Created {
         /// The body.
         body: models::Project,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -121,7 +120,6 @@ pub static DELETE_PROJECT: Operation = Operation {
     method: "DELETE",
     path: "/api/v1/projects/{project_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["project_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
@@ -177,7 +175,6 @@ pub static GET_PROJECT: Operation = Operation {
     method: "GET",
     path: "/api/v1/projects/{project_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["project_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -231,7 +228,6 @@ pub static LIST_PROJECTS: Operation = Operation {
     method: "GET",
     path: "/api/v1/projects",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -260,9 +256,9 @@ pub enum ListProjectsResponse {
     Ok {
         /// The body.
         body: Vec<models::Project>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -326,7 +322,6 @@ pub static PATCH_PROJECT: Operation = Operation {
         required: true,
         limit: 131072,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["project_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
@@ -385,7 +380,6 @@ pub static PUT_PROJECT: Operation = Operation {
     path: "/api/v1/projects/{project_id}",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["project_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),

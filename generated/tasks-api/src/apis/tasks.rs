@@ -88,7 +88,6 @@ pub static ASSIGN_TASK: Operation = Operation {
     method: "POST",
     path: "/api/v1/tasks/{task_id}/assign/{user_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["task_not_found", "user_not_found", "owner_only"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -144,7 +143,6 @@ pub static CREATE_TASK: Operation = Operation {
     path: "/api/v1/tasks",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
     quotas: &[contract::StorageQuota {
         code: "too_many_tasks",
         amount: 10000,
@@ -162,7 +160,7 @@ pub enum CreateTaskResponse {
     Created {
         /// The body.
         body: models::Task,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -194,7 +192,6 @@ pub static DELETE_TASK: Operation = Operation {
     method: "DELETE",
     path: "/api/v1/tasks/{task_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["task_not_found", "owner_only"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
@@ -247,7 +244,6 @@ pub static GET_TASK: Operation = Operation {
     method: "GET",
     path: "/api/v1/tasks/{task_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["task_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -301,7 +297,6 @@ pub static LIST_TASKS: Operation = Operation {
     method: "GET",
     path: "/api/v1/tasks",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -340,9 +335,9 @@ pub enum ListTasksResponse {
     Ok {
         /// The body.
         body: Vec<models::Task>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -421,7 +416,6 @@ pub static PATCH_TASK: Operation = Operation {
         required: true,
         limit: 131072,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["task_not_found", "project_not_found", "user_not_found", "owner_only"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
@@ -477,7 +471,6 @@ pub static PUT_TASK: Operation = Operation {
     path: "/api/v1/tasks/{task_id}",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 131072 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["task_not_found", "project_not_found", "user_not_found", "owner_only"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
@@ -532,7 +525,6 @@ pub static SET_TASK_STATUS: Operation = Operation {
     method: "POST",
     path: "/api/v1/tasks/{task_id}/status/{status}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["task_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),

@@ -99,7 +99,6 @@ pub static CREATE_USER: Operation = Operation {
     path: "/api/v1/users",
     security: Security::Scopes(&["superuser"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["email_taken"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
@@ -112,7 +111,7 @@ pub enum CreateUserResponse {
     Created {
         /// The body.
         body: models::User,
-        /// `Location`
+        /// The path of the new object.
         location: String,
     },
 }
@@ -144,7 +143,6 @@ pub static DELETE_USER: Operation = Operation {
     method: "DELETE",
     path: "/api/v1/users/{user_id}",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["user_not_found", "last_superuser", "erasure_unfinished"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504]),
@@ -197,7 +195,6 @@ pub static GET_ME: Operation = Operation {
     method: "GET",
     path: "/api/v1/users/me",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
     etag: true,
@@ -245,7 +242,6 @@ pub static GET_USER: Operation = Operation {
     method: "GET",
     path: "/api/v1/users/{user_id}",
     security: Security::Scopes(&["user"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["user_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
@@ -299,7 +295,6 @@ pub static LIST_USERS: Operation = Operation {
     method: "GET",
     path: "/api/v1/users",
     security: Security::Scopes(&["superuser"]),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     ..Operation::NEW
@@ -328,9 +323,9 @@ pub enum ListUsersResponse {
     Ok {
         /// The body.
         body: Vec<models::User>,
-        /// `X-Total-Count`
+        /// The number of matches, when `count=true`. Counting stops at 10000, which means as many or more.
         x_total_count: Option<i64>,
-        /// `X-Next-Cursor`
+        /// The `cursor` of the next page. Absent on the last page.
         x_next_cursor: Option<String>,
     },
 }
@@ -391,7 +386,6 @@ pub static PATCH_ME: Operation = Operation {
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["email_taken", "current_password_required", "wrong_password"],
     rate_limits: &[
@@ -462,7 +456,6 @@ pub static PATCH_USER: Operation = Operation {
         required: true,
         limit: 65536,
     }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["user_not_found", "email_taken", "last_superuser", "current_password_required", "wrong_password"],
     rate_limits: &[
@@ -534,7 +527,6 @@ pub static PUT_ME: Operation = Operation {
     path: "/api/v1/users/me",
     security: Security::Scopes(&["user"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["email_taken", "current_password_required", "wrong_password"],
     rate_limits: &[
@@ -601,7 +593,6 @@ pub static PUT_USER: Operation = Operation {
     path: "/api/v1/users/{user_id}",
     security: Security::Scopes(&["superuser"]),
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
-    deadline: std::time::Duration::from_millis(10000),
     query: Some(&[]),
     codes: &["user_not_found", "email_taken", "last_superuser", "current_password_required", "wrong_password"],
     rate_limits: &[

@@ -43,7 +43,7 @@ pub fn router<S>(service: Arc<S>) -> axum::Router
 where
     S: apis::audit::Audit + apis::login::Login + apis::projects::Projects + apis::tasks::Tasks + apis::users::Users,
 {
-    contract::Routes::new()
+    contract::Routes::<S>::new()
         .merge(apis::audit::routes::<S>())
         .merge(apis::login::routes::<S>())
         .merge(apis::projects::routes::<S>())

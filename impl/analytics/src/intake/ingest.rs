@@ -246,13 +246,13 @@ fn row_of(pointer: &str) -> usize {
 
 fn rejected_row(index: usize, errors: &[contract::FieldError]) -> RejectedRow {
     let error = |error: &contract::FieldError| FieldError {
-        r_in: FieldLocation::Body,
+        r#in: FieldLocation::Body,
         pointer: error.pointer.clone(),
         parameter: None,
         code: error.code.to_owned(),
         detail: error.detail.clone(),
     };
-    RejectedRow { index: index as i64, r_errors: errors.iter().map(error).collect() }
+    RejectedRow { index: index as i64, errors: errors.iter().map(error).collect() }
 }
 
 fn out_of_range(index: usize) -> contract::FieldError {

@@ -59,12 +59,6 @@ fn row_error(error: FieldError) -> models::RowError {
     let (pointer, code, detail) = (error.pointer, error.code.to_owned(), error.detail);
     models::RowError {
         index,
-        r_errors: vec![models::FieldError {
-            r_in: models::FieldLocation::Body,
-            pointer,
-            parameter: None,
-            code,
-            detail,
-        }],
+        errors: vec![models::FieldError { r#in: models::FieldLocation::Body, pointer, parameter: None, code, detail }],
     }
 }

@@ -1,0 +1,126 @@
+//! Whatever schema and value: the interpreter says the same as an independent validator.
+//!
+//! `ORACLE_SEED` is the first seed (0), `ORACLE_DOCUMENTS` the number of documents of each kind (75, of 4 schemas each); each schema judges 20 values.
+
+use std::env;
+
+use jsonschema::{Draft, Validator};
+use serde_json::{Value as Json, json};
+use validation::{Direction, SchemaRef, Schemas, Value};
+use validation_oracle::document::{Kind, SCHEMAS, schemas};
+use validation_oracle::instance::instance;
+use validation_oracle::{Choices, any};
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// A schema of OpenAPI 3.0 in draft 7, where 1.0 is an integer, and references ignore what is beside them, too.
+fn draft_7(schema: &Json) -> Json {
+    let Json::Object(members) = schema else {
+        return schema.as_array().map_or(schema.clone(), |items| items.iter().map(draft_7).collect());
+    };
+    let within = |(name, member): (&String, &Json)| {
+        (name.clone(), if name == "enum" { member.clone() } else { draft_7(member) })
+    };
+    let mut members: serde_json::Map<String, Json> = members.iter().map(within).collect();
+    if members.remove("nullable") == Some(json!(true))
+        && let Some(kind @ Json::String(_)) = members.get("type").cloned()
+    {
+        members.insert("type".to_owned(), json!([kind, "null"]));
+    }
+    for (limit, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
+        if members.remove(exclusive) == Some(json!(true))
+            && let Some(value) = members.remove(limit)
+        {
+            members.insert(exclusive.to_owned(), value);
+        }
+    }
+    members.into()
+}
+
+/// The other validator's view of one schema.
+fn oracle(kind: Kind, schemas: &Json, name: &str) -> Validator {
+    let (draft, all) = match kind {
+        Kind::Old => (Draft::Draft7, draft_7(schemas)),
+        _ => (Draft::Draft202012, schemas.clone()),
+    };
+    let key = if kind == Kind::Old { "definitions" } else { "$defs" };
+    let text = json!({ key: all, "allOf": [{"$ref": format!("#/{key}/{name}")}] }).to_string();
+    let root = serde_json::from_str(&text.replace("#/components/schemas/", &format!("#/{key}/"))).expect("JSON");
+    jsonschema::options().with_draft(draft).should_validate_formats(true).build(&root).expect("a schema")
+}
+
+struct Tally {
+    values: usize,
+    valid: usize,
+    endless: usize,
+    differences: Vec<String>,
+}
+
+fn compare(kind: Kind, seed: u64, tally: &mut Tally) {
+    let mut choices = Choices::new(seed);
+    let all = schemas(kind, &mut choices);
+    let version = if kind == Kind::Old { "3.0.3" } else { "3.1.0" };
+    let document = json!({"openapi": version, "info": {}, "paths": {}, "components": {"schemas": all}}).to_string();
+    let compiled: &'static Schemas = Box::leak(Box::new(Schemas::new(document.leak())));
+    if let Err(reason) = compiled.load() {
+        assert!(reason.contains("refers to itself"), "{kind:?} {seed}: {reason}: {all}");
+        tally.endless += 1;
+        return;
+    }
+    for index in 0..SCHEMAS {
+        let name = format!("S{index}");
+        let (ours, theirs) =
+            (SchemaRef::new(compiled, format!("/components/schemas/{name}").leak()), oracle(kind, &all, &name));
+        for _ in 0..20 {
+            let value =
+                if choices.percent(5) { any(&mut choices, 4) } else { instance(&all, &all[&name], &mut choices) };
+            let text = value.to_string();
+            let read = Value::from_json(text.as_bytes()).expect("JSON");
+            let (our, their) = (ours.accepts(&read, Direction::Request), theirs.is_valid(&value));
+            assert_eq!(ours.violations(&read, Direction::Request).is_empty(), our, "{kind:?} {seed} {text}");
+            tally.values += 1;
+            tally.valid += usize::from(their);
+            if our != their {
+                tally
+                    .differences
+                    .push(format!("{kind:?} {seed} {name}: ours {our}, theirs {their}: {text} of {}", all[&name]));
+            }
+        }
+    }
+}
+
+fn run(kind: Kind) {
+    let (seed, documents) = (setting("ORACLE_SEED", 0), setting("ORACLE_DOCUMENTS", 75));
+    let mut tally = Tally { values: 0, valid: 0, endless: 0, differences: Vec::new() };
+    for seed in seed..seed + documents {
+        compare(kind, seed, &mut tally);
+    }
+    let Tally { values, valid, endless, differences } = tally;
+    println!(
+        "{kind:?}: {values} values, {valid} valid; {endless} of {documents} documents refer to themselves without progress"
+    );
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences[..differences.len().min(10)].join("\n")
+    );
+    assert!(values == 0 || (values / 5..values - values / 5).contains(&valid), "one-sided: {valid} of {values} valid");
+}
+
+#[test]
+fn openapi_3_0() {
+    run(Kind::Old);
+}
+
+#[test]
+fn openapi_3_1() {
+    run(Kind::New);
+}
+
+#[test]
+fn openapi_3_1_with_resources() {
+    run(Kind::Resources);
+}

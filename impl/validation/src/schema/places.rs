@@ -1,0 +1,105 @@
+//! Where an OpenAPI document has schemas, and JSON pointers (RFC 6901) into it.
+
+use values::Value;
+
+/// What an object of a document is, as far as schemas may be below it.
+#[derive(Clone, Copy)]
+enum Kind {
+    Document,
+    Components,
+    PathItem,
+    Callback,
+    Operation,
+    /// Parameters, headers, bodies, responses, media types, encodings: their members do not clash.
+    Content,
+}
+
+enum Below {
+    Nothing,
+    One(Kind),
+    Each(Kind),
+    Schema,
+    Schemas,
+}
+
+fn below(kind: Kind, name: &str) -> Below {
+    use Below::{Each, Nothing, One};
+    match (kind, name) {
+        (Kind::Document, "components") => One(Kind::Components),
+        (Kind::Document, "paths" | "webhooks") | (Kind::Components, "pathItems") => Each(Kind::PathItem),
+        (Kind::Components, "schemas") => Below::Schemas,
+        (Kind::Components | Kind::Operation, "callbacks") => Each(Kind::Callback),
+        (Kind::Components, "parameters" | "headers" | "requestBodies" | "responses" | "mediaTypes")
+        | (Kind::PathItem | Kind::Operation, "parameters")
+        | (Kind::Operation, "responses")
+        | (Kind::Content, "content" | "headers" | "encoding") => Each(Kind::Content),
+        (Kind::Operation, "requestBody") => One(Kind::Content),
+        (Kind::Content, "schema" | "itemSchema" | "x-event-data") => Below::Schema,
+        (Kind::PathItem, name) if !name.starts_with("x-") => One(Kind::Operation),
+        (Kind::Callback, name) if !name.starts_with("x-") => One(Kind::PathItem),
+        _ => Nothing,
+    }
+}
+
+/// The schemas that the parts of a document have, each with its pointer; not those within schemas.
+pub(super) fn roots<'d>(document: &'d Value<'static>) -> Vec<(String, &'d Value<'static>)> {
+    let mut found = Vec::new();
+    collect(Kind::Document, document, "", &mut found);
+    found
+}
+
+// No deeper than the document, whose depth the parser bounds.
+fn collect<'d>(kind: Kind, value: &'d Value<'static>, pointer: &str, found: &mut Vec<(String, &'d Value<'static>)>) {
+    let Value::Object(members) = value else { return };
+    for (name, member) in members {
+        let here = below(kind, name);
+        if matches!(here, Below::Nothing) {
+            continue;
+        }
+        let pointer = step(pointer, name);
+        match here {
+            Below::Nothing => (),
+            Below::One(kind) => collect(kind, member, &pointer, found),
+            Below::Each(kind) => each(member, |name, item| collect(kind, item, &step(&pointer, name), found)),
+            Below::Schema => found.push((pointer, member)),
+            Below::Schemas => each(member, |name, item| found.push((step(&pointer, name), item))),
+        }
+    }
+}
+
+/// Members of an object by name, items of an array by index.
+fn each<'d>(value: &'d Value<'static>, mut visit: impl FnMut(&str, &'d Value<'static>)) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, member)| visit(name, member)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| visit(&index.to_string(), item)),
+        _ => (),
+    }
+}
+
+/// One step further down.
+pub(super) fn step(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// What a pointer leads to.
+pub(super) fn find<'d>(root: &'d Value<'static>, pointer: &str) -> Option<&'d Value<'static>> {
+    if pointer.is_empty() {
+        return Some(root);
+    }
+    pointer.strip_prefix('/')?.split('/').try_fold(root, |value, step| {
+        let name = step.replace("~1", "/").replace("~0", "~");
+        match value {
+            Value::Object(members) => member(members, &name),
+            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            _ => None,
+        }
+    })
+}
+
+/// The member of a name.
+pub(super) fn member<'m, 'v>(
+    members: &'m [(std::borrow::Cow<'v, str>, Value<'v>)],
+    name: &str,
+) -> Option<&'m Value<'v>> {
+    members.iter().find_map(|(known, value)| (known == name).then_some(value))
+}

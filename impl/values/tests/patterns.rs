@@ -1,0 +1,230 @@
+//! Patterns of ECMA-262: what documents hold, what they must not, and whether another engine judges alike.
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use values::Pattern;
+
+fn matches(source: &str, text: &str) -> bool {
+    Pattern::owned(source.to_owned()).unwrap_or_else(|why| panic!("{source}: {why}")).matches(text)
+}
+
+/// Pattern, texts in which it is found, texts in which it is not.
+type Case = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+const CASES: &[Case] = &[
+    (r"^[\dA-F]{2}\/\w$", &["3F/x"], &["٣F/x", "3F/x\n", "3F/é"]),
+    (r"^\S+$", &["a", "\u{180e}", "\u{85}"], &["a b", "\u{feff}", "\u{2028}", "\u{a0}", "\u{b}"]),
+    (r"\bcat\b", &["a cat.", "écaté cat"], &["concat", "cat_"]),
+    (r"^a\B.$", &["ab"], &["a.", "a"]),
+    (r"^\0$", &["\0"], &["0", ""]),
+    (r"^\cA\cj$", &["\u{1}\n"], &["cA"]),
+    (r"^[\cZ]\t\v\f\r\n$", &["\u{1a}\t\u{b}\u{c}\r\n"], &[]),
+    (r"^\x41\u0042\u{43}$", &["ABC"], &["abc"]),
+    (r"^\uD83D\uDE00[\uD83D\uDE00-\uD83D\uDE02]$", &["😀😁"], &["😀", "\u{d7ff}"]),
+    (r"^[\u{1F600}-\u{1F602}]$", &["😂"], &["😃"]),
+    (r"^\uD83D$|x[\uD800-\uDFFF]|[\uD7FF-\uE000]", &["\u{d7ff}", "\u{e000}"], &["😀", "x\u{e001}"]),
+    (r"^[^]$", &["\n", "😀"], &["", "ab"]),
+    (r"a[]|^$", &[""], &["a"]),
+    (r"^.$", &["é", "😀", "\u{85}", "\0"], &["\n", "\r", "\u{2028}", "\u{2029}", "ab"]),
+    (r"a$", &["ba"], &["a\n", "ab"]),
+    (r"^a", &["ab"], &["b\na"]),
+    (r"^(?<year>\d{4})-(?<month>\d\d)$", &["2024-02"], &["224-02"]),
+    (r"^\p{L}+\P{L}\p{Script=Greek}\p{gc=Lu}\p{Zl}$", &["äb1αA\u{2028}"], &["1αA"]),
+    (r"^\p{scx=Deva}\p{Alphabetic}\p{Emoji}$", &["\u{964}a😀"], &["aa😀"]),
+    (r"^{a}{,5}]}$", &["{a}{,5}]}"], &["aaaaa"]),
+    (r"^x{,5}{", &["x{,5}{"], &["xxx"]),
+    (r"^a{2}b{1,}c{0,2}$", &["aab", "aabbcc"], &["ab", "aabccc"]),
+    (r"^[\w-.]+\-\.\_\@$", &["a-b.-._@"], &["a b-._@"]),
+    (r"^[a\-z]+[-a]+[a-]+[--9]$", &["a-z---9"], &["b---9"]),
+    (r"^[[a&&b]$", &["[", "&", "a"], &["a&&b"]),
+    (r"^[\b]$", &["\u{8}"], &["b"]),
+    (r"^(?=.*[A-Z])(?=.*\d)(?!.* ).{4,}$", &["abC1"], &["abc1", "abC1 ", "C1"]),
+    (r"^(?!-)[a-z-]+(?<!-)$", &["a-b"], &["-a", "a-"]),
+    (r"^(?:(?!--)[a-z-])+$", &["a-b"], &["a--b"]),
+    (r"(?<=\$)\d+(?!\d|\.)", &["a $42"], &["42 $", "$4.2"]),
+    (r"(?<!\$|\d)\d{2}", &["a42"], &["$42", "$421"]),
+    (r"(?<=([ab]+)([bc]+))$", &["abbc"], &["a"]),
+    (r"(?<=\1(a))b", &["aab"], &["ab"]),
+    (r"^(['x])[a-z]*\1$", &["'a'", "xax"], &["'ax"]),
+    (r"^(?<q>['x])\k<q>\1$", &["'''"], &["''x"]),
+    (r"^\1(a)$|^\k<n>(?<n>b)$", &["a", "b"], &["aa", "bb"]),
+    (r"^(a)?\1b$", &["b", "aab"], &["ab"]),
+    // What a group found is forgotten with every round.
+    (r"^(?:(a)|b)*\1$", &["ab", "aa", ""], &["c"]),
+    (r"^(?:(a)|(b)|(c)|(d))+\1\2\3\4$", &["abcdd", "abaa"], &["aba", "abcda"]),
+    (r"^(z)((a+)?(b+)?(c))*\3$", &["zaacbbbc", "zaacbbbcaca"], &["zaacbbbcac", "zaacbbbca"]),
+    (r"^(?:a?)*?$|^(?:a*)*b$", &["", "aa", "aab"], &["c"]),
+    (r"^(?:(?=(a+))a*b\1|c)*d$", &["d", "abad", "cabacd"], &["aabd"]),
+    (r"^(?i:straße|k)[a-z](?-i:B)$", &["STRAßEaB", "\u{212a}aB"], &["STRAßEAB", "kab"]),
+    (r"(?m:^a$)", &["b\na\rb"], &["ba"]),
+    (r"^(?s:.)(?s-i:.)$", &["\n\n"], &["\n"]),
+    (r"^$|^()$|^(?:)$|", &["", "x"], &[]),
+    (r"", &["", "x"], &[]),
+    (r"^(a|b|[cd]|\d)+$", &["abcd1"], &["e"]),
+    (r"^[\s\S]{0,70000}$", &["", "a\n"], &[]),
+    (r"^.{2,99999999999}$", &["ab"], &["a"]),
+    (r"^(?:(?:a?){1111111111}|b{0,9}){2000000000}$|^(?:){99999999}c$", &["", "aab", "c"], &["d"]),
+    (r"^(a?){2}\1$", &["a", "aa"], &["b"]),
+    (r"^(?:[a-z]{2,900},){2,900}$", &["ab,cd,"], &["ab,c,", "ab,"]),
+    (r"^(?:a{1000}){1000}$|^(?:(?:(?:(?:a{9,99}){9,99}){9,99}){9,99}){9,99}b?x$", &[], &["a"]),
+];
+
+#[test]
+fn documents_hold_these() {
+    for (source, found, missed) in CASES {
+        for text in *found {
+            assert!(matches(source, text), "{source} in {text:?}");
+        }
+        for text in *missed {
+            assert!(!matches(source, text), "{source} in {text:?}");
+        }
+    }
+}
+
+#[test]
+fn the_rest_is_refused_when_it_is_read() {
+    for (source, why) in [
+        ("(", "( is not closed"),
+        ("^(abc]", "( is not closed"),
+        (")", ") closes nothing"),
+        ("[a", "[ is not closed"),
+        ("[z-a]", "wrong order"),
+        ("a{3,2}", "wrong order"),
+        ("*a", "repeats nothing"),
+        ("a**", "repeats nothing"),
+        ("a|{2}", "repeats nothing"),
+        ("a{1}{2}", "repeats nothing"),
+        ("^*", "follows an assertion"),
+        (r"(?<=a)*", "follows an assertion"),
+        (r"a\", "backslash"),
+        (r"[\", "backslash"),
+        (r"\a", r"no \a"),
+        (r"^\S(|(.|\n)*\S)\Z", r"no \Z"),
+        (r"\A", r"no \A"),
+        (r"[\B]", r"no \B"),
+        (r"\07", r"no \0"),
+        (r"\c1", r"no \c"),
+        (r"\x4", r"\x"),
+        (r"\u12", r"\u"),
+        (r"\u{110000}", r"\u"),
+        (r"\u{}", r"\u"),
+        (r"\u{1F600", r"\u"),
+        (r"(a)\2", r"\2 refers to no group"),
+        (r"\99999999999999999999", "refers to no group"),
+        (r"(?<a>x)\k<b>", "refers to no group"),
+        (r"\k", "no name"),
+        (r"(?<a>x)(?<a>y)", "two groups"),
+        (r"(?<1>x)", "is no name"),
+        (r"(?P<a>x)", "ECMA-262 does not have"),
+        (r"(?i)a", "ECMA-262 does not have"),
+        (r"(?>a)", "ECMA-262 does not have"),
+        (r"(?#a)", "ECMA-262 does not have"),
+        (r"(?ii:a)", "ECMA-262 does not have"),
+        (r"(?", "ECMA-262 does not have"),
+        (r"\p{Nothing}", "no property"),
+        (r"\pL", "no property"),
+        (r"\p{L", "no property"),
+        (r"\p{^L}", "no property"),
+        (r"(?i:(a)\1)", "ignores case"),
+        (&"(".repeat(101), "within each other"),
+        (&"a".repeat(32_769), "longer than"),
+    ] {
+        let told = Pattern::check(source).expect_err(source);
+        assert!(told.contains(why), "{source}: {told}");
+    }
+    assert!(!Pattern::new("(").matches(""), "what cannot be read matches nothing");
+    assert_eq!(Pattern::check(&format!("{}a{}", "(".repeat(99), ")".repeat(99))), Ok(()));
+}
+
+#[test]
+fn no_pattern_takes_more_than_its_time() {
+    let long = "a".repeat(100_000);
+    for (source, found) in [
+        // Regular: no backtracking, whatever the pattern.
+        (r"^(a+)+$", true),
+        (r"^(a|a)*b$", false),
+        (r"^(?=.*a)(?!.*b)(?:a+)+$", true),
+        (r"^[a-z]{1,100000}$", true),
+        (r"^[a-z]{1,99999}$", false),
+        // By backtracking, in few steps.
+        (r"^(?:(?!--)[a-z-])+$", true),
+        (r"^(a)\1+$", true),
+        // These would take exponential time, or more memory than there is for them.
+        (r"^(a+)+\1b$", false),
+        (r"^(?:(?=a)a|a)*b\b(?!c)d$", false),
+        (r"(a*)*\1(a*)*\2c", false),
+        (r"^(.*)(.*)(.*)\1\2\3b$", false),
+        (r"(?<=(a+)\1+)b", false),
+    ] {
+        assert_eq!(matches(source, &long), found, "{source}");
+    }
+}
+
+/// A pattern that both engines read, made of parts that meet each other in every way.
+fn pattern() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        8 => prop::sample::select(vec!["a", "b", "c", ".", "[ab]", "[^a]", r"\w", r"\s", r"\d", " ", r"\n", "[^]", "[]", "é", r"\uD83D\uDE00", r"[\w-]"])
+            .prop_map(str::to_owned),
+        2 => prop::sample::select(vec!["^", "$", r"\b", r"\B"]).prop_map(str::to_owned),
+        2 => prop::sample::select(vec![r"\1", r"\2", r"\k<n>"]).prop_map(str::to_owned),
+    ];
+    let tree = leaf.prop_recursive(5, 30, 4, |inner| {
+        let times = prop::sample::select(vec!["*", "+", "?", "{2}", "{1,2}", "{0,2}?", "{2,}", "*?", "+?", "??"]);
+        prop_oneof![
+            4 => prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| parts.concat()),
+            3 => prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("(?:{})", parts.join("|"))),
+            4 => (inner.clone(), times).prop_map(|(part, times)| format!("(?:{part}){times}")),
+            3 => inner.clone().prop_map(|part| format!("({part})")),
+            2 => (prop::sample::select(vec!["?=", "?!", "?<=", "?<!"]), inner).prop_map(|(look, part)| format!("({look}{part})")),
+        ]
+    });
+    // Whatever refers to a group finds one.
+    (tree, any::<bool>(), prop::sample::select(vec!["", "^", "(a)"])).prop_map(|(tree, last, first)| {
+        let mut source = first.to_owned();
+        let groups = if last { "(?<n>b?)(c|)" } else { "(?<n>)()" };
+        let _ = if last { write!(source, "{tree}{groups}") } else { write!(source, "{groups}{tree}$") };
+        source
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
+
+    #[test]
+    fn another_engine_judges_alike(source in pattern(), texts in prop::collection::vec("[abcé\n 😀_1]{0,7}", 1..8)) {
+        let theirs = regress::Regex::with_flags(&source, "u").map_err(|error| error.to_string());
+        prop_assert!(theirs.is_ok(), "{}: {:?}", source, theirs);
+        let ours = Pattern::owned(source.clone());
+        prop_assert!(ours.is_ok(), "{}: {:?}", source, ours);
+        if let (Ok(theirs), Ok(ours)) = (theirs, ours) {
+            for text in &texts {
+                prop_assert_eq!(ours.matches(text), theirs.find(text).is_some(), "{} in {:?}", source, text);
+            }
+        }
+    }
+
+    /// What the other engine reads in Unicode mode, which is stricter, is read.
+    #[test]
+    fn what_is_a_pattern_is_read(source in r"[\^\[\](){}|?*+.:=!<>\\ab1uwk,\-]{0,14}", text in "[ab1\\\\\\[]{0,8}") {
+        // It has a copy of the part for every round.
+        prop_assume!(source.split(|char: char| !char.is_ascii_digit()).all(|digits| digits.len() <= 2));
+        let ours = Pattern::owned(source.clone());
+        if let Ok(theirs) = regress::Regex::with_flags(&source, "u") {
+            match ours {
+                Ok(ours) => prop_assert_eq!(ours.matches(&text), theirs.find(&text).is_some(), "{} in {:?}", source, text),
+                // It takes `\b?`, which ECMA-262 does not.
+                Err(why) => prop_assert!(why.contains("follows an assertion"), "{}: {}", source, why),
+            }
+        } else if let Ok(ours) = ours {
+            ours.matches(&text);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(source in any::<String>(), text in any::<String>()) {
+        if let Ok(pattern) = Pattern::owned(source) {
+            pattern.matches(&text);
+        }
+    }
+}

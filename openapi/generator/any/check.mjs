@@ -1,0 +1,136 @@
+// What of a foreign document cannot be served: each with its place, the reason, and what to do.
+import { Document, child, isObject } from '../compile/document.mjs';
+import { isRaw } from '../compile/exact.mjs';
+import { schemesOf } from '../compile/security.mjs';
+import { operationsOf, shapeOf } from './operations.mjs';
+import { checkShape } from './shape.mjs';
+
+const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
+const MEND = 'Mend the document';
+const MOST_STEP_DIGITS = 18;
+// Below these are values, not parts of a document.
+const VALUES = ['example', 'examples', 'default', 'enum', 'const'];
+const KEYED = ['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions', 'schemas'];
+
+/** Reports to `report` (report.mjs); yields the operations. */
+export function check(source, report) {
+  checkShape(source, report);
+  // Parts of the wrong kind cannot be read any further.
+  if (report.refusals.length) return [];
+  const document = new Document(source.root);
+  const operations = operationsOf(document);
+  if (!operations.length) report.refuse('#/paths', 'no operations', 'there is nothing to serve', 'Give a document with some');
+  checkReferences(document, report);
+  checkPaths(operations, report);
+  for (const one of operations) {
+    checkParameters(document, one, report);
+    checkSecurity(document, one, report);
+  }
+  walkSchemas(document, report);
+  return operations;
+}
+
+function checkReferences(document, report) {
+  const visit = (place, isValue) => {
+    const { node, pointer } = place;
+    if (node === null || typeof node !== 'object' || isValue) return;
+    if (typeof node.$ref === 'string') checkReference(document, place, report);
+    for (const key of Object.keys(node).filter((one) => !one.startsWith('x-'))) visit(child(place, key), VALUES.includes(key) && !/\/(properties|patternProperties|\$defs|schemas|parameters|headers|responses)$/.test(pointer));
+  };
+  visit({ node: document.root, pointer: '' }, false);
+}
+
+function checkReference(document, { node, pointer }, report) {
+  const what = `\`$ref: ${node.$ref}\``;
+  if (!node.$ref.startsWith('#')) {
+    return report.refuse(`#${pointer}`, what, 'only references within the document are followed', 'Bundle the files into one document first, for example with `redocly bundle`');
+  }
+  const seen = new Set();
+  let at = { node, pointer };
+  while (isObject(at.node) && typeof at.node.$ref === 'string') {
+    if (seen.has(at.pointer)) return report.refuse(`#${pointer}`, what, 'it leads in a circle', MEND);
+    seen.add(at.pointer);
+    at = document.target(at.node.$ref);
+  }
+  if (at.node === undefined) report.refuse(`#${pointer}`, what, 'it leads nowhere', MEND);
+  return undefined;
+}
+
+function checkPaths(operations, report) {
+  const taken = new Map();
+  for (const { method, path, served, place } of operations) {
+    const refuse = (why) => report.refuse(`#${place.pointer}`, `the path \`${path}\``, why, LEAVE);
+    const names = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
+    if (/[{}]/.test(shapeOf(served).replaceAll('{}', ''))) refuse('it has a brace without its other half');
+    else if (names.includes('')) refuse('it has a parameter without a name');
+    else if (new Set(names).size < names.length) refuse('it has a parameter twice');
+    else if (/\{\}\{\}/.test(shapeOf(served))) refuse('two parameters have nothing between them');
+    const key = `${method} ${shapeOf(served)}`;
+    if (taken.has(key)) refuse(`\`${taken.get(key)}\` is the same path`);
+    taken.set(key, path);
+  }
+}
+
+function checkParameters(document, { path, item, place }, report) {
+  const lists = [child(item, 'parameters'), child(place, 'parameters')];
+  const all = lists.flatMap((list) => (Array.isArray(list.node) ? list.node.map((_, index) => child(list, index)) : []));
+  const names = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
+  for (const at of all) {
+    const { node } = document.resolve(at);
+    if (node?.in === 'path' && !names.includes(node.name)) report.refuse(`#${at.pointer}`, `the parameter \`${node.name}\``, 'the path does not have it', MEND);
+    if (!['path', 'query', 'header', 'cookie'].includes(node?.in)) report.refuse(`#${at.pointer}`, `\`in: ${node?.in}\``, 'a parameter is in path, query, header or cookie', MEND);
+  }
+  const known = all.map((at) => document.resolve(at).node).filter((node) => node?.in === 'path').map(({ name }) => name);
+  const missing = names.filter((name) => !known.includes(name));
+  if (missing.length) report.note(`#${place.pointer}`, 'Parameters of a path that are not described are any text, which handlers do not get');
+}
+
+function checkSecurity(document, { node, place }, report) {
+  const schemes = schemesOf(document);
+  const at = node.security ? `#${place.pointer}/security` : '#/security';
+  for (const name of new Set((node.security ?? document.root.security ?? []).flatMap((one) => Object.keys(one ?? {})))) {
+    if (!schemes.has(name)) report.refuse(at, `the security scheme \`${name}\``, 'it is not among `components.securitySchemes`', MEND);
+  }
+}
+
+function walkSchemas(document, report) {
+  const visit = ({ node, pointer }, isSchema) => {
+    if (node === null || typeof node !== 'object' || isRaw(node)) return;
+    if (isSchema && isObject(node)) checkSchema(node, pointer, report);
+    for (const [key, value] of Object.entries(node)) {
+      const at = child({ node, pointer }, key);
+      if (isSchema && KEYED.includes(key)) Object.keys(value ?? {}).forEach((name) => visit(child(at, name), true));
+      else if (isSchema && VALUES.includes(key)) continue;
+      else if (!isSchema && key === 'schemas' && pointer === '/components') Object.keys(value ?? {}).forEach((name) => visit(child(at, name), true));
+      else if (!['example', 'examples'].includes(key)) visit(at, isSchema || key === 'schema');
+    }
+  };
+  visit({ node: document.root, pointer: '' }, false);
+}
+
+function checkSchema(node, pointer, report) {
+  if (typeof node.pattern === 'string') checkPattern(node.pattern, `#${pointer}/pattern`, report);
+  for (const pattern of Object.keys(isObject(node.patternProperties) ? node.patternProperties : {})) checkPattern(pattern, `#${pointer}/patternProperties`, report);
+  const step = node.multipleOf;
+  if (step !== undefined && !(Number(step?.rawJSON ?? step) > 0)) report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', 'it is to be above 0', MEND);
+  else if (step !== undefined && String(step?.rawJSON ?? step).replace(/e.*$/i, '').replace(/\D|^0+/g, '').length > MOST_STEP_DIGITS) {
+    report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', `it has more than ${MOST_STEP_DIGITS} digits`, LEAVE);
+  }
+}
+
+function checkPattern(pattern, at, report) {
+  const fault = faultOf(pattern);
+  if (fault) report.refuse(at, `the pattern \`${pattern}\``, fault, MEND);
+}
+
+function faultOf(pattern) {
+  try {
+    return void new RegExp(pattern, 'u');
+  } catch {
+    try {
+      return void new RegExp(pattern);
+    } catch (error) {
+      return `it is no regular expression of ECMA-262: ${error.message}`;
+    }
+  }
+}

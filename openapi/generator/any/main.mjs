@@ -1,0 +1,100 @@
+// Adds a foreign OpenAPI document as openapi/NAME.yaml; ./new-service uses it. Or says what of such documents cannot be served.
+//
+//   node main.mjs add TOOLS DOCUMENT NAME PORT [--without OPERATION]...
+//   node main.mjs lint TOOLS DOCUMENT...
+//
+// The document stays as it is, but for `x-service`, and `x-planned` at each operation. Prints notes; what cannot be served is
+// reported on stderr, with its location, and nothing is written then.
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Document } from '../compile/document.mjs';
+import { check } from './check.mjs';
+import { METHODS, clashOf, operationsOf } from './operations.mjs';
+import { reachOf } from './reach.mjs';
+import { Report } from './report.mjs';
+import { Source } from './source.mjs';
+
+const [command, tools, ...rest] = process.argv.slice(2);
+const yaml = createRequire(`${tools}/`)('yaml');
+
+function fail(lines) {
+  console.error(lines);
+  process.exit(1);
+}
+
+function read(file) {
+  try {
+    return new Source(file, yaml);
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+/** Ends with what cannot be served, if there is something. */
+function failOn(file, source, report) {
+  if (!report.refusals.length) return;
+  const count = report.refusals.reduce((sum, { pointers }) => sum + pointers.length, 0);
+  const left = report.without(reachOf(source, operationsOf(new Document(source.root))));
+  fail([
+    `${file}: ${count} ${count === 1 ? 'place' : 'places'} cannot be served as the document says:`, ...report.refusalLines(),
+    ...(left.length ? [`Without the operations that this is part of: ${left.join(' ')}`] : [])].join('\n'));
+}
+
+function add(file, service, port, options) {
+  const without = options.filter((_, at) => options[at - 1] === '--without');
+  const source = read(file);
+  const report = new Report(source);
+  const left = leaveOut(source.root, without);
+  for (const name of left) report.refuse('#/paths', `--without ${name}`, 'there is no such operation', 'Name one by its operationId, or as `METHOD /path`');
+  const operations = check(source, report);
+  failOn(file, source, report);
+  const clash = clashOf(operations);
+  if (clash) report.note('#/paths', `Every path begins with \`/${service}\` here, since \`${clash}\` would meet what each service answers by itself`);
+  writeFileSync(new URL(`../../${service}.yaml`, import.meta.url), textOf(file, without, {
+    port: Number(port), prefix: service, released: false, lint: 'any', ...(clash && { base: `/${service}` }) }));
+  console.log([`${operations.length} operations, ${Object.keys(source.root.components?.schemas ?? {}).length} schemas.`, ...report.noteLines()].join('\n'));
+}
+
+const isNamed = (names, method, path, node) => names.includes(`${method.toUpperCase()} ${path}`) || (node?.operationId && names.includes(node.operationId));
+
+/** Removes operations; yields the names that none has. */
+function leaveOut(root, without) {
+  const found = new Set();
+  for (const [path, item] of Object.entries(root.paths ?? {})) {
+    for (const method of METHODS.filter((one) => item?.[one])) {
+      if (!isNamed(without, method, path, item[method])) continue;
+      found.add(`${method.toUpperCase()} ${path}`).add(item[method].operationId);
+      delete item[method];
+    }
+  }
+  return without.filter((name) => !found.has(name));
+}
+
+/** The text of the document with what makes it a service. */
+function textOf(file, without, service) {
+  const document = yaml.parseDocument(new Source(file, yaml).text, { merge: true });
+  // JSON is written as YAML.
+  yaml.visit(document, { Collection: (_, node) => { node.flow = node.flow && file.endsWith('.json') ? false : node.flow; } });
+  document.set('x-service', document.createNode(service, { flow: true }));
+  const paths = document.get('paths');
+  for (const { key: path, value: given } of paths.items) {
+    const item = given && yaml.isAlias(given) ? given.resolve(document) : given;
+    for (const method of METHODS) {
+      const operation = item?.get?.(method);
+      if (!operation?.set) continue;
+      if (isNamed(without, method, String(path.value ?? path), operation.toJS(document))) item.delete(method);
+      else operation.set('x-planned', true);
+    }
+  }
+  return document.toString({ lineWidth: 120 });
+}
+
+if (command === 'add') add(...rest.slice(0, 3), rest.slice(3));
+else {
+  for (const file of rest) {
+    const source = read(file);
+    const report = new Report(source);
+    check(source, report);
+    failOn(file, source, report);
+  }
+}

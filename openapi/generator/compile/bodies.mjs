@@ -1,0 +1,138 @@
+// Bodies of requests as Rust: the media types that are read, the type a handler gets, and the calls that decode it.
+import { child, isObject } from './document.mjs';
+import { classOf, variantOf } from './media.mjs';
+import { isSentAsJson, parameterText, takenApart } from './parameters.mjs';
+import { Names, docLine, identifier, literal, snake } from './rust.mjs';
+
+// Larger binary bodies are handed over while they arrive.
+const MOST_BYTES_IN_MEMORY = 1_048_576;
+const isFile = (shape, node) => shape.kind === 'string' && (node?.format === 'binary' || 'contentMediaType' in (node ?? {}) && !node.contentEncoding);
+
+/** What a request body is: nothing, or `{media, isRequired, type, decode, shapes, models}` for the template. */
+export function bodyOf(place, { document, shapes, render, hint, limit, rows }) {
+  if (!isObject(place.node)) return undefined;
+  const isRequired = place.node.required === true;
+  const content = Object.keys(place.node.content ?? {});
+  if (!content.length) return undefined;
+  const one = (media) => mediaOf(child(place, 'content', media), media, { document, shapes, hint: `${hint}Body`, limit, rows });
+  const all = content.map(one);
+  const groups = [];
+  for (const [index, media] of all.entries()) {
+    const group = groups.find(({ key }) => key === media.key);
+    if (group) group.indexes.push(index);
+    else groups.push({ ...media, indexes: [index] });
+  }
+  return { all, groups, isRequired, render: (types) => rendered({ all, groups, isRequired, render, hint, types, shapes }) };
+}
+
+function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
+  const kind = classOf(media);
+  const schema = child(place, 'schema');
+  const base = { media, kind, place };
+  if (rows) return { ...base, key: 'rows', shape: shapes.of(schema, hint) };
+  if (kind === 'multipart' && schema.node) return { ...base, key: media, shape: shapes.of(schema, hint), isForm: true };
+  const node = isObject(schema.node) ? document.resolve(schema).node ?? {} : {};
+  if (kind === 'bytes' || kind === 'xml' || (kind === 'text' && node.format === 'binary') || (kind === 'multipart' && !schema.node)) {
+    return { ...base, key: 'bytes', isBytes: true, isStream: limit > MOST_BYTES_IN_MEMORY };
+  }
+  const shape = shapes.of(schema.node === undefined ? { node: {}, pointer: '', isMerged: true } : schema, hint);
+  // The same value in several notations has one type.
+  return { ...base, key: `${kind === 'text'} ${shape.model ?? JSON.stringify(schema.node ?? null)}`, shape };
+}
+
+function rendered({ all, groups, isRequired, render, hint, types, shapes }) {
+  const parts = groups.map((group) => ({ ...group, ...partOf(group, { isRequired, render, hint, types, shapes }) }));
+  const media = all.map((one) => `contract::Media::of(${literal(one.media)})${readBy(one, { shapes, render })}`);
+  if (parts.length === 1) {
+    const [{ type, decode, structs }] = parts;
+    return { media, isRequired, type: isRequired ? type : `Option<${type}>`, decode, structs, variants: false };
+  }
+  const name = types.take(`${hint}Body`);
+  const names = new Names(['Self']);
+  const variants = parts.map((part) => ({ name: names.take(variantOf(part.media)), type: part.type, doc: `\`${part.indexes.map((index) => all[index].media).join('`, `')}\`` }));
+  const arms = parts.map((part, index) => {
+    const pattern = index === parts.length - 1 ? '_' : part.indexes.join(' | ');
+    return `${pattern} => ${part.decode}${isRequired ? `.map(${name}::${variants[index].name})` : `.map(|body| body.map(${name}::${variants[index].name}))`},\n`;
+  });
+  const isComparable = parts.every(({ isForm, isBytes, isStream }) => !isForm && !(isBytes && isStream));
+  return {
+    media, isRequired, type: isRequired ? name : `Option<${name}>`, decode: `match input.media() {\n${arms.join('')}}`, structs: parts.flatMap(({ structs }) => structs),
+    variants: { name, list: variants, derive: isComparable ? 'Debug, Clone, PartialEq' : 'Debug' } };
+}
+
+function partOf(group, { isRequired, render, hint, types, shapes }) {
+  const optional = isRequired ? '' : 'optional_';
+  if (group.isBytes) {
+    const call = group.isStream ? 'stream' : 'bytes';
+    return { type: group.isStream ? 'contract::BodyStream' : 'contract::Bytes', decode: `input.${optional}${call}()`, structs: [] };
+  }
+  if (group.isForm) return multipart(group, { optional, render, hint, types, shapes });
+  if (group.key === 'rows') {
+    const inner = group.shape.items;
+    return { type: `contract::Rows<${render.type(inner)}>`, decode: `input.${optional}body(|v, at| at.rows(v, &${render.items(group.shape)}, |v, at| ${render.rule(inner)}))`, structs: [] };
+  }
+  return { type: render.type(group.shape), decode: `input.${optional}body(|v, at| ${render.rule(group.shape)})`, structs: [] };
+}
+
+/** How the runtime reads a media type, where its name does not say it. */
+function readBy({ kind, isBytes, isStream, isForm, place, shape }, { shapes, render }) {
+  if (isBytes) return isStream ? '.stream()' : kind === 'bytes' ? '' : '.bytes()';
+  const fields = shapes.models.get(shape?.model)?.fields;
+  if (isForm) return `.parts(&[${(fields ?? []).map((field) => partText(field, place, { shapes, render })).join(', ')}])`;
+  if (kind !== 'form' || !fields) return '';
+  const encoded = fields.map((field) => [field, encodingOf(field, place)]).filter(([field, encoding]) => encoding || isCompound(field.shape));
+  if (!encoded.length) return '';
+  const texts = encoded.map(([field, encoding = {}]) => {
+    const isJson = isSentAsJson({ node: { content: encoding.contentType ? { [encoding.contentType]: {} } : {} } }) || (!encoding.style && isCompound(field.shape));
+    return parameterText({ name: field.name, in: 'query', ...encoding }, takenApart(field.shape, shapes.models, isJson));
+  });
+  return `.fields(&[${texts.join(', ')}])`;
+}
+
+const encodingOf = ({ name }, place) => place.node.encoding?.[name];
+// By default such a field is JSON (OpenAPI 3.0, Encoding Object).
+const isCompound = ({ kind, items }) => ['struct', 'map'].includes(kind) || (kind === 'array' && items && isCompound(items));
+
+function partText(field, place, { shapes, render }) {
+  const encoding = encodingOf(field, place) ?? {};
+  const isList = field.shape.kind === 'array';
+  const inner = isList ? field.shape.items ?? { kind: 'any' } : field.shape;
+  const repeated = isList ? '.repeated()' : '';
+  if (isFile(inner, inner.node ?? field.nodes[0])) {
+    const media = encoding.contentType ?? inner.node?.contentMediaType;
+    return `contract::Part::file(${literal(field.name)})${media ? `.media(&[${media.split(',').map((one) => literal(one.trim())).join(', ')}])` : ''}${repeated}`;
+  }
+  const isJson = isSentAsJson({ node: { content: encoding.contentType ? { [encoding.contentType]: {} } : {} } }) || isCompound(inner) || inner.kind === 'any' || inner.kind === 'union';
+  return `contract::Part::${isJson ? 'json' : 'text'}(${literal(field.name)})${repeated}`;
+}
+
+// A struct of its own, since files are in no other message.
+function multipart({ shape, place }, { optional, render, hint, types, shapes }) {
+  const model = shapes.models.get(shape.model);
+  if (!model?.fields) {
+    // A map of parts: their values as text.
+    return { type: render.type(shape), decode: `input.${optional}body(|v, at| ${render.rule(shape)})`, structs: [] };
+  }
+  const name = types.take(`${hint}Form`);
+  const names = new Names(['additional_properties']);
+  const fields = model.fields.map((field) => {
+    const plain = names.take(snake(field.name, 'field'), '_');
+    const isList = field.shape.kind === 'array';
+    const inner = isList ? field.shape.items : field.shape;
+    const base = { name: identifier(plain), local: plain, doc: docLine(field.nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(field.name)}\`` };
+    if (inner && isFile(inner, inner.node ?? field.nodes[0])) {
+      if (isList) return { ...base, type: 'Vec<contract::File>', decode: `files(at, ${literal(field.name)}, &${render.items(field.shape)})` };
+      return { ...base, type: field.isRequired ? 'contract::File' : 'Option<contract::File>', decode: `${field.isRequired ? '' : 'optional_'}file(at, ${literal(field.name)})` };
+    }
+    const fallback = field.isRequired ? undefined : render.fallback(field.shape, field.nodes);
+    const type = render.type(field.shape);
+    const call = field.isRequired ? `required(at, ${literal(field.name)}` : fallback === undefined ? `optional(at, ${literal(field.name)}` : `defaulted(at, ${literal(field.name)}, ${fallback}`;
+    return { ...base, type: field.isRequired || fallback !== undefined ? type : `Option<${type}>`, decode: `${call}, |v, at| ${render.rule(field.shape)})` };
+  });
+  const lines = fields.map(({ local, decode }) => `let f_${local} = form.${decode};\n`).join('');
+  const end = model.isClosed ? 'form.close(at);\n' : 'let additional_properties = form.rest(at);\n';
+  const made = `${fields.map(({ name: field, local }) => `${field}: f_${local}?, `).join('')}${model.isClosed ? '' : 'additional_properties: additional_properties?, '}`;
+  return {
+    type: name, decode: `input.${optional}form(|mut form, at| {\n${lines}${end}Some(${name} { ${made}})\n})`,
+    structs: [{ name, doc: 'The parts of `multipart/form-data`.', fields, isOpen: !model.isClosed }] };
+}

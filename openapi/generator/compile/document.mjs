@@ -1,0 +1,71 @@
+// A bundled document: its dialect, its nodes with their JSON pointers, and references.
+
+const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
+const unescape = (step) => step.replaceAll('~1', '/').replaceAll('~0', '~');
+const decoded = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+export const isObject = (node) => node !== null && typeof node === 'object' && !Array.isArray(node);
+
+/** Says nothing about a value: 3.1 allows them beside a reference. */
+const ANNOTATIONS = new Set([
+  'title', 'description', 'example', 'examples', 'default', 'deprecated', 'readOnly', 'writeOnly', 'xml', 'externalDocs', 'discriminator', '$comment', 'summary', 'contentMediaType',
+  'contentEncoding', 'contentSchema', '$schema', '$id', '$anchor', '$defs', 'definitions']);
+export const isAnnotation = (key) => ANNOTATIONS.has(key) || key.startsWith('x-');
+
+/** A node with its pointer; `{node, pointer}`, below called a place. */
+export const child = ({ node, pointer }, ...steps) => ({
+  node: steps.reduce((at, step) => at?.[step], node), pointer: [pointer, ...steps.map(escape)].join('/') });
+
+export class Document {
+  constructor(root) {
+    this.root = root;
+    this.is30 = /^3\.0/.test(root.openapi);
+    // The notation of ours has one reading that the standard does not have: null beside a reference.
+    this.isOurs = root['x-service']?.lint !== 'any';
+  }
+
+  place(pointer) {
+    const steps = pointer.split('/').slice(1).map((step) => unescape(decoded(step)));
+    const node = steps.reduce((at, step) => (at !== null && typeof at === 'object' && Object.hasOwn(at, step) ? at[step] : undefined), this.root);
+    return { node, pointer: ['', ...steps.map(escape)].join('/') };
+  }
+
+  /** Follows references of parameters, bodies, responses and headers to the end. */
+  resolve(place) {
+    const seen = new Set();
+    let at = place;
+    while (typeof at.node?.$ref === 'string' && !seen.has(at.node.$ref)) {
+      seen.add(at.node.$ref);
+      at = this.place(at.node.$ref.replace(/^#/, ''));
+    }
+    return at;
+  }
+
+  /** The node of a schema without what the dialect ignores beside a reference. */
+  schema({ node }) {
+    if (!isObject(node)) return node === false ? { not: {} } : {};
+    return this.is30 && typeof node.$ref === 'string' ? { $ref: node.$ref } : node;
+  }
+
+  /** The target of a schema's reference; anchors are looked up in the whole document. */
+  target(reference) {
+    if (reference.startsWith('#/') || reference === '#') return this.place(reference.slice(1));
+    const found = this.#anchored(reference.replace(/^#/, ''), { node: this.root.components?.schemas ?? {}, pointer: '/components/schemas' });
+    return found ?? { node: undefined, pointer: reference };
+  }
+
+  #anchored(anchor, place) {
+    if (place.node === null || typeof place.node !== 'object') return undefined;
+    if (place.node.$anchor === anchor || place.node.$dynamicAnchor === anchor || place.node.$id === anchor) return place;
+    for (const key of Object.keys(place.node)) {
+      const found = this.#anchored(anchor, child(place, key));
+      if (found) return found;
+    }
+    return undefined;
+  }
+}
