@@ -15,7 +15,7 @@ use wire::{Charset, MediaType, Part, Received, Texts, Unreadable, pairs};
 use crate::body_rule::{BodyRule, Media, Reading};
 use crate::body_stream::{BodyStream, Ended};
 use crate::encoding::{Unpacking, coding};
-use crate::form::Form;
+use crate::form::Parts;
 use crate::input::Content;
 use crate::problem::Problem;
 
@@ -147,7 +147,6 @@ pub(crate) fn parse<'r>(
     raw: &'r mut Raw,
     rule: &BodyRule,
     texts: &'r Texts,
-    keyed: bool,
     at: &mut Decoder,
 ) -> Result<Content<'r>, Problem> {
     let no_text = || Problem::bad_request("invalid_encoding", "The body must be valid text in its charset.");
@@ -182,7 +181,7 @@ pub(crate) fn parse<'r>(
                 let repeated = parts.iter().any(|part| part.name() == name && part.is_repeated());
                 gather(&mut members, Cow::Borrowed(name), value, repeated);
             }
-            Form::new(Value::Object(members), files, parts, keyed, at).map_or(Content::Absent, Content::Form)
+            Content::Parts(Parts { fields: Value::Object(members), files, parts })
         }
     })
 }

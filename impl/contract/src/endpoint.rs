@@ -150,9 +150,6 @@ where
 /// Whether the client is being waited for.
 type Waits = Arc<AtomicBool>;
 
-/// The field whose presence tells that a request is to be recognized.
-const KEY: &str = "idempotency-key";
-
 /// What is left of the operation's limits, once that is known.
 type Left = OnceLock<Vec<Quota>>;
 
@@ -240,7 +237,7 @@ async fn receive<I>(
     let (texts, mut at) = (Texts::default(), Decoder::new(Place::Body));
     let media = raw.as_ref().map_or(0, |raw| raw.media);
     let mut parsed = match (&mut raw, &operation.body) {
-        (Some(raw), Some(rule)) => body::parse(raw, rule, &texts, parts.headers.contains_key(KEY), &mut at)?,
+        (Some(raw), Some(rule)) => body::parse(raw, rule, &texts, &mut at)?,
         _ => Content::Absent,
     };
     if let (Some(endpoint), Content::Value(form)) = (&operation.token_endpoint, &mut parsed) {

@@ -5,39 +5,37 @@ use validation::canonical::{self, write_length, write_text};
 use validation::{Bounds, Decoder, Items, Object, Step, Value};
 use wire::{File, MediaType, Part};
 
+/// The parts of a `multipart/form-data` body.
+pub(crate) struct Parts<'r> {
+    /// An object: what is no file.
+    pub(crate) fields: Value<'r>,
+    pub(crate) files: Vec<(String, File)>,
+    pub(crate) parts: &'static [Part],
+}
+
+impl Parts<'_> {
+    /// Appends what tells forms apart.
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        canonical::write(&self.fields, to);
+        write_length(b'f', self.files.len(), to);
+        for (name, file) in &self.files {
+            write_text(b's', name, to);
+            to.extend_from_slice(&file.digest().to_le_bytes());
+        }
+    }
+}
+
 /// The parts of a `multipart/form-data` body that no rule has taken yet.
 pub struct Form<'r> {
     object: Object<'r>,
     files: Vec<(String, File)>,
     parts: &'static [Part],
-    /// What tells forms apart.
-    written: Vec<u8>,
 }
 
 impl<'r> Form<'r> {
-    /// A form with these fields and files.
-    pub(crate) fn new(
-        fields: Value<'r>,
-        files: Vec<(String, File)>,
-        parts: &'static [Part],
-        keyed: bool,
-        at: &mut Decoder,
-    ) -> Option<Self> {
-        let mut written = Vec::new();
-        if keyed {
-            canonical::write(&fields, &mut written);
-            write_length(b'f', files.len(), &mut written);
-            for (name, file) in &files {
-                write_text(b's', name, &mut written);
-                written.extend_from_slice(&file.digest().to_le_bytes());
-            }
-        }
+    pub(crate) fn new(Parts { fields, files, parts }: Parts<'r>, at: &mut Decoder) -> Option<Self> {
         let object = at.object(fields, &Bounds::ANY)?;
-        Some(Self { object, files, parts, written })
-    }
-
-    pub(crate) fn write(&self, to: &mut Vec<u8>) {
-        to.extend_from_slice(&self.written);
+        Some(Self { object, files, parts })
     }
 
     /// A field that must be there.

@@ -87,7 +87,7 @@ fn fingerprint(input: &Input<'_>) -> u128 {
         Content::Absent | Content::Stream(_) => (),
         Content::Value(body) => canonical::write(body, &mut bytes),
         Content::Bytes(body) => bytes.extend_from_slice(body),
-        Content::Form(form) => form.write(&mut bytes),
+        Content::Parts(parts) => parts.write(&mut bytes),
     }
     xxh3_128(&bytes)
 }

@@ -6,7 +6,7 @@ use validation::{Decoder, Place, Step, Value};
 use wire::{Fault, Pairs, Parameter, PathValues, Texts};
 
 use crate::body_stream::BodyStream;
-use crate::form::Form;
+use crate::form::{Form, Parts};
 use crate::operation::Operation;
 
 /// A request whose caller is known and whose body was read; parameters and body are taken by name.
@@ -28,7 +28,7 @@ pub(crate) enum Content<'r> {
     Value(Value<'r>),
     Bytes(Bytes),
     Stream(BodyStream),
-    Form(Form<'r>),
+    Parts(Parts<'r>),
 }
 
 /// Instead of a parameter that must be there.
@@ -111,7 +111,8 @@ impl<'r> Input<'r> {
     pub fn optional_body<T>(&mut self, rule: Rule<'r, T>) -> Option<Option<T>> {
         self.at.enter(Place::Body);
         match self.take_body() {
-            Content::Value(value) => rule(value, &mut self.at).map(Some),
+            // Of a form whose parts the document does not name the fields.
+            Content::Value(value) | Content::Parts(Parts { fields: value, .. }) => rule(value, &mut self.at).map(Some),
             _ => Some(None),
         }
     }
@@ -151,7 +152,7 @@ impl<'r> Input<'r> {
     pub fn optional_form<T>(&mut self, rule: fn(Form<'r>, &mut Decoder) -> Option<T>) -> Option<Option<T>> {
         self.at.enter(Place::Body);
         match self.take_body() {
-            Content::Form(form) => rule(form, &mut self.at).map(Some),
+            Content::Parts(parts) => rule(Form::new(parts, &mut self.at)?, &mut self.at).map(Some),
             _ => Some(None),
         }
     }

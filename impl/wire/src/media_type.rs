@@ -47,12 +47,13 @@ impl<'t> MediaType<'t> {
     /// `application/json`, and whatever is written in it (RFC 6839, 3.1).
     pub fn is_json(&self) -> bool {
         let suffix = self.subtype.len().checked_sub(5).and_then(|at| self.subtype.get(at..));
-        self.is("application/json") || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+        self.subtype.eq_ignore_ascii_case("json") || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
     }
 
     /// JSON texts, one a line.
     pub fn is_ndjson(&self) -> bool {
-        ["application/x-ndjson", "application/ndjson", "application/jsonl"].iter().any(|known| self.is(known))
+        let name = self.subtype.strip_prefix("x-").unwrap_or(self.subtype);
+        ["ndjson", "jsonl", "jsonlines"].iter().any(|known| name.eq_ignore_ascii_case(known))
     }
 
     /// The value of a parameter.
@@ -241,7 +242,7 @@ mod tests {
             ("application/problem+json; x=1", true),
             ("application/VND.X+JSON", true),
             ("application/jsonx", false),
-            ("text/json", false),
+            ("text/json", true),
         ] {
             assert_eq!(MediaType::parse(text).expect("a media type").is_json(), expected, "{text}");
         }

@@ -106,22 +106,22 @@ impl Parameter {
         Self { style: Style::Matrix, ..self }
     }
 
-    /// `style: spaceDelimited`
+    /// `style: spaceDelimited`; by itself as exploded as its place.
     pub const fn space_delimited(self) -> Self {
-        Self { style: Style::SpaceDelimited, explode: false, ..self }
+        Self { style: Style::SpaceDelimited, ..self }
     }
 
-    /// `style: pipeDelimited`
+    /// `style: pipeDelimited`; by itself as exploded as its place.
     pub const fn pipe_delimited(self) -> Self {
-        Self { style: Style::PipeDelimited, explode: false, ..self }
+        Self { style: Style::PipeDelimited, ..self }
     }
 
     /// `style: deepObject`
     pub const fn deep_object(self) -> Self {
-        Self { style: Style::DeepObject, explode: true, ..self }
+        Self { style: Style::DeepObject, ..self }
     }
 
-    /// `explode`, where it is not what the style has by default.
+    /// `explode`, where it is not what the place has by default: in query and cookies it is.
     pub const fn exploded(self, explode: bool) -> Self {
         Self { explode, ..self }
     }

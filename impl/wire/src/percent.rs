@@ -29,9 +29,20 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-/// May stand in a path as it is (RFC 3986, 3.3), or divides it.
+/// May stand in a path as it is (RFC 3986, 3.3), or divides it: looked up, for every byte of every path is.
+const IN_PATH: [bool; 256] = {
+    let mut table = [false; 256];
+    let plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/";
+    let mut at = 0;
+    while at < plain.len() {
+        table[plain[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 fn is_path(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,;=:@/".contains(&byte)
+    IN_PATH[usize::from(byte)]
 }
 
 /// A path in the one spelling of all that mean the same (RFC 3986, 6.2.2): what need not be encoded is not, and hexadecimal

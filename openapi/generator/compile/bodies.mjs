@@ -121,7 +121,10 @@ function multipart({ shape, place }, { optional, render, hint, types, shapes }) 
     const inner = isList ? field.shape.items : field.shape;
     const base = { name: identifier(plain), local: plain, doc: docLine(field.nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(field.name)}\`` };
     if (inner && isFile(inner, inner.node ?? field.nodes[0])) {
-      if (isList) return { ...base, type: 'Vec<contract::File>', decode: `files(at, ${literal(field.name)}, &${render.items(field.shape)})` };
+      if (isList) {
+        const type = 'Vec<contract::File>';
+        return { ...base, type: field.isRequired ? type : `Option<${type}>`, decode: `${field.isRequired ? '' : 'optional_'}files(at, ${literal(field.name)}, &${render.items(field.shape)})` };
+      }
       return { ...base, type: field.isRequired ? 'contract::File' : 'Option<contract::File>', decode: `${field.isRequired ? '' : 'optional_'}file(at, ${literal(field.name)})` };
     }
     const fallback = field.isRequired ? undefined : render.fallback(field.shape, field.nodes);

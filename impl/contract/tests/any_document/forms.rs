@@ -50,8 +50,23 @@ fn upload(input: &mut Input<'_>) -> Option<(UploadBody,)> {
     Some((body?,))
 }
 
+static FREE: Operation = Operation {
+    id: "free",
+    method: "POST",
+    path: "/free",
+    body: Some(BodyRule { media: &[Media::of("multipart/form-data")], required: true, limit: 1000 }),
+    statuses: UPLOAD.statuses,
+    ..Operation::NEW
+};
+
+fn free(input: &mut Input<'_>) -> Option<(String,)> {
+    let map = input.body(|v, at| at.map(v, &Bounds::ANY, |v, at| at.string(v, &Text::ANY)));
+    Some((format!("{:?}", map?),))
+}
+
 static ROUTER: LazyLock<Router> = LazyLock::new(|| {
-    router(serve!(Routes::new(), UPLOAD, upload, async |_, (body,): (UploadBody,)| {
+    let routes = serve!(Routes::new(), FREE, free);
+    router(serve!(routes, UPLOAD, upload, async |_, (body,): (UploadBody,)| {
         let mut told = format!("{} {:?} {} ", body.count, body.tags, body.meta);
         told += &format!("{:?} {} ", body.avatar.file_name(), body.avatar.size());
         let mut content = Vec::new();
@@ -149,4 +164,11 @@ async fn what_is_no_form_is_refused() {
     assert_eq!(got.code(), "malformed_body");
     let got = send(&[("avatar", PNG, &vec![0; 2_000_001])]).await;
     assert_eq!((got.status.as_u16(), &*got.code()), (413, "body_too_large"));
+}
+
+#[tokio::test]
+async fn fields_that_the_document_does_not_name_are_a_map() {
+    let body = "--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n1\r\n--b--";
+    let got = post(&ROUTER, "/free", "multipart/form-data; boundary=b", body).await;
+    assert_eq!(got.text, r#"{"x": "1"}"#);
 }

@@ -34,7 +34,7 @@ fn all(input: &mut Input<'_>) -> Option<(String,)> {
         input.required(&Parameter::path("ids").label().array(), list),
         input.optional(&Parameter::query("deep").deep_object().object(POINT), point)?,
         input.optional(&Parameter::query("flat").object(POINT), point)?,
-        input.optional(&Parameter::query("pipes").pipe_delimited().array(), list)?,
+        input.optional(&Parameter::query("pipes").pipe_delimited().array().exploded(false), list)?,
         input.optional(&Parameter::query("json").json(), point)?,
         input.optional(&Parameter::cookie("session"), |v, at| at.string(v, &Text::ANY.min(2)))?,
         input.optional(&Parameter::header("X-List").array(), list)?,

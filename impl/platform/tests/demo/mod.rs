@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use bytes::Bytes;
 use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Statuses};
 use platform::Error;
@@ -53,17 +53,20 @@ impl Answer for Sized {
     }
 }
 
-const fn operation(id: &'static str, body: Option<BodyRule>) -> Operation {
-    Operation { id, body, statuses: Statuses::of(&[200, 400, 408, 413, 415, 422, 429, 500, 503]), ..Operation::NEW }
+const fn operation(method: &'static str, id: &'static str, path: &'static str, body: Option<BodyRule>) -> Operation {
+    let statuses = Statuses::of(&[200, 400, 408, 413, 415, 422, 429, 500, 503]);
+    Operation { id, method, path, body, statuses, ..Operation::NEW }
 }
 
-static QUICK: Operation = operation("quick", None);
-static FAILING: Operation = operation("failing", None);
-static PANICKING: Operation = operation("panicking", None);
-static SLOW: Operation = operation("slow", None);
-static LARGE: Operation = operation("large", None);
+static QUICK: Operation = operation("GET", "quick", "/api/quick", None);
+static FAILING: Operation = operation("GET", "failing", "/api/failing", None);
+static PANICKING: Operation = operation("GET", "panicking", "/api/panicking", None);
+static SLOW: Operation = operation("GET", "slow", "/api/slow", None);
+static LARGE: Operation = operation("GET", "large", "/api/large", None);
 static ECHO: Operation = operation(
+    "POST",
     "echo",
+    "/api/echo",
     Some(BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 1_000_000 }),
 );
 
@@ -77,63 +80,48 @@ pub fn router() -> axum::Router {
     async fn sized(operation: &'static Operation, demo: Arc<Demo>, request: Request, size: usize) -> Response {
         contract::public(operation, demo, request, |_| Some(()), async |_, ()| Ok::<_, Error>(Sized(size))).await
     }
-    axum::Router::new()
-        .route("/api/quick", get(|State(demo): Demonstrated, request: Request| sized(&QUICK, demo, request, 5)))
-        .route(
-            "/api/large",
-            get(|State(demo): Demonstrated, request: Request| sized(&LARGE, demo, request, 64 * 1024 * 1024)),
-        )
-        .route(
-            "/api/slow",
-            get(|State(demo): Demonstrated, request: Request| {
-                contract::public(
-                    &SLOW,
-                    demo,
-                    request,
-                    |_| Some(()),
-                    async |_, ()| {
-                        tokio::time::sleep(Duration::from_millis(800)).await;
-                        Ok::<_, Error>(Sized(1))
-                    },
-                )
-            }),
-        )
-        .route(
-            "/api/failing",
-            get(|State(demo): Demonstrated, request: Request| {
-                contract::public(
-                    &FAILING,
-                    demo,
-                    request,
-                    |_| Some(()),
-                    async |_, ()| Err::<Sized, _>(Error::internal("the secret reason")),
-                )
-            }),
-        )
-        .route(
-            "/api/panicking",
-            get(|State(demo): Demonstrated, request: Request| {
-                contract::public(
-                    &PANICKING,
-                    demo,
-                    request,
-                    |_| Some(()),
-                    async |_, ()| -> Result<Sized, Error> { panic!("on purpose") },
-                )
-            }),
-        )
+    contract::Routes::new()
+        .serve(&QUICK, |State(demo): Demonstrated, request: Request| sized(&QUICK, demo, request, 5))
+        .serve(&LARGE, |State(demo): Demonstrated, request: Request| sized(&LARGE, demo, request, 64 * 1024 * 1024))
+        .serve(&SLOW, |State(demo): Demonstrated, request: Request| {
+            contract::public(
+                &SLOW,
+                demo,
+                request,
+                |_| Some(()),
+                async |_, ()| {
+                    tokio::time::sleep(Duration::from_millis(800)).await;
+                    Ok::<_, Error>(Sized(1))
+                },
+            )
+        })
+        .serve(&FAILING, |State(demo): Demonstrated, request: Request| {
+            contract::public(
+                &FAILING,
+                demo,
+                request,
+                |_| Some(()),
+                async |_, ()| Err::<Sized, _>(Error::internal("the secret reason")),
+            )
+        })
+        .serve(&PANICKING, |State(demo): Demonstrated, request: Request| {
+            contract::public(
+                &PANICKING,
+                demo,
+                request,
+                |_| Some(()),
+                async |_, ()| -> Result<Sized, Error> { panic!("on purpose") },
+            )
+        })
+        .serve(&ECHO, |State(demo): Demonstrated, request: Request| {
+            contract::public(
+                &ECHO,
+                demo,
+                request,
+                |input| input.body(|value, at| at.string(value, &contract::Text::ANY)),
+                async |_, text: String| Ok::<_, Error>(Sized(text.len())),
+            )
+        })
+        .router(Arc::new(Demo))
         .route("/api/outside", get(outside))
-        .route(
-            "/api/echo",
-            post(|State(demo): Demonstrated, request: Request| {
-                contract::public(
-                    &ECHO,
-                    demo,
-                    request,
-                    |input| input.body(|value, at| at.string(value, &contract::Text::ANY)),
-                    async |_, text: String| Ok::<_, Error>(Sized(text.len())),
-                )
-            }),
-        )
-        .with_state(Arc::new(Demo))
 }
