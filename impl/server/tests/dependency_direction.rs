@@ -1,5 +1,5 @@
 //! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform-outbox, platform} ->
-//! contract -> wire -> validation.
+//! contract -> wire -> validation -> values.
 
 use std::process::Command;
 
@@ -38,6 +38,7 @@ fn may_need(path: &str, name: &str) -> bool {
         ("generated", "common-api") => name == "contract",
         ("impl", "contract") => ["validation", "wire"].contains(&name),
         ("impl", "wire") => name == "validation",
+        ("impl", "validation") => name == "values",
         ("generated", _) => ["common-api", "contract"].contains(&name),
         ("impl", "platform") => platform_may_need("platform", name),
         // Whatever messages are about: it knows no service, and the platform does not know it.

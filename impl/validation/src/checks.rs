@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 
 use crate::decoder::Decoder;
-use crate::format;
 use crate::limits::{Bounds, Items, Range, Text};
-use crate::number::Number;
-use crate::unique::all_different;
-use crate::value::Value;
+use values::Number;
+use values::Value;
+use values::all_different;
+use values::format;
 
 impl Decoder {
     /// `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum` and `multipleOf`.

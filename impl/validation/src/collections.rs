@@ -6,7 +6,7 @@ use crate::decoder::{Decoder, MAX_ERRORS, Step};
 use crate::field_error::FieldError;
 use crate::limits::{Bounds, Items};
 use crate::object::Object;
-use crate::value::Value;
+use values::Value;
 
 /// The rows of a body, good and bad.
 #[derive(Debug, Clone, PartialEq)]

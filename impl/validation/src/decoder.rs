@@ -5,10 +5,27 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, CONTROLS};
+use values::{Number, Value};
+
 use crate::field_error::{FieldError, Place};
-use crate::format;
-use crate::number::Number;
-use crate::value::Value;
+
+/// What a URI fragment cannot hold as it is (RFC 3986, 3.5).
+const FRAGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// More violations than this are not reported: the error response stays small.
 pub(crate) const MAX_ERRORS: usize = 32;
@@ -148,6 +165,6 @@ fn escape(name: &str) -> Cow<'_, str> {
         return Cow::Borrowed(name);
     }
     let pointer = name.replace('~', "~0").replace('/', "~1");
-    let escaped = percent_encoding::utf8_percent_encode(&pointer, format::FRAGMENT).to_string();
+    let escaped = percent_encoding::utf8_percent_encode(&pointer, FRAGMENT).to_string();
     Cow::Owned(escaped)
 }

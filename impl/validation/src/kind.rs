@@ -1,7 +1,7 @@
 //! Kinds of JSON values, for unions whose branches differ in that.
 
-use crate::number::Number;
-use crate::value::Value;
+use values::Number;
+use values::Value;
 
 /// A kind of JSON value (JSON Schema, 4.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The limits of JSON Schema as constants that generated code builds: `Text::ANY.min(3).max(100)`.
 
-use crate::number::Number;
-use crate::pattern::Pattern;
+use values::Number;
+use values::Pattern;
 
 /// `minLength`, `maxLength` (in code points), `pattern` and `format` of a string.
 #[derive(Debug, Clone, Copy)]
@@ -93,8 +93,9 @@ impl Float {
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident: $limit:ident = $argument:ident as $type:ty => $number:expr;)*) => {$(
         $(#[$doc])*
-        pub const fn $name(self, $argument: $type) -> Self {
-            Self { range: Range { $limit: Some($number), ..self.range }, ..self }
+        pub const fn $name(mut self, $argument: $type) -> Self {
+            self.range.$limit = Some($number);
+            self
         }
     )*};
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::decoder::{Decoder, Step};
-use crate::value::Value;
+use values::Value;
 
 /// The members of an object that no rule has taken yet.
 pub struct Object<'v> {

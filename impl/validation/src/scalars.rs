@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::decoder::Decoder;
 use crate::limits::{Float, Integer, Range, Text};
-use crate::number::Number;
-use crate::value::Value;
-use crate::{format, name};
+use values::Number;
+use values::Value;
+use values::{format, name};
 
 impl Decoder {
     /// A string.

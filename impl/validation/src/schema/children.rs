@@ -7,7 +7,7 @@ use super::keywords::{below, missing, refuse};
 use super::model::{Direction, Id, Schema};
 use crate::decoder::{Decoder, Step};
 use crate::field_error::Place;
-use crate::value::Value;
+use values::Value;
 
 type Members<'m, 'v> = &'m [(Cow<'v, str>, Value<'v>)];
 

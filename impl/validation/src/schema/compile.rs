@@ -10,7 +10,7 @@ use super::keyword::Keyword;
 use super::model::{Compiled, Discriminator, Id, Schema};
 use super::places::{find, member, roots, step};
 use super::resources::Resources;
-use crate::value::Value;
+use values::Value;
 
 /// Which JSON Schema it is.
 #[derive(Clone, Copy, PartialEq, Eq)]

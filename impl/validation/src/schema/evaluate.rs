@@ -11,8 +11,8 @@ use super::keywords;
 use super::model::{Compiled, Direction, Id, Schema, Types};
 use crate::decoder::{Decoder, MAX_ERRORS, Step};
 use crate::field_error::Place;
-use crate::number::Number;
-use crate::value::Value;
+use values::Number;
+use values::Value;
 
 /// One step is one schema held against one value. A body of 16 MiB has about 8 million values.
 const MAX_STEPS: u64 = 100_000_000;

@@ -4,7 +4,7 @@ use super::evaluate::Check;
 use super::model::{Id, Schema, Types};
 use super::places::member;
 use crate::decoder::{Decoder, Step};
-use crate::value::Value;
+use values::Value;
 
 impl<'s> Check<'s> {
     pub fn explain(&mut self, schema: &'s Schema, branches: &'s [Id], value: &Value<'_>, at: &mut Decoder) {

@@ -4,7 +4,7 @@ use super::evaluate::{Check, Marks};
 use super::keywords;
 use super::model::{Id, Schema};
 use crate::decoder::Decoder;
-use crate::value::Value;
+use values::Value;
 
 impl<'s> Check<'s> {
     pub fn in_place(

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::model::{Schema, Types};
 use super::places::member;
 use crate::limits::Range;
-use crate::number::Number;
-use crate::pattern::Pattern;
-use crate::value::Value;
+use values::Number;
+use values::Pattern;
+use values::Value;
 
 /// One keyword of a schema.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use super::model::{Schema, Types};
 use crate::decoder::{Decoder, Step};
-use crate::value::Value;
+use values::Value;
 
 /// Records a violation, if somebody wants to know.
 pub(super) fn refuse(at: Option<&mut Decoder>, code: &'static str, detail: impl Into<String>) -> bool {

@@ -24,7 +24,7 @@ use self::model::{Compiled, Id};
 pub use self::model::{Direction, Schema};
 use crate::decoder::Decoder;
 use crate::field_error::{FieldError, Place};
-use crate::value::Value;
+use values::Value;
 
 /// The schemas of one document, compiled when first used.
 pub struct Schemas {

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::decoder::Decoder;
 use crate::limits::{Bounds, Items, Range, Text};
-use crate::name;
-use crate::pattern::Pattern;
-use crate::value::Value;
+use values::Pattern;
+use values::Value;
+use values::name;
 
 /// Which way a value goes: `readOnly` and `writeOnly` depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl TextRules {
         let (text, format) = if self.name {
             at.keeps_text(text, &Text { max, ..Text::ANY })?;
             (name::trim(text), &*self.format)
-        } else if self.assume_utc && crate::format::date_time(text, true).is_some() {
+        } else if self.assume_utc && values::format::date_time(text, true).is_some() {
             (text, "")
         } else {
             (text, &*self.format)

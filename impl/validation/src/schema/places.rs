@@ -1,6 +1,6 @@
 //! Where an OpenAPI document has schemas, and JSON pointers (RFC 6901) into it.
 
-use crate::value::Value;
+use values::Value;
 
 /// What an object of a document is, as far as schemas may be below it.
 #[derive(Clone, Copy)]

@@ -1,15 +1,17 @@
 //! `pattern` of JSON Schema: ECMA-262 in Unicode mode, in linear time wherever it is regular.
 
 mod classes;
+mod groups;
 mod machine;
 mod node;
+mod program;
 mod syntax;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
-use machine::Program;
+use program::Program;
 use regex_automata::meta::Regex;
 
 /// The pattern that only keeps NUL out, which Postgres cannot store; common enough to skip the engine.

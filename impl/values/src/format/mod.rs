@@ -9,36 +9,17 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use percent_encoding::{AsciiSet, CONTROLS};
 
 use crate::decimal::Decimal;
 use crate::number::Number;
 use crate::pattern::Pattern;
 
-pub(crate) use times::date;
-pub use times::{EARLIEST, date_time};
-
-/// What a URI fragment cannot hold as it is (RFC 3986, 3.5).
-pub(crate) const FRAGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+pub use times::{EARLIEST, date, date_time};
 
 /// Whether a string has a format. One that is not listed here is an annotation, which every string has.
 ///
 /// Formats that have a type of their own (`date`, `date-time`, `uuid`) are judged by [`date`] and [`date_time`] where they are decoded.
-pub(crate) fn holds(format: &str, text: &str) -> bool {
+pub fn holds(format: &str, text: &str) -> bool {
     /// RFC 6901, 3.
     static POINTER: Pattern = Pattern::new(r"^(?:\/(?:[^~/]|~[01])*)*$");
     /// Relative JSON Pointers (draft-bhutton-relative-json-pointer-00), 3.
@@ -84,7 +65,7 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// An integer as JSON writes it, without fraction and exponent. One spelling for each, so that equal ones look equal.
-pub(crate) fn integer(text: &str) -> Option<Number<'_>> {
+pub fn integer(text: &str) -> Option<Number<'_>> {
     let is_plain = text != "-0" && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
     // Of any size: also beyond the doubles.
     (is_plain && Decimal::read(text).is_some()).then(|| Number::literal(text))

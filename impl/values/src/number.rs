@@ -95,7 +95,7 @@ impl<'a> Number<'a> {
     }
 
     /// An integer that `i64` holds, however it was written.
-    pub(crate) fn as_i64(self) -> Option<i64> {
+    pub fn as_i64(self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(number),
             other => other.with_decimal(|decimal| decimal.whole()?.try_into().ok()),
@@ -213,8 +213,8 @@ impl<'a> Iterator for Literals<'a> {
         loop {
             let start = self.0.bytes().position(|byte| matches!(byte, b'"' | b'-' | b'0'..=b'9'))?;
             let rest = &self.0[start..];
-            if rest.starts_with('"') {
-                self.0 = after_string(&rest[1..]);
+            if let Some(string) = rest.strip_prefix('"') {
+                self.0 = after_string(string);
                 continue;
             }
             let inside = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');

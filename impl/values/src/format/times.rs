@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 use crate::pattern::Pattern;
 
 /// RFC 3339 full-date.
-pub(crate) fn date(text: &str) -> Option<NaiveDate> {
+pub fn date(text: &str) -> Option<NaiveDate> {
     // The year 0 is none that Postgres and most programs know.
     calendar_date(text).filter(|date| date.year() > 0)
 }

@@ -1,6 +1,6 @@
 //! A pattern as a tree, and as automata where it is regular.
 
-use regex_automata::meta::{BuildError, Config, Regex};
+use regex_automata::meta::{Config, Regex};
 use regex_syntax::hir::{Class, ClassUnicode, Hir, Look, Repetition};
 
 /// What a part of a pattern matches.
@@ -125,8 +125,7 @@ impl Node {
     /// Automata for its conditions, each of up to `size` bytes. Nothing where it is not regular, or larger.
     pub(crate) fn automata(&self, size: usize) -> Option<Vec<(bool, Regex)>> {
         let config = Config::new().nfa_size_limit(Some(size));
-        let build =
-            |hir: &Hir| -> Result<Regex, BuildError> { Regex::builder().configure(config.clone()).build_from_hir(hir) };
-        self.conditions()?.iter().map(|(wanted, hir)| Some((*wanted, build(hir).ok()?))).collect()
+        let build = |hir: &Hir| Regex::builder().configure(config.clone()).build_from_hir(hir).ok();
+        self.conditions()?.iter().map(|(wanted, hir)| Some((*wanted, build(hir)?))).collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use validation::Pattern;
+use values::Pattern;
 
 fn matches(source: &str, text: &str) -> bool {
     Pattern::owned(source.to_owned()).unwrap_or_else(|why| panic!("{source}: {why}")).matches(text)
@@ -135,6 +135,18 @@ fn the_rest_is_refused_when_it_is_read() {
     }
     assert!(!Pattern::new("(").matches(""), "what cannot be read matches nothing");
     assert_eq!(Pattern::check(&format!("{}a{}", "(".repeat(99), ")".repeat(99))), Ok(()));
+}
+
+#[test]
+fn the_lint_takes_what_is_served_and_refuses_the_rest() {
+    let known: serde_json::Value =
+        serde_json::from_str(include_str!("../../../openapi/rules-test/patterns.json")).expect("patterns");
+    for (verdict, is_served) in [("served", true), ("refused", false)] {
+        for source in known[verdict].as_array().expect("patterns") {
+            let source = source.as_str().expect("a pattern");
+            assert_eq!(Pattern::check(source).is_ok(), is_served, "{source}: {:?}", Pattern::check(source));
+        }
+    }
 }
 
 #[test]

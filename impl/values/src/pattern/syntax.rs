@@ -9,7 +9,7 @@ use super::node::{Edge, Node};
 /// Groups within each other: whatever walks the tree takes stack for each.
 const DEPTH: usize = 100;
 
-type Parsed<T> = Result<T, String>;
+pub(super) type Parsed<T> = Result<T, String>;
 
 /// The tree of a pattern, and how many groups it refers back to.
 pub(crate) fn parse(source: &str) -> Parsed<(Node, usize)> {
@@ -23,28 +23,28 @@ pub(crate) fn parse(source: &str) -> Parsed<(Node, usize)> {
     Ok((node, if first.refers { groups } else { 0 }))
 }
 
-struct Known {
+pub(super) struct Known {
     names: Vec<(String, usize)>,
-    groups: usize,
+    pub(super) groups: usize,
 }
 
 #[derive(Default)]
-struct Parser {
-    chars: Vec<char>,
-    at: usize,
+pub(super) struct Parser {
+    pub(super) chars: Vec<char>,
+    pub(super) at: usize,
     depth: usize,
-    groups: usize,
-    names: Vec<(String, usize)>,
+    pub(super) groups: usize,
+    pub(super) names: Vec<(String, usize)>,
     refers: bool,
-    known: Option<Known>,
-    flags: Flags,
+    pub(super) known: Option<Known>,
+    pub(super) flags: Flags,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Flags {
-    ignore_case: bool,
-    multiline: bool,
-    dot_all: bool,
+pub(super) struct Flags {
+    pub(super) ignore_case: bool,
+    pub(super) multiline: bool,
+    pub(super) dot_all: bool,
 }
 
 impl Parser {
@@ -53,11 +53,11 @@ impl Parser {
         if self.at < self.chars.len() { Err("a ) closes nothing".to_owned()) } else { Ok(node) }
     }
 
-    fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
 
-    fn eat(&mut self, wanted: &str) -> bool {
+    pub(super) fn eat(&mut self, wanted: &str) -> bool {
         let found = wanted.chars().enumerate().all(|(index, char)| self.chars.get(self.at + index) == Some(&char));
         if found {
             self.at += wanted.chars().count();
@@ -65,7 +65,7 @@ impl Parser {
         found
     }
 
-    fn alternatives(&mut self) -> Parsed<Node> {
+    pub(super) fn alternatives(&mut self) -> Parsed<Node> {
         self.depth += 1;
         if self.depth > DEPTH {
             return Err(format!("more than {DEPTH} groups are within each other"));
@@ -170,85 +170,6 @@ impl Parser {
             Some((min, "")) => Some((number(min)?, None, length)),
             Some((min, max)) => Some((number(min)?, Some(number(max)?).filter(|max| *max < u32::MAX), length)),
         }
-    }
-
-    fn group(&mut self) -> Parsed<Node> {
-        let flags = self.flags;
-        let mut look = None;
-        let mut number = None;
-        let is_named = matches!(self.chars[self.at..], ['?', '<', next, ..] if next != '=' && next != '!');
-        if is_named || self.peek() != Some('?') {
-            number = Some(self.groups);
-            self.groups += 1;
-            if is_named {
-                self.at += 2;
-                let name = self.name()?;
-                if self.names.iter().any(|(known, _)| *known == name) {
-                    return Err(format!("two groups are called {name}"));
-                }
-                self.names.push((name, self.groups - 1));
-            }
-        } else if self.eat("?=") {
-            look = Some((true, false));
-        } else if self.eat("?!") {
-            look = Some((true, true));
-        } else if self.eat("?<=") {
-            look = Some((false, false));
-        } else if self.eat("?<!") {
-            look = Some((false, true));
-        } else if !self.eat("?:") {
-            self.at += 1;
-            self.modifiers()?;
-        }
-        let inner = Box::new(self.alternatives()?);
-        self.flags = flags;
-        if !self.eat(")") {
-            return Err("a ( is not closed".to_owned());
-        }
-        let referred = |number: &usize| self.known.as_ref().is_some_and(|known| *number < known.groups);
-        Ok(match (look, number.filter(referred)) {
-            (Some((ahead, negative)), _) => Node::Look { ahead, negative, inner },
-            (None, Some(number)) => Node::Group(number, inner),
-            (None, None) => *inner,
-        })
-    }
-
-    /// `(?i-s:` (ECMAScript 2025)
-    fn modifiers(&mut self) -> Parsed<()> {
-        let mut on = true;
-        let mut seen = String::new();
-        loop {
-            let char = self.peek();
-            self.at += 1;
-            match char {
-                Some(':') if !seen.is_empty() => return Ok(()),
-                Some('-') if on => on = false,
-                Some(flag @ ('i' | 'm' | 's')) if !seen.contains(flag) => {
-                    seen.push(flag);
-                    match flag {
-                        'i' => self.flags.ignore_case = on,
-                        'm' => self.flags.multiline = on,
-                        _ => self.flags.dot_all = on,
-                    }
-                }
-                _ => return Err("a group begins with (? and something that ECMA-262 does not have".to_owned()),
-            }
-        }
-    }
-
-    /// The name of a group, up to its `>`.
-    fn name(&mut self) -> Parsed<String> {
-        let mut name = String::new();
-        while let Some(char) = self.peek() {
-            self.at += 1;
-            match char {
-                '>' if !name.is_empty() => return Ok(name),
-                '$' | '_' => name.push(char),
-                _ if char.is_alphabetic() || (!name.is_empty() && char.is_numeric()) => name.push(char),
-                _ => break,
-            }
-        }
-        Err("the name of a group is no name".to_owned())
     }
 
     fn escape(&mut self) -> Parsed<Node> {
