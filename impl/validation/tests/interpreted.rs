@@ -50,7 +50,7 @@ fn violations_have_a_place_a_code_and_words() {
         (r#"{"format":"date-time"}"#, r#""now""#, "# invalid_format: Must have the format date-time (RFC 3339)."),
         (r#"{"items":{"type":"string"}}"#, r#"["a",1]"#, "#/1 wrong_type: Must be a string."),
         (r#"{"prefixItems":[true],"items":false}"#, "[1,2]", "# too_many_items: Must have at most 1 items."),
-        (r#"{"properties":{"a":false}}"#, r#"{"a":1}"#, "#/a forbidden: Is not allowed."),
+        (r#"{"properties":{"a":false}}"#, r#"{"a":1}"#, "#/a not_allowed: Is not allowed."),
         (r#"{"required":["a/b"]}"#, "{}", "#/a~1b required: Is required."),
         (r#"{"dependentRequired":{"a":["b"]}}"#, r#"{"a":1}"#, "#/b dependent_required: Is required together with a."),
         (r#"{"additionalProperties":false}"#, r#"{"a":1}"#, "#/a unknown_member: Unknown field."),
@@ -74,7 +74,7 @@ fn violations_have_a_place_a_code_and_words() {
             "[null]",
             "# too_many_contained: Must have at most 0 items of a kind that the API specification describes.",
         ),
-        (r#"{"not":{"type":"null"}}"#, "null", "# forbidden: Must not be what the API specification excludes."),
+        (r#"{"not":{"type":"null"}}"#, "null", "# not_allowed: Must not be what the API specification excludes."),
         (r#"{"if":{"required":["a"]},"then":{"required":["b"]}}"#, r#"{"a":1}"#, "#/b required: Is required."),
     ] {
         assert_eq!(of(one, value), [found], "{one}");

@@ -1,4 +1,4 @@
-//! The keywords that hold members and items against schemas.
+//! The keywords that hold properties and items against schemas.
 
 use std::borrow::Cow;
 
@@ -52,7 +52,7 @@ impl<'s> Check<'s> {
         valid
     }
 
-    /// Whether a keyword is about a member, and whether that is valid.
+    /// Whether a keyword is about a property, and whether that is valid.
     fn member(
         &mut self,
         schema: &'s Schema,
@@ -86,7 +86,7 @@ impl<'s> Check<'s> {
         (known, valid)
     }
 
-    /// A member that only `additionalProperties` or `unevaluatedProperties` is about.
+    /// A property that only `additionalProperties` or `unevaluatedProperties` is about.
     fn unlisted(&mut self, id: Id, name: &str, member: &Value<'_>, at: Option<&mut Decoder>) -> bool {
         let step = || Step::Member(name.to_owned());
         if self.schemas.schemas[id].never {

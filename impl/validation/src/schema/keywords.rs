@@ -15,7 +15,7 @@ pub(super) fn refuse(at: Option<&mut Decoder>, code: &'static str, detail: impl 
 /// Whether a value keeps them.
 pub(super) fn keeps(schema: &Schema, value: &Value<'_>, at: &mut Decoder) -> bool {
     if schema.never {
-        return refuse(Some(at), "forbidden", "Is not allowed.");
+        return refuse(Some(at), "not_allowed", "Is not allowed.");
     }
     if !schema.types.meets(Types::of(value)) {
         return at.wrong_type::<()>(&schema.types.words(), value).is_some();
