@@ -115,7 +115,7 @@ fn unmeasured() -> Error {
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     bench::from_memory::serve("analytics", analytics::DOCUMENT, async |_, _, accounts| {
         let service = Arc::new(FromMemory { accounts, last_view: AtomicI64::new(100_000) });
-        Ok(ingest::routes().merge(queries::routes()).with_state(service))
+        Ok(ingest::routes().merge(queries::routes()).router(service))
     })
     .await
 }

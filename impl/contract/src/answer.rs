@@ -236,7 +236,7 @@ impl Reply {
         StoredReply::new(self.status, &self.headers, body)
     }
 
-    /// Content type and body alone, for a refusal in a shape of the document.
+    /// Content type and body alone, for an error response in a shape of the document.
     ///
     /// # Errors
     /// 500 for a body that has no bytes of its own.

@@ -236,7 +236,7 @@ fn choose(rule: &BodyRule, headers: &HeaderMap) -> Option<Chosen> {
     };
     let given = MediaType::parse(value).filter(|_| values.next().is_none())?;
     let media = wire::matching(rule.media.iter().map(Media::range), &given)?;
-    let reading = rule.media.get(media)?.reading(&given);
+    let reading = rule.media.get(media)?.reading();
     let charset = match reading {
         Reading::Json | Reading::Ndjson | Reading::Form => {
             wire::charset(&given).filter(|charset| *charset == Charset::Utf8)?

@@ -82,15 +82,16 @@ impl Media {
         self.range
     }
 
-    /// How a body of this media type, which the range describes, is read.
-    pub(crate) fn reading(&self, given: &MediaType<'_>) -> Reading {
-        self.reading.unwrap_or(match given {
-            given if given.is_json() => Reading::Json,
-            given if given.is_ndjson() => Reading::Ndjson,
-            given if given.is("application/x-www-form-urlencoded") => Reading::Form,
-            given if given.is("multipart/form-data") => Reading::Parts,
-            given if given.is_text() => Reading::Text,
+    /// How a body is read that this media type or range describes: always in the same way, for its type is one.
+    pub(crate) fn reading(&self) -> Reading {
+        let by_type = || match MediaType::parse(self.range) {
+            Some(own) if own.is_json() => Reading::Json,
+            Some(own) if own.is_ndjson() => Reading::Ndjson,
+            Some(own) if own.is("application/x-www-form-urlencoded") => Reading::Form,
+            Some(own) if own.is("multipart/form-data") => Reading::Parts,
+            Some(own) if own.is_text() => Reading::Text,
             _ => Reading::Bytes,
-        })
+        };
+        self.reading.unwrap_or_else(by_type)
     }
 }

@@ -42,7 +42,7 @@ pub use input::Input;
 pub use operation::{Api, Caller, Guarded, Operation, Security, Shape};
 pub use problem::{Cause, Problem, RequestId};
 pub use rate_limit::{CountedBy, Quota, RateLimit};
-pub use routes::Routes;
+pub use routes::{Routes, normalize};
 pub use shaped::shaped;
 pub use storage_quota::StorageQuota;
 pub use token_endpoint::TokenEndpoint;

@@ -3,6 +3,7 @@
 //! Templates whose parameters are whole segments are left to axum's router. Others (`/a/{id}.json`, `/a/{id}:verb`, `/ü`), those that
 //! match the same paths as one of them, and paths in another spelling than the document's are matched one by one, concrete ones first.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
 use wire::{Matched, Template, canonical};
 
@@ -96,24 +98,44 @@ impl<S: Send + Sync + 'static> Routes<S> {
     }
 }
 
+/// Spells the path of a request as templates are spelt, so that another spelling of the same path (RFC 3986, 6.2.2) finds the same
+/// operation. To be called before the router: `/users/%6De` would otherwise be a user called `me`.
+pub fn normalize(target: &mut Uri) {
+    if let Cow::Owned(path) = canonical(target.path()) {
+        set_path(target, &path);
+    }
+}
+
+fn set_path(target: &mut Uri, path: &str) {
+    let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
+    // What is canonical is valid; otherwise the target would stay as it was.
+    if let Ok(path_and_query) = PathAndQuery::try_from(format!("{path}{query}")) {
+        let mut parts = target.clone().into_parts();
+        parts.path_and_query = Some(path_and_query);
+        if let Ok(spelt) = Uri::from_parts(parts) {
+            *target = spelt;
+        }
+    }
+}
+
 /// The response to a request that axum's router has no route for.
 async fn answer<S: Send + Sync + 'static>(routes: Arc<[Route<S>]>, service: Arc<S>, mut request: Request) -> Response {
-    let path = canonical(request.uri().path()).into_owned();
+    normalize(request.uri_mut());
+    let path = request.uri().path();
     // One slash too many is none, unless the document has it.
     let trimmed = path.strip_suffix('/').filter(|rest| !rest.is_empty() && !rest.ends_with('/'));
-    let found = find(&routes, &path).map(|found| (found, &*path));
-    let found = found.or_else(|| trimmed.and_then(|path| find(&routes, path).map(|found| (found, path))));
-    let Some(((route, matched), path)) = found else { return StatusCode::NOT_FOUND.into_response() };
-    let target = match request.uri().query() {
-        Some(query) => Uri::try_from(format!("{path}?{query}")),
-        None => Uri::try_from(path),
+    let (route, matched) = match (find(&routes, path), trimmed) {
+        (Some(found), _) => found,
+        (None, Some(trimmed)) => {
+            let Some(found) = find(&routes, trimmed) else { return StatusCode::NOT_FOUND.into_response() };
+            let trimmed = trimmed.to_owned();
+            set_path(request.uri_mut(), &trimmed);
+            found
+        }
+        (None, None) => return StatusCode::NOT_FOUND.into_response(),
     };
-    // The same path in another spelling is as valid as it was.
-    let Ok(target) = target else { return StatusCode::NOT_FOUND.into_response() };
-    *request.uri_mut() = target;
     request.extensions_mut().insert(matched);
-    let handlers = route.handlers.clone();
-    Handler::call(handlers, request, service).await
+    Handler::call(route.handlers.clone(), request, service).await
 }
 
 fn find<'m, S>(routes: &'m [Route<S>], path: &str) -> Option<(&'m Route<S>, Matched)> {

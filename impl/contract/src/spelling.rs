@@ -32,7 +32,7 @@ impl Spelling {
 }
 
 /// A value in the style `simple`, as header fields have it (RFC 6570, 3.2.2): `a,b`, `R,100,G,200`, or exploded `R=100,G=200`.
-/// Nothing where something within it has members or items itself.
+/// Nothing where something within it has fields or items itself.
 pub(crate) fn simple(value: &Value, explode: bool) -> Option<String> {
     let pieces: Option<Vec<String>> = match value {
         Value::Array(items) => items.iter().map(scalar).collect(),

@@ -147,7 +147,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     bench::from_memory::serve("shop", shop::DOCUMENT, async |_, database, accounts| {
         let products = products(&database).await?;
         let service = FromMemory { accounts, products, last_order: AtomicI64::new(100_000) };
-        Ok(orders::routes().with_state(Arc::new(service)))
+        Ok(orders::routes().router(Arc::new(service)))
     })
     .await
 }

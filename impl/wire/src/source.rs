@@ -99,7 +99,8 @@ fn exploded_object<'r>(
 ) -> Result<Option<Value<'r>>, Fault> {
     let mut members: Vec<(Cow<'r, str>, Value<'r>)> = Vec::new();
     for pair in &mut from.0 {
-        if !(names.contains(&&*pair.name) || (open && !pair.taken && !pair.is_cache_buster())) {
+        let is_other = open && !pair.taken && !pair.is_cache_buster();
+        if !is_other && !names.contains(&&*pair.name) {
             continue;
         }
         pair.taken = true;

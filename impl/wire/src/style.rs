@@ -13,7 +13,7 @@ use crate::parameter::{Parameter, Shape, Style};
 /// Undoes percent-encoding as the place of a parameter has it.
 pub(crate) type Decode = for<'t> fn(&'t str) -> Result<Cow<'t, str>, Fault>;
 
-/// Members of an object.
+/// Fields of an object.
 type Members<'r> = Vec<(Cow<'r, str>, Value<'r>)>;
 
 /// Decoded texts that outlive what decoded them: JSON is read without being copied.
@@ -142,7 +142,7 @@ fn matrix<'r>(parameter: &Parameter, raw: &'r str, decode: Decode, texts: &'r Te
     }
 }
 
-/// Adds a member of a name that is new.
+/// Adds a field of a name that is new.
 pub(crate) fn add<'r>(members: &mut Members<'r>, name: Cow<'r, str>, value: Value<'r>) -> Result<(), Fault> {
     if members.len() == MAX_PAIRS {
         return Err(Fault::TOO_MANY_MEMBERS);

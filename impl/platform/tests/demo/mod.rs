@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Security, Statuses};
+use contract::{Answer, Api, BodyRule, Caller, Operation, Problem, Quota, Reply, Statuses};
 use platform::Error;
 
 /// Its OpenAPI document.

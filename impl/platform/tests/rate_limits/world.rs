@@ -115,9 +115,15 @@ fn router(limiter: Limiter, database: Database) -> axum::Router {
                     service,
                     request,
                     |input| {
-                        let account = input.query("account", |value, at| at.string(value, &contract::Text::ANY));
-                        let secret = input.query("secret", |value, at| at.string(value, &contract::Text::ANY));
-                        let known = input.optional_query("known", |value, at| at.string(value, &contract::Text::ANY));
+                        let account = input.required(&contract::Parameter::query("account"), |value, at| {
+                            at.string(value, &contract::Text::ANY)
+                        });
+                        let secret = input.required(&contract::Parameter::query("secret"), |value, at| {
+                            at.string(value, &contract::Text::ANY)
+                        });
+                        let known = input.optional(&contract::Parameter::query("known"), |value, at| {
+                            at.string(value, &contract::Text::ANY)
+                        });
                         Some((account?, secret?, known?.is_some()))
                     },
                     async |service: Arc<Limited>, (name, secret, is_used_from_here): (String, String, bool)| {

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -25,11 +25,11 @@ use tower::Service;
 use super::body::{Reading, watch};
 use super::cors::{Asked, Cors};
 use super::metrics::Measurements;
-use super::own::{Own, yields};
+use super::own::Own;
 use super::page;
 use super::readiness::{Checks, Readiness};
 use super::refusals::{explained, late, overloaded};
-use super::request::{given_request_id, new_request_id, refuse, without_slash};
+use super::request::{given_request_id, new_request_id, refuse};
 use super::span;
 use super::unsent::held;
 use crate::access_log::{self, Entry};
@@ -69,8 +69,6 @@ struct Inner {
     proxies: Proxies,
     measurements: Measurements,
     shares: Arc<Shares>,
-    /// Paths of operations that go before the endpoints of every service.
-    declared: OnceLock<Vec<&'static str>>,
 }
 
 impl App {
@@ -95,7 +93,6 @@ impl App {
             proxies: settings.trusted_proxies.clone(),
             measurements,
             shares,
-            declared: OnceLock::new(),
         }))
     }
 
@@ -115,12 +112,10 @@ impl App {
     }
 
     /// Creates the series of every operation, and of its failures, before the first call: a series that begins with its first
-    /// increment never shows that one as a rate. An operation goes before an endpoint of every service that has its path, unless
-    /// the system itself calls that.
+    /// increment never shows that one as a rate. An operation goes before an endpoint of every service with its path.
     pub fn expect_operations(&self, operations: &[&'static Operation]) {
         self.0.measurements.expect_operations(operations);
-        let paths = operations.iter().map(|operation| operation.path).filter(|path| yields(path));
-        let _ = self.0.declared.set(paths.collect());
+        self.0.own.yield_to(operations);
     }
 
     /// Creates the metrics of resources that only this service has, of which each client may hold a share.
@@ -170,7 +165,7 @@ impl App {
         let (request, reading) = watch(request, requester.as_ref());
         let answered = {
             // Pinned here, so that the futures around it do not move it.
-            let road = pin!(self.0.route(request, reading.as_deref(), page.preflight));
+            let road = pin!(self.0.route(request, &id, reading.as_deref(), page.preflight));
             // A panic of a handler was caught inside; this is for the code around it.
             AssertUnwindSafe(sender.scope(metered(road, requester.as_deref()))).catch_unwind().await
         };
@@ -249,7 +244,8 @@ impl Inner {
     /// The response, and its name in the metrics unless an operation gives it one.
     async fn route(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
+        id: &RequestId,
         reading: Option<&Reading>,
         preflight: bool,
     ) -> (&'static str, Result<Response, Problem>) {
@@ -261,12 +257,9 @@ impl Inner {
             *response.status_mut() = StatusCode::NO_CONTENT;
             return ("preflight", Ok(response));
         }
-        let path = request.uri().path();
-        if !self.declared.get().is_some_and(|declared| declared.contains(&path)) {
-            let (path, slashed) = without_slash(path).map_or((path, false), |path| (path, true));
-            if let Some(answered) = self.own.respond(request.method(), path, request.headers(), slashed).await {
-                return answered;
-            }
+        contract::normalize(request.uri_mut());
+        if let Some(answered) = self.own.respond(request.method(), request.uri().path(), request.headers()).await {
+            return answered;
         }
         let place = match self.gate.enter().await {
             Ok(place) => place,
@@ -278,7 +271,6 @@ impl Inner {
         };
         // The router is shared; calling it needs only a clone.
         let mut router = self.router.clone();
-        let id = request.extensions().get::<RequestId>().cloned();
         let Some(reading) = reading else {
             let Ok(response) = router.call(request).await;
             drop(place);
@@ -287,23 +279,19 @@ impl Inner {
         reading.hold(place);
         let Ok(response) = router.call(request).await;
         if reading.was_refused() {
-            return refused_by(&response, too_many("request_bodies"), id.as_ref());
+            return refused_by(&response, too_many("request_bodies"), id);
         }
         if reading.was_late() {
-            return refused_by(&response, late(), id.as_ref());
+            return refused_by(&response, late(), id);
         }
         ("unmatched", Ok(response))
     }
 }
 
 /// The error response that replaces the operation's response when the request was not received completely.
-fn refused_by(
-    response: &Response,
-    problem: Problem,
-    id: Option<&RequestId>,
-) -> (&'static str, Result<Response, Problem>) {
+fn refused_by(response: &Response, problem: Problem, id: &RequestId) -> (&'static str, Result<Response, Problem>) {
     match response.extensions().get::<&'static Operation>() {
-        Some(operation) => (operation.id, Ok(operation.refuse(problem, id))),
+        Some(operation) => (operation.id, Ok(operation.refuse(problem, Some(id)))),
         None => ("unmatched", Err(problem)),
     }
 }

@@ -1,9 +1,11 @@
 //! The endpoints that every service has besides its operations.
 
+use std::sync::OnceLock;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use contract::Problem;
+use contract::{Operation, Problem};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use platform_admission::for_everybody;
@@ -15,6 +17,7 @@ use super::docs::Docs;
 use super::exposition::classic;
 use super::readiness::Checks;
 use super::refusals::{method_not_allowed, not_found};
+use super::request::without_slash;
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -23,24 +26,27 @@ struct Health<'a> {
     version: &'a str,
 }
 
-/// Whether an endpoint makes way for an operation of its path: not those that the system calls, for they are not for clients.
-pub(super) fn yields(path: &str) -> bool {
-    !matches!(path, "/health" | "/health/ready" | "/metrics")
-}
-
 /// Health, metrics, the document and the page that shows it.
 pub(super) struct Own {
     health: Bytes,
     docs: Docs,
     pub(super) checks: Checks,
     pub(super) metrics: Metrics,
+    /// Paths of operations that go before these endpoints.
+    declared: OnceLock<Vec<&'static str>>,
 }
 
 impl Own {
     pub(super) fn new(service: &str, version: &str, document: &'static str, checks: Checks, metrics: Metrics) -> Self {
         // Two strings and a constant: serializing them into memory cannot fail.
         let health = serde_json::to_vec(&Health { status: "ok", service, version }).unwrap_or_default().into();
-        Self { health, docs: Docs::new(document, service), checks, metrics }
+        Self { health, docs: Docs::new(document, service), checks, metrics, declared: OnceLock::new() }
+    }
+
+    /// Leaves the paths of operations to them, except those that the system itself calls.
+    pub(super) fn yield_to(&self, operations: &[&'static Operation]) {
+        let paths = operations.iter().map(|operation| operation.path);
+        let _ = self.declared.set(paths.filter(|path| !matches!(*path, "/health/ready" | "/metrics")).collect());
     }
 
     /// The response, and its name in the metrics. Never shed: it has to report the overload.
@@ -49,8 +55,11 @@ impl Own {
         method: &Method,
         path: &str,
         headers: &HeaderMap,
-        slashed: bool,
     ) -> Option<(&'static str, Result<Response, Problem>)> {
+        if self.declared.get().is_some_and(|declared| declared.contains(&path)) {
+            return None;
+        }
+        let (path, slashed) = without_slash(path).map_or((path, false), |path| (path, true));
         let (label, file) = match path {
             "/" => ("root", ""),
             "/health" => ("health", ""),
