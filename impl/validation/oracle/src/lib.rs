@@ -103,7 +103,7 @@ pub fn any(choices: &mut Choices, depth: usize) -> Value {
     }
 }
 
-/// Members as an object.
+/// Properties as an object.
 pub(crate) fn object(members: Vec<(&str, Value)>) -> Value {
     let mut object = json!({});
     for (name, value) in members {

@@ -17,7 +17,7 @@ use values::Value;
 enum Dialect {
     /// OpenAPI 3.0: draft 4 with changes; references ignore what stands beside them.
     Old,
-    /// As `Old`, with the house rule for `nullable`.
+    /// As `Old`, with what our own documents mean by `nullable`.
     House,
     /// OpenAPI 3.1: draft 2020-12.
     New,

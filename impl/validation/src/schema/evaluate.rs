@@ -2,8 +2,8 @@
 //!
 //! Whether it is valid is found out first, in one walk that stops at the first violation; only for an invalid value a second walk
 //! reports, which goes only where violations are. Recursive schemas could make either take exponential time, so the verdicts on
-//! what references lead to are kept for one validation: the first walk takes at most schemas times values, and the second
-//! reports each schema once a value.
+//! what references lead to are kept while something may ask for them again: the first walk takes at most schemas times values, and
+//! the second reports each schema once a value.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,6 +18,8 @@ use values::Value;
 const MAX_STEPS: u64 = 100_000_000;
 /// How many schemas may be entered one within the other; a level of a value takes two or three.
 const MAX_DEPTH: usize = 1_000;
+/// So many verdicts are kept: some 50 MB.
+const MAX_VERDICTS: usize = 1 << 20;
 
 /// Whether a value is valid; if not, `at` has learnt why.
 pub(super) fn check(
@@ -37,6 +39,7 @@ pub(super) fn check(
         in_list: false,
         scope: 0,
         scopes: vec![Vec::new()],
+        branching: 0,
         verdicts: HashMap::new(),
         reported: HashSet::new(),
     };
@@ -84,6 +87,8 @@ pub(super) struct Check<'s> {
     pub scope: usize,
     /// The dynamic scopes there were: the schema that each name means.
     pub scopes: Vec<Vec<(usize, Id)>>,
+    /// How many schemas are entered from which several ways lead into the value. Without one, nothing is asked twice.
+    branching: usize,
     verdicts: HashMap<Key, bool>,
     reported: HashSet<Key>,
 }
@@ -174,13 +179,18 @@ impl<'s> Check<'s> {
         if keep && at.is_some() && !self.reported.insert(key) {
             return self.once(id, schema, value, marks, None);
         }
-        let verdict = keep && at.is_none() && marks.is_none();
+        let verdict = keep && self.branching > 0 && at.is_none() && marks.is_none();
         if verdict && let Some(valid) = self.verdicts.get(&key) {
             return *valid;
         }
         self.depth += 1;
+        self.branching += usize::from(schema.branches);
         let valid = self.keywords(schema, value, marks, at);
         self.depth -= 1;
+        self.branching -= usize::from(schema.branches);
+        if self.branching == 0 || self.verdicts.len() >= MAX_VERDICTS {
+            self.verdicts.clear();
+        }
         if verdict && !self.exhausted {
             self.verdicts.insert(key, valid);
         }

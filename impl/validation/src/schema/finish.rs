@@ -13,6 +13,7 @@ pub(super) fn finish(compiled: &mut Compiled) -> Result<(), String> {
         visit(compiled, id, &mut visits, 0)?;
     }
     for id in 0..compiled.schemas.len() {
+        compiled.schemas[id].branches = compiled.schemas[id].has_branches();
         for target in compiled.schemas[id].reference.into_iter().chain(dynamic_target(&compiled.schemas[id])) {
             compiled.schemas[target].shared = true;
         }

@@ -1,6 +1,6 @@
 //! The keywords without schemas.
 
-use super::model::{Schema, Types};
+use super::model::Schema;
 use crate::decoder::{Decoder, Step};
 use values::Value;
 
@@ -15,9 +15,9 @@ pub(super) fn refuse(at: Option<&mut Decoder>, code: &'static str, detail: impl 
 /// Whether a value keeps them.
 pub(super) fn keeps(schema: &Schema, value: &Value<'_>, at: &mut Decoder) -> bool {
     if schema.never {
-        return refuse(Some(at), "forbidden", "Is not allowed.");
+        return refuse(Some(at), "not_allowed", "Is not allowed.");
     }
-    if !schema.types.meets(Types::of(value)) {
+    if !schema.types.admit(value) {
         return at.wrong_type::<()>(&schema.types.words(), value).is_some();
     }
     if let Some(choices) = schema.choices.iter().find(|choices| !choices.contains(value)) {
