@@ -5,12 +5,10 @@
 //                                       index.html
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { Document, child, isObject } from './compile/document.mjs';
-import { classOf } from './compile/media.mjs';
-import { pathOf } from './compile/servers.mjs';
-import { BODY_LIMIT, DEADLINE_MS, nameOf } from './defaults.mjs';
+import { BODY_LIMIT, DEADLINE_MS, isForeign } from './defaults.mjs';
 import { indexPage, policy } from './gateway/index-page.mjs';
 import { anyPattern, byPrecedence, labelsOf, plainPattern, shapeOf } from './gateway/paths.mjs';
+import { operationsIn, streamsEvents } from './published.mjs';
 import { documentOf, servicesOf } from './services.mjs';
 
 const [, , generated, into] = process.argv;
@@ -26,22 +24,20 @@ const STREAM_TIMEOUT = '60s';
 
 const seconds = (milliseconds) => (milliseconds % 1000 ? `${milliseconds}ms` : `${milliseconds / 1000}s`);
 
-// The gateway's data of one path and one method.
-function declared(document, prefix, path, method, item) {
-  const operation = item.node[method];
-  const resolved = (given) => document.resolve({ node: given, pointer: '' }).node ?? {};
-  const parameters = (one) => [...(item.node.parameters ?? []), ...(one.parameters ?? [])].map(resolved);
-  const media = Object.values(operation.responses).flatMap((answer) => Object.keys(resolved(answer).content ?? {}));
+// The gateway's data of an operation.
+function declared(prefix, one) {
+  const { name, method, path, operation, item, resolve } = one;
+  const takes = (parameters = []) => parameters.map(resolve).some((parameter) => parameter.in === 'header' && parameter.name?.toLowerCase() === 'if-match');
   const limits = [operation['x-rate-limit'] ?? []].flat().filter((limit) => limit.by === 'address');
   return {
-    name: `${prefix}/${nameOf(operation)}`,
-    path: `${pathOf(operation.servers ?? item.node.servers ?? document.root.servers)}${path}`,
+    name: `${prefix}/${name}`,
+    path,
     methods: [method.toUpperCase()],
     body: operation.requestBody ? (operation['x-body-limit'] ?? BODY_LIMIT) : NO_BODY,
     timeout: (operation['x-deadline-ms'] ?? DEADLINE_MS) + MARGIN_MS,
-    streams: media.some((one) => classOf(one) === 'events'),
+    streams: streamsEvents(one),
     // nginx makes the tag of a compressed response a weak one, which If-Match does not accept.
-    verbatim: METHODS.some((other) => item.node[other] && parameters(item.node[other]).some((one) => one.in === 'header' && one.name?.toLowerCase() === 'if-match')),
+    verbatim: takes(item.parameters) || METHODS.some((other) => takes(item[other]?.parameters)),
     limits: limits.map((limit) => zone(prefix, limit)),
     kept: operation['x-gateway-cache'],
     issuesTokens: Boolean(operation['x-token-endpoint']),
@@ -76,18 +72,14 @@ function furniture(prefix) {
 }
 
 function service({ prefix, name, title, about }) {
-  const document = new Document(documentOf(generated, name));
-  const paths = { node: document.root.paths ?? {}, pointer: '/paths' };
-  const declaredRoutes = Object.keys(paths.node).filter((path) => path.startsWith('/')).flatMap((path) => {
-    const item = document.resolve(child(paths, path));
-    return METHODS.filter((method) => isObject(item.node?.[method])).map((method) => declared(document, prefix, path, method, item));
-  });
+  const document = documentOf(generated, name);
+  const declaredRoutes = operationsIn(document, METHODS).map((one) => declared(prefix, one));
   const ends = new Set(declaredRoutes.flatMap((route) => route.kept?.until ?? []));
   for (const route of declaredRoutes) route.ends = ends.has(route.name.split('/')[1]);
   const routes = answeringHead(onePath([...furniture(prefix), ...declaredRoutes]));
   const labels = labelsOf(unique(routes.map((route) => route.path)).sort(), (text) => createHash('sha256').update(text).digest('hex').slice(0, 12));
   for (const route of routes) route.label = labels.get(route.path);
-  return { prefix, name, title, about, routes, isOurs: document.isOurs };
+  return { prefix, name, title, about, routes, isOurs: !isForeign(document) };
 }
 
 // `/a/{id}` and `/a/{name}`, `/a b` and `/a%20b`, are one path.

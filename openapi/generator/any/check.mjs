@@ -2,7 +2,7 @@
 import { Document, child, isObject } from '../compile/document.mjs';
 import { isRaw } from '../compile/exact.mjs';
 import { schemesOf } from '../compile/security.mjs';
-import { operationsOf, shapeOf } from './operations.mjs';
+import { inlinePathItems, operationsOf, shapeOf } from './operations.mjs';
 import { checkShape } from './shape.mjs';
 
 const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
@@ -17,6 +17,7 @@ export function check(source, report) {
   checkShape(source, report);
   // Parts of the wrong kind cannot be read any further.
   if (report.refusals.length) return [];
+  inlinePathItems(source.root);
   const document = new Document(source.root);
   const operations = operationsOf(document);
   if (!operations.length) report.refuse('#/paths', 'no operations', 'there is nothing to serve', 'Give a document with some');
