@@ -4,6 +4,7 @@ import { isRaw } from '../compile/exact.mjs';
 import { schemesOf } from '../compile/security.mjs';
 import { inlinePathItems, operationsOf, shapeOf } from './operations.mjs';
 import { checkShape } from './shape.mjs';
+import { checkStandard } from './standard.mjs';
 
 const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
 const MEND = 'Mend the document';
@@ -12,9 +13,10 @@ const MOST_STEP_DIGITS = 18;
 const VALUES = ['example', 'examples', 'default', 'enum', 'const'];
 const KEYED = ['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions', 'schemas'];
 
-/** Reports to `report` (report.mjs); yields the operations. */
-export function check(source, report) {
+/** Reports to `report` (report.mjs); yields the operations. `standard` has the validators of standard.mjs. */
+export function check(source, report, standard) {
   checkShape(source, report);
+  if (!report.refusals.length) checkStandard(source, report, standard);
   // Parts of the wrong kind cannot be read any further.
   if (report.refusals.length) return [];
   inlinePathItems(source.root);
@@ -79,6 +81,7 @@ function checkParameters(document, { path, item, place }, report) {
   for (const at of all) {
     const { node } = document.resolve(at);
     if (node?.in === 'path' && !names.includes(node.name)) report.refuse(`#${at.pointer}`, `the parameter \`${node.name}\``, 'the path does not have it', MEND);
+    if (node?.schema && node.content) report.refuse(`#${at.pointer}`, `the parameter \`${node.name}\``, 'it has both `schema` and `content`', MEND);
     if (!['path', 'query', 'header', 'cookie'].includes(node?.in)) report.refuse(`#${at.pointer}`, `\`in: ${node?.in}\``, 'a parameter is in path, query, header or cookie', MEND);
   }
   const known = all.map((at) => document.resolve(at).node).filter((node) => node?.in === 'path').map(({ name }) => name);

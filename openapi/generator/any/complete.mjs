@@ -11,7 +11,9 @@ import { classOf } from '../compile/media.mjs';
 import { pathOf } from '../compile/servers.mjs';
 import { DEADLINE_MS, FOREIGN } from '../defaults.mjs';
 import { line } from '../published.mjs';
+import { check } from './check.mjs';
 import { inlinePathItems, operationsOf } from './operations.mjs';
+import { Report } from './report.mjs';
 import { withoutUnknown, withoutUnknownOfRoot } from './policies.mjs';
 import { Source } from './source.mjs';
 
@@ -121,5 +123,12 @@ function withoutXml(document, given) {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [tools, file, common] = process.argv.slice(2);
   const source = new Source(file, createRequire(`${tools}/`)('yaml'));
+  // What is mended on reading is published as it is understood.
+  const report = new Report(source);
+  check(source, report);
+  if (report.refusals.length) {
+    console.error([`${file} cannot be served:`, ...report.refusalLines()].join('\n'));
+    process.exit(1);
+  }
   console.log(stringify(complete(source.root, JSON.parse(readFileSync(common, 'utf8'))), 2));
 }

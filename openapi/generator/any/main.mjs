@@ -13,9 +13,11 @@ import { METHODS, clashOf, operationsOf } from './operations.mjs';
 import { reachOf } from './reach.mjs';
 import { Report } from './report.mjs';
 import { Source } from './source.mjs';
+import { standardOf } from './standard.mjs';
 
 const [command, tools, ...rest] = process.argv.slice(2);
 const yaml = createRequire(`${tools}/`)('yaml');
+const standard = standardOf(tools);
 
 function fail(lines) {
   console.error(lines);
@@ -46,7 +48,7 @@ function add(file, service, port, options) {
   const report = new Report(source);
   const left = leaveOut(source.root, without);
   for (const name of left) report.refuse('#/paths', `--without ${name}`, 'there is no such operation', 'Name one by its operationId, or as `METHOD /path`');
-  const operations = check(source, report);
+  const operations = check(source, report, standard);
   failOn(file, source, report);
   const clash = clashOf(operations);
   if (clash) report.note('#/paths', `Every path begins with \`/${service}\` here, since \`${clash}\` would meet what each service answers by itself`);
@@ -94,7 +96,7 @@ else {
   for (const file of rest) {
     const source = read(file);
     const report = new Report(source);
-    check(source, report);
+    check(source, report, standard);
     failOn(file, source, report);
   }
 }
