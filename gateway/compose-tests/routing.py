@@ -47,7 +47,7 @@ def odd_document():
                            "post": {"operationId": "of_operation", "servers": [{"url": "https://{host}/own", "variables": {"host": {"default": "x.example"}}}], **OK}},
             "/upload": {"post": {"operationId": "upload", **body("multipart/form-data")}},
             "/events": {"get": {"operationId": "events", "responses": {"200": {"$ref": "#/components/responses/Events"}, "default": {"description": "Other"}}}},
-            "/nameless": {"get": OK}, "/имя": {"get": {"operationId": "получитьИмя", **OK}},
+            "/query?a=1#b": operations(get="question"), "/nameless": {"get": OK}, "/имя": {"get": {"operationId": "получитьИмя", **OK}},
         },
         "components": {
             "pathItems": {"Shared": {"parameters": [{"name": "If-Match", "in": "header", "schema": {"type": "string"}}], **operations(put="shared")}},
@@ -81,7 +81,7 @@ ASKED = [
     ("PREFLIGHT", "/v1/methods", "cors-preflight"), ("PREFLIGHT", "/v1/headless", "cors-preflight"), ("PREFLIGHT", "/v1/nothing", 404),
     ("HEAD", "/v1/headless", "get_headless"), ("OPTIONS", "/v1/headless", 405), ("TRACE", "/v1/headless", 405), ("TRACE", "/v1/nothing", 404),
     ("PUT", "/v1/shared", "shared"), ("GET", "/path/elsewhere", "of_path"), ("POST", "/own/elsewhere", "of_operation"), ("GET", "/v1/elsewhere", 404), ("POST", "/path/elsewhere", 405),
-    ("POST", "/v1/upload", "upload"), ("GET", "/v1/events", "events"), ("GET", "/v1/nameless", "get_nameless"), ("GET", "/v1/%D0%B8%D0%BC%D1%8F", "получить_имя"),
+    ("POST", "/v1/upload", "upload"), ("GET", "/v1/events", "events"), ("GET", "/v1/nameless", "get_nameless"), ("GET", "/v1/query%3Fa=1%23b", "question"), ("GET", "/v1/query?a=1", 404), ("GET", "/v1/%D0%B8%D0%BC%D1%8F", "получить_имя"),
     ("GET", "/health", "health-live"), ("GET", "/docs/index.css", "docs-page"), ("GET", "/%64ocs", "docs-page"), ("GET", "", 307), ("GET", "/", 307), ("GET", "/v1", 404),
 ]
 LARGE = [("PUT", f"/resources-{number}/x%20y", f"put_{number}") for number in (0, 50, 99)] + [("GET", "/resources-100/x", 404)]

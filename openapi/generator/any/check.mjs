@@ -2,6 +2,7 @@
 import { Document, child, isObject } from '../compile/document.mjs';
 import { isRaw } from '../compile/exact.mjs';
 import { schemesOf } from '../compile/security.mjs';
+import { pathFault } from '../gateway/paths.mjs';
 import { inlinePathItems, operationsOf, shapeOf } from './operations.mjs';
 import { checkShape } from './shape.mjs';
 import { checkStandard } from './standard.mjs';
@@ -64,10 +65,13 @@ function checkPaths(operations, report) {
   for (const { method, path, served, place } of operations) {
     const refuse = (why) => report.refuse(`#${place.pointer}`, `the path \`${path}\``, why, LEAVE);
     const names = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
-    if (/[{}]/.test(shapeOf(served).replaceAll('{}', ''))) refuse('it has a brace without its other half');
+    const tooLong = pathFault(served);
+    if (tooLong) refuse(tooLong);
+    else if (/[{}]/.test(shapeOf(served).replaceAll('{}', ''))) refuse('it has a brace without its other half');
     else if (names.includes('')) refuse('it has a parameter without a name');
     else if (new Set(names).size < names.length) refuse('it has a parameter twice');
     else if (/\{\}\{\}/.test(shapeOf(served))) refuse('two parameters have nothing between them');
+    if (/[?#]/.test(shapeOf(path))) report.note(`#${place.pointer}`, 'A path has neither a query nor a fragment: `?` and `#` in it are what clients write as `%3F` and `%23`');
     const key = `${method} ${shapeOf(served)}`;
     if (taken.has(key)) refuse(`\`${taken.get(key)}\` is the same path`);
     taken.set(key, path);
@@ -78,15 +82,26 @@ function checkParameters(document, { path, item, place }, report) {
   const lists = [child(item, 'parameters'), child(place, 'parameters')];
   const all = lists.flatMap((list) => (Array.isArray(list.node) ? list.node.map((_, index) => child(list, index)) : []));
   const names = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
+  for (const list of lists) checkDoubles(document, list, report);
   for (const at of all) {
     const { node } = document.resolve(at);
     if (node?.in === 'path' && !names.includes(node.name)) report.refuse(`#${at.pointer}`, `the parameter \`${node.name}\``, 'the path does not have it', MEND);
-    if (node?.schema && node.content) report.refuse(`#${at.pointer}`, `the parameter \`${node.name}\``, 'it has both `schema` and `content`', MEND);
     if (!['path', 'query', 'header', 'cookie'].includes(node?.in)) report.refuse(`#${at.pointer}`, `\`in: ${node?.in}\``, 'a parameter is in path, query, header or cookie', MEND);
   }
   const known = all.map((at) => document.resolve(at).node).filter((node) => node?.in === 'path').map(({ name }) => name);
   const missing = names.filter((name) => !known.includes(name));
   if (missing.length) report.note(`#${place.pointer}`, 'Parameters of a path that are not described are any text, which handlers do not get');
+}
+
+// Names of headers have no case (RFC 9110, 5.1).
+function checkDoubles(document, list, report) {
+  const seen = new Set();
+  for (const index of Array.isArray(list.node) ? list.node.keys() : []) {
+    const { node } = document.resolve(child(list, String(index)));
+    const key = `${node?.in} ${node?.in === 'header' ? String(node.name).toLowerCase() : node?.name}`;
+    if (seen.has(key)) report.refuse(`#${list.pointer}/${index}`, `the parameter \`${node?.name}\``, 'it is there twice', MEND);
+    seen.add(key);
+  }
 }
 
 function checkSecurity(document, { node, place }, report) {

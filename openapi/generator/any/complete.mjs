@@ -89,7 +89,7 @@ const DESCRIPTIONS = {
   429: 'Too many requests.', 500: 'Internal error.', 501: 'Not implemented yet.', 503: 'Overloaded, or being restarted.', 504: 'The deadline has passed.' };
 
 function responsesOf(document, node, { path, problem }) {
-  const given = Object.entries(node.responses ?? {}).map(([status, one]) => [status.toUpperCase() === 'DEFAULT' ? 'default' : status.toUpperCase(), one]);
+  const given = Object.entries(node.responses ?? {}).map(([status, one]) => [/^[1-5]xx$/.test(status) ? status.toUpperCase() : status, one]);
   const responses = Object.fromEntries(given.map(([status, one]) => [status, /^(\d{3}|[1-5]XX|default)$/.test(status) ? withoutXml(document, one ?? {}) : one]));
   const security = node.security ?? document.root.security ?? [];
   const wanted = [

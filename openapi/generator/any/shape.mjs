@@ -55,6 +55,7 @@ export function checkShape(source, report) {
     // YAML has a word for it, which is often written without quotes.
     if (kind === 'schema' && Array.isArray(node.type)) node.type = node.type.map((type) => type ?? 'null');
     if (kind === 'schema') mendLimits(node, pointer);
+    if (kind === 'parameter' && node.schema && node.content) report.refuse(pointer, `the parameter \`${node.name}\``, 'it has both `schema` and `content`', 'Mend the document');
     if (kind === 'parameter' && node.in === 'path' && node.required !== true) {
       report.note(pointer, 'A parameter of a path is always required');
       node.required = true;
