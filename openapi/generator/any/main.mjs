@@ -93,8 +93,11 @@ function leaveOut(root, without) {
 /** The text of the document with what makes it a service. */
 function textOf(file, without, service) {
   const document = yaml.parseDocument(new Source(file, yaml).text, { merge: true });
-  // JSON is written as YAML.
-  yaml.visit(document, { Collection: (_, node) => { node.flow = node.flow && file.endsWith('.json') ? false : node.flow; } });
+  // JSON is written as YAML; keys at the margin are looked for by tools.
+  const isJson = document.contents.flow;
+  yaml.visit(document, {
+    Collection: (_, node) => { node.flow = isJson ? false : node.flow; },
+    Scalar: (key, node) => { if (isJson || key === 'key') delete node.type; } });
   document.set('x-service', document.createNode(service, { flow: true }));
   const paths = document.get('paths');
   for (const { key: path, value: given } of paths.items) {
@@ -106,7 +109,7 @@ function textOf(file, without, service) {
       else operation.set('x-planned', true);
     }
   }
-  return document.toString({ lineWidth: 120 });
+  return document.toString({ lineWidth: 0 });
 }
 
 if (command === 'add') add(...rest.slice(0, 3), rest.slice(3));
