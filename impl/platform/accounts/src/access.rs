@@ -69,7 +69,7 @@ impl Access {
     /// 401 `invalid_credentials` when they are of different accounts.
     pub fn joined(callers: &[Principal]) -> Result<Principal> {
         match callers {
-            [first, others @ ..] if others.iter().all(|other| other.user_id() == first.user_id()) => Ok(first.clone()),
+            [first, others @ ..] if others.iter().all(|other| other.user_id() == first.user_id()) => Ok(*first),
             _ => Err(Problem::unauthorized("invalid_credentials", "The credentials are of different accounts.").into()),
         }
     }
