@@ -404,7 +404,7 @@ impl contract::row::Field for EverythingCounts {
 #[serde(untagged)]
 pub enum EverythingEither {
     /// `string`
-    String(chrono::NaiveDate),
+    Date(chrono::NaiveDate),
     /// `integer`
     Integer(i64),
 }
@@ -419,7 +419,7 @@ impl contract::Decode for EverythingEither {
                     contract::schema!(crate::SCHEMAS, "/components/schemas/Everything/properties/either/anyOf/1"),
                 ],
             )? {
-                0 => at.date(v).map(Self::String),
+                0 => at.date(v).map(Self::Date),
                 _ => at.integer(v, &contract::Integer::INT64).map(Self::Integer),
             }
         })
@@ -570,108 +570,6 @@ impl contract::row::Field for EverythingMixed {
     }
 }
 
-/// `FieldError` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct FieldError {
-    /// `in`
-    #[serde(rename = "in")]
-    pub r#in: models::FieldLocation,
-    /// A JSON pointer as URI fragment into the body (`#/items/0/quantity`); absent for parameters.
-    #[serde(rename = "pointer", skip_serializing_if = "Option::is_none")]
-    pub pointer: Option<String>,
-    /// The name of the path, query or header parameter.
-    #[serde(rename = "parameter", skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<String>,
-    /// `code`
-    #[serde(rename = "code")]
-    pub code: String,
-    /// `detail`
-    #[serde(rename = "detail")]
-    pub detail: String,
-}
-
-impl contract::Decode for FieldError {
-    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_in = object.required(at, "in", |v, at| <models::FieldLocation as contract::Decode>::decode(v, at));
-        let f_pointer = object.optional(at, "pointer", |v, at| at.string(v, &contract::Text::ANY));
-        let f_parameter = object.optional(at, "parameter", |v, at| at.string(v, &contract::Text::ANY));
-        let f_code = object.required(at, "code", |v, at| {
-            at.string(v, &contract::Text::ANY.pattern(contract::pattern!("^[a-z][a-z0-9_]*$")))
-        });
-        let f_detail = object.required(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
-        object.close(at);
-        Some(Self { r#in: f_in?, pointer: f_pointer?, parameter: f_parameter?, code: f_code?, detail: f_detail? })
-    }
-}
-
-impl contract::row::FromRow for FieldError {
-    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
-        Ok(Self {
-            r#in: contract::row::Field::read(row, "in")?,
-            pointer: contract::row::Field::read(row, "pointer")?,
-            parameter: contract::row::Field::read(row, "parameter")?,
-            code: contract::row::Field::read(row, "code")?,
-            detail: contract::row::Field::read(row, "detail")?,
-        })
-    }
-}
-
-impl contract::row::Field for FieldError {
-    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
-        contract::row::object(row, name)
-    }
-}
-
-/// `FieldLocation` of the document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-pub enum FieldLocation {
-    /// `"body"`
-    #[serde(rename = "body")]
-    Body,
-    /// `"query"`
-    #[serde(rename = "query")]
-    Query,
-    /// `"path"`
-    #[serde(rename = "path")]
-    Path,
-    /// `"header"`
-    #[serde(rename = "header")]
-    Header,
-}
-
-impl FieldLocation {
-    /// Every value and its spelling.
-    pub const ALL: &'static [(&'static str, Self)] =
-        &[("body", Self::Body), ("query", Self::Query), ("path", Self::Path), ("header", Self::Header)];
-
-    /// The spelling in documents and data.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Body => "body",
-            Self::Query => "query",
-            Self::Path => "path",
-            Self::Header => "header",
-        }
-    }
-}
-
-impl contract::Decode for FieldLocation {
-    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        at.enumeration(value, Self::ALL)
-    }
-}
-
-impl contract::row::Field for FieldLocation {
-    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
-        contract::row::enumeration(row, name, Self::ALL)
-    }
-
-    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
-        contract::row::enumerations(row, name, Self::ALL)
-    }
-}
-
 /// `Filter` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Filter {
@@ -802,98 +700,6 @@ impl contract::Decode for NestedList {
 impl contract::row::Field for NestedList {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::json(row, name)
-    }
-}
-
-/// Why a request was rejected (RFC 9457). Programs use `code`, which is stable; people read `detail`. Submitted values are never repeated.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Problem2 {
-    /// A URI reference that identifies the kind of problem.
-    #[serde(rename = "type")]
-    pub r#type: String,
-    /// `title`
-    #[serde(rename = "title")]
-    pub title: String,
-    /// `status`
-    #[serde(rename = "status")]
-    pub status: i32,
-    /// `detail`
-    #[serde(rename = "detail", skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// The URI of this occurrence, `urn:request:` and the request id.
-    #[serde(rename = "instance", skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    /// `code`
-    #[serde(rename = "code")]
-    pub code: String,
-    /// To be quoted when asking for support.
-    #[serde(rename = "request_id", skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-    /// `errors`
-    #[serde(rename = "errors", skip_serializing_if = "Option::is_none")]
-    pub errors: Option<Vec<models::FieldError>>,
-    /// At the token endpoint: the error code of RFC 6749 5.2.
-    #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// At the token endpoint: the same as `detail`.
-    #[serde(rename = "error_description", skip_serializing_if = "Option::is_none")]
-    pub error_description: Option<String>,
-}
-
-impl contract::Decode for Problem2 {
-    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
-        let mut object = at.object(value, &contract::Bounds::ANY)?;
-        let f_type = object.required(at, "type", |v, at| at.string(v, &contract::Text::ANY));
-        let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
-        let f_status =
-            object.required(at, "status", |v, at| at.integer(v, &contract::Integer::INT32.min(400).max(599)));
-        let f_detail = object.optional(at, "detail", |v, at| at.string(v, &contract::Text::ANY));
-        let f_instance = object.optional(at, "instance", |v, at| at.string(v, &contract::Text::ANY));
-        let f_code = object.required(at, "code", |v, at| {
-            at.string(v, &contract::Text::ANY.pattern(contract::pattern!("^[a-z][a-z0-9_]*$")))
-        });
-        let f_request_id = object.optional(at, "request_id", |v, at| at.string(v, &contract::Text::ANY));
-        let f_errors = object.optional(at, "errors", |v, at| {
-            at.array(v, &contract::Items::ANY, |v, at| <models::FieldError as contract::Decode>::decode(v, at))
-        });
-        let f_error = object.optional(at, "error", |v, at| at.string(v, &contract::Text::ANY));
-        let f_error_description = object.optional(at, "error_description", |v, at| at.string(v, &contract::Text::ANY));
-        object.close(at);
-        Some(Self {
-            r#type: f_type?,
-            title: f_title?,
-            status: f_status?,
-            detail: f_detail?,
-            instance: f_instance?,
-            code: f_code?,
-            request_id: f_request_id?,
-            errors: f_errors?,
-            error: f_error?,
-            error_description: f_error_description?,
-        })
-    }
-}
-
-impl contract::row::FromRow for Problem2 {
-    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
-        Ok(Self {
-            r#type: contract::row::Field::read(row, "type")?,
-            title: contract::row::Field::read(row, "title")?,
-            status: contract::row::Field::read(row, "status")?,
-            detail: contract::row::Field::read(row, "detail")?,
-            instance: contract::row::Field::read(row, "instance")?,
-            code: contract::row::Field::read(row, "code")?,
-            request_id: contract::row::Field::read(row, "request_id")?,
-            errors: contract::row::Field::read(row, "errors")?,
-            error: contract::row::Field::read(row, "error")?,
-            error_description: contract::row::Field::read(row, "error_description")?,
-        })
-    }
-}
-
-impl contract::row::Field for Problem2 {
-    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
-        contract::row::object(row, name)
     }
 }
 

@@ -124,13 +124,6 @@ pub enum GetPictureResponse {
         /// The body.
         body: models::Mistake,
     },
-    /// default: Something else.
-    DefaultJson {
-        /// The status, which must be one that this response stands for.
-        status: u16,
-        /// The body.
-        body: models::Problem2,
-    },
 }
 
 impl contract::Answer for GetPictureResponse {
@@ -141,8 +134,6 @@ impl contract::Answer for GetPictureResponse {
             Self::Default { status, body } => {
                 Reply::within(&contract::Statuses::of(&[]).with_default(), status)?.json(&body)
             }
-            Self::DefaultJson { status, body } => Reply::within(&contract::Statuses::of(&[]).with_default(), status)?
-                .body(&["application/problem+json"], &body),
         }
     }
 }

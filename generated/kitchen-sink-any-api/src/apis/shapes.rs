@@ -111,13 +111,6 @@ pub enum AddShapeResponse {
         /// The body.
         body: models::Mistake,
     },
-    /// 4XX: Any other mistake.
-    ClientErrorJson {
-        /// The status, which must be one that this response stands for.
-        status: u16,
-        /// The body.
-        body: models::Problem2,
-    },
 }
 
 impl contract::Answer for AddShapeResponse {
@@ -129,8 +122,6 @@ impl contract::Answer for AddShapeResponse {
             Self::ClientError { status, body } => {
                 Reply::within(&contract::Statuses::of(&[]).ranges(&[4]), status)?.json(&body)
             }
-            Self::ClientErrorJson { status, body } => Reply::within(&contract::Statuses::of(&[]).ranges(&[4]), status)?
-                .body(&["application/problem+json"], &body),
         }
     }
 }
