@@ -216,6 +216,30 @@ fn anything() -> impl Strategy<Value = Json> {
     })
 }
 
+/// Takes out what is no schema, until the rest is a document.
+fn mended(version: &str, mut schemas: Json) -> Json {
+    while let Err(reason) = compile(version, &schemas).load() {
+        let place =
+            reason.strip_prefix("#/components/schemas").and_then(|rest| rest.split(": ").next()).unwrap_or("/T");
+        match schemas.pointer_mut(place) {
+            Some(place) if !place.is_object() || place.as_object().is_some_and(serde_json::Map::is_empty) => {
+                *place = json!(true)
+            }
+            Some(place) => *place = json!({}),
+            None => schemas = json!({"T": {}, "U": {}}),
+        }
+        // A keyword goes, a schema becomes empty.
+        if let Some((parent, keyword)) = place.rsplit_once('/')
+            && !parent.is_empty()
+            && reason.contains(": must ")
+            && let Some(Json::Object(members)) = schemas.pointer_mut(parent)
+        {
+            members.remove(&keyword.replace("~1", "/").replace("~0", "~"));
+        }
+    }
+    schemas
+}
+
 proptest! {
     #[test]
     fn any_json_may_be_schema_and_value(
@@ -223,8 +247,8 @@ proptest! {
         values in prop::collection::vec(anything(), 1..5),
         version in prop::sample::select(vec!["3.0.3", "3.1.0"]),
     ) {
-        let schemas = compile(version, &json!({"T": t, "U": u}));
-        let loaded = schemas.load();
+        let schemas = json!({"T": t, "U": u});
+        let schemas = compile(version, &mended(version, schemas));
         let schema = SchemaRef::new(schemas, "/components/schemas/T");
         for value in values {
             let text = value.to_string();
@@ -232,7 +256,7 @@ proptest! {
             for direction in [Direction::Request, Direction::Response] {
                 let found = schema.violations(&value, direction);
                 prop_assert_eq!(schema.accepts(&value, direction), found.is_empty());
-                prop_assert!(found.iter().all(|error| loaded.is_ok() == (error.code != "invalid_document")));
+                prop_assert!(found.iter().all(|error| error.code != "invalid_document"));
             }
         }
     }

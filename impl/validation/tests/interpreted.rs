@@ -90,6 +90,13 @@ fn all_violations_are_told_once_and_32_at_most() {
     assert_eq!(of(r#"{"items":{"type":"string"}}"#, &many).len(), 32);
 }
 
+#[test]
+fn long_lists_are_cut_short() {
+    let values: Vec<_> = (0..5_000).map(|value| format!("\"value-{value}\"")).collect();
+    let found = of(&format!(r#"{{"items":{{"enum":[{}]}}}}"#, values.join(",")), "[1,2]");
+    assert!(found.len() == 2 && found.iter().all(|line| line.len() < 1_100 && line.ends_with(", ....")), "{found:?}");
+}
+
 const PETS: &str = r##"{
     "T": {"oneOf": [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}]},
     "Cat": {"type": "object", "required": ["kind", "lives"], "properties": {"kind": {"const": "cat"}, "lives": {"type": "integer"}}},

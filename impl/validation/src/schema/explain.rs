@@ -1,6 +1,7 @@
 //! Why a value matches no alternative of a union: the violations of the one that is meant, where that can be told.
 
 use super::evaluate::Check;
+use super::keywords::listed;
 use super::model::{Id, Schema, Types};
 use super::places::member;
 use crate::decoder::{Decoder, Step};
@@ -14,7 +15,7 @@ impl<'s> Check<'s> {
                     self.apply(branch, value, None, Some(at));
                 }
                 Err((property, known)) => {
-                    let detail = format!("Must be one of: {}.", known.join(", "));
+                    let detail = format!("Must be one of: {}.", listed(known.into_iter(), ", "));
                     at.within(Step::Member(property), |at| at.refuse::<()>("not_in_enum", detail));
                 }
             }
@@ -99,6 +100,6 @@ impl<'s> Check<'s> {
             Some(name) => name.to_owned(),
             None => self.schemas.schemas[*branch].admits.words(),
         };
-        branches.iter().map(words).collect::<Vec<_>>().join(between)
+        listed(branches.iter().map(words), between)
     }
 }
