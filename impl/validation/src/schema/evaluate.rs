@@ -68,7 +68,7 @@ pub(super) fn check(
     false
 }
 
-/// Which members or items of a value some keyword has evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
+/// Which properties or items of a value some keyword has evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
 pub(super) type Marks = Vec<bool>;
 
 /// One validation.

@@ -72,7 +72,7 @@ impl<'s> Check<'s> {
         }
     }
 
-    /// Whether the members that a branch has constants for (`const`, `enum`) have one of them.
+    /// Whether the properties that a branch has constants for (`const`, `enum`) have one of them.
     fn fits(&mut self, branch: Id, value: &Value<'_>) -> bool {
         let Value::Object(members) = value else { return true };
         let same = |schema: &Schema| schema.all.iter().chain(&schema.reference).copied().collect();

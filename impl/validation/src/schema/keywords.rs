@@ -64,7 +64,7 @@ fn spell(choice: &Value<'static>, at: &mut Decoder) -> String {
     }
 }
 
-/// Records that a member is missing.
+/// Records that a property is missing.
 pub(super) fn missing(at: Option<&mut Decoder>, name: &str, code: &'static str, detail: String) -> bool {
     below(Step::Member(name.to_owned()), at, code, detail)
 }
