@@ -138,6 +138,18 @@ fn the_rest_is_refused_when_it_is_read() {
 }
 
 #[test]
+fn the_lint_takes_what_is_served_and_refuses_the_rest() {
+    let known: serde_json::Value =
+        serde_json::from_str(include_str!("../../../openapi/rules-test/patterns.json")).expect("patterns");
+    for (verdict, is_served) in [("served", true), ("refused", false)] {
+        for source in known[verdict].as_array().expect("patterns") {
+            let source = source.as_str().expect("a pattern");
+            assert_eq!(Pattern::check(source).is_ok(), is_served, "{source}: {:?}", Pattern::check(source));
+        }
+    }
+}
+
+#[test]
 fn no_pattern_takes_more_than_its_time() {
     let long = "a".repeat(100_000);
     for (source, found) in [

@@ -2,12 +2,13 @@
 import { Document, child, isObject } from '../compile/document.mjs';
 import { isRaw } from '../compile/exact.mjs';
 import { schemesOf } from '../compile/security.mjs';
+import patterns from '../../redocly-rules/patterns.js';
 import { operationsOf, shapeOf } from './operations.mjs';
 import { checkShape } from './shape.mjs';
 
+const { foreignPatternFault, stepFault } = patterns;
 const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
 const MEND = 'Mend the document';
-const MOST_STEP_DIGITS = 18;
 // Below these are values, not parts of a document.
 const VALUES = ['example', 'examples', 'default', 'enum', 'const'];
 const KEYED = ['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions', 'schemas'];
@@ -111,26 +112,11 @@ function walkSchemas(document, report) {
 function checkSchema(node, pointer, report) {
   if (typeof node.pattern === 'string') checkPattern(node.pattern, `#${pointer}/pattern`, report);
   for (const pattern of Object.keys(isObject(node.patternProperties) ? node.patternProperties : {})) checkPattern(pattern, `#${pointer}/patternProperties`, report);
-  const step = node.multipleOf;
-  if (step !== undefined && !(Number(step?.rawJSON ?? step) > 0)) report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', 'it is to be above 0', MEND);
-  else if (step !== undefined && String(step?.rawJSON ?? step).replace(/e.*$/i, '').replace(/\D|^0+/g, '').length > MOST_STEP_DIGITS) {
-    report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', `it has more than ${MOST_STEP_DIGITS} digits`, LEAVE);
-  }
+  const fault = node.multipleOf === undefined ? undefined : stepFault(String(node.multipleOf?.rawJSON ?? node.multipleOf));
+  if (fault) report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', fault, MEND);
 }
 
 function checkPattern(pattern, at, report) {
-  const fault = faultOf(pattern);
+  const fault = foreignPatternFault(pattern);
   if (fault) report.refuse(at, `the pattern \`${pattern}\``, fault, MEND);
-}
-
-function faultOf(pattern) {
-  try {
-    return void new RegExp(pattern, 'u');
-  } catch {
-    try {
-      return void new RegExp(pattern);
-    } catch (error) {
-      return `it is no regular expression of ECMA-262: ${error.message}`;
-    }
-  }
 }

@@ -136,6 +136,9 @@ fn property(chars: &[char]) -> Result<(Code, usize), String> {
     };
     let mut class = match known.as_ref().map(|hir| hir.kind()) {
         Some(HirKind::Class(Class::Unicode(class))) => class.clone(),
+        // No text has surrogates, and the tables leave them out.
+        _ if matches!(name.as_str(), "Cs" | "Surrogate" | "gc=Cs" | "gc=Surrogate") => ClassUnicode::empty(),
+        _ if matches!(name.as_str(), "General_Category=Cs" | "General_Category=Surrogate") => ClassUnicode::empty(),
         // A set of one.
         Some(HirKind::Literal(literal)) => {
             String::from_utf8_lossy(&literal.0).chars().next().map_or_else(ClassUnicode::empty, |char| one(char.into()))
