@@ -53,11 +53,13 @@ fn a_schema_that_holds_a_value_by_itself_is_refused() {
     // One step down is progress.
     let list = json!({"A": {"properties": {"next": {"$ref": "#/components/schemas/A"}}}});
     assert_eq!(compile("3.1.0", &list).load(), Ok(()));
-    let mut chain = json!({"S300": {}});
-    for index in 0..300 {
-        chain[format!("S{index}")] = json!({"$ref": format!("#/components/schemas/S{}", index + 1)});
+    for length in [102, 100_000] {
+        let reference = |index: usize| json!({"$ref": format!("#/components/schemas/S{}", index + 1)});
+        let mut chain: serde_json::Map<_, _> =
+            (0..length).map(|index| (format!("S{index}"), reference(index))).collect();
+        chain.insert(format!("S{length}"), json!({}));
+        assert!(reason("3.1.0", &chain.into()).ends_with("has more than 100 schemas one in the other"));
     }
-    assert!(reason("3.1.0", &chain).ends_with("has more than 100 schemas one in the other"));
 }
 
 /// A value of so many objects one in the other.
@@ -216,6 +218,30 @@ fn anything() -> impl Strategy<Value = Json> {
     })
 }
 
+/// Takes out what is no schema, until the rest is a document.
+fn mended(version: &str, mut schemas: Json) -> Json {
+    while let Err(reason) = compile(version, &schemas).load() {
+        let place =
+            reason.strip_prefix("#/components/schemas").and_then(|rest| rest.split(": ").next()).unwrap_or("/T");
+        match schemas.pointer_mut(place) {
+            Some(place) if !place.is_object() || place.as_object().is_some_and(serde_json::Map::is_empty) => {
+                *place = json!(true);
+            }
+            Some(place) => *place = json!({}),
+            None => schemas = json!({"T": {}, "U": {}}),
+        }
+        // A keyword goes, a schema becomes empty.
+        if let Some((parent, keyword)) = place.rsplit_once('/')
+            && !parent.is_empty()
+            && reason.contains(": must ")
+            && let Some(Json::Object(members)) = schemas.pointer_mut(parent)
+        {
+            members.remove(&keyword.replace("~1", "/").replace("~0", "~"));
+        }
+    }
+    schemas
+}
+
 proptest! {
     #[test]
     fn any_json_may_be_schema_and_value(
@@ -223,8 +249,8 @@ proptest! {
         values in prop::collection::vec(anything(), 1..5),
         version in prop::sample::select(vec!["3.0.3", "3.1.0"]),
     ) {
-        let schemas = compile(version, &json!({"T": t, "U": u}));
-        let loaded = schemas.load();
+        let schemas = json!({"T": t, "U": u});
+        let schemas = compile(version, &mended(version, schemas));
         let schema = SchemaRef::new(schemas, "/components/schemas/T");
         for value in values {
             let text = value.to_string();
@@ -232,7 +258,7 @@ proptest! {
             for direction in [Direction::Request, Direction::Response] {
                 let found = schema.violations(&value, direction);
                 prop_assert_eq!(schema.accepts(&value, direction), found.is_empty());
-                prop_assert!(found.iter().all(|error| loaded.is_ok() == (error.code != "invalid_document")));
+                prop_assert!(found.iter().all(|error| error.code != "invalid_document"));
             }
         }
     }

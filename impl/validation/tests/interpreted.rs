@@ -90,6 +90,30 @@ fn all_violations_are_told_once_and_32_at_most() {
     assert_eq!(of(r#"{"items":{"type":"string"}}"#, &many).len(), 32);
 }
 
+#[test]
+fn numbers_are_what_was_written() {
+    // What other validators say otherwise, who divide and compare doubles.
+    for (one, value) in [
+        (r#"{"multipleOf":1.5}"#, "9007199254740993"),
+        (r#"{"multipleOf":0.1}"#, "0.3"),
+        (r#"{"type":"integer"}"#, "1.0"),
+        (r#"{"exclusiveMinimum":9007199254740992}"#, "9007199254740993"),
+        (r#"{"const":1e2}"#, "100.0"),
+        (r#"{"not":{"const":9007199254740992}}"#, "9007199254740993"),
+        (r#"{"uniqueItems":true}"#, "[9007199254740992,9007199254740993]"),
+        (r#"{"not":{"type":"integer"}}"#, "1.00000000000000000001"),
+    ] {
+        assert_eq!(of(one, value), [""; 0], "{one}");
+    }
+}
+
+#[test]
+fn long_lists_are_cut_short() {
+    let values: Vec<_> = (0..5_000).map(|value| format!("\"value-{value}\"")).collect();
+    let found = of(&format!(r#"{{"items":{{"enum":[{}]}}}}"#, values.join(",")), "[1,2]");
+    assert!(found.len() == 2 && found.iter().all(|line| line.len() < 1_100 && line.ends_with(", ....")), "{found:?}");
+}
+
 const PETS: &str = r##"{
     "T": {"oneOf": [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}]},
     "Cat": {"type": "object", "required": ["kind", "lives"], "properties": {"kind": {"const": "cat"}, "lives": {"type": "integer"}}},

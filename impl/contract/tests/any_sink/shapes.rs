@@ -97,7 +97,7 @@ async fn what_schemas_say_is_kept_to_the_letter() {
         (r#"{"pair":["a",1]}"#, "dependent_required"),
         (r#"{"exampleOf":{"example":4}}"#, "not_a_multiple"),
         (r#"{"nothing":1}"#, "wrong_type"),
-        (r#"{"not-a-number":1}"#, "forbidden"),
+        (r#"{"not-a-number":1}"#, "not_allowed"),
         (r#"{"additional":1}"#, "wrong_type"),
     ] {
         everything(invalid).await.violates(code);

@@ -3,7 +3,7 @@
 //! Left out is where the other validator (jsonschema 0.61) is known to be wrong: it divides as doubles, so that an integer above 2^53 is no
 //! multiple of 1.5; and it panics over some references back to what is being compiled ("pending schema target dropped").
 //!
-//! `ORACLE_SEED` is the first seed (0), `ORACLE_DOCUMENTS` the number of documents of each kind (75, of 4 schemas each); each schema judges 20 values.
+//! `ORACLE_SEED` is the first seed (0), `ORACLE_DOCUMENTS` the number of documents of each kind (75, of 4 schemas each); each schema validates 20 values.
 
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};

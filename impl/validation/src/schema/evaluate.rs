@@ -40,6 +40,7 @@ pub(super) fn check(
         scope: 0,
         scopes: vec![Vec::new()],
         branching: 0,
+        reporting: false,
         verdicts: HashMap::new(),
         reported: HashSet::new(),
     };
@@ -50,6 +51,9 @@ pub(super) fn check(
     let before = at.errors.len();
     if !check.exhausted {
         check.steps = 0;
+        check.reporting = true;
+        // What is within something invalid is asked for again, level by level.
+        check.branching = 1;
         check.enter(schema, value, Some(at));
     }
     if check.exhausted {
@@ -68,7 +72,7 @@ pub(super) fn check(
     false
 }
 
-/// Which members or items of a value some keyword has evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
+/// Which properties or items of a value some keyword has evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
 pub(super) type Marks = Vec<bool>;
 
 /// One validation.
@@ -89,6 +93,8 @@ pub(super) struct Check<'s> {
     pub scopes: Vec<Vec<(usize, Id)>>,
     /// How many schemas are entered from which several ways lead into the value. Without one, nothing is asked twice.
     branching: usize,
+    /// The second walk.
+    reporting: bool,
     verdicts: HashMap<Key, bool>,
     reported: HashSet<Key>,
 }
@@ -175,7 +181,8 @@ impl<'s> Check<'s> {
         at: Option<&mut Decoder>,
     ) -> bool {
         let key = (std::ptr::from_ref(value).addr(), id, self.entry, self.scope);
-        let keep = schema.shared;
+        let deep = matches!(value, Value::Object(_) | Value::Array(_) | Value::Repeated(_));
+        let keep = schema.shared || (self.reporting && deep);
         if keep && at.is_some() && !self.reported.insert(key) {
             return self.once(id, schema, value, marks, None);
         }

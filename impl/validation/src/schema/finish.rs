@@ -44,14 +44,17 @@ fn visit(compiled: &mut Compiled, id: Id, visits: &mut [Visit], depth: usize) ->
         Visit::None => visits[id] = Visit::Begun,
     }
     let mut height = 0;
+    // Before going deeper: the stack is finite here, too.
+    let pointer = compiled.schemas[id].pointer.clone();
+    let too_high = || format!("#{pointer}: has more than {MAX_HEIGHT} schemas one in the other");
+    if depth > MAX_HEIGHT {
+        return Err(too_high());
+    }
     for below in compiled.schemas[id].in_place().collect::<Vec<_>>() {
         height = height.max(visit(compiled, below, visits, depth + 1)? + 1);
-        if height.max(depth) > MAX_HEIGHT {
-            return Err(format!(
-                "#{}: has more than {MAX_HEIGHT} schemas one in the other",
-                compiled.schemas[id].pointer
-            ));
-        }
+    }
+    if height > MAX_HEIGHT {
+        return Err(too_high());
     }
     visits[id] = Visit::Done(height);
     settle(compiled, id);

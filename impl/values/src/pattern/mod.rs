@@ -48,7 +48,7 @@ enum Engine {
 }
 
 impl Pattern {
-    /// A pattern that is compiled when first used. One that [`Pattern::check`] refuses matches nothing.
+    /// A pattern that is compiled when first used. One that [`Pattern::check`] rejects matches nothing.
     pub const fn new(source: &'static str) -> Self {
         Self { source: Cow::Borrowed(source), compiled: OnceLock::new() }
     }
