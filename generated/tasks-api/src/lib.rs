@@ -6,6 +6,9 @@
     clippy::needless_question_mark,
     clippy::redundant_closure,
     clippy::too_many_lines,
+    confusable_idents,
+    mixed_script_confusables,
+    uncommon_codepoints,
     unused_imports,
     reason = "one template serves documents of every shape"
 )]

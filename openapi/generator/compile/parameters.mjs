@@ -1,6 +1,6 @@
 // Parameters of an operation as Rust: where they are read, how they are written, and what they decode to.
 import { child, isObject } from './document.mjs';
-import { docLine, identifier, literal, snake } from './rust.mjs';
+import { camel, docLine, identifier, literal, snake } from './rust.mjs';
 
 const PLACES = ['path', 'query', 'header', 'cookie'];
 // Headers that are described elsewhere in a document (OpenAPI 3.0, Parameter Object).
@@ -48,7 +48,7 @@ export function parametersOf(places, { shapes, render, names, hint }) {
   const sorted = PLACES.flatMap((one) => known.filter(({ node }) => node.in === one));
   return sorted.map((place) => {
     const { node } = place;
-    const shape = shapes.of(schemaOf(place), `${hint}${node.name}`);
+    const shape = shapes.of(schemaOf(place), `${hint}${camel(node.name, 'Parameter')}`);
     const plain = names.take(snake(node.name, 'parameter'), '_');
     const isRequired = node.in === 'path' || node.required === true;
     const isKey = node.name === 'Idempotency-Key';
