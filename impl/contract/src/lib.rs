@@ -4,6 +4,7 @@
 //! JSON Schema are in `validation`, and re-exported. The steps of a request: match, authenticate, count against its rate limits,
 //! read a bounded body, decode and validate, call, encode. Every error response is an RFC 9457 problem document.
 
+mod accept;
 mod answer;
 mod body;
 mod body_rule;
@@ -30,6 +31,7 @@ mod storage_quota;
 mod token_endpoint;
 mod verification;
 
+pub use accept::Accept;
 pub use answer::{Answer, ByteStream, EventStream, Reply, StoredReply};
 pub use body_rule::{BodyRule, Media};
 pub use body_stream::BodyStream;
