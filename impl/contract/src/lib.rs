@@ -34,7 +34,7 @@ mod verification;
 pub use accept::Accept;
 pub use answer::{Answer, ByteStream, EventStream, Reply, StoredReply};
 pub use body_rule::{BodyRule, Media};
-pub use body_stream::BodyStream;
+pub use body_stream::{BodyStream, Streamed};
 pub use concealed::Concealed;
 pub use endpoint::{authenticated, optional, optionally_verified, public, verified};
 pub use etag::{entity_tag, if_match};
