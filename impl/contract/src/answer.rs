@@ -126,6 +126,13 @@ impl Reply {
     /// As [`Reply::header`].
     pub fn simple_header<T: Serialize>(self, name: &'static str, value: &T, explode: bool) -> Result<Self, Problem> {
         let value = serde_json::to_value(value).map_err(Problem::internal)?;
+        // The one field that is no list, though there may be several of it (RFC 9110, 5.3).
+        if let (true, Some(cookies)) = (name == "set-cookie", value.as_array()) {
+            return cookies
+                .iter()
+                .filter_map(|cookie| cookie.as_str())
+                .try_fold(self, |reply, cookie| reply.append_header(name, cookie));
+        }
         let text = simple(&value, explode).ok_or_else(|| Problem::internal("a header cannot be nested"))?;
         self.header(name, text)
     }

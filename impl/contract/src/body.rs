@@ -7,16 +7,18 @@ use std::sync::atomic::AtomicBool;
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use validation::{Decoder, Place, Value};
 use wire::{Charset, MediaType, Part, Received, Texts, Unreadable, pairs};
 
 use crate::body_rule::{BodyRule, Media, Reading};
-use crate::body_stream::{BodyStream, Ended};
+use crate::body_stream::{BodyStream, Ended, Streamed};
 use crate::encoding::{Unpacking, coding};
-use crate::form::Parts;
+use crate::form;
 use crate::input::Content;
+use crate::operation::Operation;
 use crate::problem::Problem;
 
 /// A body that was received, or is being received.
@@ -47,12 +49,13 @@ struct Chosen {
 /// Reads the body an operation declares; `None` when it is optional and absent. `waits` tells of a body that the handler reads whether
 /// the client is being waited for.
 pub(crate) async fn read(
-    method: &str,
+    operation: &Operation,
     rule: &BodyRule,
-    headers: &HeaderMap,
+    parts: &Parts,
     body: Body,
     waits: &Arc<AtomicBool>,
 ) -> Result<Option<Raw>, Problem> {
+    let headers = &parts.headers;
     let length = match headers.get(CONTENT_LENGTH) {
         Some(value) => value.to_str().ok().and_then(|value| value.parse::<u64>().ok()),
         None => None,
@@ -62,18 +65,22 @@ pub(crate) async fn read(
         return if rule.required { Err(empty()) } else { Ok(None) };
     }
     let Chosen { media, reading, charset, boundary } =
-        choose(rule, headers).ok_or_else(|| unsupported(method, rule))?;
+        choose(rule, headers).ok_or_else(|| unsupported(operation.method, rule))?;
     let unpacking = Unpacking::new(coding(headers)?, rule.limit);
     if length.is_some_and(|length| length > rule.limit as u64) {
         return Err(Ended::TooLarge(rule.limit).into());
     }
+    if let (Reading::Stream | Reading::Parts, Some(streamed)) = (reading, parts.extensions.get::<Streamed>()) {
+        streamed.set();
+    }
+    let patience = (operation.deadline, Arc::clone(waits));
     let content = match reading {
-        Reading::Stream => Taken::Stream(Some(BodyStream::new(body, unpacking, rule.limit, Arc::clone(waits)))),
+        Reading::Stream => Taken::Stream(Some(BodyStream::new(body, unpacking, rule.limit, patience))),
         Reading::Parts => {
             let boundary = boundary.ok_or_else(|| malformed("The Content-Type has no valid boundary."))?;
             let parts = rule.media.get(media).map_or(&[][..], |media| media.parts);
             // Boxed: the future is large, and forms are rare.
-            let stream = BodyStream::new(body, unpacking, rule.limit, Arc::clone(waits));
+            let stream = BodyStream::new(body, unpacking, rule.limit, patience);
             Taken::Parts(Box::pin(receive(stream, boundary, parts)).await?)
         }
         _ => {
@@ -181,7 +188,7 @@ pub(crate) fn parse<'r>(
                 let repeated = parts.iter().any(|part| part.name() == name && part.is_repeated());
                 gather(&mut members, Cow::Borrowed(name), value, repeated);
             }
-            Content::Parts(Parts { fields: Value::Object(members), files, parts })
+            Content::Parts(form::Parts { fields: Value::Object(members), files, parts })
         }
     })
 }

@@ -6,13 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
-use http::StatusCode;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::io::AsyncRead;
+use tokio::time::{Sleep, sleep};
 use tokio_util::io::StreamReader;
 
 use crate::encoding::{Unpackable, Unpacking};
@@ -27,6 +30,8 @@ pub(crate) enum Ended {
     Incomplete(Box<dyn std::error::Error + Send + Sync>),
     /// It is not what its `Content-Encoding` says.
     Packed,
+    /// It did not arrive within the deadline of the operation.
+    Late,
 }
 
 impl fmt::Display for Ended {
@@ -35,6 +40,7 @@ impl fmt::Display for Ended {
             Self::TooLarge(_) => "the body is too large",
             Self::Incomplete(_) => "the body is incomplete",
             Self::Packed => "the body cannot be decoded by its Content-Encoding",
+            Self::Late => "the body was not received in time",
         })
     }
 }
@@ -49,6 +55,10 @@ impl From<Ended> for Problem {
                 "body_too_large",
                 format!("The body is larger than the {limit} bytes this operation reads."),
             ),
+            Ended::Late => {
+                Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request was not received in time.")
+                    .with_header(CONNECTION, HeaderValue::from_static("close"))
+            }
             Ended::Incomplete(cause) => {
                 Self::bad_request("incomplete_body", "The body is incomplete.").with_cause(cause)
             }
@@ -78,6 +88,7 @@ impl From<Ended> for io::Error {
             Ended::TooLarge(_) => ErrorKind::FileTooLarge,
             Ended::Incomplete(_) => ErrorKind::UnexpectedEof,
             Ended::Packed => ErrorKind::InvalidData,
+            Ended::Late => ErrorKind::TimedOut,
         };
         Self::new(kind, ended)
     }
@@ -93,16 +104,39 @@ impl Problem {
     }
 }
 
+/// Whether the body of a request is not kept in memory: placed in its extensions by the HTTP server, which bounds what is. Then
+/// the deadline of the operation is the only one.
+#[derive(Debug, Clone, Default)]
+pub struct Streamed(Arc<AtomicBool>);
+
+impl Streamed {
+    /// Whether it is.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A body that the handler reads while it arrives, unpacked and no larger than `x-body-limit`. An error that it ends with becomes
 /// a response by [`Problem::of_body`].
 pub struct BodyStream {
     pieces: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
     /// Whether the client is being waited for.
     waits: Arc<AtomicBool>,
+    /// The deadline of the operation, for what reads after its handler has returned.
+    clock: Pin<Box<Sleep>>,
 }
 
 impl BodyStream {
-    pub(crate) fn new(body: Body, unpacking: Option<Unpacking>, limit: usize, waits: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(
+        body: Body,
+        unpacking: Option<Unpacking>,
+        limit: usize,
+        (deadline, waits): (Duration, Arc<AtomicBool>),
+    ) -> Self {
         let body = Limited::new(body, limit);
         let pieces =
             stream::try_unfold((body, unpacking, false), move |(mut body, mut unpacking, mut begun)| async move {
@@ -128,7 +162,7 @@ impl BodyStream {
                     }
                 }
             });
-        Self { pieces: Box::pin(pieces), waits }
+        Self { pieces: Box::pin(pieces), waits, clock: Box::pin(sleep(deadline)) }
     }
 
     /// For whatever reads.
@@ -149,6 +183,26 @@ impl Stream for BodyStream {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let piece = self.pieces.as_mut().poll_next(context);
         self.waits.store(piece.is_pending(), Ordering::Relaxed);
+        if piece.is_pending() && self.clock.as_mut().poll(context).is_ready() {
+            self.pieces = Box::pin(stream::empty());
+            return Poll::Ready(Some(Err(Ended::Late.into())));
+        }
         piece
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_is_read_after_its_handler_has_a_deadline_too() {
+        let never = Body::from_stream(stream::pending::<io::Result<Bytes>>());
+        let mut body = BodyStream::new(never, None, 10, (Duration::from_secs(5), Arc::default()));
+        let error = body.next().await.expect("an error").expect_err("late");
+        assert_eq!(Problem::of_body(error).status(), StatusCode::REQUEST_TIMEOUT);
+        assert!(body.next().await.is_none());
     }
 }

@@ -8,12 +8,13 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::{AUTHORIZATION, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
 use crate::answer::Answer;
 use crate::body;
+use crate::body_stream::Ended;
 use crate::input::{Content, Input};
 use crate::operation::{Api, Caller, Operation, Security};
 use crate::problem::{Problem, RequestId};
@@ -204,7 +205,7 @@ where
     let result = match tokio::time::timeout(operation.deadline, AssertUnwindSafe(road).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", message(&*panic)))),
-        Err(_) if waits.as_ref().is_some_and(|waits| waits.load(Ordering::Relaxed)) => Err(late_body()),
+        Err(_) if waits.as_ref().is_some_and(|waits| waits.load(Ordering::Relaxed)) => Err(Ended::Late.into()),
         Err(_) => Err(late_answer()),
     };
     finish(operation, id.as_ref(), result, left.get())
@@ -228,7 +229,7 @@ async fn receive<I>(
     let mut raw = match operation.body.as_ref().zip(waits) {
         Some((rule, waits)) => {
             waits.store(true, Ordering::Relaxed);
-            let raw = body::read(operation.method, rule, &parts.headers, body, waits).await?;
+            let raw = body::read(operation, rule, parts, body, waits).await?;
             waits.store(false, Ordering::Relaxed);
             raw
         }
@@ -306,11 +307,6 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
         .filter(|_| values.next().is_none())
         .map(|(_, token)| token.trim())
         .ok_or_else(|| Problem::unauthorized("invalid_token", "The Authorization header contains no bearer token."))
-}
-
-fn late_body() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request was not received in time.")
-        .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn late_answer() -> Problem {

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use validation::{Decoder, Place, Step, Value};
 use wire::{Fault, Pairs, Parameter, PathValues, Texts};
 
+use crate::accept::Accept;
 use crate::body_stream::BodyStream;
 use crate::form::{Form, Parts};
 use crate::operation::Operation;
@@ -97,9 +98,9 @@ impl<'r> Input<'r> {
         self.media
     }
 
-    /// Which of some media types of responses the client likes best; the first when it accepts none.
-    pub fn accepted(&self, media: &[&str]) -> usize {
-        wire::best(media, self.headers).unwrap_or(0)
+    /// The media types of responses that the client accepts.
+    pub fn accept(&self) -> Option<Accept> {
+        Some(Accept::of(self.headers))
     }
 
     /// The body; it was read because the document requires it.

@@ -4,6 +4,7 @@
 //! JSON Schema are in `validation`, and re-exported. The steps of a request: match, authenticate, count against its rate limits,
 //! read a bounded body, decode and validate, call, encode. Every error response is an RFC 9457 problem document.
 
+mod accept;
 mod answer;
 mod body;
 mod body_rule;
@@ -30,9 +31,10 @@ mod storage_quota;
 mod token_endpoint;
 mod verification;
 
+pub use accept::Accept;
 pub use answer::{Answer, ByteStream, EventStream, Reply, StoredReply};
 pub use body_rule::{BodyRule, Media};
-pub use body_stream::BodyStream;
+pub use body_stream::{BodyStream, Streamed};
 pub use concealed::Concealed;
 pub use endpoint::{authenticated, optional, optionally_verified, public, verified};
 pub use etag::{entity_tag, if_match};

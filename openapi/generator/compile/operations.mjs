@@ -49,7 +49,8 @@ export const sentBy = ({ parameters, body }, models) => [
 /** Data for the templates of an operation; `types` are the names of its module. */
 export function operationData(one, { render, types }) {
   const { document, node, hint, parameters, body, responses, requirements } = one;
-  const params = parameters.length ? { name: types.take(`${hint}Params`), fields: inOrder(parameters).map((parameter) => parameterData(parameter, render)) } : false;
+  const fields = [...inOrder(parameters).map((parameter) => parameterData(parameter, render)), ...acceptOf(one)];
+  const params = fields.length ? { name: types.take(`${hint}Params`), fields } : false;
   const given = body?.render(types);
   const response = types.take(`${hint}Response`);
   const once = node['x-idempotency'] ? `contract::Once<${response}>` : response;
@@ -71,6 +72,13 @@ export function operationData(one, { render, types }) {
     'x-variants': responses.variants(),
     'x-no-variants': responses.count === 0,
   };
+}
+
+// What the client accepts, where the handler chooses between media types with different schemas.
+function acceptOf({ parameters, responses }) {
+  if (!responses.isNegotiated) return [];
+  const name = parameters.some(({ plain }) => plain === 'accept') ? 'accepted_media' : 'accept';
+  return [{ name, local: name, doc: 'The media types of the response that the client accepts.', type: 'contract::Accept', decode: 'accept()' }];
 }
 
 // A parameter that takes every remaining name of the query comes last.

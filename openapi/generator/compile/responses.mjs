@@ -27,7 +27,7 @@ export function statusesText(statuses) {
 const isStandard = (document, content) => content?.schema?.$ref !== undefined && content.schema.$ref === document.root['x-standard-problem'];
 const isProblem = (document, response) => Object.values(response.node.content ?? {}).every((content) => isStandard(document, content));
 
-/** `{variants, statuses, refusals, etag, shapes}`. */
+/** `{variants, statuses, refusals, etag, isNegotiated, shapes}`: whether the handler chooses between media types of a success. */
 export function responsesOf(place, { document, shapes, render, hint }) {
   const statuses = Object.keys(place.node ?? {}).filter((status) => /^(\d{3}|[1-5]XX|default)$/i.test(status));
   const names = new Names(['Self']);
@@ -35,6 +35,7 @@ export function responsesOf(place, { document, shapes, render, hint }) {
   const used = [];
   const refusals = [];
   let etag = false;
+  let isNegotiated = false;
   for (const status of statuses) {
     const response = document.resolve(child(place, status));
     const headers = Object.keys(response.node?.headers ?? {});
@@ -46,7 +47,9 @@ export function responsesOf(place, { document, shapes, render, hint }) {
     const named = document.isOurs ? response.node.description : REASONS[status] ?? (status === 'default' ? 'Default' : /XX$/i.test(status) ? RANGES[status[0]] : `Status${status}`);
     const given = headersOf(response, { document, shapes, hint });
     used.push(...given.map(({ shape }) => shape));
-    for (const one of contentsOf(response, { document, shapes, hint: `${hint}${named}` })) {
+    const contents = contentsOf(response, { document, shapes, hint: `${hint}${named}` });
+    isNegotiated ||= contents.length > 1 && status.startsWith('2');
+    for (const one of contents) {
       variants.push({ one, status, response, headers: given, name: names.take(`${named}${one.suffix}`) });
       used.push(one.shape, ...one.media.filter((media) => response.node.content[media]['x-event-data']).map((media) => shapes.of(child(response, 'content', media, 'x-event-data'), `${hint}Event`)));
     }
@@ -56,7 +59,7 @@ export function responsesOf(place, { document, shapes, render, hint }) {
     }
   }
   // The closest first.
-  return { shapes: used.filter(Boolean), variants: () => variants.map((one) => variant(one, { document, render })), count: variants.length, statuses, etag, refusals: refusals.sort((one, other) => weight(one) - weight(other)) };
+  return { shapes: used.filter(Boolean), variants: () => variants.map((one) => variant(one, { document, render })), count: variants.length, statuses, etag, isNegotiated, refusals: refusals.sort((one, other) => weight(one) - weight(other)) };
 }
 const weight = ({ statuses }) => (statuses.includes('with_default') ? 2 : statuses.includes('ranges') ? 1 : 0);
 

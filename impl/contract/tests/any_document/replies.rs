@@ -28,7 +28,7 @@ fn headers() -> Result<Reply, Problem> {
         .simple_header("x-object", &BTreeMap::from([("R", 100), ("G", 200)]), true)?
         .optional_simple_header("x-none", None::<&String>, false)?
         .append_header("set-cookie", "a=1")?
-        .append_header("set-cookie", "b=2")
+        .simple_header("set-cookie", &["b=2", "c=3,4"], false)
 }
 
 static ROUTER: LazyLock<Router> = LazyLock::new(|| {
@@ -48,7 +48,8 @@ static ROUTER: LazyLock<Router> = LazyLock::new(|| {
         STRICT => Reply::new(200).json(&1)?;
         UNDECLARED => Reply::new(202);
     );
-    let choose = |input: &mut contract::Input<'_>| Some((input.accepted(&["text/csv", "text/html"]).to_string(),));
+    let choose =
+        |input: &mut contract::Input<'_>| Some((input.accept()?.best(&["text/csv", "text/html"]).to_string(),));
     router(serve!(routes, ENUM, choose))
 });
 
@@ -88,7 +89,7 @@ async fn headers_have_the_values_of_their_schemas() {
     let got = get(&ROUTER, "/headers").await;
     assert_eq!((got.head("x-count"), got.head("x-list"), got.head("x-object")), ("7", "a,b", "G=200,R=100"));
     let cookies: Vec<_> = got.headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("text")).collect();
-    assert_eq!(cookies, ["a=1", "b=2"]);
+    assert_eq!(cookies, ["a=1", "b=2", "c=3,4"]);
     assert!(!got.headers.contains_key("x-none"));
 }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use contract::Streamed;
 use http::Request;
 use http::header::EXPECT;
 use http_body::{Body, Frame, SizeHint};
@@ -40,6 +41,8 @@ pub(crate) struct Reading {
     /// Bytes in memory, counted against the sender until the request has its response.
     held: Mutex<Vec<Taken>>,
     refused: AtomicBool,
+    /// Whether an operation reads it without keeping it.
+    streamed: Streamed,
     /// The task that reads and discards an unneeded body.
     unwanted: Mutex<Option<JoinHandle<()>>>,
 }
@@ -101,7 +104,9 @@ pub(crate) fn watch<B: Wire>(
     let reading = Arc::new(Reading::default());
     let withheld = request.headers().contains_key(EXPECT);
     let timely = |body| axum::body::Body::new(Timely::new(body, Arc::clone(&reading), requester.cloned(), withheld));
-    (request.map(timely), Some(reading))
+    let mut request = request.map(timely);
+    request.extensions_mut().insert(reading.streamed.clone());
+    (request, Some(reading))
 }
 
 /// A body that fails when it takes too long.
@@ -139,7 +144,9 @@ impl<B: Wire> Body for Timely<B> {
         let failure = match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.received += frame.data_ref().map_or(0, Bytes::len);
-                let counted = self.requester.as_ref().is_none_or(|who| self.reading.count(who, self.received));
+                let is_kept =
+                    |who: &Arc<Requester>| self.reading.streamed.is_set() || self.reading.count(who, self.received);
+                let counted = self.requester.as_ref().is_none_or(is_kept);
                 if counted {
                     return Poll::Ready(Some(Ok(frame)));
                 }
@@ -150,6 +157,9 @@ impl<B: Wire> Body for Timely<B> {
             Poll::Ready(None) => None,
             Poll::Pending => {
                 self.reading.leave();
+                if self.reading.streamed.is_set() {
+                    return Poll::Pending;
+                }
                 let deadline = self.deadline;
                 let clock = self.clock.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
                 if clock.as_mut().poll(cx).is_pending() {
