@@ -1,4 +1,4 @@
-//! Patterns of ECMA-262: what documents hold, what they must not, and whether another engine judges alike.
+//! Patterns of ECMA-262: what documents hold, what they must not, and whether another engine finds the same.
 
 use proptest::prelude::*;
 use values::Pattern;
