@@ -1,4 +1,4 @@
-//! Patterns of ECMA-262: what documents hold, what they must not, and whether another engine judges alike.
+//! Patterns of ECMA-262: what documents hold, what they must not, and whether another engine finds the same.
 
 use proptest::prelude::*;
 use values::Pattern;
@@ -169,6 +169,20 @@ fn no_pattern_takes_more_than_its_time() {
     ] {
         assert_eq!(matches(source, &long), found, "{source}");
     }
+}
+
+#[test]
+fn what_clients_send_as_patterns_is_not_compiled() {
+    let looks = "(?=a{9999})".repeat(370);
+    assert!(values::format::holds("regex", &looks) && !values::format::holds("regex", &"a".repeat(4097)));
+    // Nor are hundreds of automata made for a document.
+    assert_eq!(Pattern::check(&format!("^{looks}")), Ok(()));
+    let letters: String = ('\u{4e00}'..'\u{9000}').step_by(2).take(10_000).collect();
+    assert!(matches(&format!("^[{letters}]$"), "\u{4e02}"));
+    assert!(!matches(
+        &format!("^(?:{})$", letters.chars().take(5000).map(|c| format!("{c}|")).collect::<String>()),
+        "\u{4e01}"
+    ));
 }
 
 #[test]

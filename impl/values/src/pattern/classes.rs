@@ -10,10 +10,10 @@ pub(super) enum Code {
 }
 
 impl Code {
-    pub(super) fn add_to(&self, class: &mut ClassUnicode) {
+    pub(super) fn into_class(self) -> ClassUnicode {
         match self {
-            Self::One(code) => class.union(&one(*code)),
-            Self::Set(set) => class.union(set),
+            Self::One(code) => one(code),
+            Self::Set(set) => set,
         }
     }
 }
@@ -29,6 +29,11 @@ pub(super) fn range(first: u32, last: u32) -> ClassUnicode {
         ends.filter(|(first, last)| first <= last).map(|(first, last)| ClassUnicodeRange::new(first, last))
     };
     ClassUnicode::new([part(first, last.min(0xd7ff)), part(first.max(0xe000), last)].into_iter().flatten())
+}
+
+/// All that is in one of them; put in order once, not with each of them.
+pub(super) fn union(classes: &[ClassUnicode]) -> ClassUnicode {
+    ClassUnicode::new(classes.iter().flat_map(|class| class.ranges().iter().copied()))
 }
 
 pub(super) fn any() -> ClassUnicode {

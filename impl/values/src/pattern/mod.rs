@@ -70,6 +70,11 @@ impl Pattern {
         Engine::new(source).map(|_| ())
     }
 
+    /// Whether a text of up to 4,096 bytes is a pattern. It is not compiled: that takes more than a client's text is worth.
+    pub(crate) fn is_pattern(text: &str) -> bool {
+        text.len() <= 4096 && syntax::parse(text).is_ok()
+    }
+
     /// Whether the pattern is found in `text` (JSON Schema patterns are not anchored).
     ///
     /// In time linear in the text, unless the pattern refers back, looks around in its middle, or is too large for an automaton: then in
