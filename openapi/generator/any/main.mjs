@@ -64,22 +64,25 @@ function add(given, service, port, options) {
   const file = inOneFile(given);
   const source = read(file);
   const report = new Report(source);
-  const left = leaveOut(source.root, without);
+  const [left, unused] = leaveOut(source, without);
   for (const name of left) report.refuse('#/paths', `--without ${name}`, 'there is no such operation', 'Name one by its operationId, or as `METHOD /path`');
   const operations = check(source, report, standard);
   failOn(given, source, report);
   const clash = clashOf(operations);
   if (clash) report.note('#/paths', `Every path begins with \`/${service}\` here, since \`${clash}\` would meet what each service answers by itself`);
-  writeFileSync(new URL(`../../${service}.yaml`, import.meta.url), textOf(file, without, {
+  writeFileSync(new URL(`../../${service}.yaml`, import.meta.url), textOf(file, { without, unused }, {
     port: Number(port), prefix: service, released: false, lint: 'any', ...(clash && { base: `/${service}` }) }));
   console.log([`${operations.length} operations, ${Object.keys(source.root.components?.schemas ?? {}).length} schemas.`, ...report.noteLines()].join('\n'));
 }
 
 const isNamed = (names, method, path, node) => names.includes(`${method.toUpperCase()} ${path}`) || (node?.operationId && names.includes(node.operationId));
 
-/** Removes operations; yields the names that none has. */
-function leaveOut(root, without) {
+/** Removes operations, and the components that only they use; yields the names that none has, and the removed components. */
+function leaveOut(source, without) {
+  const { root } = source;
   const found = new Set();
+  const reached = () => new Set(reachOf(source, operationsOf(new Document(root))).flatMap((one) => [...one.reached]));
+  const before = without.length ? reached() : [];
   for (const [path, item] of Object.entries(root.paths ?? {})) {
     for (const method of METHODS.filter((one) => item?.[one])) {
       if (!isNamed(without, method, path, item[method])) continue;
@@ -87,11 +90,14 @@ function leaveOut(root, without) {
       delete item[method];
     }
   }
-  return without.filter((name) => !found.has(name));
+  const after = without.length ? reached() : new Set();
+  const unused = [...before].filter((pointer) => !after.has(pointer)).map((pointer) => /^#\/components\/([^/]+)\/([^/]+)$/.exec(pointer)?.slice(1)).filter(Boolean);
+  for (const [kind, name] of unused) delete root.components[kind][name];
+  return [without.filter((name) => !found.has(name)), unused];
 }
 
 /** The text of the document with what makes it a service. */
-function textOf(file, without, service) {
+function textOf(file, { without, unused }, service) {
   const document = yaml.parseDocument(new Source(file, yaml).text, { merge: true });
   // JSON is written as YAML; keys at the margin are looked for by tools.
   const isJson = document.contents.flow;
@@ -109,6 +115,7 @@ function textOf(file, without, service) {
       else operation.set('x-planned', true);
     }
   }
+  for (const [kind, name] of unused) document.deleteIn(['components', kind, name]);
   return document.toString({ lineWidth: 0 });
 }
 
