@@ -109,6 +109,8 @@ pub static GET_PICTURE: Operation = Operation {
 pub struct GetPictureParams {
     /// `name`
     pub name: String,
+    /// The media types of the response that the client accepts.
+    pub accept: contract::Accept,
 }
 
 /// Responses of [`Media::get_picture`].
@@ -145,7 +147,8 @@ fn handle_get_picture<S: Media>(State(service): State<Arc<S>>, request: Request)
         request,
         |input| {
             let p_name = input.required(&Parameter::path("name"), |v, at| at.string(v, &contract::Text::ANY));
-            Some((GetPictureParams { name: p_name? },))
+            let p_accept = input.accept();
+            Some((GetPictureParams { name: p_name?, accept: p_accept? },))
         },
         async |service: Arc<S>, (params,)| service.get_picture(params).await,
     )

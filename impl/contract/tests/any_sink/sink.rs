@@ -111,7 +111,8 @@ impl Parameters for Sink {
     async fn search(&self, params: SearchParams) -> Result<SearchResponse, Problem> {
         let SearchParams { filter, near, page, r#type, session, x_trace } = params;
         let page = page.map(|page| page.size);
-        let all = json!({"filter": filter, "near": near, "page": page, "type": r#type, "session": session, "trace": x_trace});
+        let all =
+            json!({"filter": filter, "near": near, "page": page, "type": r#type, "session": session, "trace": x_trace});
         Ok(SearchResponse::Ok(echo(all)))
     }
 
@@ -149,11 +150,19 @@ impl Media for Sink {
         Ok(UploadResponse::Created(body))
     }
 
-    async fn put_picture(&self, _: PutPictureParams, body: contract::BodyStream) -> Result<PutPictureResponse, Problem> {
+    async fn put_picture(
+        &self,
+        _: PutPictureParams,
+        body: contract::BodyStream,
+    ) -> Result<PutPictureResponse, Problem> {
         // Read as it arrives: no more than a piece of it is in memory.
         let sum = |sum, piece: contract::Bytes| async move { Ok(sum + piece.len()) };
         let size = body.try_fold(0, sum).await.map_err(Problem::of_body)?;
-        if size == 0 { Err(Problem::bad_request("missing_body", "A picture is not empty.")) } else { Ok(PutPictureResponse::NoContent) }
+        if size == 0 {
+            Err(Problem::bad_request("missing_body", "A picture is not empty."))
+        } else {
+            Ok(PutPictureResponse::NoContent)
+        }
     }
 
     async fn get_picture(&self, params: GetPictureParams) -> Result<GetPictureResponse, Problem> {
