@@ -43,6 +43,7 @@ pub(super) fn check(
         reporting: false,
         verdicts: HashMap::new(),
         reported: HashSet::new(),
+        open: HashSet::new(),
     };
     if check.enter(schema, value, None) && !check.exhausted {
         return true;
@@ -97,6 +98,8 @@ pub(super) struct Check<'s> {
     reporting: bool,
     verdicts: HashMap<Key, bool>,
     reported: HashSet<Key>,
+    /// What is being held against a schema that comes back to it.
+    open: HashSet<(usize, Id)>,
 }
 
 /// A value (by its address, which stays while it is borrowed), a schema, the schema by which the value was entered, the scope.
@@ -186,7 +189,12 @@ impl<'s> Check<'s> {
         if keep && at.is_some() && !self.reported.insert(key) {
             return self.once(id, schema, value, marks, None);
         }
-        let verdict = keep && self.branching > 0 && at.is_none() && marks.is_none();
+        // Whatever is within such a circle depends on what surrounds it.
+        let circle = (key.0, id);
+        if schema.circular && !self.open.insert(circle) {
+            return true;
+        }
+        let verdict = keep && self.open.is_empty() && self.branching > 0 && at.is_none() && marks.is_none();
         if verdict && let Some(valid) = self.verdicts.get(&key) {
             return *valid;
         }
@@ -195,6 +203,9 @@ impl<'s> Check<'s> {
         let valid = self.keywords(schema, value, marks, at);
         self.depth -= 1;
         self.branching -= usize::from(schema.branches);
+        if schema.circular {
+            self.open.remove(&circle);
+        }
         if self.branching == 0 || self.verdicts.len() >= MAX_VERDICTS {
             self.verdicts.clear();
         }

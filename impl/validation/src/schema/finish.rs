@@ -1,4 +1,4 @@
-//! What is known of schemas once all are read: which types each admits, and that references make progress.
+//! What is known of schemas once all are read: which types each admits, and which of them hold a value by holding the same value.
 
 use super::model::{Compiled, Id, Schema, Types};
 
@@ -6,7 +6,7 @@ use super::model::{Compiled, Id, Schema, Types};
 const MAX_HEIGHT: usize = 100;
 
 /// # Errors
-/// The pointer of a schema that holds a value by holding the same value.
+/// The pointer of a schema with too many others one in the other.
 pub(super) fn finish(compiled: &mut Compiled) -> Result<(), String> {
     let mut visits = vec![Visit::None; compiled.schemas.len()];
     for id in 0..compiled.schemas.len() {
@@ -40,7 +40,11 @@ enum Visit {
 fn visit(compiled: &mut Compiled, id: Id, visits: &mut [Visit], depth: usize) -> Result<usize, String> {
     match visits[id] {
         Visit::Done(height) => return Ok(height),
-        Visit::Begun => return Err(format!("#{}: refers to itself", compiled.schemas[id].pointer)),
+        // A union whose branches are made of the union, as some documents have it for inheritance.
+        Visit::Begun => {
+            compiled.schemas[id].circular = true;
+            return Ok(0);
+        }
         Visit::None => visits[id] = Visit::Begun,
     }
     let mut height = 0;

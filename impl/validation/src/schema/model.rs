@@ -80,6 +80,8 @@ pub struct Schema {
     pub(super) write_only: bool,
     /// Whether references lead here.
     pub(super) shared: bool,
+    /// Whether it holds a value by holding the same value, which then says nothing more.
+    pub(super) circular: bool,
     /// Whether something within a value may be held against one schema several times: by different ways from here.
     pub(super) branches: bool,
 }
