@@ -10,10 +10,9 @@ use futures_util::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use wire::{MediaType, Statuses};
+use wire::{MediaType, Spelling, Statuses, simple};
 
 use crate::problem::Problem;
-use crate::spelling::{Spelling, simple};
 
 /// A body sent piece by piece; an error cuts the connection, so that a client sees that it is incomplete.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> + Send>>;

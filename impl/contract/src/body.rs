@@ -6,16 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use validation::{Decoder, Place, Value};
-use wire::{Charset, MediaType, Part, Received, Texts, Unreadable, pairs};
+use wire::{BodyRule, Charset, Media, MediaType, Part, Reading, Received, Texts, Unpacking, Unreadable, pairs};
 
-use crate::body_rule::{BodyRule, Media, Reading};
 use crate::body_stream::{BodyStream, Ended, Streamed};
-use crate::encoding::{Unpacking, coding};
 use crate::form;
 use crate::input::Content;
 use crate::operation::Operation;
@@ -66,7 +64,7 @@ pub(crate) async fn read(
     }
     let Chosen { media, reading, charset, boundary } =
         choose(rule, headers).ok_or_else(|| unsupported(operation.method, rule))?;
-    let unpacking = Unpacking::new(coding(headers)?, rule.limit);
+    let unpacking = Unpacking::new(wire::coding(headers).map_err(|_| unsupported_coding())?, rule.limit);
     if length.is_some_and(|length| length > rule.limit as u64) {
         return Err(Ended::TooLarge(rule.limit).into());
     }
@@ -78,7 +76,7 @@ pub(crate) async fn read(
         Reading::Stream => Taken::Stream(Some(BodyStream::new(body, unpacking, rule.limit, patience))),
         Reading::Parts => {
             let boundary = boundary.ok_or_else(|| malformed("The Content-Type has no valid boundary."))?;
-            let parts = rule.media.get(media).map_or(&[][..], |media| media.parts);
+            let parts = rule.media.get(media).map_or(&[][..], |media| media.form_parts());
             // Boxed: the future is large, and forms are rare.
             let stream = BodyStream::new(body, unpacking, rule.limit, patience);
             Taken::Parts(Box::pin(receive(stream, boundary, parts)).await?)
@@ -177,7 +175,7 @@ pub(crate) fn parse<'r>(
         Taken::Stream(stream) => stream.take().map_or(Content::Absent, Content::Stream),
         Taken::Parts(received) => {
             let files = std::mem::take(&mut received.files);
-            let parts = media.map_or(&[][..], |media| media.parts);
+            let parts = media.map_or(&[][..], |media| media.form_parts());
             let mut members = Vec::new();
             for (name, is_json, text) in &received.fields {
                 let value = match is_json {
@@ -204,7 +202,7 @@ fn fields<'r>(
         .map_err(|_| Problem::bad_request("invalid_encoding", "The form must be valid UTF-8."))?;
     let mut pairs = pairs(text).map_err(|fault| Problem::bad_request(fault.code, fault.detail))?;
     let mut members = Vec::new();
-    for field in media.map_or(&[][..], |media| media.fields) {
+    for field in media.map_or(&[][..], |media| media.form_fields()) {
         match wire::query(field, &mut pairs, texts) {
             Ok(None) => (),
             Ok(Some(value)) => members.push((Cow::Borrowed(field.name()), value)),
@@ -267,6 +265,12 @@ fn unsupported(method: &str, rule: &BodyRule) -> Problem {
         Ok(types) => problem.with_header(name, types),
         Err(_) => problem,
     }
+}
+
+fn unsupported_coding() -> Problem {
+    let detail = "The Content-Encoding is not supported, or there is more than one; see Accept-Encoding.";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail)
+        .with_header(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"))
 }
 
 fn empty() -> Problem {

@@ -17,8 +17,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::io::AsyncRead;
 use tokio::time::{Sleep, sleep};
 use tokio_util::io::StreamReader;
+use wire::{Unpackable, Unpacking};
 
-use crate::encoding::{Unpackable, Unpacking};
 use crate::problem::Problem;
 
 /// Why a body ends early.

@@ -1,10 +1,9 @@
 //! The steps of a request, the same for every operation.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -13,17 +12,15 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
 use crate::answer::Answer;
-use crate::body;
 use crate::body_stream::Ended;
-use crate::input::{Content, Input};
+use crate::input::Input;
 use crate::operation::{Api, Caller, Operation, Security};
 use crate::problem::{Problem, RequestId};
 use crate::rate_limit::{self, Quota};
+use crate::receiving::{Waits, receive};
+use crate::requirement::Alternatives;
 use crate::token_endpoint::TokenEndpoint;
-use crate::verification::{self, Alternatives, Verifier};
-use validation::Decoder;
-use validation::Place;
-use wire::{Matched, PathValues, Texts};
+use crate::verification::{self, Verifier};
 
 /// Serves an operation that requires a token.
 pub fn authenticated<S, I, R, F>(
@@ -148,9 +145,6 @@ where
     serve(operation, request, enter, decode, |(), input| call(service, input))
 }
 
-/// Whether the client is being waited for.
-type Waits = Arc<AtomicBool>;
-
 /// What is left of the operation's limits, once that is known.
 type Left = OnceLock<Vec<Quota>>;
 
@@ -209,60 +203,6 @@ where
         Err(_) => Err(late_answer()),
     };
     finish(operation, id.as_ref(), result, left.get())
-}
-
-async fn receive<I>(
-    operation: &'static Operation,
-    parts: &Parts,
-    body: Body,
-    decode: fn(&mut Input<'_>) -> Option<I>,
-    waits: Option<&Waits>,
-) -> Result<I, Problem> {
-    let path = PathValues::new(operation.path, parts.uri.path(), parts.extensions.get::<Matched>());
-    if !path.is_text() {
-        return Err(Problem::bad_request("invalid_encoding", "The path must be valid UTF-8."));
-    }
-    if !operation.produces.is_empty() && wire::best(operation.produces, &parts.headers).is_none() {
-        let detail = "None of the media types of the response is acceptable; see Accept.";
-        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", detail));
-    }
-    let mut raw = match operation.body.as_ref().zip(waits) {
-        Some((rule, waits)) => {
-            waits.store(true, Ordering::Relaxed);
-            let raw = body::read(operation, rule, parts, body, waits).await?;
-            waits.store(false, Ordering::Relaxed);
-            raw
-        }
-        None => None,
-    };
-    let (texts, mut at) = (Texts::default(), Decoder::new(Place::Body));
-    let media = raw.as_ref().map_or(0, |raw| raw.media);
-    let mut parsed = match (&mut raw, &operation.body) {
-        (Some(raw), Some(rule)) => body::parse(raw, rule, &texts, &mut at)?,
-        _ => Content::Absent,
-    };
-    if let (Some(endpoint), Content::Value(form)) = (&operation.token_endpoint, &mut parsed) {
-        endpoint.judge(form)?;
-    }
-    let mut input = Input {
-        operation,
-        path,
-        query: wire::pairs(parts.uri.query().unwrap_or(""))
-            .map_err(|fault| Problem::bad_request(fault.code, fault.detail))?,
-        cookies: wire::cookies(&parts.headers),
-        headers: &parts.headers,
-        texts: &texts,
-        media,
-        body: parsed,
-        at,
-    };
-    let decoded = decode(&mut input);
-    input.close_query();
-    let errors = input.at.into_errors();
-    match decoded {
-        Some(decoded) if errors.is_empty() => Ok(decoded),
-        _ => Err(Problem::validation(errors)),
-    }
 }
 
 fn finish(

@@ -4,15 +4,12 @@
 //! JSON Schema are in `validation`, and re-exported. The steps of a request: match, authenticate, count against its rate limits,
 //! read a bounded body, decode and validate, call, encode. Every error response is an RFC 9457 problem document.
 
-mod accept;
 mod answer;
 mod body;
-mod body_rule;
 mod body_stream;
 #[cfg(debug_assertions)]
 mod codes;
 mod concealed;
-mod encoding;
 mod endpoint;
 mod etag;
 mod form;
@@ -21,19 +18,17 @@ mod input;
 mod operation;
 mod problem;
 mod rate_limit;
+mod receiving;
 mod refusal;
+mod requirement;
 mod routes;
-pub mod row;
 mod sending;
 mod shaped;
-mod spelling;
 mod storage_quota;
 mod token_endpoint;
 mod verification;
 
-pub use accept::Accept;
 pub use answer::{Answer, ByteStream, EventStream, Reply, StoredReply};
-pub use body_rule::{BodyRule, Media};
 pub use body_stream::{BodyStream, Streamed};
 pub use concealed::Concealed;
 pub use endpoint::{authenticated, optional, optionally_verified, public, verified};
@@ -44,11 +39,12 @@ pub use input::Input;
 pub use operation::{Api, Caller, Guarded, Operation, Security, Shape};
 pub use problem::{Cause, Problem, RequestId};
 pub use rate_limit::{CountedBy, Quota, RateLimit};
+pub use requirement::{Alternatives, Carrier, Requirement};
 pub use routes::{Routes, normalize};
 pub use shaped::shaped;
 pub use storage_quota::StorageQuota;
 pub use token_endpoint::TokenEndpoint;
-pub use verification::{Alternatives, CLIENT_CERTIFICATE_HEADER, Carrier, Credential, Requirement, Verifier};
+pub use verification::{CLIENT_CERTIFICATE_HEADER, Credential, Verifier};
 
 pub use axum::response::sse::Event;
 pub use bytes::Bytes;
@@ -56,4 +52,7 @@ pub use validation::{
     Bounds, Decode, Decoder, Direction, EARLIEST, FieldError, Float, Integer, Items, Kind, Malformed, Number, Object,
     Pattern, Place, Rows, SchemaRef, Schemas, Text, Value, is_blank, parse_date_time, pattern, schema, trim_name,
 };
-pub use wire::{File, Parameter, Part, Statuses, template_fault};
+pub use wire::{Accept, BodyRule, File, Media, Parameter, Part, Statuses, template_fault};
+
+/// How a model is made of a row.
+pub use rows as row;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use wire::Statuses;
+use wire::{BodyRule, Statuses};
 
 use crate::answer::Reply;
-use crate::body_rule::BodyRule;
-use crate::verification::Alternatives;
+use crate::requirement::Alternatives;
 use crate::{Problem, Quota, RateLimit, StorageQuota, TokenEndpoint};
 
 /// One operation of the document. Generated as a constant; the policies in it are enforced by this crate.

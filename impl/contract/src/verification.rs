@@ -9,41 +9,12 @@ use percent_encoding::percent_decode_str;
 
 use crate::Problem;
 use crate::operation::Api;
+use crate::requirement::{Alternatives, Carrier, Requirement};
 
 /// The header in which a gateway that verifies client certificates tells the subject of one. It must remove what clients send in it.
 pub const CLIENT_CERTIFICATE_HEADER: &str = "x-client-certificate-subject";
 /// Longer credentials are refused before anything is computed with them: bytes.
 const MOST_CREDENTIAL_BYTES: usize = 8192;
-
-/// A scheme that an operation requires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Requirement {
-    /// Its name in the document.
-    pub scheme: &'static str,
-    /// Where a request has the credential.
-    pub carrier: Carrier,
-    /// The scopes that the operation requires of it.
-    pub scopes: &'static [&'static str],
-}
-
-/// Where a request has the credential of a scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carrier {
-    /// `Authorization: Bearer` (RFC 6750), of OAuth 2.0 and OpenID Connect too.
-    Bearer,
-    /// `Authorization: Basic` (RFC 7617).
-    Basic,
-    /// `Authorization` with another scheme.
-    Http(&'static str),
-    /// An API key in a header.
-    Header(&'static str),
-    /// An API key in the query.
-    Query(&'static str),
-    /// An API key in a cookie.
-    Cookie(&'static str),
-    /// Mutual TLS, which the gateway verifies.
-    ClientCertificate,
-}
 
 /// A credential as it came; nothing about it is verified.
 #[derive(Clone, Copy)]
@@ -107,9 +78,6 @@ pub trait Verifier<S: Api>: Send + Sync + 'static {
         callers.pop().ok_or_else(|| Problem::internal("no caller").into())
     }
 }
-
-/// Alternatives of which one must be met in whole.
-pub type Alternatives = &'static [&'static [Requirement]];
 
 /// The caller by the first alternative of which the request has every credential.
 ///

@@ -36,8 +36,8 @@ fn may_need(path: &str, name: &str) -> bool {
     match path.split_once('/').unwrap_or(("", path)) {
         ("generated", "services") => name == "platform" || is_service(name) || is_api(name),
         ("generated", "common-api") => name == "contract",
-        ("impl", "contract") => ["validation", "wire"].contains(&name),
-        ("impl", "wire") => name == "validation",
+        ("impl", "contract") => ["rows", "validation", "wire"].contains(&name),
+        ("impl", "rows" | "wire") => name == "validation",
         ("impl", "validation") => name == "values",
         ("generated", _) => ["common-api", "contract"].contains(&name),
         ("impl", "platform") => platform_may_need("platform", name),

@@ -2,8 +2,11 @@
 //! negotiation, forms of several parts. What comes out is a [`Value`](validation::Value), to which the rules of a schema are applied.
 //! Nothing here knows of operations or of error responses: a [`Fault`] says what is wrong.
 
+mod accept;
+mod body_rule;
 mod cookie;
 mod deep;
+mod encoding;
 mod fault;
 mod file;
 mod media_type;
@@ -14,11 +17,15 @@ mod part;
 mod path;
 mod percent;
 mod source;
+mod spelling;
 mod statuses;
 mod style;
 mod template;
 
+pub use accept::Accept;
+pub use body_rule::{BodyRule, Media, Reading};
 pub use cookie::cookies;
+pub use encoding::{Coding, Unpackable, Unpacking, UnsupportedCoding, coding};
 pub use fault::Fault;
 pub use file::File;
 pub use media_type::{Charset, MediaType, best, charset, matching};
@@ -29,6 +36,7 @@ pub use part::Part;
 pub use path::{Matched, PathValues};
 pub use percent::canonical;
 pub use source::{header, path_value, query};
+pub use spelling::{Spelling, simple};
 pub use statuses::Statuses;
 pub use style::Texts;
 pub use template::{Template, template_fault};

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use wire::MediaType;
+
+use crate::media_type::MediaType;
 
 /// What one value in several media types is made from.
 #[derive(Clone)]
-pub(crate) enum Spelling {
+pub enum Spelling {
     /// JSON: the string that it is where text is wanted, its items one a line where rows are.
     Json(Bytes),
     /// The same bytes in each.
@@ -15,7 +16,7 @@ pub(crate) enum Spelling {
 
 impl Spelling {
     /// The bytes in a media type.
-    pub(crate) fn of(self, media: &str) -> Bytes {
+    pub fn of(self, media: &str) -> Bytes {
         let json = match self {
             Self::Same(bytes) => return bytes,
             Self::Json(json) => json,
@@ -33,7 +34,7 @@ impl Spelling {
 
 /// A value in the style `simple`, as header fields have it (RFC 6570, 3.2.2): `a,b`, `R,100,G,200`, or exploded `R=100,G=200`.
 /// Nothing where something within it has fields or items itself.
-pub(crate) fn simple(value: &Value, explode: bool) -> Option<String> {
+pub fn simple(value: &Value, explode: bool) -> Option<String> {
     let pieces: Option<Vec<String>> = match value {
         Value::Array(items) => items.iter().map(scalar).collect(),
         Value::Object(members) => {

@@ -1,6 +1,8 @@
 //! What the document says of the body of a request.
 
-use wire::{MediaType, Parameter, Part};
+use crate::media_type::MediaType;
+use crate::parameter::Parameter;
+use crate::part::Part;
 
 /// What an operation reads.
 #[derive(Debug)]
@@ -18,13 +20,13 @@ pub struct BodyRule {
 pub struct Media {
     range: &'static str,
     reading: Option<Reading>,
-    pub(crate) fields: &'static [Parameter],
-    pub(crate) parts: &'static [Part],
+    fields: &'static [Parameter],
+    parts: &'static [Part],
 }
 
 /// How a body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub enum Reading {
     /// `application/json` (RFC 8259), and what is written in it.
     Json,
     /// One JSON text a line, decoded as an array of its lines.
@@ -77,13 +79,23 @@ impl Media {
         Self { parts, ..self }
     }
 
+    /// The fields of a URL-encoded form that are not plain.
+    pub const fn form_fields(&self) -> &'static [Parameter] {
+        self.fields
+    }
+
+    /// The parts of a form of several parts.
+    pub const fn form_parts(&self) -> &'static [Part] {
+        self.parts
+    }
+
     /// The media type or range, as the document writes it.
     pub const fn range(&self) -> &'static str {
         self.range
     }
 
     /// How a body is read that this media type or range describes: always in the same way, for its type is one.
-    pub(crate) fn reading(&self) -> Reading {
+    pub fn reading(&self) -> Reading {
         let by_type = || match MediaType::parse(self.range) {
             Some(own) if own.is_json() => Reading::Json,
             Some(own) if own.is_ndjson() => Reading::Ndjson,

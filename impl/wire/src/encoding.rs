@@ -4,14 +4,12 @@ use std::io::{self, ErrorKind, Write};
 
 use flate2::write::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
-use http::{HeaderMap, HeaderValue, StatusCode};
-
-use crate::problem::Problem;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub enum Coding {
     /// Not at all.
     Identity,
     /// `gzip` (RFC 1952)
@@ -21,31 +19,29 @@ pub(crate) enum Coding {
 }
 
 /// What the headers say. One coding is undone, not one within another.
-pub(crate) fn coding(headers: &HeaderMap) -> Result<Coding, Problem> {
+pub fn coding(headers: &HeaderMap) -> Result<Coding, UnsupportedCoding> {
     let mut found = Coding::Identity;
     for value in headers.get_all(CONTENT_ENCODING) {
-        let names = value.to_str().map_err(|_| unsupported())?.split(',').map(str::trim);
+        let names = value.to_str().map_err(|_| UnsupportedCoding)?.split(',').map(str::trim);
         for name in names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity")) {
             let known = [("gzip", Coding::Gzip), ("x-gzip", Coding::Gzip), ("deflate", Coding::Deflate)];
             let coding =
                 known.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, coding)| coding);
             match coding {
                 Some(coding) if found == Coding::Identity => found = coding,
-                _ => return Err(unsupported()),
+                _ => return Err(UnsupportedCoding),
             }
         }
     }
     Ok(found)
 }
 
-fn unsupported() -> Problem {
-    let detail = "The Content-Encoding is not supported, or there is more than one; see Accept-Encoding.";
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail)
-        .with_header(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"))
-}
+/// A coding that is not supported, or more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnsupportedCoding;
 
 /// A body being unpacked.
-pub(crate) struct Unpacking(Format);
+pub struct Unpacking(Format);
 
 enum Format {
     Gzip(Box<MultiGzDecoder<Bounded>>),
@@ -53,7 +49,7 @@ enum Format {
 }
 
 /// Why a body is not unpacked.
-pub(crate) enum Unpackable {
+pub enum Unpackable {
     /// It is larger than it may be.
     TooLarge,
     /// It is not what it says it is, or ends too early.
@@ -68,7 +64,7 @@ impl From<io::Error> for Unpackable {
 
 impl Unpacking {
     /// Nothing for a body that is not packed.
-    pub(crate) fn new(coding: Coding, limit: usize) -> Option<Self> {
+    pub fn new(coding: Coding, limit: usize) -> Option<Self> {
         let out = Bounded { bytes: Vec::new(), left: limit };
         match coding {
             Coding::Identity => None,
@@ -78,7 +74,7 @@ impl Unpacking {
     }
 
     /// Takes what has arrived.
-    pub(crate) fn feed(&mut self, piece: &[u8]) -> Result<(), Unpackable> {
+    pub fn feed(&mut self, piece: &[u8]) -> Result<(), Unpackable> {
         match &mut self.0 {
             Format::Gzip(decoder) => Ok(decoder.write_all(piece)?),
             Format::Deflate { state, ended, out } => inflate(state, ended, out, piece),
@@ -86,7 +82,7 @@ impl Unpacking {
     }
 
     /// What is unpacked by now, and has not been taken.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
+    pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(match &mut self.0 {
             Format::Gzip(decoder) => &mut decoder.get_mut().bytes,
             Format::Deflate { out, .. } => &mut out.bytes,
@@ -94,7 +90,7 @@ impl Unpacking {
     }
 
     /// Everything that has not been taken, when nothing more arrives.
-    pub(crate) fn finish(self) -> Result<Vec<u8>, Unpackable> {
+    pub fn finish(self) -> Result<Vec<u8>, Unpackable> {
         match self.0 {
             Format::Gzip(decoder) => Ok(decoder.finish()?.bytes),
             Format::Deflate { ended: true, out, .. } => Ok(out.bytes),
