@@ -39,12 +39,12 @@ pub use input::Input;
 pub use operation::{Api, Caller, Guarded, Operation, Security, Shape};
 pub use problem::{Cause, Problem, RequestId};
 pub use rate_limit::{CountedBy, Quota, RateLimit};
-pub use requirement::{Alternatives, Carrier, Requirement};
+pub use requirement::{Alternatives, Requirement};
 pub use routes::{Routes, normalize};
 pub use shaped::shaped;
 pub use storage_quota::StorageQuota;
 pub use token_endpoint::TokenEndpoint;
-pub use verification::{CLIENT_CERTIFICATE_HEADER, Credential, Verifier};
+pub use verification::{Credential, Verifier};
 
 pub use axum::response::sse::Event;
 pub use bytes::Bytes;
@@ -52,7 +52,9 @@ pub use validation::{
     Bounds, Decode, Decoder, Direction, EARLIEST, FieldError, Float, Integer, Items, Kind, Malformed, Number, Object,
     Pattern, Place, Rows, SchemaRef, Schemas, Text, Value, is_blank, parse_date_time, pattern, schema, trim_name,
 };
-pub use wire::{Accept, BodyRule, File, Media, Parameter, Part, Statuses, template_fault};
+pub use wire::{
+    Accept, BodyRule, CLIENT_CERTIFICATE_HEADER, Carrier, File, Media, Parameter, Part, Statuses, template_fault,
+};
 
 /// How a model is made of a row.
 pub use rows as row;

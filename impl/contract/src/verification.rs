@@ -1,19 +1,15 @@
 //! Security requirements of a document: credentials of its schemes, alone, together, or one of several (OpenAPI, Security Requirement Object).
 
 use axum::http::request::Parts;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use http::header::{AUTHORIZATION, COOKIE, WWW_AUTHENTICATE};
-use percent_encoding::percent_decode_str;
+use http::header::WWW_AUTHENTICATE;
+use wire::Found;
 
 use crate::Problem;
 use crate::operation::Api;
-use crate::requirement::{Alternatives, Carrier, Requirement};
+use crate::requirement::{Alternatives, Requirement};
 
-/// The header in which a gateway that verifies client certificates tells the subject of one. It must remove what clients send in it.
-pub const CLIENT_CERTIFICATE_HEADER: &str = "x-client-certificate-subject";
-/// Longer credentials are refused before anything is computed with them: bytes.
+/// Longer credentials are rejected before anything is computed with them: bytes.
 const MOST_CREDENTIAL_BYTES: usize = 8192;
 
 /// A credential as it came; nothing about it is verified.
@@ -93,8 +89,8 @@ pub(crate) async fn caller<S: Api>(
     'alternatives: for all in alternatives {
         let mut callers = Vec::with_capacity(all.len());
         for requirement in *all {
-            let Some(found) = requirement.carrier.find(parts) else { continue 'alternatives };
-            let verified = match found.credential() {
+            let Some(found) = requirement.carrier.find(&parts.headers, &parts.uri) else { continue 'alternatives };
+            let verified = match readable(&found) {
                 Ok(credential) => verifier.verify(service, requirement, credential).await.map_err(Into::into),
                 Err(problem) => Err(problem),
             };
@@ -116,7 +112,10 @@ pub(crate) async fn caller<S: Api>(
 
 /// Whether a request has a credential of any of the schemes.
 pub(crate) fn has_credential(alternatives: Alternatives, parts: &Parts) -> bool {
-    alternatives.iter().flat_map(|all| all.iter()).any(|requirement| requirement.carrier.find(parts).is_some())
+    alternatives
+        .iter()
+        .flat_map(|all| all.iter())
+        .any(|requirement| requirement.carrier.find(&parts.headers, &parts.uri).is_some())
 }
 
 fn missing(alternatives: Alternatives) -> Problem {
@@ -131,91 +130,14 @@ fn missing(alternatives: Alternatives) -> Problem {
     }
 }
 
-enum Found {
-    Key(String),
-    User(String, String),
-    /// There is one that cannot be read.
-    Broken,
-}
-
-impl Found {
-    fn credential(&self) -> Result<Credential<'_>, Problem> {
-        match self {
-            Self::Key(key) if key.len() <= MOST_CREDENTIAL_BYTES && !key.is_empty() => Ok(Credential::Key(key)),
-            Self::User(user, password) if user.len() + password.len() <= MOST_CREDENTIAL_BYTES => {
-                Ok(Credential::User(user, password))
-            }
-            _ => Err(Problem::unauthorized("invalid_credentials", "The credentials cannot be read.")),
+/// # Errors
+/// 401 for a credential that cannot be read, or is too long.
+fn readable(found: &Found) -> Result<Credential<'_>, Problem> {
+    match found {
+        Found::Key(key) if key.len() <= MOST_CREDENTIAL_BYTES && !key.is_empty() => Ok(Credential::Key(key)),
+        Found::User(user, password) if user.len() + password.len() <= MOST_CREDENTIAL_BYTES => {
+            Ok(Credential::User(user, password))
         }
+        _ => Err(Problem::unauthorized("invalid_credentials", "The credentials cannot be read.")),
     }
-}
-
-impl Carrier {
-    fn find(self, parts: &Parts) -> Option<Found> {
-        match self {
-            Self::Bearer => authorization(parts, "bearer").map(Found::of_text),
-            Self::Basic => authorization(parts, "basic").map(|text| basic(text).unwrap_or(Found::Broken)),
-            Self::Http(scheme) => authorization(parts, scheme).map(Found::of_text),
-            Self::Header(name) => header(parts, name),
-            Self::ClientCertificate => header(parts, CLIENT_CERTIFICATE_HEADER),
-            Self::Query(name) => in_query(parts.uri.query()?, name),
-            Self::Cookie(name) => {
-                let cookies = parts.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-                let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-                pairs.find(|(known, _)| *known == name).map(|(_, value)| decoded(value.trim_matches('"')))
-            }
-        }
-    }
-
-    fn challenge(self) -> Option<String> {
-        match self {
-            Self::Bearer => Some("Bearer".to_owned()),
-            Self::Basic => Some(r#"Basic realm="api", charset="UTF-8""#.to_owned()),
-            Self::Http(scheme) => Some(scheme.to_owned()),
-            _ => None,
-        }
-    }
-}
-
-impl Found {
-    fn of_text(text: &str) -> Self {
-        Self::Key(text.to_owned())
-    }
-}
-
-/// What follows the scheme in the only `Authorization` header.
-fn authorization<'p>(parts: &'p Parts, scheme: &str) -> Option<&'p str> {
-    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-    let (found, credentials) = values.next()?.to_str().ok()?.split_once(' ')?;
-    (found.eq_ignore_ascii_case(scheme) && values.next().is_none()).then_some(credentials.trim())
-}
-
-/// RFC 7617: base64 of `user:password` in UTF-8.
-fn basic(text: &str) -> Option<Found> {
-    let plain = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
-    let (user, password) = plain.split_once(':')?;
-    Some(Found::User(user.to_owned(), password.to_owned()))
-}
-
-fn header(parts: &Parts, name: &str) -> Option<Found> {
-    let mut values = parts.headers.get_all(name).iter();
-    let first = values.next()?;
-    match first.to_str() {
-        Ok(key) if values.next().is_none() => Some(Found::Key(key.trim().to_owned())),
-        _ => Some(Found::Broken),
-    }
-}
-
-fn in_query(query: &str, name: &str) -> Option<Found> {
-    let mut found = query.split('&').filter_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let key = percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned();
-        (key == name).then(|| value.replace('+', " "))
-    });
-    let first = found.next()?;
-    Some(if found.next().is_some() { Found::Broken } else { decoded(&first) })
-}
-
-fn decoded(value: &str) -> Found {
-    percent_decode_str(value).decode_utf8().map_or(Found::Broken, |text| Found::Key(text.into_owned()))
 }

@@ -50,9 +50,7 @@ fn a_schema_that_holds_a_value_by_itself_says_nothing_more_by_that() {
     });
     assert_eq!(compile("3.1.0", &around).load(), Ok(()));
     // Inheritance as many documents have it: the base is a union of what is made of it.
-    let pet = |kind: &str, more: &str| {
-        json!({"allOf": [{"$ref": "#/components/schemas/Pet"}, {"properties": {"kind": {"enum": [kind]}}, "required": [more]}]})
-    };
+    let pet = |kind: &str, more: &str| json!({"allOf": [{"$ref": "#/components/schemas/Pet"}, {"properties": {"kind": {"enum": [kind]}}, "required": [more]}]});
     let pets = json!({
         "Pet": {
             "type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}},

@@ -4,6 +4,7 @@
 
 mod accept;
 mod body_rule;
+mod carrier;
 mod cookie;
 mod deep;
 mod encoding;
@@ -24,6 +25,7 @@ mod template;
 
 pub use accept::Accept;
 pub use body_rule::{BodyRule, Media, Reading};
+pub use carrier::{CLIENT_CERTIFICATE_HEADER, Carrier, Found};
 pub use cookie::cookies;
 pub use encoding::{Coding, Unpackable, Unpacking, UnsupportedCoding, coding};
 pub use fault::Fault;
