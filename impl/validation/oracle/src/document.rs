@@ -2,18 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{Choices, NAMES, any, number, object, string};
-
-/// Which OpenAPI, and how schemas refer to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// 3.0
-    Old,
-    /// 3.1, by JSON pointers and anchors.
-    New,
-    /// 3.1, each schema with an `$id`.
-    Resources,
-}
+use crate::kind::Context;
+pub use crate::kind::Kind;
+use crate::scalars::{numeric, scalar, textual, typed};
+use crate::{Choices, NAMES, object, string};
 
 /// How many schemas a document has.
 pub const SCHEMAS: usize = 4;
@@ -47,21 +39,6 @@ pub fn schemas(kind: Kind, choices: &mut Choices) -> Value {
     let within: Vec<_> = within.collect();
     refer(&mut all, &within, choices);
     all
-}
-
-/// Where in a document a schema is.
-#[derive(Clone, Copy)]
-struct Context {
-    kind: Kind,
-    /// The first schema that may be referred to: for the same value only later ones, or most documents would have endless loops.
-    least: usize,
-}
-
-impl Context {
-    /// For what is within the value.
-    fn below(self) -> Self {
-        Self { least: 0, ..self }
-    }
 }
 
 fn reference(context: Context, choices: &mut Choices) -> Vec<(&'static str, Value)> {
@@ -153,81 +130,6 @@ fn schema(context: Context, choices: &mut Choices, depth: usize) -> Value {
         }
     }
     object(members)
-}
-
-fn typed(context: Context, choices: &mut Choices, members: &mut Vec<(&str, Value)>, name: &str) {
-    if choices.percent(15) {
-        return;
-    }
-    if context.kind == Kind::Old {
-        members.push(("type", name.into()));
-        if choices.percent(15) {
-            members.push(("nullable", choices.percent(80).into()));
-        }
-    } else if choices.percent(20) {
-        let other = *choices.one(&["null", "string", "integer", "number", "array", "object", "boolean"]);
-        members.push(("type", if other == name { json!([name]) } else { json!([name, other]) }));
-    } else {
-        members.push(("type", name.into()));
-    }
-}
-
-fn numeric(context: Context, choices: &mut Choices, members: &mut Vec<(&str, Value)>) {
-    let name = *choices.one(&["number", "integer"]);
-    typed(context, choices, members, name);
-    for (limit, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
-        if choices.percent(30) {
-            members.push((limit, number(choices)));
-        }
-        let sensible = context.kind != Kind::Old || members.last().is_some_and(|(name, _)| *name == limit);
-        if sensible && choices.percent(if context.kind == Kind::Old { 50 } else { 20 }) {
-            members.push((
-                exclusive,
-                if context.kind == Kind::Old { choices.percent(50).into() } else { number(choices) },
-            ));
-        }
-    }
-    if choices.percent(25) {
-        let steps: Vec<Value> = ["1", "2", "0.5", "0.1", "3", "1.5", "1e1", "2.0"]
-            .iter()
-            .filter_map(|n| serde_json::from_str(n).ok())
-            .collect();
-        members.push(("multipleOf", choices.one(&steps).clone()));
-    }
-}
-
-fn textual(context: Context, choices: &mut Choices, members: &mut Vec<(&str, Value)>) {
-    if choices.percent(85) {
-        members.push(("type", "string".into()));
-    }
-    for (name, percent) in [("minLength", 25), ("maxLength", 25)] {
-        if choices.percent(percent) {
-            members.push((name, choices.below(4).into()));
-        }
-    }
-    if choices.percent(20) {
-        members.push(("pattern", (*choices.one(&["^a", "b$", "^[a-z]*$", "a|b", "^.{2}$", "\\d", "^$"])).into()));
-    }
-    if choices.percent(15) {
-        let known = if context.kind == Kind::Old { 4 } else { 6 };
-        let formats = &["date", "ipv4", "ipv6", "unknown", "uuid", "date-time"][..known];
-        members.push(("format", (*choices.one(formats)).into()));
-    }
-}
-
-fn scalar(context: Context, choices: &mut Choices, members: &mut Vec<(&str, Value)>) {
-    let mut values: Vec<Value> = Vec::new();
-    for _ in 0..=choices.below(4) {
-        let value = any(choices, 1);
-        if !values.contains(&value) {
-            values.push(value);
-        }
-    }
-    if context.kind != Kind::Old && choices.percent(30) {
-        members.push(("const", values[0].clone()));
-    } else {
-        members.push(("enum", values.into()));
-    }
 }
 
 fn array(context: Context, choices: &mut Choices, depth: usize, members: &mut Vec<(&str, Value)>) {

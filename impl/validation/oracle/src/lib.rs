@@ -2,6 +2,8 @@
 
 pub mod document;
 pub mod instance;
+mod kind;
+mod scalars;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
