@@ -1,4 +1,4 @@
-//! Error responses in the shape that a document gives them: members with the usual names are filled from the problem.
+//! Error responses in the shape that a document gives them: fields with the usual names are filled from the problem.
 //!
 //! A schema that needs more than a problem says yields nothing; then the problem document is sent.
 
@@ -9,7 +9,7 @@ use validation::{Direction, SchemaRef, Value};
 use crate::problem::Problem;
 use crate::{FieldError, Reply};
 
-/// References and members deeper than this are not followed.
+/// References and fields deeper than this are not followed.
 const MAX_DEPTH: usize = 8;
 
 /// The problem in the shape of a schema, as JSON of a media type.

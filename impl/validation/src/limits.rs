@@ -148,7 +148,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Any number of members.
+    /// Any number of fields.
     pub const ANY: Self = Self { min: 0, max: u64::MAX };
 
     /// `minProperties`

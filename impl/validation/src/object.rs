@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::decoder::{Decoder, Step};
 use values::Value;
 
-/// The members of an object that no rule has taken yet.
+/// The fields of an object that no rule has taken yet.
 pub struct Object<'v> {
     pub(crate) members: Vec<(Cow<'v, str>, Value<'v>)>,
 }

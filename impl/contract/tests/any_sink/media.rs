@@ -1,4 +1,4 @@
-//! Bodies and answers of any media type.
+//! Bodies and responses of any media type.
 
 use axum::body::Body;
 use http::Request;

@@ -1,4 +1,4 @@
-//! A service that fills every trait and answers with what it was given. docs/guides/writing-documents.md shows parts of it.
+//! A service that fills every trait and returns what it was given. docs/guides/writing-documents.md shows parts of it.
 
 use contract::{Api, Caller, Operation, Problem, Quota};
 use futures_util::TryStreamExt as _;
