@@ -4,6 +4,7 @@
 
 mod accept;
 mod body_rule;
+mod body_stream;
 mod cookie;
 mod deep;
 mod encoding;
@@ -24,6 +25,7 @@ mod template;
 
 pub use accept::Accept;
 pub use body_rule::{BodyRule, Media, Reading};
+pub use body_stream::{BodyStream, Ended, Streamed};
 pub use cookie::cookies;
 pub use encoding::{Coding, Unpackable, Unpacking, UnsupportedCoding, coding};
 pub use fault::Fault;
