@@ -199,7 +199,7 @@ case "${1:-}" in
     compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
     release) install_tools; lint; compat release ;;
     add) install_tools; shift; node "$GENERATOR/any/main.mjs" add "$TOOLS" "$@" ;;
-    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; quietly node --test openapi/compat-test/run.mjs ;;
+    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; TOOLS=$TOOLS quietly node --test openapi/compat-test/run.mjs openapi/rules-test/patterns.mjs openapi/any-tests/documents.test.mjs ;;
     --help | -h) usage ;;
     *) usage >&2; exit 2 ;;
 esac

@@ -6,6 +6,7 @@
 #   fmt        formatting
 #   clippy     Rust lints, warnings denied
 #   tests      unit and integration tests, on a temporary Postgres and Redis
+#   oracle     random schemas and values: the interpreter of schemas says the same as an independent validator
 #   contract   contract tests of every operation against its document (schemathesis)
 #   browser    the documentation pages in a headless Chromium
 #   monitoring alert rules, and every query of dashboards and rules on a real Prometheus
@@ -15,14 +16,14 @@
 #   guides     executes every guide as it is written
 #   sdk        the generated clients: built, type-checked, and used against running services, with their traffic validated (Prism)
 #
-#   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size
+#   ./test.sh [PIECE...] [--long]     --long: contract tests with many more cases, experiments at full size, other random schemas
 #
 # Pieces after a failed one still run. Logs are in .local/test/.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests contract browser monitoring compose bench services guides sdk"
+PIECES="lint codegen fmt clippy tests oracle contract browser monitoring compose bench services guides sdk"
 LOGS=.local/test
 DEV=${CARGO_TARGET_DIR:-target}/debug/dev
 
@@ -48,6 +49,12 @@ piece_tests() {
     "$DEV" with-backends --no-fsync -- "${run[@]}"
     local outcome=$?
     "${doc[@]}" && return $outcome
+}
+piece_oracle() {
+    local documents=75 seed=0
+    [ "${1-}" != --long ] || documents=2500 seed=$((RANDOM * 100000))
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/oracle ORACLE_DOCUMENTS=$documents ORACLE_SEED=$seed \
+        cargo test --locked --manifest-path impl/validation/oracle/Cargo.toml -- --nocapture
 }
 piece_contract() { build && openapi/contract-tests/run "$@"; }
 piece_monitoring() { build && monitoring/tests/run; }

@@ -7,8 +7,11 @@ import sys
 import containers  # noqa: F401  (each brings its checks)
 import documents  # noqa: F401
 import neighbours  # noqa: F401
+import routing
 import settings  # noqa: F401
-from configuration import CHECKS
+from configuration import CHECKS, check
+
+check(routing.requests_reach_the_operation_that_the_document_means)
 
 
 def main():

@@ -3,6 +3,7 @@
 //   node codes.mjs INTO      reads INTO/NAME-api/openapi.json, writes INTO/codes.md
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
+import { line, operationsIn } from './published.mjs';
 import { documentOf, servicesOf } from './services.mjs';
 
 const into = process.argv[2];
@@ -23,12 +24,11 @@ function add(code, problem, name) {
 for (const { name } of servicesOf(into)) {
   const document = documentOf(into, name);
   for (const [code, problem] of Object.entries(document['x-problems'] ?? {})) add(code, problem, name);
-  for (const operation of Object.values(document.paths).flatMap((item) => Object.values(item))) {
-    if (!operation?.operationId) continue;
+  for (const { name: operationName, operation } of operationsIn(document)) {
     const quotas = operation['x-quotas'] ?? [];
     for (const { code, amount, of } of quotas) add(code, { status: 409, means: `The maximum is ${amount} ${of}.` }, name);
     for (const code of [...(operation['x-codes'] ?? []), ...quotas.map((quota) => quota.code)]) {
-      users.set(code, new Set([...(users.get(code) ?? []), operation.operationId]));
+      users.set(code, new Set([...(users.get(code) ?? []), operationName]));
     }
   }
 }
@@ -47,7 +47,7 @@ writeFileSync(
     '',
     '| status | code | means | sent by |',
     '|---|---|---|---|',
-    ...sent.map((one) => `| ${one[1].status} | \`${one[0]}\` | ${one[1].means} | ${who(one)} |`),
+    ...sent.map((one) => `| ${one[1].status} | \`${one[0]}\` | ${line(one[1].means).replaceAll('|', '\\|')} | ${who(one)} |`),
     '',
     'What `code` in `errors` of a `validation_failed` may be:',
     '',

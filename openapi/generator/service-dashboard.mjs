@@ -1,23 +1,22 @@
 // A dashboard for each service, with panels for each operation that hold its deadline and its rate limits.
 import { DEADLINE_MS } from './defaults.mjs';
-
-const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+import { line, operationsIn, streamsEvents } from './published.mjs';
 
 /** The queries for each operation of a document. */
 export function operationsOf(document) {
-  return Object.entries(document.paths).flatMap(([path, item]) => METHODS.filter((method) => method in item).map((method) => {
-    const operation = item[method];
+  return operationsIn(document).map((one) => {
+    const { operation } = one;
     const limits = [operation['x-rate-limit'] ?? []].flat();
     return {
-      id: operation.operationId,
-      tag: operation.tags[0],
-      name: `${method.toUpperCase()} ${path}`,
-      summary: operation.summary,
+      id: one.name,
+      tag: line(operation.tags?.[0]) || 'operations',
+      name: `${one.method.toUpperCase()} ${one.path}`,
+      summary: line(operation.summary),
       deadline: (operation['x-deadline-ms'] ?? DEADLINE_MS) / 1000,
       limits: limits.map((limit) => ({ ...limit, window: limit['window-seconds'] })),
-      events: Object.values(operation.responses).some((response) => response.content?.['text/event-stream']),
+      events: streamsEvents(one),
     };
-  }));
+  });
 }
 
 const inWords = ({ class: name, amount, window, by, 'max-delay-seconds': delay }) =>

@@ -5,6 +5,8 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { literal } from './compile/rust.mjs';
+import { line } from './published.mjs';
 
 const API = '-api';
 
@@ -14,9 +16,9 @@ export const documentOf = (generated, name) => JSON.parse(readFileSync(join(gene
 /** Every service, by port: name, port, prefix at the gateway, `released`, its background roles, its own settings, title, version, description. */
 export function servicesOf(generated) {
   const names = readdirSync(generated).filter((folder) => folder.endsWith(API)).map((folder) => folder.slice(0, -API.length));
-  return names.map((name) => [name, documentOf(generated, name)]).filter(([, document]) => document['x-service'])
-    .map(([name, { info, 'x-service': { port, prefix, released = true, background = [], environment = [] } }]) => (
-      { name, port, prefix, released, background, environment, title: info.title, version: info.version, about: info.description.split(/(?<=\.)\s/)[0] }))
+  return names.map((name) => [name, documentOf(generated, name)]).filter(([, document]) => document['x-service']?.port)
+    .map(([name, { info, 'x-service': { port, prefix, released = true, background = [], environment = [], about } }]) => (
+      { name, port, prefix, released, background, environment, title: line(info.title), version: line(info.version), about: about ?? info.description.split(/(?<=\.)\s/)[0] }))
     .sort((one, other) => one.port - other.port);
 }
 
@@ -31,7 +33,6 @@ function clashes(services) {
 // impl/shop brings `ShopService`; its background role `worker` is `shop::WorkerService`.
 const typeOf = (name) => `${name.replace(/(?:^|-)(\w)/g, (_, letter) => letter.toUpperCase())}Service`;
 const crateOf = (name) => name.replaceAll('-', '_');
-const literal = (text) => JSON.stringify(text);
 
 // A background role has no operations, only what every role has: health and metrics.
 function entries({ name, port, prefix, about, version, background }) {

@@ -192,8 +192,6 @@ const KNOWN = {
     'x-problems': problems,
     'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table'),
     'x-service': service,
-    // A foreign document (./new-service NAME DOCUMENT): see adoption.js.
-    'x-adopted': only(true),
     // The default of every operation.
     'x-unknown-parameters': unknownParameters,
   },

@@ -1,5 +1,4 @@
 // Rules for operations: parameters, bodies and responses, authentication, and every status they can return.
-const { knowingAdoption } = require('./adoption.js');
 
 const REFUSALS = {
   400: 'BadRequest',
@@ -28,8 +27,6 @@ const PARAMETER_KEYS = ['name', 'in', 'required', 'description', 'schema', 'exam
 const SCALARS = ['string', 'integer', 'number', 'boolean'];
 const STYLES = { path: 'simple', query: 'form', header: 'simple' };
 const snake = (name) => /^[a-z][a-z0-9_]*$/.test(name);
-// Types of query parameters in a foreign document.
-const othersName = (name) => /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name);
 const field = (name) => name.toLowerCase().replace(/-/g, '_');
 
 /** Resolves a reference, relative to its file. */
@@ -39,7 +36,7 @@ function follow(ctx, node, from) {
   return { node: found.node, from: found.location?.source.absoluteRef };
 }
 
-function checkParameter(parameter, ctx, isAdopted) {
+function checkParameter(parameter, ctx) {
   const refuse = (key, message) => ctx.report({ message, location: key in parameter ? ctx.location.child([key]) : ctx.location.key() });
   const { name, in: place, schema } = parameter;
   if (!(place in STYLES)) return refuse('in', `Parameters in \`${place}\` are not read: use path, query or header.`);
@@ -50,7 +47,7 @@ function checkParameter(parameter, ctx, isAdopted) {
     refuse('style', `\`style: ${parameter.style}\` is not read; in ${place} it is \`${STYLES[place]}\`.`);
   }
   if (place !== 'query' && 'explode' in parameter) refuse('explode', '`explode` is for arrays in the query.');
-  if (place === 'header' ? !/^[A-Z][A-Za-z0-9]*(-[A-Z][A-Za-z0-9]*)*$/.test(name) : !(isAdopted && place === 'query' ? othersName : snake)(name)) {
+  if (place === 'header' ? !/^[A-Z][A-Za-z0-9]*(-[A-Z][A-Za-z0-9]*)*$/.test(name) : !snake(name)) {
     refuse('name', `\`${name}\` is not written as names in ${place} are.`);
   }
   if (/^(accept|content-type|authorization|cookie|host)$/i.test(name)) refuse('name', `\`${name}\` is not a parameter; the server reads it itself.`);
@@ -67,7 +64,7 @@ function checkParameter(parameter, ctx, isAdopted) {
   return undefined;
 }
 
-function checkBody(body, ctx, isAdopted) {
+function checkBody(body, ctx) {
   const refuse = (message) => ctx.report({ message, location: ctx.location.key() });
   const types = Object.keys(body.content ?? {});
   if (typeof body.required !== 'boolean') refuse('A body says whether it is `required`.');
@@ -78,17 +75,17 @@ function checkBody(body, ctx, isAdopted) {
   if (shapes.size > 1) refuse('Several types of body share one schema.');
   for (const type of types) {
     if (body.content[type].encoding) refuse('`encoding` is not enforced.');
-    checkBodySchema(type, body.content[type].schema, ctx, isAdopted, refuse);
+    checkBodySchema(type, body.content[type].schema, ctx, refuse);
   }
   return undefined;
 }
 
-function checkBodySchema(type, schema, ctx, isAdopted, refuse) {
+function checkBodySchema(type, schema, ctx, refuse) {
   const { node, from } = follow(ctx, schema);
   if (!node) return;
   if (type === 'application/x-ndjson' && node.type !== 'array') refuse('The schema of NDJSON is the array of its rows.');
   if (type === 'application/merge-patch+json' && node.type !== 'object') refuse('A merge patch is an object.');
-  if (node.type !== 'array' && !node.properties && !(isAdopted && type === 'application/json')) refuse('A body is an object with properties, or an array.');
+  if (node.type !== 'array' && !node.properties) refuse('A body is an object with properties, or an array.');
   if (type !== FORM) return;
   for (const [name, property] of Object.entries(node.properties ?? {})) {
     const value = follow(ctx, property, from);
@@ -97,7 +94,7 @@ function checkBodySchema(type, schema, ctx, isAdopted, refuse) {
   }
 }
 
-function checkAnswers(responses, ctx, isAdopted) {
+function checkAnswers(responses, ctx) {
   const names = new Set();
   for (const [code, raw] of Object.entries(responses)) {
     const refuse = (message) => ctx.report({ message, location: ctx.location.child([code]).key() });
@@ -116,13 +113,13 @@ function checkAnswers(responses, ctx, isAdopted) {
       if (!/^[A-Z][A-Za-z0-9]*$/.test(name)) refuse('The description of a success is one CamelCase word: it names a variant.');
       if (names.has(name)) refuse(`Two successes are called \`${name}\`.`);
       names.add(name);
-      checkSuccess(code, answer, ctx, isAdopted, refuse);
+      checkSuccess(code, answer, ctx, refuse);
     }
   }
   if (!names.size) ctx.report({ message: 'No success is declared.', location: ctx.location.key() });
 }
 
-function checkSuccess(code, { node, from }, ctx, isAdopted, refuse) {
+function checkSuccess(code, { node, from }, ctx, refuse) {
   const types = Object.keys(node.content ?? {});
   if (types.length > 1) refuse('A success has at most one media type.');
   if (types.length && (code === '204' || code === '205' || code.startsWith('3'))) refuse(`A ${code} has no body.`);
@@ -130,9 +127,7 @@ function checkSuccess(code, { node, from }, ctx, isAdopted, refuse) {
     if (!ANSWERS.includes(type)) refuse(`A response of type ${type} is not written.`);
     const { node: schema } = follow(ctx, node.content[type].schema, from);
     const wanted = TEXTS.includes(type) ? ['string'] : type === 'application/x-ndjson' ? ['array'] : ['object', 'array'];
-    // A map has no type of its own there.
-    const isOthers = isAdopted && type === 'application/json' && schema && (schema.type !== 'object' || schema.properties);
-    if (!isOthers && (!schema || !wanted.includes(schema.type))) refuse(`The schema of ${type} is of type ${wanted.join(' or ')}.`);
+    if (!schema || !wanted.includes(schema.type)) refuse(`The schema of ${type} is of type ${wanted.join(' or ')}.`);
   }
   for (const [name, header] of Object.entries(node.headers ?? {})) {
     const found = follow(ctx, header, from);
@@ -234,8 +229,8 @@ function checkStatuses(operation, { parameters, closed }, access, ctx, refuse) {
 }
 
 module.exports = {
-  'parameter-shapes': () => knowingAdoption('Parameter', checkParameter),
-  'request-bodies': () => knowingAdoption('RequestBody', checkBody),
-  'response-shapes': () => knowingAdoption('Responses', checkAnswers),
+  'parameter-shapes': () => ({ Parameter: checkParameter }),
+  'request-bodies': () => ({ RequestBody: checkBody }),
+  'response-shapes': () => ({ Responses: checkAnswers }),
   'operation-policies': operationRule,
 };

@@ -1,5 +1,4 @@
 // Rules for schemas: the keywords and formats that the templates enforce, on named, closed, bounded types.
-const { knowingAdoption } = require('./adoption.js');
 const { patternFault } = require('./patterns.js');
 
 const ANY = ['type', 'nullable', 'description', 'example'];
@@ -39,7 +38,7 @@ function reporter(ctx) {
   return (key, message) => ctx.report({ message, location: key ? ctx.location.child([key]) : ctx.location.key() });
 }
 
-function checkKeywords(schema, ctx, isAdopted) {
+function checkKeywords(schema, ctx) {
   const refuse = reporter(ctx);
   if (schema.allOf) {
     if (!isNullableReference(schema)) {
@@ -48,8 +47,6 @@ function checkKeywords(schema, ctx, isAdopted) {
     const extra = Object.keys(schema).filter((key) => !['type', 'nullable', 'description', 'allOf'].includes(key) && !key.startsWith('x-'));
     return extra.forEach((key) => refuse(key, `\`${key}\` is not enforced beside \`allOf\`.`));
   }
-  // Any value at all.
-  if (isAdopted && schema.type === undefined && Object.keys(schema).every((key) => ['description', 'nullable'].includes(key))) return undefined;
   const allowed = KEYWORDS[schema.type];
   for (const key of Object.keys(schema)) {
     if (key.startsWith('x-')) continue;
@@ -65,7 +62,7 @@ function checkKeywords(schema, ctx, isAdopted) {
   if (schema.enum) checkEnum(schema, refuse);
   for (const part of ['items', 'additionalProperties']) {
     const inner = schema[part];
-    if (inner && typeof inner === 'object' && ctx.resolve(inner).node?.nullable && !(isAdopted && !inner.$ref)) {
+    if (inner && typeof inner === 'object' && ctx.resolve(inner).node?.nullable) {
       refuse(part, `Nullable ${part === 'items' ? 'items' : 'map values'} are not enforced.`);
     }
   }
@@ -130,7 +127,7 @@ function checkEnum(schema, refuse) {
   return undefined;
 }
 
-function checkName(schema, ctx, isAdopted) {
+function checkName(schema, ctx) {
   const refuse = reporter(ctx);
   if (isNamed(ctx.location)) {
     const name = ctx.location.pointer.split('/').pop();
@@ -139,14 +136,14 @@ function checkName(schema, ctx, isAdopted) {
     if (schema.allOf) refuse('allOf', 'A nullable reference is written where it is used.');
   } else {
     if (schema.enum) refuse('enum', 'Enums are named: move it to `components.schemas` and refer to it.');
-    if (schema.type === 'object' && !schema.allOf && !(isAdopted && !schema.properties)) refuse('type', 'Objects are named: move it to `components.schemas` and refer to it.');
+    if (schema.type === 'object' && !schema.allOf) refuse('type', 'Objects are named: move it to `components.schemas` and refer to it.');
     if (schema.allOf && !/\/properties\/[^/]+$/.test(ctx.location.pointer)) refuse('allOf', 'A nullable reference is written as a property only.');
   }
   const properties = Object.keys(schema.properties ?? {});
   const fields = properties.map(fieldOf);
   for (const [at, property] of properties.entries()) {
     if (fields.indexOf(fields[at]) !== at) refuse('properties', `Property \`${property}\` becomes the same field as another.`);
-    if (!isAdopted && !/^[a-z][a-z0-9_]*$/.test(property)) refuse('properties', `Property \`${property}\` is not in snake_case.`);
+    if (!/^[a-z][a-z0-9_]*$/.test(property)) refuse('properties', `Property \`${property}\` is not in snake_case.`);
   }
 }
 
@@ -198,8 +195,8 @@ function missingBounds(schema) {
 }
 
 module.exports = {
-  'enforceable-keywords': () => knowingAdoption('Schema', checkKeywords),
-  'named-schemas': () => knowingAdoption('Schema', checkName),
+  'enforceable-keywords': () => ({ Schema: checkKeywords }),
+  'named-schemas': () => ({ Schema: checkName }),
   'closed-objects': () => ({ Schema: checkClosed }),
   'bounded-requests': boundsRule,
 };

@@ -33,8 +33,13 @@ fn each(node: &Value, keyword: &str, found: &mut impl FnMut(&Value, &Value)) {
             if let (Some(said), true) = (members.get(keyword), members.contains_key("type")) {
                 found(node, said);
             }
-            let inner = members.iter().filter(|(name, _)| !["example", "examples"].contains(&name.as_str()));
-            inner.for_each(|(_, member)| each(member, keyword, found));
+            for (name, member) in members.iter().filter(|(name, _)| !["example", "examples"].contains(&name.as_str())) {
+                match (name.as_str(), member) {
+                    // Names of members, which may equal keywords.
+                    ("properties", Value::Object(named)) => named.values().for_each(|one| each(one, keyword, found)),
+                    _ => each(member, keyword, found),
+                }
+            }
         }
         _ => (),
     }

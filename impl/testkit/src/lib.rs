@@ -21,5 +21,5 @@ pub use database::TestDatabase;
 pub use fault_proxy::{Fault, FaultProxy};
 pub use redis::TestRedis;
 pub use server::TestServer;
-pub use service::TestService;
+pub use service::{Person, TestService};
 pub use settings::{CHEAP, KEY, read as settings};

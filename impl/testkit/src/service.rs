@@ -4,13 +4,25 @@ use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
 use platform::service::{Context, Parts, Service};
 use platform::settings::{Environment, Settings};
-use platform::{Access, Database, Limiter};
+use platform::{Access, Database, Guard, Limiter, Signups};
 use serde_json::{Value, json};
 
 use crate::settings::{CHEAP, read};
 use crate::{Client, TestDatabase, TestServer};
 
 const PASSWORD: &str = "correct horse";
+
+/// A user, with what credentials may consist of.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The e-mail address, by which the user logs in.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// An access token.
+    pub token: String,
+}
+
 /// Serves until it is dropped. It limits nobody: few tests are about that.
 pub struct TestService {
     /// An unauthenticated client.
@@ -18,6 +30,7 @@ pub struct TestService {
     /// Its server.
     pub server: TestServer,
     document: Value,
+    access: Access,
     // Last: the service's connections should be closed when the database is dropped.
     /// Its database.
     pub database: TestDatabase,
@@ -37,12 +50,29 @@ impl TestService {
         let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };
         let environment = Environment::Development;
         let access = Access { accounts, limiter: Limiter::off() };
-        let context = Context { database: db, access, settings: &settings, environment };
+        let context = Context { database: db, access: access.clone(), settings: &settings, environment };
         let Parts { router, register, .. } = S::build(context, &read(&[])).expect("the settings are good");
         let description = Description { service: name.to_owned(), version: "test".to_owned(), document };
         let server = TestServer::start_with(description, router, needs, &[], |app| register(app.metrics()));
         let document = serde_json::from_str(document).expect("a document is JSON");
-        Self { nobody: server.client(), server, document, database }
+        Self { nobody: server.client(), server, document, access, database }
+    }
+
+    /// Its document.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// A new user with a token, whatever operations the service has.
+    ///
+    /// # Panics
+    /// When the user exists already.
+    pub async fn account(&self, name: &str) -> Person {
+        let (email, password) = (format!("{name}@example.com"), PASSWORD.to_owned());
+        let accounts = &self.access.accounts;
+        accounts.sign_up(Signups::none(), email.clone(), password.clone(), None).await.expect("a new account");
+        let token = accounts.login(Guard::none(), &email, password.clone()).await.expect("the password is right");
+        Person { email, password, token: token.access_token }
     }
 
     /// A new user, logged in. `name` becomes `name@example.com`.

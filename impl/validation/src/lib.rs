@@ -3,6 +3,8 @@
 //! A body is parsed into a [`Value`]; generated code then asks a [`Decoder`] for what the document says is there, with its limits
 //! ([`Text`], [`Integer`], ...). Decoding and validation are one pass, which records every violation with its place. Nothing here
 //! knows of HTTP.
+//!
+//! What generated code has no calls for is interpreted by the document itself ([`Schemas`]), as responses are.
 
 mod checks;
 mod collections;

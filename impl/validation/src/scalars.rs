@@ -45,7 +45,7 @@ impl Decoder {
         }
     }
 
-    /// A number; limits and `multipleOf` are judged by its exact value, and it is yielded as the nearest double.
+    /// A number; limits and `multipleOf` are validated on its exact value, and it is yielded as the nearest double.
     pub fn number(&mut self, value: Value<'_>, rule: &Float) -> Option<f64> {
         let number = match &value {
             Value::Number(number) => Some(*number),

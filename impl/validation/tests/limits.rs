@@ -51,7 +51,7 @@ fn narrow_integers_are_ranges_too() {
     assert_eq!(codes, ["too_large", "too_small"]);
 }
 
-/// What is refused, and how, of a literal in a body and of the same text in a parameter.
+/// The violations of a literal in a body, which are those of the same text in a parameter.
 fn judged(literal: &str, judge: impl Fn(&mut Decoder, Value<'_>) -> bool) -> Vec<String> {
     let body = Value::from_json(literal.as_bytes()).expect("JSON");
     let told = [(Place::Body, body), (Place::Query, Value::Text(literal.into()))].map(|(place, value)| {

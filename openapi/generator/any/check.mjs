@@ -2,21 +2,26 @@
 import { Document, child, isObject } from '../compile/document.mjs';
 import { isRaw } from '../compile/exact.mjs';
 import { schemesOf } from '../compile/security.mjs';
-import { operationsOf, shapeOf } from './operations.mjs';
+import patterns from '../../redocly-rules/patterns.js';
+import { pathFault } from '../gateway/paths.mjs';
+import { inlinePathItems, operationsOf, shapeOf } from './operations.mjs';
 import { checkShape } from './shape.mjs';
+import { checkStandard } from './standard.mjs';
 
+const { foreignPatternFault, stepFault } = patterns;
 const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
 const MEND = 'Mend the document';
-const MOST_STEP_DIGITS = 18;
 // Below these are values, not parts of a document.
 const VALUES = ['example', 'examples', 'default', 'enum', 'const'];
 const KEYED = ['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions', 'schemas'];
 
-/** Reports to `report` (report.mjs); yields the operations. */
-export function check(source, report) {
+/** Reports to `report` (report.mjs); yields the operations. `standard` has the validators of standard.mjs. */
+export function check(source, report, standard) {
   checkShape(source, report);
+  if (!report.refusals.length) checkStandard(source, report, standard);
   // Parts of the wrong kind cannot be read any further.
   if (report.refusals.length) return [];
+  inlinePathItems(source.root);
   const document = new Document(source.root);
   const operations = operationsOf(document);
   if (!operations.length) report.refuse('#/paths', 'no operations', 'there is nothing to serve', 'Give a document with some');
@@ -61,10 +66,13 @@ function checkPaths(operations, report) {
   for (const { method, path, served, place } of operations) {
     const refuse = (why) => report.refuse(`#${place.pointer}`, `the path \`${path}\``, why, LEAVE);
     const names = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
-    if (/[{}]/.test(shapeOf(served).replaceAll('{}', ''))) refuse('it has a brace without its other half');
+    const tooLong = pathFault(served);
+    if (tooLong) refuse(tooLong);
+    else if (/[{}]/.test(shapeOf(served).replaceAll('{}', ''))) refuse('it has a brace without its other half');
     else if (names.includes('')) refuse('it has a parameter without a name');
     else if (new Set(names).size < names.length) refuse('it has a parameter twice');
     else if (/\{\}\{\}/.test(shapeOf(served))) refuse('two parameters have nothing between them');
+    if (/[?#]/.test(shapeOf(path))) report.note(`#${place.pointer}`, 'A path has neither a query nor a fragment: `?` and `#` in it are what clients write as `%3F` and `%23`');
     const key = `${method} ${shapeOf(served)}`;
     if (taken.has(key)) refuse(`\`${taken.get(key)}\` is the same path`);
     taken.set(key, path);
@@ -75,6 +83,7 @@ function checkParameters(document, { path, item, place }, report) {
   const lists = [child(item, 'parameters'), child(place, 'parameters')];
   const all = lists.flatMap((list) => (Array.isArray(list.node) ? list.node.map((_, index) => child(list, index)) : []));
   const names = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
+  for (const list of lists) checkDoubles(document, list, report);
   for (const at of all) {
     const { node } = document.resolve(at);
     if (node?.in === 'path' && !names.includes(node.name)) report.refuse(`#${at.pointer}`, `the parameter \`${node.name}\``, 'the path does not have it', MEND);
@@ -83,6 +92,17 @@ function checkParameters(document, { path, item, place }, report) {
   const known = all.map((at) => document.resolve(at).node).filter((node) => node?.in === 'path').map(({ name }) => name);
   const missing = names.filter((name) => !known.includes(name));
   if (missing.length) report.note(`#${place.pointer}`, 'Parameters of a path that are not described are any text, which handlers do not get');
+}
+
+// Names of headers have no case (RFC 9110, 5.1).
+function checkDoubles(document, list, report) {
+  const seen = new Set();
+  for (const index of Array.isArray(list.node) ? list.node.keys() : []) {
+    const { node } = document.resolve(child(list, String(index)));
+    const key = `${node?.in} ${node?.in === 'header' ? String(node.name).toLowerCase() : node?.name}`;
+    if (seen.has(key)) report.refuse(`#${list.pointer}/${index}`, `the parameter \`${node?.name}\``, 'it is there twice', MEND);
+    seen.add(key);
+  }
 }
 
 function checkSecurity(document, { node, place }, report) {
@@ -111,26 +131,11 @@ function walkSchemas(document, report) {
 function checkSchema(node, pointer, report) {
   if (typeof node.pattern === 'string') checkPattern(node.pattern, `#${pointer}/pattern`, report);
   for (const pattern of Object.keys(isObject(node.patternProperties) ? node.patternProperties : {})) checkPattern(pattern, `#${pointer}/patternProperties`, report);
-  const step = node.multipleOf;
-  if (step !== undefined && !(Number(step?.rawJSON ?? step) > 0)) report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', 'it is to be above 0', MEND);
-  else if (step !== undefined && String(step?.rawJSON ?? step).replace(/e.*$/i, '').replace(/\D|^0+/g, '').length > MOST_STEP_DIGITS) {
-    report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', `it has more than ${MOST_STEP_DIGITS} digits`, LEAVE);
-  }
+  const fault = node.multipleOf === undefined ? undefined : stepFault(String(node.multipleOf?.rawJSON ?? node.multipleOf));
+  if (fault) report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', fault, MEND);
 }
 
 function checkPattern(pattern, at, report) {
-  const fault = faultOf(pattern);
+  const fault = foreignPatternFault(pattern);
   if (fault) report.refuse(at, `the pattern \`${pattern}\``, fault, MEND);
-}
-
-function faultOf(pattern) {
-  try {
-    return void new RegExp(pattern, 'u');
-  } catch {
-    try {
-      return void new RegExp(pattern);
-    } catch (error) {
-      return `it is no regular expression of ECMA-262: ${error.message}`;
-    }
-  }
 }

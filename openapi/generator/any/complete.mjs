@@ -10,8 +10,11 @@ import { stringify } from '../compile/exact.mjs';
 import { classOf } from '../compile/media.mjs';
 import { pathOf } from '../compile/servers.mjs';
 import { DEADLINE_MS, FOREIGN } from '../defaults.mjs';
-import { operationsOf } from './operations.mjs';
-import { withoutUnknown } from './policies.mjs';
+import { line } from '../published.mjs';
+import { check } from './check.mjs';
+import { inlinePathItems, operationsOf } from './operations.mjs';
+import { Report } from './report.mjs';
+import { withoutUnknown, withoutUnknownOfRoot } from './policies.mjs';
 import { Source } from './source.mjs';
 
 const PROBLEM = 'application/problem+json';
@@ -21,25 +24,43 @@ const STANDARD = {
 
 /** Changes `root`; `common` has the problem documents. */
 export function complete(root, common) {
+  inlinePathItems(root);
   const document = new Document(root);
   const base = root['x-service']?.base ?? '';
+  // The address of the document ends where the paths begin, also behind a gateway.
+  const server = (servers) => ({ url: `.${base}${pathOf(servers)}` });
+  withoutUnknownOfRoot(root);
   root.components ??= {};
   const problem = problemIn(root, common);
+  const ids = new Set();
+  const done = new Set();
   for (const { node, item, name, path } of operationsOf(document)) {
     node['x-operation-name'] = name;
-    if (!node.operationId) node.operationId = name;
+    // Two paths may share an operation by reference.
+    if (!node.operationId || ids.has(node.operationId)) node.operationId = name;
+    ids.add(node.operationId);
     withoutUnknown(node);
     node.responses = responsesOf(document, node, { path, problem });
     if (node.requestBody) {
       node.requestBody = withoutXml(document, node.requestBody);
       node['x-body-limit'] ??= FOREIGN.bodyLimit;
     }
-    if (Object.values(node.responses).some(({ content }) => content?.['text/event-stream'])) node['x-event-streams'] ??= FOREIGN.eventStreams;
-    for (const at of [node, item.node]) if (at.servers) at.servers = [{ url: `${base}${pathOf(at.servers)}` || '/' }];
+    if (Object.values(node.responses).some((one) => Object.keys(document.resolve({ node: one, pointer: '' }).node?.content ?? {}).some((media) => classOf(media) === 'events'))) node['x-event-streams'] ??= FOREIGN.eventStreams;
+    for (const at of [node, item.node]) if (at.servers && !done.has(at.servers)) {
+      at.servers = [server(at.servers)];
+      done.add(at.servers);
+    }
   }
-  root.servers = [{ url: `${base}${pathOf(root.servers)}` || '/', description: 'Relative to the address of this document.' }];
+  root.servers = [{ ...server(root.servers), description: 'Relative to the address of this document.' }];
+  root['x-service'] = { ...root['x-service'], about: aboutOf(root.info) };
   root.info.description = [root.info.description, limitsText()].filter(Boolean).join('\n\n');
   return root;
+}
+
+// The first sentence, without notation; or the title.
+function aboutOf({ title, description }) {
+  const text = line(String(description ?? '').replace(/<[^>]*>|!?\[([^\]]*)\]\([^)]*\)|[`*#_]+/g, '$1'));
+  return ([...text.split(/(?<=[.!?])\s/)[0]].slice(0, 200).join('') || line(title)).trim();
 }
 
 const limitsText = () => `**Limits.** Where an operation does not say otherwise: a request is answered within ${DEADLINE_MS / 1000} s (504, or 408 when its body is late), a body has up to `
@@ -68,7 +89,7 @@ const DESCRIPTIONS = {
   429: 'Too many requests.', 500: 'Internal error.', 501: 'Not implemented yet.', 503: 'Overloaded, or being restarted.', 504: 'The deadline has passed.' };
 
 function responsesOf(document, node, { path, problem }) {
-  const given = Object.entries(node.responses ?? {}).map(([status, one]) => [status.toUpperCase() === 'DEFAULT' ? 'default' : status.toUpperCase(), one]);
+  const given = Object.entries(node.responses ?? {}).map(([status, one]) => [/^[1-5]xx$/.test(status) ? status.toUpperCase() : status, one]);
   const responses = Object.fromEntries(given.map(([status, one]) => [status, /^(\d{3}|[1-5]XX|default)$/.test(status) ? withoutXml(document, one ?? {}) : one]));
   const security = node.security ?? document.root.security ?? [];
   const wanted = [
@@ -102,5 +123,12 @@ function withoutXml(document, given) {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [tools, file, common] = process.argv.slice(2);
   const source = new Source(file, createRequire(`${tools}/`)('yaml'));
+  // What is mended on reading is published as it is understood.
+  const report = new Report(source);
+  check(source, report);
+  if (report.refusals.length) {
+    console.error([`${file} cannot be served:`, ...report.refusalLines()].join('\n'));
+    process.exit(1);
+  }
   console.log(stringify(complete(source.root, JSON.parse(readFileSync(common, 'utf8'))), 2));
 }

@@ -5,17 +5,22 @@
 //
 // The document stays as it is, but for `x-service`, and `x-planned` at each operation. Prints notes; what cannot be served is
 // reported on stderr, with its location, and nothing is written then.
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Document } from '../compile/document.mjs';
 import { check } from './check.mjs';
 import { METHODS, clashOf, operationsOf } from './operations.mjs';
 import { reachOf } from './reach.mjs';
 import { Report } from './report.mjs';
 import { Source } from './source.mjs';
+import { standardOf } from './standard.mjs';
 
 const [command, tools, ...rest] = process.argv.slice(2);
 const yaml = createRequire(`${tools}/`)('yaml');
+const standard = standardOf(tools);
 
 function fail(lines) {
   console.error(lines);
@@ -40,26 +45,44 @@ function failOn(file, source, report) {
     ...(left.length ? [`Without the operations that this is part of: ${left.join(' ')}`] : [])].join('\n'));
 }
 
-function add(file, service, port, options) {
+const refersElsewhere = (node) => node !== null && typeof node === 'object'
+  && ((typeof node.$ref === 'string' && !node.$ref.startsWith('#')) || Object.values(node).some(refersElsewhere));
+
+/** The document in one file: itself, or what the linter makes of its files. */
+function inOneFile(file) {
+  if (!refersElsewhere(read(file).root)) return file;
+  const folder = mkdtempSync(join(tmpdir(), 'document-'));
+  process.on('exit', () => rmSync(folder, { recursive: true }));
+  const bundled = join(folder, 'document.yaml');
+  const { status, stderr } = spawnSync(join(tools, 'node_modules/.bin/redocly'), ['bundle', file, '--output', bundled], {
+    encoding: 'utf8', env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' } });
+  return status === 0 ? bundled : fail(`${file} cannot be bundled into one document:\n${stderr}`);
+}
+
+function add(given, service, port, options) {
   const without = options.filter((_, at) => options[at - 1] === '--without');
+  const file = inOneFile(given);
   const source = read(file);
   const report = new Report(source);
-  const left = leaveOut(source.root, without);
+  const [left, unused] = leaveOut(source, without);
   for (const name of left) report.refuse('#/paths', `--without ${name}`, 'there is no such operation', 'Name one by its operationId, or as `METHOD /path`');
-  const operations = check(source, report);
-  failOn(file, source, report);
+  const operations = check(source, report, standard);
+  failOn(given, source, report);
   const clash = clashOf(operations);
   if (clash) report.note('#/paths', `Every path begins with \`/${service}\` here, since \`${clash}\` would meet what each service answers by itself`);
-  writeFileSync(new URL(`../../${service}.yaml`, import.meta.url), textOf(file, without, {
+  writeFileSync(new URL(`../../${service}.yaml`, import.meta.url), textOf(file, { without, unused }, {
     port: Number(port), prefix: service, released: false, lint: 'any', ...(clash && { base: `/${service}` }) }));
   console.log([`${operations.length} operations, ${Object.keys(source.root.components?.schemas ?? {}).length} schemas.`, ...report.noteLines()].join('\n'));
 }
 
 const isNamed = (names, method, path, node) => names.includes(`${method.toUpperCase()} ${path}`) || (node?.operationId && names.includes(node.operationId));
 
-/** Removes operations; yields the names that none has. */
-function leaveOut(root, without) {
+/** Removes operations, and the components that only they use; yields the names that none has, and the removed components. */
+function leaveOut(source, without) {
+  const { root } = source;
   const found = new Set();
+  const reached = () => new Set(reachOf(source, operationsOf(new Document(root))).flatMap((one) => [...one.reached]));
+  const before = without.length ? reached() : [];
   for (const [path, item] of Object.entries(root.paths ?? {})) {
     for (const method of METHODS.filter((one) => item?.[one])) {
       if (!isNamed(without, method, path, item[method])) continue;
@@ -67,14 +90,20 @@ function leaveOut(root, without) {
       delete item[method];
     }
   }
-  return without.filter((name) => !found.has(name));
+  const after = without.length ? reached() : new Set();
+  const unused = [...before].filter((pointer) => !after.has(pointer)).map((pointer) => /^#\/components\/([^/]+)\/([^/]+)$/.exec(pointer)?.slice(1)).filter(Boolean);
+  for (const [kind, name] of unused) delete root.components[kind][name];
+  return [without.filter((name) => !found.has(name)), unused];
 }
 
 /** The text of the document with what makes it a service. */
-function textOf(file, without, service) {
+function textOf(file, { without, unused }, service) {
   const document = yaml.parseDocument(new Source(file, yaml).text, { merge: true });
-  // JSON is written as YAML.
-  yaml.visit(document, { Collection: (_, node) => { node.flow = node.flow && file.endsWith('.json') ? false : node.flow; } });
+  // JSON is written as YAML; keys at the margin are looked for by tools.
+  const isJson = document.contents.flow;
+  yaml.visit(document, {
+    Collection: (_, node) => { node.flow = isJson ? false : node.flow; },
+    Scalar: (key, node) => { if (isJson || key === 'key') delete node.type; } });
   document.set('x-service', document.createNode(service, { flow: true }));
   const paths = document.get('paths');
   for (const { key: path, value: given } of paths.items) {
@@ -86,7 +115,8 @@ function textOf(file, without, service) {
       else operation.set('x-planned', true);
     }
   }
-  return document.toString({ lineWidth: 120 });
+  for (const [kind, name] of unused) document.deleteIn(['components', kind, name]);
+  return document.toString({ lineWidth: 0 });
 }
 
 if (command === 'add') add(...rest.slice(0, 3), rest.slice(3));
@@ -94,7 +124,7 @@ else {
   for (const file of rest) {
     const source = read(file);
     const report = new Report(source);
-    check(source, report);
+    check(source, report, standard);
     failOn(file, source, report);
   }
 }

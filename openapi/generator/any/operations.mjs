@@ -1,11 +1,22 @@
 // The operations of a document: where they are, what they are called, and on which path they are served.
-import { child, isObject } from '../compile/document.mjs';
+import { Document, child, isObject } from '../compile/document.mjs';
 import { Names, snake } from '../compile/rust.mjs';
 import { pathOf } from '../compile/servers.mjs';
 
 export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 // Paths that impl/platform serves in every service.
 const OWN = ['/', '/health', '/health/ready', '/metrics', '/openapi.json', '/favicon.ico', '/docs', '/docs/x'];
+
+/** Writes path items where they are referred to: what is beside the reference belongs to this path only. */
+export function inlinePathItems(root) {
+  const document = new Document(root);
+  for (const [path, item] of Object.entries(root.paths ?? {})) {
+    if (typeof item?.$ref !== 'string' || !item.$ref.startsWith('#')) continue;
+    const { node } = document.resolve({ node: item, pointer: '' });
+    const { $ref, ...own } = item;
+    if (isObject(node) && node.$ref === undefined) root.paths[path] = { ...structuredClone(node), ...own };
+  }
+}
 
 /** `{method, path, served, node, item, place, name}` each; `served` is the path with that of its server. */
 export function operationsOf(document) {

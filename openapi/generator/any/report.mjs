@@ -39,7 +39,7 @@ export class Report {
   /** The operations that a rejected part belongs to, as arguments of `--without`: `operations` have `pointer`, `name` and the pointers that they use. */
   without(operations) {
     const isWithin = (pointer, whole) => pointer === whole || pointer.startsWith(`${whole}/`);
-    const pointers = this.refusals.filter(({ todo }) => todo.includes('--without OPERATION')).flatMap((one) => one.pointers);
+    const pointers = this.refusals.flatMap((one) => one.pointers);
     const concerned = operations.filter((one) => pointers.some((pointer) => isWithin(pointer, one.pointer) || one.reached.some((whole) => isWithin(pointer, whole))));
     return concerned.map(({ name }) => `--without ${/\s/.test(name) ? `'${name}'` : name}`);
   }

@@ -1,9 +1,10 @@
 // Checks the shape of a document against the standard, as far as it is used here: errors are reported before anything is converted.
+import { isRaw } from '../compile/exact.mjs';
 import { below } from './source.mjs';
 
 const isObject = (node) => node !== null && typeof node === 'object' && !Array.isArray(node);
 const isText = (node) => typeof node === 'string';
-const isNumber = (node) => typeof node === 'number';
+const isNumber = (node) => typeof node === 'number' || isRaw(node);
 const isCount = (node) => Number.isInteger(node) && node >= 0;
 const isBoolean = (node) => typeof node === 'boolean';
 
@@ -20,8 +21,10 @@ const SCHEMA = {
   },
   lists: { allOf: 'schema', oneOf: 'schema', anyOf: 'schema' }, maps: { properties: 'schema' }, parts: { items: 'schema', additionalProperties: 'schema' },
 };
+const textOf = (given, otherwise) => (given === undefined || given === null || isObject(given) || Array.isArray(given) ? otherwise : String(given));
+
 const KINDS = {
-  document: { parts: { components: 'components' }, maps: { paths: 'item' }, lists: { tags: 'tag', servers: 'server', security: 'any' } },
+  document: { named: [], parts: { components: 'components', info: 'any' }, maps: { paths: 'item' }, lists: { tags: 'tag', servers: 'server', security: 'any' } },
   components: { maps: { schemas: 'schema', parameters: 'parameter', headers: 'header', requestBodies: 'body', responses: 'response', securitySchemes: 'any', links: 'link' } },
   item: { lists: { parameters: 'parameter', servers: 'server' }, parts: Object.fromEntries(['get', 'put', 'post', 'delete', 'patch', 'head', 'options', 'trace'].map((key) => [key, 'operation'])) },
   operation: { lists: { parameters: 'parameter', servers: 'server', security: 'any' }, leaves: { tags: ['a list of texts', (node) => Array.isArray(node) && node.every(isText)] },
@@ -41,12 +44,22 @@ const MAY_BE_EMPTY = ['media', 'response'];
 /** Reports nodes of the wrong kind; repairs those without content. */
 export function checkShape(source, report) {
   const seen = new Set();
+  const is30 = /^3\.0/.test(source.root.openapi);
+  if (!isObject(source.root.info)) source.root.info = {};
+  source.root.info = { ...source.root.info, title: textOf(source.root.info.title, 'Untitled'), version: textOf(source.root.info.version, '0') };
+  if (!isText(source.root.info.description)) delete source.root.info.description;
   const wrong = (pointer, key, wanted) => report.refuse(pointer, `\`${key}\``, `it is to be ${wanted}`, 'Mend the document');
   const visit = (node, kind, pointer) => {
     if (seen.has(node) || isText(node.$ref) && kind !== 'schema' && kind !== 'item') return;
     seen.add(node);
     // YAML has a word for it, which is often written without quotes.
     if (kind === 'schema' && Array.isArray(node.type)) node.type = node.type.map((type) => type ?? 'null');
+    if (kind === 'schema') mendLimits(node, pointer);
+    if (kind === 'parameter' && node.schema && node.content) report.refuse(pointer, `the parameter \`${node.name}\``, 'it has both `schema` and `content`', 'Mend the document');
+    if (kind === 'parameter' && node.in === 'path' && node.required !== true) {
+      report.note(pointer, 'A parameter of a path is always required');
+      node.required = true;
+    }
     const { leaves = {}, lists = {}, maps = {}, parts = {}, named = [] } = KINDS[kind];
     for (const key of named) if (!isText(node[key])) wrong(pointer, key, 'a text');
     if (kind === 'parameter' && isText(node.type) && !node.schema) wrong(pointer, 'type', 'within `schema`');
@@ -63,6 +76,20 @@ export function checkShape(source, report) {
     for (const [key, inner] of Object.entries(lists)) if (present(node, key)) each(node[key], inner, below(pointer, key), key, Array.isArray, 'a list');
     for (const [key, inner] of Object.entries(maps)) if (present(node, key)) each(node[key], inner, below(pointer, key), key, isObject, 'an object');
     for (const [key, inner] of Object.entries(parts)) if (key in node && (node[key] !== null || inner === 'operation')) one(node[key], inner, below(pointer, key), key);
+  };
+  // 3.0 and 3.1 have two notations of limits that are not included.
+  const mendLimits = (node, pointer) => {
+    for (const [limit, exclusive] of [['minimum', 'exclusiveMinimum'], ['maximum', 'exclusiveMaximum']]) {
+      const given = node[exclusive];
+      if (given === undefined || is30 === isBoolean(given) || !(isBoolean(given) || isNumber(given) || isRaw(given))) continue;
+      report.note(below(pointer, exclusive), `\`${exclusive}\` is written as the other version of OpenAPI has it, and read so`);
+      delete node[exclusive];
+      if (given === true && node[limit] !== undefined) {
+        node[exclusive] = node[limit];
+        delete node[limit];
+      } else if (!isBoolean(given) && node[limit] === undefined) Object.assign(node, { [limit]: given, [exclusive]: true });
+      else if (!isBoolean(given)) node.allOf = [...(node.allOf ?? []), { [limit]: given, [exclusive]: true }];
+    }
   };
   const present = (node, key) => node[key] !== undefined && node[key] !== null;
   const one = (node, kind, pointer, key) => {

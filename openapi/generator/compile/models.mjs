@@ -105,7 +105,7 @@ export class Models {
     const names = new Names(['Self']);
     const branches = model.branches.map((branch) => {
       const { shape, label } = branch;
-      const name = names.take(label ?? (shape.model ? this.#short(shape.model, model.name) : KIND_NAMES[shape.kind]));
+      const name = names.take(label ?? (shape.model ? this.#short(shape.model, model.name) : shape.typed ? camel(shape.typed) : KIND_NAMES[shape.kind]));
       return { ...branch, name, doc: `\`${label ?? shape.model ?? shape.kind}\``, type: this.render.type(shape, model.name), decode: this.render.rule(shape, model.name) };
     });
     const list = branches.map(({ place, only }) => (model.byKind ? `contract::Kind::${camel(only)}` : this.render.schema(place))).join(', ');

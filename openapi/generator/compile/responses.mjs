@@ -15,7 +15,6 @@ const REASONS = {
   426: 'UpgradeRequired', 428: 'PreconditionRequired', 429: 'TooManyRequests', 431: 'RequestHeaderFieldsTooLarge', 451: 'UnavailableForLegalReasons', 500: 'InternalServerError',
   501: 'NotImplemented', 502: 'BadGateway', 503: 'ServiceUnavailable', 504: 'GatewayTimeout', 505: 'HttpVersionNotSupported', 507: 'InsufficientStorage', 511: 'NetworkAuthenticationRequired' };
 const RANGES = ['', 'Informational', 'Success', 'Redirection', 'ClientError', 'ServerError'];
-const PROBLEM = 'application/problem+json';
 
 /** `of(&[200, 404]).ranges(&[4]).with_default()`: the statuses that an operation declares. */
 export function statusesText(statuses) {
@@ -24,10 +23,9 @@ export function statusesText(statuses) {
   return `contract::Statuses::of(&[${codes.join(', ')}])${ranges.length ? `.ranges(&[${ranges.join(', ')}])` : ''}${statuses.includes('default') ? '.with_default()' : ''}`;
 }
 
-const isProblem = (document, response) => {
-  const media = Object.keys(response.node.content ?? {});
-  return media.length === 0 || (media.length === 1 && media[0] === PROBLEM && response.node.content[PROBLEM].schema?.$ref === document.root['x-standard-problem']);
-};
+// The problem document, which the runtime writes.
+const isStandard = (document, content) => content?.schema?.$ref !== undefined && content.schema.$ref === document.root['x-standard-problem'];
+const isProblem = (document, response) => Object.values(response.node.content ?? {}).every((content) => isStandard(document, content));
 
 /** `{variants, statuses, refusals, etag, isNegotiated, shapes}`: whether the handler chooses between media types of a success. */
 export function responsesOf(place, { document, shapes, render, hint }) {
@@ -68,7 +66,7 @@ const weight = ({ statuses }) => (statuses.includes('with_default') ? 2 : status
 // What a handler chooses between: media types with one schema are one, and the client chooses.
 function contentsOf(response, { document, shapes, hint }) {
   const found = [];
-  for (const media of Object.keys(response.node.content ?? {})) {
+  for (const media of Object.keys(response.node.content ?? {}).filter((one) => !isStandard(document, response.node.content[one]))) {
     const at = child(response, 'content', media);
     const kind = classOf(media);
     const schema = child(at, 'schema');

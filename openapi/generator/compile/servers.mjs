@@ -4,5 +4,5 @@
 export function pathOf(servers) {
   const [{ url = '', variables = {} } = {}] = Array.isArray(servers) ? servers : [];
   const filled = String(url).replace(/\{([^}]*)\}/g, (_, name) => variables[name]?.default ?? name);
-  return filled.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*|^\/\/[^/?#]*/i, '').replace(/[?#].*$/, '').replace(/\/+$/, '').replace(/^\.?(?=[^/])/, '/').replace(/^\.$/, '');
+  return filled.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*|^\/\/[^/?#]*/i, '').replace(/[?#].*$/, '').replace(/^(\.{1,2}(\/|$))+/, '/').replace(/\/+$/, '').replace(/^(?=[^/])/, '/');
 }

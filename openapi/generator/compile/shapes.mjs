@@ -216,6 +216,8 @@ export class Shapes {
       for (const key of ['oneOf', 'anyOf']) {
         if (!Array.isArray(node[key]) || !node[key].length || used.has(node[key])) continue;
         const branches = node[key].map((_, index) => child(part, key, index));
+        // Inheritance: a base that is the union of what is made of it, this being one of them.
+        if (part !== parts[0] && branches.some((branch) => parts.some(({ pointer }) => pointer === this.#aliased(branch).pointer))) continue;
         const isNull = (place) => [...kindsOf(this.#document, place)].every((kind) => kind === 'null');
         const shaping = branches.filter((place) => !isNull(place) && this.#isShaping(place));
         return { list: node[key], key, branches: branches.filter((place) => !isNull(place)), isShaping: shaping.length > 0 };
@@ -238,7 +240,8 @@ export class Shapes {
     if (kinds.length === 1 && kinds[0] === 'string') return this.#unitedStrings(branches, places, parts, hint, own, { used: now, isNullable });
     // What stands beside the union belongs to each branch.
     const beside = places.length > 1 || Object.keys(this.#document.schema(places[0])).some((key) => SHAPING.includes(key) && !['type', 'oneOf', 'anyOf'].includes(key));
-    const shapeOf = (branch, name) => (beside ? this.#shape([...places, branch], name, merged(own, branch), { used: now }) : this.of(branch, name));
+    const inherits = (branch) => this.#parts([branch]).some(({ pointer }) => pointer === own.pointer);
+    const shapeOf = (branch, name) => (beside && !inherits(branch) ? this.#shape([...places, branch], name, merged(own, branch), { used: now }) : this.of(branch, name));
     if (branches.length === 1) {
       const shape = shapeOf(branches[0], hint);
       return { ...shape, isNullable: isNullable || shape.isNullable, native: false, place: own, wraps: true };

@@ -22,7 +22,12 @@ pub const SCHEMAS: usize = 4;
 pub fn schemas(kind: Kind, choices: &mut Choices) -> Value {
     let mut all = json!({});
     for index in 0..SCHEMAS {
-        let mut schema = schema(Context { kind, least: index + 1 }, choices, 3);
+        // The other validator takes very long to compile deep ones with dynamic references.
+        let depth = if kind == Kind::Resources { 2 } else { 3 };
+        let mut schema = schema(Context { kind, least: index + 1 }, choices, depth);
+        if schema.is_boolean() {
+            schema = json!({});
+        }
         if let (Value::Object(members), true) = (&mut schema, kind != Kind::Old) {
             match kind {
                 Kind::Resources => {
@@ -34,6 +39,13 @@ pub fn schemas(kind: Kind, choices: &mut Choices) -> Value {
         }
         all[format!("S{index}")] = schema;
     }
+    let within = (0..SCHEMAS).map(|index| {
+        let mut found = Vec::new();
+        targets(&all[format!("S{index}")], &format!("#/components/schemas/S{index}"), &mut found);
+        found
+    });
+    let within: Vec<_> = within.collect();
+    refer(&mut all, &within, choices);
     all
 }
 
@@ -62,7 +74,56 @@ fn reference(context: Context, choices: &mut Choices) -> Vec<(&'static str, Valu
         Kind::Resources => vec![("$ref", format!("S{index}").into())],
         Kind::New if choices.percent(20) => vec![("$ref", format!("#A{index}").into())],
         Kind::New if choices.percent(10) => vec![("$dynamicRef", format!("#A{index}").into())],
+        // To be replaced by something within that schema.
+        _ if context.least == 0 && choices.percent(40) => vec![("$ref", format!("{WITHIN}{index}").into())],
         _ => vec![("$ref", format!("#/components/schemas/S{index}").into())],
+    }
+}
+
+/// Begins a reference that is not yet decided.
+const WITHIN: &str = "within ";
+
+/// Decides where references lead.
+fn refer(value: &mut Value, targets: &[Vec<String>], choices: &mut Choices) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| refer(item, targets, choices)),
+        Value::Object(members) => members.values_mut().for_each(|member| refer(member, targets, choices)),
+        Value::String(text) => {
+            let index = text.strip_prefix(WITHIN).and_then(|index| index.parse::<usize>().ok());
+            if let Some(index) = index {
+                *text = choices.one(&targets[index]).clone();
+            }
+        }
+        _ => (),
+    }
+}
+
+/// References to a schema and to those within it.
+fn targets(schema: &Value, reference: &str, found: &mut Vec<String>) {
+    found.push(reference.to_owned());
+    let step = |name: &str| {
+        let escaped =
+            name.replace('~', "~0").replace('/', "~1").replace('%', "%25").replace(' ', "%20").replace('ü', "%C3%BC");
+        format!("{reference}/{escaped}")
+    };
+    for (keyword, value) in schema.as_object().into_iter().flatten() {
+        match (keyword.as_str(), value) {
+            ("items" | "not" | "additionalProperties" | "contains" | "if" | "then" | "else", value) => {
+                targets(value, &step(keyword), found);
+            }
+            ("properties" | "dependentSchemas", Value::Object(members)) => {
+                members.iter().for_each(|(name, value)| {
+                    targets(value, &format!("{}{}", step(keyword), &step(name)[reference.len()..]), found)
+                });
+            }
+            ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(items)) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, value)| targets(value, &format!("{}/{index}", step(keyword)), found));
+            }
+            _ => (),
+        }
     }
 }
 
@@ -80,7 +141,7 @@ fn schema(context: Context, choices: &mut Choices, depth: usize) -> Value {
     }
     match choices.below(if depth == 0 { 5 } else { 10 }) {
         0 => numeric(context, choices, &mut members),
-        1 | 2 => textual(choices, &mut members),
+        1 | 2 => textual(context, choices, &mut members),
         3 => scalar(context, choices, &mut members),
         4 => typed(context, choices, &mut members, "boolean"),
         5 | 6 => array(context, choices, depth, &mut members),
@@ -135,7 +196,7 @@ fn numeric(context: Context, choices: &mut Choices, members: &mut Vec<(&str, Val
     }
 }
 
-fn textual(choices: &mut Choices, members: &mut Vec<(&str, Value)>) {
+fn textual(context: Context, choices: &mut Choices, members: &mut Vec<(&str, Value)>) {
     if choices.percent(85) {
         members.push(("type", "string".into()));
     }
@@ -148,7 +209,9 @@ fn textual(choices: &mut Choices, members: &mut Vec<(&str, Value)>) {
         members.push(("pattern", (*choices.one(&["^a", "b$", "^[a-z]*$", "a|b", "^.{2}$", "\\d", "^$"])).into()));
     }
     if choices.percent(15) {
-        members.push(("format", (*choices.one(&["date", "ipv4", "ipv6", "unknown"])).into()));
+        let known = if context.kind == Kind::Old { 4 } else { 6 };
+        let formats = &["date", "ipv4", "ipv6", "unknown", "uuid", "date-time"][..known];
+        members.push(("format", (*choices.one(formats)).into()));
     }
 }
 

@@ -34,7 +34,7 @@ impl Choices {
 
 /// Few, so that schemas and values meet.
 pub const NAMES: [&str; 7] = ["a", "b", "c", "ab", "x/y", "~1", "ü %"];
-const STRINGS: [&str; 16] = [
+const STRINGS: [&str; 17] = [
     "",
     "a",
     "b",
@@ -47,6 +47,7 @@ const STRINGS: [&str; 16] = [
     "x/y",
     "2024-02-29",
     "2023-02-29",
+    "2024-02-29T10:00:00.5+01:00",
     "127.0.0.1",
     "::1",
     "2eb8aa08-aa98-11ea-b4aa-73b441d16380",
@@ -103,7 +104,7 @@ pub fn any(choices: &mut Choices, depth: usize) -> Value {
     }
 }
 
-/// Members as an object.
+/// Properties as an object.
 pub(crate) fn object(members: Vec<(&str, Value)>) -> Value {
     let mut object = json!({});
     for (name, value) in members {

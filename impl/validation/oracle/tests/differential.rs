@@ -1,8 +1,12 @@
 //! Whatever schema and value: the interpreter says the same as an independent validator.
 //!
-//! `ORACLE_SEED` is the first seed (0), `ORACLE_DOCUMENTS` the number of documents of each kind (75, of 4 schemas each); each schema judges 20 values.
+//! Left out is where the other validator (jsonschema 0.61) is known to be wrong: it divides as doubles, so that an integer above 2^53 is no
+//! multiple of 1.5; and it panics over some references back to what is being compiled ("pending schema target dropped").
+//!
+//! `ORACLE_SEED` is the first seed (0), `ORACLE_DOCUMENTS` the number of documents of each kind (75, of 4 schemas each); each schema validates 20 values.
 
 use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jsonschema::{Draft, Validator};
 use serde_json::{Value as Json, json};
@@ -51,10 +55,17 @@ fn oracle(kind: Kind, schemas: &Json, name: &str) -> Validator {
     jsonschema::options().with_draft(draft).should_validate_formats(true).build(&root).expect("a schema")
 }
 
+/// Whether there is an integer of more than 53 bits.
+fn is_large(text: &str) -> bool {
+    ["9007199254740993", "922337203685477"].iter().any(|number| text.contains(number))
+}
+
+#[derive(Default)]
 struct Tally {
     values: usize,
     valid: usize,
     endless: usize,
+    left_out: usize,
     differences: Vec<String>,
 }
 
@@ -69,23 +80,32 @@ fn compare(kind: Kind, seed: u64, tally: &mut Tally) {
         tally.endless += 1;
         return;
     }
+    let divides = all.to_string().contains("\"multipleOf\":1.5");
     for index in 0..SCHEMAS {
         let name = format!("S{index}");
-        let (ours, theirs) =
-            (SchemaRef::new(compiled, format!("/components/schemas/{name}").leak()), oracle(kind, &all, &name));
+        let ours = SchemaRef::new(compiled, format!("/components/schemas/{name}").leak());
+        let theirs = oracle(kind, &all, &name);
         for _ in 0..20 {
             let value =
                 if choices.percent(5) { any(&mut choices, 4) } else { instance(&all, &all[&name], &mut choices) };
             let text = value.to_string();
             let read = Value::from_json(text.as_bytes()).expect("JSON");
-            let (our, their) = (ours.accepts(&read, Direction::Request), theirs.is_valid(&value));
+            let our = ours.accepts(&read, Direction::Request);
             assert_eq!(ours.violations(&read, Direction::Request).is_empty(), our, "{kind:?} {seed} {text}");
+            let their = catch_unwind(AssertUnwindSafe(|| theirs.is_valid(&value)));
+            let Ok(their) =
+                their.and_then(|their| if divides && is_large(&text) { Err(Box::new(())) } else { Ok(their) })
+            else {
+                tally.left_out += 1;
+                continue;
+            };
             tally.values += 1;
             tally.valid += usize::from(their);
             if our != their {
+                let schema = &all[&name];
                 tally
                     .differences
-                    .push(format!("{kind:?} {seed} {name}: ours {our}, theirs {their}: {text} of {}", all[&name]));
+                    .push(format!("{kind:?} {seed} {name}: ours {our}, theirs {their}: {text} of {schema}"));
             }
         }
     }
@@ -93,21 +113,18 @@ fn compare(kind: Kind, seed: u64, tally: &mut Tally) {
 
 fn run(kind: Kind) {
     let (seed, documents) = (setting("ORACLE_SEED", 0), setting("ORACLE_DOCUMENTS", 75));
-    let mut tally = Tally { values: 0, valid: 0, endless: 0, differences: Vec::new() };
+    let mut tally = Tally::default();
     for seed in seed..seed + documents {
         compare(kind, seed, &mut tally);
     }
-    let Tally { values, valid, endless, differences } = tally;
+    let Tally { values, valid, endless, left_out, differences } = tally;
     println!(
-        "{kind:?}: {values} values, {valid} valid; {endless} of {documents} documents refer to themselves without progress"
+        "{kind:?}: {values} values, {valid} valid, {left_out} left out; {endless} of {documents} documents refer to themselves"
     );
-    assert!(
-        differences.is_empty(),
-        "{} differences:\n{}",
-        differences.len(),
-        differences[..differences.len().min(10)].join("\n")
-    );
-    assert!(values == 0 || (values / 5..values - values / 5).contains(&valid), "one-sided: {valid} of {values} valid");
+    let first = differences[..differences.len().min(10)].join("\n");
+    assert!(differences.is_empty(), "{} differences:\n{first}", differences.len());
+    assert!((values / 8..values - values / 8).contains(&valid), "one-sided: {valid} of {values} valid");
+    assert!(left_out <= values / 50, "{left_out} left out");
 }
 
 #[test]

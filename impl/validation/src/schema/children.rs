@@ -1,4 +1,4 @@
-//! The keywords that hold members and items against schemas.
+//! The keywords that hold properties and items against schemas.
 
 use std::borrow::Cow;
 
@@ -52,7 +52,7 @@ impl<'s> Check<'s> {
         valid
     }
 
-    /// Whether a keyword is about a member, and whether that is valid.
+    /// Whether a keyword is about a property, and whether that is valid.
     fn member(
         &mut self,
         schema: &'s Schema,
@@ -86,7 +86,7 @@ impl<'s> Check<'s> {
         (known, valid)
     }
 
-    /// A member that only `additionalProperties` or `unevaluatedProperties` is about.
+    /// A property that only `additionalProperties` or `unevaluatedProperties` is about.
     fn unlisted(&mut self, id: Id, name: &str, member: &Value<'_>, at: Option<&mut Decoder>) -> bool {
         let step = || Step::Member(name.to_owned());
         if self.schemas.schemas[id].never {
@@ -109,16 +109,17 @@ impl<'s> Check<'s> {
         valid
     }
 
-    /// Whether a property may be absent from a request because something that holds the same object says it is `readOnly`.
+    /// Whether a required property may be absent in this direction, because something that holds the same object says that it is
+    /// `readOnly` or `writeOnly`.
     fn excused(&self, name: &str) -> bool {
-        if self.direction == Direction::Response {
-            return false;
-        }
-        let read_only = |id: Id| {
-            let property = self.schemas.schemas[id].properties.get(name);
-            property.is_some_and(|id| self.schemas.schemas[*id].read_only)
+        let excused = |id: Id| {
+            let property = self.schemas.schemas[id].properties.get(name).map(|id| &self.schemas.schemas[*id]);
+            property.is_some_and(|property| match self.direction {
+                Direction::Request => property.read_only,
+                Direction::Response => property.write_only,
+            })
         };
-        self.schemas.closure(self.entry, |schema| schema.in_place().collect()).into_iter().any(read_only)
+        self.schemas.closure(self.entry, |schema| schema.in_place().collect()).into_iter().any(excused)
     }
 
     pub fn array(

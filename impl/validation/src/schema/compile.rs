@@ -17,7 +17,7 @@ use values::Value;
 enum Dialect {
     /// OpenAPI 3.0: draft 4 with changes; references ignore what stands beside them.
     Old,
-    /// As `Old`, with the house rule for `nullable`.
+    /// As `Old`, with what our own documents mean by `nullable`.
     House,
     /// OpenAPI 3.1: draft 2020-12.
     New,
@@ -168,9 +168,10 @@ impl<'d> Compiler<'d> {
         Ok(schema)
     }
 
-    fn discriminator(&self, keyword: Keyword<'_, 'd>) -> Result<Option<Discriminator>, String> {
-        let members = keyword.members()?;
-        let Some(Value::String(property)) = member(members, "propertyName") else { return Ok(None) };
+    fn discriminator(&self, keyword: Keyword<'_, 'd>) -> Option<Discriminator> {
+        // A hint that is none does no harm.
+        let Value::Object(members) = keyword.value else { return None };
+        let Some(Value::String(property)) = member(members, "propertyName") else { return None };
         let mapped = match member(members, "mapping") {
             Some(Value::Object(mapped)) => &mapped[..],
             _ => &[],
@@ -183,7 +184,7 @@ impl<'d> Compiler<'d> {
             Value::String(to) => Some((tag.clone(), pointer(to))),
             _ => None,
         });
-        Ok(Some(Discriminator { property: property.clone(), mapping: mapping.collect() }))
+        Some(Discriminator { property: property.clone(), mapping: mapping.collect() })
     }
 
     /// Keywords with schemas, or about them, that both dialects have.
@@ -195,7 +196,7 @@ impl<'d> Compiler<'d> {
             "not" => schema.not = Some(self.one(schema.resource, keyword)),
             "items" => schema.rest = Some(self.one(schema.resource, keyword)),
             "properties" => schema.properties = self.map(schema.resource, keyword)?.into_iter().collect(),
-            "discriminator" => schema.discriminator = self.discriminator(keyword)?,
+            "discriminator" => schema.discriminator = self.discriminator(keyword),
             "additionalProperties" => schema.additional = Some(self.one(schema.resource, keyword)),
             _ => return Ok(false),
         }

@@ -2,8 +2,8 @@
 //!
 //! Whether it is valid is found out first, in one walk that stops at the first violation; only for an invalid value a second walk
 //! reports, which goes only where violations are. Recursive schemas could make either take exponential time, so the verdicts on
-//! what references lead to are kept for one validation: the first walk takes at most schemas times values, and the second
-//! reports each schema once a value.
+//! what references lead to are kept while something may ask for them again: the first walk takes at most schemas times values, and
+//! the second reports each schema once a value.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,6 +18,8 @@ use values::Value;
 const MAX_STEPS: u64 = 100_000_000;
 /// How many schemas may be entered one within the other; a level of a value takes two or three.
 const MAX_DEPTH: usize = 1_000;
+/// So many verdicts are kept: some 50 MB.
+const MAX_VERDICTS: usize = 1 << 20;
 
 /// Whether a value is valid; if not, `at` has learnt why.
 pub(super) fn check(
@@ -37,8 +39,11 @@ pub(super) fn check(
         in_list: false,
         scope: 0,
         scopes: vec![Vec::new()],
+        branching: 0,
+        reporting: false,
         verdicts: HashMap::new(),
         reported: HashSet::new(),
+        open: HashSet::new(),
     };
     if check.enter(schema, value, None) && !check.exhausted {
         return true;
@@ -47,6 +52,9 @@ pub(super) fn check(
     let before = at.errors.len();
     if !check.exhausted {
         check.steps = 0;
+        check.reporting = true;
+        // What is within something invalid is asked for again, level by level.
+        check.branching = 1;
         check.enter(schema, value, Some(at));
     }
     if check.exhausted {
@@ -65,7 +73,7 @@ pub(super) fn check(
     false
 }
 
-/// Which members or items of a value some keyword has evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
+/// Which properties or items of a value some keyword has evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
 pub(super) type Marks = Vec<bool>;
 
 /// One validation.
@@ -84,8 +92,14 @@ pub(super) struct Check<'s> {
     pub scope: usize,
     /// The dynamic scopes there were: the schema that each name means.
     pub scopes: Vec<Vec<(usize, Id)>>,
+    /// How many schemas are entered from which several ways lead into the value. Without one, nothing is asked twice.
+    branching: usize,
+    /// The second walk.
+    reporting: bool,
     verdicts: HashMap<Key, bool>,
     reported: HashSet<Key>,
+    /// What is being held against a schema that comes back to it.
+    open: HashSet<(usize, Id)>,
 }
 
 /// A value (by its address, which stays while it is borrowed), a schema, the schema by which the value was entered, the scope.
@@ -170,17 +184,31 @@ impl<'s> Check<'s> {
         at: Option<&mut Decoder>,
     ) -> bool {
         let key = (std::ptr::from_ref(value).addr(), id, self.entry, self.scope);
-        let keep = schema.shared;
+        let deep = matches!(value, Value::Object(_) | Value::Array(_) | Value::Repeated(_));
+        let keep = schema.shared || (self.reporting && deep);
         if keep && at.is_some() && !self.reported.insert(key) {
             return self.once(id, schema, value, marks, None);
         }
-        let verdict = keep && at.is_none() && marks.is_none();
+        // Whatever is within such a circle depends on what surrounds it.
+        let circle = (key.0, id);
+        if schema.circular && !self.open.insert(circle) {
+            return true;
+        }
+        let verdict = keep && self.open.is_empty() && self.branching > 0 && at.is_none() && marks.is_none();
         if verdict && let Some(valid) = self.verdicts.get(&key) {
             return *valid;
         }
         self.depth += 1;
+        self.branching += usize::from(schema.branches);
         let valid = self.keywords(schema, value, marks, at);
         self.depth -= 1;
+        self.branching -= usize::from(schema.branches);
+        if schema.circular {
+            self.open.remove(&circle);
+        }
+        if self.branching == 0 || self.verdicts.len() >= MAX_VERDICTS {
+            self.verdicts.clear();
+        }
         if verdict && !self.exhausted {
             self.verdicts.insert(key, valid);
         }

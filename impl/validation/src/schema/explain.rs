@@ -1,6 +1,7 @@
 //! Why a value matches no alternative of a union: the violations of the one that is meant, where that can be told.
 
 use super::evaluate::Check;
+use super::keywords::listed;
 use super::model::{Id, Schema, Types};
 use super::places::member;
 use crate::decoder::{Decoder, Step};
@@ -14,7 +15,7 @@ impl<'s> Check<'s> {
                     self.apply(branch, value, None, Some(at));
                 }
                 Err((property, known)) => {
-                    let detail = format!("Must be one of: {}.", known.join(", "));
+                    let detail = format!("Must be one of: {}.", listed(known.into_iter(), ", "));
                     at.within(Step::Member(property), |at| at.refuse::<()>("not_in_enum", detail));
                 }
             }
@@ -71,7 +72,7 @@ impl<'s> Check<'s> {
         }
     }
 
-    /// Whether the members that a branch has constants for (`const`, `enum`) have one of them.
+    /// Whether the properties that a branch has constants for (`const`, `enum`) have one of them.
     fn fits(&mut self, branch: Id, value: &Value<'_>) -> bool {
         let Value::Object(members) = value else { return true };
         let same = |schema: &Schema| schema.all.iter().chain(&schema.reference).copied().collect();
@@ -99,6 +100,6 @@ impl<'s> Check<'s> {
             Some(name) => name.to_owned(),
             None => self.schemas.schemas[*branch].admits.words(),
         };
-        branches.iter().map(words).collect::<Vec<_>>().join(between)
+        listed(branches.iter().map(words), between)
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of schemas once all are read: which types each admits, and that references make progress.
+//! What is known of schemas once all are read: which types each admits, and which of them hold a value by holding the same value.
 
 use super::model::{Compiled, Id, Schema, Types};
 
@@ -6,13 +6,14 @@ use super::model::{Compiled, Id, Schema, Types};
 const MAX_HEIGHT: usize = 100;
 
 /// # Errors
-/// The pointer of a schema that holds a value by holding the same value.
+/// The pointer of a schema with too many others one in the other.
 pub(super) fn finish(compiled: &mut Compiled) -> Result<(), String> {
     let mut visits = vec![Visit::None; compiled.schemas.len()];
     for id in 0..compiled.schemas.len() {
         visit(compiled, id, &mut visits, 0)?;
     }
     for id in 0..compiled.schemas.len() {
+        compiled.schemas[id].branches = compiled.schemas[id].has_branches();
         for target in compiled.schemas[id].reference.into_iter().chain(dynamic_target(&compiled.schemas[id])) {
             compiled.schemas[target].shared = true;
         }
@@ -39,18 +40,25 @@ enum Visit {
 fn visit(compiled: &mut Compiled, id: Id, visits: &mut [Visit], depth: usize) -> Result<usize, String> {
     match visits[id] {
         Visit::Done(height) => return Ok(height),
-        Visit::Begun => return Err(format!("#{}: refers to itself", compiled.schemas[id].pointer)),
+        // A union whose branches are made of the union, as some documents have it for inheritance.
+        Visit::Begun => {
+            compiled.schemas[id].circular = true;
+            return Ok(0);
+        }
         Visit::None => visits[id] = Visit::Begun,
     }
     let mut height = 0;
+    // Before going deeper: the stack is finite here, too.
+    let pointer = compiled.schemas[id].pointer.clone();
+    let too_high = || format!("#{pointer}: has more than {MAX_HEIGHT} schemas one in the other");
+    if depth > MAX_HEIGHT {
+        return Err(too_high());
+    }
     for below in compiled.schemas[id].in_place().collect::<Vec<_>>() {
         height = height.max(visit(compiled, below, visits, depth + 1)? + 1);
-        if height.max(depth) > MAX_HEIGHT {
-            return Err(format!(
-                "#{}: has more than {MAX_HEIGHT} schemas one in the other",
-                compiled.schemas[id].pointer
-            ));
-        }
+    }
+    if height > MAX_HEIGHT {
+        return Err(too_high());
     }
     visits[id] = Visit::Done(height);
     settle(compiled, id);

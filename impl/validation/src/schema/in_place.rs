@@ -38,7 +38,7 @@ impl<'s> Check<'s> {
             && let Some(id) = schema.not
             && self.apply(id, value, None, None)
         {
-            valid = keywords::refuse(at, "forbidden", "Must not be what the API specification excludes.");
+            valid = keywords::refuse(at, "not_allowed", "Must not be what the API specification excludes.");
         }
         valid
     }

@@ -71,7 +71,7 @@ impl<'d> Keyword<'_, 'd> {
         self.pattern_of(self.string()?)
     }
 
-    /// That of a member's name.
+    /// That of a property's name.
     pub fn pattern_of(self, source: &str) -> Result<Pattern, String> {
         Pattern::owned(source.to_owned())
             .or_else(|reason| self.must(&format!("have other patterns: {source:?} {reason}")))

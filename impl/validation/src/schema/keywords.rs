@@ -1,6 +1,6 @@
 //! The keywords without schemas.
 
-use super::model::{Schema, Types};
+use super::model::Schema;
 use crate::decoder::{Decoder, Step};
 use values::Value;
 
@@ -15,14 +15,14 @@ pub(super) fn refuse(at: Option<&mut Decoder>, code: &'static str, detail: impl 
 /// Whether a value keeps them.
 pub(super) fn keeps(schema: &Schema, value: &Value<'_>, at: &mut Decoder) -> bool {
     if schema.never {
-        return refuse(Some(at), "forbidden", "Is not allowed.");
+        return refuse(Some(at), "not_allowed", "Is not allowed.");
     }
-    if !schema.types.meets(Types::of(value)) {
+    if !schema.types.admit(value) {
         return at.wrong_type::<()>(&schema.types.words(), value).is_some();
     }
     if let Some(choices) = schema.choices.iter().find(|choices| !choices.contains(value)) {
-        let words: Vec<_> = choices.iter().map(|choice| spell(choice, at)).collect();
-        return refuse(Some(at), "not_in_enum", format!("Must be one of: {}.", words.join(", ")));
+        let words = listed(choices.iter().map(|choice| spell(choice, at)), ", ");
+        return refuse(Some(at), "not_in_enum", format!("Must be one of: {words}."));
     }
     let kept = match value {
         Value::Number(number) => at.keeps_range(number, &schema.range).and_then(|()| match &schema.width {
@@ -37,6 +37,25 @@ pub(super) fn keeps(schema: &Schema, value: &Value<'_>, at: &mut Decoder) -> boo
     kept.is_some()
 }
 
+/// Words in a list, which is cut short: documents have lists of thousands, and one value may break many rules.
+pub(super) fn listed(words: impl Iterator<Item = String>, between: &str) -> String {
+    let mut list = String::new();
+    for word in words {
+        if !list.is_empty() {
+            list.push_str(between);
+        }
+        if list.len() + word.len() > MAX_LIST {
+            list.push_str("...");
+            break;
+        }
+        list.push_str(&word);
+    }
+    list
+}
+
+/// Longer lists are cut short; in bytes.
+const MAX_LIST: usize = 1_000;
+
 fn spell(choice: &Value<'static>, at: &mut Decoder) -> String {
     match choice {
         Value::String(text) => text.clone().into_owned(),
@@ -45,7 +64,7 @@ fn spell(choice: &Value<'static>, at: &mut Decoder) -> String {
     }
 }
 
-/// Records that a member is missing.
+/// Records that a property is missing.
 pub(super) fn missing(at: Option<&mut Decoder>, name: &str, code: &'static str, detail: String) -> bool {
     below(Step::Member(name.to_owned()), at, code, detail)
 }

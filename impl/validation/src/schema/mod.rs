@@ -4,7 +4,7 @@
 //! `discriminator` does not change what is valid; unknown keywords and unknown formats restrict nothing.
 //!
 //! These schemas are not ours, and values are from strangers. A value is never deeper than its parser allows, a schema that is valid
-//! by itself is refused while loading, and one validation ends after a number of steps and levels far above anything normal (`too_complex`).
+//! by itself is rejected while loading, and one validation ends after a number of steps and levels far above anything normal (`too_complex`).
 
 mod children;
 mod compile;

@@ -78,8 +78,12 @@ pub struct Schema {
     pub(super) discriminator: Option<Discriminator>,
     pub(super) read_only: bool,
     pub(super) write_only: bool,
-    /// Reached by references: the verdict on a value is kept, or recursion through several of them takes exponential time.
+    /// Whether references lead here.
     pub(super) shared: bool,
+    /// Whether it holds a value by holding the same value, which then says nothing more.
+    pub(super) circular: bool,
+    /// Whether something within a value may be held against one schema several times: by different ways from here.
+    pub(super) branches: bool,
 }
 
 /// `discriminator`: a hint which branch of a union is meant.
@@ -163,6 +167,16 @@ impl Types {
         }
     }
 
+    /// Whether a value has one of them.
+    pub fn admit(self, value: &Value<'_>) -> bool {
+        match value {
+            // What kind of number it is takes longer to find out.
+            Value::Number(_) if self.and(Self::NUMBER) == Self::NUMBER => true,
+            Value::Number(_) if !self.meets(Self::NUMBER) => false,
+            value => self.meets(Self::of(value)),
+        }
+    }
+
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
@@ -197,6 +211,17 @@ impl Types {
 }
 
 impl Schema {
+    /// Whether there are several ways from here into the value.
+    pub(super) fn has_branches(&self) -> bool {
+        let members = !self.properties.is_empty() || !self.patterns.is_empty() || self.additional.is_some();
+        let items = !self.prefix.is_empty() || self.rest.is_some();
+        let unevaluated = self.unevaluated_items.is_some() || self.unevaluated_properties.is_some();
+        let ways = self.in_place().count()
+            + usize::from(members || items || unevaluated)
+            + usize::from(self.contains.is_some());
+        ways > 1 || !self.patterns.is_empty()
+    }
+
     /// Those schemas that the same value is held against.
     pub(super) fn in_place(&self) -> impl Iterator<Item = Id> {
         let single = [self.reference, self.not, self.condition, self.then, self.otherwise];

@@ -10,7 +10,7 @@ enum Kind {
     PathItem,
     Callback,
     Operation,
-    /// Parameters, headers, bodies, responses, media types, encodings: their members do not clash.
+    /// Parameters, headers, bodies, responses, media types, encodings: their keys do not clash.
     Content,
 }
 
@@ -67,7 +67,7 @@ fn collect<'d>(kind: Kind, value: &'d Value<'static>, pointer: &str, found: &mut
     }
 }
 
-/// Members of an object by name, items of an array by index.
+/// Properties of an object by name, items of an array by index.
 fn each<'d>(value: &'d Value<'static>, mut visit: impl FnMut(&str, &'d Value<'static>)) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, member)| visit(name, member)),
@@ -96,7 +96,7 @@ pub(super) fn find<'d>(root: &'d Value<'static>, pointer: &str) -> Option<&'d Va
     })
 }
 
-/// The member of a name.
+/// The property of a name.
 pub(super) fn member<'m, 'v>(
     members: &'m [(std::borrow::Cow<'v, str>, Value<'v>)],
     name: &str,

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::model::Id;
 
-/// Where the document itself would be; references that leave it are refused, whatever this is.
+/// Where the document itself would be; references that leave it are rejected, whatever this is.
 const DOCUMENT: &str = "https://openapi.invalid/";
 
 pub(super) struct Resources {

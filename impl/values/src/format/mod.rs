@@ -18,7 +18,7 @@ pub use times::{EARLIEST, date, date_time};
 
 /// Whether a string has a format. One that is not listed here is an annotation, which every string has.
 ///
-/// Formats that have a type of their own (`date`, `date-time`, `uuid`) are judged by [`date`] and [`date_time`] where they are decoded.
+/// Formats that have a type of their own (`date`, `date-time`, `uuid`) are read by [`date`] and [`date_time`] where they are decoded.
 pub fn holds(format: &str, text: &str) -> bool {
     /// RFC 6901, 3.
     static POINTER: Pattern = Pattern::new(r"^(?:\/(?:[^~/]|~[01])*)*$");
@@ -45,7 +45,7 @@ pub fn holds(format: &str, text: &str) -> bool {
         "iri" => uris::is_reference(text, true) == Some(true),
         "iri-reference" => uris::is_reference(text, true).is_some(),
         "json-pointer" => POINTER.matches(text),
-        "regex" => Pattern::check(text).is_ok(),
+        "regex" => Pattern::is_pattern(text),
         "relative-json-pointer" => RELATIVE.matches(text),
         "time" => times::is_time(text),
         "time-local" => times::is_local_time(text),

@@ -10,10 +10,10 @@ pub(super) enum Code {
 }
 
 impl Code {
-    pub(super) fn add_to(&self, class: &mut ClassUnicode) {
+    pub(super) fn into_class(self) -> ClassUnicode {
         match self {
-            Self::One(code) => class.union(&one(*code)),
-            Self::Set(set) => class.union(set),
+            Self::One(code) => one(code),
+            Self::Set(set) => set,
         }
     }
 }
@@ -29,6 +29,11 @@ pub(super) fn range(first: u32, last: u32) -> ClassUnicode {
         ends.filter(|(first, last)| first <= last).map(|(first, last)| ClassUnicodeRange::new(first, last))
     };
     ClassUnicode::new([part(first, last.min(0xd7ff)), part(first.max(0xe000), last)].into_iter().flatten())
+}
+
+/// All that is in one of them; put in order once, not with each of them.
+pub(super) fn union(classes: &[ClassUnicode]) -> ClassUnicode {
+    ClassUnicode::new(classes.iter().flat_map(|class| class.ranges().iter().copied()))
 }
 
 pub(super) fn any() -> ClassUnicode {
@@ -136,6 +141,9 @@ fn property(chars: &[char]) -> Result<(Code, usize), String> {
     };
     let mut class = match known.as_ref().map(|hir| hir.kind()) {
         Some(HirKind::Class(Class::Unicode(class))) => class.clone(),
+        // No text has surrogates, and the tables leave them out.
+        _ if matches!(name.as_str(), "Cs" | "Surrogate" | "gc=Cs" | "gc=Surrogate") => ClassUnicode::empty(),
+        _ if matches!(name.as_str(), "General_Category=Cs" | "General_Category=Surrogate") => ClassUnicode::empty(),
         // A set of one.
         Some(HirKind::Literal(literal)) => {
             String::from_utf8_lossy(&literal.0).chars().next().map_or_else(ClassUnicode::empty, |char| one(char.into()))

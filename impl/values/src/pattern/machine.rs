@@ -19,6 +19,8 @@ impl Program {
         let mut run = Run { text, registers: Vec::new(), ways: Vec::new(), steps: STEPS };
         let starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
         for start in starts.take(if self.anchored { 1 } else { usize::MAX }) {
+            // A place to begin at is as dear as what is set for it.
+            run.steps = run.steps.saturating_sub(self.registers);
             run.ways.clear();
             run.registers.clear();
             run.registers.resize(self.registers, UNSET);
@@ -142,6 +144,7 @@ impl Run<'_> {
                 Step::Enter { count, groups } => {
                     self.set(*count, self.registers[*count].saturating_add(1));
                     self.set(count + 1, at as u32);
+                    self.steps = self.steps.checked_sub(groups.len())?;
                     for register in 2 * groups.start..2 * groups.end {
                         self.set(register, UNSET);
                     }

@@ -48,7 +48,7 @@ enum Engine {
 }
 
 impl Pattern {
-    /// A pattern that is compiled when first used. One that [`Pattern::check`] refuses matches nothing.
+    /// A pattern that is compiled when first used. One that [`Pattern::check`] rejects matches nothing.
     pub const fn new(source: &'static str) -> Self {
         Self { source: Cow::Borrowed(source), compiled: OnceLock::new() }
     }
@@ -68,6 +68,11 @@ impl Pattern {
     /// Why it cannot: it is no pattern of ECMA-262, longer than 32,768 bytes, or has more than 100 groups within each other.
     pub fn check(source: &str) -> Result<(), String> {
         Engine::new(source).map(|_| ())
+    }
+
+    /// Whether a text of up to 4,096 bytes is a pattern. It is not compiled: that takes more than a client's text is worth.
+    pub(crate) fn is_pattern(text: &str) -> bool {
+        text.len() <= 4096 && syntax::parse(text).is_ok()
     }
 
     /// Whether the pattern is found in `text` (JSON Schema patterns are not anchored).

@@ -3,6 +3,9 @@
 use regex_automata::meta::{Config, Regex};
 use regex_syntax::hir::{Class, ClassUnicode, Hir, Look, Repetition};
 
+/// Automata of one pattern; with more looks than that it is left to backtracking.
+const CONDITIONS: usize = 16;
+
 /// What a part of a pattern matches.
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
@@ -126,6 +129,7 @@ impl Node {
     pub(crate) fn automata(&self, size: usize) -> Option<Vec<(bool, Regex)>> {
         let config = Config::new().nfa_size_limit(Some(size));
         let build = |hir: &Hir| Regex::builder().configure(config.clone()).build_from_hir(hir).ok();
-        self.conditions()?.iter().map(|(wanted, hir)| Some((*wanted, build(hir)?))).collect()
+        let conditions = self.conditions().filter(|conditions| conditions.len() <= CONDITIONS)?;
+        conditions.iter().map(|(wanted, hir)| Some((*wanted, build(hir)?))).collect()
     }
 }

@@ -75,14 +75,12 @@ impl Parser {
             branches.push(self.sequence()?);
         }
         self.depth -= 1;
-        let mut union = ClassUnicode::empty();
-        for branch in &branches {
-            let Node::Class(class) = branch else {
-                return Ok(if branches.len() == 1 { branches.remove(0) } else { Node::Either(branches) });
-            };
-            union.union(class);
+        if branches.len() == 1 {
+            return Ok(branches.remove(0));
         }
-        Ok(Node::Class(union))
+        let class = |node: &Node| if let Node::Class(class) = node { Some(class.clone()) } else { None };
+        let classes: Option<Vec<_>> = branches.iter().map(class).collect();
+        Ok(classes.map_or(Node::Either(branches), |classes| Node::Class(classes::union(&classes))))
     }
 
     fn sequence(&mut self) -> Parsed<Node> {
@@ -221,12 +219,12 @@ impl Parser {
     /// A class up to its `]`.
     fn class(&mut self) -> Parsed<ClassUnicode> {
         let negated = self.eat("^");
-        let mut class = ClassUnicode::empty();
+        let mut members = Vec::new();
         while !self.eat("]") {
             let first = self.member()?;
             let is_range = self.peek() == Some('-') && self.chars.get(self.at + 1).is_some_and(|char| *char != ']');
             if !is_range {
-                first.add_to(&mut class);
+                members.push(first.into_class());
                 continue;
             }
             self.at += 1;
@@ -234,16 +232,14 @@ impl Parser {
                 (Code::One(first), Code::One(last)) if first > last => {
                     return Err("a range of characters is in the wrong order".to_owned());
                 }
-                (Code::One(first), Code::One(last)) => class.union(&classes::range(first, last)),
+                (Code::One(first), Code::One(last)) => members.push(classes::range(first, last)),
                 // As in [\w-.]: annex B has three members here.
                 (first, last) => {
-                    first.add_to(&mut class);
-                    last.add_to(&mut class);
-                    class.union(&classes::one('-'.into()));
+                    members.extend([first.into_class(), last.into_class(), classes::one('-'.into())]);
                 }
             }
         }
-        class = self.folded(class);
+        let mut class = self.folded(classes::union(&members));
         if negated {
             class.negate();
         }

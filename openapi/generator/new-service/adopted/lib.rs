@@ -4,7 +4,6 @@
 //! `x-planned` in openapi/@service@.yaml.
 
 @modules@
-mod users;
 
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use platform::Access;
 use platform::service::{Context, NoSettings, Parts, Service};
 use platform::settings::InvalidSettings;
 
-pub use @crate@_api::{DOCUMENT, OPERATIONS, router};
+pub use @crate@_api::{DOCUMENT, OPERATIONS, SCHEMAS, router};
 
 /// The state of the handlers.
 #[derive(Clone)]

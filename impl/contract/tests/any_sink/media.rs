@@ -1,0 +1,61 @@
+//! Bodies and answers of any media type.
+
+use axum::body::Body;
+use http::Request;
+use serde_json::json;
+
+use super::{get, post, send};
+
+const MULTIPART: &str = "multipart/form-data; boundary=x";
+
+fn form(parts: &[(&str, &str)]) -> String {
+    let part = |(head, body): &(&str, &str)| format!("--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{body}\r\n");
+    parts.iter().map(part).collect::<String>() + "--x--\r\n"
+}
+
+const ABOUT: (&str, &str) = ("name=\"about\"\r\nContent-Type: application/json", r#"{"title":"Dots"}"#);
+const PICTURE: (&str, &str) = ("name=\"pictures\"; filename=\"a.png\"\r\nContent-Type: image/png", "12345");
+
+#[tokio::test]
+async fn files_come_with_the_other_parts_or_the_same_as_json() {
+    let got = post("/v2/uploads", MULTIPART, form(&[ABOUT, PICTURE, PICTURE])).await;
+    assert_eq!(got.json(201), json!({"bytes": 10}));
+    let got = post("/v2/uploads", "application/json", r#"{"title":"Dots"}"#).await;
+    assert_eq!(got.json(201), json!({"bytes": 4}));
+    post("/v2/uploads", MULTIPART, form(&[ABOUT])).await.json(422);
+    post("/v2/uploads", MULTIPART, form(&[PICTURE])).await.violates("required");
+    post("/v2/uploads", MULTIPART, form(&[("name=\"about\"", r#"{"title":""}"#), PICTURE])).await.violates("too_short");
+    post("/v2/uploads", MULTIPART, form(&[ABOUT, PICTURE, ("name=\"more\"", "1")])).await.violates("unknown_member");
+    let broken = form(&[ABOUT, PICTURE]).replace("--x--", "");
+    assert_eq!(post("/v2/uploads", MULTIPART, broken).await.status, 400);
+    assert_eq!(post("/v2/uploads", "text/plain", "Dots").await.status, 415);
+}
+
+#[tokio::test]
+async fn binary_bodies_are_streamed_within_their_limit() {
+    let put = async |media: &str, size: usize| {
+        let request = Request::put("/v2/pictures/a").header("content-type", media);
+        send(request.body(Body::from(vec![7; size])).expect("a request")).await.status.as_u16()
+    };
+    assert_eq!(put("image/png", 2_000_000).await, 204);
+    assert_eq!(put("image/png", 4_000_001).await, 413);
+    assert_eq!(put("text/plain", 3).await, 415);
+}
+
+#[tokio::test]
+async fn an_answer_has_the_media_type_of_its_variant_and_errors_the_default_shape() {
+    let got = get("/v2/pictures/dot", &[]).await;
+    assert_eq!((&got.headers["content-type"], &*got.body), (&http::HeaderValue::from_static("image/png"), &b"png"[..]));
+    assert_eq!(get("/v2/pictures/title", &[]).await.json(200), json!({"title": "Dot"}));
+    let got = get("/v2/pictures/none", &[]).await;
+    assert_eq!(got.json(404), json!({"error": "picture_not_found", "message": "There is no such picture."}));
+}
+
+#[tokio::test]
+async fn texts_and_forms_are_read_by_their_notation() {
+    let got = post("/v2/texts", "text/plain; charset=iso-8859-1", [b'f', 0xFC, b'r']).await;
+    assert_eq!(got.body, "für".as_bytes());
+    post("/v2/texts", "text/plain", "a".repeat(21)).await.violates("too_long");
+    let got = post("/v2/forms", "application/x-www-form-urlencoded", "tags=a,b%2Cc&point=%7B%22x%22%3A1%7D").await;
+    assert_eq!(got.json(200), json!({"tags": ["a", "b,c"], "point": {"x": 1}}));
+}
