@@ -11,9 +11,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use validation::{Decoder, Place, Value};
-use wire::{BodyRule, Charset, Media, MediaType, Part, Reading, Received, Texts, Unpacking, Unreadable, pairs};
+use wire::{
+    BodyRule, BodyStream, Charset, Ended, Media, MediaType, Part, Reading, Received, Streamed, Texts, Unpacking,
+    Unreadable, pairs,
+};
 
-use crate::body_stream::{BodyStream, Ended, Streamed};
 use crate::form;
 use crate::input::Content;
 use crate::operation::Operation;

@@ -12,7 +12,6 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
 use crate::answer::Answer;
-use crate::body_stream::Ended;
 use crate::input::Input;
 use crate::operation::{Api, Caller, Operation, Security};
 use crate::problem::{Problem, RequestId};
@@ -199,7 +198,7 @@ where
     let result = match tokio::time::timeout(operation.deadline, AssertUnwindSafe(road).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Problem::internal(format!("panic: {}", message(&*panic)))),
-        Err(_) if waits.as_ref().is_some_and(|waits| waits.load(Ordering::Relaxed)) => Err(Ended::Late.into()),
+        Err(_) if waits.as_ref().is_some_and(|waits| waits.load(Ordering::Relaxed)) => Err(wire::Ended::Late.into()),
         Err(_) => Err(late_answer()),
     };
     finish(operation, id.as_ref(), result, left.get())

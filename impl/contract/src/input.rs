@@ -3,9 +3,8 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use validation::{Decoder, Place, Step, Value};
-use wire::{Accept, Fault, Pairs, Parameter, PathValues, Texts};
+use wire::{Accept, BodyStream, Fault, Pairs, Parameter, PathValues, Texts};
 
-use crate::body_stream::BodyStream;
 use crate::form::{Form, Parts};
 use crate::operation::Operation;
 

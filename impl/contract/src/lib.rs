@@ -6,10 +6,10 @@
 
 mod answer;
 mod body;
-mod body_stream;
 #[cfg(debug_assertions)]
 mod codes;
 mod concealed;
+mod ended;
 mod endpoint;
 mod etag;
 mod form;
@@ -29,7 +29,6 @@ mod token_endpoint;
 mod verification;
 
 pub use answer::{Answer, ByteStream, EventStream, Reply, StoredReply};
-pub use body_stream::{BodyStream, Streamed};
 pub use concealed::Concealed;
 pub use endpoint::{authenticated, optional, optionally_verified, public, verified};
 pub use etag::{entity_tag, if_match};
@@ -52,9 +51,7 @@ pub use validation::{
     Bounds, Decode, Decoder, Direction, EARLIEST, FieldError, Float, Integer, Items, Kind, Malformed, Number, Object,
     Pattern, Place, Rows, SchemaRef, Schemas, Text, Value, is_blank, parse_date_time, pattern, schema, trim_name,
 };
-pub use wire::{
-    Accept, BodyRule, CLIENT_CERTIFICATE_HEADER, Carrier, File, Media, Parameter, Part, Statuses, template_fault,
-};
+pub use wire::{Accept, BodyRule, BodyStream, CLIENT_CERTIFICATE_HEADER, Carrier, File, Media, Parameter, Part, Statuses, Streamed, template_fault};
 
 /// How a model is made of a row.
 pub use rows as row;

@@ -4,6 +4,7 @@
 
 mod accept;
 mod body_rule;
+mod body_stream;
 mod carrier;
 mod cookie;
 mod deep;
@@ -25,6 +26,7 @@ mod template;
 
 pub use accept::Accept;
 pub use body_rule::{BodyRule, Media, Reading};
+pub use body_stream::{BodyStream, Ended, Streamed};
 pub use carrier::{CLIENT_CERTIFICATE_HEADER, Carrier, Found};
 pub use cookie::cookies;
 pub use encoding::{Coding, Unpackable, Unpacking, UnsupportedCoding, coding};

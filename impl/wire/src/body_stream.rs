@@ -8,22 +8,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
-use http::header::CONNECTION;
-use http::{HeaderValue, StatusCode};
+use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+
 use tokio::io::AsyncRead;
 use tokio::time::{Sleep, sleep};
 use tokio_util::io::StreamReader;
-use wire::{Unpackable, Unpacking};
 
-use crate::problem::Problem;
+use crate::encoding::{Unpackable, Unpacking};
 
 /// Why a body ends early.
 #[derive(Debug)]
-pub(crate) enum Ended {
+pub enum Ended {
     /// It is larger than this.
     TooLarge(usize),
     /// The client stopped sending it.
@@ -47,34 +45,14 @@ impl fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-impl From<Ended> for Problem {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::TooLarge(limit) => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                format!("The body is larger than the {limit} bytes this operation reads."),
-            ),
-            Ended::Late => {
-                Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request was not received in time.")
-                    .with_header(CONNECTION, HeaderValue::from_static("close"))
-            }
-            Ended::Incomplete(cause) => {
-                Self::bad_request("incomplete_body", "The body is incomplete.").with_cause(cause)
-            }
-            Ended::Packed => Self::bad_request("malformed_body", "The body cannot be decoded by its Content-Encoding."),
-        }
-    }
-}
-
 impl Ended {
     /// What a limited body fails with.
-    pub(crate) fn by(error: Box<dyn std::error::Error + Send + Sync>, limit: usize) -> Self {
+    pub fn by(error: Box<dyn std::error::Error + Send + Sync>, limit: usize) -> Self {
         if error.is::<LengthLimitError>() { Self::TooLarge(limit) } else { Self::Incomplete(error) }
     }
 
     /// Why it is not unpacked.
-    pub(crate) fn packed(why: Unpackable, limit: usize) -> Self {
+    pub fn packed(why: Unpackable, limit: usize) -> Self {
         match why {
             Unpackable::TooLarge => Self::TooLarge(limit),
             Unpackable::Malformed => Self::Packed,
@@ -94,16 +72,6 @@ impl From<Ended> for io::Error {
     }
 }
 
-impl Problem {
-    /// Why a body could not be read to its end: 413, 400, or 500 for an error that is none of the body's.
-    pub fn of_body(error: io::Error) -> Self {
-        match error.downcast::<Ended>() {
-            Ok(ended) => ended.into(),
-            Err(other) => Self::internal(other),
-        }
-    }
-}
-
 /// Whether the body of a request is not kept in memory: placed in its extensions by the HTTP server, which bounds what is. Then
 /// the deadline of the operation is the only one.
 #[derive(Debug, Clone, Default)]
@@ -115,13 +83,14 @@ impl Streamed {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set(&self) {
+    /// Says so.
+    pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// A body that the handler reads while it arrives, unpacked and no larger than `x-body-limit`. An error that it ends with becomes
-/// a response by [`Problem::of_body`].
+/// a response tells what it was: see [`Ended`].
 pub struct BodyStream {
     pieces: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
     /// Whether the client is being waited for.
@@ -131,12 +100,16 @@ pub struct BodyStream {
 }
 
 impl BodyStream {
-    pub(crate) fn new(
-        body: Body,
+    /// Of a body, unpacked where it is packed, within a limit in bytes and a deadline; `waits` is set while the client is waited for.
+    pub fn new<B>(
+        body: B,
         unpacking: Option<Unpacking>,
         limit: usize,
         (deadline, waits): (Duration, Arc<AtomicBool>),
-    ) -> Self {
+    ) -> Self
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    {
         let body = Limited::new(body, limit);
         let pieces =
             stream::try_unfold((body, unpacking, false), move |(mut body, mut unpacking, mut begun)| async move {
@@ -194,15 +167,17 @@ impl Stream for BodyStream {
 #[cfg(test)]
 mod tests {
     use futures_util::StreamExt as _;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
 
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_is_read_after_its_handler_has_a_deadline_too() {
-        let never = Body::from_stream(stream::pending::<io::Result<Bytes>>());
+        let never = StreamBody::new(stream::pending::<Result<Frame<Bytes>, io::Error>>());
         let mut body = BodyStream::new(never, None, 10, (Duration::from_secs(5), Arc::default()));
         let error = body.next().await.expect("an error").expect_err("late");
-        assert_eq!(Problem::of_body(error).status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(body.next().await.is_none());
     }
 }
