@@ -33,6 +33,7 @@ export default {
         { title: 'Rate limiting without Redis (local fallback)', unit: 'reqps',
           queries: [['sum by (job) (rate(rate_limit_local_fallbacks_total[5m]))', '{{job}}']] },
         { title: 'Requests shed (overload)', unit: 'reqps', queries: [['job:http_server_requests_shed:rate5m', '{{job}}']] },
+        { title: 'Responses that break the document (of those checked)', unit: 'reqps', queries: [['job_operation:response_contract_violations:rate5m > 0', '{{job}} {{operation}}']] },
         { title: 'Operations closest to their deadline (p99)', unit: 'percentunit', thresholds: [[0.5, 'red']],
           queries: [['topk(5, job_operation:deadline_used:ratio5m)', '{{job}} {{operation}}']] },
       ],

@@ -26,6 +26,7 @@ EDGES = [
      'job:http_server_request_errors:ratio5m{job="a"}', 0.03),
     ("HighLatency", "warning", 300, 'job:http_server_request_duration_seconds:p95_5m{job="a"}', ">", 1),
     ("OperationNearDeadline", "warning", 300, 'job_operation:deadline_used:ratio5m{job="a"}', ">", 0.5),
+    ("ResponseContractViolated", "warning", 0, 'job_operation:response_contract_violations:rate5m{job="a",operation="b"}', ">", 0),
     ("RequestsShed", "warning", 120, 'job:http_server_requests_shed:rate5m{job="a"}', ">", 0),
     ("ServiceSaturated", "warning", 120, "instance:http_server_active_requests:ratio", ">", 0.8),
     ("DatabasePoolExhausted", "warning", 120, "instance_pool:db_client_connections_used:ratio5m", ">", 0.9),

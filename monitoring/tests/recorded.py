@@ -36,6 +36,8 @@ GIVEN = {
     **{f'{BUCKET}{{job="some",operation="{probe}",le="{le}"}}': counter(1000)
        for probe in ("health", "ready", "metrics") for le in ("1", "2", "4", "+Inf")},
     'job_operation:deadline_seconds{job="some",operation="a"}': gauge(14),
+    'response_contract_violations_total{job="some",operation="a",instance="a"}': counter(1),
+    'response_contract_violations_total{job="some",operation="a",instance="b"}': counter(4),
     'http_server_requests_shed_total{job="some",instance="a"}': counter(1),
     'http_server_requests_shed_total{job="some",instance="b"}': counter(2),
     'http_server_active_requests{job="some"}': gauge(64),
@@ -71,6 +73,7 @@ EXPECTED = {
     "job:http_server_request_errors:ratio5m": {SOME: 0.1},
     "job:http_server_request_duration_seconds:p95_5m": {SOME: 1.833},  # five sixths of the way from 1 to 2
     "job_operation:http_server_request_duration_seconds:p99_5m": {'{job="some",operation="a"}': 3.5},
+    "job_operation:response_contract_violations:rate5m": {'{job="some",operation="a"}': 5},
     "job_operation:deadline_used:ratio5m": {'{job="some",operation="a"}': 0.25},
     "job:http_server_requests_shed:rate5m": {SOME: 3},
     "instance:http_server_active_requests:ratio": {SOME: 0.125},

@@ -42,6 +42,7 @@ def healthy():
             on(job, "http_server_active_requests"): always(3),
             on(job, "http_server_active_requests_limit"): always(512),
             on(job, "http_server_requests_shed_total"): always(0),
+            on(job, "response_contract_violations_total", f'operation="{OPERATION}"'): always(0),
             on(job, "db_client_connection_max", 'db_client_connection_pool_name="reads"'): always(6),
             on(job, "db_client_connections", 'db_client_connection_pool_name="reads",db_client_connection_state="used"'): always(2),
             on(job, "postgres_up"): always(1),
@@ -89,6 +90,8 @@ CASES = {
     # 6 of 100 are more than a twentieth; 2 are more than a hundredth only.
     "latency": (requests(SERVICE, OPERATION, 94, 0, slow=6), ["HighLatency", "OperationNearDeadline"]),
     "a slow operation": (requests(SERVICE, OPERATION, 98, 0, slow=2), ["OperationNearDeadline"]),
+    "an answer that its document does not have": (
+        {on(SERVICE, "response_contract_violations_total", f'operation="{OPERATION}"'): grows(1)}, ["ResponseContractViolated"]),
     "shed": ({on(JOB, "http_server_requests_shed_total"): grows(1)}, ["RequestsShed"]),
     "in flight": ({on(JOB, "http_server_active_requests"): always(500)}, ["ServiceSaturated"]),
     "pool": ({on(JOB, "db_client_connections", 'db_client_connection_pool_name="reads",db_client_connection_state="used"'): always(6)}, ["DatabasePoolExhausted"]),

@@ -86,6 +86,7 @@ function servicePanels(service) {
     { title: 'Requests waiting for a connection', queries: [
       [`sum by (instance, db_client_connection_pool_name) (db_client_connection_pending_requests{${of}})`, '{{db_client_connection_pool_name}} {{instance}}']] },
     { title: 'Open client connections', queries: [[`http_server_open_connections{${of}}`, '{{instance}}']] },
+    { title: 'Responses that break the document (of those checked)', unit: 'reqps', queries: [[`job_operation:response_contract_violations:rate5m{${of}}`, '{{operation}}']] },
     { title: 'Rejected by client shares and budgets', unit: 'reqps', queries: [
       [`sum by (resource, kind) (rate(client_requests_rejected_total{${of}}[5m]))`, '{{resource}} {{kind}}']] },
     { title: 'Buffered bodies (share of limit)', unit: 'percentunit', thresholds: [[0.8, 'red']], queries: [

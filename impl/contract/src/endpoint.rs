@@ -216,18 +216,15 @@ fn finish(
         None => problem,
         Some(fault) => Problem::internal(fault),
     });
-    let mut response = result.unwrap_or_else(|problem| operation.shaped(problem, id));
-    if operation.token_endpoint.is_some() {
-        TokenEndpoint::never_kept(response.headers_mut());
-    }
-    if cfg!(debug_assertions) && !operation.statuses.contains(response.status().as_u16()) {
-        let undeclared =
-            format!("{} returned {}, which its document does not declare", operation.id, response.status());
-        response = Problem::internal(undeclared).into_response_for(id);
-    }
-    if let Some(quotas) = left {
-        rate_limit::tell(quotas, response.headers_mut());
-    }
+    let response = result.unwrap_or_else(|problem| operation.shaped(problem, id));
+    let mut response = operation.kept_or_refused(response, id, |headers| {
+        if operation.token_endpoint.is_some() {
+            TokenEndpoint::never_kept(headers);
+        }
+        if let Some(quotas) = left {
+            rate_limit::tell(quotas, headers);
+        }
+    });
     response.extensions_mut().insert(operation);
     response
 }

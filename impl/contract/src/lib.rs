@@ -15,6 +15,7 @@ mod etag;
 mod form;
 mod idempotency;
 mod input;
+mod kept;
 mod operation;
 mod problem;
 mod rate_limit;
@@ -45,13 +46,26 @@ pub use storage_quota::StorageQuota;
 pub use token_endpoint::TokenEndpoint;
 pub use verification::{Credential, Verifier};
 
+/// What the document says of the responses of the operation at a JSON pointer, read when it is needed.
+#[macro_export]
+macro_rules! responses {
+    ($schemas:path, $pointer:literal) => {{
+        static RESPONSES: $crate::Responses = $crate::Responses::of(&$schemas, $pointer);
+        Some(&RESPONSES)
+    }};
+}
+
 pub use axum::response::sse::Event;
 pub use bytes::Bytes;
+pub use conformance::{Mode, Responses, Violation, report_to, set_mode};
 pub use validation::{
     Bounds, Decode, Decoder, Direction, EARLIEST, FieldError, Float, Integer, Items, Kind, Malformed, Number, Object,
     Pattern, Place, Rows, SchemaRef, Schemas, Text, Value, is_blank, parse_date_time, pattern, schema, trim_name,
 };
-pub use wire::{Accept, BodyRule, BodyStream, CLIENT_CERTIFICATE_HEADER, Carrier, File, Media, Parameter, Part, Statuses, Streamed, template_fault};
+pub use wire::{
+    Accept, BodyRule, BodyStream, CLIENT_CERTIFICATE_HEADER, Carrier, File, Media, Parameter, Part, Statuses, Streamed,
+    template_fault,
+};
 
 /// How a model is made of a row.
 pub use rows as row;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use conformance::Responses;
 use wire::{BodyRule, Statuses};
 
 use crate::answer::Reply;
@@ -37,6 +38,8 @@ pub struct Operation {
     pub token_endpoint: Option<TokenEndpoint>,
     /// Every status the document declares for it.
     pub statuses: Statuses,
+    /// What the document says of its responses; nothing for an operation that was not generated.
+    pub responses: Option<&'static Responses>,
     /// The media types of its successes, if the document declares 406: a client that accepts none of them gets that.
     pub produces: &'static [&'static str],
     /// Error responses to which the document gives a shape of their own, instead of a problem document.
@@ -64,6 +67,7 @@ impl Operation {
         codes: &[],
         token_endpoint: None,
         statuses: Statuses::of(&[]),
+        responses: None,
         produces: &[],
         refusals: &[],
         etag: false,

@@ -1,6 +1,7 @@
 //! Error responses in the format of their operation.
 
 use axum::response::Response;
+use http::HeaderMap;
 
 use crate::operation::Operation;
 use crate::problem::{Problem, RequestId};
@@ -10,9 +11,24 @@ impl Operation {
     /// another shape.
     pub fn refuse(&'static self, problem: Problem, request: Option<&RequestId>) -> Response {
         let problem = self.refusal(problem);
-        let mut response = self.shaped(problem, request);
+        let mut response = self.kept_or_refused(self.shaped(problem, request), request, |_| ());
         response.extensions_mut().insert(self);
         response
+    }
+
+    /// A response that is kept to the document: itself, or a 500. `complete` adds the headers that each has.
+    pub(crate) fn kept_or_refused(
+        &'static self,
+        mut response: Response,
+        request: Option<&RequestId>,
+        complete: impl Fn(&mut HeaderMap),
+    ) -> Response {
+        complete(response.headers_mut());
+        self.kept(response, request).unwrap_or_else(|problem| {
+            let mut response = self.shaped(self.refusal(problem), request);
+            complete(response.headers_mut());
+            response
+        })
     }
 
     /// The response to a problem that is in the format of this operation already.

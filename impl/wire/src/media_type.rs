@@ -127,6 +127,10 @@ fn unescaped(text: &str) -> String {
 
 /// The index of the declared media type or range that describes a given one best.
 pub fn matching<'d>(declared: impl Iterator<Item = &'d str>, given: &MediaType<'_>) -> Option<usize> {
+    // A body is of one type; only what accepts some is described by a range.
+    if given.kind.contains('*') || given.subtype.contains('*') {
+        return None;
+    }
     let fits = |range: &str| given.fits(&MediaType::parse(range)?);
     let found = declared.enumerate().filter_map(|(index, range)| Some((fits(range)?, index)));
     // Of equals the first.
@@ -232,7 +236,9 @@ mod tests {
             let given = MediaType::parse(given).expect("a media type");
             assert_eq!(matching(declared.into_iter(), &given), Some(expected), "{given:?}");
         }
-        assert_eq!(matching(["text/plain"].into_iter(), &MediaType::parse("text/csv").expect("a media type")), None);
+        for other in ["text/csv", "text/*", "*/*"] {
+            assert_eq!(matching(["text/plain"].into_iter(), &MediaType::parse(other).expect("a media type")), None);
+        }
     }
 
     #[test]

@@ -85,7 +85,7 @@ function acceptOf({ parameters, responses }) {
 const inOrder = (parameters) => [...parameters.filter((one) => !one.isOpen()), ...parameters.filter((one) => one.isOpen())];
 
 // What differs from `Operation::NEW`.
-function fieldsOf({ document, node, limit, responses, requirements, path, id, method }, given) {
+function fieldsOf({ document, node, place, limit, responses, requirements, path, id, method }, given) {
   const text = (value) => literal(value);
   const list = (items) => `&[${items.join(', ')}]`;
   const limits = [node['x-rate-limit'] ?? []].flat().map(({ class: name, amount, by, 'window-seconds': seconds, 'max-delay-seconds': delay = 0 }) => (
@@ -105,6 +105,7 @@ function fieldsOf({ document, node, limit, responses, requirements, path, id, me
     rate_limits: limits.length ? list(limits) : undefined,
     token_endpoint: tokenEndpoint(document, node),
     statuses: statusesText(responses.statuses),
+    responses: `contract::responses!(crate::SCHEMAS, ${text(place.pointer)})`,
     refusals: responses.refusals.length ? list(responses.refusals.map(({ statuses, media, schema }) => `(${statuses}, |problem| contract::shaped(problem, ${media}, ${schema}))`)) : undefined,
     produces: responses.statuses.includes('406') && !document.isOurs ? list([...new Set(producedBy(document, node))].map(text)) : undefined,
     etag: responses.etag ? 'true' : undefined,

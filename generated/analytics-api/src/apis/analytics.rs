@@ -81,6 +81,7 @@ pub static EXPORT_PAGE_VIEWS: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1export/get"),
     ..Operation::NEW
 };
 
@@ -152,6 +153,7 @@ pub static GET_BREAKDOWN: Operation = Operation {
     path: "/api/p3/analytics/breakdown/{dimension}",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1breakdown~1{dimension}/get"),
     ..Operation::NEW
 };
 
@@ -224,6 +226,7 @@ pub static GET_TIME_SERIES: Operation = Operation {
     query: Some(&[]),
     codes: &["time_zone_not_found", "window_too_large"],
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1time-series/get"),
     ..Operation::NEW
 };
 
@@ -295,6 +298,7 @@ pub static GET_TOP_PATHS: Operation = Operation {
     path: "/api/p3/analytics/top-paths/optimized",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1top-paths~1optimized/get"),
     ..Operation::NEW
 };
 
@@ -358,6 +362,7 @@ pub static GET_TOP_PATHS_SLOW: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1top-paths~1slow/get"),
     ..Operation::NEW
 };
 
@@ -413,6 +418,7 @@ pub static GET_UNIQUES: Operation = Operation {
     path: "/api/p3/analytics/uniques",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1uniques/get"),
     ..Operation::NEW
 };
 
@@ -473,6 +479,7 @@ pub static STREAM_LIVE: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1live/get"),
     ..Operation::NEW
 };
 

@@ -64,6 +64,7 @@ pub static ERASE_USER: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1users~1{user_id}~1page-views/delete"),
     ..Operation::NEW
 };
 
@@ -119,6 +120,7 @@ pub static ERASE_VISITOR: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1visitors~1{visitor}~1page-views/delete"),
     ..Operation::NEW
 };
 
@@ -168,6 +170,7 @@ pub static RECORD_PAGE_VIEW: Operation = Operation {
     query: Some(&[]),
     codes: &["event_time_out_of_range", "ingest_queue_full", "too_many_past_minutes"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1page-views/post"),
     ..Operation::NEW
 };
 
@@ -215,6 +218,7 @@ pub static RECORD_PAGE_VIEWS: Operation = Operation {
     query: Some(&[]),
     codes: &["ingest_queue_full", "too_many_past_minutes"],
     statuses: contract::Statuses::of(&[201, 207, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1page-views~1batch/post"),
     ..Operation::NEW
 };
 

@@ -68,6 +68,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     ],
     token_endpoint: Some(contract::TokenEndpoint { grant_types: &["password"], scopes: &["user", "superuser"] }),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1auth~1login~1access-token/post"),
     ..Operation::NEW
 };
 
@@ -109,6 +110,7 @@ pub static LOGOUT: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1auth~1logout/post"),
     ..Operation::NEW
 };
 
@@ -152,6 +154,7 @@ pub static SIGNUP: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1auth~1signup/post"),
     ..Operation::NEW
 };
 

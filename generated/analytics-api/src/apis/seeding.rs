@@ -39,6 +39,7 @@ pub static GET_SEED_JOB: Operation = Operation {
     query: Some(&[]),
     codes: &["seed_job_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1seed-jobs~1{job_id}/get"),
     ..Operation::NEW
 };
 
@@ -94,6 +95,7 @@ pub static SEED: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 202, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1p3~1analytics~1seed/post"),
     ..Operation::NEW
 };
 

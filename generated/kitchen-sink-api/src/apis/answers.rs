@@ -89,6 +89,7 @@ pub static ANSWER_BINARY: Operation = Operation {
     path: "/sink/answers/binary",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1answers~1binary/get"),
     ..Operation::NEW
 };
 
@@ -123,6 +124,7 @@ pub static ANSWER_CSV: Operation = Operation {
     path: "/sink/answers/csv",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1answers~1csv/get"),
     ..Operation::NEW
 };
 
@@ -158,6 +160,7 @@ pub static ANSWER_EVENTS: Operation = Operation {
     event_streams: Some(64),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1answers~1events/get"),
     ..Operation::NEW
 };
 
@@ -203,6 +206,7 @@ pub static ANSWER_NDJSON: Operation = Operation {
     path: "/sink/answers/ndjson",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1answers~1ndjson/get"),
     ..Operation::NEW
 };
 
@@ -237,6 +241,7 @@ pub static ANSWER_SEVERAL: Operation = Operation {
     path: "/sink/answers/several",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 202, 303, 400, 405, 408, 422, 429, 500, 501, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1answers~1several/get"),
     ..Operation::NEW
 };
 
@@ -304,6 +309,7 @@ pub static ANSWER_TEXT: Operation = Operation {
     path: "/sink/answers/text",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1answers~1text/get"),
     ..Operation::NEW
 };
 
@@ -342,6 +348,7 @@ pub static CREATE_THING: Operation = Operation {
     query: Some(&[]),
     codes: &["duplicate_name"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1things/post"),
     ..Operation::NEW
 };
 
@@ -386,6 +393,7 @@ pub static DELETE_THING: Operation = Operation {
     query: Some(&[]),
     codes: &["thing_not_found"],
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1things~1{thing_id}/delete"),
     ..Operation::NEW
 };
 
@@ -432,6 +440,7 @@ pub static GET_THING: Operation = Operation {
     path: "/sink/things/{thing_id}",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1things~1{thing_id}/get"),
     etag: true,
     ..Operation::NEW
 };
@@ -483,6 +492,7 @@ pub static LIST_THINGS: Operation = Operation {
     path: "/sink/things",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1things/get"),
     ..Operation::NEW
 };
 
@@ -559,6 +569,7 @@ pub static PUT_THING: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1things~1{thing_id}/put"),
     etag: true,
     ..Operation::NEW
 };

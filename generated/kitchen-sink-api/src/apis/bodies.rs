@@ -112,6 +112,7 @@ pub static ECHO_ARRAYS: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1arrays/post"),
     ..Operation::NEW
 };
 
@@ -150,6 +151,7 @@ pub static ECHO_CHOICES: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1choices/post"),
     ..Operation::NEW
 };
 
@@ -188,6 +190,7 @@ pub static ECHO_DEFAULTS: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1defaults/post"),
     ..Operation::NEW
 };
 
@@ -230,6 +233,7 @@ pub static ECHO_FORM: Operation = Operation {
     }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1form/post"),
     ..Operation::NEW
 };
 
@@ -268,6 +272,7 @@ pub static ECHO_LIST: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1list/post"),
     ..Operation::NEW
 };
 
@@ -310,6 +315,7 @@ pub static ECHO_MAPS: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1maps/post"),
     ..Operation::NEW
 };
 
@@ -348,6 +354,7 @@ pub static ECHO_NESTED: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1nested/post"),
     ..Operation::NEW
 };
 
@@ -386,6 +393,7 @@ pub static ECHO_NULLABLES: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1nullables/post"),
     ..Operation::NEW
 };
 
@@ -424,6 +432,7 @@ pub static ECHO_NUMBERS: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1numbers/post"),
     ..Operation::NEW
 };
 
@@ -462,6 +471,7 @@ pub static ECHO_OPEN: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1open/post"),
     ..Operation::NEW
 };
 
@@ -500,6 +510,7 @@ pub static ECHO_OPTIONAL_BODY: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: false, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1optional-body/post"),
     ..Operation::NEW
 };
 
@@ -548,6 +559,7 @@ pub static ECHO_PATCH: Operation = Operation {
     }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1patch/patch"),
     ..Operation::NEW
 };
 
@@ -590,6 +602,7 @@ pub static ECHO_ROWS: Operation = Operation {
     }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1rows/post"),
     ..Operation::NEW
 };
 
@@ -632,6 +645,7 @@ pub static ECHO_STRINGS: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1strings/post"),
     ..Operation::NEW
 };
 
@@ -674,6 +688,7 @@ pub static SORT_ROWS: Operation = Operation {
     }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 207, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1rows~1each/post"),
     ..Operation::NEW
 };
 

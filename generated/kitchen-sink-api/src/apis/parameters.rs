@@ -48,6 +48,7 @@ pub static ECHO_HEADERS: Operation = Operation {
     path: "/sink/headers",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1headers/get"),
     ..Operation::NEW
 };
 
@@ -108,6 +109,7 @@ pub static ECHO_PATH: Operation = Operation {
     path: "/sink/path/{whole}/{code}/{key}/{color}/{day}",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1path~1{whole}~1{code}~1{key}~1{color}~1{day}/get"),
     ..Operation::NEW
 };
 
@@ -168,6 +170,7 @@ pub static ECHO_QUERY: Operation = Operation {
     path: "/sink/query",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1query/get"),
     ..Operation::NEW
 };
 
@@ -274,6 +277,7 @@ pub static ECHO_QUERY_ARRAYS: Operation = Operation {
     method: "GET",
     path: "/sink/query-arrays",
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1query-arrays/get"),
     ..Operation::NEW
 };
 

@@ -96,6 +96,7 @@ pub static ASK_DEADLINE: Operation = Operation {
     deadline: std::time::Duration::from_millis(200),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[204, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1deadline/get"),
     ..Operation::NEW
 };
 
@@ -143,6 +144,7 @@ pub static ASK_GUARDED_BODY: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 65536 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1guarded-body/post"),
     ..Operation::NEW
 };
 
@@ -186,6 +188,7 @@ pub static ASK_IDEMPOTENT: Operation = Operation {
     query: Some(&[]),
     codes: &["duplicate_name"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1idempotent/post"),
     ..Operation::NEW
 };
 
@@ -243,6 +246,7 @@ pub static ASK_IDEMPOTENT_CHANGE: Operation = Operation {
     query: Some(&[]),
     codes: &["thing_not_found"],
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1idempotent~1{thing_id}/post"),
     ..Operation::NEW
 };
 
@@ -309,6 +313,7 @@ pub static ASK_OPTIONAL: Operation = Operation {
     security: Security::Optional(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1optional/get"),
     ..Operation::NEW
 };
 
@@ -343,6 +348,7 @@ pub static ASK_PUBLIC: Operation = Operation {
     path: "/sink/policies/public",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1public/get"),
     ..Operation::NEW
 };
 
@@ -385,6 +391,7 @@ pub static ASK_RATE: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1rate/get"),
     ..Operation::NEW
 };
 
@@ -443,6 +450,7 @@ pub static ASK_RATE_BODY: Operation = Operation {
         },
     ],
     statuses: contract::Statuses::of(&[204, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1rate/post"),
     ..Operation::NEW
 };
 
@@ -484,6 +492,7 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 1024 }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1small-body/post"),
     ..Operation::NEW
 };
 
@@ -525,6 +534,7 @@ pub static ASK_SUPERUSER: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1superuser/get"),
     ..Operation::NEW
 };
 
@@ -563,6 +573,7 @@ pub static ASK_USER: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1user/get"),
     ..Operation::NEW
 };
 

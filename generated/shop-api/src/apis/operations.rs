@@ -69,6 +69,7 @@ pub static DISCARD_DEAD_LETTER: Operation = Operation {
     query: Some(&[]),
     codes: &["dead_letter_not_found", "dead_letter_settled"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1admin~1dead-letters~1{dead_letter_id}/delete"),
     ..Operation::NEW
 };
 
@@ -120,6 +121,7 @@ pub static GET_DEAD_LETTER: Operation = Operation {
     query: Some(&[]),
     codes: &["dead_letter_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1admin~1dead-letters~1{dead_letter_id}/get"),
     ..Operation::NEW
 };
 
@@ -170,6 +172,7 @@ pub static GET_QUEUE: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1admin~1queue/get"),
     ..Operation::NEW
 };
 
@@ -205,6 +208,7 @@ pub static LIST_DEAD_LETTERS: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1admin~1dead-letters/get"),
     ..Operation::NEW
 };
 
@@ -296,6 +300,7 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
     query: Some(&[]),
     codes: &["product_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1products~1{product_id}~1ledger/get"),
     ..Operation::NEW
 };
 
@@ -364,6 +369,10 @@ pub static REQUEUE_DEAD_LETTER: Operation = Operation {
     query: Some(&[]),
     codes: &["dead_letter_not_found", "dead_letter_settled"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(
+        crate::SCHEMAS,
+        "/paths/~1api~1v2~1admin~1dead-letters~1{dead_letter_id}~1requeue/post"
+    ),
     ..Operation::NEW
 };
 

@@ -82,6 +82,7 @@ pub static CANCEL_ORDER: Operation = Operation {
     query: Some(&[]),
     codes: &["order_not_found", "order_state_conflict"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1orders~1{order_id}~1cancel/post"),
     ..Operation::NEW
 };
 
@@ -154,6 +155,7 @@ pub static CREATE_ORDER: Operation = Operation {
     query: Some(&[]),
     codes: &["product_not_found", "mixed_currencies", "order_total_too_large"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1orders/post"),
     ..Operation::NEW
 };
 
@@ -208,6 +210,7 @@ pub static GET_ORDER: Operation = Operation {
     query: Some(&[]),
     codes: &["order_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1orders~1{order_id}/get"),
     etag: true,
     ..Operation::NEW
 };
@@ -261,6 +264,7 @@ pub static GET_ORDER_TIMELINE: Operation = Operation {
     query: Some(&[]),
     codes: &["order_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1orders~1{order_id}~1timeline/get"),
     ..Operation::NEW
 };
 
@@ -311,6 +315,7 @@ pub static LIST_ORDERS: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1orders/get"),
     ..Operation::NEW
 };
 
@@ -414,6 +419,7 @@ pub static PAY_ORDER: Operation = Operation {
     query: Some(&[]),
     codes: &["order_not_found", "order_state_conflict"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1orders~1{order_id}~1pay/post"),
     ..Operation::NEW
 };
 
@@ -475,6 +481,7 @@ pub static STREAM_ORDER_EVENTS: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 204, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1orders~1{order_id}~1events/get"),
     ..Operation::NEW
 };
 

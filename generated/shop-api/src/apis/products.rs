@@ -72,6 +72,7 @@ pub static ADJUST_STOCK: Operation = Operation {
     query: Some(&[]),
     codes: &["product_not_found", "insufficient_stock", "stock_limit"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1products~1{product_id}~1stock/patch"),
     etag: true,
     ..Operation::NEW
 };
@@ -132,6 +133,7 @@ pub static CREATE_PRODUCT: Operation = Operation {
     query: Some(&[]),
     codes: &["sku_taken"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1products/post"),
     ..Operation::NEW
 };
 
@@ -179,6 +181,7 @@ pub static DELETE_PRODUCT: Operation = Operation {
     query: Some(&[]),
     codes: &["product_not_found"],
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1products~1{product_id}/delete"),
     ..Operation::NEW
 };
 
@@ -233,6 +236,7 @@ pub static GET_PRODUCT: Operation = Operation {
     query: Some(&[]),
     codes: &["product_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1products~1{product_id}/get"),
     etag: true,
     ..Operation::NEW
 };
@@ -284,6 +288,7 @@ pub static LIST_PRODUCTS: Operation = Operation {
     path: "/api/v2/products",
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1products/get"),
     ..Operation::NEW
 };
 
@@ -383,6 +388,7 @@ pub static PATCH_PRODUCT: Operation = Operation {
     query: Some(&[]),
     codes: &["product_not_found", "sku_taken", "stock_limit"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1products~1{product_id}/patch"),
     etag: true,
     ..Operation::NEW
 };

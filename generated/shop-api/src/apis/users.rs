@@ -27,6 +27,7 @@ pub static GET_ME: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v2~1users~1me/get"),
     ..Operation::NEW
 };
 

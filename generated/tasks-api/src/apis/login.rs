@@ -72,6 +72,7 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
     ],
     token_endpoint: Some(contract::TokenEndpoint { grant_types: &["password"], scopes: &["user", "superuser"] }),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1auth~1login~1access-token/post"),
     ..Operation::NEW
 };
 
@@ -113,6 +114,7 @@ pub static LOGOUT: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[204, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1auth~1logout/post"),
     ..Operation::NEW
 };
 
@@ -156,6 +158,7 @@ pub static SIGNUP: Operation = Operation {
         max_delay_seconds: 0,
     }],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1auth~1signup/post"),
     ..Operation::NEW
 };
 
@@ -194,6 +197,7 @@ pub static TEST_TOKEN: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1auth~1login~1test-token/post"),
     etag: true,
     ..Operation::NEW
 };

@@ -76,6 +76,7 @@ pub static CREATE_PROJECT: Operation = Operation {
     quotas: &[contract::StorageQuota { code: "too_many_projects", amount: 1000, of: "projects of one user" }],
     query: Some(&[]),
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1projects/post"),
     ..Operation::NEW
 };
 
@@ -123,6 +124,7 @@ pub static DELETE_PROJECT: Operation = Operation {
     query: Some(&[]),
     codes: &["project_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1projects~1{project_id}/delete"),
     ..Operation::NEW
 };
 
@@ -178,6 +180,7 @@ pub static GET_PROJECT: Operation = Operation {
     query: Some(&[]),
     codes: &["project_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1projects~1{project_id}/get"),
     etag: true,
     ..Operation::NEW
 };
@@ -230,6 +233,7 @@ pub static LIST_PROJECTS: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1projects/get"),
     ..Operation::NEW
 };
 
@@ -325,6 +329,7 @@ pub static PATCH_PROJECT: Operation = Operation {
     query: Some(&[]),
     codes: &["project_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1projects~1{project_id}/patch"),
     etag: true,
     ..Operation::NEW
 };
@@ -383,6 +388,7 @@ pub static PUT_PROJECT: Operation = Operation {
     query: Some(&[]),
     codes: &["project_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1projects~1{project_id}/put"),
     etag: true,
     ..Operation::NEW
 };

@@ -91,6 +91,7 @@ pub static ASSIGN_TASK: Operation = Operation {
     query: Some(&[]),
     codes: &["task_not_found", "user_not_found", "owner_only"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1tasks~1{task_id}~1assign~1{user_id}/post"),
     etag: true,
     ..Operation::NEW
 };
@@ -151,6 +152,7 @@ pub static CREATE_TASK: Operation = Operation {
     query: Some(&[]),
     codes: &["project_not_found", "user_not_found"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1tasks/post"),
     ..Operation::NEW
 };
 
@@ -195,6 +197,7 @@ pub static DELETE_TASK: Operation = Operation {
     query: Some(&[]),
     codes: &["task_not_found", "owner_only"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1tasks~1{task_id}/delete"),
     ..Operation::NEW
 };
 
@@ -247,6 +250,7 @@ pub static GET_TASK: Operation = Operation {
     query: Some(&[]),
     codes: &["task_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1tasks~1{task_id}/get"),
     etag: true,
     ..Operation::NEW
 };
@@ -299,6 +303,7 @@ pub static LIST_TASKS: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1tasks/get"),
     ..Operation::NEW
 };
 
@@ -419,6 +424,7 @@ pub static PATCH_TASK: Operation = Operation {
     query: Some(&[]),
     codes: &["task_not_found", "project_not_found", "user_not_found", "owner_only"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1tasks~1{task_id}/patch"),
     etag: true,
     ..Operation::NEW
 };
@@ -474,6 +480,7 @@ pub static PUT_TASK: Operation = Operation {
     query: Some(&[]),
     codes: &["task_not_found", "project_not_found", "user_not_found", "owner_only"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1tasks~1{task_id}/put"),
     etag: true,
     ..Operation::NEW
 };
@@ -528,6 +535,7 @@ pub static SET_TASK_STATUS: Operation = Operation {
     query: Some(&[]),
     codes: &["task_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1tasks~1{task_id}~1status~1{status}/post"),
     etag: true,
     ..Operation::NEW
 };

@@ -102,6 +102,7 @@ pub static CREATE_USER: Operation = Operation {
     query: Some(&[]),
     codes: &["email_taken"],
     statuses: contract::Statuses::of(&[201, 400, 401, 403, 405, 408, 409, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users/post"),
     ..Operation::NEW
 };
 
@@ -146,6 +147,7 @@ pub static DELETE_USER: Operation = Operation {
     query: Some(&[]),
     codes: &["user_not_found", "last_superuser", "erasure_unfinished"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users~1{user_id}/delete"),
     ..Operation::NEW
 };
 
@@ -197,6 +199,7 @@ pub static GET_ME: Operation = Operation {
     security: Security::Scopes(&["user"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users~1me/get"),
     etag: true,
     ..Operation::NEW
 };
@@ -245,6 +248,7 @@ pub static GET_USER: Operation = Operation {
     query: Some(&[]),
     codes: &["user_not_found"],
     statuses: contract::Statuses::of(&[200, 304, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users~1{user_id}/get"),
     etag: true,
     ..Operation::NEW
 };
@@ -297,6 +301,7 @@ pub static LIST_USERS: Operation = Operation {
     security: Security::Scopes(&["superuser"]),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users/get"),
     ..Operation::NEW
 };
 
@@ -405,6 +410,7 @@ pub static PATCH_ME: Operation = Operation {
         },
     ],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users~1me/patch"),
     etag: true,
     ..Operation::NEW
 };
@@ -475,6 +481,7 @@ pub static PATCH_USER: Operation = Operation {
         },
     ],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users~1{user_id}/patch"),
     etag: true,
     ..Operation::NEW
 };
@@ -546,6 +553,7 @@ pub static PUT_ME: Operation = Operation {
         },
     ],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users~1me/put"),
     etag: true,
     ..Operation::NEW
 };
@@ -612,6 +620,7 @@ pub static PUT_USER: Operation = Operation {
         },
     ],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1users~1{user_id}/put"),
     etag: true,
     ..Operation::NEW
 };

@@ -123,6 +123,22 @@ async fn a_status_the_document_does_not_know_is_a_failure_in_tests() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(debug_assertions), ignore = "a release answers what its handlers say")]
+async fn a_body_that_breaks_its_schema_is_a_failure_in_tests() {
+    get("/sink/things/666").send().await.refused(500, "internal_error");
+}
+
+#[test]
+fn every_operation_knows_its_responses() {
+    for operation in kitchen_sink_api::OPERATIONS {
+        let responses = operation.responses.expect("a table");
+        let before = responses.violations();
+        let refused = operation.refuse(contract::Problem::internal("a fault"), None);
+        assert_eq!((refused.status().as_u16(), responses.violations()), (500, before), "{responses:?}");
+    }
+}
+
+#[tokio::test]
 async fn streams() {
     for (path, media, body) in [
         ("csv", "text/csv", "id,name\n1,spoon\n".as_bytes()),

@@ -43,6 +43,12 @@ pub struct HttpSettings {
     /// Enforce the rate limits of the OpenAPI documents
     #[arg(long, env = "RATE_LIMITS", value_enum, ignore_case = true, default_value_t = RateLimits::On)]
     pub rate_limits: RateLimits,
+    /// Whether responses are checked against the OpenAPI documents; the default of builds for development is enforce
+    #[arg(long, env = "CONTRACT", value_enum, ignore_case = true, default_value_t = Contract::DEFAULT)]
+    pub contract: Contract,
+    /// Share of responses that CONTRACT=sample checks, 0 to 1
+    #[arg(long, env = "CONTRACT_SAMPLE_RATE", default_value_t = 0.01, value_parser = share)]
+    pub contract_sample_rate: f64,
     /// Delay between failing readiness checks and closing the listening sockets at shutdown, in milliseconds
     #[arg(long, env = "SHUTDOWN_DRAIN_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=10_000))]
     pub shutdown_drain_ms: u64,
@@ -55,6 +61,26 @@ pub enum RateLimits {
     On,
     /// Not enforced and not counted.
     Off,
+}
+
+/// Whether responses are checked against the documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Contract {
+    /// None is checked.
+    Off,
+    /// A share is checked; violations are counted and logged, and the response is sent.
+    Sample,
+    /// All are checked; a violation is a 500 instead, and ends a stream.
+    Enforce,
+}
+
+impl Contract {
+    const DEFAULT: Self = if cfg!(debug_assertions) { Self::Enforce } else { Self::Sample };
+}
+
+fn share(text: &str) -> Result<f64, InvalidSettings> {
+    let share: Option<f64> = text.parse().ok();
+    share.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| InvalidSettings("not a number from 0 to 1".into()))
 }
 
 /// Origins allowed by CORS.

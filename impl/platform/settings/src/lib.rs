@@ -25,7 +25,7 @@ pub use consoles::ConsoleSettings;
 pub use database::DatabaseSettings;
 pub use dotenv::load_dotenv;
 pub use exposure::{Bind, Environment, ExposureSettings};
-pub use http::{HttpSettings, Origins, RateLimits};
+pub use http::{Contract, HttpSettings, Origins, RateLimits};
 pub use invalid::InvalidSettings;
 pub use proxies::Proxies;
 pub use redis::RedisSettings;

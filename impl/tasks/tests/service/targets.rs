@@ -89,7 +89,6 @@ async fn tricks_with_paths_lead_nowhere() {
         "/api/v1/users/me%00",
         "/api/v1/users/me%2f",
         "/api/v1/users%2fme",
-        "/api/v1/users/%6de",
         "/api/v1/users/me;x=1",
         "/api/v1/users/me%3fx",
         "/api/v1/users/me.",

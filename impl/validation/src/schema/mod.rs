@@ -18,9 +18,10 @@ mod model;
 mod places;
 mod resources;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use self::model::{Compiled, Id};
+use self::model::{Compiled, Id, Types};
 pub use self::model::{Direction, Schema};
 use crate::decoder::Decoder;
 use crate::field_error::{FieldError, Place};
@@ -47,7 +48,7 @@ impl Schemas {
     }
 
     /// The document as it is, for those few who look into it.
-    fn tree(&'static self) -> Option<&'static Value<'static>> {
+    pub fn document(&'static self) -> Option<&'static Value<'static>> {
         self.tree.get_or_init(|| Value::from_json(self.document.as_bytes()).ok()).as_ref()
     }
 
@@ -83,35 +84,49 @@ macro_rules! schema {
 /// One schema of a document, looked up when first used.
 pub struct SchemaRef {
     schemas: &'static Schemas,
-    pointer: &'static str,
+    pointer: Cow<'static, str>,
     found: OnceLock<Option<(&'static Compiled, Id)>>,
 }
 
 impl SchemaRef {
     /// The schema at a JSON pointer, as of [`Schemas::at`].
     pub const fn new(schemas: &'static Schemas, pointer: &'static str) -> Self {
-        Self { schemas, pointer, found: OnceLock::new() }
+        Self { schemas, pointer: Cow::Borrowed(pointer), found: OnceLock::new() }
+    }
+
+    /// The schema at a pointer that is known only now.
+    pub const fn owned(schemas: &'static Schemas, pointer: String) -> Self {
+        Self { schemas, pointer: Cow::Owned(pointer), found: OnceLock::new() }
+    }
+
+    fn found(&self) -> Option<(&'static Compiled, Id)> {
+        *self.found.get_or_init(|| {
+            let compiled = self.schemas.compiled().ok()?;
+            compiled.places.get(&*self.pointer).map(|id| (compiled, *id))
+        })
+    }
+
+    /// Whether values of a type, by the name that `type` has for it, may be valid. A schema that is not there admits none.
+    pub fn admits(&self, kind: &str) -> bool {
+        let admitted = self.found().map(|(compiled, id)| compiled.schemas[id].admits);
+        admitted.zip(Types::named(kind)).is_some_and(|(admitted, kind)| admitted.meets(kind))
     }
 
     fn check(&self, value: &Value<'_>, direction: Direction, at: Option<&mut Decoder>) -> bool {
-        let found = self.found.get_or_init(|| {
-            let compiled = self.schemas.compiled().ok()?;
-            compiled.places.get(self.pointer).map(|id| (compiled, *id))
-        });
-        match found {
-            Some((compiled, id)) => evaluate::check(compiled, *id, value, direction, at),
+        match self.found() {
+            Some((compiled, id)) => evaluate::check(compiled, id, value, direction, at),
             None => keywords::refuse(at, "invalid_document", "The API specification has no valid schema for this."),
         }
     }
 
     /// The whole document that it is part of.
     pub fn document(&self) -> Option<&'static Value<'static>> {
-        self.schemas.tree()
+        self.schemas.document()
     }
 
     /// The schema as the document has it.
     pub fn source(&self) -> Option<&'static Value<'static>> {
-        self.document()?.at(self.pointer)
+        self.document()?.at(&self.pointer)
     }
 
     /// Whether a value is valid.

@@ -1,5 +1,8 @@
 //! Where an OpenAPI document has schemas, and JSON pointers (RFC 6901) into it.
 
+use std::collections::HashSet;
+
+use percent_encoding::percent_decode_str;
 use values::Value;
 
 /// What an object of a document is, as far as schemas may be below it.
@@ -43,26 +46,47 @@ fn below(kind: Kind, name: &str) -> Below {
 
 /// The schemas that the parts of a document have, each with its pointer; not those within schemas.
 pub(super) fn roots<'d>(document: &'d Value<'static>) -> Vec<(String, &'d Value<'static>)> {
-    let mut found = Vec::new();
-    collect(Kind::Document, document, "", &mut found);
-    found
+    let mut roots = Roots { found: Vec::new(), referenced: Vec::new() };
+    roots.collect(Kind::Document, document, "");
+    // A part may be anywhere, if a reference leads there.
+    let mut seen = HashSet::new();
+    while let Some((kind, pointer)) = roots.referenced.pop() {
+        if let (true, Some(value)) = (seen.insert(pointer.clone()), find(document, &pointer)) {
+            roots.collect(kind, value, &pointer);
+        }
+    }
+    roots.found
 }
 
-// No deeper than the document, whose depth the parser bounds.
-fn collect<'d>(kind: Kind, value: &'d Value<'static>, pointer: &str, found: &mut Vec<(String, &'d Value<'static>)>) {
-    let Value::Object(members) = value else { return };
-    for (name, member) in members {
-        let here = below(kind, name);
-        if matches!(here, Below::Nothing) {
-            continue;
+/// Schemas that were found, and references to parts that are still to be looked at.
+struct Roots<'d> {
+    found: Vec<(String, &'d Value<'static>)>,
+    referenced: Vec<(Kind, String)>,
+}
+
+impl<'d> Roots<'d> {
+    // No deeper than the document, whose depth the parser bounds.
+    fn collect(&mut self, kind: Kind, value: &'d Value<'static>, pointer: &str) {
+        let Value::Object(members) = value else { return };
+        if let Some(Value::String(reference)) = member(members, "$ref")
+            && let Some(pointer) = reference.strip_prefix('#')
+            && let Ok(pointer) = percent_decode_str(pointer).decode_utf8()
+        {
+            self.referenced.push((kind, pointer.into_owned()));
         }
-        let pointer = step(pointer, name);
-        match here {
-            Below::Nothing => (),
-            Below::One(kind) => collect(kind, member, &pointer, found),
-            Below::Each(kind) => each(member, |name, item| collect(kind, item, &step(&pointer, name), found)),
-            Below::Schema => found.push((pointer, member)),
-            Below::Schemas => each(member, |name, item| found.push((step(&pointer, name), item))),
+        for (name, member) in members {
+            let here = below(kind, name);
+            if matches!(here, Below::Nothing) {
+                continue;
+            }
+            let pointer = step(pointer, name);
+            match here {
+                Below::Nothing => (),
+                Below::One(kind) => self.collect(kind, member, &pointer),
+                Below::Each(kind) => each(member, |name, item| self.collect(kind, item, &step(&pointer, name))),
+                Below::Schema => self.found.push((pointer, member)),
+                Below::Schemas => each(member, |name, item| self.found.push((step(&pointer, name), item))),
+            }
         }
     }
 }

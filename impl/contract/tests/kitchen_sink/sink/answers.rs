@@ -83,7 +83,8 @@ impl answers::Answers for Sink {
     }
 
     async fn get_thing(&self, params: answers::GetThingParams) -> Result<answers::GetThingResponse, Problem> {
-        Ok(answers::GetThingResponse::Ok(thing(params.thing_id)))
+        let name = if params.thing_id == 666 { "\u{0}".to_owned() } else { thing(params.thing_id).name };
+        Ok(answers::GetThingResponse::Ok(models::Thing { name, ..thing(params.thing_id) }))
     }
 
     async fn list_things(&self, params: answers::ListThingsParams) -> Result<answers::ListThingsResponse, Problem> {

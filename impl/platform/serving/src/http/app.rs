@@ -23,6 +23,7 @@ use platform_telemetry::traces;
 use tower::Service;
 
 use super::body::{Reading, watch};
+use super::contract_violations;
 use super::cors::{Asked, Cors};
 use super::metrics::Measurements;
 use super::own::Own;
@@ -72,9 +73,10 @@ struct Inner {
 }
 
 impl App {
-    /// Surrounds a generated router with what every service has.
+    /// Surrounds a generated router with what every service has. How responses are checked applies to the whole process.
     pub fn new(description: Description, router: Router, settings: &HttpSettings, needs: Readiness) -> Self {
         let Description { service, version, document } = description;
+        contract_violations::start(settings);
         let metrics = Metrics::default();
         let measurements = Measurements::new(&metrics, &version, settings.http_concurrency);
         if let Some(database) = &needs.database {
@@ -115,6 +117,7 @@ impl App {
     /// increment never shows that one as a rate. An operation goes before an endpoint of every service with its path.
     pub fn expect_operations(&self, operations: &[&'static Operation]) {
         self.0.measurements.expect_operations(operations);
+        contract_violations::register(&self.0.own.metrics, operations);
         self.0.own.yield_to(operations);
     }
 

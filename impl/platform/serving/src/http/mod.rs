@@ -4,6 +4,7 @@ mod accept;
 mod app;
 mod body;
 mod connection;
+mod contract_violations;
 mod cors;
 mod docs;
 mod exposition;
