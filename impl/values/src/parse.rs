@@ -17,7 +17,7 @@ pub const DEPTH: usize = 128;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
     /// Stable: `invalid_encoding`, `invalid_json`, `duplicate_member`, `number_out_of_range` or `too_deep`.
-    pub reason: &'static str,
+    pub code: &'static str,
     /// What is wrong and where, by line and column, without repeating any of it.
     pub detail: String,
 }
@@ -60,7 +60,7 @@ impl<'a> Value<'a> {
 /// Checked once as a whole: that halves the time it takes to check string by string while parsing.
 fn utf8(text: &[u8]) -> Result<&str, Malformed> {
     let detail = "The body is not valid UTF-8.".to_owned();
-    std::str::from_utf8(text).map_err(|_| Malformed { reason: "invalid_encoding", detail })
+    std::str::from_utf8(text).map_err(|_| Malformed { code: "invalid_encoding", detail })
 }
 
 fn parse(text: &str, depth: usize, lines_before: usize) -> Result<Value<'_>, Malformed> {
@@ -73,7 +73,7 @@ fn parse(text: &str, depth: usize, lines_before: usize) -> Result<Value<'_>, Mal
     // Most bodies have no fractions, and cost nothing here.
     if seen.doubles.get() && settle(&mut value, &mut Literals(text)).is_none() {
         let detail = "The body has a number whose exponent is out of range.".to_owned();
-        return Err(Malformed { reason: "number_out_of_range", detail });
+        return Err(Malformed { code: "number_out_of_range", detail });
     }
     Ok(value)
 }
@@ -95,7 +95,7 @@ fn settle<'a>(value: &mut Value<'a>, literals: &mut Literals<'a>) -> Option<()> 
 }
 
 fn describe(error: &serde_json::Error, seen: &Seen, depth: usize, lines_before: usize) -> Malformed {
-    let (reason, what) = if seen.too_deep.get() {
+    let (code, what) = if seen.too_deep.get() {
         ("too_deep", format!("has more than {depth} levels"))
     } else if error.is_eof() {
         ("invalid_json", "ends unexpectedly".to_owned())
@@ -107,7 +107,7 @@ fn describe(error: &serde_json::Error, seen: &Seen, depth: usize, lines_before: 
         ("invalid_json", "is not valid JSON".to_owned())
     };
     let detail = format!("The body {what} at line {} column {}.", lines_before + error.line(), error.column());
-    Malformed { reason, detail }
+    Malformed { code, detail }
 }
 
 /// Objects of more members than this look duplicates up in a set.

@@ -159,7 +159,7 @@ fn absurd_numbers_take_linear_time() {
     {
         let refused = Value::from_json(beyond.as_bytes()).expect_err("beyond the range");
         assert_eq!(
-            (refused.reason, refused.detail.contains("line 1 column")),
+            (refused.code, refused.detail.contains("line 1 column")),
             ("number_out_of_range", position),
             "{beyond}"
         );
@@ -197,7 +197,7 @@ fn a_depth_is_kept_and_needs_no_more_than_the_usual_stack() {
     let judge = move || {
         assert!(Value::from_json(deep(128).as_bytes()).is_ok());
         let refused = Value::from_json(deep(130).as_bytes()).expect_err("too deep");
-        assert_eq!(refused.reason, "too_deep");
+        assert_eq!(refused.code, "too_deep");
         assert!(
             refused.detail.starts_with("The body has more than 128 levels at line 1 column "),
             "{}",
@@ -211,7 +211,7 @@ fn a_depth_is_kept_and_needs_no_more_than_the_usual_stack() {
         canonical::write(&value, &mut Vec::new());
         drop(value);
         // Nothing is parsed on below the limit.
-        assert_eq!(Value::from_json("[".repeat(1_000_000).as_bytes()).expect_err("too deep").reason, "too_deep");
+        assert_eq!(Value::from_json("[".repeat(1_000_000).as_bytes()).expect_err("too deep").code, "too_deep");
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(judge).expect("a thread").join().expect("no overflow");
 }

@@ -35,6 +35,7 @@ pub static GREET: Operation = Operation {
     }]]),
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1greetings/get"),
     ..Operation::NEW
 };
 
@@ -77,6 +78,7 @@ pub static READ_SECRET: Operation = Operation {
     ]),
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1secrets/get"),
     ..Operation::NEW
 };
 

@@ -54,6 +54,7 @@ pub static ECHO_TEXT: Operation = Operation {
     body: Some(contract::BodyRule { media: &[contract::Media::of("text/plain")], required: true, limit: 1048576 }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1texts/post"),
     ..Operation::NEW
 };
 
@@ -91,6 +92,7 @@ pub static GET_PICTURE: Operation = Operation {
     path: "/v2/pictures/{name}",
     codes: &["*"],
     statuses: contract::Statuses::of(&[200]).with_default(),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1pictures~1{name}/get"),
     refusals: &[(contract::Statuses::of(&[]).with_default(), |problem| {
         contract::shaped(
             problem,
@@ -166,6 +168,7 @@ pub static PUT_PICTURE: Operation = Operation {
     }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[204, 400, 404, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1pictures~1{name}/put"),
     ..Operation::NEW
 };
 
@@ -217,6 +220,7 @@ pub static SEND_FORM: Operation = Operation {
     }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1forms/post"),
     ..Operation::NEW
 };
 
@@ -266,6 +270,7 @@ pub static UPLOAD: Operation = Operation {
     }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[201, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1uploads/post"),
     ..Operation::NEW
 };
 

@@ -56,6 +56,7 @@ pub static ASK_NOTE: Operation = Operation {
     path: "/v2/notes/{noteId}.json",
     codes: &["*"],
     statuses: contract::Statuses::of(&[204, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1notes~1{noteId}.json/options"),
     ..Operation::NEW
 };
 
@@ -102,6 +103,7 @@ pub static EXPORT_NOTE: Operation = Operation {
     path: "/v2/notes/{noteId}.json",
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1notes~1{noteId}.json/get"),
     ..Operation::NEW
 };
 
@@ -151,6 +153,7 @@ pub static ODD_PATH: Operation = Operation {
     path: "/v2/ü b",
     codes: &["*"],
     statuses: contract::Statuses::of(&[204, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1ü b/get"),
     ..Operation::NEW
 };
 
@@ -185,6 +188,7 @@ pub static PROBE_NOTE: Operation = Operation {
     path: "/v2/notes/{noteId}.json",
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1notes~1{noteId}.json/head"),
     ..Operation::NEW
 };
 
@@ -234,6 +238,7 @@ pub static READ_MATRIX: Operation = Operation {
     path: "/v2/matrix/{point}/{ids}",
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1matrix~1{point}~1{ids}/get"),
     ..Operation::NEW
 };
 
@@ -289,6 +294,7 @@ pub static SEARCH: Operation = Operation {
     path: "/v2/search",
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1search/get"),
     ..Operation::NEW
 };
 

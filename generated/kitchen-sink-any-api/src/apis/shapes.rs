@@ -66,6 +66,7 @@ pub static ADD_SHAPE: Operation = Operation {
     }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 201, 409, 500, 503, 504]).ranges(&[4]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1shapes/post"),
     refusals: &[
         (contract::Statuses::of(&[409]), |problem| {
             contract::shaped(
@@ -152,6 +153,7 @@ pub static CREATE_ACCOUNT: Operation = Operation {
     }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[201, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1accounts/post"),
     ..Operation::NEW
 };
 
@@ -194,6 +196,7 @@ pub static ECHO_EVERYTHING: Operation = Operation {
     }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1everything/post"),
     ..Operation::NEW
 };
 
@@ -239,6 +242,7 @@ pub static ECHO_NESTED_LIST: Operation = Operation {
     }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1lists/post"),
     ..Operation::NEW
 };
 
@@ -284,6 +288,7 @@ pub static ECHO_TREE: Operation = Operation {
     }),
     codes: &["*"],
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1trees/post"),
     ..Operation::NEW
 };
 
