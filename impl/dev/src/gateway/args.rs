@@ -22,6 +22,9 @@ pub(crate) struct TlsArgs {
     /// Private key of the certificate (PEM file)
     #[arg(long, env = "TLS_KEY", value_name = "FILE", default_value = "", hide_default_value = true)]
     tls_key: String,
+    /// Authorities whose client certificates are verified (PEM file); services get the subject of a valid one
+    #[arg(long, env = "TLS_CLIENT_CA", value_name = "FILE", default_value = "", hide_default_value = true)]
+    tls_client_ca: String,
     /// max-age of Strict-Transport-Security, in seconds; 0: no header
     #[arg(long, env = "HSTS_SECONDS", default_value_t = 0)]
     pub(super) hsts_seconds: u32,
@@ -37,11 +40,17 @@ impl TlsArgs {
         }
     }
 
+    /// The file of the authorities, made absolute, if one is named.
+    pub(super) fn client_ca(&self) -> Result<Option<PathBuf>> {
+        Ok(if self.tls_client_ca.is_empty() { None } else { Some(std::path::absolute(&self.tls_client_ca)?) })
+    }
+
     /// The same, as the environment tells it.
-    pub(crate) fn env(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn env(&self) -> [(&'static str, String); 4] {
         [
             ("TLS_CERTIFICATE", self.tls_certificate.clone()),
             ("TLS_KEY", self.tls_key.clone()),
+            ("TLS_CLIENT_CA", self.tls_client_ca.clone()),
             ("HSTS_SECONDS", self.hsts_seconds.to_string()),
         ]
     }

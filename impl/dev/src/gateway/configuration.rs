@@ -61,6 +61,11 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         flags.push_str(if separate { " ssl" } else { " ssl http2" });
         let http2 = if separate { "http2 on; " } else { "" };
         write!(tls, "{http2}ssl_certificate \"{certificate}\"; ssl_certificate_key \"{key}\";")?;
+        if let Some(authorities) = args.tls.client_ca()? {
+            // Optional: which operations require one is for their documents to say.
+            let authorities = quotable(&authorities)?;
+            write!(tls, " ssl_client_certificate \"{authorities}\"; ssl_verify_client optional;")?;
+        }
     }
     let Networks(proxies) = &args.trusted_proxies;
     let mut real_ip: String = proxies.iter().map(|network| format!("set_real_ip_from {network}; ")).collect();

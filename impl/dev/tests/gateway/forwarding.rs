@@ -41,6 +41,7 @@ async fn what_a_client_says_of_itself_is_replaced() {
         ("x-forwarded-port", "666"),
         ("x-forwarded-prefix", "/evil"),
         ("x-request-id", "not sane; drop it"),
+        ("x-client-certificate-subject", "cn=evil"),
     ];
     let head = sent(&place, &forged).await;
     assert!(head.starts_with(&format!("post {}?a=%2f%20b http/1.1\r\n", place.path)), "{head}");
@@ -59,6 +60,32 @@ async fn what_a_client_says_of_itself_is_replaced() {
     let id = head.lines().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id");
     assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     assert!(sent(&place, &[("x-request-id", "Mine_1-2")]).await.contains("x-request-id: mine_1-2\r\n"));
+}
+
+#[tokio::test]
+async fn the_subject_of_a_verified_client_certificate_is_told() {
+    let Some(place) = operation("signup") else { return };
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = socket.local_addr().expect("an address").to_string();
+    let fixture = |name| format!("{}/tests/gateway/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (certificate, key) = (fixture("localhost.crt"), fixture("localhost.key"));
+    let settings = ["--tls-certificate", &certificate, "--tls-key", &key, "--tls-client-ca", &certificate];
+    let gateway = Gateway::start(|_| address.clone(), &settings).await;
+    let url = format!("https://{}{}", gateway.address, place.at_gateway());
+    for (with, told) in [(&["--cert", &certificate, "--key", &key][..], true), (&[], false)] {
+        let mut curl = tokio::process::Command::new("curl");
+        curl.args(["--silent", "--request", "POST", "--cacert", &certificate, "--header"]);
+        let mut asked = curl.arg("X-Client-Certificate-Subject: CN=forged").args(with).arg(&url).spawn().expect("curl");
+        let (mut client, _) = socket.accept().await.expect("the gateway comes");
+        let mut head = vec![0; 16 * 1024];
+        let count = client.read(&mut head).await.expect("a request");
+        client.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await.expect("a response");
+        assert!(asked.wait().await.expect("curl ends").success());
+        let head = String::from_utf8_lossy(&head[..count]).to_lowercase();
+        let subject = head.lines().find_map(|line| line.strip_prefix("x-client-certificate-subject: "));
+        assert_eq!(subject.is_some_and(|subject| subject.contains("cn=")), told, "{head}");
+        assert!(!head.contains("forged"), "{head}");
+    }
 }
 
 /// A visitor who does not say who he is goes by his address.
