@@ -18,7 +18,9 @@ fn read(path: &str) -> Value {
 
 /// A path with 7 as the value of each parameter.
 pub fn filled(path: &str) -> String {
-    path.split('/').map(|part| if part.starts_with('{') { "7" } else { part }).collect::<Vec<_>>().join("/")
+    let mut parts = path.split('{');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |filled, part| filled + "7" + part.split_once('}').map_or("", |(_, rest)| rest))
 }
 
 /// The bundled document of a service.

@@ -25,7 +25,7 @@ const textOf = (given, otherwise) => (given === undefined || given === null || i
 
 const KINDS = {
   document: { named: [], parts: { components: 'components', info: 'any' }, maps: { paths: 'item' }, lists: { tags: 'tag', servers: 'server', security: 'any' } },
-  components: { maps: { schemas: 'schema', parameters: 'parameter', headers: 'header', requestBodies: 'body', responses: 'response', securitySchemes: 'any', links: 'link' } },
+  components: { maps: { schemas: 'schema', parameters: 'parameter', headers: 'header', requestBodies: 'body', responses: 'response', securitySchemes: 'scheme', links: 'link' } },
   item: { lists: { parameters: 'parameter', servers: 'server' }, parts: Object.fromEntries(['get', 'put', 'post', 'delete', 'patch', 'head', 'options', 'trace'].map((key) => [key, 'operation'])) },
   operation: { lists: { parameters: 'parameter', servers: 'server', security: 'any' }, leaves: { tags: ['a list of texts', (node) => Array.isArray(node) && node.every(isText)] },
     parts: { requestBody: 'body' }, maps: { responses: 'response' } },
@@ -36,6 +36,7 @@ const KINDS = {
   media: { parts: { schema: 'schema' } },
   link: { maps: { parameters: undefined } },
   server: { leaves: { url: ['a text', isText] }, maps: { variables: 'any' } },
+  scheme: { leaves: Object.fromEntries(['type', 'scheme', 'name', 'in'].map((key) => [key, ['a text', isText]])) },
   tag: {}, any: {}, schema: SCHEMA,
 };
 // Fields that have a meaning even if they are empty.

@@ -9,6 +9,7 @@ const DESCRIBING = ['example', 'examples', 'externalDocs', 'contact', 'license',
   'bearerFormat', 'allowReserved', 'mapping'];
 // Of a schema of which these are alternatives, their own violations tell more.
 const JOINING = ['oneOf', 'anyOf', 'allOf', 'if', 'not'];
+const OF_FORMAT = { email: 'a@example.com', regex: 'a', 'uri-reference': '/', 'media-range': '*/*' };
 const escape = (step) => step.replaceAll('~', '~0').replaceAll('/', '~1');
 const METHOD = /^\/paths\/[^/]+$/;
 const STATUS = /\/responses$/;
@@ -27,12 +28,12 @@ export function checkStandard({ root }, report, standard) {
   const validate = standard?.[/^3\.0/.test(root.openapi) ? 'oas3_0' : 'oas3_1'];
   if (!validate) return;
   const copy = essenceOf(root);
-  for (let round = 0; round < MOST_ROUNDS && !validate(copy); round += 1) {
+  for (let round = 1; !validate(copy); round += 1) {
     const faults = validate.errors.filter(({ keyword, params }) => !JOINING.includes(keyword) && !(keyword === 'required' && params.missingProperty === '$ref'));
     const isWithin = (path, whole) => path === whole || path.startsWith(`${whole}/`);
     // What an alternative does not know, another one may.
     const lenient = faults.filter((fault) => isMinor(fault) && !faults.some((other) => !isMinor(other) && isWithin(other.instancePath, fault.instancePath)));
-    if (!lenient.length || !lenient.map((fault) => mend(copy, fault)).some(Boolean)) return tell(report, faults);
+    if (round === MOST_ROUNDS || !lenient.length || !lenient.map((fault) => mend(copy, fault)).some(Boolean)) return tell(report, faults);
   }
 }
 
@@ -74,7 +75,7 @@ function isMinor({ keyword, instancePath, params }) {
 function mend(copy, { keyword, instancePath, params }) {
   const steps = instancePath.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
   const holder = steps.slice(0, -1).reduce((node, step) => node?.[step], copy);
-  if (keyword === 'format') return holder && typeof holder[steps.at(-1)] === 'string' && Boolean(holder[steps.at(-1)] = '/');
+  if (keyword === 'format') return holder && typeof holder[steps.at(-1)] === 'string' && Boolean(holder[steps.at(-1)] = OF_FORMAT[params.format] ?? 'https://example.com/');
   const node = steps.length ? holder?.[steps.at(-1)] : copy;
   const name = params.additionalProperty ?? params.unevaluatedProperty;
   return node && Object.hasOwn(node, name) && delete node[name];

@@ -11,13 +11,24 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
     SERVICES.iter().filter_map(|service| Some((service.prefix?, service.name, document(service.name))))
 }
 
-/// The methods of each path, with HEAD where there is GET.
+/// The methods of each path, with HEAD where there is GET; paths are below those of their servers.
 pub fn paths(document: &Value) -> BTreeMap<String, Vec<&'static str>> {
-    let methods = |item: &Value| {
-        let declared = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].into_iter();
-        declared.filter(|method| !item[method.replace("HEAD", "GET").to_lowercase()].is_null()).collect()
-    };
-    document["paths"].as_object().expect("paths").iter().map(|(path, item)| (path.clone(), methods(item))).collect()
+    let mut found: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
+            let operation = match &item[method.to_lowercase()] {
+                Value::Null if method == "HEAD" => &item["get"],
+                operation => operation,
+            };
+            if operation.is_object() {
+                let servers = [operation, item, document].map(|one| &one["servers"][0]["url"]);
+                let url = servers.into_iter().find_map(Value::as_str).unwrap_or_default();
+                let path = format!("{}{path}", url.trim_start_matches('.').trim_end_matches('/'));
+                found.entry(path).or_default().push(method);
+            }
+        }
+    }
+    found
 }
 
 /// The limit by address that an operation declares.

@@ -95,7 +95,9 @@ async fn what_every_service_has_answers_below_its_prefix() {
             assert_eq!(answer.status(), 200, "{file}");
         }
         let document = client.get(&format!("/{prefix}/openapi.json")).await.expect(200);
-        assert_eq!(document["servers"][0]["url"], format!("/{prefix}"));
+        // Documents that were written elsewhere have addresses relative to their own.
+        let url = document["servers"][0]["url"].as_str().expect("a server");
+        assert!(url == format!("/{prefix}") || url.starts_with('.'), "{url}");
     }
     let index = client.get("/").await;
     assert!(index.header("content-type").starts_with("text/html"));
