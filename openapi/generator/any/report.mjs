@@ -1,4 +1,4 @@
-// The report on an adopted document: notes on what was changed, and rejections, which prevent that anything is written.
+// The report on a foreign document: notes on what was changed, and rejections, which prevent that anything is written.
 
 export class Report {
   #source;
