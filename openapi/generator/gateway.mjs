@@ -77,7 +77,9 @@ function service({ prefix, name, title, about }) {
   const declaredRoutes = operationsIn(document, METHODS).map((one) => declared(prefix, one));
   const ends = new Set(declaredRoutes.flatMap((route) => route.kept?.until ?? []));
   for (const route of declaredRoutes) route.ends = ends.has(route.name.split('/')[1]);
-  const routes = answeringHead(onePath([...furniture(prefix), ...declaredRoutes]));
+  // The document's own come first.
+  const isDeclared = (one) => declaredRoutes.some(({ path, methods }) => methods[0] === one.methods[0] && shapeOf(path) === shapeOf(one.path));
+  const routes = answeringHead(onePath([...furniture(prefix).filter((one) => !isDeclared(one)), ...declaredRoutes]));
   const labels = labelsOf(unique(routes.map((route) => route.path)).sort(), (text) => createHash('sha256').update(text).digest('hex').slice(0, 12));
   for (const route of routes) route.label = labels.get(route.path);
   return { prefix, name, title, about, routes, isOurs: !isForeign(document) };
