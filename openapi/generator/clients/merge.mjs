@@ -3,11 +3,13 @@
 //
 //   node merge.mjs LANGUAGE GENERATED > MERGED.json
 //
+// Services whose documents were written elsewhere have modules of their own there, which any/write.mjs writes; the templates get their names.
 // Operations that every service has (sign-up, login, logout) are taken from the first one. The README section of a service is in that
 // service's folder: impl/NAME/client-tests/README.LANGUAGE.md.
 import { existsSync, readFileSync } from 'node:fs';
 import { isSecret } from '../secrets.mjs';
 import { documentOf, servicesOf } from '../services.mjs';
+import { moduleOf } from './any/names.mjs';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
 // The service validates its limits: a client that knew them would reject what a later service accepts.
@@ -16,9 +18,11 @@ const LIMITS = ['minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'minI
 const LEFT_OUT = ['If-None-Match'];
 
 const [language, generated] = process.argv.slice(2);
-const services = servicesOf(generated).map(({ name, prefix, port, released }) => ({ name, prefix, port, released, document: documentOf(generated, name) }));
-if (!services.length) fail('there are no services');
-const first = services[0].document;
+const all = servicesOf(generated).map(({ name, prefix, port, released }) => ({ name, prefix, port, released, document: documentOf(generated, name) }));
+if (!all.length) fail('there are no services');
+const isForeign = ({ document }) => document['x-service'].lint === 'any';
+const services = all.filter((one) => !isForeign(one));
+const first = services[0]?.document ?? withoutOperations(documentOf(generated, 'common'), all[0].document);
 
 // Names in the conventions of a language; documents have theirs in kebab-case or snake_case.
 const words = (name) => name.split(/[^A-Za-z0-9]+/).filter(Boolean);
@@ -30,6 +34,12 @@ const member = language === 'typescript' ? camel : snake;
 function fail(message) {
   console.error(`clients: ${message}`);
   process.exit(1);
+}
+
+// For clients that have foreign services only: what errors are.
+function withoutOperations(common, { info }) {
+  const { Problem, FieldError, FieldLocation } = common.components.schemas;
+  return { ...common, info: { ...common.info, version: info.version }, components: { securitySchemes: {}, schemas: { Problem, FieldError, FieldLocation } } };
 }
 
 function resolve(document, node) {
@@ -132,7 +142,7 @@ const merged = {
   info: {
     title: 'schema-first client',
     version: first.info.version,
-    description: `Client of the ${services.map((one) => one.name).join(', ')} services.`,
+    description: `Client of the ${all.map((one) => one.name).join(', ')} services.`,
     license: first.info.license,
     contact: first.info.contact,
   },
@@ -142,7 +152,9 @@ const merged = {
   paths: {},
   components: { securitySchemes: first.components.securitySchemes, schemas: {} },
   'x-services': [],
-  'x-examples': services.map(({ name }) => example(name)).filter(Boolean).join('\n'),
+  'x-foreign': [],
+  'x-own': services.length > 0,
+  'x-examples': all.map(({ name }) => example(name)).filter(Boolean).join('\n'),
 };
 const operations = new Map();
 for (const service of services) {
@@ -182,9 +194,19 @@ for (const service of services) {
     variant: pascal(name),
     prefix: `/${prefix}`,
     port: service.port,
-    comma: service === services.at(-1) ? '' : ', ',
+    comma: service === all.at(-1) ? '' : ', ',
+    foreign: false,
     apis: [...tags].map((tag) => ({ tag: member(tag), module: snake(tag), class: `${pascal(tag)}Api` })),
   });
+}
+const taken = new Set(merged['x-services'].flatMap(({ apis }) => (language === 'rust' ? [] : apis.map(({ tag }) => tag))).concat(language === 'rust' ? [...operations.keys()] : []));
+for (const service of all.filter(isForeign)) {
+  const module = moduleOf(language, service.name);
+  const entry = {
+    name: module, variant: pascal(service.name), prefix: `/${service.prefix}`, port: service.port, comma: service === all.at(-1) ? '' : ', ', foreign: true, apis: [],
+    module, member: taken.has(module) ? `${module}${language === 'typescript' ? 'Service' : '_service'}` : module, title: service.name };
+  merged['x-services'].push(entry);
+  merged['x-foreign'].push(entry);
 }
 withoutLimits(merged);
 if (language === 'python') {
