@@ -168,6 +168,7 @@ clients() {
             --global-property skipFormModel=false,apiDocs=false,modelDocs=false,apiTests=false,modelTests=false
         rm -rf "generated/clients/$language/.openapi-generator" "generated/clients/$language/.openapi-generator-ignore"
         cp docs/LICENSE "generated/clients/$language/LICENSE"
+        node "$GENERATOR/clients/any/write.mjs" "$language" generated "generated/clients/$language"
     done
     quietly rustfmt --edition 2021 --config-path rustfmt.toml generated/clients/rust/src/lib.rs
     # So that the folder can be installed where there is no compiler.

@@ -100,7 +100,7 @@ function structText(model) {
   const base = model.isClosed && model.isSent ? 'Closed' : 'Open';
   const lines = fields.map((field) => `    ${field.plain}: ${fieldType(field)}${fieldDefault(field)}\n`);
   return `\n\nclass ${className(model.name)}(_call.${base}):\n${docstring(prose(model.description ?? model.name), '    ')}\n${
-    secrets.length ? `    secret_members: _t.ClassVar[tuple[str, ...]] = (${secrets.join(', ')},)\n    # Errors do not contain the values.\n    model_config = _p.ConfigDict(hide_input_in_errors=True)\n\n` : ''}${lines.join('') || '    pass\n'}`;
+    secrets.length ? `    secret_members: _t.ClassVar[_t.Tuple[str, ...]] = (${secrets.join(', ')},)\n    # Errors do not contain the values.\n    model_config = _p.ConfigDict(hide_input_in_errors=True)\n\n` : ''}${lines.join('') || '    pass\n'}`;
 }
 
 // Those that are taken by models have an underscore.
@@ -133,7 +133,7 @@ function apiText(service, title) {
 import datetime as _dt
 import typing as _t
 import uuid as _uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass as _dataclass, field as _field
 
 from schema_first_client import call as _call
 from schema_first_client.api_response import ApiResponse
@@ -143,11 +143,11 @@ from schema_first_client.rest import RESTResponse, Timeout
 from . import models as _models
 
 
-@dataclass
+@_dataclass
 class Credentials:
     """What requests are authorized with; the client's token is that of bearer schemes that have none here."""
 
-${schemes.map(({ field, kind }) => `    ${field}: _t.Optional[${types[kind] ?? 'str'}] = field(default=None, repr=False)\n`).join('')}
+${schemes.map(({ field, kind }) => `    ${field}: _t.Optional[${types[kind] ?? 'str'}] = _field(default=None, repr=False)\n`).join('')}
     def by_scheme(self) -> _t.Dict[str, _t.Any]:
         """By the names of the document."""
         return _call.keyed(self, {${schemes.map(({ name, field }) => `${literal(field)}: ${literal(name)}`).join(', ')}})

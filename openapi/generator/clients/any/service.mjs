@@ -98,7 +98,8 @@ function bodyOf({ media, kind, shape, isForm, isBytes, place }, { document, shap
   if (isForm && shapes.models.get(shape.model)?.fields) {
     const form = formOf(shapes.models.get(shape.model), shape, names.take(`${hint}Form`), { document });
     forms.push(form);
-    return { ...base, kind, shape: { kind: 'struct', model: form.name, isNullable: false }, fields: form.fields.map((field) => partOf(field, place, true)) };
+    form.parts = form.fields.map((field) => partOf(field, place, true));
+    return { ...base, kind, shape: { kind: 'struct', model: form.name, isNullable: false }, isParts: true, fields: form.parts };
   }
   if (isBytes) return { ...base, kind: 'bytes', shape: { kind: 'bytes', isNullable: false } };
   const given = shape ?? ANY;
