@@ -5,7 +5,8 @@
 #   ./codegen.sh --check  generate into a temporary directory and fail on any difference to the committed files
 #   ./codegen.sh lint     lint the documents only
 #   ./codegen.sh rules    test the lint and compatibility rules themselves
-#   ./codegen.sh sdk      generate the TypeScript, Python and Rust clients into generated/clients (not committed)
+#   ./codegen.sh sdk      generate the TypeScript, Python and Rust clients into generated/clients (not committed); sdk FOLDER: of another
+#                         folder's services.json and NAME-api/openapi.json, into FOLDER/clients
 #   ./codegen.sh compat   fail on changes that break clients of the released documents (openapi/released) unless the major
 #                         version is raised, and write all changes to openapi/CHANGELOG.md; with --check, fail where they are missing there
 #   ./codegen.sh add      DOCUMENT NAME PORT: add an OpenAPI document written elsewhere as openapi/NAME.yaml (used by ./new-service)
@@ -150,30 +151,31 @@ check() {
 }
 
 # Names are as the generators know them; what a client does not need is not written.
-clients() {
-    local work language generator
-    [ "$(tr -d '[:space:]' <generated/services.json)" != "[]" ] || { say "generated: no clients, as there are no services"; return; }
+clients() { # GENERATED: into GENERATED/clients
+    local generated=$1 work language generator into
+    [ "$(tr -d '[:space:]' <"$generated/services.json")" != "[]" ] || { say "generated: no clients, as there are no services"; return; }
     work=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder of now, not of then
     trap "rm -rf '$work'" EXIT
     for language in typescript:typescript-fetch python:python rust:rust; do
         generator=${language#*:} language=${language%:*}
-        node "$GENERATOR/clients/merge.mjs" "$language" generated >"$work/merged.json"
-        rm -rf "generated/clients/$language"
-        mkdir -p "generated/clients/$language"
-        cp "$GENERATOR/clients/ignore" "generated/clients/$language/.openapi-generator-ignore"
+        into=$generated/clients/$language
+        node "$GENERATOR/clients/merge.mjs" "$language" "$generated" >"$work/merged.json"
+        rm -rf "$into"
+        mkdir -p "$into"
+        cp "$GENERATOR/clients/ignore" "$into/.openapi-generator-ignore"
         quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
-            --generator-name "$generator" --input-spec "$work/merged.json" --output "generated/clients/$language" \
+            --generator-name "$generator" --input-spec "$work/merged.json" --output "$into" \
             --template-dir "$GENERATOR/clients/$language" --config "$GENERATOR/clients/$language.yaml" \
             --global-property skipFormModel=false,apiDocs=false,modelDocs=false,apiTests=false,modelTests=false
-        rm -rf "generated/clients/$language/.openapi-generator" "generated/clients/$language/.openapi-generator-ignore"
-        cp docs/LICENSE "generated/clients/$language/LICENSE"
-        node "$GENERATOR/clients/any/write.mjs" "$language" generated "generated/clients/$language"
+        rm -rf "$into/.openapi-generator" "$into/.openapi-generator-ignore"
+        cp docs/LICENSE "$into/LICENSE"
+        node "$GENERATOR/clients/any/write.mjs" "$language" "$generated" "$into"
     done
-    quietly rustfmt --edition 2021 --config-path rustfmt.toml generated/clients/rust/src/lib.rs
+    quietly rustfmt --edition 2021 --config-path rustfmt.toml "$generated/clients/rust/src/lib.rs"
     # So that the folder can be installed where there is no compiler.
     install_compiler
-    quietly "$TOOLS/compiler/node_modules/.bin/tsc" -p generated/clients/typescript
+    quietly "$TOOLS/compiler/node_modules/.bin/tsc" -p "$generated/clients/typescript"
     say "generated: clients for TypeScript, Python and Rust"
 }
 
@@ -196,7 +198,7 @@ case "${1:-}" in
     "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring, compose" ;;
     --check) install_tools; lint; find_java; check ;;
     lint) install_tools; lint ;;
-    sdk) install_tools; find_java; clients ;;
+    sdk) install_tools; find_java; clients "${2:-generated}" ;;
     compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
     release) install_tools; lint; compat release ;;
     add) install_tools; shift; node "$GENERATOR/any/main.mjs" add "$TOOLS" "$@" ;;

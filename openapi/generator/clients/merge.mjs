@@ -22,7 +22,7 @@ const all = servicesOf(generated).map(({ name, prefix, port, released }) => ({ n
 if (!all.length) fail('there are no services');
 const isForeign = ({ document }) => document['x-service'].lint === 'any';
 const services = all.filter((one) => !isForeign(one));
-const first = services[0]?.document ?? withoutOperations(documentOf(generated, 'common'), all[0].document);
+const first = services[0]?.document ?? withoutOperations(documentOf(generated, 'common'));
 
 // Names in the conventions of a language; documents have theirs in kebab-case or snake_case.
 const words = (name) => name.split(/[^A-Za-z0-9]+/).filter(Boolean);
@@ -37,9 +37,9 @@ function fail(message) {
 }
 
 // For clients that have foreign services only: what errors are.
-function withoutOperations(common, { info }) {
+function withoutOperations(common) {
   const { Problem, FieldError, FieldLocation } = common.components.schemas;
-  return { ...common, info: { ...common.info, version: info.version }, components: { securitySchemes: {}, schemas: { Problem, FieldError, FieldLocation } } };
+  return { ...common, security: [], components: { securitySchemes: {}, schemas: { Problem, FieldError, FieldLocation } } };
 }
 
 function resolve(document, node) {
@@ -150,7 +150,7 @@ const merged = {
   security: first.security,
   tags: [],
   paths: {},
-  components: { securitySchemes: first.components.securitySchemes, schemas: {} },
+  components: { securitySchemes: first.components.securitySchemes, schemas: services.length ? {} : first.components.schemas },
   'x-services': [],
   'x-foreign': [],
   'x-own': services.length > 0,
