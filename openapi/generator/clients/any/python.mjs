@@ -76,7 +76,7 @@ ${texts.join('')}${rebuilt}`;
 }
 
 function enumText({ name, values, varnames, description }) {
-  const names = new Names(['mro', 'name', 'value']);
+  const names = new Names();
   const members = values.map((value, index) => `    ${identifier(names.take(snake(varnames?.[index] ?? value, value === '' ? 'empty' : 'value'), '_').toUpperCase())} = ${literal(value)}\n`);
   return `\n\nclass ${className(name)}(str, _enum.Enum):\n${docstring(prose(description ?? name), '    ')}\n${members.join('')}`;
 }

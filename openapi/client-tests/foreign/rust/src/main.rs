@@ -19,7 +19,8 @@ fn texts(list: &[&str]) -> Vec<String> {
 
 fn animal() -> models::Animal {
     let cat = models::Cat { claws: Some(3), ..models::Cat::new("meow".into()) };
-    models::Animal::Dog(models::Dog { friend: Some(Box::new(models::Animal::Cat(cat))), ..models::Dog::new("woof".into()) })
+    let friend = Some(Box::new(models::Animal::Cat(cat)));
+    models::Animal::Dog(Box::new(models::Dog { friend, ..models::Dog::new("woof".into()) }))
 }
 
 fn whole() -> Result<models::Everything, serde_json::Error> {
@@ -66,7 +67,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
         filter: Some(color(Some(1), None)),
         reserved: Some("a/b?c".into()),
         since: Some(serde_json::from_str("\"2026-11-30\"")?),
-        sort: Some(models::QueryStylessort::MinusName),
+        sort: Some(models::QueryStylesSort::Name),
         page_size: Some(2),
         class: Some(true),
     };
