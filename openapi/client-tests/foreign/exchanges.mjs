@@ -14,16 +14,16 @@ const queries = [
 const problem = { type: 'urn:problem:x', title: 'Unprocessable Content', status: 422, code: 'validation_failed' };
 
 export const exchanges = [
-  { method: 'GET', target: `${BASE}/path/a%2Fb%20%C3%BC/x,y%2Cz/R=100,G=200/.5/.a.b/;matrix=m/;matrices=1;matrices=2/;object_of_matrix=R,1.json` },
+  { method: 'GET', target: `${BASE}/path/a%2Fb%20%C3%BC/x,y%2Cz/G=200,R=100/.5/.a.b/;matrix=m/;matrices=1;matrices=2/;object_of_matrix=R,1.json` },
   { method: 'GET', target: `${BASE}/query?${queries.join('&')}` },
-  { method: 'GET', target: `${BASE}/headers`, headers: { 'x-list': 'a,b', 'x-object': 'R=1,G=2', cookie: 'session=s%201%3Bx; flags=a,b' } },
+  { method: 'GET', target: `${BASE}/headers`, headers: { 'x-list': 'a,b', 'x-object': 'G=2,R=1', cookie: 'session=s%201%3Bx; flags=a,b' } },
   { method: 'POST', target: `${BASE}/json`, headers: { 'content-type': 'application/json', accept: 'application/json' }, body: WHOLE, answer: json({ ...WHOLE, later: 'a member of a later version' }) },
   { method: 'POST', target: `${BASE}/form`, headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: ['color=%7B%22R%22%3A1%7D', 'deep%5BG%5D=2', 'joined=1,2', 'name=a%20b%26c', 'tags=x', 'tags=y'] },
   { method: 'POST', target: `${BASE}/multipart`, body: [['title', 'T'], ['file', 'text/csv', 'a,b'], ['photos', 'image/png', '1'], ['photos', 'image/png', '2'], ['meta', { R: 1 }], ['tags', 'x'], ['tags', 'y']] },
   { method: 'POST', target: `${BASE}/text`, headers: { 'content-type': 'text/plain' }, body: 'grün', answer: { status: 200, media: 'text/plain; charset=utf-8', text: 'rot' } },
   { method: 'PUT', target: `${BASE}/image`, headers: { 'content-type': 'image/png', accept: 'image/*' }, body: 'PNG', answer: { status: 200, media: 'image/gif', text: 'GIF' } },
-  { method: 'POST', target: `${BASE}/rows`, headers: { 'content-type': 'application/x-ndjson' }, body: '{"R":1}\n{"R":2}\n', answer: { status: 200, media: 'application/x-ndjson', text: '{"a":1}\n{"a":2}\n' } },
+  { method: 'POST', target: `${BASE}/rows`, headers: { 'content-type': 'application/x-ndjson' }, body: [{ R: 1 }, { R: 2 }], answer: { status: 200, media: 'application/x-ndjson', text: '{"a":1}\n{"a":2}\n' } },
   { method: 'POST', target: `${BASE}/several`, headers: { 'content-type': 'application/json', accept: 'application/json, text/csv' }, body: { R: 1 }, answer: json({ R: 2 }) },
   { method: 'POST', target: `${BASE}/several`, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: ['G=2', 'R=1'], answer: json({ left: {} }, 201) },
   { method: 'POST', target: `${BASE}/several`, headers: { 'content-type': 'text/csv', accept: 'text/csv' }, body: 'a,b', answer: { status: 200, media: 'text/csv', text: 'c,d' } },

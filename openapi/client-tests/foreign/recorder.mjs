@@ -14,6 +14,7 @@ async function bodyOf(request) {
   if (media.startsWith('application/json')) return JSON.parse(raw.toString());
   // Members of objects come in the order of the language.
   if (media.startsWith('application/x-www-form-urlencoded')) return raw.toString().split('&').sort();
+  if (media.startsWith('application/x-ndjson')) return raw.toString().trimEnd().split('\n').map((line) => JSON.parse(line));
   return raw.toString();
 }
 
@@ -21,7 +22,7 @@ async function partsOf(form) {
   const parts = [];
   for (const [name, value] of form) {
     // Whether JSON comes with a file name is up to the language.
-    if (typeof value === 'string') parts.push([name, value]);
+    if (typeof value === 'string') parts.push([name, value.startsWith('{') ? JSON.parse(value) : value]);
     else if (value.type === 'application/json') parts.push([name, JSON.parse(await value.text())]);
     else parts.push([name, value.type, await value.text()]);
   }

@@ -72,10 +72,14 @@ def plain(value: Any) -> Any:
     return to_jsonable_python(value)
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else _json(value)
 
 
 def _encoded(text: str) -> str:
@@ -154,32 +158,32 @@ class Call:
         if value is None:
             raise ApiTypeError(f"the parameter {name} is required")
         value = plain(value)
-        self._path.append(_encoded(json.dumps(value)) if is_json else _of_path(name, value, style, explode))
+        self._path.append(_encoded(_json(value)) if is_json else _of_path(name, value, style, explode))
 
     def query(
         self, name: str, value: Any, style: str = "form", explode: bool = True, is_json: bool = False, reserved: bool = False
     ) -> None:
         if value is not None:
-            value = json.dumps(plain(value)) if is_json else plain(value)
+            value = _json(plain(value)) if is_json else plain(value)
             self._query += _pairs(name, value, style, explode, _loosely if reserved else _encoded)
 
     def header(self, name: str, value: Any, explode: bool = False, is_json: bool = False) -> None:
         if value is not None:
             value = plain(value)
-            self.headers[name] = json.dumps(value) if is_json else _joined(value, ",", explode, _as_it_is)
+            self.headers[name] = _json(value) if is_json else _joined(value, ",", explode, _as_it_is)
 
     def cookie(self, name: str, value: Any, explode: bool = True, is_json: bool = False) -> None:
         if value is not None:
-            value = json.dumps(plain(value)) if is_json else plain(value)
+            value = _json(plain(value)) if is_json else plain(value)
             self._cookies += _pairs(name, value, "form", explode, _of_cookie)
 
     def json_body(self, value: Any, media: str) -> None:
-        self._send(json.dumps(plain(value)).encode(), media)
+        self._send(_json(plain(value)).encode(), media)
 
     def rows_body(self, value: Any, media: str) -> None:
         """One line of JSON for each item."""
         value = plain(value)
-        self._send("".join(f"{json.dumps(one)}\n" for one in (value if isinstance(value, list) else [value])).encode(), media)
+        self._send("".join(f"{_json(one)}\n" for one in (value if isinstance(value, list) else [value])).encode(), media)
 
     def text_body(self, value: Any, media: str) -> None:
         self._send(_text(plain(value)).encode(), media)
@@ -192,13 +196,12 @@ class Call:
         for name, one in plain(value).items():
             style, explode, is_json = (fields or {}).get(name, ("form", True, isinstance(one, dict)))
             if one is not None:
-                written += _pairs(name, json.dumps(one) if is_json else one, style, explode, _encoded)
+                written += _pairs(name, _json(one) if is_json else one, style, explode, _encoded)
         self._send("&".join(written).encode(), media)
 
     def multipart_body(self, value: Any, fields: Optional[Mapping[str, tuple[bool, Optional[str]]]] = None) -> None:
         parts: list[tuple[str, Any]] = []
-        given = {(type(value).model_fields[name].alias or name) if name in type(value).model_fields else name: getattr(value, name)
-                 for name in value.model_fields_set} if isinstance(value, BaseModel) else value
+        given = _members(value) if isinstance(value, BaseModel) else value
         for name, one in given.items():
             is_json, media = (fields or {}).get(name, (False, None))
             for item in one if isinstance(one, list) else [one]:
@@ -247,6 +250,12 @@ class Call:
         return self._body
 
 
+def _members(model: BaseModel) -> dict[str, Any]:
+    """What was given, by the names of the document, in its order."""
+    fields = {name: field.alias or name for name, field in type(model).model_fields.items()}
+    return {alias: getattr(model, name) for name, alias in fields.items() if name in model.model_fields_set} | (model.model_extra or {})
+
+
 def _part(item: Any, is_json: bool, media: Optional[str]) -> Any:
     if isinstance(item, bytes):
         return ("file", item, media or "application/octet-stream")
@@ -256,7 +265,7 @@ def _part(item: Any, is_json: bool, media: Optional[str]) -> Any:
         return item
     value = plain(item)
     if is_json or isinstance(value, (dict, list)):
-        return (None, json.dumps(value), media or "application/json")
+        return (None, _json(value), media or "application/json")
     return (None, _text(value), media) if media else _text(value)
 
 
