@@ -17,6 +17,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 const ROOT = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '../..');
 const read = (file) => JSON.parse(fs.readFileSync(path.join(ROOT, file), 'utf8'));
 const SERVICES = read('generated/services.json').map(({ name }) => name);
+// Documents that were written elsewhere are read by Prism in its own way; foreign/run has clients of such.
+const isForeign = (service) => read(`generated/${service}-api/openapi.json`)['x-service'].lint === 'any';
 const variable = (service, suffix) => `${service.toUpperCase().replaceAll('-', '_')}_${suffix}`;
 const PRISM_START_DEADLINE = 60_000;
 const RETRIES = read('openapi/contract-tests/retries.json');
@@ -166,7 +168,8 @@ let passed = 0;
 try {
   const bases = Object.fromEntries(
     await Promise.all(
-      SERVICES.map(async (service) => [variable(service, 'BASE'), await startRecorder(service, await startPrism(service))]),
+      SERVICES.map(async (service) => [
+        variable(service, 'BASE'), isForeign(service) ? upstreamOf(service) : await startRecorder(service, await startPrism(service))]),
     ),
   );
   for (const [index, command] of process.argv.slice(2).entries()) {

@@ -1,7 +1,7 @@
 // The operations of a service in Rust.
 import { variantOf } from '../../compile/media.mjs';
 import { Names, identifier, literal, typeNames } from '../../compile/rust.mjs';
-import { comment, deprecation, HEADER } from './rust.mjs';
+import { comment, deprecation, HEADER, LINTS } from './rust-text.mjs';
 import { freeName, prose } from './service.mjs';
 
 const STYLES = { simple: 'Simple', label: 'Label', matrix: 'Matrix', form: 'Form', spaceDelimited: 'SpaceDelimited', pipeDelimited: 'PipeDelimited', deepObject: 'DeepObject' };
@@ -9,13 +9,13 @@ const CARRIERS = { bearer: 'Bearer', basic: 'Basic', http: 'Http', header: 'Head
 const REASONS = { 200: 'Ok', 201: 'Created', 202: 'Accepted', 203: 'NonAuthoritativeInformation', 204: 'NoContent', 205: 'ResetContent', 206: 'PartialContent', 207: 'MultiStatus' };
 
 /** The text of `api.rs`. */
-export function operations(service, { title, types, lints }) {
+export function operations(service, { title, types }) {
   const names = typeNames();
   ['Api', 'Credentials', 'Call', 'Answer', 'Spelling', 'Style', 'Carrier', 'Target', 'Credential'].forEach((name) => names.take(name));
   const methods = new Names(['new', 'set_credentials', 'known', 'send']);
   const texts = service.operations.map((one) => operationText(one, { types, names, methods }));
   const fields = service.schemes.map((one) => ({ ...one, field: identifier(one.plain) }));
-  return `${HEADER}${lints}#![allow(clippy::too_many_arguments)]
+  return `${HEADER}${LINTS}#![allow(clippy::too_many_arguments)]
 use super::models;
 use crate::call::{Answer, Call, Carrier, Credential, Spelling, Style, Target};
 use std::sync::{PoisonError, RwLock};
@@ -154,7 +154,7 @@ function writeText(body, given, media) {
     const fields = body.fields.map((field) => `(${literal(field.name)}, ${spelling(field)})`);
     return `call.form(&${given}, ${media}, &[${fields.join(', ')}]);`;
   }
-  if (body.kind === 'multipart') return body.shape.model && body.isParts ? `call.multipart(${given}.parts());` : `{\nlet mut form = crate::call::Multipart::default();\nform.rest(&${given});\ncall.multipart(form);\n}`;
+  if (body.kind === 'multipart') return body.shape.model && body.isParts ? `call.multipart(${given}.parts());` : `{\nlet mut form = crate::multipart::Multipart::default();\nform.rest(&${given});\ncall.multipart(form);\n}`;
   return `call.${body.kind}(&${given}, ${media});`;
 }
 

@@ -2,16 +2,20 @@
 //
 //   node write.mjs LANGUAGE GENERATED CLIENT
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { documentOf, servicesOf } from '../../services.mjs';
 import { moduleOf } from './names.mjs';
 import { describe } from './service.mjs';
 
 const [language, generated, client] = process.argv.slice(2);
 const { [language]: printed } = await import(`./${language}.mjs`);
-const PLACES = { typescript: ['src/services', 'src/call.ts'], python: ['schema_first_client/services', 'schema_first_client/call.py'], rust: ['src', 'src/call.rs'] };
+// Where modules of services are, and what they are built on.
+const PLACES = {
+  typescript: ['src/services', ['src/call.ts']],
+  python: ['schema_first_client/services', ['schema_first_client/call.py', 'schema_first_client/spelling.py']],
+  rust: ['src', ['src/call.rs', 'src/multipart.rs', 'src/spelling.rs']],
+};
 const [folder, runtime] = PLACES[language];
-const runtimeFile = new URL(`runtime/${runtime.split('/').pop()}`, import.meta.url);
 
 const services = servicesOf(generated).map(({ name }) => ({ name, document: documentOf(generated, name) })).filter(({ document }) => document['x-service'].lint === 'any');
 for (const { name, document } of services) {
@@ -22,4 +26,4 @@ for (const { name, document } of services) {
     writeFileSync(path, text);
   }
 }
-if (services.length) copyFileSync(runtimeFile, join(client, runtime));
+if (services.length) runtime.forEach((file) => copyFileSync(new URL(`runtime/${basename(file)}`, import.meta.url), join(client, file)));
