@@ -7,7 +7,9 @@
 mod body;
 mod elements;
 mod header;
+mod json;
 mod mode;
+mod place;
 mod responses;
 mod table;
 mod violation;

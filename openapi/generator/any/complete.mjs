@@ -76,6 +76,8 @@ function problemIn(root, common) {
     copied[name] = wanted;
     const text = JSON.stringify(common.components.schemas[name]).replace(/#\/components\/schemas\/(\w+)/g, (_, other) => `#/components/schemas/${copy(other)}`);
     root.components.schemas[wanted] = JSON.parse(text);
+    // Documents of ours have no parameters in cookies.
+    if (name === 'FieldLocation') root.components.schemas[wanted].enum.push('cookie');
     return wanted;
   };
   const reference = `#/components/schemas/${copy('Problem')}`;

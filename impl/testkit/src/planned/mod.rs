@@ -1,12 +1,12 @@
 //! Operations that are not implemented yet (`x-planned`): every valid request gets 501 `not_implemented`, every invalid one a 4xx.
 
+mod references;
 mod request;
 mod sample;
 mod spelling;
 mod text;
 
 use http::Method;
-use serde_json::Value;
 
 use crate::service::{Person, TestService};
 use request::Asked;
@@ -96,20 +96,4 @@ async fn invalid(service: &TestService, asked: &Asked<'_>, method: &Method, ada:
         let is_any = asked.takes_anything();
         assert!(is_any || answer.status.is_client_error(), "{method} {target} with another body: {}", answer.text);
     }
-}
-
-/// What a reference leads to.
-fn resolve<'a>(document: &'a Value, node: &'a Value) -> &'a Value {
-    let mut node = node;
-    for _ in 0..32 {
-        let Some(reference) = node["$ref"].as_str() else { return node };
-        let Some(target) = target(document, reference) else { return node };
-        node = target;
-    }
-    node
-}
-
-fn target<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
-    let pointer = percent_encoding::percent_decode_str(reference.strip_prefix('#')?).decode_utf8().ok()?;
-    document.pointer(&pointer)
 }

@@ -3,7 +3,7 @@
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use super::resolve;
+use super::references::resolve;
 use super::sample::Sampler;
 use super::spelling::{Style, encoded, literal, plain};
 use crate::service::Person;

@@ -82,7 +82,7 @@ impl Sampler<'_, '_> {
     fn object(&mut self, schema: &Value, depth: usize) -> Map<String, Value> {
         let mut made = Map::new();
         let is_answered = |sampler: &Self, name: &str| {
-            super::resolve(sampler.document, &schema["properties"][name])["readOnly"] == true
+            super::references::resolve(sampler.document, &schema["properties"][name])["readOnly"] == true
         };
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -116,7 +116,7 @@ impl Sampler<'_, '_> {
         let mut made = own.clone();
         let mut parts = Vec::new();
         if let Some(Value::String(reference)) = made.remove("$ref") {
-            match super::target(self.document, &reference) {
+            match super::references::target(self.document, &reference) {
                 Some(target) => parts.push(target.clone()),
                 None => self.doubt("a reference"),
             }
