@@ -2,19 +2,6 @@
 
 use validation::{Direction, FieldError, SchemaRef, Value};
 
-use crate::elements;
-use crate::table::{Kind, Media};
-
-/// What is wrong with a whole body.
-pub(crate) fn fault(media: &Media, bytes: &[u8]) -> Option<FieldError> {
-    match media.kind {
-        Kind::Json => json(media.schema.as_ref(), bytes),
-        Kind::Rows | Kind::Events => elements::fault(media, bytes),
-        Kind::Text => text(media.schema.as_ref()?, bytes),
-        Kind::Bytes => None,
-    }
-}
-
 /// What is wrong with a JSON text; one without a schema must be JSON.
 pub(crate) fn json(schema: Option<&SchemaRef>, text: &[u8]) -> Option<FieldError> {
     let value = match Value::from_json(text) {
@@ -24,7 +11,8 @@ pub(crate) fn json(schema: Option<&SchemaRef>, text: &[u8]) -> Option<FieldError
     schema?.violations(&value, Direction::Response).into_iter().next()
 }
 
-fn text(schema: &SchemaRef, bytes: &[u8]) -> Option<FieldError> {
+/// What is wrong with a text.
+pub(crate) fn text(schema: &SchemaRef, bytes: &[u8]) -> Option<FieldError> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return Some(FieldError::body("invalid_encoding", "#", "Must be valid UTF-8."));
     };

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 use validation::{Direction, FieldError, SchemaRef, Schemas, Value};
 use wire::{Parameter, Texts};
 
-use crate::table::Place;
+use crate::place::Place;
 
 /// Added to every response after it was checked.
 const SENT_LATER: [&str; 8] = [

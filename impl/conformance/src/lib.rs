@@ -8,6 +8,7 @@ mod body;
 mod elements;
 mod header;
 mod mode;
+mod place;
 mod responses;
 mod table;
 mod violation;

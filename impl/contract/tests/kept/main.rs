@@ -2,7 +2,5 @@
 //! runs at a time.
 
 mod answers;
-#[path = "../any_document/service.rs"]
-mod service;
 mod streams;
 mod whole;
