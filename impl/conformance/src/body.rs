@@ -2,20 +2,17 @@
 
 use validation::{Direction, FieldError, SchemaRef, Value};
 
-use crate::table::{Kind, Media};
-use crate::{elements, json};
-
-/// What is wrong with a whole body.
-pub(crate) fn fault(media: &Media, bytes: &[u8]) -> Option<FieldError> {
-    match media.kind {
-        Kind::Json => json::fault(media.schema.as_ref(), bytes),
-        Kind::Rows | Kind::Events => elements::fault(media, bytes),
-        Kind::Text => text(media.schema.as_ref()?, bytes),
-        Kind::Bytes => None,
-    }
+/// What is wrong with a JSON text; one without a schema must be JSON.
+pub(crate) fn json(schema: Option<&SchemaRef>, text: &[u8]) -> Option<FieldError> {
+    let value = match Value::from_json(text) {
+        Ok(value) => value,
+        Err(error) => return Some(FieldError::body(error.code, "#", error.detail)),
+    };
+    schema?.violations(&value, Direction::Response).into_iter().next()
 }
 
-fn text(schema: &SchemaRef, bytes: &[u8]) -> Option<FieldError> {
+/// What is wrong with a text.
+pub(crate) fn text(schema: &SchemaRef, bytes: &[u8]) -> Option<FieldError> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return Some(FieldError::body("invalid_encoding", "#", "Must be valid UTF-8."));
     };

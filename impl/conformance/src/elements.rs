@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use memchr::{memchr, memmem};
 use validation::FieldError;
 
-use crate::json;
+use crate::body::json;
 use crate::table::{Kind, Media};
 
 /// A longer element is not waited for.
@@ -16,7 +16,7 @@ const MAX_ELEMENT: usize = 16 << 20;
 
 /// What is wrong with an element that is whole; its end may be among its bytes. Nothing for what is none: an empty line, a comment.
 fn of_element(media: &Media, element: &[u8]) -> Option<Result<(), FieldError>> {
-    let json = |text: &[u8]| Some(json::fault(media.schema.as_ref(), text).map_or(Ok(()), Err));
+    let json = |text: &[u8]| Some(json(media.schema.as_ref(), text).map_or(Ok(()), Err));
     match media.kind {
         Kind::Rows if element.trim_ascii().is_empty() => None,
         Kind::Rows => json(element),

@@ -7,7 +7,6 @@
 mod body;
 mod elements;
 mod header;
-mod json;
 mod mode;
 mod place;
 mod responses;

@@ -1,4 +1,4 @@
-//! Parts of a document, by their JSON pointers.
+//! Places in a document, across references.
 
 use percent_encoding::percent_decode_str;
 use validation::{SchemaRef, Schemas, Value};
@@ -13,8 +13,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The members of an object by name.
-    pub fn members(&self) -> impl Iterator<Item = (&'static str, Self)> {
+    /// The fields of an object by name.
+    fn members(&self) -> impl Iterator<Item = (&'static str, Self)> {
         let members = match self.value {
             Value::Object(members) => members.as_slice(),
             _ => &[],
@@ -25,10 +25,12 @@ impl Place {
         })
     }
 
+    /// A field of it.
     pub fn child(&self, name: &str) -> Option<Self> {
         self.members().find(|(known, _)| *known == name).map(|(_, place)| place)
     }
 
+    /// The fields of a field, each where its reference leads.
     pub fn children(&self, name: &str, schemas: &'static Schemas) -> Vec<(&'static str, Self)> {
         let Some(parent) = self.child(name) else { return Vec::new() };
         parent.members().filter_map(|(name, place)| Some((name, place.followed(schemas)?))).collect()

@@ -123,8 +123,13 @@ fn whole(declared: &Declared, parts: &Parts, bytes: &[u8]) -> Option<FieldError>
         return Some(FieldError::body("required", "#", "The document has a body here."));
     }
     match content(declared, parts) {
-        Ok(media) => body::fault(media, bytes),
         Err(error) => Some(error),
+        Ok(media) => match media.kind {
+            Kind::Json => body::json(media.schema.as_ref(), bytes),
+            Kind::Rows | Kind::Events => elements::fault(media, bytes),
+            Kind::Text => body::text(media.schema.as_ref()?, bytes),
+            Kind::Bytes => None,
+        },
     }
 }
 

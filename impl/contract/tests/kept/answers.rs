@@ -1,18 +1,17 @@
-//! A service that answers with what a test gives it.
+//! A service that responds with what a test gives it.
 
 use std::sync::{Arc, LazyLock, Mutex};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::{Request, State};
 use contract::{
-    Mode, Once, Operation, Parameter, Problem, Reply, RequestId, Routes, Schemas, Statuses, Text, Violation, responses,
+    Answer, Api, Caller, Input, Mode, Once, Operation, Parameter, Problem, Quota, Reply, RequestId, Routes, Schemas,
+    Statuses, Text, Violation, responses,
 };
-use http::Request;
 use http_body_util::BodyExt as _;
 use tokio::sync::{Mutex as Turn, MutexGuard};
 use tower::ServiceExt as _;
-
-use crate::service::{Nothing, Told, router, serve};
 
 static SCHEMAS: Schemas = Schemas::new(include_str!("document.json"));
 
@@ -58,19 +57,54 @@ fn next() -> Result<Reply, Problem> {
     NEXT.lock().expect("no panic").take().expect("an answer")()
 }
 
+/// A service without anything behind it.
+pub struct Nothing;
+
+pub struct Nobody;
+
+impl Caller for Nobody {
+    fn has_scope(&self, _: &str) -> bool {
+        false
+    }
+}
+
+impl Api for Nothing {
+    type Caller = Nobody;
+    type Error = Problem;
+
+    async fn authenticate(&self, _: &str) -> Result<Nobody, Problem> {
+        Ok(Nobody)
+    }
+
+    async fn admit(&self, _: &'static Operation, _: Option<&Nobody>) -> Result<Vec<Quota>, Problem> {
+        Ok(Vec::new())
+    }
+}
+
+struct Told(Reply);
+
+impl Answer for Told {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        Ok(self.0)
+    }
+}
+
+fn short(input: &mut Input<'_>) -> Option<Option<String>> {
+    input.optional(&Parameter::query("short"), |v, at| at.string(v, &Text::ANY.max(1)))
+}
+
 static ROUTER: LazyLock<Router> = LazyLock::new(|| {
-    let routes = Routes::<Nothing>::new();
-    let wanted = |input: &mut contract::Input<'_>| {
-        Some((input.optional(&Parameter::query("short"), |v, at| at.string(v, &Text::ANY.max(1)))?,))
+    let serve = |routes: Routes<Nothing>, operation: &'static Operation| {
+        routes.serve(operation, |State(service): State<Arc<Nothing>>, request: Request| {
+            contract::public(operation, service, request, short, async |_, _| Ok::<_, Problem>(Told(next()?)))
+        })
     };
-    let answer = async |_, _: (Option<String>,)| Ok::<_, Problem>(Told(next()?));
-    let routes = serve!(routes, THING, wanted, answer);
-    let routes = serve!(routes, STREAMS, |_| Some(()), async |_, ()| Ok::<_, Problem>(Told(next()?)));
-    let routes = serve!(routes, HEAD, |_| Some(()), async |_, ()| Ok::<_, Problem>(Told(next()?)));
-    router(serve!(routes, REPLAYED, |_| Some(()), async |_, ()| {
-        let stored = next()?.stored()?;
-        Ok::<_, Problem>(Once::<Told>::Replayed(stored))
-    }))
+    let routes = [&THING, &STREAMS, &HEAD].into_iter().fold(Routes::new(), serve);
+    let replay = |State(service): State<Arc<Nothing>>, request: Request| {
+        let stored = async |_, _| Ok::<_, Problem>(Once::<Told>::Replayed(next()?.stored()?));
+        contract::public(&REPLAYED, service, request, short, stored)
+    };
+    routes.serve(&REPLAYED, replay).router(Arc::new(Nothing))
 });
 
 /// A violation as it was reported.
@@ -119,7 +153,7 @@ pub async fn under(mode: Mode) -> MutexGuard<'static, ()> {
     turn
 }
 
-/// One request that is answered with a reply, under a mode.
+/// One request that gets a reply, under a mode.
 pub async fn ask(
     mode: Mode,
     method: &str,

@@ -2,8 +2,5 @@
 //! runs at a time.
 
 mod answers;
-#[allow(dead_code, reason = "the other tests use the rest")]
-#[path = "../any_document/service.rs"]
-mod service;
 mod streams;
 mod whole;
