@@ -44,7 +44,7 @@ pub async fn expect_not_implemented(service: &TestService) {
 
 enum Outcome {
     Planned,
-    /// It was refused, and may have been invalid: why.
+    /// It was rejected, and may have been invalid: why.
     Unknown(String),
     Wrong(String),
 }
