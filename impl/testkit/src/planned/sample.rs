@@ -147,7 +147,7 @@ impl Sampler<'_, '_> {
     }
 }
 
-/// The field that tells a branch from others.
+/// The property that tells a branch from others.
 fn told_apart(discriminator: &Value, branch: &Value) -> Option<Value> {
     let (name, reference) = (discriminator["propertyName"].as_str()?, branch["$ref"].as_str()?);
     let mapped = discriminator["mapping"].as_object().into_iter().flatten();
