@@ -16,7 +16,7 @@ const problem = { type: 'urn:problem:x', title: 'Unprocessable Content', status:
 export const exchanges = [
   { method: 'GET', target: `${BASE}/path/a%2Fb%20%C3%BC/x,y%2Cz/G=200,R=100/.5/.a.b/;matrix=m/;matrices=1;matrices=2/;object_of_matrix=R,1.json` },
   { method: 'GET', target: `${BASE}/query?${queries.join('&')}` },
-  { method: 'GET', target: `${BASE}/headers`, headers: { 'x-list': 'a,b', 'x-object': 'G=2,R=1', cookie: 'session=s%201%3Bx; flags=a,b' } },
+  { method: 'GET', target: `${BASE}/headers`, headers: { 'x-list': Buffer.from('a,ü').toString('latin1'), 'x-object': 'G=2,R=1', cookie: 'session=s%201%3Bx; flags=a,b' } },
   { method: 'POST', target: `${BASE}/json`, headers: { 'content-type': 'application/json', accept: 'application/json' }, body: WHOLE, answer: json({ ...WHOLE, later: 'a member of a later version' }) },
   { method: 'POST', target: `${BASE}/form`, headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: ['color=%7B%22R%22%3A1%7D', 'deep%5BG%5D=2', 'joined=1,2', 'name=a%20b%26c', 'tags=x', 'tags=y'] },

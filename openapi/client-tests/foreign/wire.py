@@ -27,7 +27,7 @@ api.query_styles(
     q="a&b=c +", exploded=["1", "2,3"], joined=["a", "b,c"], spaced=[1, 2], piped=["x", "y"], deep=m.Color(R=1, name="n m"), color=m.Color(G=7),
     filter=m.Color(R=1), reserved="a/b?c", since=datetime.date(2026, 11, 30), sort=m.QueryStylesSort.NAME, page_size=2, class_=True,
 )
-api.headers_and_cookies(x_list=["a", "b"], x_object=m.Color(R=1, G=2), session="s 1;x", flags=["a", "b"])
+api.headers_and_cookies(x_list=["a", "ü"], x_object=m.Color(R=1, G=2), session="s 1;x", flags=["a", "b"])
 
 body = m.Everything.model_validate(
     {

@@ -11,7 +11,7 @@ await api.pathStyles({ simple: 'a/b ü', list: ['x', 'y,z'], object: { G: 200, R
 await api.queryStyles({
   q: 'a&b=c +', exploded: ['1', '2,3'], joined: ['a', 'b,c'], spaced: [1, 2], piped: ['x', 'y'], deep: { R: 1, name: 'n m' }, color: { G: 7 }, filter: { R: 1 }, reserved: 'a/b?c',
   since: '2026-11-30', sort: '-name', pageSize: 2, class: true });
-await api.headersAndCookies({ xList: ['a', 'b'], xObject: { G: 2, R: 1 }, session: 's 1;x', flags: ['a', 'b'] });
+await api.headersAndCookies({ xList: ['a', 'ü'], xObject: { G: 2, R: 1 }, session: 's 1;x', flags: ['a', 'b'] });
 
 const dog: everything.models.Animal = { kind: 'woof', friend: { kind: 'meow', claws: 3 } };
 const body: everything.models.Everything = {

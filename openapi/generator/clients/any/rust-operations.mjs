@@ -83,7 +83,7 @@ ${optional.map((parameter) => `${comment([...prose(parameter.doc), ...deprecatio
   const list = given.map((text) => `${text},\n`).join('');
   const security = `&[${one.security.map((all) => `&[${all.map(literal).join(', ')}]`).join(', ')}]`;
   const doc = comment([...prose(one.summary, one.description), ...deprecation(one), `\`${one.method} ${prose(one.path).join(' ')}\``]);
-  const lines = [...pathLines(one, parameters), ...parameterLines(parameters), ...(media.length ? [`call.accept(${isChosen ? `options.accept.as_deref().unwrap_or(${literal(media.join(', '))})` : literal(media[0])});`] : []), ...(body?.lines ?? [])];
+  const lines = [...pathLines(one, parameters), ...parameterLines(parameters), ...(media.length ? [`call.accept(${isChosen ? `options.accept.as_deref().unwrap_or(${literal(media.join(', '))})` : literal(media[0])});`] : []), ...(one.answers.length && one.answers.every(({ status }) => /^3/.test(status)) ? ['call.redirects = true;'] : []), ...(body?.lines ?? [])];
   const call = `let mut call = Call::new(${METHODS.includes(one.method) ? `reqwest::Method::${one.method}` : `reqwest::Method::from_bytes(${literal(one.method)}.as_bytes()).unwrap_or_default()`});\n${lines.map((line) => `${line}\n`).join('')}let response = self.send(call, ${security}).await?;\n`;
   if (answer.isStream) {
     return { types: `${optionsText}${body?.text ?? ''}`, methods: `\n${doc}pub async fn ${identifier(name)}(&self, ${list}) -> Result<reqwest::Response, crate::Error> {\n${call}Ok(response)\n}\n` };

@@ -141,7 +141,8 @@ function partOf({ name, shape }, place, isMultipart) {
 function answersOf({ node, place, hint }, { document, shapes }) {
   const statuses = Object.keys(node.responses ?? {});
   const successes = statuses.filter((status) => /^2/.test(status));
-  const wanted = successes.length ? successes : statuses.filter((status) => /^3\d\d$|^3XX$|^default$/i.test(status));
+  const redirects = statuses.filter((status) => /^3(\d\d|XX)$/i.test(status) && status !== '304');
+  const wanted = [successes, redirects, statuses.filter((status) => /^default$/i.test(status))].find((list) => list.length) ?? [];
   return wanted.flatMap((status) => {
     const response = document.resolve(child(place, 'responses', status));
     const content = Object.keys(isObject(response.node?.content) ? response.node.content : {}).filter((media) => successes.length || !/problem\+json/.test(media));

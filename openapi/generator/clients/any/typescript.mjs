@@ -134,7 +134,7 @@ ${lines(one, parameters, bodies).map((line) => `    ${line}\n`).join('')}    ret
 }
 
 function bodyType(bodies) {
-  return [...new Set(bodies.map(({ kind, shape }) => (kind === 'bytes' ? 'Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | string' : typeOf(shape, 'models.'))))].join(' | ');
+  return [...new Set(bodies.map(({ kind, shape }) => (kind === 'bytes' ? 'Blob | BufferSource | string' : typeOf(shape, 'models.'))))].join(' | ');
 }
 
 function bodyFields(bodies, { isBodyRequired }) {

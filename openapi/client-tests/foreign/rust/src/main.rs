@@ -77,7 +77,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
         session: Some("s 1;x".into()),
         flags: Some(labels.clone()),
     };
-    api.headers_and_cookies(&labels, &options).await?;
+    api.headers_and_cookies(&texts(&["a", "ü"]), &options).await?;
 
     let answer = api.send_json(&whole()?).await?;
     assert_eq!(answer.animal, Some(animal()));

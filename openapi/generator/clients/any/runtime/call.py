@@ -17,8 +17,8 @@ from schema_first_client.api_response import ApiResponse
 from schema_first_client.configuration import Configuration
 from schema_first_client.exceptions import ApiException, ApiTypeError, DecodeError, ProblemError
 from schema_first_client.model import Model
-from schema_first_client.spelling import as_it_is, encoded, joined, json_text, loosely, of_cookie, of_path, pairs, plain, text
 from schema_first_client.rest import RESTClientObject, RESTResponse, Timeout, _timeout, _transport_errors
+from schema_first_client.spelling import encoded, joined, json_text, loosely, of_cookie, of_header, of_path, pairs, plain, text
 
 File = Union[bytes, tuple[str, bytes], tuple[str, bytes, str]]
 """A file of a form: its content, or its name, content and media type."""
@@ -84,7 +84,7 @@ class Call:
     def header(self, name: str, value: Any, explode: bool = False, is_json: bool = False) -> None:
         if value is not None:
             value = plain(value)
-            self.headers[name] = json_text(value) if is_json else joined(value, ",", explode, as_it_is)
+            self.headers[name] = of_header(json_text(value)) if is_json else joined(value, ",", explode, of_header)
 
     def cookie(self, name: str, value: Any, explode: bool = True, is_json: bool = False) -> None:
         if value is not None:
@@ -136,9 +136,9 @@ class Call:
         elif kind == "basic":
             self.headers["Authorization"] = f"Basic {base64.b64encode(text.encode()).decode()}"
         elif kind == "http":
-            self.headers["Authorization"] = f"{name} {text}"
+            self.headers["Authorization"] = of_header(f"{name} {text}")
         elif kind == "header":
-            self.headers[name] = text
+            self.headers[name] = of_header(text)
         elif kind == "query":
             self._query.append(f"{encoded(name)}={encoded(text)}")
         else:

@@ -44,11 +44,13 @@ pub(crate) struct Call {
     headers: Vec<(String, String)>,
     cookies: Vec<String>,
     body: Option<Body>,
+    /// Whether it is answered by a redirect; a client may follow it before.
+    pub(crate) redirects: bool,
 }
 
 impl Call {
     pub(crate) fn new(method: Method) -> Self {
-        Self { method, path: String::new(), query: Vec::new(), headers: Vec::new(), cookies: Vec::new(), body: None }
+        Self { method, path: String::new(), query: Vec::new(), headers: Vec::new(), cookies: Vec::new(), body: None, redirects: false }
     }
 
     pub(crate) fn literal(&mut self, text: &str) {
@@ -181,7 +183,7 @@ impl Call {
             request = request.body(body);
         }
         let response = request.send().await?;
-        if response.status().is_success() || response.status().is_redirection() {
+        if response.status().is_success() || (self.redirects && response.status().is_redirection()) {
             return Ok(response);
         }
         let (status, headers) = (response.status(), response.headers().clone());

@@ -35,7 +35,8 @@ export interface Field {
 }
 
 type Encode = (text: string) => string;
-const plain: Encode = (text) => text;
+// Header fields are bytes: others than ASCII are sent in UTF-8.
+const ofHeader: Encode = (text) => (/^[\x00-\x7f]*$/.test(text) ? text : Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''));
 const encoded: Encode = (text) => encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 const loosely: Encode = (text) => encodeURI(text).replace(/%25([0-9a-f]{2})/gi, '%$1').replace(/[#&+]/g, (sign) => encodeURIComponent(sign));
 // What a cookie cannot have (RFC 6265, 4.1.1).
@@ -115,7 +116,7 @@ export class Call {
   }
 
   header(name: string, value: unknown, { explode = false, json }: Spelling): void {
-    if (isGiven(value)) this.headers.set(name, json ? JSON.stringify(value) : joined(value, ',', explode, plain));
+    if (isGiven(value)) this.headers.set(name, json ? ofHeader(JSON.stringify(value)) : joined(value, ',', explode, ofHeader));
   }
 
   /** Browsers do not let a program send cookies. */
@@ -182,8 +183,8 @@ export class Call {
   #credential(scheme: Scheme, credential: Credential): void {
     const text = typeof credential === 'string' ? credential : `${credential.username}:${credential.password}`;
     if (scheme.name === undefined) this.headers.set('Authorization', scheme.kind === 'basic' ? `Basic ${toBase64(text)}` : `Bearer ${text}`);
-    else if (scheme.kind === 'http') this.headers.set('Authorization', `${scheme.name} ${text}`);
-    else if (scheme.kind === 'header') this.headers.set(scheme.name, text);
+    else if (scheme.kind === 'http') this.headers.set('Authorization', ofHeader(`${scheme.name} ${text}`));
+    else if (scheme.kind === 'header') this.headers.set(scheme.name, ofHeader(text));
     else if (scheme.kind === 'query') this.#query.push(`${encoded(scheme.name)}=${encoded(text)}`);
     else this.#cookies.push(`${scheme.name}=${ofCookie(text)}`);
   }

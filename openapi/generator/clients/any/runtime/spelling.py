@@ -55,6 +55,11 @@ def as_it_is(text: str) -> str:
     return text
 
 
+def of_header(text: str) -> str:
+    """Header fields are bytes: others than ASCII are sent in UTF-8."""
+    return text.encode().decode("latin-1")
+
+
 def joined(value: Any, by: str, explode: bool, encode: Encode) -> str:
     """Items of a list, or members as names and values, between delimiters."""
     if isinstance(value, list):

@@ -19,7 +19,7 @@ pub(crate) enum Style {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Spelling {
-    style: Style,
+    pub(crate) style: Style,
     pub(crate) explode: bool,
     pub(crate) json: bool,
     pub(crate) reserved: bool,
