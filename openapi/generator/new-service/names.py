@@ -20,3 +20,8 @@ SQL = ("all analyse analyze and any array as asc asymmetric authorization binary
 # Modules that every crate made here has.
 MODULES = "queries users login"
 RESERVED = set(f"{COMMANDS} {CRATES} {RUST} {SQL} {MODULES}".split())
+
+
+def camel(name):
+    """As a type in Rust."""
+    return "".join(word.capitalize() for word in re.split("[-_]", name))
