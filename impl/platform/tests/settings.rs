@@ -1,7 +1,7 @@
 //! Valid settings, and secrets that are never printed.
 
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
-use platform::settings::{Algorithm, ConsoleSettings, DatabaseSettings, Environment, Origins, Settings};
+use platform::settings::{Algorithm, ConsoleSettings, Contract, DatabaseSettings, Environment, Origins, Settings};
 use secrecy::ExposeSecret as _;
 
 /// As `openssl rand -hex 16` creates them.
@@ -49,6 +49,8 @@ fn every_documented_name_is_read() {
         "BIND_ADDRESS",
         "PASSWORD_MIN_LENGTH",
         "LOG_FORMAT",
+        "CONTRACT",
+        "CONTRACT_SAMPLE_RATE",
     ] {
         assert!(names.contains(&name), "{name} is not among {names:?}");
     }
@@ -78,6 +80,19 @@ fn defaults_are_those_of_the_older_service() {
     assert_eq!(settings.auth.password_min_length, 6);
     let settings = parse(&["--environment", "development"]).expect("good flags");
     assert_eq!(settings.validate().expect("good in development"), Environment::Development);
+}
+
+#[test]
+fn responses_are_checked_as_asked_for() {
+    let http = |flags: &[&str]| parse(flags).map(|settings| settings.http);
+    let default = http(&[]).expect("everything has a default");
+    assert_eq!(default.contract, if cfg!(debug_assertions) { Contract::Enforce } else { Contract::Sample });
+    let sampled = http(&["--contract", "SAMPLE", "--contract-sample-rate", "0.5"]).expect("good flags");
+    assert_eq!((sampled.contract, sampled.contract_sample_rate), (Contract::Sample, 0.5));
+    for rate in ["-0.1", "1.1", "NaN", "few"] {
+        http(&["--contract-sample-rate", rate]).expect_err("no share");
+    }
+    http(&["--contract", "sometimes"]).expect_err("no mode");
 }
 
 #[test]

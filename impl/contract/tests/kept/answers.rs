@@ -6,8 +6,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use contract::{
-    Answer, Api, Caller, Input, Mode, Once, Operation, Parameter, Problem, Quota, Reply, RequestId, Routes, Schemas,
-    Statuses, Text, Violation, responses,
+    Answer, Api, Caller, Input, Mode, Once, Operation, Parameter, Problem, Quota, Reply, RequestId, Responses, Routes,
+    Schemas, Statuses, Text, Violation, responses,
 };
 use http_body_util::BodyExt as _;
 use tokio::sync::{Mutex as Turn, MutexGuard};
@@ -95,7 +95,7 @@ fn short(input: &mut Input<'_>) -> Option<Option<String>> {
 
 static ROUTER: LazyLock<Router> = LazyLock::new(|| {
     let serve = |routes: Routes<Nothing>, operation: &'static Operation| {
-        routes.serve(operation, |State(service): State<Arc<Nothing>>, request: Request| {
+        routes.serve(operation, move |State(service): State<Arc<Nothing>>, request: Request| {
             contract::public(operation, service, request, short, async |_, _| Ok::<_, Problem>(Told(next()?)))
         })
     };
@@ -134,6 +134,8 @@ pub struct Got {
     /// What arrived, and whether that was all.
     pub body: (String, bool),
     pub told: Vec<Report>,
+    /// By how much the count of violations of things grew.
+    pub counted: u64,
 }
 
 impl Got {
@@ -161,6 +163,8 @@ pub async fn ask(
     reply: impl FnOnce() -> Result<Reply, Problem> + Send + 'static,
 ) -> Got {
     let _turn = under(mode).await;
+    let count = || THING.responses.map_or(0, Responses::violations);
+    let before = count();
     TOLD.lock().expect("no panic").clear();
     *NEXT.lock().expect("no panic") = Some(Box::new(reply));
     let mut request = Request::builder().method(method).uri(target).body(Body::empty()).expect("a request");
@@ -174,5 +178,5 @@ pub async fn ask(
         }
     }
     let told = TOLD.lock().expect("no panic").clone();
-    Got { status: parts.status.as_u16(), body: (text, complete), told }
+    Got { status: parts.status.as_u16(), body: (text, complete), told, counted: count() - before }
 }
