@@ -173,12 +173,12 @@ fn merge(made: &mut Map<String, Value>, part: Map<String, Value>) {
             ("minimum" | "minLength" | "minItems" | "minProperties" | "exclusiveMinimum", Some(known))
                 if value.as_f64() > known.as_f64() =>
             {
-                *known = value
+                *known = value;
             }
             ("maximum" | "maxLength" | "maxItems" | "maxProperties" | "exclusiveMaximum", Some(known))
                 if value.as_f64() < known.as_f64() =>
             {
-                *known = value
+                *known = value;
             }
             ("type", Some(known)) if value.is_string() => *known = value,
             _ => (),
