@@ -64,7 +64,7 @@ def credentials(words, verification):
         methods.append("    fn joined(&self, callers: Vec<Principal>) -> Result<Principal> {\n        Access::joined(&callers)\n    }\n")
     text = "\n".join(methods)
     problems = ("use contract::Problem;\n" if "Problem::" in text else "") + ("use platform::Access;\n" if "Access::" in text else "")
-    return fill("adopted/credentials.rs", words | {"problems": problems.rstrip(), "methods": text})
+    return fill("adopted/credentials.rs", words | {"problems": problems, "methods": text})
 
 
 def fill(template, words):

@@ -4,8 +4,7 @@
 //! They do not have the document's scopes, so every account has all of them.
 
 use @crate@_api::Verify;
-@problems@
-use platform::Result;
+@problems@use platform::Result;
 use platform::identity::Principal;
 
 use crate::@Service@Service;
