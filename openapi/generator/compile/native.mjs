@@ -34,7 +34,7 @@ const CHECKS = {
     const values = listed(document, node);
     const others = ['minLength', 'maxLength', 'pattern', 'format'].filter((key) => key in node);
     if (values) return others.length === 0;
-    if (node.format in TYPED || node['x-assume-utc']) return others.length === 1;
+    if (node.format in TYPED || (document.isOurs && node['x-assume-utc'])) return others.length === 1;
     return isCount(node.minLength) && isCount(node.maxLength);
   },
   integer: (node) => (node.format === undefined || INTEGERS.includes(node.format)) && areLimits(node),

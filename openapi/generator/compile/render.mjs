@@ -67,7 +67,7 @@ export class Render {
     if (shape.typed === 'date-time') return `at.date_time(v, ${Boolean(shape.assumeUtc)})`;
     if (shape.typed) return `at.${shape.typed}(v)`;
     const { minLength, maxLength, format, pattern } = node;
-    return `at.string(v, &contract::Text::ANY${call('min', minLength || undefined)}${call('max', maxLength)}${node['x-text'] === 'name' ? '.name()' : ''}${
+    return `at.string(v, &contract::Text::ANY${call('min', minLength || undefined)}${call('max', maxLength)}${this.document.isOurs && node['x-text'] === 'name' ? '.name()' : ''}${
       format === undefined ? '' : `.format(${literal(format)})`}${pattern === undefined ? '' : `.pattern(contract::pattern!(${literal(pattern)}))`})`;
   }
 

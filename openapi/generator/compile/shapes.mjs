@@ -152,11 +152,11 @@ export class Shapes {
       const values = [...new Set(lists[0])].filter((value) => typeof value === 'string' && lists.every((list) => list.includes(value)));
       const at = nodes.findIndex((node) => listed(this.#document, node));
       if (!values.length) return { kind: 'string' };
-      return this.#model('enum', own, parts, hint, () => ({ values, varnames: nodes[at]['x-enum-varnames'] }));
+      return this.#model('enum', own, parts, hint, () => ({ values, varnames: this.#document.isOurs ? nodes[at]['x-enum-varnames'] : undefined }));
     }
     const format = nodes.map((node) => node.format).find((one) => one in TYPED);
     const said = nodes.find((node) => typeof node.format === 'string')?.format;
-    return { kind: 'string', typed: format, format: said, assumeUtc: nodes.some((node) => node['x-assume-utc'] === true) };
+    return { kind: 'string', typed: format, format: said, assumeUtc: this.#document.isOurs && nodes.some((node) => node['x-assume-utc'] === true) };
   }
 
   #object(nodes, parts, hint, own) {
