@@ -10,6 +10,7 @@
 #   ./codegen.sh compat   fail on changes that break clients of the released documents (openapi/released) unless the major
 #                         version is raised, and write all changes to openapi/CHANGELOG.md; with --check, fail where they are missing there
 #   ./codegen.sh add      DOCUMENT NAME PORT: add an OpenAPI document written elsewhere as openapi/NAME.yaml (used by ./new-service)
+#   ./codegen.sh crate    DOCUMENT NAME FOLDER: generate the crate of a document written elsewhere into FOLDER
 #   ./codegen.sh release  copy the documents to openapi/released
 #
 # The tools are pinned and installed into .local/tools; a missing Java or Node.js is installed from PyPI.
@@ -103,9 +104,27 @@ bundle() {
     fi
 }
 
-generate() { # INTO: every crate into INTO/NAME-api, everything else into a folder of its own beside them
-    local into=$1 name crate work properties
+code_of() { # NAME CRATE COMMON: what the document CRATE/openapi.json is in Rust
+    local name=$1 crate=$2 work properties
     work=$(mktemp -d)
+    node "$GENERATOR/prepare.mjs" "$crate/openapi.json" "$3" >"$work/$name.json"
+    printf '%s\n' README.md .gitignore src/types.rs src/header.rs >"$crate/.openapi-generator-ignore"
+    properties=packageName=$name-api,documentName=$name
+    if [ "$name" = common ]; then
+        properties+=,modelsOnly=true
+        printf '%s\n' 'src/apis/**' 'src/server/**' >>"$crate/.openapi-generator-ignore"
+    fi
+    quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
+        --generator-name rust-axum --input-spec "$work/$name.json" --output "$crate" \
+        --template-dir "$GENERATOR/templates" --config "$GENERATOR/server.yaml" \
+        --additional-properties "$properties" --global-property skipFormModel=false
+    rm -rf "$crate/.openapi-generator" "$crate/.openapi-generator-ignore"
+    quietly rustfmt --edition 2024 --config-path rustfmt.toml "$crate/src/lib.rs"
+    rm -rf "$work"
+}
+
+generate() { # INTO: every crate into INTO/NAME-api, everything else into a folder of its own beside them
+    local into=$1 name crate
     for crate in "$into"/*-api; do
         name=$(basename "$crate" -api)
         [ -f "openapi/$name.yaml" ] || rm -rf "$crate"
@@ -117,21 +136,8 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
         rm -rf "$crate"
         mkdir -p "$crate"
         bundle "$name" "$crate/openapi.json" "$into/common-api/openapi.json"
-        node "$GENERATOR/prepare.mjs" "$crate/openapi.json" "$into/common-api/openapi.json" >"$work/$name.json"
-        printf '%s\n' README.md .gitignore src/types.rs src/header.rs >"$crate/.openapi-generator-ignore"
-        properties=packageName=$name-api,documentName=$name
-        if [ "$name" = common ]; then
-            properties+=,modelsOnly=true
-            printf '%s\n' 'src/apis/**' 'src/server/**' >>"$crate/.openapi-generator-ignore"
-        fi
-        quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
-            --generator-name rust-axum --input-spec "$work/$name.json" --output "$crate" \
-            --template-dir "$GENERATOR/templates" --config "$GENERATOR/server.yaml" \
-            --additional-properties "$properties" --global-property skipFormModel=false
-        rm -rf "$crate/.openapi-generator" "$crate/.openapi-generator-ignore"
-        quietly rustfmt --edition 2024 --config-path rustfmt.toml "$crate/src/lib.rs"
+        code_of "$name" "$crate" "$into/common-api/openapi.json"
     done
-    rm -rf "$work"
     node "$GENERATOR/services.mjs" "$into"
     quietly rustfmt --edition 2024 --config-path rustfmt.toml "$into/services/src/lib.rs"
     node "$GENERATOR/gateway.mjs" "$into" "$into/gateway"
@@ -201,6 +207,7 @@ case "${1:-}" in
     sdk) install_tools; find_java; clients "${2:-generated}" ;;
     compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
     release) install_tools; lint; compat release ;;
+    crate) install_tools; find_java; shift; mkdir -p "$3"; node "$GENERATOR/any/complete.mjs" "$TOOLS" "$1" generated/common-api/openapi.json >"$3/openapi.json"; code_of "$2" "$3" generated/common-api/openapi.json ;;
     add) install_tools; shift; node "$GENERATOR/any/main.mjs" add "$TOOLS" "$@" ;;
     rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; TOOLS=$TOOLS quietly node --test openapi/compat-test/run.mjs openapi/rules-test/patterns.mjs openapi/any-tests/documents.test.mjs ;;
     --help | -h) usage ;;

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod instance;
+pub mod judge;
 mod kind;
 mod scalars;
 

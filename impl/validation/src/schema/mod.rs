@@ -65,6 +65,11 @@ impl Schemas {
         self.compiled().map(|_| ()).map_err(Clone::clone)
     }
 
+    /// Whether a schema holds a value by holding the same value, which says nothing more here; other validators may not end.
+    pub fn is_circular(&self) -> bool {
+        self.compiled().is_ok_and(|compiled| compiled.schemas.iter().any(|schema| schema.circular))
+    }
+
     /// The schema at a JSON pointer (RFC 6901), such as `/components/schemas/Pet/properties/name`.
     pub fn at(&'static self, pointer: &str) -> Option<&'static Schema> {
         let compiled = self.compiled().ok()?;
