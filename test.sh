@@ -6,7 +6,7 @@
 #   fmt        formatting
 #   clippy     Rust lints, warnings denied
 #   tests      unit and integration tests, on a temporary Postgres and Redis
-#   oracle     random schemas and values: the interpreter of schemas says the same as an independent validator
+#   oracle     random schemas and values: the interpreter, and servers that are generated from them, say the same as an independent validator
 #   contract   contract tests of every operation against its document (schemathesis)
 #   browser    the documentation pages in a headless Chromium
 #   monitoring alert rules, and every query of dashboards and rules on a real Prometheus
@@ -51,10 +51,11 @@ piece_tests() {
     "${doc[@]}" && return $outcome
 }
 piece_oracle() {
-    local documents=75 seed=0
-    [ "${1-}" != --long ] || documents=2500 seed=$((RANDOM * 100000))
-    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/oracle ORACLE_DOCUMENTS=$documents ORACLE_SEED=$seed \
-        cargo test --locked --manifest-path impl/validation/oracle/Cargo.toml -- --nocapture
+    local documents=75 seed=0 served=20 target=${CARGO_TARGET_DIR:-$PWD/target}/oracle
+    [ "${1-}" != --long ] || documents=2500 seed=$((RANDOM * 100000)) served=150
+    CARGO_TARGET_DIR=$target ORACLE_DOCUMENTS=$documents ORACLE_SEED=$seed \
+        cargo test --locked --manifest-path impl/validation/oracle/Cargo.toml -- --nocapture &&
+        CARGO_TARGET_DIR=$target impl/validation/oracle/served/run "$seed" "$served"
 }
 piece_contract() { build && openapi/contract-tests/run "$@"; }
 piece_monitoring() { build && monitoring/tests/run; }

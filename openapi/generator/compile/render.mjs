@@ -40,8 +40,11 @@ export class Render {
     return this.isChecked(shape) ? this.checked(shape.place, whole) : whole;
   }
 
-  /** Whether the interpreter validates the value here. Models do that themselves. */
-  isChecked = (shape) => !shape.native && !shape.place?.isMerged && Boolean(shape.place) && (shape.wraps || !isModel(shape));
+  /** Whether the interpreter validates the value here. Models do that themselves, but for null, which does not reach them. */
+  isChecked(shape) {
+    const isCertain = shape.native && !(shape.kind === 'union' && shape.isNullable);
+    return !isCertain && !shape.place?.isMerged && Boolean(shape.place) && (shape.wraps || shape.isNullable || !isModel(shape));
+  }
 
   schema = (place) => `contract::schema!(crate::SCHEMAS, ${literal(place.pointer)})`;
 

@@ -93,7 +93,8 @@ export class Shapes {
     const [first] = places;
     const node = places.length === 1 ? this.#document.schema(first) : {};
     if (isNullableReference(this.#document, node)) {
-      return { ...this.of(child(first, 'allOf', 0), hint), isNullable: true };
+      const shape = this.of(child(first, 'allOf', 0), hint);
+      return { ...shape, isNullable: true, place: first, wraps: !shape.native };
     }
     let kinds = this.#kinds(places);
     const isNullable = kinds.includes('null');

@@ -59,8 +59,7 @@ impl Schemas {
     /// Compiles all schemas of the document.
     ///
     /// # Errors
-    /// Where a schema is broken, and how: a keyword with a value it cannot have, a reference that leads nowhere, out of the document or
-    /// to itself.
+    /// Where a schema is broken, and how: a keyword with a value it cannot have, a reference that leads nowhere or out of the document.
     pub fn load(&self) -> Result<(), String> {
         self.compiled().map(|_| ()).map_err(Clone::clone)
     }
