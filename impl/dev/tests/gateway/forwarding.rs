@@ -1,5 +1,7 @@
 //! What a service gets to know of the client, and the client of the service's addresses.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::json;
 use testkit::documents::{Place, is_served, operation};
@@ -74,9 +76,11 @@ async fn the_subject_of_a_verified_client_certificate_is_told() {
     let url = format!("https://{}{}", gateway.address, place.at_gateway());
     for (with, told) in [(&["--cert", &certificate, "--key", &key][..], true), (&[], false)] {
         let mut curl = tokio::process::Command::new("curl");
-        curl.args(["--silent", "--request", "POST", "--cacert", &certificate, "--header"]);
+        curl.args(["--silent", "--request", "POST", "--retry", "20", "--retry-connrefused", "--retry-delay", "1"]);
+        curl.args(["--max-time", "60", "--cacert", &certificate, "--header"]);
         let mut asked = curl.arg("X-Client-Certificate-Subject: CN=forged").args(with).arg(&url).spawn().expect("curl");
-        let (mut client, _) = socket.accept().await.expect("the gateway comes");
+        let came = tokio::time::timeout(Duration::from_secs(60), socket.accept()).await.expect("the gateway comes");
+        let (mut client, _) = came.expect("a connection");
         let mut head = vec![0; 16 * 1024];
         let count = client.read(&mut head).await.expect("a request");
         client.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await.expect("a response");
