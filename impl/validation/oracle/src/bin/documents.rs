@@ -33,7 +33,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         if !is_usable(version, &set) {
             continue;
         }
-        let divides = set.to_string().contains("\"multipleOf\":1.5");
         for index in 0..SCHEMAS {
             let name = format!("S{index}");
             let path = format!("/d{seed}s{index}");
@@ -42,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let value =
                     if choices.percent(5) { any(&mut choices, 4) } else { instance(&set, &set[&name], &mut choices) };
                 let Ok(valid) = catch_unwind(AssertUnwindSafe(|| theirs.is_valid(&value))) else { continue };
-                if !(divides && is_large(&value.to_string())) {
+                // A `number` is a double in Rust, which rounds them.
+                if !is_large(&value.to_string()) {
                     writeln!(lines, "{}", json!([path, valid, value]))?;
                 }
             }
