@@ -165,10 +165,13 @@ impl Asked<'_> {
         }
         let scheme = |name: &String| resolve(self.document, &self.document["components"]["securitySchemes"][name]);
         let all = self.security().iter().filter_map(Value::as_object);
-        // One header has one of them.
-        let in_authorization = |schemes: &[&Value]| schemes.iter().filter(|one| one["type"] != "apiKey").count();
+        // One header has either a password or a token, which may be that of several schemes.
+        let is_possible = |schemes: &[&Value]| {
+            let mut kinds = schemes.iter().filter(|one| one["type"] != "apiKey").map(|one| is_basic(one));
+            kinds.next().is_none_or(|first| kinds.all(|one| one == first))
+        };
         all.map(|one| one.keys().map(scheme).collect::<Vec<_>>())
-            .find(|schemes| in_authorization(schemes) < 2 && schemes.iter().all(|one| is_ours(one)))
+            .find(|schemes| is_possible(schemes) && schemes.iter().all(|one| is_ours(one)))
     }
 
     /// The target with the keys that belong into the query.
@@ -184,12 +187,14 @@ impl Asked<'_> {
     /// The request with credentials of one alternative; nothing if there are none of any.
     pub(super) fn credentials(&self, request: RequestBuilder, ada: &Person) -> Option<RequestBuilder> {
         let mut request = request;
+        let mut is_authorized = false;
         for scheme in self.schemes()? {
             let name = scheme["name"].as_str().unwrap_or_default();
             request = match (scheme["type"].as_str(), scheme["in"].as_str()) {
                 (Some("apiKey"), Some("query")) => request,
                 (Some("apiKey"), Some("cookie")) => request.header("cookie", format!("{name}={}", ada.token)),
                 (Some("apiKey"), _) => request.header(name, &ada.token),
+                _ if std::mem::replace(&mut is_authorized, true) => request,
                 (Some("http"), _) if is_basic(scheme) => request.basic_auth(&ada.email, Some(&ada.password)),
                 _ => request.bearer_auth(&ada.token),
             };

@@ -130,7 +130,7 @@ impl Sampler<'_, '_> {
                 // One that is simple may be another one's, too.
                 self.doubt(keyword);
                 if let Some(branch) = fits.get(self.attempt % fits.len().max(1)) {
-                    parts.extend(told_apart(&made["discriminator"], branch));
+                    parts.extend(made.get("discriminator").and_then(|one| told_apart(one, branch)));
                     parts.push(branch.clone());
                 }
             }
@@ -233,4 +233,16 @@ fn amount(schema: &Value, number: usize) -> Value {
     let value = candidates.find(|value| fits(*value)).unwrap_or(if fits(from * step) { from * step } else { middle });
     #[allow(clippy::cast_possible_truncation, reason = "an integer is asked for")]
     if type_of(schema) == "integer" || value.fract() == 0.0 { json!(value as i64) } else { json!(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_union_needs_no_discriminator() {
+        let (document, mut doubts) = (json!({}), Vec::new());
+        let mut sampler = Sampler { document: &document, attempt: 0, doubts: &mut doubts };
+        assert!(sampler.value(&json!({"oneOf": [{"type": "integer"}, {"type": "null"}]}), 0, 0).is_number());
+    }
 }
