@@ -20,7 +20,7 @@ import { Source } from './source.mjs';
 const PROBLEM = 'application/problem+json';
 // What a service may answer to any request, and to those with a body, credentials, or parameters in the path; 501 is for what is still to be written.
 const STANDARD = {
-  every: [400, 405, 408, 422, 429, 500, 503, 504], body: [413, 415], signed: [401, 403], lookup: [404], planned: [501] };
+  every: [400, 405, 408, 414, 422, 429, 431, 500, 503, 504], body: [413, 415], signed: [401, 403], lookup: [404], planned: [501] };
 
 /** Changes `root`; `common` has the problem documents. */
 export function complete(root, common) {
@@ -87,8 +87,8 @@ function problemIn(root, common) {
 
 const DESCRIPTIONS = {
   400: 'The request cannot be read.', 401: 'Credentials are missing or invalid.', 403: 'The credentials do not suffice.', 404: 'Not found.', 405: 'The path has other methods.',
-  408: 'The request was not received in time.', 413: 'The body is too large.', 415: 'The media type of the body is not supported.', 422: 'The request does not conform to this document.',
-  429: 'Too many requests.', 500: 'Internal error.', 501: 'Not implemented yet.', 503: 'Overloaded, or being restarted.', 504: 'The deadline has passed.' };
+  408: 'The request was not received in time.', 413: 'The body is too large.', 414: 'The target is too long.', 415: 'The media type of the body is not supported.', 422: 'The request does not conform to this document.',
+  429: 'Too many requests.', 431: 'The headers are too large.', 500: 'Internal error.', 501: 'Not implemented yet.', 503: 'Overloaded, or being restarted.', 504: 'The deadline has passed.' };
 
 function responsesOf(document, node, { path, problem }) {
   const given = Object.entries(node.responses ?? {}).map(([status, one]) => [/^[1-5]xx$/.test(status) ? status.toUpperCase() : status, one]);

@@ -34,7 +34,7 @@ pub static GREET: Operation = Operation {
         scopes: &[],
     }]]),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1greetings/get"),
     ..Operation::NEW
 };
@@ -77,7 +77,7 @@ pub static READ_SECRET: Operation = Operation {
         ],
     ]),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1secrets/get"),
     ..Operation::NEW
 };

@@ -53,7 +53,7 @@ pub static ECHO_TEXT: Operation = Operation {
     path: "/v2/texts",
     body: Some(contract::BodyRule { media: &[contract::Media::of("text/plain")], required: true, limit: 1048576 }),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1texts/post"),
     ..Operation::NEW
 };
@@ -167,7 +167,7 @@ pub static PUT_PICTURE: Operation = Operation {
         limit: 4000000,
     }),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[204, 400, 404, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[204, 400, 404, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1pictures~1{name}/put"),
     ..Operation::NEW
 };
@@ -219,7 +219,7 @@ pub static SEND_FORM: Operation = Operation {
         limit: 1048576,
     }),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1forms/post"),
     ..Operation::NEW
 };
@@ -269,7 +269,7 @@ pub static UPLOAD: Operation = Operation {
         limit: 1048576,
     }),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[201, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[201, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1uploads/post"),
     ..Operation::NEW
 };

@@ -55,7 +55,7 @@ pub static ASK_NOTE: Operation = Operation {
     method: "OPTIONS",
     path: "/v2/notes/{noteId}.json",
     codes: &["*"],
-    statuses: contract::Statuses::of(&[204, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[204, 400, 404, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1notes~1{noteId}.json/options"),
     ..Operation::NEW
 };
@@ -102,7 +102,7 @@ pub static EXPORT_NOTE: Operation = Operation {
     method: "GET",
     path: "/v2/notes/{noteId}.json",
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1notes~1{noteId}.json/get"),
     ..Operation::NEW
 };
@@ -152,7 +152,7 @@ pub static ODD_PATH: Operation = Operation {
     method: "GET",
     path: "/v2/ü b",
     codes: &["*"],
-    statuses: contract::Statuses::of(&[204, 400, 405, 408, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[204, 400, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1ü b/get"),
     ..Operation::NEW
 };
@@ -187,7 +187,7 @@ pub static PROBE_NOTE: Operation = Operation {
     method: "HEAD",
     path: "/v2/notes/{noteId}.json",
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1notes~1{noteId}.json/head"),
     ..Operation::NEW
 };
@@ -237,7 +237,7 @@ pub static READ_MATRIX: Operation = Operation {
     method: "GET",
     path: "/v2/matrix/{point}/{ids}",
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1matrix~1{point}~1{ids}/get"),
     ..Operation::NEW
 };
@@ -293,7 +293,7 @@ pub static SEARCH: Operation = Operation {
     method: "GET",
     path: "/v2/search",
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 405, 408, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1search/get"),
     ..Operation::NEW
 };

@@ -152,7 +152,7 @@ pub static CREATE_ACCOUNT: Operation = Operation {
         limit: 1048576,
     }),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[201, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[201, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1accounts/post"),
     ..Operation::NEW
 };
@@ -195,7 +195,7 @@ pub static ECHO_EVERYTHING: Operation = Operation {
         limit: 1048576,
     }),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1everything/post"),
     ..Operation::NEW
 };
@@ -241,7 +241,7 @@ pub static ECHO_NESTED_LIST: Operation = Operation {
         limit: 1048576,
     }),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1lists/post"),
     ..Operation::NEW
 };
@@ -287,7 +287,7 @@ pub static ECHO_TREE: Operation = Operation {
         limit: 1048576,
     }),
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1trees/post"),
     ..Operation::NEW
 };
