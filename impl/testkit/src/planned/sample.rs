@@ -138,7 +138,12 @@ impl Sampler<'_, '_> {
         for part in parts {
             let part = self.merged(&part, depth + 1);
             match part {
-                Value::Object(part) => merge(&mut made, part),
+                Value::Object(part) => {
+                    if exclude(&made, &part) {
+                        self.doubt("types that exclude each other");
+                    }
+                    merge(&mut made, part);
+                }
                 Value::Bool(false) => return false.into(),
                 _ => (),
             }
@@ -154,6 +159,15 @@ fn told_apart(discriminator: &Value, branch: &Value) -> Option<Value> {
     let short = reference.rsplit('/').next().unwrap_or_default();
     let value = mapped.filter(|(_, to)| *to == reference || *to == short).map(|(value, _)| value.as_str()).next();
     Some(json!({"required": [name], "properties": {name: {"const": value.unwrap_or(short)}}}))
+}
+
+/// Whether no value has the types of both.
+fn exclude(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
+    let kind = |of: &Map<String, Value>| match of.get("type").and_then(Value::as_str) {
+        Some("integer") => Some("number".to_owned()),
+        kind => kind.map(str::to_owned),
+    };
+    matches!((kind(one), kind(other)), (Some(one), Some(other)) if one != other)
 }
 
 /// Both have to hold.
@@ -244,5 +258,13 @@ mod tests {
         let (document, mut doubts) = (json!({}), Vec::new());
         let mut sampler = Sampler { document: &document, attempt: 0, doubts: &mut doubts };
         assert!(sampler.value(&json!({"oneOf": [{"type": "integer"}, {"type": "null"}]}), 0, 0).is_number());
+    }
+
+    #[test]
+    fn what_nothing_satisfies_is_in_doubt() {
+        let (document, mut doubts) = (json!({}), Vec::new());
+        let mut sampler = Sampler { document: &document, attempt: 0, doubts: &mut doubts };
+        sampler.value(&json!({"allOf": [{"type": "string"}, {"type": "integer"}]}), 0, 0);
+        assert!(!doubts.is_empty());
     }
 }
