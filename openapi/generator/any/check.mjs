@@ -10,6 +10,8 @@ import { checkStandard } from './standard.mjs';
 
 const { foreignPatternFault, stepFault } = patterns;
 const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
+// Parts of `allOf` one in the other that are looked into.
+const MOST_NESTED = 8;
 const MEND = 'Mend the document';
 // Below these are values, not parts of a document.
 const VALUES = ['example', 'examples', 'default', 'enum', 'const'];
@@ -116,7 +118,10 @@ function checkSecurity(document, { node, place }, report) {
 function walkSchemas(document, report) {
   const visit = ({ node, pointer }, isSchema) => {
     if (node === null || typeof node !== 'object' || isRaw(node)) return;
-    if (isSchema && isObject(node)) checkSchema(node, pointer, report);
+    if (isSchema && isObject(node)) {
+      checkSchema(node, pointer, report);
+      checkDiscriminator(document, node, pointer, report);
+    }
     for (const [key, value] of Object.entries(node)) {
       const at = child({ node, pointer }, key);
       if (isSchema && KEYED.includes(key)) Object.keys(value ?? {}).forEach((name) => visit(child(at, name), true));
@@ -133,6 +138,22 @@ function checkSchema(node, pointer, report) {
   for (const pattern of Object.keys(isObject(node.patternProperties) ? node.patternProperties : {})) checkPattern(pattern, `#${pointer}/patternProperties`, report);
   const fault = node.multipleOf === undefined ? undefined : stepFault(String(node.multipleOf?.rawJSON ?? node.multipleOf));
   if (fault) report.refuse(`#${pointer}/multipleOf`, '`multipleOf`', fault, MEND);
+}
+
+// A discriminator decides nothing by itself (OpenAPI 3.1.1, Discriminator Object): branches that do not fix its value may both fit.
+function checkDiscriminator(document, node, pointer, report) {
+  const name = node.discriminator?.propertyName;
+  if (!name || !Array.isArray(node.oneOf)) return;
+  const valuesOf = (place, depth = 0) => {
+    const { node: schema } = document.resolve(place);
+    if (!isObject(schema) || depth > MOST_NESTED) return [];
+    const own = document.resolve({ node: schema.properties?.[name], pointer: '' }).node ?? {};
+    return [own, ...(schema.allOf ?? []).flatMap((part) => valuesOf({ node: part, pointer: '' }, depth + 1))];
+  };
+  const isFixed = (branch) => valuesOf(branch).some((value) => 'const' in value || Array.isArray(value.enum));
+  if (!node.oneOf.every((_, index) => isFixed(child({ node, pointer }, 'oneOf', index)))) {
+    report.note(`#${pointer}`, 'Of a `oneOf` exactly one alternative has to fit, whatever its `discriminator` says: give that property a `const` or an `enum` in each alternative');
+  }
 }
 
 function checkPattern(pattern, at, report) {

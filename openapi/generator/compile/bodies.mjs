@@ -35,9 +35,11 @@ function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
   if (kind === 'bytes' || kind === 'xml' || (kind === 'text' && node.format === 'binary') || (kind === 'multipart' && !schema.node)) {
     return { ...base, key: 'bytes', isBytes: true, isStream: limit > MOST_BYTES_IN_MEMORY };
   }
-  const shape = shapes.of(schema.node === undefined ? { node: {}, pointer: '', isMerged: true } : schema, hint);
+  const said = shapes.of(schema.node === undefined ? { node: {}, pointer: '', isMerged: true } : schema, hint);
+  // The schema of rows may be that of one.
+  const shape = kind === 'rows' && !['array', 'any', 'union'].includes(said.kind) ? { kind: 'array', items: said, native: true, isNullable: false, place: said.place } : said;
   // The same value in several notations has one type.
-  return { ...base, key: `${kind === 'text'} ${shape.model ?? JSON.stringify(schema.node ?? null)}`, shape };
+  return { ...base, key: `${kind === 'text'} ${shape === said} ${shape.model ?? JSON.stringify(schema.node ?? null)}`, shape };
 }
 
 function rendered({ all, groups, isRequired, render, hint, types, shapes }) {

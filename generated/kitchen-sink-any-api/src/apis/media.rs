@@ -10,6 +10,12 @@ use crate::models;
 
 /// Operations of the tag; `media` in the document.
 pub trait Media: crate::Verify {
+    /// `POST /v2/rows`
+    fn count_rows(
+        &self,
+        body: Vec<models::Upload>,
+    ) -> impl Future<Output = Result<CountRowsResponse, Self::Error>> + Send;
+
     /// `POST /v2/texts`
     fn echo_text(&self, body: String) -> impl Future<Output = Result<EchoTextResponse, Self::Error>> + Send;
 
@@ -39,11 +45,57 @@ pub trait Media: crate::Verify {
 /// The routes of the tag.
 pub fn routes<S: Media>() -> contract::Routes<S> {
     contract::Routes::new()
+        .serve(&COUNT_ROWS, handle_count_rows::<S>)
         .serve(&ECHO_TEXT, handle_echo_text::<S>)
         .serve(&GET_PICTURE, handle_get_picture::<S>)
         .serve(&PUT_PICTURE, handle_put_picture::<S>)
         .serve(&SEND_FORM, handle_send_form::<S>)
         .serve(&UPLOAD, handle_upload::<S>)
+}
+
+/// `POST /v2/rows`
+pub static COUNT_ROWS: Operation = Operation {
+    id: "count_rows",
+    method: "POST",
+    path: "/v2/rows",
+    body: Some(contract::BodyRule {
+        media: &[contract::Media::of("application/x-ndjson")],
+        required: true,
+        limit: 1048576,
+    }),
+    codes: &["*"],
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1rows/post"),
+    ..Operation::NEW
+};
+
+/// Responses of [`Media::count_rows`].
+pub enum CountRowsResponse {
+    /// 200: How many.
+    Ok(i64),
+}
+
+impl contract::Answer for CountRowsResponse {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::Ok(body) => Reply::new(200).json(&body),
+        }
+    }
+}
+
+fn handle_count_rows<S: Media>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
+    contract::public(
+        &COUNT_ROWS,
+        service,
+        request,
+        |input| {
+            let body = input.body(|v, at| {
+                at.array(v, &contract::Items::ANY, |v, at| <models::Upload as contract::Decode>::decode(v, at))
+            });
+            Some((body?,))
+        },
+        async |service: Arc<S>, (body,)| service.count_rows(body).await,
+    )
 }
 
 /// `POST /v2/texts`

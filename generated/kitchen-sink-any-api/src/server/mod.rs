@@ -10,6 +10,7 @@ use crate::apis;
 pub static OPERATIONS: &[&Operation] = &[
     &apis::guarded::GREET,
     &apis::guarded::READ_SECRET,
+    &apis::media::COUNT_ROWS,
     &apis::media::ECHO_TEXT,
     &apis::media::GET_PICTURE,
     &apis::media::PUT_PICTURE,

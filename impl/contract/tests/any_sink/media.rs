@@ -52,6 +52,13 @@ async fn an_answer_has_the_media_type_of_its_variant_and_errors_the_default_shap
 }
 
 #[tokio::test]
+async fn rows_have_the_schema_of_one() {
+    let got = post("/v2/rows", "application/x-ndjson", "{\"title\":\"a\"}\n{\"title\":\"b\"}\n").await;
+    assert_eq!(got.json(200), 2);
+    post("/v2/rows", "application/x-ndjson", "{\"title\":\"a\"}\n{}\n").await.violates("required");
+}
+
+#[tokio::test]
 async fn texts_and_forms_are_read_by_their_notation() {
     let got = post("/v2/texts", "text/plain; charset=iso-8859-1", [b'f', 0xFC, b'r']).await;
     assert_eq!(got.body, "für".as_bytes());

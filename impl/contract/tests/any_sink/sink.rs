@@ -5,8 +5,8 @@ use futures_util::TryStreamExt as _;
 use kitchen_sink_any_api::Verify;
 use kitchen_sink_any_api::apis::guarded::{GreetResponse, Guarded, ReadSecretResponse};
 use kitchen_sink_any_api::apis::media::{
-    EchoTextResponse, GetPictureParams, GetPictureResponse, Media, PutPictureParams, PutPictureResponse,
-    SendFormResponse, UploadBody, UploadResponse,
+    CountRowsResponse, EchoTextResponse, GetPictureParams, GetPictureResponse, Media, PutPictureParams,
+    PutPictureResponse, SendFormResponse, UploadBody, UploadResponse,
 };
 use kitchen_sink_any_api::apis::parameters::{
     AskNoteParams, AskNoteResponse, ExportNoteParams, ExportNoteResponse, OddPathResponse, Parameters, ProbeNoteParams,
@@ -175,6 +175,10 @@ impl Media for Sink {
 
     async fn echo_text(&self, body: String) -> Result<EchoTextResponse, Problem> {
         Ok(EchoTextResponse::Ok(body))
+    }
+
+    async fn count_rows(&self, body: Vec<Upload>) -> Result<CountRowsResponse, Problem> {
+        Ok(CountRowsResponse::Ok(i64::try_from(body.len()).map_err(Problem::internal)?))
     }
 
     async fn send_form(&self, body: SendFormBody) -> Result<SendFormResponse, Problem> {
