@@ -1,17 +1,8 @@
 // The given OpenAPI document: YAML or JSON, with JSON pointers to its nodes, and references.
 import { readFileSync } from 'node:fs';
+import { decoded, escape, unescape } from '../compile/document.mjs';
 import { isRaw, parse } from '../compile/exact.mjs';
 
-export const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
-const unescape = (step) => step.replaceAll('~1', '/').replaceAll('~0', '~');
-// References are parts of URLs.
-const decoded = (text) => {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-};
 /** The pointer of a child of a node. */
 export const below = (pointer, ...steps) => [pointer, ...steps.map(escape)].join('/');
 

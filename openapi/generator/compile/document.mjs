@@ -1,8 +1,10 @@
 // A bundled document: its dialect, its nodes with their JSON pointers, and references.
 
-const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
-const unescape = (step) => step.replaceAll('~1', '/').replaceAll('~0', '~');
-const decoded = (text) => {
+/** A step of a JSON pointer (RFC 6901), and back. */
+export const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
+export const unescape = (step) => step.replaceAll('~1', '/').replaceAll('~0', '~');
+/** A part of a URL, as references are; as it is where it is none. */
+export const decoded = (text) => {
   try {
     return decodeURIComponent(text);
   } catch {
