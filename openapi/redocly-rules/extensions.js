@@ -60,9 +60,8 @@ function isEventStream(operation, ctx) {
   });
 }
 
-function bodyLimit(value, operation) {
-  return operation.requestBody ? integer(1, 16777216)(value) : 'belongs to an operation with a body';
-}
+// Bytes, and levels of JSON, that a body may have.
+const ofBody = (most) => (value, operation) => (operation.requestBody ? integer(1, most)(value) : 'belongs to an operation with a body');
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
@@ -196,7 +195,8 @@ const KNOWN = {
     'x-unknown-parameters': unknownParameters,
   },
   Operation: {
-    'x-body-limit': bodyLimit,
+    'x-body-depth': ofBody(256),
+    'x-body-limit': ofBody(16777216),
     'x-codes': ownCodes,
     // The maximum deadline.
     'x-deadline-ms': integer(1, 30000),

@@ -104,6 +104,7 @@ const extensions = [
   ['not an extension', (doc) => { doc.info['x-logo'] = 'a'; }],
   ['`x-body-limit` is an integer', (doc) => { create(doc)['x-body-limit'] = '64K'; }],
   ['with a body', (doc) => { list(doc)['x-body-limit'] = 1024; }],
+  ['`x-body-depth` is an integer', (doc) => { create(doc)['x-body-depth'] = 257; }],
   ['`x-deadline-ms` is an integer', (doc) => { list(doc)['x-deadline-ms'] = 30001; }],
   ['has exactly milliseconds, until', (doc) => { delete list(doc)['x-gateway-cache'].until; }],
   ['`milliseconds` from', (doc) => { list(doc)['x-gateway-cache'].milliseconds = 1001; }],

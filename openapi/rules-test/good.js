@@ -87,6 +87,7 @@ module.exports = () => structuredClone({
         operationId: 'add_rows',
         tags: ['things'],
         security: [],
+        'x-body-depth': 8,
         'x-body-limit': 1024,
         'x-deadline-ms': 1000,
         'x-rate-limit': { class: 'rows', amount: 1, 'window-seconds': 1, by: 'address' },

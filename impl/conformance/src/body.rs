@@ -2,9 +2,12 @@
 
 use validation::{Direction, FieldError, SchemaRef, Value};
 
+/// Arrays and objects within each other: what a request may have (`x-body-depth`), and what a handler may put around it.
+const MAX_LEVELS: usize = 500;
+
 /// What is wrong with a JSON text; one without a schema must be JSON.
 pub(crate) fn json(schema: Option<&SchemaRef>, text: &[u8]) -> Option<FieldError> {
-    let value = match Value::from_json(text) {
+    let value = match Value::from_json_within(text, MAX_LEVELS) {
         Ok(value) => value,
         Err(error) => return Some(FieldError::body(error.code, "#", error.detail)),
     };

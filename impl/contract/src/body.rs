@@ -10,7 +10,7 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSF
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use validation::{Decoder, Place, Value};
+use validation::{DEPTH, Decoder, Place, Value};
 use wire::{
     BodyRule, BodyStream, Charset, Ended, Media, MediaType, Part, Reading, Received, Streamed, Texts, Unpacking,
     Unreadable, pairs,
@@ -159,7 +159,9 @@ pub(crate) fn parse<'r>(
     let no_text = || Problem::bad_request("invalid_encoding", "The body must be valid text in its charset.");
     let media = rule.media.get(raw.media);
     Ok(match &mut raw.content {
-        Taken::Json(bytes) => Content::Value(Value::from_json(bytes).map_err(|why| malformed(why.detail))?),
+        Taken::Json(bytes) => Content::Value(
+            Value::from_json_within(bytes, media.map_or(DEPTH, Media::depth)).map_err(|why| malformed(why.detail))?,
+        ),
         Taken::Ndjson(bytes) => Content::Value(Value::from_ndjson(bytes).map_err(|why| malformed(why.detail))?),
         Taken::Fields(bytes) => Content::Value(fields(bytes, media, texts, at)?),
         Taken::Text(bytes, Charset::Latin1) => {

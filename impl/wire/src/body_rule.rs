@@ -22,6 +22,7 @@ pub struct Media {
     reading: Option<Reading>,
     fields: &'static [Parameter],
     parts: &'static [Part],
+    depth: usize,
 }
 
 /// How a body is read.
@@ -46,7 +47,7 @@ pub enum Reading {
 impl Media {
     /// A media type or range that is read as what it is: JSON, rows, a form, text; otherwise as bytes.
     pub const fn of(range: &'static str) -> Self {
-        Self { range, reading: None, fields: &[], parts: &[] }
+        Self { range, reading: None, fields: &[], parts: &[], depth: validation::DEPTH }
     }
 
     /// Read as bytes, in memory.
@@ -72,6 +73,16 @@ impl Media {
     /// `encoding` of a URL-encoded form: its fields, where they are not plain.
     pub const fn fields(self, fields: &'static [Parameter]) -> Self {
         Self { fields, ..self }
+    }
+
+    /// `x-body-depth`: how many levels of arrays and objects JSON may have.
+    pub const fn deep(self, depth: usize) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// How many levels of arrays and objects JSON may have.
+    pub const fn depth(&self) -> usize {
+        self.depth
     }
 
     /// The parts of a form of several parts.

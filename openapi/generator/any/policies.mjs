@@ -9,7 +9,7 @@ const areLimits = (value) => [value].flat().length <= 3 && [value].flat().every(
 const isCode = (value) => typeof value === 'string' && /^[a-z][a-z0-9_]*$/.test(value);
 const isQuota = (one) => isObject(one) && isCode(one.code) && Number.isInteger(one.amount) && typeof one.of === 'string';
 const POLICIES = {
-  'x-deadline-ms': isCount(1, 30_000), 'x-body-limit': isCount(1, 16_777_216), 'x-event-streams': isCount(1, 1000),
+  'x-deadline-ms': isCount(1, 30_000), 'x-body-limit': isCount(1, 16_777_216), 'x-body-depth': isCount(1, 256), 'x-event-streams': isCount(1, 1000),
   'x-rate-limit': areLimits, 'x-quotas': (value) => Array.isArray(value) && value.every(isQuota),
   'x-codes': (value) => Array.isArray(value) && value.every(isCode),
   'x-idempotency': (value) => ['optional', 'required'].includes(value), 'x-unknown-parameters': (value) => ['refuse', 'ignore'].includes(value),

@@ -9,7 +9,7 @@ const MOST_BYTES_IN_MEMORY = 1_048_576;
 const isFile = (shape, node) => shape.kind === 'string' && (node?.format === 'binary' || 'contentMediaType' in (node ?? {}) && !node.contentEncoding);
 
 /** What a request body is: nothing, or `{media, isRequired, type, decode, shapes, models}` for the template. */
-export function bodyOf(place, { document, shapes, render, hint, limit, rows }) {
+export function bodyOf(place, { document, shapes, render, hint, limit, depth, rows }) {
   if (!isObject(place.node)) return undefined;
   const isRequired = place.node.required === true;
   const content = Object.keys(place.node.content ?? {});
@@ -22,7 +22,7 @@ export function bodyOf(place, { document, shapes, render, hint, limit, rows }) {
     if (group) group.indexes.push(index);
     else groups.push({ ...media, indexes: [index] });
   }
-  return { all, groups, isRequired, render: (types) => rendered({ all, groups, isRequired, render, hint, types, shapes }) };
+  return { all, groups, isRequired, render: (types) => rendered({ all, groups, isRequired, render, hint, types, shapes, depth }) };
 }
 
 function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
@@ -42,9 +42,9 @@ function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
   return { ...base, key: `${kind === 'text'} ${shape === said} ${shape.model ?? JSON.stringify(schema.node ?? null)}`, shape };
 }
 
-function rendered({ all, groups, isRequired, render, hint, types, shapes }) {
+function rendered({ all, groups, isRequired, render, hint, types, shapes, depth }) {
   const parts = groups.map((group) => ({ ...group, ...partOf(group, { isRequired, render, hint, types, shapes }) }));
-  const media = all.map((one) => `contract::Media::of(${literal(one.media)})${readBy(one, { shapes, render })}`);
+  const media = all.map((one) => `contract::Media::of(${literal(one.media)})${readBy(one, { shapes, render })}${depth && one.kind === 'json' ? `.deep(${depth})` : ''}`);
   if (parts.length === 1) {
     const [{ type, decode, structs }] = parts;
     return { media, isRequired, type: isRequired ? type : `Option<${type}>`, decode, structs, variants: false };

@@ -28,7 +28,7 @@ function operation({ document, place, item, path, method, id }, { shapes, render
   const hint = camel(id);
   const parameters = parametersOf(parameterPlaces(document, place, item), { shapes, render, names: new Names(), hint });
   const limit = node['x-body-limit'] ?? BODY_LIMIT;
-  const body = bodyOf(document.resolve(child(place, 'requestBody')), { document, shapes, render, hint, limit, rows: node['x-row-errors'] === 'collect' });
+  const body = bodyOf(document.resolve(child(place, 'requestBody')), { document, shapes, render, hint, limit, depth: node['x-body-depth'], rows: node['x-row-errors'] === 'collect' });
   const responses = responsesOf(child(place, 'responses'), { document, shapes, render, hint });
   return { document, node, place, path, method: method.toUpperCase(), id, hint, parameters, body, limit, responses, requirements: requirementsOf(document, node, schemes) };
 }

@@ -282,7 +282,7 @@ pub static ECHO_TREE: Operation = Operation {
     method: "POST",
     path: "/v2/trees",
     body: Some(contract::BodyRule {
-        media: &[contract::Media::of("application/json")],
+        media: &[contract::Media::of("application/json").deep(256)],
         required: true,
         limit: 1048576,
     }),

@@ -56,7 +56,7 @@ pub trait Policies: contract::Api {
         body: models::Thing,
     ) -> impl Future<Output = Result<AskRateBodyResponse, Self::Error>> + Send;
 
-    /// `POST /sink/policies/small-body`: At most a kilobyte
+    /// `POST /sink/policies/small-body`: At most a kilobyte, and four levels
     fn ask_small_body(
         &self,
         body: models::Open,
@@ -489,7 +489,11 @@ pub static ASK_SMALL_BODY: Operation = Operation {
     id: "ask_small_body",
     method: "POST",
     path: "/sink/policies/small-body",
-    body: Some(contract::BodyRule { media: &[contract::Media::of("application/json")], required: true, limit: 1024 }),
+    body: Some(contract::BodyRule {
+        media: &[contract::Media::of("application/json").deep(4)],
+        required: true,
+        limit: 1024,
+    }),
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1sink~1policies~1small-body/post"),

@@ -46,6 +46,23 @@ async fn recursive_types_are_read_and_written() {
     post("/v2/lists", "application/json", "[[1]]").await.violates("wrong_type");
 }
 
+#[test]
+fn depth_is_what_the_document_says_on_a_usual_stack() {
+    let tree = |levels: usize| {
+        format!(r#"{}{{"name":"a"}}{}"#, r#"{"name":"a","left":"#.repeat(levels - 1), "}".repeat(levels - 1))
+    };
+    let ask = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            for (levels, status) in [(256, 200), (257, 400)] {
+                assert_eq!(post("/v2/trees", "application/json", tree(levels)).await.status, status, "{levels}");
+            }
+        });
+    };
+    // That of the runtime's threads.
+    std::thread::Builder::new().stack_size(2 << 20).spawn(ask).expect("a thread").join().expect("no overflow");
+}
+
 #[tokio::test]
 async fn direction_decides_which_members_are_required() {
     let got = post("/v2/accounts", "application/json", r#"{"name":"Ada","password":"secret"}"#).await;
