@@ -12,6 +12,8 @@ use axum::http::Request;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
+// Types that service.rs may name.
+use {chrono as _, uuid as _};
 
 /// Documented limits: what no type of Rust holds is rejected although JSON Schema allows it.
 const LIMITS: [&str; 2] = ["too_large", "too_small"];
