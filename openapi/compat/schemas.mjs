@@ -1,6 +1,7 @@
 // What became of a schema between two documents, for one direction: `request` is what the service accepts, `answer`
 // what it gives. Accepting less breaks clients, and so does giving what they do not know. Only the keywords that the
 // lint lets into our documents are looked at (../redocly-rules/schemas.js).
+import { unescape } from '../generator/compile/document.mjs';
 
 const UPPER = ['maximum', 'maxLength', 'maxItems', 'maxProperties'];
 const LOWER = ['minimum', 'minLength', 'minItems', 'minProperties'];
@@ -8,7 +9,7 @@ const SCHEMAS = '#/components/schemas/';
 
 export function resolve(document, node) {
   if (!node?.$ref) return node;
-  return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+  return node.$ref.slice(2).split('/').reduce((at, step) => at[unescape(step)], document);
 }
 
 /** The schema itself and its name, if it has one; a nullable reference is the referenced schema, nullable. */

@@ -12,7 +12,6 @@ import { operationData, operationsOf, sentBy } from './compile/operations.mjs';
 import { Render } from './compile/render.mjs';
 import { Names, camel, docLine, isReserved, snake, typeNames } from './compile/rust.mjs';
 import { schemesOf, verification } from './compile/security.mjs';
-import { pathOf } from './compile/servers.mjs';
 import { Shapes } from './compile/shapes.mjs';
 
 const [bundled, commonFile] = process.argv.slice(2);
@@ -23,11 +22,10 @@ process.stdout.write(JSON.stringify(prepared(compile(root)), null, 1));
 function compile(node) {
   const document = new Document(node);
   const shapes = new Shapes(document);
-  const render = new Render(document, (owner, model) => render.boxes?.(owner, model) ?? false);
+  const render = new Render(document);
   const schemes = schemesOf(document);
-  const base = (operation, item) => pathOf(operation.servers ?? item.servers ?? document.root.servers);
-  const operations = operationsOf(document, { shapes, render, schemes, base });
-  render.boxes = boxesOf(shapes.models);
+  const operations = operationsOf(document, { shapes, render, schemes });
+  render.boxed = boxesOf(shapes.models);
   return { document, shapes, render, schemes, operations };
 }
 

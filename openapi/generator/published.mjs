@@ -1,10 +1,7 @@
 // The operations of published documents (generated/NAME-api/openapi.json), for everything that is generated about services.
-import { Document, child, isObject } from './compile/document.mjs';
+import { Document, METHODS } from './compile/document.mjs';
 import { classOf } from './compile/media.mjs';
-import { pathOf } from './compile/servers.mjs';
 import { nameOf } from './defaults.mjs';
-
-export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
 /** One line of a text of an author's. */
 export const line = (text) => String(text ?? '').replace(/[\s\p{C}]+/gu, ' ').trim();
@@ -16,14 +13,7 @@ export const line = (text) => String(text ?? '').replace(/[\s\p{C}]+/gu, ' ').tr
 export function operationsIn(root, methods = METHODS) {
   const document = new Document(root);
   const resolve = (node) => document.resolve({ node, pointer: '' }).node ?? {};
-  const paths = { node: root.paths ?? {}, pointer: '/paths' };
-  return Object.keys(paths.node).filter((path) => path.startsWith('/')).flatMap((path) => {
-    const { node: item } = document.resolve(child(paths, path));
-    return methods.filter((method) => isObject(item?.[method])).map((method) => {
-      const operation = item[method];
-      return { name: nameOf(operation), method, path: `${pathOf(operation.servers ?? item.servers ?? root.servers)}${path}`, operation, item, resolve };
-    });
-  });
+  return document.operations(methods).map(({ method, served: path, item, place: { node: operation } }) => ({ name: nameOf(operation), method, path, operation, item: item.node, resolve }));
 }
 
 /** Whether an answer of the operation is a stream of events. */

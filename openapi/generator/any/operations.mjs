@@ -1,9 +1,7 @@
 // The operations of a document: where they are, what they are called, and on which path they are served.
-import { Document, child, isObject } from '../compile/document.mjs';
+import { Document, isObject } from '../compile/document.mjs';
 import { Names, snake } from '../compile/rust.mjs';
-import { pathOf } from '../compile/servers.mjs';
 
-export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 // Paths that impl/platform serves in every service.
 const OWN = ['/', '/health', '/health/ready', '/metrics', '/openapi.json', '/favicon.ico', '/docs', '/docs/x'];
 
@@ -21,15 +19,9 @@ export function inlinePathItems(root) {
 /** `{method, path, served, node, item, place, name}` each; `served` is the path with that of its server. */
 export function operationsOf(document) {
   const names = new Names();
-  const paths = { node: document.root.paths ?? {}, pointer: '/paths' };
-  return Object.keys(paths.node).filter((path) => path.startsWith('/')).flatMap((path) => {
-    const item = document.resolve(child(paths, path));
-    return METHODS.filter((method) => isObject(item.node?.[method])).map((method) => {
-      const place = child(item, method);
-      const base = pathOf(place.node.servers ?? item.node.servers ?? document.root.servers);
-      const name = names.take(snake(place.node.operationId || `${method} ${path}`, 'operation'), '_');
-      return { method, path, served: `${base}${path}`, node: place.node, item, place, name };
-    });
+  return document.operations().map((one) => {
+    const { node } = one.place;
+    return { ...one, node, name: names.take(snake(node.operationId || `${one.method} ${one.path}`, 'operation'), '_') };
   });
 }
 

@@ -1,6 +1,7 @@
 // A document against the JSON Schema that the standard publishes of OpenAPI documents (which the linter `spectral` brings), as far as it decides what is
 // served: what only describes, and what is unknown, may be of any kind.
 import { createRequire } from 'node:module';
+import { escape, unescape } from '../compile/document.mjs';
 
 // Rounds of leaving out what does not matter, and looking again.
 const MOST_ROUNDS = 40;
@@ -10,7 +11,6 @@ const DESCRIBING = ['example', 'examples', 'externalDocs', 'contact', 'license',
 // Of a schema of which these are alternatives, their own violations tell more.
 const JOINING = ['oneOf', 'anyOf', 'allOf', 'if', 'not'];
 const OF_FORMAT = { email: 'a@example.com', regex: 'a', 'uri-reference': '/', 'media-range': '*/*' };
-const escape = (step) => step.replaceAll('~', '~0').replaceAll('/', '~1');
 const METHOD = /^\/paths\/[^/]+$/;
 const STATUS = /\/responses$/;
 
@@ -73,7 +73,7 @@ function isMinor({ keyword, instancePath, params }) {
 }
 
 function mend(copy, { keyword, instancePath, params }) {
-  const steps = instancePath.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const steps = instancePath.split('/').slice(1).map(unescape);
   const holder = steps.slice(0, -1).reduce((node, step) => node?.[step], copy);
   if (keyword === 'format') return holder && typeof holder[steps.at(-1)] === 'string' && Boolean(holder[steps.at(-1)] = OF_FORMAT[params.format] ?? 'https://example.com/');
   const node = steps.length ? holder?.[steps.at(-1)] : copy;
@@ -90,6 +90,6 @@ function tell(report, faults) {
     const at = name === undefined ? instancePath : `${instancePath}/${escape(name)}`;
     const allowed = keyword === 'enum' ? `: ${params.allowedValues.map((one) => JSON.stringify(one)).join(', ')}` : keyword === 'const' ? `: ${JSON.stringify(params.allowedValue)}` : '';
     const why = name === undefined ? `by the standard it ${message}${allowed}` : STATUS.test(instancePath) ? 'it is no status' : 'it is no method of a path';
-    report.refuse(`#${at}`, `\`${at.split('/').at(-1).replaceAll('~1', '/').replaceAll('~0', '~')}\``, why, 'Mend the document');
+    report.refuse(`#${at}`, `\`${unescape(at.split('/').at(-1))}\``, why, 'Mend the document');
   }
 }

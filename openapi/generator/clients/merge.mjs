@@ -7,6 +7,8 @@
 // Operations that every service has (sign-up, login, logout) are taken from the first one. The README section of a service is in that
 // service's folder: impl/NAME/client-tests/README.LANGUAGE.md.
 import { existsSync, readFileSync } from 'node:fs';
+import { unescape } from '../compile/document.mjs';
+import { isForeign } from '../defaults.mjs';
 import { isSecret } from '../secrets.mjs';
 import { documentOf, servicesOf } from '../services.mjs';
 import { moduleOf } from './any/names.mjs';
@@ -20,8 +22,7 @@ const LEFT_OUT = ['If-None-Match'];
 const [language, generated] = process.argv.slice(2);
 const all = servicesOf(generated).map(({ name, prefix, port, released }) => ({ name, prefix, port, released, document: documentOf(generated, name) }));
 if (!all.length) fail('there are no services');
-const isForeign = ({ document }) => document['x-service'].lint === 'any';
-const services = all.filter((one) => !isForeign(one));
+const services = all.filter(({ document }) => !isForeign(document));
 const first = services[0]?.document ?? withoutOperations(documentOf(generated, 'common'));
 
 // Names in the conventions of a language; documents have theirs in kebab-case or snake_case.
@@ -44,7 +45,7 @@ function withoutOperations(common) {
 
 function resolve(document, node) {
   if (!node?.$ref) return node;
-  return node.$ref.slice(2).split('/').reduce((at, step) => at[step.replaceAll('~1', '/').replaceAll('~0', '~')], document);
+  return node.$ref.slice(2).split('/').reduce((at, step) => at[unescape(step)], document);
 }
 
 // Schemas that are sent, with everything they refer to.
@@ -200,7 +201,7 @@ for (const service of services) {
   });
 }
 const taken = new Set(merged['x-services'].flatMap(({ apis }) => (language === 'rust' ? [] : apis.map(({ tag }) => tag))).concat(language === 'rust' ? [...operations.keys()] : []));
-for (const service of all.filter(isForeign)) {
+for (const service of all.filter(({ document }) => isForeign(document))) {
   const module = moduleOf(language, service.name);
   const entry = {
     name: module, variant: pascal(service.name), prefix: `/${service.prefix}`, port: service.port, comma: service === all.at(-1) ? '' : ', ', foreign: true, apis: [],

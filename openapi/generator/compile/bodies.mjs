@@ -1,14 +1,13 @@
 // Bodies of requests as Rust: the media types that are read, the type a handler gets, and the calls that decode it.
 import { child, isObject } from './document.mjs';
-import { classOf, variantOf } from './media.mjs';
-import { isSentAsJson, parameterText, takenApart } from './parameters.mjs';
+import { classOf, isJson, variantOf } from './media.mjs';
+import { parameterText, takenApart } from './parameters.mjs';
 import { Names, docLine, identifier, literal, snake } from './rust.mjs';
 
 // Larger binary bodies are handed over while they arrive.
 const MOST_BYTES_IN_MEMORY = 1_048_576;
-const isFile = (shape, node) => shape.kind === 'string' && (node?.format === 'binary' || 'contentMediaType' in (node ?? {}) && !node.contentEncoding);
 
-/** What a request body is: nothing, or `{media, isRequired, type, decode, shapes, models}` for the template. */
+/** What a request body is: nothing, or `{all, isRequired, render}`: its media types, and what makes `{media, isRequired, type, decode, structs, variants}` for the template. */
 export function bodyOf(place, { document, shapes, render, hint, limit, depth, rows }) {
   if (!isObject(place.node)) return undefined;
   const isRequired = place.node.required === true;
@@ -22,7 +21,7 @@ export function bodyOf(place, { document, shapes, render, hint, limit, depth, ro
     if (group) group.indexes.push(index);
     else groups.push({ ...media, indexes: [index] });
   }
-  return { all, groups, isRequired, render: (types) => rendered({ all, groups, isRequired, render, hint, types, shapes, depth }) };
+  return { all, isRequired, render: (types) => rendered({ all, groups, isRequired, render, hint, types, shapes, depth }) };
 }
 
 function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
@@ -43,8 +42,8 @@ function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
 }
 
 function rendered({ all, groups, isRequired, render, hint, types, shapes, depth }) {
-  const parts = groups.map((group) => ({ ...group, ...partOf(group, { isRequired, render, hint, types, shapes }) }));
-  const media = all.map((one) => `contract::Media::of(${literal(one.media)})${readBy(one, { shapes, render })}${depth && one.kind === 'json' ? `.deep(${depth})` : ''}`);
+  const parts = groups.map((group) => ({ ...group, ...decoderOf(group, { isRequired, render, hint, types, shapes }) }));
+  const media = all.map((one) => `contract::Media::of(${literal(one.media)})${readBy(one, shapes)}${depth && one.kind === 'json' ? `.deep(${depth})` : ''}`);
   if (parts.length === 1) {
     const [{ type, decode, structs }] = parts;
     return { media, isRequired, type: isRequired ? type : `Option<${type}>`, decode, structs, variants: false };
@@ -62,7 +61,7 @@ function rendered({ all, groups, isRequired, render, hint, types, shapes, depth 
     variants: { name, list: variants, derive: isComparable ? 'Debug, Clone, PartialEq' : 'Debug' } };
 }
 
-function partOf(group, { isRequired, render, hint, types, shapes }) {
+function decoderOf(group, { isRequired, render, hint, types, shapes }) {
   const optional = isRequired ? '' : 'optional_';
   if (group.isBytes) {
     const call = group.isStream ? 'stream' : 'bytes';
@@ -77,35 +76,42 @@ function partOf(group, { isRequired, render, hint, types, shapes }) {
 }
 
 /** How the runtime reads a media type, where its name does not say it. */
-function readBy({ kind, isBytes, isStream, isForm, place, shape }, { shapes, render }) {
+function readBy({ kind, isBytes, isStream, isForm, place, shape }, shapes) {
   if (isBytes) return isStream ? '.stream()' : kind === 'bytes' ? '' : '.bytes()';
   const fields = shapes.models.get(shape?.model)?.fields;
-  if (isForm) return `.parts(&[${(fields ?? []).map((field) => partText(field, place, { shapes, render })).join(', ')}])`;
+  if (isForm) return `.parts(&[${(fields ?? []).map((field) => partText(field, place)).join(', ')}])`;
   if (kind !== 'form' || !fields) return '';
   const encoded = fields.map((field) => [field, encodingOf(field, place)]).filter(([field, encoding]) => encoding || isCompound(field.shape));
   if (!encoded.length) return '';
   const texts = encoded.map(([field, encoding = {}]) => {
-    const isJson = isSentAsJson({ node: { content: encoding.contentType ? { [encoding.contentType]: {} } : {} } }) || (!encoding.style && isCompound(field.shape));
-    return parameterText({ name: field.name, in: 'query', ...encoding }, takenApart(field.shape, shapes.models, isJson));
+    return parameterText({ name: field.name, in: 'query', ...encoding }, takenApart(field.shape, shapes.models, isJsonField(field, encoding)));
   });
   return `.fields(&[${texts.join(', ')}])`;
 }
 
 const encodingOf = ({ name }, place) => place.node.encoding?.[name];
-// By default such a field is JSON (OpenAPI 3.0, Encoding Object).
 const isCompound = ({ kind, items }) => ['struct', 'map'].includes(kind) || (kind === 'array' && items && isCompound(items));
 
-function partText(field, place, { shapes, render }) {
+/** Whether a field of a form is JSON: as its encoding says, or by default (OpenAPI 3.0, Encoding Object). */
+export const isJsonField = ({ shape }, { contentType, style }) => isJson(contentType ?? '') || (!style && isCompound(shape));
+
+/** What a field of `multipart/form-data` is: `inner` is the shape of the part, of which a list has several, in a file, as JSON or as text. */
+export function partShape({ shape, nodes }, { contentType = '' } = {}) {
+  const isList = shape.kind === 'array';
+  const inner = isList ? shape.items ?? { kind: 'any', isNullable: false } : shape;
+  const isFile = inner.kind === 'string' && [inner.node, ...(isList ? [] : nodes)].some((node) => node?.format === 'binary' || (node && 'contentMediaType' in node && !node.contentEncoding));
+  return { isList, inner, isFile, isJson: isJson(contentType) || isCompound(inner) || ['any', 'union'].includes(inner.kind) };
+}
+
+function partText(field, place) {
   const encoding = encodingOf(field, place) ?? {};
-  const isList = field.shape.kind === 'array';
-  const inner = isList ? field.shape.items ?? { kind: 'any' } : field.shape;
+  const { isList, inner, isFile, isJson: isJsonPart } = partShape(field, encoding);
   const repeated = isList ? '.repeated()' : '';
-  if (isFile(inner, inner.node ?? field.nodes[0])) {
+  if (isFile) {
     const media = encoding.contentType ?? inner.node?.contentMediaType;
     return `contract::Part::file(${literal(field.name)})${media ? `.media(&[${media.split(',').map((one) => literal(one.trim())).join(', ')}])` : ''}${repeated}`;
   }
-  const isJson = isSentAsJson({ node: { content: encoding.contentType ? { [encoding.contentType]: {} } : {} } }) || isCompound(inner) || inner.kind === 'any' || inner.kind === 'union';
-  return `contract::Part::${isJson ? 'json' : 'text'}(${literal(field.name)})${repeated}`;
+  return `contract::Part::${isJsonPart ? 'json' : 'text'}(${literal(field.name)})${repeated}`;
 }
 
 // A struct of its own, since files are in no other message.
@@ -119,10 +125,9 @@ function multipart({ shape, place }, { optional, render, hint, types, shapes }) 
   const names = new Names(['additional_properties']);
   const fields = model.fields.map((field) => {
     const plain = names.take(snake(field.name, 'field'), '_');
-    const isList = field.shape.kind === 'array';
-    const inner = isList ? field.shape.items : field.shape;
+    const { isList, isFile } = partShape(field);
     const base = { name: identifier(plain), local: plain, doc: docLine(field.nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(field.name)}\`` };
-    if (inner && isFile(inner, inner.node ?? field.nodes[0])) {
+    if (isFile) {
       if (isList) {
         const type = 'Vec<contract::File>';
         return { ...base, type: field.isRequired ? type : `Option<${type}>`, decode: `${field.isRequired ? '' : 'optional_'}files(at, ${literal(field.name)}, &${render.items(field.shape)})` };
@@ -131,8 +136,7 @@ function multipart({ shape, place }, { optional, render, hint, types, shapes }) 
     }
     const fallback = field.isRequired ? undefined : render.fallback(field.shape, field.nodes);
     const type = render.type(field.shape);
-    const call = field.isRequired ? `required(at, ${literal(field.name)}` : fallback === undefined ? `optional(at, ${literal(field.name)}` : `defaulted(at, ${literal(field.name)}, ${fallback}`;
-    return { ...base, type: field.isRequired || fallback !== undefined ? type : `Option<${type}>`, decode: `${call}, |v, at| ${render.rule(field.shape)})` };
+    return { ...base, type: field.isRequired || fallback !== undefined ? type : `Option<${type}>`, decode: render.taken(field.shape, { from: ['at', literal(field.name)], isRequired: field.isRequired, fallback }) };
   });
   const lines = fields.map(({ local, decode }) => `let f_${local} = form.${decode};\n`).join('');
   const end = model.isClosed ? 'form.close(at);\n' : 'let additional_properties = form.rest(at);\n';

@@ -1,4 +1,6 @@
-// A bundled document: its dialect, its nodes with their JSON pointers, and references.
+// A bundled document: its dialect, its operations, its nodes with their JSON pointers, and references.
+import { isForeign } from '../defaults.mjs';
+import { pathOf } from './servers.mjs';
 
 /** A step of a JSON pointer (RFC 6901), and back. */
 export const escape = (step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1');
@@ -12,6 +14,9 @@ export const decoded = (text) => {
   }
 };
 export const isObject = (node) => node !== null && typeof node === 'object' && !Array.isArray(node);
+
+/** Of operations, in the order in which these are told. */
+export const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
 /** Says nothing about a value: 3.1 allows them beside a reference. */
 const ANNOTATIONS = new Set([
@@ -28,7 +33,7 @@ export class Document {
     this.root = root;
     this.is30 = /^3\.0/.test(root.openapi);
     // The notation of ours has one reading that the standard does not have: null beside a reference.
-    this.isOurs = root['x-service']?.lint !== 'any';
+    this.isOurs = !isForeign(root);
   }
 
   place(pointer) {
@@ -46,6 +51,21 @@ export class Document {
       at = this.place(at.node.$ref.replace(/^#/, ''));
     }
     return at;
+  }
+
+  /**
+   * Operations in the order of the document and of `methods`: `{method, path, served, item, place}` each. `served` is the path with that of its server;
+   * `item` and `place` are the places of the path's description and of the operation.
+   */
+  operations(methods = METHODS) {
+    const paths = { node: this.root.paths ?? {}, pointer: '/paths' };
+    return Object.keys(paths.node).filter((path) => path.startsWith('/')).flatMap((path) => {
+      const item = this.resolve(child(paths, path));
+      return methods.filter((method) => isObject(item.node?.[method])).map((method) => {
+        const place = child(item, method);
+        return { method, path, served: `${pathOf(place.node.servers ?? item.node.servers ?? this.root.servers)}${path}`, item, place };
+      });
+    });
   }
 
   /** The node of a schema without what the dialect ignores beside a reference. */

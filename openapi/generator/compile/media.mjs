@@ -6,7 +6,7 @@ const essence = (media) => media.split(';')[0].trim().toLowerCase();
 export function classOf(media) {
   const type = essence(media);
   if (/^application\/(x-)?(ndjson|jsonl|json-seq|jsonlines)$|\/x-ndjson$/.test(type)) return 'rows';
-  if (/[/+]json$/.test(type)) return 'json';
+  if (isJson(media)) return 'json';
   if (type === 'application/x-www-form-urlencoded') return 'form';
   if (type === 'multipart/form-data') return 'multipart';
   if (type === 'text/event-stream') return 'events';
@@ -14,6 +14,9 @@ export function classOf(media) {
   if (type.startsWith('text/')) return 'text';
   return 'bytes';
 }
+
+/** Whether it is JSON, or a format that is written in it. */
+export const isJson = (media) => /[/+]json$/.test(essence(media));
 
 /** Whether it stands for many. */
 export const isRange = (media) => essence(media).includes('*');

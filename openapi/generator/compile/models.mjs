@@ -92,13 +92,12 @@ export class Models {
     const isOneWay = (field.isReadOnly && this.sent.has(model.name)) || (field.isWriteOnly && this.answered.has(model.name));
     const isOptional = (!field.isRequired || isOneWay) && fallback === undefined;
     const type = this.render.type(shape, model.name);
-    const call = isOptional ? `optional(at, ${literal(name)}` : fallback === undefined ? `required(at, ${literal(name)}` : `defaulted(at, ${literal(name)}, ${fallback}`;
     return {
       name: identifier(plain), local: plain, member: literal(name),
       doc: docLine(nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(name)}\``,
       type: isOptional ? `Option<${type}>` : type, skip: isOptional,
       secret: isSecret(name, nodes.find((node) => node.format === 'password') ?? {}),
-      decode: `${call}, |v, at| ${this.render.rule(shape, model.name)})` };
+      decode: this.render.taken(shape, { from: ['at', literal(name)], isRequired: !isOptional, fallback, owner: model.name }) };
   }
 
   union(model) {

@@ -1,30 +1,18 @@
 // Operations as data for the templates.
-import { BODY_LIMIT, DEADLINE_MS } from '../defaults.mjs';
+import { BODY_LIMIT, DEADLINE_MS, nameOf } from '../defaults.mjs';
 import { bodyOf } from './bodies.mjs';
-import { child, isObject } from './document.mjs';
+import { child } from './document.mjs';
 import { parameterData, parametersOf } from './parameters.mjs';
 import { responsesOf, statusesText } from './responses.mjs';
-import { Names, camel, docLine, identifier, literal, snake } from './rust.mjs';
+import { Names, camel, docLine, identifier, literal } from './rust.mjs';
 import { requirementsOf, securityText } from './security.mjs';
 
-const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
-
 /** Every operation of the document: its place, path, method, names, and the shapes it sends and answers. */
-export function operationsOf(document, { shapes, render, schemes, base }) {
-  const ids = new Names();
-  const root = { node: document.root.paths ?? {}, pointer: '/paths' };
-  return Object.keys(root.node).filter((path) => path.startsWith('/')).flatMap((path) => {
-    const item = document.resolve(child(root, path));
-    return METHODS.filter((method) => isObject(item.node?.[method])).map((method) => {
-      const place = child(item, method);
-      const id = ids.take(snake(place.node.operationId ?? `${method} ${path}`, 'operation'), '_');
-      return operation({ document, place, item, path: `${base(place.node, item.node)}${path}`, method, id }, { shapes, render, schemes });
-    });
-  });
-}
+export const operationsOf = (document, parts) => document.operations().map((one) => operation(document, one, parts));
 
-function operation({ document, place, item, path, method, id }, { shapes, render, schemes }) {
+function operation(document, { method, served: path, item, place }, { shapes, render, schemes }) {
   const { node } = place;
+  const id = nameOf(node);
   const hint = camel(id);
   const parameters = parametersOf(parameterPlaces(document, place, item), { shapes, render, names: new Names(), hint });
   const limit = node['x-body-limit'] ?? BODY_LIMIT;
@@ -70,7 +58,6 @@ export function operationData(one, { render, types }) {
     'x-response': response,
     'x-result': once,
     'x-variants': responses.variants(),
-    'x-no-variants': responses.count === 0,
   };
 }
 
@@ -106,7 +93,7 @@ function fieldsOf({ document, node, place, limit, responses, requirements, path,
     token_endpoint: tokenEndpoint(document, node),
     statuses: statusesText(responses.statuses),
     responses: `contract::responses!(crate::SCHEMAS, ${text(place.pointer)})`,
-    refusals: responses.refusals.length ? list(responses.refusals.map(({ statuses, media, schema }) => `(${statuses}, |problem| contract::shaped(problem, ${media}, ${schema}))`)) : undefined,
+    refusals: responses.refusals.length ? list(responses.refusals.map(({ status, media, schema }) => `(${statusesText([status])}, |problem| contract::shaped(problem, ${media}, ${schema}))`)) : undefined,
     produces: responses.statuses.includes('406') && !document.isOurs ? list([...new Set(producedBy(document, node))].map(text)) : undefined,
     etag: responses.etag ? 'true' : undefined,
   };

@@ -1,12 +1,12 @@
 // Parameters of an operation as Rust: where they are read, how they are written, and what they decode to.
 import { child, isObject } from './document.mjs';
+import { isJson } from './media.mjs';
 import { camel, docLine, identifier, literal, snake } from './rust.mjs';
 
 const PLACES = ['path', 'query', 'header', 'cookie'];
 // Headers that are described elsewhere in a document (OpenAPI 3.0, Parameter Object).
 const NOT_PARAMETERS = ['accept', 'content-type', 'authorization'];
 const STYLES = { label: 'label', matrix: 'matrix', spaceDelimited: 'space_delimited', pipeDelimited: 'pipe_delimited', deepObject: 'deep_object' };
-const isJson = (media) => /^[^;]*[/+]json\s*(;|$)/i.test(media);
 
 /** The schema of a parameter or header, which may be that of its only media type. */
 export function schemaOf(place) {
@@ -65,9 +65,6 @@ export function parametersOf(places, { shapes, render, names, hint }) {
 export function parameterData(one, render) {
   const type = one.isKey ? 'contract::IdempotencyKey' : render.type(one.shape);
   const isOptional = !one.isRequired && one.fallback === undefined;
-  const optionally = isOptional ? 'optional' : one.fallback === undefined ? 'required' : 'defaulted';
-  const rule = `|v, at| ${render.rule(one.shape)}`;
-  const call = one.isKey ? `${isOptional ? 'optional_' : ''}idempotency_key(${rule})`
-    : `${optionally}(&${one.text()}, ${one.fallback === undefined ? '' : `${one.fallback}, `}${rule})`;
+  const call = one.isKey ? `${isOptional ? 'optional_' : ''}idempotency_key(|v, at| ${render.rule(one.shape)})` : render.taken(one.shape, { ...one, from: [`&${one.text()}`] });
   return { name: one.name, local: one.plain, doc: one.doc, type: isOptional && !one.isKey ? `Option<${type}>` : type, decode: call };
 }

@@ -8,10 +8,11 @@ const isModel = ({ kind }) => ['struct', 'enum', 'union', 'newtype'].includes(ki
 const option = (type) => `Option<${type}>`;
 
 export class Render {
-  /** `boxed(owner, model)` tells whether a model within another needs a `Box`. */
-  constructor(document, boxed = () => false) {
+  /** Whether a model within another needs a `Box`: known when all shapes are (`boxesOf`). */
+  boxed = (_owner, _model) => false;
+
+  constructor(document) {
     this.document = document;
-    this.boxed = boxed;
   }
 
   /** The type, `Option` where it may be null. `owner` is the model whose field it is. */
@@ -44,6 +45,12 @@ export class Render {
   isChecked(shape) {
     const isCertain = shape.native && !(shape.kind === 'union' && shape.isNullable);
     return !isCertain && !shape.place?.isMerged && Boolean(shape.place) && (shape.wraps || shape.isNullable || !isModel(shape));
+  }
+
+  /** The call that takes a member or parameter out of `from`: `required`, `optional`, or `defaulted` where the document has a default (`fallback`). */
+  taken(shape, { from, isRequired, fallback, owner }) {
+    const call = fallback !== undefined ? 'defaulted' : isRequired ? 'required' : 'optional';
+    return `${call}(${[...from, ...(fallback === undefined ? [] : [fallback])].join(', ')}, |v, at| ${this.rule(shape, owner)})`;
   }
 
   schema = (place) => `contract::schema!(crate::SCHEMAS, ${literal(place.pointer)})`;

@@ -27,7 +27,7 @@ export function statusesText(statuses) {
 const isStandard = (document, content) => content?.schema?.$ref !== undefined && content.schema.$ref === document.root['x-standard-problem'];
 const isProblem = (document, response) => Object.values(response.node.content ?? {}).every((content) => isStandard(document, content));
 
-/** `{variants, statuses, refusals, etag, isNegotiated, shapes}`: whether the handler chooses between media types of a success. */
+/** `{variants, statuses, refusals, etag, isNegotiated, shapes}`; the handler chooses between media types of a success where it is negotiated. */
 export function responsesOf(place, { document, shapes, render, hint }) {
   const statuses = Object.keys(place.node ?? {}).filter((status) => /^(\d{3}|[1-5]XX|default)$/i.test(status));
   const names = new Names(['Self']);
@@ -55,13 +55,13 @@ export function responsesOf(place, { document, shapes, render, hint }) {
     }
     if (isError || status === 'default') {
       const json = Object.keys(response.node.content ?? {}).find((media) => classOf(media) === 'json');
-      if (json && response.node.content[json].schema) refusals.push({ statuses: statusesText([status]), media: literal(json), schema: render.schema(child(response, 'content', json, 'schema')) });
+      if (json && response.node.content[json].schema) refusals.push({ status, media: literal(json), schema: render.schema(child(response, 'content', json, 'schema')) });
     }
   }
-  // The closest first.
-  return { shapes: used.filter(Boolean), variants: () => variants.map((one) => variant(one, { document, render })), count: variants.length, statuses, etag, isNegotiated, refusals: refusals.sort((one, other) => weight(one) - weight(other)) };
+  return { shapes: used.filter(Boolean), variants: () => variants.map((one) => variant(one, { document, render })), statuses, etag, isNegotiated, refusals: refusals.sort((one, other) => breadth(one.status) - breadth(other.status)) };
 }
-const weight = ({ statuses }) => (statuses.includes('with_default') ? 2 : statuses.includes('ranges') ? 1 : 0);
+// The closest goes first: what is declared for the status itself, then for its range, then the default.
+const breadth = (status) => (/^\d{3}$/.test(status) ? 0 : /^default$/i.test(status) ? 2 : 1);
 
 // What a handler chooses between: media types with one schema are one, and the client chooses.
 function contentsOf(response, { document, shapes, hint }) {

@@ -1,5 +1,5 @@
 // The Rust type of each schema: a shape is `{kind, isNullable, native, place, ...}`; structs, enums, unions and lists of themselves are models with a name.
-import { child, isAnnotation, isObject } from './document.mjs';
+import { child, escape, isAnnotation, isObject } from './document.mjs';
 import { isNullableReference, kindsOf, listed } from './kinds.mjs';
 import { TYPED, isNative } from './native.mjs';
 import { camel, typeNames } from './rust.mjs';
@@ -28,7 +28,7 @@ export class Shapes {
   constructor(document) {
     this.#document = document;
     for (const name of Object.keys(document.root.components?.schemas ?? {})) {
-      this.#components.set(`${COMPONENTS}${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, this.#names.take(camel(name, 'Schema')));
+      this.#components.set(`${COMPONENTS}${escape(name)}`, this.#names.take(camel(name, 'Schema')));
     }
   }
 
@@ -114,7 +114,7 @@ export class Shapes {
       const shape = this.#united(union, places, parts, hint, own, { used, isNullable, kinds });
       if (shape) return shape;
     }
-    if (kinds.length === 0 || kinds.length === 6 || kinds.length > MOST_KINDS) return { ...plain, kind: 'any', native: this.#saysNothing(node) && places.length === 1, isNullable: false };
+    if (kinds.length === 0 || kinds.length > MOST_KINDS) return { ...plain, kind: 'any', native: this.#saysNothing(node) && places.length === 1, isNullable: false };
     if (kinds.length > 1) return this.#severalKinds(kinds, places, hint, own, { used, isNullable });
     const [kind] = kinds;
     const native = places.length === 1 && !only && !used.size && isNative(this.#document, node, kind);
@@ -156,8 +156,7 @@ export class Shapes {
       return this.#model('enum', own, parts, hint, () => ({ values, varnames: this.#document.isOurs ? nodes[at]['x-enum-varnames'] : undefined }));
     }
     const format = nodes.map((node) => node.format).find((one) => one in TYPED);
-    const said = nodes.find((node) => typeof node.format === 'string')?.format;
-    return { kind: 'string', typed: format, format: said, assumeUtc: this.#document.isOurs && nodes.some((node) => node['x-assume-utc'] === true) };
+    return { kind: 'string', typed: format, assumeUtc: this.#document.isOurs && nodes.some((node) => node['x-assume-utc'] === true) };
   }
 
   #object(nodes, parts, hint, own) {
@@ -188,7 +187,7 @@ export class Shapes {
       : distinct.length === 1 ? this.of(distinct[0], hint) : this.#shape(distinct, hint, merged(...distinct));
     const nodes = places.map((place) => this.#aliased(place).node).concat(places.map(({ node }) => node)).filter(isObject);
     return {
-      name, shape, isRequired: required.has(name), place: distinct[0], nodes,
+      name, shape, isRequired: required.has(name), nodes,
       isReadOnly: nodes.some((node) => node.readOnly === true), isWriteOnly: nodes.some((node) => node.writeOnly === true) };
   }
 
@@ -221,7 +220,7 @@ export class Shapes {
         if (part !== parts[0] && branches.some((branch) => parts.some(({ pointer }) => pointer === this.#aliased(branch).pointer))) continue;
         const isNull = (place) => [...kindsOf(this.#document, place)].every((kind) => kind === 'null');
         const shaping = branches.filter((place) => !isNull(place) && this.#isShaping(place));
-        return { list: node[key], key, branches: branches.filter((place) => !isNull(place)), isShaping: shaping.length > 0 };
+        return { list: node[key], branches: branches.filter((place) => !isNull(place)), isShaping: shaping.length > 0 };
       }
     }
     return undefined;

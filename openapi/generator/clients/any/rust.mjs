@@ -8,7 +8,7 @@ import { comment, deprecation, HEADER, LINTS } from './rust-text.mjs';
 
 /** The files of a service: `{name: text}`. */
 export function rust(service, { title }) {
-  const render = new Render({ isOurs: false }, service.boxed);
+  const render = Object.assign(new Render({ isOurs: false }), { boxed: service.boxed });
   const types = {
     /** `owner` is the model whose field it is. */
     of(shape, owner) {

@@ -1,6 +1,7 @@
 // A service whose document was written elsewhere, as the printers of the clients need it: models, operations, and how requests are written.
 // Types and their names are those of the server (../../compile).
-import { Document, child, isObject } from '../../compile/document.mjs';
+import { isJsonField, partShape } from '../../compile/bodies.mjs';
+import { Document, child, escape, isObject } from '../../compile/document.mjs';
 import { classOf, isRange } from '../../compile/media.mjs';
 import { boxesOf, reachedFrom } from '../../compile/models.mjs';
 import { operationsOf } from '../../compile/operations.mjs';
@@ -8,7 +9,6 @@ import { isSentAsJson, schemaOf } from '../../compile/parameters.mjs';
 import { Render } from '../../compile/render.mjs';
 import { Names, camel, snake } from '../../compile/rust.mjs';
 import { schemesOf } from '../../compile/security.mjs';
-import { pathOf } from '../../compile/servers.mjs';
 import { Shapes } from '../../compile/shapes.mjs';
 import { isSecret } from '../../secrets.mjs';
 import { tagOf } from './tags.mjs';
@@ -24,8 +24,7 @@ export function describe(root) {
   const shapes = new Shapes(document);
   const render = new Render(document);
   const schemes = schemesOf(document);
-  const base = (operation, item) => pathOf(operation.servers ?? item.servers ?? root.servers);
-  const compiled = operationsOf(document, { shapes, render, schemes, base });
+  const compiled = operationsOf(document, { shapes, render, schemes });
   const names = new Names(shapes.models.keys());
   const forms = [];
   const operations = compiled.map((one) => operation(one, { document, shapes, names, forms }));
@@ -93,10 +92,10 @@ function parameterOf({ node, plain, isRequired, shape }) {
 }
 
 /** `{media, kind, shape, fields}`: kind is json, rows, form, multipart, text or bytes; fields tell how those of forms are written. */
-function bodyOf({ media, kind, shape, isForm, isBytes, place }, { document, shapes, names, forms, hint }) {
+function bodyOf({ media, kind, shape, isForm, isBytes, place }, { shapes, names, forms, hint }) {
   const base = { media, isRange: isRange(media) };
   if (isForm && shapes.models.get(shape.model)?.fields) {
-    const form = formOf(shapes.models.get(shape.model), shape, names.take(`${hint}Form`), { document });
+    const form = formOf(shapes.models.get(shape.model), names.take(`${hint}Form`));
     forms.push(form);
     form.parts = form.fields.map((field) => partOf(field, place, true));
     return { ...base, kind, shape: { kind: 'struct', model: form.name, isNullable: false }, isParts: true, fields: form.parts };
@@ -111,27 +110,22 @@ function bodyOf({ media, kind, shape, isForm, isBytes, place }, { document, shap
 }
 
 const isPlainField = ({ style, explode, isJson }) => style === 'form' && explode && !isJson;
-const isCompound = ({ kind, items }) => ['struct', 'map'].includes(kind) || (kind === 'array' && items && isCompound(items));
-const isFile = (shape, nodes) => shape.kind === 'string' && [shape.node, ...nodes].some((node) => node?.format === 'binary' || (node && 'contentMediaType' in node && !node.contentEncoding));
 
 // A struct of its own, as files are in no other.
-function formOf(model, shape, name) {
+function formOf(model, name) {
   const fields = model.fields.map((field) => {
-    const isList = field.shape.kind === 'array';
-    const inner = isList ? field.shape.items ?? ANY : field.shape;
-    if (!isFile(inner, isList ? [] : field.nodes)) return { ...field };
-    return { ...field, shape: isList ? { kind: 'array', items: FILE, isNullable: false } : { ...FILE, isNullable: false } };
+    const { isList, isFile } = partShape(field);
+    return isFile ? { ...field, shape: isList ? { kind: 'array', items: FILE, isNullable: false } : FILE } : { ...field };
   });
   return { ...model, name, fields, isForm: true };
 }
 
 /** How a field of a form is written: as text, as JSON, or as a file; in a style of parameters where an encoding says so. */
-function partOf({ name, shape }, place, isMultipart) {
+function partOf(field, place, isMultipart) {
+  const { name } = field;
   const encoding = place.node.encoding?.[name] ?? {};
-  const isList = shape.kind === 'array';
-  const inner = isList ? shape.items ?? ANY : shape;
-  const isSaid = /[/+]json\s*(;|$)/i.test(encoding.contentType ?? '');
-  const isJson = isSaid || (isMultipart ? isCompound(inner) || ['any', 'union'].includes(inner.kind) : !encoding.style && isCompound(shape));
+  const { isList, inner, isJson: isJsonPart } = partShape(field, encoding);
+  const isJson = isMultipart ? isJsonPart : isJsonField(field, encoding);
   const style = encoding.style ?? 'form';
   const media = encoding.contentType && !/[*,]/.test(encoding.contentType) ? encoding.contentType : undefined;
   return { name, style, explode: encoding.explode ?? style === 'form', isJson, isFile: inner.kind === 'file', isList, media };
@@ -166,7 +160,7 @@ function schemesIn(document, operations) {
   const used = new Set(operations.flatMap(({ security }) => security.flat()));
   const names = new Names();
   return Object.keys(document.root.components?.securitySchemes ?? {}).filter((name) => used.has(name)).map((name) => {
-    const { node } = document.resolve(document.place(`/components/securitySchemes/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`));
+    const { node } = document.resolve(document.place(`/components/securitySchemes/${escape(name)}`));
     return { name, plain: names.take(snake(name, 'scheme'), '_'), ...carried(node), doc: node.description };
   }).filter(({ kind }) => kind !== 'none');
 }

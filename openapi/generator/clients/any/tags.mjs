@@ -1,5 +1,5 @@
 // Which branch of a union an object is, by the value of one of its members: a discriminator, or a property that has another value in each branch.
-import { child } from '../../compile/document.mjs';
+import { child, unescape } from '../../compile/document.mjs';
 
 /** `{property, values: [[value, index]]}`, or nothing. */
 export function tagOf(model, { document, models }) {
@@ -21,7 +21,7 @@ function declared(model, document) {
   const values = Object.entries(mapping).filter(([, target]) => typeof target === 'string').map(([value, target]) => [value, indexOf(target)]).filter(([, index]) => index >= 0);
   pointers.forEach((pointer, index) => {
     const [, name] = /^\/components\/schemas\/([^/]+)$/.exec(pointer ?? '') ?? [];
-    if (name && !values.some(([value, known]) => known === index || value === name)) values.push([name.replaceAll('~1', '/').replaceAll('~0', '~'), index]);
+    if (name && !values.some(([value, known]) => known === index || value === name)) values.push([unescape(name), index]);
   });
   return values.length ? { property, values } : undefined;
 
