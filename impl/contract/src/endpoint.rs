@@ -34,13 +34,8 @@ where
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let door = Arc::clone(&service);
-    let enter = async move |parts: &Parts, left: &Left| {
-        let caller = identify(operation, &*door, parts).await?;
-        count(operation, &*door, Some(&caller), left).await?;
-        Ok(caller)
-    };
-    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+    let identify = async move |door: &S, parts: &Parts| identify(operation, door, parts).await;
+    identified(operation, service, request, decode, identify, |caller| Some(caller), call)
 }
 
 /// Serves an operation for which a token is optional.
@@ -56,16 +51,11 @@ where
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let door = Arc::clone(&service);
-    let enter = async move |parts: &Parts, left: &Left| {
-        let caller = match parts.headers.contains_key(AUTHORIZATION) {
-            true => Some(identify(operation, &*door, parts).await?),
-            false => None,
-        };
-        count(operation, &*door, caller.as_ref(), left).await?;
-        Ok(caller)
+    let identify = async move |door: &S, parts: &Parts| match parts.headers.contains_key(AUTHORIZATION) {
+        true => identify(operation, door, parts).await.map(Some),
+        false => Ok(None),
     };
-    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+    identified(operation, service, request, decode, identify, Option::as_ref, call)
 }
 
 /// Serves an operation that requires credentials of the document's schemes.
@@ -83,13 +73,10 @@ where
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let door = Arc::clone(&service);
-    let enter = async move |parts: &Parts, left: &Left| {
-        let caller = verification::caller(&verifier, alternatives(operation), &*door, parts).await?;
-        count(operation, &*door, Some(&caller), left).await?;
-        Ok(caller)
+    let identify = async move |door: &S, parts: &Parts| {
+        verification::caller(&verifier, alternatives(operation), door, parts).await
     };
-    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+    identified(operation, service, request, decode, identify, |caller| Some(caller), call)
 }
 
 /// Serves an operation for which credentials of the document's schemes are optional.
@@ -107,16 +94,12 @@ where
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
-    let door = Arc::clone(&service);
-    let enter = async move |parts: &Parts, left: &Left| {
-        let caller = match verification::has_credential(alternatives(operation), parts) {
-            true => Some(verification::caller(&verifier, alternatives(operation), &*door, parts).await?),
-            false => None,
+    let identify =
+        async move |door: &S, parts: &Parts| match verification::has_credential(alternatives(operation), parts) {
+            true => verification::caller(&verifier, alternatives(operation), door, parts).await.map(Some),
+            false => Ok(None),
         };
-        count(operation, &*door, caller.as_ref(), left).await?;
-        Ok(caller)
-    };
-    serve(operation, request, enter, decode, |caller, input| call(service, caller, input))
+    identified(operation, service, request, decode, identify, Option::as_ref, call)
 }
 
 fn alternatives(operation: &Operation) -> Alternatives {
@@ -139,9 +122,32 @@ where
     R: Answer,
     F: Future<Output = Result<R, S::Error>> + Send,
 {
+    let nobody = async |_: &S, _: &Parts| Ok(());
+    identified(operation, service, request, decode, nobody, |()| None, |service, (), input| call(service, input))
+}
+
+/// Serves an operation to whom `identify` finds; `caller` is who that is, for the limits.
+fn identified<C, S, I, R, F>(
+    operation: &'static Operation,
+    service: Arc<S>,
+    request: Request,
+    decode: fn(&mut Input<'_>) -> Option<I>,
+    identify: impl AsyncFnOnce(&S, &Parts) -> Result<C, Problem>,
+    caller: fn(&C) -> Option<&S::Caller>,
+    call: impl FnOnce(Arc<S>, C, I) -> F,
+) -> impl Future<Output = Response>
+where
+    S: Api,
+    R: Answer,
+    F: Future<Output = Result<R, S::Error>> + Send,
+{
     let door = Arc::clone(&service);
-    let enter = async move |_: &Parts, left: &Left| count(operation, &*door, None, left).await;
-    serve(operation, request, enter, decode, |(), input| call(service, input))
+    let enter = async move |parts: &Parts, left: &Left| {
+        let client = identify(&*door, parts).await?;
+        count(operation, &*door, caller(&client), left).await?;
+        Ok(client)
+    };
+    serve(operation, request, enter, decode, |client, input| call(service, client, input))
 }
 
 /// What is left of the operation's limits, once that is known.
