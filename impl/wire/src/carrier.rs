@@ -1,13 +1,18 @@
 //! Where requests have credentials, and how they are spelt there.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, Uri};
-use percent_encoding::percent_decode_str;
+
+use crate::fault::Fault;
+use crate::percent::{decoded, decoded_form};
 
 /// The header in which a gateway that verifies client certificates tells the subject of one. It must remove what clients send in it.
 pub const CLIENT_CERTIFICATE_HEADER: &str = "x-client-certificate-subject";
+
 /// Where a request has the credential of a scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
@@ -51,7 +56,9 @@ impl Carrier {
             Self::Cookie(name) => {
                 let cookies = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
                 let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-                pairs.find(|(known, _)| *known == name).map(|(_, value)| decoded(value.trim_matches('"')))
+                pairs
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| Found::of_encoded(decoded(value.trim_matches('"'))))
             }
         }
     }
@@ -70,6 +77,10 @@ impl Carrier {
 impl Found {
     fn of_text(text: &str) -> Self {
         Self::Key(text.to_owned())
+    }
+
+    fn of_encoded(text: Result<Cow<'_, str>, Fault>) -> Self {
+        text.map_or(Self::Broken, |text| Self::Key(text.into_owned()))
     }
 }
 
@@ -96,16 +107,10 @@ fn header(headers: &HeaderMap, name: &str) -> Option<Found> {
     }
 }
 
+// A name or another value that cannot be read is not this credential.
 fn in_query(query: &str, name: &str) -> Option<Found> {
-    let mut found = query.split('&').filter_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let key = percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned();
-        (key == name).then(|| value.replace('+', " "))
-    });
-    let first = found.next()?;
-    Some(if found.next().is_some() { Found::Broken } else { decoded(&first) })
-}
-
-fn decoded(value: &str) -> Found {
-    percent_decode_str(value).decode_utf8().map_or(Found::Broken, |text| Found::Key(text.into_owned()))
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut found = pairs.filter(|(key, _)| decoded_form(key).is_ok_and(|key| key == name));
+    let (_, value) = found.next()?;
+    Some(if found.next().is_some() { Found::Broken } else { Found::of_encoded(decoded_form(value)) })
 }
