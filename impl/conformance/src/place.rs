@@ -1,7 +1,7 @@
 //! Places in a document, across references.
 
 use percent_encoding::percent_decode_str;
-use validation::{SchemaRef, Schemas, Value};
+use validation::{SchemaRef, Schemas, Value, pointer};
 
 /// References one after the other that are followed.
 const MAX_REFERENCES: usize = 32;
@@ -19,10 +19,7 @@ impl Place {
             Value::Object(members) => members.as_slice(),
             _ => &[],
         };
-        members.iter().map(|(name, value)| {
-            let pointer = format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"));
-            (&**name, Self { pointer, value })
-        })
+        members.iter().map(|(name, value)| (&**name, Self { pointer: pointer::below(&self.pointer, name), value }))
     }
 
     /// A field of it.

@@ -164,7 +164,7 @@ fn escape(name: &str) -> Cow<'_, str> {
     if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
         return Cow::Borrowed(name);
     }
-    let pointer = name.replace('~', "~0").replace('/', "~1");
+    let pointer = values::pointer::escape(name);
     let escaped = percent_encoding::utf8_percent_encode(&pointer, FRAGMENT).to_string();
     Cow::Owned(escaped)
 }

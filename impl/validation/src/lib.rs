@@ -26,4 +26,4 @@ pub use schema::{Direction, Schema, SchemaRef, Schemas};
 
 pub use values::format::{EARLIEST, date_time as parse_date_time};
 pub use values::name::{is_blank, trim as trim_name};
-pub use values::{DEPTH, Malformed, Number, Pattern, Value, canonical, pattern};
+pub use values::{DEPTH, Malformed, Number, Pattern, Value, canonical, pattern, pointer};

@@ -10,6 +10,7 @@ pub mod name;
 mod number;
 mod parse;
 mod pattern;
+pub mod pointer;
 mod unique;
 mod value;
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::number::Number;
+use crate::pointer::unescape;
 
 /// JSON, or text that has no type of its own (a parameter or form field).
 #[derive(Debug, Clone)]
@@ -54,14 +55,14 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What a JSON pointer (RFC 6901) points to.
+    /// What a JSON pointer (RFC 6901) leads to; nothing for a text that is none.
     pub fn at(&self, pointer: &str) -> Option<&Self> {
-        pointer.split('/').skip(1).try_fold(self, |value, step| {
-            let step = step.replace("~1", "/").replace("~0", "~");
-            match value {
-                Self::Array(items) => items.get(step.parse::<usize>().ok()?),
-                _ => value.member(&step),
-            }
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer.strip_prefix('/')?.split('/').map(unescape).try_fold(self, |value, step| match value {
+            Self::Array(items) => items.get(step.parse::<usize>().ok()?),
+            _ => value.member(&step),
         })
     }
 }

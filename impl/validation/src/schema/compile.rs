@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use super::finish;
 use super::keyword::Keyword;
 use super::model::{Compiled, Discriminator, Id, Schema};
-use super::places::{find, member, roots, step};
+use super::places::roots;
 use super::resources::Resources;
 use values::Value;
+use values::pointer::below;
 
 /// Which JSON Schema it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,10 +44,9 @@ struct Compiler<'d> {
 ///
 /// # Errors
 /// The pointer of what is no schema, and why.
-pub(super) fn compile(document: &'static str, house: bool) -> Result<Compiled, String> {
-    let root = Value::from_json(document.as_bytes()).map_err(|error| format!("#: {}", error.detail))?;
-    let Value::Object(members) = &root else { return Err("#: must be an object".to_owned()) };
-    let version = match member(members, "openapi") {
+pub(super) fn compile(root: &Value<'static>, house: bool) -> Result<Compiled, String> {
+    let Value::Object(_) = root else { return Err("#: must be an object".to_owned()) };
+    let version = match root.member("openapi") {
         Some(Value::String(version)) => &**version,
         _ => "",
     };
@@ -57,14 +57,14 @@ pub(super) fn compile(document: &'static str, house: bool) -> Result<Compiled, S
         _ => return Err("#/openapi: must be 3.0 or 3.1".to_owned()),
     };
     let mut compiler = Compiler {
-        root: &root,
+        root,
         dialect,
         compiled: Compiled::default(),
         resources: Resources::new(),
         queue: VecDeque::new(),
         references: Vec::new(),
     };
-    for (pointer, value) in roots(&root) {
+    for (pointer, value) in roots(root) {
         compiler.place(pointer, value, 0);
     }
     compiler.run()?;
@@ -99,7 +99,7 @@ impl<'d> Compiler<'d> {
         let id = match self.compiled.places.get(&target.pointer) {
             Some(id) => *id,
             None => {
-                let value = find(self.root, &target.pointer).ok_or_else(|| broken("leads nowhere"))?;
+                let value = self.root.at(&target.pointer).ok_or_else(|| broken("leads nowhere"))?;
                 let resource = self.resources.around(&target.pointer);
                 self.place(target.pointer, value, resource)
             }
@@ -133,7 +133,7 @@ impl<'d> Compiler<'d> {
             Value::Object(members) => members,
             _ => return Err(format!("#{}: must be a schema", schema.pointer)),
         };
-        let reference = |name| match member(members, name) {
+        let reference = |name| match value.member(name) {
             Some(Value::String(text)) => Some(text.clone()),
             _ => None,
         };
@@ -154,31 +154,30 @@ impl<'d> Compiler<'d> {
                 }
             }
         }
-        for (name, value) in members {
-            let keyword = Keyword { pointer: &schema.pointer.clone(), name, value };
-            let known = keyword.assertion(&mut schema, members, self.dialect != Dialect::New)?
+        for (name, said) in members {
+            let keyword = Keyword { pointer: &schema.pointer.clone(), name, value: said };
+            let known = keyword.assertion(&mut schema, value, self.dialect != Dialect::New)?
                 || self.applicator(&mut schema, keyword)?
                 || (self.dialect == Dialect::New && self.modern(id, &mut schema, keyword)?);
             // Unknown keywords are annotations.
             let _ = known;
         }
         if self.dialect == Dialect::House {
-            schema.null = matches!(member(members, "nullable"), Some(Value::Bool(true)));
+            schema.null = matches!(value.member("nullable"), Some(Value::Bool(true)));
         }
         Ok(schema)
     }
 
     fn discriminator(&self, keyword: Keyword<'_, 'd>) -> Option<Discriminator> {
         // A hint that is none does no harm.
-        let Value::Object(members) = keyword.value else { return None };
-        let Some(Value::String(property)) = member(members, "propertyName") else { return None };
-        let mapped = match member(members, "mapping") {
+        let Some(Value::String(property)) = keyword.value.member("propertyName") else { return None };
+        let mapped = match keyword.value.member("mapping") {
             Some(Value::Object(mapped)) => &mapped[..],
             _ => &[],
         };
         let pointer = |to: &str| match self.resources.target(0, to) {
             Ok(target) if to.contains('#') => target.pointer,
-            _ => step("/components/schemas", to),
+            _ => below("/components/schemas", to),
         };
         let mapping = mapped.iter().filter_map(|(tag, to)| match to {
             Value::String(to) => Some((tag.clone(), pointer(to))),
@@ -235,7 +234,7 @@ impl<'d> Compiler<'d> {
     }
 
     fn one(&mut self, base: usize, keyword: Keyword<'_, 'd>) -> Id {
-        self.place(step(keyword.pointer, keyword.name), keyword.value, base)
+        self.place(below(keyword.pointer, keyword.name), keyword.value, base)
     }
 
     fn list(&mut self, base: usize, keyword: Keyword<'_, 'd>) -> Result<Vec<Id>, String> {
@@ -243,13 +242,13 @@ impl<'d> Compiler<'d> {
         if items.is_empty() {
             return keyword.must("have at least one schema");
         }
-        let pointer = step(keyword.pointer, keyword.name);
-        Ok(items.iter().enumerate().map(|(n, item)| self.place(step(&pointer, &n.to_string()), item, base)).collect())
+        let pointer = below(keyword.pointer, keyword.name);
+        Ok(items.iter().enumerate().map(|(n, item)| self.place(below(&pointer, &n.to_string()), item, base)).collect())
     }
 
     fn map(&mut self, base: usize, keyword: Keyword<'_, 'd>) -> Result<Vec<(Cow<'static, str>, Id)>, String> {
-        let pointer = step(keyword.pointer, keyword.name);
+        let pointer = below(keyword.pointer, keyword.name);
         let members = keyword.members()?.iter();
-        Ok(members.map(|(name, item)| (name.clone(), self.place(step(&pointer, name), item, base))).collect())
+        Ok(members.map(|(name, item)| (name.clone(), self.place(below(&pointer, name), item, base))).collect())
     }
 }

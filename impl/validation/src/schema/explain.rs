@@ -3,7 +3,6 @@
 use super::evaluate::Check;
 use super::keywords::listed;
 use super::model::{Id, Schema, Types};
-use super::places::member;
 use crate::decoder::{Decoder, Step};
 use values::Value;
 
@@ -51,8 +50,7 @@ impl<'s> Check<'s> {
         value: &Value<'_>,
     ) -> Option<Result<Id, (String, Vec<String>)>> {
         let hint = schema.discriminator.as_ref()?;
-        let Value::Object(members) = value else { return None };
-        let (Value::String(tag) | Value::Text(tag)) = member(members, &hint.property)? else { return None };
+        let (Value::String(tag) | Value::Text(tag)) = value.member(&hint.property)? else { return None };
         let mapped = |branch: Id| {
             let pointer = self.pointer(branch);
             hint.mapping.iter().filter(move |(_, to)| to == pointer).map(|(tag, _)| &**tag)
@@ -74,12 +72,12 @@ impl<'s> Check<'s> {
 
     /// Whether the properties that a branch has constants for (`const`, `enum`) have one of them.
     fn fits(&mut self, branch: Id, value: &Value<'_>) -> bool {
-        let Value::Object(members) = value else { return true };
+        let Value::Object(_) = value else { return true };
         let same = |schema: &Schema| schema.all.iter().chain(&schema.reference).copied().collect();
         let schemas = self.schemas;
         schemas.closure(branch, same).into_iter().flat_map(|id| &schemas.schemas[id].properties).all(|(name, id)| {
             let constant = schemas.closure(*id, same).into_iter().any(|id| !schemas.schemas[id].choices.is_empty());
-            !constant || member(members, name).is_none_or(|member| self.enter(*id, member, None))
+            !constant || value.member(name).is_none_or(|member| self.enter(*id, member, None))
         })
     }
 

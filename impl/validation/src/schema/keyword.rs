@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::model::{Schema, Types};
-use super::places::member;
 use crate::limits::Range;
 use values::Number;
 use values::Pattern;
@@ -119,14 +118,9 @@ impl<'d> Keyword<'_, 'd> {
         })
     }
 
-    /// A keyword about the value itself; whether it is one. `old` is draft 4, where exclusive limits are not limits themselves.
-    pub fn assertion(
-        self,
-        schema: &mut Schema,
-        siblings: &[(Cow<'static, str>, Value<'static>)],
-        old: bool,
-    ) -> Result<bool, String> {
-        let set = |name| matches!(member(siblings, name), Some(Value::Bool(true)));
+    /// A keyword about the value itself; whether it is one. `keywords` is the schema that has it; `old` is draft 4, where exclusive limits are not limits themselves.
+    pub fn assertion(self, schema: &mut Schema, keywords: &Value<'static>, old: bool) -> Result<bool, String> {
+        let set = |name| matches!(keywords.member(name), Some(Value::Bool(true)));
         match self.name {
             "type" => {
                 let nullable = old && set("nullable");

@@ -32,7 +32,7 @@ pub struct Schemas {
     document: &'static str,
     house: bool,
     compiled: OnceLock<Result<Compiled, String>>,
-    tree: OnceLock<Option<Value<'static>>>,
+    tree: OnceLock<Result<Value<'static>, String>>,
 }
 
 impl Schemas {
@@ -49,11 +49,16 @@ impl Schemas {
 
     /// The document as it is, for those few who look into it.
     pub fn document(&'static self) -> Option<&'static Value<'static>> {
-        self.tree.get_or_init(|| Value::from_json(self.document.as_bytes()).ok()).as_ref()
+        self.tree().ok()
+    }
+
+    fn tree(&self) -> Result<&Value<'static>, &String> {
+        let parse = || Value::from_json(self.document.as_bytes()).map_err(|error| format!("#: {}", error.detail));
+        self.tree.get_or_init(parse).as_ref()
     }
 
     fn compiled(&self) -> Result<&Compiled, &String> {
-        self.compiled.get_or_init(|| compile::compile(self.document, self.house)).as_ref()
+        self.compiled.get_or_init(|| compile::compile(self.tree().map_err(Clone::clone)?, self.house)).as_ref()
     }
 
     /// Compiles all schemas of the document.

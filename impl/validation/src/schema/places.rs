@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use percent_encoding::percent_decode_str;
 use values::Value;
+use values::pointer::below;
 
 /// What an object of a document is, as far as schemas may be below it.
 #[derive(Clone, Copy)]
@@ -25,7 +26,7 @@ enum Below {
     Schemas,
 }
 
-fn below(kind: Kind, name: &str) -> Below {
+fn parts(kind: Kind, name: &str) -> Below {
     use Below::{Each, Nothing, One};
     match (kind, name) {
         (Kind::Document, "components") => One(Kind::Components),
@@ -51,7 +52,7 @@ pub(super) fn roots<'d>(document: &'d Value<'static>) -> Vec<(String, &'d Value<
     // A part may be anywhere, if a reference leads there.
     let mut seen = HashSet::new();
     while let Some((kind, pointer)) = roots.referenced.pop() {
-        if let (true, Some(value)) = (seen.insert(pointer.clone()), find(document, &pointer)) {
+        if let (true, Some(value)) = (seen.insert(pointer.clone()), document.at(&pointer)) {
             roots.collect(kind, value, &pointer);
         }
     }
@@ -68,24 +69,24 @@ impl<'d> Roots<'d> {
     // No deeper than the document, whose depth the parser bounds.
     fn collect(&mut self, kind: Kind, value: &'d Value<'static>, pointer: &str) {
         let Value::Object(members) = value else { return };
-        if let Some(Value::String(reference)) = member(members, "$ref")
+        if let Some(Value::String(reference)) = value.member("$ref")
             && let Some(pointer) = reference.strip_prefix('#')
             && let Ok(pointer) = percent_decode_str(pointer).decode_utf8()
         {
             self.referenced.push((kind, pointer.into_owned()));
         }
         for (name, member) in members {
-            let here = below(kind, name);
+            let here = parts(kind, name);
             if matches!(here, Below::Nothing) {
                 continue;
             }
-            let pointer = step(pointer, name);
+            let pointer = below(pointer, name);
             match here {
                 Below::Nothing => (),
                 Below::One(kind) => self.collect(kind, member, &pointer),
-                Below::Each(kind) => each(member, |name, item| self.collect(kind, item, &step(&pointer, name))),
+                Below::Each(kind) => each(member, |name, item| self.collect(kind, item, &below(&pointer, name))),
                 Below::Schema => self.found.push((pointer, member)),
-                Below::Schemas => each(member, |name, item| self.found.push((step(&pointer, name), item))),
+                Below::Schemas => each(member, |name, item| self.found.push((below(&pointer, name), item))),
             }
         }
     }
@@ -98,32 +99,4 @@ fn each<'d>(value: &'d Value<'static>, mut visit: impl FnMut(&str, &'d Value<'st
         Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| visit(&index.to_string(), item)),
         _ => (),
     }
-}
-
-/// One step further down.
-pub(super) fn step(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// What a pointer leads to.
-pub(super) fn find<'d>(root: &'d Value<'static>, pointer: &str) -> Option<&'d Value<'static>> {
-    if pointer.is_empty() {
-        return Some(root);
-    }
-    pointer.strip_prefix('/')?.split('/').try_fold(root, |value, step| {
-        let name = step.replace("~1", "/").replace("~0", "~");
-        match value {
-            Value::Object(members) => member(members, &name),
-            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-            _ => None,
-        }
-    })
-}
-
-/// The property of a name.
-pub(super) fn member<'m, 'v>(
-    members: &'m [(std::borrow::Cow<'v, str>, Value<'v>)],
-    name: &str,
-) -> Option<&'m Value<'v>> {
-    members.iter().find_map(|(known, value)| (known == name).then_some(value))
 }
