@@ -10,7 +10,7 @@ pub(crate) fn unescape(step: &str) -> String {
     step.replace("~1", "/").replace("~0", "~")
 }
 
-/// A pointer to a member or item of what `pointer` leads to.
+/// A pointer to a field or item of what `pointer` leads to.
 pub fn below(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", escape(name))
 }
