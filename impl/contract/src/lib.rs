@@ -62,6 +62,7 @@ pub use validation::{
     Bounds, Decode, Decoder, Direction, EARLIEST, FieldError, Float, Integer, Items, Kind, Malformed, Number, Object,
     Pattern, Place, Rows, SchemaRef, Schemas, Text, Value, is_blank, parse_date_time, pattern, schema, trim_name,
 };
+pub use outgoing::OutgoingRequest;
 pub use wire::{
     Accept, BodyRule, BodyStream, CLIENT_CERTIFICATE_HEADER, Carrier, File, Media, Parameter, Part, Statuses, Streamed,
     template_fault,
