@@ -15,6 +15,7 @@
 
 pub mod apis;
 pub mod models;
+pub mod outgoing;
 mod server;
 
 pub use server::{OPERATIONS, Verifier, Verify, router};

@@ -985,6 +985,78 @@ impl contract::row::Field for SquareKind {
     }
 }
 
+/// `Subscription` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Subscription {
+    /// `urls`
+    #[serde(rename = "urls")]
+    pub urls: models::SubscriptionUrls,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl contract::Decode for Subscription {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_urls = object.required(at, "urls", |v, at| <models::SubscriptionUrls as contract::Decode>::decode(v, at));
+        let additional_properties = object.rest(at);
+        Some(Self { urls: f_urls?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for Subscription {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { urls: contract::row::Field::read(row, "urls")?, additional_properties: Default::default() })
+    }
+}
+
+impl contract::row::Field for Subscription {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `SubscriptionUrls` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct SubscriptionUrls {
+    /// `added`
+    #[serde(rename = "added", skip_serializing_if = "Option::is_none")]
+    pub added: Option<String>,
+    /// `removed`
+    #[serde(rename = "removed", skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl contract::Decode for SubscriptionUrls {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_added = object.optional(at, "added", |v, at| at.string(v, &contract::Text::ANY.format("uri")));
+        let f_removed = object.optional(at, "removed", |v, at| at.string(v, &contract::Text::ANY));
+        let additional_properties = object.rest(at);
+        Some(Self { added: f_added?, removed: f_removed?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for SubscriptionUrls {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            added: contract::row::Field::read(row, "added")?,
+            removed: contract::row::Field::read(row, "removed")?,
+            additional_properties: Default::default(),
+        })
+    }
+}
+
+impl contract::row::Field for SubscriptionUrls {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Tree` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Tree {

@@ -58,11 +58,13 @@ macro_rules! responses {
 pub use axum::response::sse::Event;
 pub use bytes::Bytes;
 pub use conformance::{Mode, Responses, Violation, report_to, set_mode};
+pub use outgoing::{
+    Call, File as OutgoingFile, Multipart, OutgoingRequest, Part as UrlPart, Spelling, Style, callback_url,
+};
 pub use validation::{
     Bounds, Decode, Decoder, Direction, EARLIEST, FieldError, Float, Integer, Items, Kind, Malformed, Number, Object,
     Pattern, Place, Rows, SchemaRef, Schemas, Text, Value, is_blank, parse_date_time, pattern, schema, trim_name,
 };
-pub use outgoing::OutgoingRequest;
 pub use wire::{
     Accept, BodyRule, BodyStream, CLIENT_CERTIFICATE_HEADER, Carrier, File, Media, Parameter, Part, Statuses, Streamed,
     template_fault,

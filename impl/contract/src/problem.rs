@@ -266,3 +266,13 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error_description: Option<&'a str>,
 }
+
+/// Requests that the service cannot send: the client's mistake, or its own.
+impl From<outgoing::Fault> for Problem {
+    fn from(fault: outgoing::Fault) -> Self {
+        match fault {
+            outgoing::Fault::Url(error) => Self::validation(vec![error]),
+            broken => Self::internal(broken),
+        }
+    }
+}

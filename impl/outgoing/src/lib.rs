@@ -1,6 +1,22 @@
 //! Requests that a service sends: the webhooks and callbacks of its document.
+//!
+//! Generated types write themselves into a [`Call`], which validates each part by its schema; what it makes is an [`OutgoingRequest`].
+//! Nothing is sent here.
+
+mod call;
+mod callback;
+mod fault;
+mod multipart;
+mod spelling;
+mod url;
 
 use bytes::Bytes;
+
+pub use call::Call;
+pub use callback::{Part, callback_url};
+pub use fault::Fault;
+pub use multipart::{File, Multipart};
+pub use spelling::{Spelling, Style};
 
 /// A request that is ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

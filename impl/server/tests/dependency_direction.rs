@@ -1,5 +1,5 @@
 //! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform-outbox, platform} ->
-//! contract -> conformance -> wire -> validation -> values.
+//! contract -> {conformance, outgoing} -> wire -> validation -> values.
 
 use std::process::Command;
 
@@ -36,9 +36,9 @@ fn may_need(path: &str, name: &str) -> bool {
     match path.split_once('/').unwrap_or(("", path)) {
         ("generated", "services") => name == "platform" || is_service(name) || is_api(name),
         ("generated", "common-api") => name == "contract",
-        ("impl", "contract") => ["conformance", "rows", "validation", "wire"].contains(&name),
+        ("impl", "contract") => ["conformance", "outgoing", "rows", "validation", "wire"].contains(&name),
         ("impl", "conformance") => ["validation", "wire"].contains(&name),
-        ("impl", "rows" | "wire") => name == "validation",
+        ("impl", "outgoing" | "rows" | "wire") => name == "validation",
         ("impl", "validation") => name == "values",
         ("generated", _) => ["common-api", "contract"].contains(&name),
         ("impl", "platform") => platform_may_need("platform", name),

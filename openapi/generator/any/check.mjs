@@ -1,6 +1,7 @@
 // What of a foreign document cannot be served: each with its place, the reason, and what to do.
 import { Document, child, isObject } from '../compile/document.mjs';
 import { isRaw } from '../compile/exact.mjs';
+import { callbackParts } from '../compile/expressions.mjs';
 import { schemesOf } from '../compile/security.mjs';
 import patterns from '../../redocly-rules/patterns.js';
 import { pathFault } from '../gateway/paths.mjs';
@@ -33,6 +34,7 @@ export function check(source, report, standard) {
     checkParameters(document, one, report);
     checkSecurity(document, one, report);
   }
+  for (const one of document.outgoing()) checkOutgoing(document, one, report);
   walkSchemas(document, report);
   return operations;
 }
@@ -81,17 +83,34 @@ function checkPaths(operations, report) {
   }
 }
 
-function checkParameters(document, { path, item, place }, report) {
+// Their places, after what is wrong with each by itself.
+function parametersOf(document, { item, place }, report) {
   const lists = [child(item, 'parameters'), child(place, 'parameters')];
-  const all = lists.flatMap((list) => (Array.isArray(list.node) ? list.node.map((_, index) => child(list, index)) : []));
-  const names = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
   for (const list of lists) checkDoubles(document, list, report);
-  for (const at of all) {
-    const { node } = document.resolve(at);
-    if (node?.in === 'path' && !names.includes(node.name)) report.refuse(`#${at.pointer}`, `the parameter \`${node.name}\``, 'the path does not have it', MEND);
+  const all = lists.flatMap((list) => (Array.isArray(list.node) ? list.node.map((_, index) => child(list, index)) : [])).map((at) => ({ at, node: document.resolve(at).node }));
+  for (const { at, node } of all) {
     if (!['path', 'query', 'header', 'cookie'].includes(node?.in)) report.refuse(`#${at.pointer}`, `\`in: ${node?.in}\``, 'a parameter is in path, query, header or cookie', MEND);
   }
-  const known = all.map((at) => document.resolve(at).node).filter((node) => node?.in === 'path').map(({ name }) => name);
+  return all;
+}
+
+// A webhook or callback.
+function checkOutgoing(document, one, report) {
+  for (const { at, node } of parametersOf(document, one, report)) {
+    if (node?.in === 'path') report.note(`#${at.pointer}`, 'Webhooks and callbacks have no path of their own: a parameter in it is left out');
+  }
+  if (one.expression !== undefined && !callbackParts(one.expression)) {
+    report.note(`#${one.place.pointer}`, 'Where the callback goes is no runtime expression (`{$request.body#/url}`): its handler has to know the URL');
+  }
+}
+
+function checkParameters(document, { path, item, place }, report) {
+  const names = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
+  const all = parametersOf(document, { item, place }, report);
+  for (const { at, node } of all) {
+    if (node?.in === 'path' && !names.includes(node.name)) report.refuse(`#${at.pointer}`, `the parameter \`${node.name}\``, 'the path does not have it', MEND);
+  }
+  const known = all.map(({ node }) => node).filter((node) => node?.in === 'path').map(({ name }) => name);
   const missing = names.filter((name) => !known.includes(name));
   if (missing.length) report.note(`#${place.pointer}`, 'Parameters of a path that are not described are any text, which handlers do not get');
 }

@@ -51,6 +51,10 @@ export function complete(root, common) {
       done.add(at.servers);
     }
   }
+  for (const { place: { node } } of document.outgoing()) {
+    withoutUnknown(node);
+    if (node.requestBody) node.requestBody = withoutXml(document, node.requestBody);
+  }
   root.servers = [{ ...server(root.servers), description: 'Relative to the address of this document.' }];
   root['x-service'] = { ...root['x-service'], about: aboutOf(root.info) };
   root.info.description = [root.info.description, limitsText()].filter(Boolean).join('\n\n');

@@ -8,7 +8,7 @@ const isNumber = (node) => typeof node === 'number' || isRaw(node);
 const isCount = (node) => Number.isInteger(node) && node >= 0;
 const isBoolean = (node) => typeof node === 'boolean';
 
-// A kind is defined by its fields. `lists` and `maps` define their items; other fields are not checked.
+// A kind is defined by its fields. `lists` and `maps` define their items, `keys` every field; others are not checked.
 const SCHEMA = {
   leaves: {
     type: ['a text, or a list of texts', (node) => isText(node) || (Array.isArray(node) && node.every(isText))],
@@ -24,11 +24,12 @@ const SCHEMA = {
 const textOf = (given, otherwise) => (given === undefined || given === null || isObject(given) || Array.isArray(given) ? otherwise : String(given));
 
 const KINDS = {
-  document: { named: [], parts: { components: 'components', info: 'any' }, maps: { paths: 'item' }, lists: { tags: 'tag', servers: 'server', security: 'any' } },
-  components: { maps: { schemas: 'schema', parameters: 'parameter', headers: 'header', requestBodies: 'body', responses: 'response', securitySchemes: 'scheme', links: 'link' } },
+  document: { named: [], parts: { components: 'components', info: 'any' }, maps: { paths: 'item', webhooks: 'item', 'x-webhooks': 'item' }, lists: { tags: 'tag', servers: 'server', security: 'any' } },
+  components: { maps: { schemas: 'schema', parameters: 'parameter', headers: 'header', requestBodies: 'body', responses: 'response', securitySchemes: 'scheme', links: 'link', callbacks: 'callback', pathItems: 'item' } },
   item: { lists: { parameters: 'parameter', servers: 'server' }, parts: Object.fromEntries(['get', 'put', 'post', 'delete', 'patch', 'head', 'options', 'trace'].map((key) => [key, 'operation'])) },
   operation: { lists: { parameters: 'parameter', servers: 'server', security: 'any' }, leaves: { tags: ['a list of texts', (node) => Array.isArray(node) && node.every(isText)] },
-    parts: { requestBody: 'body' }, maps: { responses: 'response' } },
+    parts: { requestBody: 'body' }, maps: { responses: 'response', callbacks: 'callback' } },
+  callback: { keys: 'item' },
   parameter: { named: ['name', 'in'], parts: { schema: 'schema' }, maps: { content: 'media' } },
   header: { parts: { schema: 'schema' }, maps: { content: 'media' } },
   body: { maps: { content: 'media' } },
@@ -61,7 +62,7 @@ export function checkShape(source, report) {
       report.note(pointer, 'A parameter of a path is always required');
       node.required = true;
     }
-    const { leaves = {}, lists = {}, maps = {}, parts = {}, named = [] } = KINDS[kind];
+    const { leaves = {}, lists = {}, maps = {}, parts = {}, named = [], keys } = KINDS[kind];
     for (const key of named) if (!isText(node[key])) wrong(pointer, key, 'a text');
     if (kind === 'parameter' && isText(node.type) && !node.schema) wrong(pointer, 'type', 'within `schema`');
     if (kind === 'document' && isObject(node.paths)) {
@@ -76,6 +77,7 @@ export function checkShape(source, report) {
     }
     for (const [key, inner] of Object.entries(lists)) if (present(node, key)) each(node[key], inner, below(pointer, key), key, Array.isArray, 'a list');
     for (const [key, inner] of Object.entries(maps)) if (present(node, key)) each(node[key], inner, below(pointer, key), key, isObject, 'an object');
+    if (keys) each(node, keys, pointer, kind, isObject, 'an object');
     for (const [key, inner] of Object.entries(parts)) if (key in node && (node[key] !== null || inner === 'operation')) one(node[key], inner, below(pointer, key), key);
   };
   // 3.0 and 3.1 have two notations of limits that are not included.

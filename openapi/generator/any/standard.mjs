@@ -6,7 +6,7 @@ import { escape, unescape } from '../compile/document.mjs';
 // Rounds of leaving out what does not matter, and looking again.
 const MOST_ROUNDS = 40;
 // Describe only.
-const DESCRIBING = ['example', 'examples', 'externalDocs', 'contact', 'license', 'xml', 'summary', 'termsOfService', 'deprecated', 'links', 'callbacks', 'webhooks', 'tags',
+const DESCRIBING = ['example', 'examples', 'externalDocs', 'contact', 'license', 'xml', 'summary', 'termsOfService', 'deprecated', 'links', 'tags',
   'bearerFormat', 'allowReserved', 'mapping'];
 // Of a schema of which these are alternatives, their own violations tell more.
 const JOINING = ['oneOf', 'anyOf', 'allOf', 'if', 'not'];
@@ -52,12 +52,9 @@ function essenceOf(root) {
       if (!inNames && (DESCRIBING.includes(key) || key.startsWith('x-') || key === 'description')) delete node[key];
       else visit(node[key], !Array.isArray(node) && !inNames && ['properties', 'patternProperties', 'schemas', '$defs', 'parameters', 'headers', 'responses', 'scopes'].includes(key) && !Array.isArray(node[key]));
     }
+    if (!inNames) for (const response of Object.values(node.responses ?? {})) if (response !== null && typeof response === 'object' && !response.$ref) response.description = '-';
   };
   visit(copy, false);
-  const items = Object.values(copy.paths ?? {}).flatMap((item) => Object.values(item ?? {}));
-  for (const responses of [copy.components?.responses, ...items.map((one) => one?.responses)]) {
-    for (const response of Object.values(responses ?? {})) if (response !== null && typeof response === 'object' && !response.$ref) response.description = '-';
-  }
   for (const [name, scheme] of Object.entries(copy.components?.securitySchemes ?? {})) {
     if (SCHEMES[scheme?.type]) copy.components.securitySchemes[name] = JSON.parse(JSON.stringify(SCHEMES[scheme.type](scheme)));
   }

@@ -68,6 +68,21 @@ export class Document {
     });
   }
 
+  /**
+   * Requests that the service sends: webhooks, then callbacks, each once. `{method, name, expression, item, place}`: `expression` tells where a callback
+   * goes; of a webhook there is none.
+   */
+  outgoing() {
+    const key = this.root.webhooks === undefined ? 'x-webhooks' : 'webhooks';
+    const webhooks = this.#named({ node: this.root[key], pointer: `/${key}` }).map(([name, item]) => ({ name, item: this.resolve(item) }));
+    const callbacks = this.operations().flatMap(({ place }) => this.#named(child(place, 'callbacks'))).flatMap(([name, at]) => (
+      this.#named(this.resolve(at)).map(([expression, item]) => ({ name, expression, item: this.resolve(item) }))));
+    const all = [...webhooks, ...callbacks].flatMap((one) => METHODS.filter((method) => isObject(one.item.node?.[method])).map((method) => ({ ...one, method, place: child(one.item, method) })));
+    return all.filter(({ place }, at) => all.findIndex((other) => other.place.pointer === place.pointer) === at);
+  }
+
+  #named = (place) => Object.keys(isObject(place.node) ? place.node : {}).filter((name) => !name.startsWith('x-')).map((name) => [name, child(place, name)]);
+
   /** The node of a schema without what the dialect ignores beside a reference. */
   schema({ node }) {
     if (!isObject(node)) return node === false ? { not: {} } : {};

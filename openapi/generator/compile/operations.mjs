@@ -8,11 +8,11 @@ import { Names, camel, docLine, identifier, literal } from './rust.mjs';
 import { requirementsOf, securityText } from './security.mjs';
 
 /** Every operation of the document: its place, path, method, names, and the shapes it sends and answers. */
-export const operationsOf = (document, parts) => document.operations().map((one) => operation(document, one, parts));
+export const operationsOf = (document, parts) => document.operations().map((one) => operationOf(document, one, parts));
 
-function operation(document, { method, served: path, item, place }, { shapes, render, schemes }) {
+/** One operation, by the name `id`. */
+export function operationOf(document, { method, served: path, item, place, id = nameOf(place.node) }, { shapes, render, schemes }) {
   const { node } = place;
-  const id = nameOf(node);
   const hint = camel(id);
   const parameters = parametersOf(parameterPlaces(document, place, item), { shapes, render, names: new Names(), hint });
   const limit = node['x-body-limit'] ?? BODY_LIMIT;

@@ -55,7 +55,7 @@ export function parametersOf(places, { shapes, render, names, hint }) {
     const nodes = [schemaOf(place).node, shape.node, shape.place?.node].filter(isObject);
     const fallback = isRequired || isKey ? undefined : render.fallback(shape, nodes);
     return {
-      shape, node, plain, fallback, isRequired, isKey, name: identifier(plain), doc: docLine(node.description) || `\`${docLine(node.name)}\``,
+      place, shape, node, plain, fallback, isRequired, isKey, name: identifier(plain), doc: docLine(node.description) || `\`${docLine(node.name)}\``,
       isOpen: () => takenApart(shape, shapes.models, isSentAsJson(place)).endsWith('.open()'),
       text: () => parameterText(node, takenApart(shape, shapes.models, isSentAsJson(place))) };
   });

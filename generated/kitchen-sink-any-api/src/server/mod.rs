@@ -8,6 +8,7 @@ use crate::apis;
 
 /// Every operation of the document.
 pub static OPERATIONS: &[&Operation] = &[
+    &apis::callbacks::SUBSCRIBE,
     &apis::guarded::GREET,
     &apis::guarded::READ_SECRET,
     &apis::media::COUNT_ROWS,
@@ -32,9 +33,14 @@ pub static OPERATIONS: &[&Operation] = &[
 /// Routes every operation to the service.
 pub fn router<S>(service: Arc<S>) -> axum::Router
 where
-    S: apis::guarded::Guarded + apis::media::Media + apis::parameters::Parameters + apis::shapes::Shapes,
+    S: apis::callbacks::Callbacks
+        + apis::guarded::Guarded
+        + apis::media::Media
+        + apis::parameters::Parameters
+        + apis::shapes::Shapes,
 {
     contract::Routes::<S>::new()
+        .merge(apis::callbacks::routes::<S>())
         .merge(apis::guarded::routes::<S>())
         .merge(apis::media::routes::<S>())
         .merge(apis::parameters::routes::<S>())

@@ -2,6 +2,7 @@
 
 mod guarded;
 mod media;
+mod outgoing;
 mod parameters;
 mod shapes;
 mod sink;

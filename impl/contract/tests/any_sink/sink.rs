@@ -3,6 +3,7 @@
 use contract::{Api, Caller, Operation, Problem, Quota};
 use futures_util::TryStreamExt as _;
 use kitchen_sink_any_api::Verify;
+use kitchen_sink_any_api::apis::callbacks::{Callbacks, SubscribeParams, SubscribeResponse};
 use kitchen_sink_any_api::apis::guarded::{GreetResponse, Guarded, ReadSecretResponse};
 use kitchen_sink_any_api::apis::media::{
     CountRowsResponse, EchoTextResponse, GetPictureParams, GetPictureResponse, Media, PutPictureParams,
@@ -15,7 +16,10 @@ use kitchen_sink_any_api::apis::parameters::{
 use kitchen_sink_any_api::apis::shapes::{
     AddShapeResponse, CreateAccountResponse, EchoEverythingResponse, EchoNestedListResponse, EchoTreeResponse, Shapes,
 };
-use kitchen_sink_any_api::models::{Account, Everything, Mistake, NestedList, SendFormBody, Shape, Tree, Upload};
+use kitchen_sink_any_api::models::{
+    Account, Everything, Mistake, NestedList, SendFormBody, Shape, Subscription, Tree, Upload,
+};
+use kitchen_sink_any_api::outgoing::{AuditedRemoval, ShapeAdded, ToldOfRemoval};
 use serde_json::{Map, Value, json};
 
 /// The service; it keeps nothing.
@@ -193,5 +197,17 @@ impl Guarded for Sink {
 
     async fn greet(&self, caller: Option<Who>) -> Result<GreetResponse, Problem> {
         Ok(GreetResponse::Ok(caller.map_or_else(|| "stranger".to_owned(), |Who(name)| name)))
+    }
+}
+
+impl Callbacks for Sink {
+    async fn subscribe(&self, params: SubscribeParams, body: Subscription) -> Result<SubscribeResponse, Problem> {
+        let urls = [
+            ("added", ShapeAdded::url(&body, &params.from)?),
+            ("removed", ToldOfRemoval::url(&body)?),
+            ("audited", AuditedRemoval::url(&json!({ "id": "a/b" }))?),
+        ];
+        let told = urls.into_iter().filter_map(|(name, url)| Some((name.to_owned(), url?)));
+        Ok(SubscribeResponse::Created(told.collect()))
     }
 }

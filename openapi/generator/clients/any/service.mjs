@@ -1,22 +1,16 @@
 // A service whose document was written elsewhere, as the printers of the clients need it: models, operations, and how requests are written.
 // Types and their names are those of the server (../../compile).
-import { isJsonField, partShape } from '../../compile/bodies.mjs';
 import { Document, child, escape, isObject } from '../../compile/document.mjs';
-import { classOf, isRange } from '../../compile/media.mjs';
+import { classOf } from '../../compile/media.mjs';
 import { boxesOf, reachedFrom } from '../../compile/models.mjs';
 import { operationsOf } from '../../compile/operations.mjs';
-import { isSentAsJson, schemaOf } from '../../compile/parameters.mjs';
 import { Render } from '../../compile/render.mjs';
 import { Names, camel, snake } from '../../compile/rust.mjs';
 import { schemesOf } from '../../compile/security.mjs';
+import { ANY, TEXT, writtenBody, writtenParameter } from '../../compile/written.mjs';
 import { Shapes } from '../../compile/shapes.mjs';
 import { isSecret } from '../../secrets.mjs';
 import { tagOf } from './tags.mjs';
-
-/** Of a file in a form: there is no such schema. */
-const FILE = { kind: 'file', isNullable: false };
-const TEXT = { kind: 'string', isNullable: false };
-const ANY = { kind: 'any', isNullable: false };
 
 /** `{models, operations, schemes, boxed}` of a bundled document. */
 export function describe(root) {
@@ -57,7 +51,7 @@ function finish(model, { document, shapes, isSent, isAnswered }) {
 
 function operation(one, { document, shapes, names, forms }) {
   const { node, id, hint, method, path } = one;
-  const parameters = one.parameters.map((parameter) => parameterOf(parameter));
+  const parameters = one.parameters.map((parameter) => writtenParameter(parameter));
   const taken = new Names(parameters.map(({ plain }) => plain));
   const parts = path.split(/\{([^{}]*)\}/).map((text, index) => {
     if (index % 2 === 0) return encodeURI(decodeLoosely(text)).replace(/[?#'"`\\]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -68,7 +62,7 @@ function operation(one, { document, shapes, names, forms }) {
     parameters.push(made);
     return made;
   });
-  const bodies = one.body ? one.body.all.map((media) => bodyOf(media, { document, shapes, names, forms, hint })) : [];
+  const bodies = one.body ? one.body.all.map((media) => writtenBody(media, { shapes, names, forms, hint })) : [];
   return {
     id, hint, method, parts, parameters, bodies, isBodyRequired: one.body?.isRequired === true, summary: node.summary, description: node.description,
     isDeprecated: node.deprecated === true, path, answers: method === 'HEAD' ? [] : answersOf(one, { document, shapes }), hasRedirects: Object.keys(node.responses ?? {}).some((status) => /^3(?!04)/.test(status)),
@@ -81,54 +75,6 @@ function decodeLoosely(text) {
   } catch {
     return text.replaceAll('%', '%25');
   }
-}
-
-function parameterOf({ node, plain, isRequired, shape }) {
-  const isForm = ['query', 'cookie'].includes(node.in);
-  const style = node.style ?? (isForm ? 'form' : 'simple');
-  return {
-    wire: node.name, in: node.in, plain, isRequired, shape, style, explode: node.explode ?? style === 'form', isJson: isSentAsJson({ node }),
-    isReserved: node.allowReserved === true, doc: node.description, isDeprecated: node.deprecated === true };
-}
-
-/** `{media, kind, shape, fields}`: kind is json, rows, form, multipart, text or bytes; fields tell how those of forms are written. */
-function bodyOf({ media, kind, shape, isForm, isBytes, place }, { shapes, names, forms, hint }) {
-  const base = { media, isRange: isRange(media) };
-  if (isForm && shapes.models.get(shape.model)?.fields) {
-    const form = formOf(shapes.models.get(shape.model), names.take(`${hint}Form`));
-    forms.push(form);
-    form.parts = form.fields.map((field) => partOf(field, place, true));
-    return { ...base, kind, shape: { kind: 'struct', model: form.name, isNullable: false }, isParts: true, fields: form.parts };
-  }
-  if (isBytes) return { ...base, kind: 'bytes', shape: { kind: 'bytes', isNullable: false } };
-  const given = shape ?? ANY;
-  if (kind === 'form' || kind === 'multipart') {
-    const fields = (shapes.models.get(given.model)?.fields ?? []).map((field) => partOf(field, place, kind === 'multipart'));
-    return { ...base, kind, shape: given, fields: fields.filter((field) => kind === 'multipart' || !isPlainField(field)) };
-  }
-  return { ...base, kind: ['rows', 'text'].includes(kind) ? kind : 'json', shape: kind === 'text' && given.kind === 'any' ? TEXT : given };
-}
-
-const isPlainField = ({ style, explode, isJson }) => style === 'form' && explode && !isJson;
-
-// A struct of its own, as files are in no other.
-function formOf(model, name) {
-  const fields = model.fields.map((field) => {
-    const { isList, isFile } = partShape(field);
-    return isFile ? { ...field, shape: isList ? { kind: 'array', items: FILE, isNullable: false } : FILE } : { ...field };
-  });
-  return { ...model, name, fields, isForm: true };
-}
-
-/** How a field of a form is written: as text, as JSON, or as a file; in a style of parameters where an encoding says so. */
-function partOf(field, place, isMultipart) {
-  const { name } = field;
-  const encoding = place.node.encoding?.[name] ?? {};
-  const { isList, inner, isJson: isJsonPart } = partShape(field, encoding);
-  const isJson = isMultipart ? isJsonPart : isJsonField(field, encoding);
-  const style = encoding.style ?? 'form';
-  const media = encoding.contentType && !/[*,]/.test(encoding.contentType) ? encoding.contentType : undefined;
-  return { name, style, explode: encoding.explode ?? style === 'form', isJson, isFile: inner.kind === 'file', isList, media };
 }
 
 /** What a success may be: `{status, media, kind, shape}` each; kind is json, text, bytes or none. */

@@ -1,19 +1,23 @@
 // Writes what services whose documents were written elsewhere have in the client of a language; openapi-generator does it for the others.
 //
 //   node write.mjs LANGUAGE GENERATED CLIENT
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { documentOf, servicesOf } from '../../services.mjs';
 import { moduleOf } from './names.mjs';
+import { HEADER } from './rust-text.mjs';
 import { describe } from './service.mjs';
 
 const [language, generated, client] = process.argv.slice(2);
 const { [language]: printed } = await import(`./${language}.mjs`);
+const RUNTIME = 'runtime';
+// How requests are written, in the server as well.
+const SERVER = '../../../../impl/outgoing/src';
 // Where modules of services are, and what they are built on.
 const PLACES = {
-  typescript: ['src/services', ['src/call.ts']],
-  python: ['schema_first_client/services', ['schema_first_client/call.py', 'schema_first_client/spelling.py']],
-  rust: ['src', ['src/call.rs', 'src/multipart.rs', 'src/spelling.rs']],
+  typescript: ['src/services', { 'src/call.ts': RUNTIME }],
+  python: ['schema_first_client/services', { 'schema_first_client/call.py': RUNTIME, 'schema_first_client/spelling.py': RUNTIME }],
+  rust: ['src', { 'src/call.rs': RUNTIME, 'src/multipart.rs': SERVER, 'src/spelling.rs': SERVER }],
 };
 const [folder, runtime] = PLACES[language];
 
@@ -26,4 +30,7 @@ for (const { name, document } of services) {
     writeFileSync(path, text);
   }
 }
-if (services.length) runtime.forEach((file) => copyFileSync(new URL(`runtime/${basename(file)}`, import.meta.url), join(client, file)));
+for (const [file, folderOf] of services.length ? Object.entries(runtime) : []) {
+  const text = readFileSync(new URL(`${folderOf}/${basename(file)}`, import.meta.url), 'utf8');
+  writeFileSync(join(client, file), folderOf === SERVER ? `${HEADER}${text}` : text);
+}
