@@ -89,7 +89,9 @@ test('the guide shows what is compiled', () => {
   const text = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8').replace(/\s+/g, ' ');
   const guide = readFileSync(new URL('../../docs/guides/writing-documents.md', import.meta.url), 'utf8');
   const section = guide.slice(guide.indexOf('## Documents written elsewhere'), guide.indexOf('## Error codes'));
-  const sources = { yaml: text('openapi/kitchen-sink-any.yaml'), rust: text('impl/contract/tests/any_sink/sink.rs') };
+  const sources = {
+    yaml: `${text('openapi/kitchen-sink-any.yaml')} ${text('openapi/new-service-tests/field-notes.yaml')}`,
+    rust: `${text('impl/contract/tests/any_sink/sink.rs')} ${text('openapi/new-service-tests/watch_notes.rs')}` };
   const blocks = [...section.matchAll(/```(yaml|rust)\n(.*?)```/gs)];
   assert.ok(blocks.length >= 10);
   for (const [, language, block] of blocks) assert.ok(sources[language].includes(block.replace(/\s+/g, ' ').trim()), block);

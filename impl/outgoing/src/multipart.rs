@@ -57,7 +57,7 @@ impl Multipart {
         }
     }
 
-    /// Every member of an object.
+    /// Every field of an object.
     pub fn rest(&mut self, value: &impl Serialize) {
         for (name, one) in value_of(value).as_object().into_iter().flatten() {
             self.field(name, one, false, None);

@@ -88,7 +88,7 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-/// Items of a list, or members as names and values, between delimiters.
+/// Items of a list, or fields as names and values, between delimiters.
 pub fn joined(value: &Value, by: &str, explode: bool, encode: Encode) -> String {
     match value {
         Value::Array(items) => items.iter().map(|item| encode(&text(item))).collect::<Vec<_>>().join(by),

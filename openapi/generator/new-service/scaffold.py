@@ -67,6 +67,47 @@ def credentials(words, verification):
     return fill("adopted/credentials.rs", words | {"problems": problems, "methods": text})
 
 
+# What lib.rs has in a service that sends nothing, and in one with webhooks or callbacks.
+QUIET = {
+    "uses": "use platform::Access;\n", "fields": "", "sending": "",
+    "build": "        let Context { access, .. } = context;\n        Ok(Parts::of(router(Arc::new(Self { access }))))\n",
+}
+SENDING = {
+    "uses": "use platform::{Access, Database};\n",
+    "fields": "    database: Database,\n    webhooks: Webhooks,\n",
+    "build": '''        let Context { database, access, settings, environment } = context;
+        let webhooks = Webhooks::new(database.clone(), "@service@", settings, environment);
+        let (jobs, measured, delivering) = (webhooks.jobs().clone(), webhooks.clone(), webhooks.clone());
+        Ok(Parts::of(router(Arc::new(Self { access, database, webhooks })))
+            .with_jobs(jobs)
+            .with_metrics(move |metrics| measured.register(metrics))
+            .with_background(async move |lifecycle| delivering.run(lifecycle.answered).await))
+''',
+    "sending": '''
+impl @Service@Service {
+    /// Where a handler writes: what it puts into [`Webhooks`] in a transaction is sent when that is committed.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// What is sent: `self.webhooks().put(&mut tx, recipient, outgoing::... { .. }.request(&url)?)`.
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.webhooks
+    }
+}
+''',
+}
+
+
+def sending(words, crate):
+    """The parts of lib.rs, of the manifest and of the privileges that depend on whether the document has webhooks or callbacks."""
+    if not crate["x-sends"]:
+        return QUIET | {"group": "", "crates": ""}
+    parts = {name: filled(text, words) for name, text in SENDING.items()}
+    parts["uses"] += "use platform_webhooks::Webhooks;\n"
+    return parts | {"group": "group    webhooks\n", "crates": "platform-webhooks.workspace = true\n"}
+
+
 def fill(template, words):
     return {"text": filled((TEMPLATES / template).read_text(), words)}
 

@@ -8,8 +8,7 @@
 use std::sync::Arc;
 
 use contract::Guarded;
-use platform::Access;
-use platform::service::{Context, NoSettings, Parts, Service};
+@uses@use platform::service::{Context, NoSettings, Parts, Service};
 use platform::settings::InvalidSettings;
 
 pub use @crate@_api::{DOCUMENT, OPERATIONS, SCHEMAS, router};
@@ -18,15 +17,13 @@ pub use @crate@_api::{DOCUMENT, OPERATIONS, SCHEMAS, router};
 #[derive(Clone)]
 pub struct @Service@Service {
     access: Access,
-}
+@fields@}
 
 impl Service for @Service@Service {
     type Settings = NoSettings;
 
     fn build(context: Context<'_>, _: &NoSettings) -> Result<Parts, InvalidSettings> {
-        let Context { access, .. } = context;
-        Ok(Parts::of(router(Arc::new(Self { access }))))
-    }
+@build@    }
 }
 
 impl Guarded for @Service@Service {
@@ -36,3 +33,4 @@ impl Guarded for @Service@Service {
         &self.access
     }
 }
+@sending@
