@@ -19,6 +19,8 @@ pub(crate) enum Due {
     Ids(Arc<[i64]>),
     /// Whatever is due, at most so many: for when there is no stream.
     Any(i64),
+    /// What has been due for a second and is still not in the stream, at most so many: for when nothing can be appended to it.
+    Overdue(i64),
 }
 
 /// The handled messages.
@@ -91,9 +93,15 @@ async fn lock(db: &mut PgConnection, due: &Due) -> Result<Vec<Message>> {
         "SELECT id, topic, payload, order_id, created_at, trace FROM outbox WHERE available_at <= now()
          ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
     );
+    const OVERDUE: &str = sql!(
+        "SELECT id, topic, payload, order_id, created_at, trace FROM outbox
+         WHERE published_at IS NULL AND available_at <= now() - interval '1 second'
+         ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"
+    );
     let rows = match due {
         Due::Ids(ids) => sqlx::query(BY_ID).bind(&**ids).fetch_all(db).await?,
         Due::Any(limit) => sqlx::query(DUE).bind(limit).fetch_all(db).await?,
+        Due::Overdue(limit) => sqlx::query(OVERDUE).bind(limit).fetch_all(db).await?,
     };
     Ok(rows.iter().map(Message::of).collect::<sqlx::Result<_>>()?)
 }

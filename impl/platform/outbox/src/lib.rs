@@ -8,7 +8,8 @@
 //! # Guarantees
 //!
 //! - **At least once, and once in Postgres.** A message is there if and only if the transaction that wrote it was committed. Whatever
-//!   Redis loses is published again, without Redis the workers poll the table, and what a dead worker had is taken over. What
+//!   Redis loses is published again, without Redis the workers poll the table, what it does not accept they take from the table after a
+//!   second, and what a dead worker had is taken over. What
 //!   a handler writes in its transaction happens exactly once; what it does elsewhere may happen again.
 //! - **Order** is that of ids within a batch, and about that of writing between batches: several workers, retries and late commits
 //!   change it. A handler that needs an order must look at its own data, as under the locks it takes.

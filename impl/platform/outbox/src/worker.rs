@@ -23,6 +23,8 @@ const RECLAIM_AFTER: Duration = Duration::from_secs(4);
 const RECLAIM_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the outbox is polled while there is no stream, and Redis is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How often messages are looked for that are due and in no stream: one can be read while nothing can be appended to it (`maxmemory`).
+const OVERDUE_INTERVAL: Duration = Duration::from_secs(1);
 const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// A consumer of messages.
@@ -32,6 +34,8 @@ pub struct Worker {
     connection: Option<MultiplexedConnection>,
     /// When one last looked for a stream, or for abandoned entries in it.
     last_checked: Option<Instant>,
+    /// When it last took messages that nobody publishes.
+    last_overdue: Instant,
     /// Whether the stream cannot be used, which is logged once.
     stream_unavailable: bool,
 }
@@ -45,6 +49,7 @@ impl Worker {
             name,
             connection: None,
             last_checked: None,
+            last_overdue: Instant::now(),
             stream_unavailable: false,
         }
     }
@@ -64,7 +69,7 @@ impl Worker {
             Some(entries) => self.processor.handle(entries).await?,
             None => self.processor.batch(Due::Any(BATCH_SIZE as i64)).await?.messages.len(),
         };
-        Ok(done)
+        Ok(done + self.processor.batch(Due::Overdue(BATCH_SIZE as i64)).await?.messages.len())
     }
 
     /// Works until it is told to stop; what was begun is finished.
@@ -77,17 +82,28 @@ impl Worker {
                 self.processor.handle_until_done(entries, &shutdown).await;
             }
             match self.receive(Some(READ_TIMEOUT)).await {
-                Some(entries) => self.processor.handle_until_done(entries, &shutdown).await,
-                None => match self.processor.batch(Due::Any(BATCH_SIZE as i64)).await {
-                    Ok(done) if !done.messages.is_empty() => {}
-                    Ok(_) => pause(POLL_INTERVAL, &shutdown).await,
-                    Err(error) if error.is_unavailable() => pause(MAX_BACKOFF, &shutdown).await,
-                    // One of them fails: each alone, and that one is counted. Or all of it does: then there is no hurry.
-                    Err(_) => {
-                        self.processor.process_due_each(&shutdown).await;
-                        pause(POLL_INTERVAL, &shutdown).await;
+                Some(entries) => {
+                    self.processor.handle_until_done(entries, &shutdown).await;
+                    if self.last_overdue.elapsed() > OVERDUE_INTERVAL {
+                        self.last_overdue = Instant::now();
+                        self.poll(Due::Overdue(BATCH_SIZE as i64), Duration::ZERO, &shutdown).await;
                     }
-                },
+                }
+                None => self.poll(Due::Any(BATCH_SIZE as i64), POLL_INTERVAL, &shutdown).await,
+            }
+        }
+    }
+
+    /// Handles messages from the outbox itself; a pause where there are none.
+    async fn poll(&self, due: Due, without_any: Duration, shutdown: &CancellationToken) {
+        match self.processor.batch(due).await {
+            Ok(done) if !done.messages.is_empty() => {}
+            Ok(_) => pause(without_any, shutdown).await,
+            Err(error) if error.is_unavailable() => pause(MAX_BACKOFF, shutdown).await,
+            // One of them fails: each alone, and that one is counted. Or all of it does: then there is no hurry.
+            Err(_) => {
+                self.processor.process_due_each(shutdown).await;
+                pause(POLL_INTERVAL, shutdown).await;
             }
         }
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use deadpool_redis::redis::cmd;
 use futures_util::FutureExt as _;
-use platform::{Database, Error, Result, Transaction};
+use platform::{Cache, Database, Error, Result, Transaction};
 use platform_outbox::failpoints::{Action, Failpoint};
 use platform_outbox::verify;
 use platform_outbox::{Handler, Handlers, Message, Outbox, Stream, Worker, put};
@@ -157,6 +158,31 @@ async fn messages_are_handled_by_topic_once_their_transaction_is_committed() {
         assert_eq!(world.outcome().await, ["ada: hello", "webhook", "bob: hello"]);
         assert_eq!(world.mail.committed.load(Ordering::Relaxed), 2);
     }
+}
+
+/// Redis responds, and takes no writes: out of memory, a replica, an ACL.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_redis_does_not_accept_is_handled_without_it() {
+    let redis = TestRedis::new();
+    let user = format!("test-{}", std::process::id());
+    let mut admin = redis.connect().await;
+    let acl = |words: &[&str]| cmd("ACL").arg(words).to_owned();
+    acl(&["SETUSER", &user, "on", ">secret", "~*", "&*", "+@all", "-xadd"])
+        .query_async::<()>(&mut admin)
+        .await
+        .expect("a user");
+    let url = match redis.url().rsplit_once('@') {
+        Some((_, place)) => format!("redis://{user}:secret@{place}"),
+        None => redis.url().replacen("redis://", &format!("redis://{user}:secret@"), 1),
+    };
+    let settings = testkit::settings(&["--redis-url", &url, "--redis-prefix", redis.prefix()]);
+    let cache = Cache::new(&settings, "").expect("a URL").expect("a Redis");
+    let mut world = World::new(Some(redis)).await;
+    world.stream = Some(Stream::new(cache, "mails"));
+    world.outbox = Outbox::new(world.db.clone(), world.stream.clone());
+    world.put(Mail::TOPIC, "ada hello").await;
+    world.work_until(async || world.outcome().await == ["ada: hello"]).await;
+    acl(&["DELUSER", &user]).query_async::<()>(&mut admin).await.expect("the user goes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
