@@ -33,6 +33,7 @@ EDGES = [
     ("FileDescriptorsNearLimit", "warning", 120, "instance:process_open_fds:ratio", ">", 0.8),
     ("BackgroundJobFailing", "warning", 60, 'job_task:background_job_overdue_seconds:max{job="a",task="relay"}', ">", 120),
     ("PostgresDown", "critical", 30, 'job:postgres_up:min{job="a"}', "<", 1),
+    ("PostgresReadOnly", "critical", 30, 'job:postgres_writable:min{job="a"}', "<", 1),
     ("PostgresConnectionsNearLimit", "warning", 120, "postgres:connections:ratio", ">", 0.85),
     ("PostgresLongTransaction", "warning", 60, "postgres:oldest_transaction_age_seconds:max", ">", 300),
     ("RedisDown", "warning", 30, 'job_purpose:redis_up:min{job="a",purpose="cache"}', "<", 1),

@@ -11,7 +11,7 @@ use platform::{Cache, Database, Error, Jobs};
 use testkit::{Fault, FaultProxy, TestDatabase, TestServer};
 
 fn start(database: Option<Database>, cache: Option<Cache>) -> TestServer {
-    start_with(Readiness { database, cache, jobs: Vec::new() })
+    start_with(Readiness { database, cache, ..Readiness::default() })
 }
 
 fn start_with(needs: Readiness) -> TestServer {
@@ -91,7 +91,7 @@ async fn redis_keys_carry_their_prefix() {
     let cache = absent_redis().expect("a URL was given");
     assert_eq!(cache.key("top-paths"), "test:top-paths");
     let asked = std::time::Instant::now();
-    assert!(cache.ping().await.is_err());
+    assert!(cache.probe().await.is_err());
     assert!(asked.elapsed() < std::time::Duration::from_secs(1));
     assert!(Cache::new(&testkit::settings(&["--redis-url", ""]), "").expect("none is fine").is_none());
     assert!(Cache::new(&testkit::settings(&["--redis-url", "http://x"]), "").is_err());

@@ -37,7 +37,7 @@ async fn a_pool_of_them_costs_one_timeout_and_not_one_each() {
     drop(all);
     proxy.silence_open();
     let silent = Instant::now();
-    while cache.ping().await.is_err() {
+    while cache.probe().await.is_err() {
         assert!(silent.elapsed() < CONDITION_TIMEOUT, "nothing is opened instead");
     }
     // One after the other they would take eight times two seconds.

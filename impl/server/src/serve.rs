@@ -94,7 +94,7 @@ fn serve(
         let first = logins.first().context("a process serves something")?.clone();
         let watch = Watch::new(&first.settings, &settings.redis, process)?;
         for ((service, port), login) in services.iter().zip(&logins) {
-            let (app, run) = app(service, settings, login, environment, matches)?;
+            let (app, run) = app(service, settings, login, environment, &watch, matches)?;
             watch.register(app.metrics());
             listening.extend(listen(settings, &app, *port)?);
             background.spawn(run(lifecycle.clone()));
@@ -119,6 +119,7 @@ fn app(
     settings: &Settings,
     login: &Login,
     environment: Environment,
+    watch: &Watch,
     matches: &ArgMatches,
 ) -> Result<(App, StartBackground)> {
     let Login { database, accounts, .. } = login.clone();
@@ -130,6 +131,7 @@ fn app(
     let needs = Readiness {
         database: Some(database),
         cache: Cache::new(&settings.redis, &format!("{}:", service.name))?,
+        watch: Some(watch.clone()),
         jobs: [jobs].into_iter().chain(own_jobs).collect(),
     };
     let description = Description {

@@ -47,7 +47,7 @@ impl TestService {
         let settings: Settings = read(&CHEAP);
         let db = Database::new(&login, name).expect("the URL is one");
         let accounts = Accounts::start(db.clone(), &login, &settings.auth, name).expect("the settings are good");
-        let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };
+        let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
         let environment = Environment::Development;
         let access = Access { accounts, limiter: Limiter::off() };
         let context = Context { database: db, access: access.clone(), settings: &settings, environment };

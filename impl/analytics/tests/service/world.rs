@@ -135,7 +135,7 @@ fn serve(database: &TestDatabase, environment: Environment, own: &[&str]) -> (Te
     let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "analytics").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "analytics").expect("the settings are good");
-    let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };
+    let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let description =
         Description { service: "analytics".into(), version: "test".into(), document: analytics::DOCUMENT };
     let own: AnalyticsSettings = testkit::settings(own);

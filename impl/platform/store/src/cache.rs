@@ -4,16 +4,21 @@
 //! the pool and those of subscribers, are pinged.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{self, AsyncConnectionConfig, Client, RedisError};
-use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, TimeoutType};
+use deadpool_redis::redis::aio::{ConnectionLike, MultiplexedConnection};
+use deadpool_redis::redis::{self, AsyncConnectionConfig, Client, RedisError, Value};
+use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolError, Runtime, TimeoutType};
 use futures_util::StreamExt as _;
 use tokio::time::{sleep, timeout};
 
 /// A subscriber that received nothing for this long pings Redis.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// What a probe writes is gone after this long.
+const PROBE_LIFETIME: Duration = Duration::from_secs(60);
+/// How often a connection that is used again is asked whether its server is still the primary.
+const ROLE_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two attempts to subscribe.
 const RESUBSCRIBE_DELAY: Duration = Duration::from_millis(500);
 
@@ -25,7 +30,7 @@ use platform_settings::{InvalidSettings, RedisSettings};
 pub struct Cache {
     client: Client,
     pool: Pool,
-    prefix: std::sync::Arc<str>,
+    prefix: Arc<str>,
     /// The timeout of a response, and of opening or testing a connection. Blocking commands need a dedicated connection with a
     /// longer one.
     timeout: Duration,
@@ -52,6 +57,7 @@ impl Cache {
             .create_timeout(Some(timeout))
             .recycle_timeout(Some(timeout))
             .runtime(Runtime::Tokio1)
+            .post_recycle(of_primary())
             .build()
             .map_err(|error| InvalidSettings(format!("the Redis pool cannot be built: {error}")))?;
         Ok(Some(Self { client, pool, prefix: format!("{}{prefix}", settings.redis_prefix).into(), timeout }))
@@ -130,15 +136,63 @@ impl Cache {
         format!("{}{name}", self.prefix)
     }
 
-    /// Pings Redis.
+    /// Writes to Redis: one that only responds is a replica, or full.
     ///
     /// # Errors
-    /// When Redis is unavailable.
-    pub async fn ping(&self) -> Result<(), CacheError> {
+    /// When Redis is unavailable, or accepts no writes.
+    pub async fn probe(&self) -> Result<(), CacheError> {
         let mut connection = self.connection().await?;
-        redis::cmd("PING").query_async::<()>(&mut connection).await?;
-        Ok(())
+        Ok(self.probe_on(&mut connection).await?)
     }
+
+    /// The same on a connection of the caller's.
+    ///
+    /// # Errors
+    /// As [`Cache::probe`].
+    pub async fn probe_on(&self, connection: &mut impl ConnectionLike) -> Result<(), RedisError> {
+        let mut write = redis::cmd("SET");
+        write.arg(self.key("probe")).arg(1).arg("PX").arg(PROBE_LIFETIME.as_millis() as u64);
+        write.query_async(connection).await
+    }
+}
+
+/// When a connection of the pool was last asked for the role of its server, and which connections are too old.
+struct Roles {
+    asked: Instant,
+    opened_before: Instant,
+}
+
+/// Drops connections to a server that was the primary when they were opened and is a replica now: the address may lead to another by now.
+/// One of them is asked from time to time, and speaks for those that are as old.
+fn of_primary() -> Hook {
+    let now = Instant::now();
+    let roles = Arc::new(Mutex::new(Roles { asked: now, opened_before: now }));
+    Hook::async_fn(move |connection, metrics| {
+        let roles = Arc::clone(&roles);
+        Box::pin(async move {
+            let due = {
+                let mut roles = roles.lock().unwrap_or_else(PoisonError::into_inner);
+                if metrics.created < roles.opened_before {
+                    return Err(HookError::message("the server was demoted"));
+                }
+                let due = roles.asked.elapsed() > ROLE_INTERVAL;
+                if due {
+                    roles.asked = Instant::now();
+                }
+                due
+            };
+            if !due {
+                return Ok(());
+            }
+            // Whoever may not ask is told by what fails.
+            let role = redis::cmd("ROLE").query_async::<Vec<Value>>(connection).await.unwrap_or_default();
+            if !matches!(role.first(), Some(Value::BulkString(role)) if role != b"master") {
+                return Ok(());
+            }
+            roles.lock().unwrap_or_else(PoisonError::into_inner).opened_before = Instant::now();
+            Err(HookError::message("the server was demoted"))
+        })
+    })
 }
 
 impl fmt::Debug for Cache {

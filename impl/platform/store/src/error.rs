@@ -8,6 +8,7 @@ use platform_admission::{TooMany, too_many};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::schema;
+use crate::server_state::{NotWritable, ServerState};
 use crate::sqlstate::{self, Meaning};
 
 /// The error of handlers and queries.
@@ -107,6 +108,14 @@ impl Error {
         let told = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         let never_read = told.is_some_and(|code| sqlstate::meaning(&code) == Meaning::Ended);
         if is_lost(&error) && !never_read { Self::OutcomeUnknown(error) } else { Self::Database(error) }
+    }
+
+    /// What it says of Postgres; nothing when it is about something else.
+    pub fn server_state(&self) -> Option<ServerState> {
+        match self {
+            Self::Database(error) | Self::OutcomeUnknown(error) => Some(ServerState::of_postgres(error)),
+            Self::Problem(_) => None,
+        }
     }
 
     /// Whether a retry of the transaction can succeed: a serialization failure or a deadlock.
@@ -210,6 +219,7 @@ fn unavailable(error: &sqlx::Error) -> Option<Problem> {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Some(away()),
+        sqlx::Error::AnyDriverError(error) if error.is::<NotWritable>() => Some(away()),
         sqlx::Error::Database(failure) => match sqlstate::meaning(&failure.code()?) {
             Meaning::Busy | Meaning::Raced | Meaning::TooMuch => Some(busy()),
             Meaning::Away | Meaning::Ended => Some(away()),

@@ -38,7 +38,7 @@ pub fn serve(database: &TestDatabase, redis: Option<&TestRedis>) -> Server {
     let db = Database::new(&settings, "shop").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "shop").expect("the settings are good");
     let cache = redis.map(TestRedis::cache);
-    let needs = Readiness { database: Some(db.clone()), cache: cache.clone(), jobs: Vec::new() };
+    let needs = Readiness { database: Some(db.clone()), cache: cache.clone(), ..Readiness::default() };
     let description = Description { service: "shop".into(), version: "test".into(), document: shop::DOCUMENT };
     let own = testkit::settings::<ShopSettings>(&[]);
     let of_shop = Pipeline::new(db.clone(), cache.clone(), &own);

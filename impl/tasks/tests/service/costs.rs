@@ -68,7 +68,7 @@ async fn cost(world: &World, token: &str, request: &(&str, String, Option<serde_
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
     let service = TasksService::new(db.clone(), accounts, Limiter::off());
-    let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };
+    let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let server = TestServer::start(description, tasks::router(Arc::new(service)), needs, &[]);
     let client: Client = server.client().with_token(token);
     let before = blocks(world).await;

@@ -110,7 +110,7 @@ pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) 
     let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
-    let needs = Readiness { database: Some(db.clone()), cache: None, jobs: Vec::new() };
+    let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
     TestServer::start(description, tasks::router(Arc::new(TasksService::new(db, accounts, limiter))), needs, flags)
 }

@@ -7,20 +7,28 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use platform_background::Jobs;
 use platform_migrations::migrate;
-use platform_store::{Cache, Database};
+use platform_store::{Cache, Database, ServerState};
 use serde::Serialize;
 use tokio::sync::Mutex;
+
+use crate::watch::Watch;
 
 /// The timeout of a check; an orchestrator probes every few seconds.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a service needs to be ready. While Redis is unavailable it is ready, but degraded.
+/// Of a Postgres that responds and accepts no writes.
+const READ_ONLY: &str = "read_only";
+
+/// What a service needs to be ready. While Postgres accepts no writes, or Redis is unavailable, it is ready, but degraded: reads are served, and
+/// Redis is not needed.
 #[derive(Clone, Default)]
 pub struct Readiness {
     /// Must respond and have the schema this program was built for.
     pub database: Option<Database>,
-    /// Should respond.
+    /// Should accept writes.
     pub cache: Option<Cache>,
+    /// Knows whether Postgres accepts writes.
+    pub watch: Option<Watch>,
     /// Must not be stalled.
     pub jobs: Vec<Jobs>,
 }
@@ -68,13 +76,13 @@ impl Checks {
     pub(crate) async fn report(&self) -> (StatusCode, Report) {
         let (database, migrations, redis) = self.find().await;
         let standing_still: Vec<&str> = self.needs.jobs.iter().flat_map(Jobs::standing_still).collect();
-        let unavailable =
-            !standing_still.is_empty() || [database, migrations].into_iter().flatten().any(|state| state != "ok");
+        let is_down = |state: &str| !["ok", READ_ONLY].contains(&state);
+        let unavailable = !standing_still.is_empty() || [database, migrations].into_iter().flatten().any(is_down);
         let (code, status) = if self.is_draining() {
             (StatusCode::SERVICE_UNAVAILABLE, "draining")
         } else if unavailable {
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-        } else if redis.is_some_and(|state| state != "ok") {
+        } else if [database, redis].into_iter().flatten().any(|state| state != "ok") {
             (StatusCode::OK, "degraded")
         } else {
             (StatusCode::OK, "ok")
@@ -110,11 +118,13 @@ impl Checks {
         match tokio::time::timeout(CHECK_TIMEOUT, check).await {
             Ok(Ok(complete)) => {
                 self.migrated.store(complete, Ordering::Relaxed);
-                (Some("ok"), Some(if complete { "ok" } else { "pending" }))
+                // Reads are served.
+                let is_read_only = self.needs.watch.as_ref().and_then(Watch::postgres) == Some(ServerState::ReadOnly);
+                (Some(if is_read_only { READ_ONLY } else { "ok" }), Some(if complete { "ok" } else { "pending" }))
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "not ready: database check failed");
-                (Some("unavailable"), None)
+                (Some(named(error.server_state().unwrap_or(ServerState::Failing))), None)
             }
             Err(_) => {
                 tracing::warn!(
@@ -128,7 +138,18 @@ impl Checks {
 
     async fn redis(&self) -> Option<&'static str> {
         let cache = self.needs.cache.as_ref()?;
-        let sound = tokio::time::timeout(CHECK_TIMEOUT, cache.ping()).await.is_ok_and(|answer| answer.is_ok());
-        Some(if sound { "ok" } else { "unavailable" })
+        Some(match tokio::time::timeout(CHECK_TIMEOUT, cache.probe()).await {
+            Ok(Ok(())) => "ok",
+            Ok(Err(error)) => named(ServerState::of_cache(&error)),
+            Err(_) => named(ServerState::Silent),
+        })
+    }
+}
+
+/// Why a server cannot be used, in a word.
+fn named(state: ServerState) -> &'static str {
+    match state {
+        ServerState::Unreachable | ServerState::Silent | ServerState::Failing => "unavailable",
+        state => state.name(),
     }
 }

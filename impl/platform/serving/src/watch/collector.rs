@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::PoisonError;
 
+use platform_store::ServerState;
 use platform_telemetry::{counter, counters, gauge, gauges};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::{Found, Redis, Watch};
+use super::Watch;
+use super::found::Found;
+use super::redis::Redis;
 
 impl Collector for Watch {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
@@ -24,6 +27,15 @@ impl Collector for Watch {
                 "Duration of the last probe of Postgres",
                 found.took.as_secs_f64(),
             )?;
+            if let Ok(state) = &found.state {
+                let help = "Whether Postgres accepts writes (1) or not (0), while it is reached";
+                gauge("postgres_writable", help, f64::from(u8::from(state.fault.is_none())))?;
+            }
+            let now = found.server(|found| found.fault.as_ref());
+            let states = ServerState::ALL.map(|state| ([("state", state.name())], u32::from(state == now)));
+            gauges(&mut encoder, "postgres_state", "The state of Postgres is the one that is 1", states)?;
+            let mut gauge =
+                |name: &str, help: &str, value: f64| platform_telemetry::gauge(&mut encoder, name, help, value);
             if let (Ok(state), true) = (&found.state, seen.reporter) {
                 gauge(
                     "postgres_connections",
@@ -48,15 +60,26 @@ impl Collector for Watch {
                 seen.redis.iter().filter_map(|(purpose, found)| Some(([("purpose", *purpose)], value(found)?)));
             gauges(&mut encoder, name, help, values)
         };
-        family("redis_up", "Whether this process reaches Redis (1) or not (0)", |found| {
-            Some(f64::from(u8::from(found.state.is_ok())))
+        family("redis_up", "Whether this process can write to Redis (1) or not (0)", |found| {
+            let state = found.server(|found| found.fault.as_ref());
+            Some(f64::from(u8::from(state == ServerState::Writable)))
         })?;
         family("redis_probe_duration_seconds", "Duration of the last probe of Redis", |found| {
             Some(found.took.as_secs_f64())
         })?;
+        let states = seen.redis.iter().flat_map(|(purpose, found)| {
+            let now = found.server(|found| found.fault.as_ref());
+            ServerState::ALL.map(|state| ([("purpose", *purpose), ("state", state.name())], u32::from(state == now)))
+        });
+        gauges(&mut encoder, "redis_state", "The state of Redis is the one that is 1", states)?;
         if !seen.reporter {
             return Ok(());
         }
+        let mut family = |name: &str, help: &str, value: fn(&Found<Redis>) -> Option<f64>| {
+            let values =
+                seen.redis.iter().filter_map(|(purpose, found)| Some(([("purpose", *purpose)], value(found)?)));
+            gauges(&mut encoder, name, help, values)
+        };
         family("redis_memory_used_bytes", "Memory used by Redis", |found| {
             Some(found.state.as_ref().ok()?.used as f64)
         })?;

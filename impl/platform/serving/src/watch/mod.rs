@@ -9,26 +9,29 @@
 //! An unavailable server is logged at once, and repeatedly while that lasts.
 
 mod collector;
+mod found;
+mod postgres;
+mod redis;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis;
-use deadpool_redis::redis::aio::MultiplexedConnection;
 use platform_background::jittered;
 use platform_settings::{DatabaseSettings, InvalidSettings, RedisSettings};
-use platform_store::{Cache, sql};
+use platform_store::{Cache, ServerState};
 use platform_telemetry::Metrics;
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use self::found::{Failure, Found, POLL_TIMEOUT, ask};
+use self::postgres::{Kept, Postgres, postgres_state};
+use self::redis::{Redis, redis_state};
+
 /// The polling interval.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// The timeout of a poll; then the server counts as unavailable.
-const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The watched servers of a process. Clones share them.
 #[derive(Clone)]
@@ -41,11 +44,6 @@ struct Inner {
     seen: Mutex<Seen>,
 }
 
-/// A connection that is kept open, and whether it holds the lock of the reporter.
-type Kept = Option<(PgConnection, bool)>;
-
-/// Takes that lock.
-const TRY_REPORTER_LOCK: &str = sql!("SELECT pg_try_advisory_lock(7305423198540024)");
 /// Between two warnings about the same server.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -56,31 +54,6 @@ struct Seen {
     redis: Vec<(&'static str, Found<Redis>)>,
     /// Whether this process reports for all.
     reporter: bool,
-}
-
-/// A result and the time it took, or the error.
-#[derive(Debug, Clone)]
-struct Found<T> {
-    took: Duration,
-    state: Result<T, String>,
-}
-
-#[derive(Debug, Clone, sqlx::FromRow)]
-struct Postgres {
-    connections: i64,
-    connections_limit: i64,
-    bytes: i64,
-    deadlocks: i64,
-    #[sqlx(skip)]
-    oldest_transaction: Option<f64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Redis {
-    used: i64,
-    limit: i64,
-    evicted: i64,
-    clients: i64,
 }
 
 impl Watch {
@@ -104,6 +77,12 @@ impl Watch {
         Ok(Self(Arc::new(Inner { postgres, redis: watched, places, seen: Mutex::default() })))
     }
 
+    /// The state of Postgres at the last poll; nothing before the first.
+    pub(crate) fn postgres(&self) -> Option<ServerState> {
+        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.postgres.as_ref().map(|found| found.server(|found| found.fault.as_ref()))
+    }
+
     /// Registers the results in a service's metrics.
     pub fn register(&self, metrics: &Metrics) {
         metrics.register(|registry| registry.register_collector(Box::new(self.clone())));
@@ -116,10 +95,11 @@ impl Watch {
         loop {
             let asked = async {
                 let of_redis = self.0.redis.iter().zip(&mut redis);
-                let of_redis =
-                    of_redis.map(|((name, cache), at)| async { (*name, ask(|| redis_state(cache, at)).await) });
+                let of_redis = of_redis.map(|((name, cache), at)| async {
+                    (*name, ask(ServerState::of_redis, || redis_state(cache, at)).await)
+                });
                 tokio::join!(
-                    ask(|| postgres_state(&self.0.postgres, &mut postgres)),
+                    ask(ServerState::of_postgres, || postgres_state(&self.0.postgres, &mut postgres)),
                     futures_util::future::join_all(of_redis)
                 )
             };
@@ -127,8 +107,8 @@ impl Watch {
                 () = shutdown.cancelled() => break,
                 found = asked => found,
             };
-            let failures = std::iter::once(("Postgres", of_postgres.state.as_ref().err()))
-                .chain(of_redis.iter().map(|(_, found)| ("Redis", found.state.as_ref().err())));
+            let failures = std::iter::once(("Postgres", of_postgres.failure(|found| found.fault.as_ref())))
+                .chain(of_redis.iter().map(|(_, found)| ("Redis", found.failure(|found| found.fault.as_ref()))));
             for ((alarm, place), (server, failure)) in alarms.iter_mut().zip(&self.0.places).zip(failures) {
                 alarm.hear(server, place, failure);
             }
@@ -167,11 +147,12 @@ struct Alarm {
 }
 
 impl Alarm {
-    fn hear(&mut self, server: &'static str, place: &str, failure: Option<&String>) {
+    fn hear(&mut self, server: &'static str, place: &str, failure: Option<&Failure>) {
         match (failure, self.last) {
             (Some(_), Some(last)) if last.elapsed() < LOG_INTERVAL => {}
-            (Some(cause), _) => {
-                tracing::warn!(server.address = place, error = cause, "{server} unavailable");
+            (Some(Failure { state, error }), _) => {
+                let what = if state.is_up() { "accepts no writes" } else { "unavailable" };
+                tracing::warn!(server.address = place, state = state.name(), error, "{server} {what}");
                 self.last = Some(Instant::now());
             }
             (None, Some(_)) => {
@@ -180,97 +161,5 @@ impl Alarm {
             }
             (None, None) => {}
         }
-    }
-}
-
-async fn ask<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(question: impl FnOnce() -> F) -> Found<T> {
-    let begun = Instant::now();
-    let state = match timeout(POLL_TIMEOUT, question()).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no response within {} s", POLL_TIMEOUT.as_secs())),
-    };
-    Found { took: begun.elapsed(), state }
-}
-
-/// The state of Postgres; a connection that fails or was interrupted is not used again.
-async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Result<Postgres> {
-    const SQL: &str = sql!(
-        "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections,
-             current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
-                 AS connections_limit,
-             pg_database_size(current_database()) AS bytes, d.deadlocks
-         FROM pg_stat_database d WHERE d.datname = current_database()"
-    );
-    // The kept connection may be from before a restart.
-    let mut found = None;
-    if let Some((mut connection, reporter)) = kept.take()
-        && let Ok(state) = sqlx::query_as::<_, Postgres>(SQL).fetch_one(&mut connection).await
-    {
-        found = Some((connection, reporter, state));
-    }
-    let (mut connection, mut reporter, mut state) = match found {
-        Some(found) => found,
-        None => {
-            let mut connection = options.connect().await?;
-            let state = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
-            (connection, false, state)
-        }
-    };
-    if !reporter {
-        reporter = sqlx::query_scalar(TRY_REPORTER_LOCK).fetch_one(&mut connection).await?;
-    }
-    // By a function, since the start times of other roles' sessions are not visible; it exists after the migrations.
-    let oldest = sqlx::query_scalar(sql!("SELECT oldest_transaction_seconds()")).fetch_one(&mut connection).await;
-    state.oldest_transaction = oldest.ok();
-    *kept = Some((connection, reporter));
-    Ok(state)
-}
-
-async fn redis_state(cache: &Cache, kept: &mut Option<MultiplexedConnection>) -> redis::RedisResult<Redis> {
-    let info = redis::cmd("INFO");
-    if let Some(mut connection) = kept.take()
-        && let Ok(info) = info.query_async::<String>(&mut connection).await
-    {
-        *kept = Some(connection);
-        return Ok(Redis::parse(&info));
-    }
-    let mut connection = cache.dedicated(POLL_TIMEOUT).await?;
-    let info: String = info.query_async(&mut connection).await?;
-    *kept = Some(connection);
-    Ok(Redis::parse(&info))
-}
-
-impl Redis {
-    /// Parses lines such as `used_memory:1048576`. A server without a limit has the memory of its machine.
-    fn parse(info: &str) -> Self {
-        let number = |name: &str| {
-            let values = info.lines().filter_map(|line| line.split_once(':'));
-            let mut values = values.filter(|(key, _)| *key == name).filter_map(|(_, value)| value.trim().parse().ok());
-            values.next().unwrap_or(0)
-        };
-        let limit = match number("maxmemory") {
-            0 => number("total_system_memory"),
-            limit => limit,
-        };
-        Self {
-            used: number("used_memory"),
-            limit,
-            evicted: number("evicted_keys"),
-            clients: number("connected_clients"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_redis_tells_is_read() {
-        let info = "# Memory\r\nused_memory:1048576\r\nused_memory_human:1M\r\nmaxmemory:2097152\r\n\
-                    total_system_memory:99\r\nevicted_keys:3\r\nconnected_clients:4\r\n";
-        assert_eq!(Redis::parse(info), Redis { used: 1_048_576, limit: 2_097_152, evicted: 3, clients: 4 });
-        let unlimited = Redis::parse("used_memory:1\r\nmaxmemory:0\r\ntotal_system_memory:99\r\n");
-        assert_eq!(unlimited.limit, 99);
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use self::lease::{State, Stay};
 use self::shared::{Shared, TEST_TIMEOUT};
+use crate::server_state::NotWritable;
 use crate::silence::Witness;
 
 pub(crate) use self::lease::{Lease, Watch};
@@ -69,6 +70,9 @@ impl Connections {
             count: Arc::default(),
             openings: Semaphore::new(size as usize),
             generation: AtomicU64::new(0),
+            // What was being written when a request was cancelled must not go on.
+            writes: after_cancel == AfterCancel::Close,
+            not_writable: Mutex::default(),
         }))
     }
 
@@ -113,6 +117,9 @@ impl Connections {
 
     /// A new connection, or one that is returned meanwhile: under load that is sooner.
     async fn open(&self, permit: Stay) -> sqlx::Result<Lease> {
+        if self.0.is_not_writable() {
+            return Err(sqlx::Error::AnyDriverError(Box::new(NotWritable)));
+        }
         let mut opened = self.0.start_opening();
         let deadline = sleep(self.0.wait);
         tokio::pin!(deadline);

@@ -10,6 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::timeout;
 
+use crate::server_state::{NotWritable, ServerState};
 use crate::silence::Witness;
 use crate::sql;
 
@@ -19,6 +20,8 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const TEST_TIMEOUT: Duration = Duration::from_millis(500);
 /// Connections are closed at this age, so that server-side memory and stale plans do not accumulate.
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
+/// A server that accepts no writes is asked again after this long: a connection for each request would only find the same.
+const NOT_WRITABLE_FOR: Duration = Duration::from_millis(250);
 /// Idle connections are closed after this long.
 const MAX_IDLE: Duration = Duration::from_secs(5 * 60);
 
@@ -54,6 +57,10 @@ pub(super) struct Shared {
     pub(super) openings: Semaphore,
     /// Incremented when a connection is found broken: the others of its generation most likely are, too.
     pub(super) generation: AtomicU64,
+    /// Whether connections are for writing, which the server has to accept.
+    pub(super) writes: bool,
+    /// When it was last found to accept none.
+    pub(super) not_writable: Mutex<Option<Instant>>,
 }
 
 /// The constant properties of a connection.
@@ -110,6 +117,12 @@ impl Shared {
         self.returned.notify_one();
     }
 
+    /// Whether the server was found to accept no writes a moment ago.
+    pub(super) fn is_not_writable(&self) -> bool {
+        let found = *self.not_writable.lock().unwrap_or_else(PoisonError::into_inner);
+        found.is_some_and(|found| found.elapsed() < NOT_WRITABLE_FOR)
+    }
+
     /// Opens a connection in a task: when the request that needs it is served otherwise or cancelled, the next request uses it.
     /// No more are opened at once than the limit allows.
     pub(super) fn start_opening(self: &Arc<Self>) -> oneshot::Receiver<sqlx::Result<(Counted, Birth, u64)>> {
@@ -121,7 +134,11 @@ impl Shared {
             if sender.is_closed() {
                 return;
             }
-            let result = match timeout(OPEN_TIMEOUT, open(&shared.options)).await {
+            let result = match timeout(OPEN_TIMEOUT, open(&shared.options, shared.writes)).await {
+                Ok(Err(error)) if ServerState::of_postgres(&error) == ServerState::ReadOnly => {
+                    *shared.not_writable.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                    Err(error)
+                }
                 Ok(result) => result.map(|(connection, born)| {
                     (Counted { connection, _one: Arc::clone(&shared.count) }, born, generation)
                 }),
@@ -140,8 +157,15 @@ impl Shared {
     }
 }
 
-async fn open(options: &PgConnectOptions) -> sqlx::Result<(PgConnection, Birth)> {
+async fn open(options: &PgConnectOptions, for_writes: bool) -> sqlx::Result<(PgConnection, Birth)> {
+    const SQL: &str =
+        sql!("SELECT pg_backend_pid(), NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)");
     let mut connection = PgConnection::connect_with(options).await?;
-    let session = sqlx::query_scalar(sql!("SELECT pg_backend_pid()")).fetch_one(&mut connection).await?;
+    let (session, is_writable): (i32, bool) = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
+    if for_writes && !is_writable {
+        // Without waiting for the goodbye.
+        tokio::spawn(connection.close());
+        return Err(sqlx::Error::AnyDriverError(Box::new(NotWritable)));
+    }
     Ok((connection, Birth { at: Instant::now(), session }))
 }

@@ -1,0 +1,67 @@
+//! What Postgres tells of itself.
+
+use platform_store::{ServerState, sql};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+
+use super::found::Failure;
+
+/// A connection that is kept open, and whether it holds the lock of the reporter.
+pub(super) type Kept = Option<(PgConnection, bool)>;
+
+/// Takes that lock.
+pub(super) const TRY_REPORTER_LOCK: &str = sql!("SELECT pg_try_advisory_lock(7305423198540024)");
+/// What it tells.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct Postgres {
+    pub(super) connections: i64,
+    pub(super) connections_limit: i64,
+    pub(super) bytes: i64,
+    pub(super) deadlocks: i64,
+    pub(super) is_writable: bool,
+    #[sqlx(skip)]
+    pub(super) oldest_transaction: Option<f64>,
+    /// Why it accepts no writes.
+    #[sqlx(skip)]
+    pub(super) fault: Option<Failure>,
+}
+
+/// The state of Postgres; a connection that fails or was interrupted is not used again.
+pub(super) async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Result<Postgres> {
+    const SQL: &str = sql!(
+        "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections,
+             current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+                 AS connections_limit,
+             pg_database_size(current_database()) AS bytes, d.deadlocks,
+             NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean) AS is_writable
+         FROM pg_stat_database d WHERE d.datname = current_database()"
+    );
+    // The kept connection may be from before a restart.
+    let mut found = None;
+    if let Some((mut connection, reporter)) = kept.take()
+        && let Ok(state) = sqlx::query_as::<_, Postgres>(SQL).fetch_one(&mut connection).await
+    {
+        found = Some((connection, reporter, state));
+    }
+    let (mut connection, mut reporter, mut state) = match found {
+        Some(found) => found,
+        None => {
+            let mut connection = options.connect().await?;
+            let state = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
+            (connection, false, state)
+        }
+    };
+    if !reporter {
+        reporter = sqlx::query_scalar(TRY_REPORTER_LOCK).fetch_one(&mut connection).await?;
+    }
+    if !state.is_writable {
+        let error = "a standby, or read-only (pg_is_in_recovery, transaction_read_only)".to_owned();
+        state.fault = Some(Failure { state: ServerState::ReadOnly, error });
+    }
+    // By a function, since the start times of other roles' sessions are not visible; it exists after the migrations.
+    let oldest = sqlx::query_scalar(sql!("SELECT oldest_transaction_seconds()")).fetch_one(&mut connection).await;
+    state.oldest_transaction = oldest.ok();
+    // The next poll goes where the address leads then.
+    *kept = state.fault.is_none().then_some((connection, reporter));
+    Ok(state)
+}

@@ -1,0 +1,88 @@
+//! What Redis tells of itself.
+
+use deadpool_redis::redis;
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use platform_store::{Cache, ServerState};
+
+use super::found::{Failure, POLL_TIMEOUT};
+
+/// What it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Redis {
+    /// Why it accepts no writes.
+    pub(super) fault: Option<Failure>,
+    pub(super) used: i64,
+    pub(super) limit: i64,
+    pub(super) evicted: i64,
+    pub(super) clients: i64,
+}
+
+/// The state of Redis; a connection that fails or was interrupted is not used again.
+pub(super) async fn redis_state(cache: &Cache, kept: &mut Option<MultiplexedConnection>) -> redis::RedisResult<Redis> {
+    let info = redis::cmd("INFO");
+    let mut found = None;
+    if let Some(mut connection) = kept.take()
+        && let Ok(info) = info.query_async::<String>(&mut connection).await
+    {
+        found = Some((connection, info));
+    }
+    let (mut connection, info) = match found {
+        Some(found) => found,
+        None => {
+            let mut connection = cache.dedicated(POLL_TIMEOUT).await?;
+            let info = info.query_async::<String>(&mut connection).await?;
+            (connection, info)
+        }
+    };
+    let mut state = Redis::parse(&info);
+    let write = cache.probe_on(&mut connection).await;
+    let refused = write.err().map(|error| Failure { state: ServerState::of_redis(&error), error: error.to_string() });
+    state.fault = refused.or(state.fault);
+    // The next poll goes where the address leads then.
+    if state.fault.as_ref().is_none_or(|fault| fault.state != ServerState::ReadOnly) {
+        *kept = Some(connection);
+    }
+    Ok(state)
+}
+
+impl Redis {
+    /// Parses lines such as `used_memory:1048576`. A server without a limit has the memory of its machine.
+    fn parse(info: &str) -> Self {
+        let number = |name: &str| {
+            let values = info.lines().filter_map(|line| line.split_once(':'));
+            let mut values = values.filter(|(key, _)| *key == name).filter_map(|(_, value)| value.trim().parse().ok());
+            values.next().unwrap_or(0)
+        };
+        let limit = match number("maxmemory") {
+            0 => number("total_system_memory"),
+            limit => limit,
+        };
+        let cluster = || Failure { state: ServerState::Cluster, error: "a Redis Cluster".to_owned() };
+        Self {
+            fault: (number("cluster_enabled") == 1).then(cluster),
+            used: number("used_memory"),
+            limit,
+            evicted: number("evicted_keys"),
+            clients: number("connected_clients"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_tells_is_read() {
+        let info = "# Memory\r\nused_memory:1048576\r\nused_memory_human:1M\r\nmaxmemory:2097152\r\n\
+                    total_system_memory:99\r\nevicted_keys:3\r\nconnected_clients:4\r\n";
+        assert_eq!(
+            Redis::parse(info),
+            Redis { fault: None, used: 1_048_576, limit: 2_097_152, evicted: 3, clients: 4 }
+        );
+        let unlimited = Redis::parse("used_memory:1\r\nmaxmemory:0\r\ntotal_system_memory:99\r\n");
+        assert_eq!(unlimited.limit, 99);
+        let cluster = Redis::parse("cluster_enabled:1\r\n");
+        assert_eq!(cluster.fault.map(|fault| fault.state), Some(ServerState::Cluster));
+    }
+}
