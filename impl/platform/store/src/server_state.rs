@@ -1,4 +1,4 @@
-//! What Postgres and Redis are to this process, by what they answer to a write: a name for each state, for readiness, metrics and the runbook.
+//! What Postgres and Redis are to this process, by how they respond to a write: a name for each state, for readiness, metrics and the runbook.
 
 use std::error::Error as _;
 use std::fmt;

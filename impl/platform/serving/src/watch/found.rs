@@ -1,4 +1,4 @@
-//! What a server answered, or why it did not.
+//! What a server responded, or why it did not.
 
 use std::fmt;
 use std::time::{Duration, Instant};
