@@ -39,6 +39,13 @@ pub const CHECKS: &[Check] = &[
     ),
     Check::always(
         "P2",
+        "every path of page views is in the dictionary",
+        "page_views",
+        sql!("SELECT format('path %s: %s rows', path_id, count(*)) FROM page_views v
+         WHERE NOT EXISTS (SELECT FROM paths p WHERE p.id = v.path_id) GROUP BY path_id"),
+    ),
+    Check::always(
+        "P2",
         "rollups equal the sums of page views",
         "view_rollups",
         sql!("SELECT format('path %s, %s minutes from %s: counted %s, rows %s', path_id, minutes, start,

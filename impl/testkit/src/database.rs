@@ -95,6 +95,23 @@ impl TestDatabase {
         PgConnection::connect(&self.url).await.expect("the test's database answers")
     }
 
+    /// Another database takes its name, as after a restore: open connections break, and new ones lead to the other. That one is called by
+    /// the old name of this one then.
+    ///
+    /// # Panics
+    /// When databases cannot be renamed.
+    pub async fn replace(&self, by: &Self) {
+        let mut admin = connect().await;
+        let away = format!("draft_{}", Uuid::now_v7().simple());
+        for (from, to) in [(&self.name, &away), (&by.name, &self.name), (&away, &by.name)] {
+            run(&mut admin, format!("ALTER DATABASE {from} ALLOW_CONNECTIONS false")).await;
+            run(&mut admin, format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{from}'"))
+                .await;
+            run(&mut admin, format!("ALTER DATABASE {from} RENAME TO {to}")).await;
+            run(&mut admin, format!("ALTER DATABASE {to} ALLOW_CONNECTIONS true")).await;
+        }
+    }
+
     /// Runs statements, separated by semicolons.
     ///
     /// # Panics

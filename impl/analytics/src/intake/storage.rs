@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use platform::{Columns, Database, Result, pair, sql};
+use platform::{Columns, Database, Result, Transaction, pair, sql};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ pub(crate) struct Stored {
     pub(crate) own: bool,
 }
 
-/// How often events are asked for that were known and then were not: somebody erases them meanwhile.
+/// How often events are asked for that were known and then were not (somebody erases them meanwhile), and paths that got other numbers.
 const ATTEMPTS: usize = 3;
 
 /// Stores page views; where each is, in their order.
@@ -36,11 +36,19 @@ pub(crate) async fn insert(
     dictionary: &Dictionary,
     views: &Arc<Vec<View>>,
 ) -> Result<Vec<Stored>> {
-    let paths = dictionary.numbers(database, views).await?;
+    let mut numbered = dictionary.numbers(database, views).await?;
     let mut places = vec![None; views.len()];
     for _ in 0..ATTEMPTS {
-        let batch = Arc::new(Batch::of(views, &paths, &places));
-        let (ids, fresh) = insert_rows(database, &batch).await?;
+        let batch = Arc::new(Batch::of(views, &numbered.paths, &places));
+        let (ids, fresh) = match insert_rows(database, &batch, numbered.history).await? {
+            Ok(ids) => ids,
+            // After a failover or a restore the numbers may be those of other paths.
+            Err(history) => {
+                dictionary.enter(history);
+                numbered = dictionary.numbers(database, views).await?;
+                continue;
+            }
+        };
         let found = match fresh.len() == ids.len() {
             true => HashMap::new(),
             false => stored_before(database, batch.events_without(&ids, &fresh)).await?,
@@ -138,14 +146,19 @@ impl Batch {
 /// The ids that were given to the rows, in their order, and those of them that are stored; ascending.
 type Ids = (Vec<i64>, Vec<i64>);
 
-async fn insert_rows(database: &Database, batch: &Arc<Batch>) -> Result<Ids> {
-    // The statement alone needs neither BEGIN nor COMMIT. One that lost a deadlock has done nothing, and is done again.
-    let alone = Arc::clone(batch);
-    match database.write_once(move |mut tx| async move { insert_batch(&mut tx, &alone).await }).await {
-        Err(error) if error.is_transient() => {
-            let batch = Arc::clone(batch);
-            database.write(move |mut tx| async move { insert_batch(&mut tx, &batch).await }).await
+/// Stores the rows in the database of this history; in any other nothing, but yields its history.
+async fn insert_rows(database: &Database, batch: &Arc<Batch>, history: u64) -> Result<Result<Ids, u64>> {
+    let insert = |batch: Arc<Batch>| {
+        move |mut tx: Transaction| async move {
+            match tx.history() {
+                same if same == history => Ok(Ok(insert_batch(&mut tx, &batch).await?)),
+                other => Ok(Err(other)),
+            }
         }
+    };
+    // The statement alone needs neither BEGIN nor COMMIT. One that lost a deadlock has done nothing, and is done again.
+    match database.write_once(insert(Arc::clone(batch))).await {
+        Err(error) if error.is_transient() => database.write(insert(Arc::clone(batch))).await,
         result => result,
     }
 }

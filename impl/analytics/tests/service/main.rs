@@ -1,5 +1,6 @@
 //! The analytics service, called over HTTP: every test starts it on a port and a database of its own.
 
+mod another_history;
 mod audit;
 mod bounds;
 mod breakdown;

@@ -96,6 +96,11 @@ impl Lease {
         Watch { shared: Arc::clone(&self.shared), born: self.born, generation: self.generation }
     }
 
+    /// Which of the databases that its pool has met it is connected to.
+    pub(crate) fn history(&self) -> u64 {
+        self.born.history
+    }
+
     /// The connection, read-only.
     pub(crate) fn peek(&self) -> &PgConnection {
         &self.connection.as_ref().expect("a lease holds its connection until it is dropped").connection

@@ -73,6 +73,7 @@ impl Connections {
             // What was being written when a request was cancelled must not go on.
             writes: after_cancel == AfterCancel::Close,
             not_writable: Mutex::default(),
+            history: Mutex::default(),
         }))
     }
 

@@ -61,6 +61,8 @@ pub(super) struct Shared {
     pub(super) writes: bool,
     /// When it was last found to accept none.
     pub(super) not_writable: Mutex<Option<Instant>>,
+    /// The database of the last connection that was opened, and how many there were before.
+    pub(super) history: Mutex<(String, u64)>,
 }
 
 /// The constant properties of a connection.
@@ -69,6 +71,8 @@ pub(super) struct Birth {
     pub(super) at: Instant,
     /// The process id of its session in `pg_stat_activity`.
     pub(super) session: i32,
+    /// Which of the databases that this pool has met: another after a failover or a restore, which may have lost writes.
+    pub(super) history: u64,
 }
 
 /// An open connection, which is counted until it is dropped.
@@ -134,7 +138,7 @@ impl Shared {
             if sender.is_closed() {
                 return;
             }
-            let result = match timeout(OPEN_TIMEOUT, open(&shared.options, shared.writes)).await {
+            let result = match timeout(OPEN_TIMEOUT, shared.open()).await {
                 Ok(Err(error)) if ServerState::of_postgres(&error) == ServerState::ReadOnly => {
                     *shared.not_writable.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                     Err(error)
@@ -155,17 +159,35 @@ impl Shared {
         });
         opened
     }
-}
 
-async fn open(options: &PgConnectOptions, for_writes: bool) -> sqlx::Result<(PgConnection, Birth)> {
-    const SQL: &str =
-        sql!("SELECT pg_backend_pid(), NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)");
-    let mut connection = PgConnection::connect_with(options).await?;
-    let (session, is_writable): (i32, bool) = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
-    if for_writes && !is_writable {
-        // Without waiting for the goodbye.
-        tokio::spawn(connection.close());
-        return Err(sqlx::Error::AnyDriverError(Box::new(NotWritable)));
+    /// A connection; asked what its server is.
+    async fn open(&self) -> sqlx::Result<(PgConnection, Birth)> {
+        // The timeline is another after each promotion and each recovery to a point in time, the id after a dump was restored.
+        const SQL: &str = sql!(
+            "SELECT pg_backend_pid(), NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean),
+                 concat_ws(' ', (SELECT oid FROM pg_database WHERE datname = current_database()),
+                     CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END)"
+        );
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        let (session, is_writable, database): (i32, bool, String) =
+            sqlx::query_as(SQL).fetch_one(&mut connection).await?;
+        if self.writes && !is_writable {
+            // Without waiting for the goodbye.
+            tokio::spawn(connection.close());
+            return Err(sqlx::Error::AnyDriverError(Box::new(NotWritable)));
+        }
+        Ok((connection, Birth { at: Instant::now(), session, history: self.met(database) }))
     }
-    Ok((connection, Birth { at: Instant::now(), session }))
+
+    /// The number of a database in the order in which they were met.
+    fn met(&self, database: String) -> u64 {
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        if history.0 != database {
+            if !history.0.is_empty() {
+                tracing::warn!("another history of the database: failed over, or restored");
+            }
+            *history = (database, history.1 + 1);
+        }
+        history.1
+    }
 }

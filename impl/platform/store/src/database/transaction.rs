@@ -96,6 +96,12 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// The history of the database that it writes to: another number after a failover or a restore, when what was read before may not
+    /// be there any more. What a process remembers of rows holds for the history that they were read in.
+    pub fn history(&self) -> u64 {
+        self.lease.as_ref().expect(HELD).history()
+    }
+
     /// Lends the connection to `work`, as the whole of the transaction, and takes it back for the statements that follow.
     ///
     /// # Errors
