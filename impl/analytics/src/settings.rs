@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use clap::Args;
 
-use crate::intake::dictionary::PathLimits;
+use crate::intake::path_limits::PathLimits;
 
 /// Retention and limits of page views.
 #[derive(Debug, Clone, Args)]

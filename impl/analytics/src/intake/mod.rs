@@ -6,6 +6,7 @@ pub(crate) mod dictionary;
 pub(crate) mod ingest;
 pub(crate) mod page_path;
 pub(crate) mod page_view;
+pub(crate) mod path_limits;
 pub(crate) mod queue;
 pub(crate) mod storage;
 pub(crate) mod user_agent;

@@ -13,8 +13,9 @@ use platform::shares::{Exhausted, Requester, Subject, too_many};
 use platform::{Database, Error, Result, restart_on_panic};
 use tokio::sync::oneshot;
 
-use crate::intake::dictionary::{Dictionary, PathLimits};
+use crate::intake::dictionary::Dictionary;
 use crate::intake::page_view::View;
+use crate::intake::path_limits::PathLimits;
 use crate::intake::storage::{self, Stored};
 use crate::reports::read_cache::ReadCache;
 use crate::reports::top_paths::TopPaths;
