@@ -18,6 +18,7 @@ mod secret;
 mod secrets;
 mod settings;
 mod traces;
+mod webhooks;
 
 pub use app::{AppSettings, LogFormat, LogSettings};
 pub use auth::{Algorithm, AuthSettings};
@@ -33,6 +34,7 @@ pub use secret::secret;
 pub use secrets::is_known_password;
 pub use settings::Settings;
 pub use traces::TraceSettings;
+pub use webhooks::{Targets, WebhookSettings};
 
 /// The environment variable of a service or role: `tasks`, `PORT` is `TASKS_PORT`.
 pub fn variable(service: &str, setting: &str) -> String {

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::{
     AppSettings, AuthSettings, DatabaseSettings, Environment, ExposureSettings, HttpSettings, InvalidSettings,
-    LogSettings, RedisSettings, TraceSettings,
+    LogSettings, RedisSettings, TraceSettings, WebhookSettings,
 };
 
 /// What every serving role needs.
@@ -34,6 +34,9 @@ pub struct Settings {
     /// Tracing.
     #[command(flatten)]
     pub traces: TraceSettings,
+    /// Webhooks.
+    #[command(flatten)]
+    pub webhooks: WebhookSettings,
 }
 
 impl Settings {
@@ -42,13 +45,14 @@ impl Settings {
     ///
     /// # Errors
     /// When development could be reached from other machines. In production, when `SECRET_KEY` is missing, shorter than 32 bytes,
-    /// published in an example or regular, or when the password of Postgres or Redis is a well-known one; when the argon2
-    /// parameters are invalid together.
+    /// published in an example or regular, or when the password of Postgres or Redis is a well-known one; the same of
+    /// `WEBHOOK_SECRET` if there is one; when the argon2 parameters are invalid together.
     pub fn validate(&self) -> Result<Environment, InvalidSettings> {
         let environment = self.exposure.effective()?;
         self.auth.validate(environment)?;
         self.database.validate(environment)?;
         self.redis.validate(environment)?;
+        self.webhooks.validate(environment)?;
         Ok(environment)
     }
 }

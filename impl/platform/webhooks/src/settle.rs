@@ -1,0 +1,67 @@
+//! What an attempt changes in the table.
+
+use chrono::Utc;
+use platform::{Result, backoff, sql};
+
+use crate::claim::Delivery;
+use crate::outcome::{Next, Outcome};
+use crate::webhooks::Webhooks;
+
+impl Webhooks {
+    /// Writes down the outcome of an attempt. While the database is away this is tried until the lease ends; then the request
+    /// is sent again.
+    pub(crate) async fn settle(&self, delivery: &Delivery, outcome: &Outcome) {
+        let failed = usize::try_from(delivery.attempts).unwrap_or(usize::MAX);
+        let next = outcome.next(failed, &self.0.tuning.retries);
+        let mut attempt = 0;
+        while let Err(error) = self.write(delivery, outcome, next).await {
+            attempt += 1;
+            tracing::debug!(%error, operation = delivery.operation, "the outcome of a webhook delivery was not written");
+            if Utc::now() >= delivery.lease {
+                return;
+            }
+            tokio::time::sleep(backoff(attempt)).await;
+        }
+        if next == Next::GiveUp {
+            // Without the URL: paths and queries are often secrets.
+            tracing::error!(
+                operation = delivery.operation,
+                webhook.id = %delivery.id,
+                server.address = delivery.host,
+                attempts = delivery.attempts + 1,
+                http.response.status_code = outcome.status(),
+                error = outcome.error(),
+                "webhook delivery given up"
+            );
+        }
+    }
+
+    /// What others have claimed since the lease ended is theirs; but received is received.
+    async fn write(&self, delivery: &Delivery, outcome: &Outcome, next: Next) -> Result<()> {
+        const DELETE: &str = sql!("DELETE FROM webhook_deliveries WHERE id = $1");
+        const RETRY: &str = sql!(
+            "UPDATE webhook_deliveries SET attempts = attempts + 1, last_status = $3, last_error = $4,
+                 due_at = clock_timestamp() + make_interval(secs => $5)
+             WHERE id = $1 AND due_at = $2 AND state = 'pending'"
+        );
+        const GIVE_UP: &str = sql!(
+            "UPDATE webhook_deliveries SET attempts = attempts + 1, last_status = $3, last_error = $4,
+                 state = 'failed', failed_at = clock_timestamp()
+             WHERE id = $1 AND due_at = $2 AND state = 'pending'"
+        );
+        let (id, lease, error) = (delivery.id, delivery.lease, outcome.error());
+        let status = outcome.status().map(u16::cast_signed);
+        let write = move |mut tx: platform::Transaction| async move {
+            let query = match next {
+                Next::Delete => sqlx::query(DELETE).bind(id),
+                Next::Retry(pause) => {
+                    sqlx::query(RETRY).bind(id).bind(lease).bind(status).bind(error).bind(pause.as_secs_f64())
+                }
+                Next::GiveUp => sqlx::query(GIVE_UP).bind(id).bind(lease).bind(status).bind(error),
+            };
+            query.execute(&mut *tx).await?;
+            Ok(())
+        };
+        self.0.database.write_once(write).await
+    }
+}
