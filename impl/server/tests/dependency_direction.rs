@@ -1,5 +1,5 @@
-//! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform-outbox, platform} ->
-//! contract -> {conformance, outgoing} -> wire -> validation -> values.
+//! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform-outbox, platform-webhooks, platform}
+//! -> contract -> {conformance, outgoing} -> wire -> validation -> values.
 
 use std::process::Command;
 
@@ -44,6 +44,7 @@ fn may_need(path: &str, name: &str) -> bool {
         ("impl", "platform") => platform_may_need("platform", name),
         // Whatever messages are about: it knows no service, and the platform does not know it.
         ("impl", "platform/outbox") => name == "platform",
+        ("impl", "platform/webhooks") => ["contract", "platform"].contains(&name),
         ("impl", part) if let Some(part) = part.strip_prefix("platform/") => {
             platform_may_need(&format!("platform-{part}"), name)
         }
@@ -54,7 +55,8 @@ fn may_need(path: &str, name: &str) -> bool {
         ("impl", "testkit") => ["backends", "contract", "platform"].contains(&name),
         ("", "bench") => ["contract", "kitchen-sink-api", "platform"].contains(&name),
         ("impl", service) if is_service(service) => {
-            ["contract", "platform", "platform-outbox"].contains(&name) || name == format!("{service}-api")
+            ["contract", "platform", "platform-outbox", "platform-webhooks"].contains(&name)
+                || name == format!("{service}-api")
         }
         _ => false,
     }
