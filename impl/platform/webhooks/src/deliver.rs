@@ -71,7 +71,7 @@ impl Webhooks {
             if slots.is_full() {
                 return Ok(Some(place));
             }
-            let lanes = place.next(&self.0.database, self.0.service).await?;
+            let lanes = place.next(&self.0.database, self.0.service, slots.without_room()).await?;
             let (shares, looked_at) = slots.shares(&lanes);
             if !shares.is_empty() {
                 for delivery in self.claim(shares, self.0.tuning.lease()).await? {

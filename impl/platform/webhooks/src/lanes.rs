@@ -8,7 +8,8 @@ use crate::slots::Lane;
 pub(crate) const LANES: usize = 200;
 
 /// The first row of each lane after a given one: a loose index scan, one look into the index for each lane, also when a lane is
-/// long. That row is the one that is due first.
+/// long. That row is the one that is due first. After the first lane of an account that has no room the others are left out: no
+/// host sorts after DEL.
 const WAITING: &str = sql!(
     "WITH RECURSIVE lanes AS (
          (SELECT recipient, host, due_at, 1 AS place FROM webhook_deliveries
@@ -18,7 +19,8 @@ const WAITING: &str = sql!(
          SELECT next.recipient, next.host, next.due_at, lanes.place + 1
          FROM lanes CROSS JOIN LATERAL (
              SELECT recipient, host, due_at FROM webhook_deliveries
-             WHERE service = $1 AND state = 'pending' AND (recipient, host) > (lanes.recipient, lanes.host)
+             WHERE service = $1 AND state = 'pending' AND (recipient, host)
+                 > (lanes.recipient, CASE WHEN lanes.recipient = ANY ($5) THEN chr(127) ELSE lanes.host END)
              ORDER BY recipient, host, due_at LIMIT 1) AS next
          WHERE lanes.place < $4
      ) SELECT recipient, host, due_at <= now() AS is_due FROM lanes ORDER BY place"
@@ -42,18 +44,24 @@ impl Place {
         Self { recipient: lane.recipient, host: lane.host.clone() }
     }
 
-    /// The next lanes, at most [`LANES`]; fewer: there are no others.
+    /// The next lanes, at most [`LANES`], without those of accounts that have no room, but one of each; fewer: there are no
+    /// others.
     ///
     /// # Errors
     /// Those of the database.
-    pub(crate) async fn next(&self, database: &Database, service: &str) -> Result<Vec<Lane>> {
+    pub(crate) async fn next(&self, database: &Database, service: &str, without_room: Vec<i64>) -> Result<Vec<Lane>> {
         let limit = i32::try_from(LANES).unwrap_or(i32::MAX);
-        let query = sqlx::query(WAITING).bind(service).bind(self.recipient).bind(&self.host).bind(limit);
+        let query =
+            sqlx::query(WAITING).bind(service).bind(self.recipient).bind(&self.host).bind(limit).bind(without_room);
         // Planned each time: a plan from when the table was empty reads all of it.
         let rows = query.persistent(false).fetch_all(database.reads()).await?;
         let lane = |row| {
             let mut columns = Columns::of(row);
-            Ok(Lane { recipient: columns.get("recipient")?, host: columns.get("host")?, is_due: columns.get("is_due")? })
+            Ok(Lane {
+                recipient: columns.get("recipient")?,
+                host: columns.get("host")?,
+                is_due: columns.get("is_due")?,
+            })
         };
         Ok(rows.iter().map(lane).collect::<sqlx::Result<_>>()?)
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::target;
 use crate::webhooks::Webhooks;
 
-/// Larger bodies are refused.
+/// Larger bodies are rejected.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Names and values of headers, together.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_not_put() {
-        check(&request(&[("content-type", "application/json"), ("X-Name", "Zoë")], MAX_BODY_BYTES)).expect("it can be sent");
+        check(&request(&[("content-type", "application/json"), ("X-Name", "Zoë")], MAX_BODY_BYTES))
+            .expect("it can be sent");
         for (name, value) in [
             ("", "a"),
             ("a b", "a"),

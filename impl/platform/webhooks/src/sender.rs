@@ -96,7 +96,8 @@ impl Requests {
         ];
         let mut headers = HeaderMap::new();
         for pair in delivery.headers.chunks_exact(2) {
-            if let (Ok(name), Ok(value)) = (pair[0].parse::<HeaderName>(), HeaderValue::from_bytes(pair[1].as_bytes())) {
+            if let (Ok(name), Ok(value)) = (pair[0].parse::<HeaderName>(), HeaderValue::from_bytes(pair[1].as_bytes()))
+            {
                 headers.append(name, value);
             }
         }

@@ -8,8 +8,8 @@ use crate::outcome::{Next, Outcome};
 use crate::webhooks::Webhooks;
 
 impl Webhooks {
-    /// Writes down the outcome of an attempt. While the database is away this is tried until the lease ends; then the request
-    /// is sent again.
+    /// Writes down the outcome of an attempt. While the database is unavailable this is tried until the lease ends; then
+    /// the request is sent again.
     pub(crate) async fn settle(&self, delivery: &Delivery, outcome: &Outcome) {
         let failed = usize::try_from(delivery.attempts).unwrap_or(usize::MAX);
         let next = outcome.next(failed, &self.0.tuning.retries);
@@ -62,6 +62,7 @@ impl Webhooks {
             query.execute(&mut *tx).await?;
             Ok(())
         };
+        let _turn = self.0.settling.acquire().await;
         self.0.database.write_once(write).await
     }
 }

@@ -75,6 +75,13 @@ impl Slots {
         (shares, lanes.len())
     }
 
+    /// Accounts that have no room.
+    pub(crate) fn without_room(&self) -> Vec<i64> {
+        let taken = self.lock();
+        let full = taken.recipients.iter().filter(|(recipient, count)| **recipient != 0 && **count >= MAX_PER_ACCOUNT);
+        full.map(|(recipient, _)| *recipient).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Taken> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,8 +140,10 @@ mod tests {
         assert_eq!(rooms(&slots, &lanes), [4, 4, 4], "a for the operator, b and c for the first account");
         let held: Vec<Slot> = (0..3).map(|_| slots.take(1, "b")).collect();
         assert_eq!(rooms(&slots, &lanes[2..]), [1, 4], "b has one left, and the account 5");
-        drop(held);
-        assert_eq!(rooms(&slots, &lanes[2..]), [4, 4]);
+        let more: Vec<Slot> = (0..5).map(|number| slots.take(1, &format!("host{number}"))).collect();
+        assert_eq!((rooms(&slots, &lanes[2..]), slots.without_room()), (vec![1], vec![1]), "for the second account");
+        drop((held, more));
+        assert_eq!((rooms(&slots, &lanes[2..]), slots.without_room()), (vec![4, 4], Vec::new()));
         assert!(slots.lock().hosts.is_empty() && slots.lock().recipients.is_empty(), "nothing is remembered");
     }
 

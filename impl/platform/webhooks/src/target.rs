@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use crate::address::is_public;
 
-/// Longer URLs are refused.
+/// Longer URLs are rejected.
 const MAX_URL_BYTES: usize = 8 * 1024;
 
 /// Parses a URL that may be sent to as far as can be told without resolving its host; why not, otherwise.
@@ -137,7 +137,16 @@ mod tests {
         ] {
             parse(refused, Targets::Public).expect_err(refused);
         }
-        for never in ["", "/hook", "example.com", "ftp://example.com/", "file:///etc/passwd", "https://", "data:,a", "https://a b/"] {
+        for never in [
+            "",
+            "/hook",
+            "example.com",
+            "ftp://example.com/",
+            "file:///etc/passwd",
+            "https://",
+            "data:,a",
+            "https://a b/",
+        ] {
             parse(never, Targets::Any).expect_err(never);
         }
         parse(&format!("https://example.com/{}", "a".repeat(MAX_URL_BYTES)), Targets::Any).expect_err("it is too long");

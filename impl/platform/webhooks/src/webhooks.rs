@@ -7,7 +7,7 @@ use std::time::Duration;
 use platform::settings::{Environment, Settings, Targets};
 use platform::slices::remove_in_slices;
 use platform::{Database, Jobs, Result, keep, sql};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,8 @@ use crate::tuning::Tuning;
 
 const GAUGES_INTERVAL: Duration = Duration::from_secs(15);
 const TIDYING_INTERVAL: Duration = Duration::from_secs(3_600);
+/// Outcomes that are written at a time: responses may come all at once, and connections are those of the service's requests.
+const MAX_SETTLING: usize = 2;
 /// Rows deleted by one statement.
 const BATCH_ROWS: i64 = 1_000;
 
@@ -33,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) tuning: Tuning,
     pub(crate) backlog: Backlog,
     pub(crate) woken: Notify,
+    pub(crate) settling: Semaphore,
     pub(crate) jobs: Jobs,
     pub(crate) metrics: Metrics,
 }
@@ -59,6 +62,7 @@ impl Webhooks {
             tuning,
             backlog: Backlog::default(),
             woken: Notify::new(),
+            settling: Semaphore::new(MAX_SETTLING),
             jobs: Jobs::default(),
             metrics: Metrics::new(),
         }))

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::fixture::{World, request, tuning, until};
-use crate::receiver::{OK, Received, Reaction, Receiver};
+use crate::receiver::{OK, Reaction, Received, Receiver};
 
 /// Verifies a signature as receivers do, by the standard.
 fn is_signed(received: &Received, secret: &str) -> bool {
@@ -36,7 +36,10 @@ async fn what_is_committed_is_delivered_signed_and_gone() {
     process.stop().await;
     let received = receiver.received();
     assert_eq!(received.len(), 1, "what was rolled back is not sent");
-    assert_eq!((&received[0].method, received[0].uri.to_string()), (&Method::POST, "/hooks/a%20b?token=c%26d".to_owned()));
+    assert_eq!(
+        (&received[0].method, received[0].uri.to_string()),
+        (&Method::POST, "/hooks/a%20b?token=c%26d".to_owned())
+    );
     assert_eq!(received[0].header("content-type"), "application/json");
     assert_eq!(received[0].header("host"), receiver.address.to_string());
     assert!(received[0].header("user-agent").starts_with("tasks-webhooks/"));
@@ -69,7 +72,8 @@ async fn a_busy_receiver_says_when_it_is_not() {
         let webhooks = world.webhooks();
         world.put(&webhooks, 0, &receiver.url("/")).await.expect("it is put");
         let process = world.start(&webhooks);
-        let due = "SELECT count(*) FROM webhook_deliveries WHERE attempts = 1 AND due_at > now() + interval '110 minutes'";
+        let due =
+            "SELECT count(*) FROM webhook_deliveries WHERE attempts = 1 AND due_at > now() + interval '110 minutes'";
         until("it was answered", async || match waits {
             true => world.number(due).await == 1,
             false => world.rows().await == 0,

@@ -93,7 +93,8 @@ async fn several_processes_share_the_work() {
     let world = World::new().await;
     let webhooks = world.webhooks();
     let receivers = [Receiver::new([OK]).await, Receiver::new([OK]).await, Receiver::new([OK]).await];
-    let urls: Vec<String> = receivers.iter().flat_map(|it| (0..PER_HOST).map(|number| it.url(&format!("/{number}")))).collect();
+    let urls: Vec<String> =
+        receivers.iter().flat_map(|it| (0..PER_HOST).map(|number| it.url(&format!("/{number}")))).collect();
     let sending = webhooks.clone();
     let put = move |mut tx: Transaction| async move {
         for (url, recipient) in urls.iter().zip((0..3).cycle()) {

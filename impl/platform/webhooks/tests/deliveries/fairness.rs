@@ -1,7 +1,7 @@
 //! Receivers that are slow or dead delay no others.
 
-use platform::sql::{STATEMENTS, Text};
 use platform::Transaction;
+use platform::sql::{STATEMENTS, Text};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
@@ -51,7 +51,7 @@ async fn a_hundred_thousand_for_a_dead_host_cost_others_nothing() {
     // As Postgres finds them, and with all it can know of them.
     for statistics in ["SELECT 1", "ANALYZE webhook_deliveries"] {
         db.execute(statistics).await.expect("it runs");
-        let lanes = blocks(&mut db, "RECURSIVE lanes", &format!("'tasks', {}, '', 200", i64::MIN)).await;
+        let lanes = blocks(&mut db, "RECURSIVE lanes", &format!("'tasks', {}, '', 200, '{{}}'", i64::MIN)).await;
         assert!(lanes < MAX_BLOCKS, "{lanes} blocks to see who waits");
         let shares = format!("'tasks', ARRAY[3, 4]::bigint[], ARRAY['{host}', '{host}'], ARRAY[2, 2]::bigint[], 0");
         db.execute("BEGIN").await.expect("it runs");
@@ -92,6 +92,11 @@ async fn an_account_with_many_slow_hosts_delays_no_other() {
     for _ in 0..12 {
         slow.push(Receiver::new([Reaction::Silence]).await);
     }
+    // Lanes that nothing can be claimed of while the account has its share.
+    let more = "INSERT INTO webhook_deliveries (id, service, recipient, operation, host, method, url, headers, body)
+        SELECT gen_random_uuid(), 'tasks', 5, 'taskDone', '~' || h || '.example:80', 'POST', 'http://127.0.0.1/', '{}', ''
+        FROM generate_series(1, 3000) h";
+    world.database.execute(more).await;
     let urls: Vec<String> = slow.iter().flat_map(|it| (0..4).map(|number| it.url(&format!("/{number}")))).collect();
     let sending = webhooks.clone();
     let put = move |mut tx: Transaction| async move {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use contract::{OutgoingRequest, Problem, RequestId};
+use platform::Error;
 use platform::http::{Metrics, Sender};
 use platform::traces::TraceContext;
-use platform::Error;
 
 use crate::fixture::{World, request, until};
 use crate::receiver::{OK, Reaction, Receiver};
 
-/// The status and the code of a refusal.
+/// The status and the code of an error response.
 fn refusal(result: Result<(), Error>) -> (u16, &'static str) {
     let problem = Problem::from(result.expect_err("it is refused"));
     (problem.status().as_u16(), problem.code())
@@ -20,7 +20,9 @@ fn refusal(result: Result<(), Error>) -> (u16, &'static str) {
 async fn urls_that_lead_inside_are_not_put() {
     let world = World::with_flags(&["--webhook-targets", "public"]).await;
     let webhooks = world.webhooks();
-    for url in ["http://example.com/", "https://127.0.0.1/", "https://[::ffff:10.0.0.1]/", "https://localhost/", "nonsense"] {
+    for url in
+        ["http://example.com/", "https://127.0.0.1/", "https://[::ffff:10.0.0.1]/", "https://localhost/", "nonsense"]
+    {
         assert_eq!(refusal(world.put(&webhooks, 0, url).await), (422, "webhook_url_not_allowed"), "{url}");
     }
     world.put(&webhooks, 0, "https://example.com/").await.expect("it is put");
@@ -69,7 +71,10 @@ async fn ten_thousand_wait_for_a_recipient_and_no_more() {
         world.put(&webhooks, other, url).await.expect("others have their own");
     }
     // What was given up waits for nobody.
-    world.database.execute("UPDATE webhook_deliveries SET state = 'failed', failed_at = now() WHERE recipient = 1").await;
+    world
+        .database
+        .execute("UPDATE webhook_deliveries SET state = 'failed', failed_at = now() WHERE recipient = 1")
+        .await;
     until("there is room again", async || world.put(&webhooks, 1, url).await.is_ok()).await;
 }
 

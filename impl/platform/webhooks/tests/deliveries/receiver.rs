@@ -1,4 +1,4 @@
-//! A receiver: what it was sent, and what it answers.
+//! A receiver: what it was sent, and its responses.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -98,7 +98,7 @@ impl Receiver {
         self.shared.most_at_once.load(Ordering::SeqCst)
     }
 
-    /// Has what is held answered.
+    /// Ends every response that is held.
     pub fn release(&self) {
         self.shared.released.notify_waiters();
     }

@@ -18,7 +18,8 @@ use crate::fixture::{World, tuning, until};
 async fn receiver(name: &str) -> (SocketAddr, Vec<u8>) {
     let mut authority = CertificateParams::new(Vec::new()).expect("no names");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("a certificate");
+    let authority =
+        CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("a certificate");
     let key = KeyPair::generate().expect("a key");
     let certificate = CertificateParams::new([name.to_owned()]).expect("a name");
     let certificate = certificate.signed_by(&key, &authority).expect("a certificate");
