@@ -73,6 +73,15 @@ pub(super) fn check(
     false
 }
 
+/// What a text may mean.
+pub(super) fn readings(text: &str, in_list: bool) -> impl Iterator<Item = Value<'_>> {
+    let number = Number::parse(text).map(Value::Number);
+    let boolean = matches!(text, "true" | "false").then_some(Value::Bool(text == "true"));
+    let list = (!in_list).then(|| Value::Array(vec![Value::Text(text.into())]));
+    let string = Some(Value::String(text.into()));
+    [number, boolean, list, string].into_iter().flatten()
+}
+
 /// Which properties or items of a value some keyword has evaluated, for `unevaluatedProperties` and `unevaluatedItems`.
 pub(super) type Marks = Vec<bool>;
 
@@ -130,11 +139,7 @@ impl<'s> Check<'s> {
 
     /// Text has no type of its own: it is valid if it is in any reading.
     fn read(&mut self, id: Id, text: &str, at: Option<&mut Decoder>) -> bool {
-        let number = Number::parse(text).map(Value::Number);
-        let boolean = matches!(text, "true" | "false").then_some(Value::Bool(text == "true"));
-        let list = (!self.in_list).then(|| Value::Array(vec![Value::Text(text.into())]));
-        let string = Some(Value::String(text.into()));
-        let readings: Vec<_> = [number, boolean, list, string].into_iter().flatten().collect();
+        let readings: Vec<_> = readings(text, self.in_list).collect();
         if readings.iter().any(|reading| self.aside(|check| check.apply(id, reading, None, None))) {
             return true;
         }

@@ -25,7 +25,7 @@ use self::model::{Compiled, Id, Types};
 pub use self::model::{Direction, Schema};
 use crate::decoder::Decoder;
 use crate::field_error::{FieldError, Place};
-use values::Value;
+use values::{Number, Value};
 
 /// The schemas of one document, compiled when first used.
 pub struct Schemas {
@@ -128,6 +128,22 @@ impl SchemaRef {
         }
     }
 
+    /// A text that is valid in one reading only, in that reading. How an integer may be spelt is left to the rule.
+    fn read<'v>(&self, value: Value<'v>) -> Value<'v> {
+        let Value::Text(text) = value else { return value };
+        let valid = |reading: &Value<'_>| self.accepts(reading, Direction::Request);
+        let readings: Vec<_> = evaluate::readings(&text, true).filter(valid).collect();
+        match *readings {
+            [Value::Bool(told)] => Value::Bool(told),
+            [Value::Number(Number::Float(told))] if told.fract() != 0.0 => Value::Number(Number::Float(told)),
+            [Value::Number(Number::Integer(told))] if told.to_string() == *text => Value::Number(Number::Integer(told)),
+            [Value::String(_)] => Value::String(text.clone()),
+            // A list of it, where it is nothing else.
+            [] => Value::Array(vec![Value::Text(text.clone())]),
+            _ => Value::Text(text.clone()),
+        }
+    }
+
     /// The whole document that it is part of.
     pub fn document(&self) -> Option<&'static Value<'static>> {
         self.schemas.document()
@@ -166,7 +182,7 @@ impl Decoder {
             return None;
         }
         self.checked = true;
-        let decoded = rule(value, self);
+        let decoded = rule(schema.read(value), self);
         self.checked = false;
         decoded
     }
