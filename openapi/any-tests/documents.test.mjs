@@ -2,8 +2,11 @@
 //
 //   TOOLS=.../.local/tools node --test openapi/any-tests/documents.test.mjs
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { check } from '../generator/any/check.mjs';
 import { complete } from '../generator/any/complete.mjs';
@@ -83,6 +86,14 @@ test('extensions of others with our names mean nothing', () => {
   const document = published(new URL('extensions.yaml', folder('accepted')).pathname);
   assert.deepEqual(Object.keys(document.paths['/a'].get).filter((key) => key.startsWith('x-')), ['x-operation-name']);
   assert.equal('x-problems' in document, false);
+});
+
+test('tags have modules of their own, however the generator divides their names into words', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'tags-')), 'openapi.json');
+  writeFileSync(file, JSON.stringify(published(new URL('tags.yaml', folder('accepted')).pathname)));
+  const prepared = JSON.parse(execFileSync(process.execPath, ['prepare.mjs', file, '../../generated/common-api/openapi.json'], { cwd: new URL('../generator/', import.meta.url) }));
+  const modules = Object.values(prepared.paths).map(({ get }) => get.tags[0].replaceAll('_', ''));
+  assert.equal(new Set(modules).size, modules.length);
 });
 
 test('the guide shows what is compiled', () => {

@@ -57,16 +57,16 @@ function prepared({ document, shapes, render, schemes, operations, outgoing }) {
   };
 }
 
-// Modules and traits have names of their own, which Rust and the generator leave as they are.
+// Modules and traits have names of their own, which Rust leaves as they are. The generator divides them into words anew: they differ without signs between these, too.
 function tagsOf(operations) {
-  const names = new Names(['mod']);
+  const names = new Names(['mod'], (name) => name.replaceAll('_', ''));
   const made = new Map();
   const found = new Map();
   for (const one of operations) {
     const said = String(one.node.tags?.[0] ?? 'operations');
     if (!made.has(said)) {
       const plain = snake(said.normalize('NFD').replace(/[^\x20-\x7e]/g, ''), 'tag');
-      const tag = names.take(isReserved(plain) || isReserved(camel(plain)) ? `${plain}_api` : plain, '_');
+      const tag = names.take(isReserved(plain) || isReserved(camel(plain)) ? `${plain}_api` : plain);
       const types = typeNames();
       types.take(camel(tag));
       made.set(said, { tag, types });

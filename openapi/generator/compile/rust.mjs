@@ -45,18 +45,20 @@ export function camel(text, fallback = 'Value') {
 /** An identifier of a field, parameter, function or module. */
 export const identifier = (name) => (KEYWORDS.has(name) ? (NEVER_RAW.has(name) ? `${name}_` : `r#${name}`) : name);
 
-/** Hands out distinct names: the second `user` is `user_2`, the second `User` `User2`. */
+/** Hands out distinct names: the second `user` is `user_2`, the second `User` `User2`. `fold` makes those equal that are too much alike. */
 export class Names {
   #taken;
+  #fold;
 
-  constructor(taken = []) {
-    this.#taken = new Set([...taken].map((name) => name.toLowerCase()));
+  constructor(taken = [], fold = (name) => name.toLowerCase()) {
+    this.#fold = fold;
+    this.#taken = new Set([...taken].map(fold));
   }
 
   take(wanted, separator = '') {
     let name = wanted;
-    for (let number = 2; this.#taken.has(name.toLowerCase()); number += 1) name = `${wanted}${separator}${number}`;
-    this.#taken.add(name.toLowerCase());
+    for (let number = 2; this.#taken.has(this.#fold(name)); number += 1) name = `${wanted}${separator}${number}`;
+    this.#taken.add(this.#fold(name));
     return name;
   }
 }
