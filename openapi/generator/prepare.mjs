@@ -50,7 +50,7 @@ function prepared({ document, shapes, render, schemes, operations, outgoing }) {
       operationId: one.id, tags: [tags.get(one).tag], responses: { 200: { description: 'Ok' } }, ...operationData(one, { render, types: tags.get(one).types }), 'x-bound': verified ? 'crate::Verify' : 'contract::Api' } }])) : {},
     'x-models': models.all(),
     'x-common-models': [...shapes.models.keys()].filter((name) => used.has(name) && isShared(name)).sort(),
-    'x-outgoing': outgoingData(outgoing, { render, shapes }),
+    'x-outgoing': outgoingData(outgoing, { document, render, shapes }),
     'x-sends': outgoing.length > 0,
     'x-is-ours': document.isOurs,
     'x-verification': verified,

@@ -188,7 +188,7 @@ pub(crate) fn parse<'r>(
                     false => Value::Text(Cow::Borrowed(text)),
                 };
                 let repeated = parts.iter().any(|part| part.name() == name && part.is_repeated());
-                gather(&mut members, Cow::Borrowed(name), value, repeated);
+                form::gather(&mut members, Cow::Borrowed(name), value, repeated);
             }
             Content::Parts(form::Parts { fields: Value::Object(members), files, parts })
         }
@@ -217,22 +217,9 @@ fn fields<'r>(
         }
     }
     for pair in pairs.unread() {
-        gather(&mut members, pair.name.clone(), Value::Text(pair.value.clone()), false);
+        form::gather(&mut members, pair.name.clone(), Value::Text(pair.value.clone()), false);
     }
     Ok(Value::Object(members))
-}
-
-/// Adds a value to those of its name.
-fn gather<'r>(members: &mut Vec<(Cow<'r, str>, Value<'r>)>, name: Cow<'r, str>, value: Value<'r>, repeated: bool) {
-    match members.iter_mut().find(|(known, _)| *known == name) {
-        None if repeated => members.push((name, Value::Repeated(vec![value]))),
-        None => members.push((name, value)),
-        Some((_, Value::Repeated(values))) => values.push(value),
-        Some((_, first)) => {
-            let before = std::mem::replace(first, Value::Null);
-            *first = Value::Repeated(vec![before, value]);
-        }
-    }
 }
 
 fn choose(rule: &BodyRule, headers: &HeaderMap) -> Option<Chosen> {

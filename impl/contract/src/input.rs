@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use validation::{Decoder, Place, Step, Value};
+use validation::{Decoder, Place, SchemaRef, Step, Value};
 use wire::{Accept, BodyStream, Fault, Pairs, Parameter, PathValues, Texts};
 
 use crate::form::{Form, Parts};
@@ -152,6 +152,30 @@ impl<'r> Input<'r> {
         self.at.enter(Place::Body);
         match self.take_body() {
             Content::Parts(parts) => rule(Form::new(parts, &mut self.at)?, &mut self.at).map(Some),
+            _ => Some(None),
+        }
+    }
+
+    /// A body of several parts that is held against a schema as a whole before it is decoded.
+    pub fn checked_form<T>(
+        &mut self,
+        schema: &'static SchemaRef,
+        rule: fn(Form<'r>, &mut Decoder) -> Option<T>,
+    ) -> Option<T> {
+        self.optional_checked_form(schema, rule)?.or_else(|| self.no_body())
+    }
+
+    /// Such a body, if there is one.
+    pub fn optional_checked_form<T>(
+        &mut self,
+        schema: &'static SchemaRef,
+        rule: fn(Form<'r>, &mut Decoder) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.at.enter(Place::Body);
+        match self.take_body() {
+            Content::Parts(parts) => {
+                parts.checked(schema, &mut self.at, |parts, at| rule(Form::new(parts, at)?, at)).map(Some)
+            }
             _ => Some(None),
         }
     }

@@ -7,6 +7,7 @@ pub struct Part {
     pub(crate) kind: PartKind,
     pub(crate) repeated: bool,
     pub(crate) media: &'static [&'static str],
+    size: (u64, Option<u64>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) enum PartKind {
 
 impl Part {
     const fn new(name: &'static str, kind: PartKind) -> Self {
-        Self { name, kind, repeated: false, media: &[] }
+        Self { name, kind, repeated: false, media: &[], size: (0, None) }
     }
 
     /// A string, or the lexical form of a number or boolean.
@@ -44,6 +45,16 @@ impl Part {
     /// `contentType`: the media types or ranges that a file may have.
     pub const fn media(self, media: &'static [&'static str]) -> Self {
         Self { media, ..self }
+    }
+
+    /// `minLength` and `maxLength` of a file: its bytes (OpenAPI 3.1.1, "Working With Binary Data").
+    pub const fn sized(self, min: u64, max: Option<u64>) -> Self {
+        Self { size: (min, max), ..self }
+    }
+
+    /// How many bytes a file has at least and at most.
+    pub const fn size(&self) -> (u64, Option<u64>) {
+        self.size
     }
 
     /// Its name.

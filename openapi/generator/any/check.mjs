@@ -5,6 +5,7 @@ import { callbackParts } from '../compile/expressions.mjs';
 import { schemesOf } from '../compile/security.mjs';
 import patterns from '../../redocly-rules/patterns.js';
 import { pathFault } from '../gateway/paths.mjs';
+import { checkContent, checkForms } from './forms.mjs';
 import { inlinePathItems, operationsOf, shapeOf } from './operations.mjs';
 import { checkShape } from './shape.mjs';
 import { checkStandard } from './standard.mjs';
@@ -29,6 +30,8 @@ export function check(source, report, standard) {
   const operations = operationsOf(document);
   if (!operations.length) report.refuse('#/paths', 'no operations', 'there is nothing to serve', 'Give a document with some');
   checkReferences(document, report);
+  // Types are told of documents whose references lead somewhere.
+  if (!report.refusals.length) checkForms(document, operations, report);
   checkPaths(operations, report);
   for (const one of operations) {
     checkParameters(document, one, report);
@@ -89,6 +92,7 @@ function parametersOf(document, { item, place }, report) {
   for (const list of lists) checkDoubles(document, list, report);
   const all = lists.flatMap((list) => (Array.isArray(list.node) ? list.node.map((_, index) => child(list, index)) : [])).map((at) => ({ at, node: document.resolve(at).node }));
   for (const { at, node } of all) {
+    checkContent(document, document.resolve(at), report);
     if (!['path', 'query', 'header', 'cookie'].includes(node?.in)) report.refuse(`#${at.pointer}`, `\`in: ${node?.in}\``, 'a parameter is in path, query, header or cookie', MEND);
   }
   return all;

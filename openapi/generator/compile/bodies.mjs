@@ -1,8 +1,9 @@
 // Bodies of requests as Rust: the media types that are read, the type a handler gets, and the calls that decode it.
 import { child, isObject } from './document.mjs';
+import { encodingOf, multipart, partsText } from './forms.mjs';
 import { classOf, isJson, variantOf } from './media.mjs';
 import { parameterText, takenApart } from './parameters.mjs';
-import { Names, docLine, identifier, literal, snake } from './rust.mjs';
+import { Names, literal } from './rust.mjs';
 
 // Larger binary bodies are handed over while they arrive.
 const MOST_BYTES_IN_MEMORY = 1_048_576;
@@ -21,7 +22,7 @@ export function bodyOf(place, { document, shapes, render, hint, limit, depth, ro
     if (group) group.indexes.push(index);
     else groups.push({ ...media, indexes: [index] });
   }
-  return { all, isRequired, render: (types) => rendered({ all, groups, isRequired, render, hint, types, shapes, depth }) };
+  return { all, isRequired, render: (types) => rendered({ all, groups, isRequired, render, hint, types, within: { document, models: shapes.models }, depth }) };
 }
 
 function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
@@ -41,9 +42,9 @@ function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
   return { ...base, key: `${kind === 'text'} ${shape === said} ${shape.model ?? JSON.stringify(schema.node ?? null)}`, shape };
 }
 
-function rendered({ all, groups, isRequired, render, hint, types, shapes, depth }) {
-  const parts = groups.map((group) => ({ ...group, ...decoderOf(group, { isRequired, render, hint, types, shapes }) }));
-  const media = all.map((one) => `contract::Media::of(${literal(one.media)})${readBy(one, shapes)}${depth && one.kind === 'json' ? `.deep(${depth})` : ''}`);
+function rendered({ all, groups, isRequired, render, hint, types, within, depth }) {
+  const parts = groups.map((group) => ({ ...group, ...decoderOf(group, { isRequired, render, hint, types, within }) }));
+  const media = all.map((one) => `contract::Media::of(${literal(one.media)})${readBy(one, within)}${depth && one.kind === 'json' ? `.deep(${depth})` : ''}`);
   if (parts.length === 1) {
     const [{ type, decode, structs }] = parts;
     return { media, isRequired, type: isRequired ? type : `Option<${type}>`, decode, structs, variants: false };
@@ -61,13 +62,13 @@ function rendered({ all, groups, isRequired, render, hint, types, shapes, depth 
     variants: { name, list: variants, derive: isComparable ? 'Debug, Clone, PartialEq' : 'Debug' } };
 }
 
-function decoderOf(group, { isRequired, render, hint, types, shapes }) {
+function decoderOf(group, { isRequired, render, hint, types, within }) {
   const optional = isRequired ? '' : 'optional_';
   if (group.isBytes) {
     const call = group.isStream ? 'stream' : 'bytes';
     return { type: group.isStream ? 'contract::BodyStream' : 'contract::Bytes', decode: `input.${optional}${call}()`, structs: [] };
   }
-  if (group.isForm) return multipart(group, { optional, render, hint, types, shapes });
+  if (group.isForm) return multipart(group, { optional, render, hint, types, within });
   if (group.key === 'rows') {
     const inner = group.shape.items;
     return { type: `contract::Rows<${render.type(inner)}>`, decode: `input.${optional}body(|v, at| at.rows(v, &${render.items(group.shape)}, |v, at| ${render.rule(inner)}))`, structs: [] };
@@ -76,72 +77,20 @@ function decoderOf(group, { isRequired, render, hint, types, shapes }) {
 }
 
 /** How the runtime reads a media type, where its name does not say it. */
-function readBy({ kind, isBytes, isStream, isForm, place, shape }, shapes) {
+function readBy({ kind, isBytes, isStream, isForm, place, shape }, within) {
   if (isBytes) return isStream ? '.stream()' : kind === 'bytes' ? '' : '.bytes()';
-  const fields = shapes.models.get(shape?.model)?.fields;
-  if (isForm) return `.parts(&[${(fields ?? []).map((field) => partText(field, place)).join(', ')}])`;
+  const fields = within.models.get(shape?.model)?.fields;
+  if (isForm) return partsText(fields ?? [], place, within);
   if (kind !== 'form' || !fields) return '';
   const encoded = fields.map((field) => [field, encodingOf(field, place)]).filter(([field, encoding]) => encoding || isCompound(field.shape));
   if (!encoded.length) return '';
   const texts = encoded.map(([field, encoding = {}]) => {
-    return parameterText({ name: field.name, in: 'query', ...encoding }, takenApart(field.shape, shapes.models, isJsonField(field, encoding)));
+    return parameterText({ name: field.name, in: 'query', ...encoding }, takenApart(field.shape, within.models, isJsonField(field, encoding)));
   });
   return `.fields(&[${texts.join(', ')}])`;
 }
 
-const encodingOf = ({ name }, place) => place.node.encoding?.[name];
 const isCompound = ({ kind, items }) => ['struct', 'map'].includes(kind) || (kind === 'array' && items && isCompound(items));
 
 /** Whether a field of a form is JSON: as its encoding says, or by default (OpenAPI 3.0, Encoding Object). */
 export const isJsonField = ({ shape }, { contentType, style }) => isJson(contentType ?? '') || (!style && isCompound(shape));
-
-/** What a field of `multipart/form-data` is: `inner` is the shape of the part, of which a list has several, in a file, as JSON or as text. */
-export function partShape({ shape, nodes }, { contentType = '' } = {}) {
-  const isList = shape.kind === 'array';
-  const inner = isList ? shape.items ?? { kind: 'any', isNullable: false } : shape;
-  const isFile = inner.kind === 'string' && [inner.node, ...(isList ? [] : nodes)].some((node) => node?.format === 'binary' || (node && 'contentMediaType' in node && !node.contentEncoding));
-  return { isList, inner, isFile, isJson: isJson(contentType) || isCompound(inner) || ['any', 'union'].includes(inner.kind) };
-}
-
-function partText(field, place) {
-  const encoding = encodingOf(field, place) ?? {};
-  const { isList, inner, isFile, isJson: isJsonPart } = partShape(field, encoding);
-  const repeated = isList ? '.repeated()' : '';
-  if (isFile) {
-    const media = encoding.contentType ?? inner.node?.contentMediaType;
-    return `contract::Part::file(${literal(field.name)})${media ? `.media(&[${media.split(',').map((one) => literal(one.trim())).join(', ')}])` : ''}${repeated}`;
-  }
-  return `contract::Part::${isJsonPart ? 'json' : 'text'}(${literal(field.name)})${repeated}`;
-}
-
-// A struct of its own, since files are in no other message.
-function multipart({ shape, place }, { optional, render, hint, types, shapes }) {
-  const model = shapes.models.get(shape.model);
-  if (!model?.fields) {
-    // A map of parts: their values as text.
-    return { type: render.type(shape), decode: `input.${optional}body(|v, at| ${render.rule(shape)})`, structs: [] };
-  }
-  const name = types.take(`${hint}Form`);
-  const names = new Names(['additional_properties']);
-  const fields = model.fields.map((field) => {
-    const plain = names.take(snake(field.name, 'field'), '_');
-    const { isList, isFile } = partShape(field);
-    const base = { name: identifier(plain), local: plain, doc: docLine(field.nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(field.name)}\`` };
-    if (isFile) {
-      if (isList) {
-        const type = 'Vec<contract::File>';
-        return { ...base, type: field.isRequired ? type : `Option<${type}>`, decode: `${field.isRequired ? '' : 'optional_'}files(at, ${literal(field.name)}, &${render.items(field.shape)})` };
-      }
-      return { ...base, type: field.isRequired ? 'contract::File' : 'Option<contract::File>', decode: `${field.isRequired ? '' : 'optional_'}file(at, ${literal(field.name)})` };
-    }
-    const fallback = field.isRequired ? undefined : render.fallback(field.shape, field.nodes);
-    const type = render.type(field.shape);
-    return { ...base, type: field.isRequired || fallback !== undefined ? type : `Option<${type}>`, decode: render.taken(field.shape, { from: ['at', literal(field.name)], isRequired: field.isRequired, fallback }) };
-  });
-  const lines = fields.map(({ local, decode }) => `let f_${local} = form.${decode};\n`).join('');
-  const end = model.isClosed ? 'form.close(at);\n' : 'let additional_properties = form.rest(at);\n';
-  const made = `${fields.map(({ name: field, local }) => `${field}: f_${local}?, `).join('')}${model.isClosed ? '' : 'additional_properties: additional_properties?, '}`;
-  return {
-    type: name, decode: `input.${optional}form(|mut form, at| {\n${lines}${end}Some(${name} { ${made}})\n})`,
-    structs: [{ name, doc: 'The parts of `multipart/form-data`.', fields, isOpen: !model.isClosed }] };
-}

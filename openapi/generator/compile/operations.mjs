@@ -32,7 +32,9 @@ function parameterPlaces(document, place, item) {
 /** The shapes that a client sends; of a form with files its fields, as it has a type of its own. */
 export const sentBy = ({ parameters, body }, models) => [
   ...parameters.map(({ shape }) => shape),
-  ...(body?.all ?? []).flatMap(({ shape, isForm }) => (!shape ? [] : isForm && models.get(shape.model)?.fields ? models.get(shape.model).fields.map((field) => field.shape) : [shape]))];
+  ...(body?.all ?? []).flatMap(({ shape, isForm }) => (!shape ? [] : isForm && models.get(shape.model)?.fields ? withinForm(models.get(shape.model)) : [shape]))];
+
+const withinForm = ({ fields, values }) => [...fields.map(({ shape }) => shape), ...(values?.kind ? [values] : [])];
 
 /** Data for the templates of an operation; `types` are the names of its module. */
 export function operationData(one, { render, types }) {
@@ -64,7 +66,8 @@ export function operationData(one, { render, types }) {
 // What the client accepts, where the handler chooses between media types with different schemas.
 function acceptOf({ parameters, responses }) {
   if (!responses.isNegotiated) return [];
-  const name = parameters.some(({ plain }) => plain === 'accept') ? 'accepted_media' : 'accept';
+  const taken = parameters.map(({ plain }) => plain);
+  const name = new Names(taken).take(taken.includes('accept') ? 'accepted_media' : 'accept', '_');
   return [{ name, local: name, doc: 'The media types of the response that the client accepts.', type: 'contract::Accept', decode: 'accept()' }];
 }
 

@@ -26,14 +26,14 @@ export const sentOut = ({ parameters, body }, models) => [
   ...(body?.all ?? []).flatMap(({ shape, isForm }) => (!shape ? [] : isForm && models.get(shape.model)?.fields ? models.get(shape.model).fields.map((field) => field.shape) : [shape]))];
 
 /** Data for the template. */
-export function outgoingData(all, { render, shapes }) {
+export function outgoingData(all, { document, render, shapes }) {
   const types = typeNames();
   ['Call', 'OutgoingRequest', 'models'].forEach((name) => types.take(name));
   return all.map((one) => {
     const name = types.take(camel(one.id));
     const names = new Names(['self', 'body', 'content_type', 'url', 'call']);
     const parameters = one.parameters.filter(({ node }) => node.in !== 'path').map((parameter) => ({ ...parameter, field: identifier(names.take(parameter.plain, '_')) }));
-    const body = bodyData(one, { types, name, render, shapes });
+    const body = bodyData(one, { types, name, render, within: { document, models: shapes.models }, shapes });
     const lines = [...parameters.map((parameter) => parameterLine(parameter, render)), ...(body?.lines ?? [])];
     const kind = one.expression === undefined ? 'Webhook' : 'Callback';
     return {
@@ -71,10 +71,10 @@ function parameterLine(parameter, render) {
 const schemaText = (place, render) => (place?.node === undefined || place.isMerged ? 'None' : `Some(${render.schema(place)})`);
 
 /** Of one media type the body is a field of its type; of several it is an enum. */
-function bodyData(one, { types, name, render, shapes }) {
+function bodyData(one, { types, name, render, within, shapes }) {
   if (!one.body) return undefined;
   const forms = [];
-  const bodies = one.body.all.map((media) => ({ ...writtenBody(media, { shapes, names: types, forms, hint: name }), ...placesOf(media, shapes) }));
+  const bodies = one.body.all.map((media) => ({ ...writtenBody(media, { within, names: types, forms, hint: name }), ...placesOf(media, shapes) }));
   const structs = forms.map((form) => formData(form, render));
   const typeOf = ({ kind, shape, isParts }) => (kind === 'bytes' ? 'contract::Bytes' : isParts ? shape.model : render.type(shape));
   const { isRequired } = one.body;

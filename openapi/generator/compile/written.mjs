@@ -1,5 +1,6 @@
 // How a request is written by whoever sends it: clients, and a service that sends webhooks and callbacks.
-import { isJsonField, partShape } from './bodies.mjs';
+import { isJsonField } from './bodies.mjs';
+import { encodingOf, partShape } from './forms.mjs';
 import { isRange } from './media.mjs';
 import { isSentAsJson } from './parameters.mjs';
 
@@ -18,18 +19,18 @@ export function writtenParameter({ node, plain, isRequired, shape }) {
 }
 
 /** `{media, kind, shape, fields}`: kind is json, rows, form, multipart, text or bytes; fields tell how those of forms are written. */
-export function writtenBody({ media, kind, shape, isForm, isBytes, place }, { shapes, names, forms, hint }) {
+export function writtenBody({ media, kind, shape, isForm, isBytes, place }, { within, names, forms, hint }) {
   const base = { media, isRange: isRange(media) };
-  if (isForm && shapes.models.get(shape.model)?.fields) {
-    const form = formOf(shapes.models.get(shape.model), names.take(`${hint}Form`));
+  if (isForm && within.models.get(shape.model)?.fields) {
+    const form = formOf(within.models.get(shape.model), names.take(`${hint}Form`), place, within);
     forms.push(form);
-    form.parts = form.fields.map((field) => partOf(field, place, true));
+    form.parts = form.fields.map((field) => partOf(field, place, true, within));
     return { ...base, kind, shape: { kind: 'struct', model: form.name, isNullable: false }, isParts: true, fields: form.parts };
   }
   if (isBytes) return { ...base, kind: 'bytes', shape: { kind: 'bytes', isNullable: false } };
   const given = shape ?? ANY;
   if (kind === 'form' || kind === 'multipart') {
-    const fields = (shapes.models.get(given.model)?.fields ?? []).map((field) => partOf(field, place, kind === 'multipart'));
+    const fields = (within.models.get(given.model)?.fields ?? []).map((field) => partOf(field, place, kind === 'multipart', within));
     return { ...base, kind, shape: given, fields: fields.filter((field) => kind === 'multipart' || !isPlainField(field)) };
   }
   return { ...base, kind: ['rows', 'text'].includes(kind) ? kind : 'json', shape: kind === 'text' && given.kind === 'any' ? TEXT : given };
@@ -38,19 +39,20 @@ export function writtenBody({ media, kind, shape, isForm, isBytes, place }, { sh
 const isPlainField = ({ style, explode, isJson }) => style === 'form' && explode && !isJson;
 
 // A struct of its own, as files are in no other.
-function formOf(model, name) {
+function formOf(model, name, place, within) {
   const fields = model.fields.map((field) => {
-    const { isList, isFile } = partShape(field);
-    return isFile ? { ...field, shape: isList ? { kind: 'array', items: FILE, isNullable: false } : FILE } : { ...field };
+    const { isList, isFile } = partShape(field, encodingOf(field, place), within);
+    const sent = { ...field, isRequired: field.isRequired && !field.isReadOnly };
+    return isFile ? { ...sent, shape: isList ? { kind: 'array', items: FILE, isNullable: false } : FILE } : sent;
   });
   return { ...model, name, fields, isForm: true };
 }
 
 /** How a field of a form is written: as text, as JSON, or as a file; in a style of parameters where an encoding says so. */
-function partOf(field, place, isMultipart) {
+function partOf(field, place, isMultipart, within) {
   const { name } = field;
-  const encoding = place.node.encoding?.[name] ?? {};
-  const { isList, inner, isJson: isJsonPart } = partShape(field, encoding);
+  const encoding = encodingOf(field, place) ?? {};
+  const { isList, inner, isJson: isJsonPart } = partShape(field, encoding, within);
   const isJson = isMultipart ? isJsonPart : isJsonField(field, encoding);
   const style = encoding.style ?? 'form';
   const media = encoding.contentType && !/[*,]/.test(encoding.contentType) ? encoding.contentType : undefined;

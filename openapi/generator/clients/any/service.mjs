@@ -62,7 +62,8 @@ function operation(one, { document, shapes, names, forms }) {
     parameters.push(made);
     return made;
   });
-  const bodies = one.body ? one.body.all.map((media) => writtenBody(media, { shapes, names, forms, hint })) : [];
+  const within = { document, models: shapes.models };
+  const bodies = one.body ? one.body.all.map((media) => writtenBody(media, { within, names, forms, hint })) : [];
   return {
     id, hint, method, parts, parameters, bodies, isBodyRequired: one.body?.isRequired === true, summary: node.summary, description: node.description,
     isDeprecated: node.deprecated === true, path, answers: method === 'HEAD' ? [] : answersOf(one, { document, shapes }), hasRedirects: Object.keys(node.responses ?? {}).some((status) => /^3(?!04)/.test(status)),
