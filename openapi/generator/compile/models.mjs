@@ -92,12 +92,15 @@ export class Models {
     const isOneWay = (field.isReadOnly && this.sent.has(model.name)) || (field.isWriteOnly && this.answered.has(model.name));
     const isOptional = (!field.isRequired || isOneWay) && fallback === undefined;
     const type = this.render.type(shape, model.name);
+    // Requests must have what responses never do.
+    const isNeeded = field.isRequired && !field.isReadOnly;
+    const decode = this.render.taken(shape, { from: ['at', literal(name)], isRequired: isNeeded || !isOptional, fallback, owner: model.name });
     return {
       name: identifier(plain), local: plain, member: literal(name),
       doc: docLine(nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(name)}\``,
       type: isOptional ? `Option<${type}>` : type, skip: isOptional,
       secret: isSecret(name, nodes.find((node) => node.format === 'password') ?? {}),
-      decode: this.render.taken(shape, { from: ['at', literal(name)], isRequired: !isOptional, fallback, owner: model.name }) };
+      decode: isNeeded && isOptional ? `${decode}.map(Some)` : decode };
   }
 
   union(model) {
