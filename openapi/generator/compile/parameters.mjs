@@ -21,12 +21,24 @@ export const isSentAsJson = ({ node }) => Object.keys(node.content ?? {}).some(i
 export function takenApart(shape, models, isJsonValue) {
   if (isJsonValue) return '.json()';
   if (shape.kind === 'array') return '.array()';
-  if (shape.kind === 'map') return '.object(&[]).open()';
   const model = models.get(shape.model);
-  if (model?.kind === 'struct') return `.object(&[${model.fields.map(({ name }) => literal(name)).join(', ')}])${model.isClosed ? '' : '.open()'}`;
+  const objects = objectsOf(shape, models);
+  if (objects.every(Boolean)) {
+    const names = [...new Set(objects.flatMap(({ fields = [] }) => fields.map(({ name }) => literal(name))))];
+    return `.object(&[${names.join(', ')}])${objects.every(({ isClosed }) => isClosed) ? '' : '.open()'}`;
+  }
   const isCompound = (one) => ['array', 'map', 'any', 'struct', 'union'].includes(one.kind);
   if (model?.kind === 'union') return model.branches.some(({ shape: one }) => isCompound(one)) ? '.any()' : '';
   return shape.kind === 'any' ? '.any()' : '';
+}
+
+// What may be meant by a shape: a struct, a map (`{}`), of a union one for each alternative; nothing for what is no object.
+function objectsOf(shape, models, seen = []) {
+  if (shape.kind === 'map') return [{}];
+  const model = models.get(shape.model);
+  if (seen.includes(model)) return [];
+  if (model?.kind === 'union') return model.branches.flatMap((branch) => objectsOf(branch.shape, models, [...seen, model]));
+  return [model?.kind === 'struct' ? model : undefined];
 }
 
 /** `Parameter::query("tags").array()`, without what is the default of its place. */
