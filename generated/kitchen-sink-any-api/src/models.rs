@@ -37,8 +37,9 @@ impl contract::Decode for Account {
             let mut object = at.object(value, &contract::Bounds::ANY)?;
             let f_id = object.optional(at, "id", |v, at| at.integer(v, &contract::Integer::INT64));
             let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
-            let f_password =
-                object.optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.format("password")));
+            let f_password = object
+                .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.format("password")))
+                .map(Some);
             let additional_properties = object.rest(at);
             Some(Self {
                 id: f_id?,
@@ -62,6 +63,101 @@ impl contract::row::FromRow for Account {
 }
 
 impl contract::row::Field for Account {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `AuthenticateWhere` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum AuthenticateWhere {
+    /// `AuthenticateWhere1`
+    AuthenticateWhere1(models::AuthenticateWhere1),
+    /// `AuthenticateWhere2`
+    AuthenticateWhere2(models::AuthenticateWhere2),
+}
+
+impl contract::Decode for AuthenticateWhere {
+    fn decode(v: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        at.checked(v, contract::schema!(crate::SCHEMAS, "/paths/~1places/get/parameters/0/schema"), |v, at| {
+            match at.branch(
+                &v,
+                &[
+                    contract::schema!(crate::SCHEMAS, "/paths/~1places/get/parameters/0/schema/oneOf/0"),
+                    contract::schema!(crate::SCHEMAS, "/paths/~1places/get/parameters/0/schema/oneOf/1"),
+                ],
+            )? {
+                0 => <models::AuthenticateWhere1 as contract::Decode>::decode(v, at).map(Self::AuthenticateWhere1),
+                _ => <models::AuthenticateWhere2 as contract::Decode>::decode(v, at).map(Self::AuthenticateWhere2),
+            }
+        })
+    }
+}
+
+impl contract::row::Field for AuthenticateWhere {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::json(row, name)
+    }
+}
+
+/// `AuthenticateWhere1` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticateWhere1 {
+    /// `city`
+    #[serde(rename = "city")]
+    pub city: String,
+}
+
+impl contract::Decode for AuthenticateWhere1 {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_city = object.required(at, "city", |v, at| at.string(v, &contract::Text::ANY));
+        object.close(at);
+        Some(Self { city: f_city? })
+    }
+}
+
+impl contract::row::FromRow for AuthenticateWhere1 {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { city: contract::row::Field::read(row, "city")? })
+    }
+}
+
+impl contract::row::Field for AuthenticateWhere1 {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `AuthenticateWhere2` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticateWhere2 {
+    /// `lat`
+    #[serde(rename = "lat")]
+    pub lat: f64,
+    /// `lon`
+    #[serde(rename = "lon")]
+    pub lon: f64,
+}
+
+impl contract::Decode for AuthenticateWhere2 {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_lat = object.required(at, "lat", |v, at| at.number(v, &contract::Float::ANY));
+        let f_lon = object.required(at, "lon", |v, at| at.number(v, &contract::Float::ANY));
+        object.close(at);
+        Some(Self { lat: f_lat?, lon: f_lon? })
+    }
+}
+
+impl contract::row::FromRow for AuthenticateWhere2 {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { lat: contract::row::Field::read(row, "lat")?, lon: contract::row::Field::read(row, "lon")? })
+    }
+}
+
+impl contract::row::Field for AuthenticateWhere2 {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }
@@ -138,6 +234,47 @@ impl contract::row::Field for CircleKind {
 
     fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
         contract::row::enumerations(row, name, Self::ALL)
+    }
+}
+
+/// `Draft` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Draft {
+    /// `id`
+    #[serde(rename = "id", skip_serializing_if = "Option::is_none")]
+    pub id: Option<i64>,
+    /// `title`
+    #[serde(rename = "title")]
+    pub title: String,
+    /// `secret`
+    #[serde(rename = "secret", skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+impl contract::Decode for Draft {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id = object.optional(at, "id", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_title = object.required(at, "title", |v, at| at.string(v, &contract::Text::ANY));
+        let f_secret = object.required(at, "secret", |v, at| at.string(v, &contract::Text::ANY)).map(Some);
+        object.close(at);
+        Some(Self { id: f_id?, title: f_title?, secret: f_secret? })
+    }
+}
+
+impl contract::row::FromRow for Draft {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            title: contract::row::Field::read(row, "title")?,
+            secret: contract::row::Field::read(row, "secret")?,
+        })
+    }
+}
+
+impl contract::row::Field for Draft {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -789,6 +926,143 @@ impl contract::Decode for SearchType {
 impl contract::row::Field for SearchType {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::json(row, name)
+    }
+}
+
+/// `SendAlbumBodyPages` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum SendAlbumBodyPages {
+    /// `string`
+    String(String),
+    /// `array`
+    Array(Vec<String>),
+}
+
+impl contract::Decode for SendAlbumBodyPages {
+    fn decode(v: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        at.checked(
+            v,
+            contract::schema!(
+                crate::SCHEMAS,
+                "/paths/~1albums/post/requestBody/content/multipart~1form-data/schema/properties/pages"
+            ),
+            |v, at| match at.branch(
+                &v,
+                &[
+                    contract::schema!(
+                        crate::SCHEMAS,
+                        "/paths/~1albums/post/requestBody/content/multipart~1form-data/schema/properties/pages/anyOf/0"
+                    ),
+                    contract::schema!(
+                        crate::SCHEMAS,
+                        "/paths/~1albums/post/requestBody/content/multipart~1form-data/schema/properties/pages/anyOf/1"
+                    ),
+                ],
+            )? {
+                0 => at.string(v, &contract::Text::ANY.format("binary")).map(Self::String),
+                _ => at
+                    .array(v, &contract::Items::ANY.max(2), |v, at| at.string(v, &contract::Text::ANY.format("binary")))
+                    .map(Self::Array),
+            },
+        )
+    }
+}
+
+impl contract::row::Field for SendAlbumBodyPages {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::json(row, name)
+    }
+}
+
+/// `SendAlbumBodySize` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum SendAlbumBodySize {
+    /// `integer`
+    Integer(i64),
+    /// `SendAlbumBodySize2`
+    SendAlbumBodySize2(models::SendAlbumBodySize2),
+}
+
+impl contract::Decode for SendAlbumBodySize {
+    fn decode(v: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        at.checked(
+            v,
+            contract::schema!(
+                crate::SCHEMAS,
+                "/paths/~1albums/post/requestBody/content/multipart~1form-data/schema/properties/size"
+            ),
+            |v, at| match at.branch(
+                &v,
+                &[
+                    contract::schema!(
+                        crate::SCHEMAS,
+                        "/paths/~1albums/post/requestBody/content/multipart~1form-data/schema/properties/size/oneOf/0"
+                    ),
+                    contract::schema!(
+                        crate::SCHEMAS,
+                        "/paths/~1albums/post/requestBody/content/multipart~1form-data/schema/properties/size/oneOf/1"
+                    ),
+                ],
+            )? {
+                0 => at.integer(v, &contract::Integer::INT64.min(1)).map(Self::Integer),
+                _ => <models::SendAlbumBodySize2 as contract::Decode>::decode(v, at).map(Self::SendAlbumBodySize2),
+            },
+        )
+    }
+}
+
+impl contract::row::Field for SendAlbumBodySize {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::json(row, name)
+    }
+}
+
+/// `SendAlbumBodySize2` of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum SendAlbumBodySize2 {
+    /// `"small"`
+    #[serde(rename = "small")]
+    Small,
+    /// `"large"`
+    #[serde(rename = "large")]
+    Large,
+}
+
+impl SendAlbumBodySize2 {
+    /// Every value and its spelling.
+    pub const ALL: &'static [(&'static str, Self)] = &[("small", Self::Small), ("large", Self::Large)];
+
+    /// The spelling in documents and data.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Large => "large",
+        }
+    }
+}
+
+impl contract::Decode for SendAlbumBodySize2 {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        at.checked(
+            value,
+            contract::schema!(
+                crate::SCHEMAS,
+                "/paths/~1albums/post/requestBody/content/multipart~1form-data/schema/properties/size/oneOf/1"
+            ),
+            |value, at| at.enumeration(value, Self::ALL),
+        )
+    }
+}
+
+impl contract::row::Field for SendAlbumBodySize2 {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
     }
 }
 

@@ -142,7 +142,7 @@ fn handle_export_page_views<S: Analytics>(
                 limit: p_limit?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.export_page_views(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Analytics>::export_page_views(&service, caller, params).await,
     )
 }
 
@@ -214,7 +214,7 @@ fn handle_get_breakdown<S: Analytics>(
                 limit: p_limit?,
             },))
         },
-        async |service: Arc<S>, (params,)| service.get_breakdown(params).await,
+        async |service: Arc<S>, (params,)| <S as Analytics>::get_breakdown(&service, params).await,
     )
 }
 
@@ -287,7 +287,7 @@ fn handle_get_time_series<S: Analytics>(
                 time_zone: p_time_zone?,
             },))
         },
-        async |service: Arc<S>, (params,)| service.get_time_series(params).await,
+        async |service: Arc<S>, (params,)| <S as Analytics>::get_time_series(&service, params).await,
     )
 }
 
@@ -343,7 +343,7 @@ fn handle_get_top_paths<S: Analytics>(
             });
             Some((GetTopPathsParams { start: p_start?, end: p_end?, limit: p_limit? },))
         },
-        async |service: Arc<S>, (params,)| service.get_top_paths(params).await,
+        async |service: Arc<S>, (params,)| <S as Analytics>::get_top_paths(&service, params).await,
     )
 }
 
@@ -407,7 +407,7 @@ fn handle_get_top_paths_slow<S: Analytics>(
             });
             Some((GetTopPathsSlowParams { start: p_start?, end: p_end?, limit: p_limit? },))
         },
-        async |service: Arc<S>, (params,)| service.get_top_paths_slow(params).await,
+        async |service: Arc<S>, (params,)| <S as Analytics>::get_top_paths_slow(&service, params).await,
     )
 }
 
@@ -460,7 +460,7 @@ fn handle_get_uniques<S: Analytics>(State(service): State<Arc<S>>, request: Requ
             });
             Some((GetUniquesParams { start: p_start?, end: p_end?, path: p_path? },))
         },
-        async |service: Arc<S>, (params,)| service.get_uniques(params).await,
+        async |service: Arc<S>, (params,)| <S as Analytics>::get_uniques(&service, params).await,
     )
 }
 
@@ -515,6 +515,6 @@ fn handle_stream_live<S: Analytics>(State(service): State<Arc<S>>, request: Requ
             });
             Some((StreamLiveParams { seconds: p_seconds? },))
         },
-        async |service: Arc<S>, (params,)| service.stream_live(params).await,
+        async |service: Arc<S>, (params,)| <S as Analytics>::stream_live(&service, params).await,
     )
 }

@@ -100,7 +100,7 @@ fn handle_erase_user<S: Ingest>(State(service): State<Arc<S>>, request: Request)
             });
             Some((EraseUserParams { user_id: p_user_id? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.erase_user(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Ingest>::erase_user(&service, caller, params).await,
     )
 }
 
@@ -156,7 +156,7 @@ fn handle_erase_visitor<S: Ingest>(State(service): State<Arc<S>>, request: Reque
             });
             Some((EraseVisitorParams { visitor: p_visitor? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.erase_visitor(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Ingest>::erase_visitor(&service, caller, params).await,
     )
 }
 
@@ -200,7 +200,7 @@ fn handle_record_page_view<S: Ingest>(
             let body = input.body(|v, at| <models::PageViewCreate as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.record_page_view(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Ingest>::record_page_view(&service, caller, body).await,
     )
 }
 
@@ -255,6 +255,6 @@ fn handle_record_page_views<S: Ingest>(
             });
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.record_page_views(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Ingest>::record_page_views(&service, caller, body).await,
     )
 }

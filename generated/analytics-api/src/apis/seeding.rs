@@ -75,7 +75,7 @@ fn handle_get_seed_job<S: Seeding>(State(service): State<Arc<S>>, request: Reque
             });
             Some((GetSeedJobParams { job_id: p_job_id? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.get_seed_job(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Seeding>::get_seed_job(&service, caller, params).await,
     )
 }
 
@@ -144,6 +144,6 @@ fn handle_seed<S: Seeding>(State(service): State<Arc<S>>, request: Request) -> i
             });
             Some((SeedParams { rows: p_rows?, unique_paths: p_unique_paths? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.seed(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Seeding>::seed(&service, caller, params).await,
     )
 }

@@ -60,7 +60,7 @@ fn handle_greet<S: Guarded>(State(service): State<Arc<S>>, request: Request) -> 
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.greet(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Guarded>::greet(&service, caller).await,
     )
 }
 
@@ -103,6 +103,6 @@ fn handle_read_secret<S: Guarded>(State(service): State<Arc<S>>, request: Reques
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.read_secret(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Guarded>::read_secret(&service, caller).await,
     )
 }

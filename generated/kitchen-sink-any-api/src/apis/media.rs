@@ -32,6 +32,9 @@ pub trait Media: crate::Verify {
         body: contract::BodyStream,
     ) -> impl Future<Output = Result<PutPictureResponse, Self::Error>> + Send;
 
+    /// `POST /v2/albums`
+    fn send_album(&self, body: SendAlbumForm) -> impl Future<Output = Result<SendAlbumResponse, Self::Error>> + Send;
+
     /// `POST /v2/forms`
     fn send_form(
         &self,
@@ -49,6 +52,7 @@ pub fn routes<S: Media>() -> contract::Routes<S> {
         .serve(&ECHO_TEXT, handle_echo_text::<S>)
         .serve(&GET_PICTURE, handle_get_picture::<S>)
         .serve(&PUT_PICTURE, handle_put_picture::<S>)
+        .serve(&SEND_ALBUM, handle_send_album::<S>)
         .serve(&SEND_FORM, handle_send_form::<S>)
         .serve(&UPLOAD, handle_upload::<S>)
 }
@@ -94,7 +98,7 @@ fn handle_count_rows<S: Media>(State(service): State<Arc<S>>, request: Request) 
             });
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.count_rows(body).await,
+        async |service: Arc<S>, (body,)| <S as Media>::count_rows(&service, body).await,
     )
 }
 
@@ -133,7 +137,7 @@ fn handle_echo_text<S: Media>(State(service): State<Arc<S>>, request: Request) -
             let body = input.body(|v, at| at.string(v, &contract::Text::ANY.max(20)));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_text(body).await,
+        async |service: Arc<S>, (body,)| <S as Media>::echo_text(&service, body).await,
     )
 }
 
@@ -204,7 +208,7 @@ fn handle_get_picture<S: Media>(State(service): State<Arc<S>>, request: Request)
             let p_accept = input.accept();
             Some((GetPictureParams { name: p_name?, accept: p_accept? },))
         },
-        async |service: Arc<S>, (params,)| service.get_picture(params).await,
+        async |service: Arc<S>, (params,)| <S as Media>::get_picture(&service, params).await,
     )
 }
 
@@ -255,7 +259,109 @@ fn handle_put_picture<S: Media>(State(service): State<Arc<S>>, request: Request)
             let body = input.stream();
             Some((PutPictureParams { name: p_name? }, body?))
         },
-        async |service: Arc<S>, (params, body)| service.put_picture(params, body).await,
+        async |service: Arc<S>, (params, body)| <S as Media>::put_picture(&service, params, body).await,
+    )
+}
+
+/// `POST /v2/albums`
+pub static SEND_ALBUM: Operation = Operation {
+    id: "send_album",
+    method: "POST",
+    path: "/v2/albums",
+    body: Some(contract::BodyRule {
+        media: &[contract::Media::of("multipart/form-data").parts(&[
+            contract::Part::text("id"),
+            contract::Part::file("cover").media(&["image/png", "image/jpeg"]),
+            contract::Part::file("raw"),
+            contract::Part::file("pages").repeated(),
+            contract::Part::file("preview").sized(2, Some(4)),
+            contract::Part::text("size"),
+            contract::Part::json("rows").repeated(),
+        ])],
+        required: true,
+        limit: 1048576,
+    }),
+    codes: &["*"],
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1albums/post"),
+    ..Operation::NEW
+};
+
+/// The parts of `multipart/form-data`.
+#[derive(Debug)]
+pub struct SendAlbumForm {
+    /// `id`
+    pub id: Option<i64>,
+    /// `cover`
+    pub cover: Option<contract::File>,
+    /// `raw`
+    pub raw: Option<contract::File>,
+    /// `pages`
+    pub pages: Vec<contract::File>,
+    /// `preview`
+    pub preview: Option<contract::File>,
+    /// `size`
+    pub size: Option<models::SendAlbumBodySize>,
+    /// `rows`
+    pub rows: Option<Vec<Vec<i64>>>,
+    /// Additional fields.
+    pub additional_properties: std::collections::BTreeMap<String, i64>,
+}
+
+/// Responses of [`Media::send_album`].
+pub enum SendAlbumResponse {
+    /// 200: What was sent.
+    Ok(serde_json::Map<String, serde_json::Value>),
+}
+
+impl contract::Answer for SendAlbumResponse {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::Ok(body) => Reply::new(200).json(&body),
+        }
+    }
+}
+
+fn handle_send_album<S: Media>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
+    contract::public(
+        &SEND_ALBUM,
+        service,
+        request,
+        |input| {
+            let body = input.checked_form(
+                contract::schema!(
+                    crate::SCHEMAS,
+                    "/paths/~1albums/post/requestBody/content/multipart~1form-data/schema"
+                ),
+                |mut form, at| {
+                    let f_id = form.optional(at, "id", |v, at| at.integer(v, &contract::Integer::INT64));
+                    let f_cover = form.optional_file(at, "cover");
+                    let f_raw = form.optional_file(at, "raw");
+                    let f_pages = form.files(at, "pages", &contract::Items::ANY.max(2));
+                    let f_preview = form.optional_file(at, "preview");
+                    let f_size = form
+                        .optional(at, "size", |v, at| <models::SendAlbumBodySize as contract::Decode>::decode(v, at));
+                    let f_rows = form.optional(at, "rows", |v, at| {
+                        at.array(v, &contract::Items::ANY, |v, at| {
+                            at.array(v, &contract::Items::ANY, |v, at| at.integer(v, &contract::Integer::INT64))
+                        })
+                    });
+                    let additional_properties = form.rest_as(at, |v, at| at.integer(v, &contract::Integer::INT64));
+                    Some(SendAlbumForm {
+                        id: f_id?,
+                        cover: f_cover?,
+                        raw: f_raw?,
+                        pages: f_pages?,
+                        preview: f_preview?,
+                        size: f_size?,
+                        rows: f_rows?,
+                        additional_properties: additional_properties?,
+                    })
+                },
+            );
+            Some((body?,))
+        },
+        async |service: Arc<S>, (body,)| <S as Media>::send_album(&service, body).await,
     )
 }
 
@@ -299,7 +405,7 @@ fn handle_send_form<S: Media>(State(service): State<Arc<S>>, request: Request) -
             let body = input.body(|v, at| <models::SendFormBody as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.send_form(body).await,
+        async |service: Arc<S>, (body,)| <S as Media>::send_form(&service, body).await,
     )
 }
 
@@ -382,6 +488,6 @@ fn handle_upload<S: Media>(State(service): State<Arc<S>>, request: Request) -> i
             };
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.upload(body).await,
+        async |service: Arc<S>, (body,)| <S as Media>::upload(&service, body).await,
     )
 }

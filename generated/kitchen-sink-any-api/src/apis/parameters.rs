@@ -13,6 +13,12 @@ pub trait Parameters: crate::Verify {
     /// `OPTIONS /v2/notes/{noteId}.json`
     fn ask_note(&self, params: AskNoteParams) -> impl Future<Output = Result<AskNoteResponse, Self::Error>> + Send;
 
+    /// `GET /v2/places`
+    fn authenticate(
+        &self,
+        params: AuthenticateParams,
+    ) -> impl Future<Output = Result<AuthenticateResponse, Self::Error>> + Send;
+
     /// `GET /v2/notes/{noteId}.json`
     fn export_note(
         &self,
@@ -42,6 +48,7 @@ pub trait Parameters: crate::Verify {
 pub fn routes<S: Parameters>() -> contract::Routes<S> {
     contract::Routes::new()
         .serve(&ASK_NOTE, handle_ask_note::<S>)
+        .serve(&AUTHENTICATE, handle_authenticate::<S>)
         .serve(&EXPORT_NOTE, handle_export_note::<S>)
         .serve(&ODD_PATH, handle_odd_path::<S>)
         .serve(&PROBE_NOTE, handle_probe_note::<S>)
@@ -92,7 +99,75 @@ fn handle_ask_note<S: Parameters>(State(service): State<Arc<S>>, request: Reques
             });
             Some((AskNoteParams { note_id: p_note_id? },))
         },
-        async |service: Arc<S>, (params,)| service.ask_note(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::ask_note(&service, params).await,
+    )
+}
+
+/// `GET /v2/places`
+pub static AUTHENTICATE: Operation = Operation {
+    id: "authenticate",
+    method: "GET",
+    path: "/v2/places",
+    codes: &["*"],
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1places/get"),
+    ..Operation::NEW
+};
+
+/// Parameters of [`Parameters::authenticate`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuthenticateParams {
+    /// `where`
+    pub r#where: Option<models::AuthenticateWhere>,
+    /// `accept`
+    pub accept: Option<String>,
+    /// `accepted_media`
+    pub accepted_media: Option<String>,
+    /// The media types of the response that the client accepts.
+    pub accepted_media_2: contract::Accept,
+}
+
+/// Responses of [`Parameters::authenticate`].
+pub enum AuthenticateResponse {
+    /// 200: What was asked.
+    Ok(serde_json::Map<String, serde_json::Value>),
+    /// 200: What was asked.
+    OkText(String),
+}
+
+impl contract::Answer for AuthenticateResponse {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::Ok(body) => Reply::new(200).json(&body),
+            Self::OkText(body) => Ok(Reply::new(200).text(&["text/csv"], body)),
+        }
+    }
+}
+
+fn handle_authenticate<S: Parameters>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
+    contract::public(
+        &AUTHENTICATE,
+        service,
+        request,
+        |input| {
+            let p_where = input.optional(&Parameter::query("where").object(&["city", "lat", "lon"]), |v, at| {
+                <models::AuthenticateWhere as contract::Decode>::decode(v, at)
+            });
+            let p_accept = input.optional(&Parameter::query("accept"), |v, at| at.string(v, &contract::Text::ANY));
+            let p_accepted_media =
+                input.optional(&Parameter::query("accepted_media"), |v, at| at.string(v, &contract::Text::ANY));
+            let p_accepted_media_2 = input.accept();
+            Some((AuthenticateParams {
+                r#where: p_where?,
+                accept: p_accept?,
+                accepted_media: p_accepted_media?,
+                accepted_media_2: p_accepted_media_2?,
+            },))
+        },
+        async |service: Arc<S>, (params,)| <S as Parameters>::authenticate(&service, params).await,
     )
 }
 
@@ -142,7 +217,7 @@ fn handle_export_note<S: Parameters>(
             });
             Some((ExportNoteParams { note_id: p_note_id? },))
         },
-        async |service: Arc<S>, (params,)| service.export_note(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::export_note(&service, params).await,
     )
 }
 
@@ -177,7 +252,7 @@ fn handle_odd_path<S: Parameters>(State(service): State<Arc<S>>, request: Reques
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, ()| service.odd_path().await,
+        async |service: Arc<S>, ()| <S as Parameters>::odd_path(&service).await,
     )
 }
 
@@ -227,7 +302,7 @@ fn handle_probe_note<S: Parameters>(State(service): State<Arc<S>>, request: Requ
             });
             Some((ProbeNoteParams { note_id: p_note_id? },))
         },
-        async |service: Arc<S>, (params,)| service.probe_note(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::probe_note(&service, params).await,
     )
 }
 
@@ -283,7 +358,7 @@ fn handle_read_matrix<S: Parameters>(
             });
             Some((ReadMatrixParams { point: p_point?, ids: p_ids? },))
         },
-        async |service: Arc<S>, (params,)| service.read_matrix(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::read_matrix(&service, params).await,
     )
 }
 
@@ -361,6 +436,6 @@ fn handle_search<S: Parameters>(State(service): State<Arc<S>>, request: Request)
                 x_trace: p_x_trace?,
             },))
         },
-        async |service: Arc<S>, (params,)| service.search(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::search(&service, params).await,
     )
 }

@@ -17,6 +17,9 @@ pub trait Shapes: crate::Verify {
         body: models::Shape,
     ) -> impl Future<Output = Result<AddShapeResponse, Self::Error>> + Send;
 
+    /// `POST /v2/drafts`
+    fn clone(&self, body: models::Draft) -> impl Future<Output = Result<CloneResponse, Self::Error>> + Send;
+
     /// `POST /v2/accounts`
     fn create_account(
         &self,
@@ -43,6 +46,7 @@ pub trait Shapes: crate::Verify {
 pub fn routes<S: Shapes>() -> contract::Routes<S> {
     contract::Routes::new()
         .serve(&ADD_SHAPE, handle_add_shape::<S>)
+        .serve(&CLONE, handle_clone::<S>)
         .serve(&CREATE_ACCOUNT, handle_create_account::<S>)
         .serve(&ECHO_EVERYTHING, handle_echo_everything::<S>)
         .serve(&ECHO_NESTED_LIST, handle_echo_nested_list::<S>)
@@ -137,7 +141,50 @@ fn handle_add_shape<S: Shapes>(State(service): State<Arc<S>>, request: Request) 
             let body = input.body(|v, at| <models::Shape as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.add_shape(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Shapes>::add_shape(&service, caller, body).await,
+    )
+}
+
+/// `POST /v2/drafts`
+pub static CLONE: Operation = Operation {
+    id: "clone",
+    method: "POST",
+    path: "/v2/drafts",
+    body: Some(contract::BodyRule {
+        media: &[contract::Media::of("application/json")],
+        required: true,
+        limit: 1048576,
+    }),
+    codes: &["*"],
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 414, 415, 422, 429, 431, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1drafts/post"),
+    ..Operation::NEW
+};
+
+/// Responses of [`Shapes::clone`].
+pub enum CloneResponse {
+    /// 200: A copy.
+    Ok(models::Draft),
+}
+
+impl contract::Answer for CloneResponse {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::Ok(body) => Reply::new(200).json(&body),
+        }
+    }
+}
+
+fn handle_clone<S: Shapes>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
+    contract::public(
+        &CLONE,
+        service,
+        request,
+        |input| {
+            let body = input.body(|v, at| <models::Draft as contract::Decode>::decode(v, at));
+            Some((body?,))
+        },
+        async |service: Arc<S>, (body,)| <S as Shapes>::clone(&service, body).await,
     )
 }
 
@@ -180,7 +227,7 @@ fn handle_create_account<S: Shapes>(State(service): State<Arc<S>>, request: Requ
             let body = input.body(|v, at| <models::Account as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.create_account(body).await,
+        async |service: Arc<S>, (body,)| <S as Shapes>::create_account(&service, body).await,
     )
 }
 
@@ -226,7 +273,7 @@ fn handle_echo_everything<S: Shapes>(
             let body = input.body(|v, at| <models::Everything as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_everything(body).await,
+        async |service: Arc<S>, (body,)| <S as Shapes>::echo_everything(&service, body).await,
     )
 }
 
@@ -272,7 +319,7 @@ fn handle_echo_nested_list<S: Shapes>(
             let body = input.body(|v, at| <models::NestedList as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_nested_list(body).await,
+        async |service: Arc<S>, (body,)| <S as Shapes>::echo_nested_list(&service, body).await,
     )
 }
 
@@ -315,6 +362,6 @@ fn handle_echo_tree<S: Shapes>(State(service): State<Arc<S>>, request: Request) 
             let body = input.body(|v, at| <models::Tree as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_tree(body).await,
+        async |service: Arc<S>, (body,)| <S as Shapes>::echo_tree(&service, body).await,
     )
 }

@@ -113,7 +113,7 @@ fn handle_answer_binary<S: Answers>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, ()| service.answer_binary().await,
+        async |service: Arc<S>, ()| <S as Answers>::answer_binary(&service).await,
     )
 }
 
@@ -148,7 +148,7 @@ fn handle_answer_csv<S: Answers>(State(service): State<Arc<S>>, request: Request
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, ()| service.answer_csv().await,
+        async |service: Arc<S>, ()| <S as Answers>::answer_csv(&service).await,
     )
 }
 
@@ -195,7 +195,7 @@ fn handle_answer_events<S: Answers>(State(service): State<Arc<S>>, request: Requ
                 input.optional(&Parameter::header("Last-Event-ID"), |v, at| at.string(v, &contract::Text::ANY.max(64)));
             Some((AnswerEventsParams { last_event_id: p_last_event_id? },))
         },
-        async |service: Arc<S>, (params,)| service.answer_events(params).await,
+        async |service: Arc<S>, (params,)| <S as Answers>::answer_events(&service, params).await,
     )
 }
 
@@ -230,7 +230,7 @@ fn handle_answer_ndjson<S: Answers>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, ()| service.answer_ndjson().await,
+        async |service: Arc<S>, ()| <S as Answers>::answer_ndjson(&service).await,
     )
 }
 
@@ -298,7 +298,7 @@ fn handle_answer_several<S: Answers>(
             });
             Some((AnswerSeveralParams { status: p_status? },))
         },
-        async |service: Arc<S>, (params,)| service.answer_several(params).await,
+        async |service: Arc<S>, (params,)| <S as Answers>::answer_several(&service, params).await,
     )
 }
 
@@ -333,7 +333,7 @@ fn handle_answer_text<S: Answers>(State(service): State<Arc<S>>, request: Reques
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, ()| service.answer_text().await,
+        async |service: Arc<S>, ()| <S as Answers>::answer_text(&service).await,
     )
 }
 
@@ -380,7 +380,7 @@ fn handle_create_thing<S: Answers>(State(service): State<Arc<S>>, request: Reque
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.create_thing(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Answers>::create_thing(&service, caller, body).await,
     )
 }
 
@@ -429,7 +429,7 @@ fn handle_delete_thing<S: Answers>(State(service): State<Arc<S>>, request: Reque
             });
             Some((DeleteThingParams { thing_id: p_thing_id? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.delete_thing(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Answers>::delete_thing(&service, caller, params).await,
     )
 }
 
@@ -481,7 +481,7 @@ fn handle_get_thing<S: Answers>(State(service): State<Arc<S>>, request: Request)
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetThingParams { thing_id: p_thing_id?, if_none_match: p_if_none_match? },))
         },
-        async |service: Arc<S>, (params,)| service.get_thing(params).await,
+        async |service: Arc<S>, (params,)| <S as Answers>::get_thing(&service, params).await,
     )
 }
 
@@ -556,7 +556,7 @@ fn handle_list_things<S: Answers>(State(service): State<Arc<S>>, request: Reques
             });
             Some((ListThingsParams { skip: p_skip?, limit: p_limit?, cursor: p_cursor?, count: p_count?, q: p_q? },))
         },
-        async |service: Arc<S>, (params,)| service.list_things(params).await,
+        async |service: Arc<S>, (params,)| <S as Answers>::list_things(&service, params).await,
     )
 }
 
@@ -611,6 +611,6 @@ fn handle_put_thing<S: Answers>(State(service): State<Arc<S>>, request: Request)
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((PutThingParams { thing_id: p_thing_id?, if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.put_thing(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| <S as Answers>::put_thing(&service, caller, params, body).await,
     )
 }

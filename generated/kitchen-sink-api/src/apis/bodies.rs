@@ -139,7 +139,7 @@ fn handle_echo_arrays<S: Bodies>(State(service): State<Arc<S>>, request: Request
             let body = input.body(|v, at| <models::Arrays as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_arrays(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_arrays(&service, body).await,
     )
 }
 
@@ -178,7 +178,7 @@ fn handle_echo_choices<S: Bodies>(State(service): State<Arc<S>>, request: Reques
             let body = input.body(|v, at| <models::Choices as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_choices(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_choices(&service, body).await,
     )
 }
 
@@ -217,7 +217,7 @@ fn handle_echo_defaults<S: Bodies>(State(service): State<Arc<S>>, request: Reque
             let body = input.body(|v, at| <models::Defaults as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_defaults(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_defaults(&service, body).await,
     )
 }
 
@@ -260,7 +260,7 @@ fn handle_echo_form<S: Bodies>(State(service): State<Arc<S>>, request: Request) 
             let body = input.body(|v, at| <models::Form as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_form(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_form(&service, body).await,
     )
 }
 
@@ -303,7 +303,7 @@ fn handle_echo_list<S: Bodies>(State(service): State<Arc<S>>, request: Request) 
             });
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_list(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_list(&service, body).await,
     )
 }
 
@@ -342,7 +342,7 @@ fn handle_echo_maps<S: Bodies>(State(service): State<Arc<S>>, request: Request) 
             let body = input.body(|v, at| <models::Maps as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_maps(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_maps(&service, body).await,
     )
 }
 
@@ -381,7 +381,7 @@ fn handle_echo_nested<S: Bodies>(State(service): State<Arc<S>>, request: Request
             let body = input.body(|v, at| <models::Nested as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_nested(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_nested(&service, body).await,
     )
 }
 
@@ -420,7 +420,7 @@ fn handle_echo_nullables<S: Bodies>(State(service): State<Arc<S>>, request: Requ
             let body = input.body(|v, at| <models::Nullables as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_nullables(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_nullables(&service, body).await,
     )
 }
 
@@ -459,7 +459,7 @@ fn handle_echo_numbers<S: Bodies>(State(service): State<Arc<S>>, request: Reques
             let body = input.body(|v, at| <models::Numbers as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_numbers(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_numbers(&service, body).await,
     )
 }
 
@@ -498,7 +498,7 @@ fn handle_echo_open<S: Bodies>(State(service): State<Arc<S>>, request: Request) 
             let body = input.body(|v, at| <models::Open as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_open(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_open(&service, body).await,
     )
 }
 
@@ -543,7 +543,7 @@ fn handle_echo_optional_body<S: Bodies>(
             let body = input.optional_body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_optional_body(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_optional_body(&service, body).await,
     )
 }
 
@@ -586,7 +586,7 @@ fn handle_echo_patch<S: Bodies>(State(service): State<Arc<S>>, request: Request)
             let body = input.body(|v, at| <models::ThingPatch as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_patch(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_patch(&service, body).await,
     )
 }
 
@@ -633,7 +633,7 @@ fn handle_echo_rows<S: Bodies>(State(service): State<Arc<S>>, request: Request) 
             });
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_rows(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_rows(&service, body).await,
     )
 }
 
@@ -672,7 +672,7 @@ fn handle_echo_strings<S: Bodies>(State(service): State<Arc<S>>, request: Reques
             let body = input.body(|v, at| <models::Strings as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.echo_strings(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::echo_strings(&service, body).await,
     )
 }
 
@@ -722,6 +722,6 @@ fn handle_sort_rows<S: Bodies>(State(service): State<Arc<S>>, request: Request) 
             });
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.sort_rows(body).await,
+        async |service: Arc<S>, (body,)| <S as Bodies>::sort_rows(&service, body).await,
     )
 }

@@ -98,7 +98,7 @@ fn handle_echo_headers<S: Parameters>(
             let p_x_key = input.optional(&Parameter::header("X-Key"), |v, at| at.uuid(v));
             Some((EchoHeadersParams { x_text: p_x_text?, x_whole: p_x_whole?, x_flag: p_x_flag?, x_key: p_x_key? },))
         },
-        async |service: Arc<S>, (params,)| service.echo_headers(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::echo_headers(&service, params).await,
     )
 }
 
@@ -159,7 +159,7 @@ fn handle_echo_path<S: Parameters>(State(service): State<Arc<S>>, request: Reque
             let p_day = input.required(&Parameter::path("day"), |v, at| at.date(v));
             Some((EchoPathParams { whole: p_whole?, code: p_code?, key: p_key?, color: p_color?, day: p_day? },))
         },
-        async |service: Arc<S>, (params,)| service.echo_path(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::echo_path(&service, params).await,
     )
 }
 
@@ -267,7 +267,7 @@ fn handle_echo_query<S: Parameters>(State(service): State<Arc<S>>, request: Requ
                 email: p_email?,
             },))
         },
-        async |service: Arc<S>, (params,)| service.echo_query(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::echo_query(&service, params).await,
     )
 }
 
@@ -346,6 +346,6 @@ fn handle_echo_query_arrays<S: Parameters>(
                 keys: p_keys?,
             },))
         },
-        async |service: Arc<S>, (params,)| service.echo_query_arrays(params).await,
+        async |service: Arc<S>, (params,)| <S as Parameters>::echo_query_arrays(&service, params).await,
     )
 }

@@ -131,7 +131,7 @@ fn handle_ask_deadline<S: Policies>(State(service): State<Arc<S>>, request: Requ
                 .required(&Parameter::query("ms"), |v, at| at.integer(v, &contract::Integer::INT64.min(0).max(5000)));
             Some((AskDeadlineParams { ms: p_ms? },))
         },
-        async |service: Arc<S>, (params,)| service.ask_deadline(params).await,
+        async |service: Arc<S>, (params,)| <S as Policies>::ask_deadline(&service, params).await,
     )
 }
 
@@ -174,7 +174,7 @@ fn handle_ask_guarded_body<S: Policies>(
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.ask_guarded_body(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Policies>::ask_guarded_body(&service, caller, body).await,
     )
 }
 
@@ -233,7 +233,9 @@ fn handle_ask_idempotent<S: Policies>(
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((AskIdempotentParams { idempotency_key: p_idempotency_key? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.ask_idempotent(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| {
+            <S as Policies>::ask_idempotent(&service, caller, params, body).await
+        },
     )
 }
 
@@ -301,7 +303,9 @@ fn handle_ask_idempotent_change<S: Policies>(
                 idempotency_key: p_idempotency_key?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.ask_idempotent_change(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| {
+            <S as Policies>::ask_idempotent_change(&service, caller, params).await
+        },
     )
 }
 
@@ -337,7 +341,7 @@ fn handle_ask_optional<S: Policies>(State(service): State<Arc<S>>, request: Requ
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.ask_optional(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Policies>::ask_optional(&service, caller).await,
     )
 }
 
@@ -372,7 +376,7 @@ fn handle_ask_public<S: Policies>(State(service): State<Arc<S>>, request: Reques
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, ()| service.ask_public().await,
+        async |service: Arc<S>, ()| <S as Policies>::ask_public(&service).await,
     )
 }
 
@@ -415,7 +419,7 @@ fn handle_ask_rate<S: Policies>(State(service): State<Arc<S>>, request: Request)
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.ask_rate(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Policies>::ask_rate(&service, caller).await,
     )
 }
 
@@ -480,7 +484,7 @@ fn handle_ask_rate_body<S: Policies>(
             let body = input.body(|v, at| <models::Thing as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.ask_rate_body(body).await,
+        async |service: Arc<S>, (body,)| <S as Policies>::ask_rate_body(&service, body).await,
     )
 }
 
@@ -526,7 +530,7 @@ fn handle_ask_small_body<S: Policies>(
             let body = input.body(|v, at| <models::Open as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.ask_small_body(body).await,
+        async |service: Arc<S>, (body,)| <S as Policies>::ask_small_body(&service, body).await,
     )
 }
 
@@ -565,7 +569,7 @@ fn handle_ask_superuser<S: Policies>(
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.ask_superuser(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Policies>::ask_superuser(&service, caller).await,
     )
 }
 
@@ -601,6 +605,6 @@ fn handle_ask_user<S: Policies>(State(service): State<Arc<S>>, request: Request)
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.ask_user(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Policies>::ask_user(&service, caller).await,
     )
 }

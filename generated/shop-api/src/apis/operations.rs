@@ -108,7 +108,9 @@ fn handle_discard_dead_letter<S: Operations>(
             });
             Some((DiscardDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.discard_dead_letter(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| {
+            <S as Operations>::discard_dead_letter(&service, caller, params).await
+        },
     )
 }
 
@@ -160,7 +162,7 @@ fn handle_get_dead_letter<S: Operations>(
             });
             Some((GetDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.get_dead_letter(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Operations>::get_dead_letter(&service, caller, params).await,
     )
 }
 
@@ -196,7 +198,7 @@ fn handle_get_queue<S: Operations>(State(service): State<Arc<S>>, request: Reque
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.get_queue(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Operations>::get_queue(&service, caller).await,
     )
 }
 
@@ -287,7 +289,7 @@ fn handle_list_dead_letters<S: Operations>(
                 order_id: p_order_id?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.list_dead_letters(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Operations>::list_dead_letters(&service, caller, params).await,
     )
 }
 
@@ -356,7 +358,9 @@ fn handle_list_stock_entries<S: Operations>(
             });
             Some((ListStockEntriesParams { product_id: p_product_id?, limit: p_limit?, cursor: p_cursor? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.list_stock_entries(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| {
+            <S as Operations>::list_stock_entries(&service, caller, params).await
+        },
     )
 }
 
@@ -411,6 +415,8 @@ fn handle_requeue_dead_letter<S: Operations>(
             });
             Some((RequeueDeadLetterParams { dead_letter_id: p_dead_letter_id? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.requeue_dead_letter(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| {
+            <S as Operations>::requeue_dead_letter(&service, caller, params).await
+        },
     )
 }

@@ -123,7 +123,7 @@ fn handle_cancel_order<S: Orders>(State(service): State<Arc<S>>, request: Reques
             });
             Some((CancelOrderParams { order_id: p_order_id?, idempotency_key: p_idempotency_key? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.cancel_order(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Orders>::cancel_order(&service, caller, params).await,
     )
 }
 
@@ -197,7 +197,9 @@ fn handle_create_order<S: Orders>(State(service): State<Arc<S>>, request: Reques
             let body = input.body(|v, at| <models::OrderCreate as contract::Decode>::decode(v, at));
             Some((CreateOrderParams { idempotency_key: p_idempotency_key? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.create_order(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| {
+            <S as Orders>::create_order(&service, caller, params, body).await
+        },
     )
 }
 
@@ -251,7 +253,7 @@ fn handle_get_order<S: Orders>(State(service): State<Arc<S>>, request: Request) 
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetOrderParams { order_id: p_order_id?, if_none_match: p_if_none_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.get_order(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Orders>::get_order(&service, caller, params).await,
     )
 }
 
@@ -303,7 +305,7 @@ fn handle_get_order_timeline<S: Orders>(
             });
             Some((GetOrderTimelineParams { order_id: p_order_id? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.get_order_timeline(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Orders>::get_order_timeline(&service, caller, params).await,
     )
 }
 
@@ -406,7 +408,7 @@ fn handle_list_orders<S: Orders>(State(service): State<Arc<S>>, request: Request
                 created_before: p_created_before?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.list_orders(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Orders>::list_orders(&service, caller, params).await,
     )
 }
 
@@ -460,7 +462,7 @@ fn handle_pay_order<S: Orders>(State(service): State<Arc<S>>, request: Request) 
             });
             Some((PayOrderParams { order_id: p_order_id?, idempotency_key: p_idempotency_key? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.pay_order(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Orders>::pay_order(&service, caller, params).await,
     )
 }
 
@@ -536,6 +538,6 @@ fn handle_stream_order_events<S: Orders>(
                 last_event_id: p_last_event_id?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.stream_order_events(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Orders>::stream_order_events(&service, caller, params).await,
     )
 }

@@ -119,7 +119,7 @@ fn handle_adjust_stock<S: Products>(State(service): State<Arc<S>>, request: Requ
             });
             Some((AdjustStockParams { product_id: p_product_id?, delta: p_delta?, kind: p_kind? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.adjust_stock(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Products>::adjust_stock(&service, caller, params).await,
     )
 }
 
@@ -168,7 +168,7 @@ fn handle_create_product<S: Products>(
             let body = input.body(|v, at| <models::ProductCreate as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.create_product(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Products>::create_product(&service, caller, body).await,
     )
 }
 
@@ -224,7 +224,7 @@ fn handle_delete_product<S: Products>(
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteProductParams { product_id: p_product_id?, if_match: p_if_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.delete_product(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Products>::delete_product(&service, caller, params).await,
     )
 }
 
@@ -277,7 +277,7 @@ fn handle_get_product<S: Products>(State(service): State<Arc<S>>, request: Reque
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetProductParams { product_id: p_product_id?, if_none_match: p_if_none_match? },))
         },
-        async |service: Arc<S>, (params,)| service.get_product(params).await,
+        async |service: Arc<S>, (params,)| <S as Products>::get_product(&service, params).await,
     )
 }
 
@@ -370,7 +370,7 @@ fn handle_list_products<S: Products>(
                 in_stock: p_in_stock?,
             },))
         },
-        async |service: Arc<S>, (params,)| service.list_products(params).await,
+        async |service: Arc<S>, (params,)| <S as Products>::list_products(&service, params).await,
     )
 }
 
@@ -433,6 +433,8 @@ fn handle_patch_product<S: Products>(
             let body = input.body(|v, at| <models::ProductUpdate as contract::Decode>::decode(v, at));
             Some((PatchProductParams { product_id: p_product_id?, if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.patch_product(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| {
+            <S as Products>::patch_product(&service, caller, params, body).await
+        },
     )
 }

@@ -51,6 +51,6 @@ fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> i
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.get_me(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Users>::get_me(&service, caller).await,
     )
 }

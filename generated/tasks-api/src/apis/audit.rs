@@ -123,6 +123,6 @@ fn handle_list_audit_events<S: Audit>(
                 until: p_until?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.list_audit_events(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Audit>::list_audit_events(&service, caller, params).await,
     )
 }

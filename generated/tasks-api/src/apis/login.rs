@@ -102,7 +102,7 @@ fn handle_login_access_token<S: Login>(
             let body = input.body(|v, at| <models::LoginForm as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.login_access_token(body).await,
+        async |service: Arc<S>, (body,)| <S as Login>::login_access_token(&service, body).await,
     )
 }
 
@@ -138,7 +138,7 @@ fn handle_logout<S: Login>(State(service): State<Arc<S>>, request: Request) -> i
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.logout(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Login>::logout(&service, caller).await,
     )
 }
 
@@ -185,7 +185,7 @@ fn handle_signup<S: Login>(State(service): State<Arc<S>>, request: Request) -> i
             let body = input.body(|v, at| <models::Signup as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, (body,)| service.signup(body).await,
+        async |service: Arc<S>, (body,)| <S as Login>::signup(&service, body).await,
     )
 }
 
@@ -222,6 +222,6 @@ fn handle_test_token<S: Login>(State(service): State<Arc<S>>, request: Request) 
         service,
         request,
         |_input| Some(()),
-        async |service: Arc<S>, caller, ()| service.test_token(caller).await,
+        async |service: Arc<S>, caller, ()| <S as Login>::test_token(&service, caller).await,
     )
 }

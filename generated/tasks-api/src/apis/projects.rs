@@ -111,7 +111,7 @@ fn handle_create_project<S: Projects>(
             let body = input.body(|v, at| <models::ProjectCreate as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.create_project(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Projects>::create_project(&service, caller, body).await,
     )
 }
 
@@ -167,7 +167,7 @@ fn handle_delete_project<S: Projects>(
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteProjectParams { project_id: p_project_id?, if_match: p_if_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.delete_project(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Projects>::delete_project(&service, caller, params).await,
     )
 }
 
@@ -221,7 +221,7 @@ fn handle_get_project<S: Projects>(State(service): State<Arc<S>>, request: Reque
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetProjectParams { project_id: p_project_id?, if_none_match: p_if_none_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.get_project(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Projects>::get_project(&service, caller, params).await,
     )
 }
 
@@ -311,7 +311,7 @@ fn handle_list_projects<S: Projects>(
                 sort: p_sort?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.list_projects(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Projects>::list_projects(&service, caller, params).await,
     )
 }
 
@@ -374,7 +374,9 @@ fn handle_patch_project<S: Projects>(
             let body = input.body(|v, at| <models::ProjectUpdate as contract::Decode>::decode(v, at));
             Some((PatchProjectParams { project_id: p_project_id?, if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.patch_project(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| {
+            <S as Projects>::patch_project(&service, caller, params, body).await
+        },
     )
 }
 
@@ -430,6 +432,8 @@ fn handle_put_project<S: Projects>(State(service): State<Arc<S>>, request: Reque
             let body = input.body(|v, at| <models::ProjectUpdate as contract::Decode>::decode(v, at));
             Some((PutProjectParams { project_id: p_project_id?, if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.put_project(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| {
+            <S as Projects>::put_project(&service, caller, params, body).await
+        },
     )
 }

@@ -133,7 +133,7 @@ fn handle_assign_task<S: Tasks>(State(service): State<Arc<S>>, request: Request)
             });
             Some((AssignTaskParams { task_id: p_task_id?, user_id: p_user_id? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.assign_task(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Tasks>::assign_task(&service, caller, params).await,
     )
 }
 
@@ -184,7 +184,7 @@ fn handle_create_task<S: Tasks>(State(service): State<Arc<S>>, request: Request)
             let body = input.body(|v, at| <models::TaskCreate as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.create_task(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Tasks>::create_task(&service, caller, body).await,
     )
 }
 
@@ -237,7 +237,7 @@ fn handle_delete_task<S: Tasks>(State(service): State<Arc<S>>, request: Request)
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteTaskParams { task_id: p_task_id?, if_match: p_if_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.delete_task(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Tasks>::delete_task(&service, caller, params).await,
     )
 }
 
@@ -291,7 +291,7 @@ fn handle_get_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) ->
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetTaskParams { task_id: p_task_id?, if_none_match: p_if_none_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.get_task(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Tasks>::get_task(&service, caller, params).await,
     )
 }
 
@@ -406,7 +406,7 @@ fn handle_list_tasks<S: Tasks>(State(service): State<Arc<S>>, request: Request) 
                 due_before: p_due_before?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.list_tasks(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Tasks>::list_tasks(&service, caller, params).await,
     )
 }
 
@@ -466,7 +466,7 @@ fn handle_patch_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) 
             let body = input.body(|v, at| <models::TaskUpdate as contract::Decode>::decode(v, at));
             Some((PatchTaskParams { task_id: p_task_id?, if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.patch_task(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| <S as Tasks>::patch_task(&service, caller, params, body).await,
     )
 }
 
@@ -522,7 +522,7 @@ fn handle_put_task<S: Tasks>(State(service): State<Arc<S>>, request: Request) ->
             let body = input.body(|v, at| <models::TaskUpdate as contract::Decode>::decode(v, at));
             Some((PutTaskParams { task_id: p_task_id?, if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.put_task(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| <S as Tasks>::put_task(&service, caller, params, body).await,
     )
 }
 
@@ -577,6 +577,6 @@ fn handle_set_task_status<S: Tasks>(State(service): State<Arc<S>>, request: Requ
             });
             Some((SetTaskStatusParams { task_id: p_task_id?, status: p_status? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.set_task_status(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Tasks>::set_task_status(&service, caller, params).await,
     )
 }

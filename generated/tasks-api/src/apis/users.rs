@@ -134,7 +134,7 @@ fn handle_create_user<S: Users>(State(service): State<Arc<S>>, request: Request)
             let body = input.body(|v, at| <models::UserCreate as contract::Decode>::decode(v, at));
             Some((body?,))
         },
-        async |service: Arc<S>, caller, (body,)| service.create_user(caller, body).await,
+        async |service: Arc<S>, caller, (body,)| <S as Users>::create_user(&service, caller, body).await,
     )
 }
 
@@ -187,7 +187,7 @@ fn handle_delete_user<S: Users>(State(service): State<Arc<S>>, request: Request)
                 input.optional(&Parameter::header("If-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((DeleteUserParams { user_id: p_user_id?, if_match: p_if_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.delete_user(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Users>::delete_user(&service, caller, params).await,
     )
 }
 
@@ -235,7 +235,7 @@ fn handle_get_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> i
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetMeParams { if_none_match: p_if_none_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.get_me(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Users>::get_me(&service, caller, params).await,
     )
 }
 
@@ -289,7 +289,7 @@ fn handle_get_user<S: Users>(State(service): State<Arc<S>>, request: Request) ->
                 .optional(&Parameter::header("If-None-Match"), |v, at| at.string(v, &contract::Text::ANY.max(1024)));
             Some((GetUserParams { user_id: p_user_id?, if_none_match: p_if_none_match? },))
         },
-        async |service: Arc<S>, caller, (params,)| service.get_user(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Users>::get_user(&service, caller, params).await,
     )
 }
 
@@ -376,7 +376,7 @@ fn handle_list_users<S: Users>(State(service): State<Arc<S>>, request: Request) 
                 sort: p_sort?,
             },))
         },
-        async |service: Arc<S>, caller, (params,)| service.list_users(caller, params).await,
+        async |service: Arc<S>, caller, (params,)| <S as Users>::list_users(&service, caller, params).await,
     )
 }
 
@@ -447,7 +447,7 @@ fn handle_patch_me<S: Users>(State(service): State<Arc<S>>, request: Request) ->
             let body = input.body(|v, at| <models::UserSelfUpdate as contract::Decode>::decode(v, at));
             Some((PatchMeParams { if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.patch_me(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| <S as Users>::patch_me(&service, caller, params, body).await,
     )
 }
 
@@ -523,7 +523,7 @@ fn handle_patch_user<S: Users>(State(service): State<Arc<S>>, request: Request) 
             let body = input.body(|v, at| <models::UserUpdate as contract::Decode>::decode(v, at));
             Some((PatchUserParams { user_id: p_user_id?, if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.patch_user(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| <S as Users>::patch_user(&service, caller, params, body).await,
     )
 }
 
@@ -590,7 +590,7 @@ fn handle_put_me<S: Users>(State(service): State<Arc<S>>, request: Request) -> i
             let body = input.body(|v, at| <models::UserSelfUpdate as contract::Decode>::decode(v, at));
             Some((PutMeParams { if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.put_me(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| <S as Users>::put_me(&service, caller, params, body).await,
     )
 }
 
@@ -662,6 +662,6 @@ fn handle_put_user<S: Users>(State(service): State<Arc<S>>, request: Request) ->
             let body = input.body(|v, at| <models::UserUpdate as contract::Decode>::decode(v, at));
             Some((PutUserParams { user_id: p_user_id?, if_match: p_if_match? }, body?))
         },
-        async |service: Arc<S>, caller, (params, body)| service.put_user(caller, params, body).await,
+        async |service: Arc<S>, caller, (params, body)| <S as Users>::put_user(&service, caller, params, body).await,
     )
 }

@@ -32,6 +32,45 @@ async fn files_come_with_the_other_parts_or_the_same_as_json() {
 }
 
 #[tokio::test]
+async fn a_form_is_held_against_its_schema_as_a_whole() {
+    const COVER: (&str, &str) = ("name=\"cover\"; filename=\"c\"\r\nContent-Type: image/png", "1234567");
+    const PAGE: (&str, &str) = ("name=\"pages\"; filename=\"p\"", "123");
+    let send = async |parts: &[(&str, &str)]| post("/v2/albums", MULTIPART, form(parts)).await;
+    // What is only read is not sent, what has no type is a file, and one file may stand for several.
+    let got = send(&[PAGE, COVER, ("name=\"raw\"", "12"), ("name=\"size\"", "small"), ("name=\"extra\"", "7")]).await;
+    let wanted =
+        json!({"id": null, "cover": 7, "raw": 2, "pages": [3], "size": "small", "rows": null, "more": {"extra": 7}});
+    assert_eq!(got.json(200), wanted);
+    let rows = ("name=\"rows\"", "[1,2]");
+    let got = send(&[PAGE, PAGE, rows, rows, ("name=\"size\"", "3")]).await.json(200);
+    assert_eq!((&got["pages"], &got["rows"], &got["size"]), (&json!([3, 3]), &json!([[1, 2], [1, 2]]), &json!(3)));
+    let preview = |content| ("name=\"preview\"; filename=\"p\"", content);
+    send(&[PAGE, COVER, preview("123")]).await.json(200);
+    for (parts, code) in [
+        (&[COVER][..], "required"),
+        (&[PAGE, preview("123")], "dependent_required"),
+        (&[PAGE, COVER, preview("1")], "too_short"),
+        (&[PAGE, COVER, preview("12345")], "too_long"),
+        (&[PAGE, ("name=\"extra\"", "seven")], "wrong_type"),
+        (&[PAGE, ("name=\"size\"", "huge")], "not_in_enum"),
+        (&[PAGE, ("name=\"cover\"\r\nContent-Type: image/gif", "1")], "invalid_format"),
+        (&[PAGE, COVER, COVER], "duplicate"),
+        (
+            &["a", "b", "c", "d", "e"]
+                .map(|name| (Box::leak(format!("name=\"{name}\"").into_boxed_str()) as &str, "1"))
+                .iter()
+                .copied()
+                .chain([PAGE])
+                .collect::<Vec<_>>(),
+            "too_many_members",
+        ),
+    ] {
+        send(parts).await.violates(code);
+    }
+    assert_eq!(send(&[PAGE, PAGE, PAGE]).await.status, 422);
+}
+
+#[tokio::test]
 async fn binary_bodies_are_streamed_within_their_limit() {
     let put = async |media: &str, size: usize| {
         let request = Request::put("/v2/pictures/a").header("content-type", media);

@@ -13,6 +13,13 @@ async fn everything(body: &str) -> Got {
 }
 
 #[tokio::test]
+async fn what_is_only_written_is_required_of_requests() {
+    let draft = async |body: &str| post("/v2/drafts", "application/json", body).await;
+    assert_eq!(draft(r#"{"title":"a","secret":"b"}"#).await.json(200), json!({"id": 2, "title": "a"}));
+    draft(r#"{"title":"a"}"#).await.violates("required");
+}
+
+#[tokio::test]
 async fn a_union_is_an_enum_and_several_successes_are_variants() {
     let circle = json!({"kind": "circle", "radius": 0.25});
     assert_eq!(shape(circle.clone()).await.json(200), circle);

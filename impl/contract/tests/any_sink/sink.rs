@@ -7,17 +7,19 @@ use kitchen_sink_any_api::apis::callbacks::{Callbacks, SubscribeParams, Subscrib
 use kitchen_sink_any_api::apis::guarded::{GreetResponse, Guarded, ReadSecretResponse};
 use kitchen_sink_any_api::apis::media::{
     CountRowsResponse, EchoTextResponse, GetPictureParams, GetPictureResponse, Media, PutPictureParams,
-    PutPictureResponse, SendFormResponse, UploadBody, UploadResponse,
+    PutPictureResponse, SendAlbumForm, SendAlbumResponse, SendFormResponse, UploadBody, UploadResponse,
 };
 use kitchen_sink_any_api::apis::parameters::{
-    AskNoteParams, AskNoteResponse, ExportNoteParams, ExportNoteResponse, OddPathResponse, Parameters, ProbeNoteParams,
-    ProbeNoteResponse, ReadMatrixParams, ReadMatrixResponse, SearchParams, SearchResponse,
+    AskNoteParams, AskNoteResponse, AuthenticateParams, AuthenticateResponse, ExportNoteParams, ExportNoteResponse,
+    OddPathResponse, Parameters, ProbeNoteParams, ProbeNoteResponse, ReadMatrixParams, ReadMatrixResponse,
+    SearchParams, SearchResponse,
 };
 use kitchen_sink_any_api::apis::shapes::{
-    AddShapeResponse, CreateAccountResponse, EchoEverythingResponse, EchoNestedListResponse, EchoTreeResponse, Shapes,
+    AddShapeResponse, CloneResponse, CreateAccountResponse, EchoEverythingResponse, EchoNestedListResponse,
+    EchoTreeResponse, Shapes,
 };
 use kitchen_sink_any_api::models::{
-    Account, Everything, Mistake, NestedList, SendFormBody, Shape, Subscription, Tree, Upload,
+    Account, Draft, Everything, Mistake, NestedList, SendFormBody, Shape, Subscription, Tree, Upload,
 };
 use kitchen_sink_any_api::outgoing::{AuditedRemoval, ShapeAdded, ToldOfRemoval};
 use serde_json::{Map, Value, json};
@@ -93,6 +95,10 @@ impl Shapes for Sink {
         })
     }
 
+    async fn clone(&self, body: Draft) -> Result<CloneResponse, Problem> {
+        Ok(CloneResponse::Ok(Draft { id: Some(2), secret: None, ..body }))
+    }
+
     async fn create_account(&self, body: Account) -> Result<CreateAccountResponse, Problem> {
         // The document says that a password is only written.
         Ok(CreateAccountResponse::Created(Account { id: Some(1), password: None, ..body }))
@@ -118,6 +124,10 @@ impl Parameters for Sink {
         let all =
             json!({"filter": filter, "near": near, "page": page, "type": r#type, "session": session, "trace": x_trace});
         Ok(SearchResponse::Ok(echo(all)))
+    }
+
+    async fn authenticate(&self, params: AuthenticateParams) -> Result<AuthenticateResponse, Problem> {
+        Ok(AuthenticateResponse::Ok(echo(json!({"where": params.r#where, "accept": params.accept}))))
     }
 
     async fn read_matrix(&self, params: ReadMatrixParams) -> Result<ReadMatrixResponse, Problem> {
@@ -152,6 +162,14 @@ impl Media for Sink {
             additional_properties: Map::new(),
         };
         Ok(UploadResponse::Created(body))
+    }
+
+    async fn send_album(&self, body: SendAlbumForm) -> Result<SendAlbumResponse, Problem> {
+        let sizes = |files: Vec<contract::File>| files.iter().map(contract::File::size).collect::<Vec<_>>();
+        Ok(SendAlbumResponse::Ok(echo(json!({
+            "id": body.id, "cover": body.cover.map(|cover| cover.size()), "raw": body.raw.map(|raw| raw.size()), "pages": sizes(body.pages),
+            "size": body.size, "rows": body.rows, "more": body.additional_properties,
+        }))))
     }
 
     async fn put_picture(
