@@ -117,11 +117,13 @@ function withProblem(document, response, content) {
   return { description: '', ...node, content: { ...node.content, ...content } };
 }
 
-// XML is neither read nor written where there is another notation of the same.
+// XML is neither read nor written where there is another notation of the same; of what has a notation of its own (`image/svg+xml`) it is one.
 function withoutXml(document, given) {
   const node = document.resolve({ node: given, pointer: '' }).node ?? {};
   const media = Object.keys(isObject(node.content) ? node.content : {});
-  const kept = media.filter((one) => classOf(one) !== 'xml');
+  const schemaOf = (one) => JSON.stringify(node.content[one]?.schema);
+  const others = media.filter((one) => ['json', 'form', 'rows'].includes(classOf(one))).map(schemaOf);
+  const kept = media.filter((one) => classOf(one) !== 'xml' || !others.includes(schemaOf(one)));
   if (kept.length === media.length || !kept.length) return node.content === null ? { ...node, content: undefined } : node;
   return { ...node, content: Object.fromEntries(kept.map((one) => [one, node.content[one]])) };
 }
