@@ -109,7 +109,8 @@ export class Render {
     if (!node) return undefined;
     const value = node.default;
     const isFitting = value === null ? shape.isNullable : {
-      string: typeof value === 'string', boolean: typeof value === 'boolean', integer: Number.isInteger(value), number: typeof value === 'number',
+      string: typeof value === 'string', boolean: typeof value === 'boolean',
+      integer: Number.isInteger(value) && (shape.width !== 'i32' || value === (value | 0)) && isKept(value, nodes), number: typeof value === 'number' && isKept(value, nodes),
       enum: typeof value === 'string' && shape.kind === 'enum' && nodes.some((one) => (listed(this.document, one) ?? []).includes(value)),
       array: Array.isArray(value) && value.length === 0 && !node.minItems,
     }[shape.kind] === true;
@@ -117,6 +118,13 @@ export class Render {
   }
 }
 
+// What breaks its own schema would be refused for every request without it.
+const isKept = (value, nodes) => nodes.every(({ minimum, maximum, exclusiveMinimum: above, exclusiveMaximum: below, multipleOf: step, enum: list, const: only }) => {
+  const holds = (limit, isWithin) => limit === undefined || typeof limit === 'boolean' || isWithin(Number(textOf(limit)));
+  return holds(minimum, (limit) => (above === true ? value > limit : value >= limit)) && holds(maximum, (limit) => (below === true ? value < limit : value <= limit))
+    && holds(above, (limit) => value > limit) && holds(below, (limit) => value < limit) && holds(step, (limit) => Number.isInteger(value / limit))
+    && (!Array.isArray(list) || list.includes(value)) && (only === undefined || only === value);
+});
 // Of a string with limits it is not known here whether it keeps them.
 const isPlain = ({ typed, native, node = {} }) => !typed && native && !['minLength', 'maxLength', 'pattern', 'format'].some((key) => key in node);
 const call = (name, value) => (value === undefined ? '' : `.${name}(${value})`);
