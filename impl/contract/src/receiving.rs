@@ -11,7 +11,7 @@ use wire::{Matched, PathValues, Texts};
 
 use crate::body;
 use crate::input::{Content, Input};
-use crate::operation::Operation;
+use crate::operation::{Operation, Security};
 use crate::problem::Problem;
 
 /// Whether the client is being waited for.
@@ -51,18 +51,14 @@ pub(crate) async fn receive<I>(
     if let (Some(endpoint), Content::Value(form)) = (&operation.token_endpoint, &mut parsed) {
         endpoint.judge(form)?;
     }
-    let mut input = Input {
-        operation,
-        path,
-        query: wire::pairs(parts.uri.query().unwrap_or(""))
-            .map_err(|fault| Problem::bad_request(fault.code, fault.detail))?,
-        cookies: wire::cookies(&parts.headers),
-        headers: &parts.headers,
-        texts: &texts,
-        media,
-        body: parsed,
-        at,
-    };
+    let mut query =
+        wire::pairs(parts.uri.query().unwrap_or("")).map_err(|fault| Problem::bad_request(fault.code, fault.detail))?;
+    let mut cookies = wire::cookies(&parts.headers);
+    if let Security::Schemes(alternatives) | Security::OptionalSchemes(alternatives) = operation.security {
+        alternatives.iter().copied().flatten().for_each(|one| one.set_aside(&mut query, &mut cookies));
+    }
+    let mut input =
+        Input { operation, path, query, cookies, headers: &parts.headers, texts: &texts, media, body: parsed, at };
     let decoded = decode(&mut input);
     input.close_query();
     let errors = input.at.into_errors();

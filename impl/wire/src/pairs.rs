@@ -40,6 +40,11 @@ impl<'r> Pairs<'r> {
         self.0.iter()
     }
 
+    /// Keeps what has this name from what takes all others.
+    pub fn set_aside(&mut self, name: &str) {
+        self.0.iter_mut().filter(|pair| pair.name == name).for_each(|pair| pair.taken = true);
+    }
+
     /// Those that no parameter has read.
     pub fn unread(&self) -> impl Iterator<Item = &Pair<'r>> {
         self.0.iter().filter(|pair| !pair.taken)

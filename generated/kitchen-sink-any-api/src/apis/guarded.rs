@@ -14,8 +14,11 @@ pub trait Guarded: crate::Verify {
     fn greet(&self, caller: Option<Self::Caller>) -> impl Future<Output = Result<GreetResponse, Self::Error>> + Send;
 
     /// `GET /v2/secrets`
-    fn read_secret(&self, caller: Self::Caller)
-    -> impl Future<Output = Result<ReadSecretResponse, Self::Error>> + Send;
+    fn read_secret(
+        &self,
+        caller: Self::Caller,
+        params: ReadSecretParams,
+    ) -> impl Future<Output = Result<ReadSecretResponse, Self::Error>> + Send;
 }
 
 /// The routes of the tag.
@@ -82,6 +85,13 @@ pub static READ_SECRET: Operation = Operation {
     ..Operation::NEW
 };
 
+/// Parameters of [`Guarded::read_secret`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadSecretParams {
+    /// `rest`
+    pub rest: Option<std::collections::BTreeMap<String, String>>,
+}
+
 /// Responses of [`Guarded::read_secret`].
 pub enum ReadSecretResponse {
     /// 200: Who asked.
@@ -102,7 +112,12 @@ fn handle_read_secret<S: Guarded>(State(service): State<Arc<S>>, request: Reques
         &READ_SECRET,
         service,
         request,
-        |_input| Some(()),
-        async |service: Arc<S>, caller, ()| <S as Guarded>::read_secret(&service, caller).await,
+        |input| {
+            let p_rest = input.optional(&Parameter::query("rest").object(&[]).open(), |v, at| {
+                at.map(v, &contract::Bounds::ANY, |v, at| at.string(v, &contract::Text::ANY))
+            });
+            Some((ReadSecretParams { rest: p_rest? },))
+        },
+        async |service: Arc<S>, caller, (params,)| <S as Guarded>::read_secret(&service, caller, params).await,
     )
 }

@@ -218,7 +218,7 @@ pub static PUT_PICTURE: Operation = Operation {
     method: "PUT",
     path: "/v2/pictures/{name}",
     body: Some(contract::BodyRule {
-        media: &[contract::Media::of("image/*").stream()],
+        media: &[contract::Media::of("image/*").stream(), contract::Media::of("image/svg+xml").stream()],
         required: true,
         limit: 4000000,
     }),

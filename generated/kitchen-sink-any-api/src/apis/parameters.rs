@@ -119,6 +119,8 @@ pub static AUTHENTICATE: Operation = Operation {
 pub struct AuthenticateParams {
     /// `where`
     pub r#where: Option<models::AuthenticateWhere>,
+    /// `limit`
+    pub limit: Option<i64>,
     /// `accept`
     pub accept: Option<String>,
     /// `accepted_media`
@@ -156,12 +158,15 @@ fn handle_authenticate<S: Parameters>(
             let p_where = input.optional(&Parameter::query("where").object(&["city", "lat", "lon"]), |v, at| {
                 <models::AuthenticateWhere as contract::Decode>::decode(v, at)
             });
+            let p_limit =
+                input.optional(&Parameter::query("limit"), |v, at| at.integer(v, &contract::Integer::INT64.max(9)));
             let p_accept = input.optional(&Parameter::query("accept"), |v, at| at.string(v, &contract::Text::ANY));
             let p_accepted_media =
                 input.optional(&Parameter::query("accepted_media"), |v, at| at.string(v, &contract::Text::ANY));
             let p_accepted_media_2 = input.accept();
             Some((AuthenticateParams {
                 r#where: p_where?,
+                limit: p_limit?,
                 accept: p_accept?,
                 accepted_media: p_accepted_media?,
                 accepted_media_2: p_accepted_media_2?,

@@ -20,6 +20,12 @@ async fn one_alternative_must_be_met_in_whole() {
 }
 
 #[tokio::test]
+async fn a_credential_is_no_additional_parameter() {
+    let got = get("/v2/secrets?api_key=sesame&more=1", &[("authorization", ADA)]).await;
+    assert_eq!(got.json(200), "sesame and ada more");
+}
+
+#[tokio::test]
 async fn optional_credentials_are_verified_if_they_are_sent() {
     assert_eq!(get("/v2/greetings", &[]).await.json(200), "stranger");
     assert_eq!(get("/v2/greetings", &[("authorization", ADA)]).await.json(200), "ada");

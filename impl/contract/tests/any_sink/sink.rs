@@ -4,7 +4,7 @@ use contract::{Api, Caller, Operation, Problem, Quota};
 use futures_util::TryStreamExt as _;
 use kitchen_sink_any_api::Verify;
 use kitchen_sink_any_api::apis::callbacks::{Callbacks, SubscribeParams, SubscribeResponse};
-use kitchen_sink_any_api::apis::guarded::{GreetResponse, Guarded, ReadSecretResponse};
+use kitchen_sink_any_api::apis::guarded::{GreetResponse, Guarded, ReadSecretParams, ReadSecretResponse};
 use kitchen_sink_any_api::apis::media::{
     CountRowsResponse, EchoTextResponse, GetPictureParams, GetPictureResponse, Media, PutPictureParams,
     PutPictureResponse, SendAlbumForm, SendAlbumResponse, SendFormResponse, UploadBody, UploadResponse,
@@ -127,7 +127,9 @@ impl Parameters for Sink {
     }
 
     async fn authenticate(&self, params: AuthenticateParams) -> Result<AuthenticateResponse, Problem> {
-        Ok(AuthenticateResponse::Ok(echo(json!({"where": params.r#where, "accept": params.accept}))))
+        Ok(AuthenticateResponse::Ok(echo(
+            json!({"where": params.r#where, "accept": params.accept, "limit": params.limit}),
+        )))
     }
 
     async fn read_matrix(&self, params: ReadMatrixParams) -> Result<ReadMatrixResponse, Problem> {
@@ -209,8 +211,9 @@ impl Media for Sink {
 }
 
 impl Guarded for Sink {
-    async fn read_secret(&self, Who(name): Who) -> Result<ReadSecretResponse, Problem> {
-        Ok(ReadSecretResponse::Ok(name))
+    async fn read_secret(&self, Who(name): Who, params: ReadSecretParams) -> Result<ReadSecretResponse, Problem> {
+        let rest = params.rest.unwrap_or_default().into_keys();
+        Ok(ReadSecretResponse::Ok(std::iter::once(name).chain(rest).collect::<Vec<_>>().join(" ")))
     }
 
     async fn greet(&self, caller: Option<Who>) -> Result<GreetResponse, Problem> {
