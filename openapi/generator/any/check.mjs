@@ -144,6 +144,7 @@ function walkSchemas(document, report) {
     if (isSchema && isObject(node)) {
       checkSchema(node, pointer, report);
       checkDiscriminator(document, node, pointer, report);
+      checkAlternatives(document, { node, pointer }, report);
     }
     for (const [key, value] of Object.entries(node)) {
       const at = child({ node, pointer }, key);
@@ -177,6 +178,23 @@ function checkDiscriminator(document, node, pointer, report) {
   if (!node.oneOf.every((_, index) => isFixed(child({ node, pointer }, 'oneOf', index)))) {
     report.note(`#${pointer}`, 'Of a `oneOf` exactly one alternative has to fit, whatever its `discriminator` says: give that property a `const` or an `enum` in each alternative');
   }
+}
+
+// A schema that is one of its own alternatives says nothing (JSON Schema, core 9.4.1), and no type can be told.
+function checkAlternatives(document, place, report) {
+  const alternatives = ({ node, pointer }) => ['oneOf', 'anyOf'].flatMap((key) => (Array.isArray(node[key]) ? node[key].map((_, index) => child({ node, pointer }, key, index)) : []));
+  const sameAs = ({ node, pointer }) => [
+    ...(typeof node.$ref === 'string' ? [document.target(node.$ref)] : []),
+    ...(Array.isArray(node.allOf) && node.allOf.length === 1 ? [child({ node, pointer }, 'allOf', 0)] : []), ...alternatives({ node, pointer })];
+  const seen = new Set();
+  const open = alternatives(place);
+  while (open.length) {
+    const at = open.pop();
+    if (at.node === place.node) return report.refuse(`#${place.pointer}`, 'the schema', 'it is an alternative of itself', MEND);
+    if (isObject(at.node) && !seen.has(at.node)) open.push(...sameAs(at));
+    seen.add(at.node);
+  }
+  return undefined;
 }
 
 function checkPattern(pattern, at, report) {
