@@ -17,6 +17,8 @@ const MOST_NESTED = 8;
 const MEND = 'Mend the document';
 // Below these are values, not parts of a document.
 const VALUES = ['example', 'examples', 'default', 'enum', 'const'];
+// Below these, and below extensions, are names of the author's.
+const NAMED = /^\/components\/[^/]+$|\/(headers|links|callbacks|encoding|variables|scopes|mapping)$|\/x-/;
 const KEYED = ['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions', 'schemas'];
 
 /** Reports to `report` (report.mjs); yields the operations. `standard` has the validators of standard.mjs. */
@@ -148,6 +150,7 @@ function walkSchemas(document, report) {
     }
     for (const [key, value] of Object.entries(node)) {
       const at = child({ node, pointer }, key);
+      if (!isSchema && key === 'content' && isObject(value) && !NAMED.test(pointer)) checkMedia(at, report);
       if (isSchema && KEYED.includes(key)) Object.keys(value ?? {}).forEach((name) => visit(child(at, name), true));
       else if (isSchema && VALUES.includes(key)) continue;
       else if (!isSchema && key === 'schemas' && pointer === '/components') Object.keys(value ?? {}).forEach((name) => visit(child(at, name), true));
@@ -155,6 +158,13 @@ function walkSchemas(document, report) {
     }
   };
   visit({ node: document.root, pointer: '' }, false);
+}
+
+// No request has another, and no response may.
+function checkMedia({ node, pointer }, report) {
+  for (const media of Object.keys(node).filter((one) => !one.startsWith('x-') && !/^[^\s/;,]+\/[^\s/;,]+\s*(;|$)/.test(one))) {
+    report.refuse(`#${pointer}`, `\`${media}\``, 'it is no media type, which are `type/subtype` (RFC 9110, 8.3.1), or `*/*`', MEND);
+  }
 }
 
 function checkSchema(node, pointer, report) {

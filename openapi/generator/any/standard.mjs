@@ -82,9 +82,15 @@ function tell(report, faults) {
   const real = faults.filter((fault) => !isMinor(fault));
   // The violations of what is deepest are the cause of those above.
   const deepest = real.filter((one) => !real.some((other) => other.instancePath.startsWith(`${one.instancePath}/`)));
-  for (const { instancePath, message, keyword, params } of deepest) {
+  for (const { instancePath, message, keyword, params, propertyName } of deepest) {
     const name = params.additionalProperty ?? params.unevaluatedProperty;
     const at = name === undefined ? instancePath : `${instancePath}/${escape(name)}`;
+    // The name itself is told where it does not match.
+    if (keyword === 'propertyNames') {
+      report.refuse(`#${instancePath}/${escape(params.propertyName)}`, `\`${params.propertyName}\``, 'by the standard a name here consists of A-Z, a-z, 0-9, dots, hyphens and underscores', 'Mend the document');
+      continue;
+    }
+    if (propertyName !== undefined) continue;
     const allowed = keyword === 'enum' ? `: ${params.allowedValues.map((one) => JSON.stringify(one)).join(', ')}` : keyword === 'const' ? `: ${JSON.stringify(params.allowedValue)}` : '';
     const why = name === undefined ? `by the standard it ${message}${allowed}` : STATUS.test(instancePath) ? 'it is no status' : 'it is no method of a path';
     report.refuse(`#${at}`, `\`${unescape(at.split('/').at(-1))}\``, why, 'Mend the document');
