@@ -34,8 +34,11 @@ pub async fn serve(
     let database = Database::new(&settings.database, "from-memory")?;
     let accounts = Accounts::start(database.clone(), &settings.database, &settings.auth, "from-memory")?;
     let router = make(&settings, database.clone(), accounts).await?;
-    let needs =
-        Readiness { database: Some(database), cache: Cache::new(&settings.redis, "from-memory:")?, ..Readiness::default() };
+    let needs = Readiness {
+        database: Some(database),
+        cache: Cache::new(&settings.redis, "from-memory:")?,
+        ..Readiness::default()
+    };
     let description = Description { service: service.to_owned(), version: "0".to_owned(), document };
     let app = App::new(description, router, &settings.http, needs);
     let address = SocketAddr::new(settings.exposure.bind_address.reachable(), port);

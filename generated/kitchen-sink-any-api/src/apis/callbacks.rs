@@ -70,6 +70,6 @@ fn handle_subscribe<S: Callbacks>(State(service): State<Arc<S>>, request: Reques
             let body = input.body(|v, at| <models::Subscription as contract::Decode>::decode(v, at));
             Some((SubscribeParams { from: p_from? }, body?))
         },
-        async |service: Arc<S>, (params, body)| service.subscribe(params, body).await,
+        async |service: Arc<S>, (params, body)| <S as Callbacks>::subscribe(&service, params, body).await,
     )
 }
