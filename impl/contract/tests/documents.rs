@@ -126,7 +126,8 @@ proptest! {
 
 #[test]
 fn every_default_keeps_its_own_limits() {
-    for (name, document) in documents() {
+    // What others wrote is taken as it is.
+    for (name, document) in documents().into_iter().filter(|(_, document)| document["x-service"]["lint"] != "any") {
         each(&document, "default", &mut |schema, default| {
             let fits = match default {
                 Value::String(text) => {
