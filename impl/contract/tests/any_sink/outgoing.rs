@@ -91,7 +91,7 @@ fn what_breaks_the_document_is_not_sent() {
     let header = fault(ShapeAdded { x_trace: "a".to_owned(), ..added(1.0) }.request(RECEIVER));
     assert!(header.contains("Header X-Trace: too_short"), "{header}");
     let split = fault(ShapeAdded { x_trace: "a\r\nb: c".to_owned(), ..added(1.0) }.request(RECEIVER));
-    assert!(split.contains("Header X-Trace: invalid_characters"), "{split}");
+    assert!(split.contains("Header X-Trace: invalid_format"), "{split}");
     let query = fault(ShapeAdded { sizes: Some(vec![1, 2, 3]), ..added(1.0) }.request(RECEIVER));
     assert!(query.contains("Query sizes: too_many_items"), "{query}");
     let text = fault(AuditedRemoval { body: Some("longer".to_owned()) }.request(RECEIVER));
