@@ -6,6 +6,7 @@ use std::time::Duration;
 use platform::settings::{Environment, Settings};
 use platform::{Database, Transaction};
 use platform_webhooks::{Tuning, Webhooks};
+use sqlx::Executor as _;
 use testkit::CHEAP;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -67,10 +68,27 @@ async fn what_is_being_sent_at_a_shutdown_is_finished() {
     let process = world.start(&webhooks);
     until("it is being sent", async || receiver.count() == 1).await;
     process.tell();
-    world.put(&webhooks, 0, &receiver.url("/later")).await.expect("it is put");
     receiver.release();
     process.stop().await;
-    assert_eq!((receiver.count(), world.rows().await), (1, 1), "it is received, and nothing is begun any more");
+    assert_eq!((receiver.count(), world.rows().await), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_received_while_nothing_can_be_written_is_not_sent_again() {
+    let (world, receiver) = (World::new().await, Receiver::new([Reaction::Held]).await);
+    let webhooks = world.webhooks();
+    world.put(&webhooks, 0, &receiver.url("/")).await.expect("it is put");
+    let process = world.start(&webhooks);
+    until("it is being sent", async || receiver.count() == 1).await;
+    let mut other = world.database.connect().await;
+    other.execute("BEGIN; LOCK TABLE webhook_deliveries IN EXCLUSIVE MODE").await.expect("nobody writes");
+    receiver.release();
+    // Statements wait for two seconds, and then fail.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    other.execute("COMMIT").await.expect("it ends");
+    until("it is written down", async || world.rows().await == 0).await;
+    process.stop().await;
+    assert_eq!(receiver.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,6 +67,31 @@ async fn a_hundred_thousand_for_a_dead_host_cost_others_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_process_claims_no_other_claims() {
+    let world = World::new().await;
+    let webhooks = world.webhooks();
+    for _ in 0..3 {
+        world.put(&webhooks, 7, "http://example.com/").await.expect("it is put");
+    }
+    let (mut one, mut other) = (world.database.connect().await, world.database.connect().await);
+    let prepare =
+        format!("SET lock_timeout = '1s'; PREPARE claim AS {}", statement("UPDATE webhook_deliveries AS claimed"));
+    let claim = async |db: &mut PgConnection, room: i64| {
+        let execute =
+            format!("EXECUTE claim('tasks', ARRAY[7]::bigint[], ARRAY['example.com:80'], ARRAY[{room}]::bigint[], 60)");
+        db.fetch_all(AssertSqlSafe(execute)).await.expect("nobody waits").len()
+    };
+    for db in [&mut one, &mut other] {
+        db.execute(AssertSqlSafe(prepare.clone())).await.expect("it can be prepared");
+    }
+    one.execute("BEGIN").await.expect("it begins");
+    assert_eq!(claim(&mut one, 2).await, 2);
+    assert_eq!(claim(&mut other, 4).await, 1, "while the first is not committed");
+    one.execute("COMMIT").await.expect("it ends");
+    assert_eq!(claim(&mut other, 4).await, 0, "nor afterwards");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_host_delays_no_other_and_is_sent_four_at_a_time() {
     let world = World::new().await;
     let (slow, quick) = (Receiver::new([Reaction::Silence]).await, Receiver::new([OK]).await);
