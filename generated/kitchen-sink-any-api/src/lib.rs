@@ -8,6 +8,8 @@
     clippy::too_many_lines,
     confusable_idents,
     mixed_script_confusables,
+    non_camel_case_types,
+    non_upper_case_globals,
     uncommon_codepoints,
     unused_imports,
     reason = "one template serves documents of every shape"
