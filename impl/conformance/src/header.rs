@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 use validation::{Direction, FieldError, SchemaRef, Schemas, Value};
-use wire::{Parameter, Texts};
+use wire::{MediaType, Parameter, Texts};
 
 use crate::place::Place;
 
@@ -40,7 +40,9 @@ impl Header {
         let is_sent_later = SENT_LATER.iter().any(|later| name.eq_ignore_ascii_case(later));
         let is_required = matches!(place.value.member("required"), Some(Value::Bool(true))) && !is_sent_later;
         let explode = matches!(place.value.member("explode"), Some(Value::Bool(true)));
-        let content = place.child("content").and_then(|content| content.child("application/json"));
+        let is_of_json = |media: &str| MediaType::parse(media).is_some_and(|media| media.is_json());
+        let content = place.children("content", schemas).into_iter().find(|(media, _)| is_of_json(media));
+        let content = content.map(|(_, place)| place);
         let is_json = content.is_some();
         let schema = content.as_ref().unwrap_or(place).child("schema").and_then(|place| place.schema(schemas));
         let admits = |kind: &str| schema.as_ref().is_none_or(|schema| schema.admits(kind));

@@ -152,6 +152,25 @@ impl Reply {
         }
     }
 
+    /// Adds a header whose value is JSON (`content: application/json`).
+    ///
+    /// # Errors
+    /// As [`Reply::header`].
+    pub fn json_header<T: Serialize>(self, name: &'static str, value: &T) -> Result<Self, Problem> {
+        self.header(name, serde_json::to_string(value).map_err(Problem::internal)?)
+    }
+
+    /// Adds such a header if there is a value for it.
+    ///
+    /// # Errors
+    /// As [`Reply::header`].
+    pub fn optional_json_header<T: Serialize>(self, name: &'static str, value: Option<&T>) -> Result<Self, Problem> {
+        match value {
+            Some(value) => self.json_header(name, value),
+            None => Ok(self),
+        }
+    }
+
     /// A JSON body.
     ///
     /// # Errors

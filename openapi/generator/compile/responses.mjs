@@ -1,7 +1,7 @@
 // Responses of an operation as Rust: a variant for each that a handler can give, and how it is written.
 import { child, isObject } from './document.mjs';
 import { classOf, isRange, variantOf } from './media.mjs';
-import { schemaOf } from './parameters.mjs';
+import { isSentAsJson, schemaOf } from './parameters.mjs';
 import { Names, camel, docLine, identifier, literal, snake } from './rust.mjs';
 
 // Entity tags, links to the next page and the replay marker of ours need no handler; the standard ignores a content type here.
@@ -54,7 +54,7 @@ export function responsesOf(place, { document, shapes, render, hint }) {
       used.push(one.shape, ...one.media.filter((media) => response.node.content[media]['x-event-data']).map((media) => shapes.of(child(response, 'content', media, 'x-event-data'), `${hint}Event`)));
     }
     if (isError || status === 'default') {
-      const json = Object.keys(response.node.content ?? {}).find((media) => classOf(media) === 'json');
+      const json = Object.keys(response.node.content ?? {}).find((media) => classOf(media) === 'json' && !isStandard(document, response.node.content[media]));
       if (json && response.node.content[json].schema) refusals.push({ status, media: literal(json), schema: render.schema(child(response, 'content', json, 'schema')) });
     }
   }
@@ -127,6 +127,6 @@ function headerOf({ header, place, shape }, { names, render }) {
   const text = literal(header.toLowerCase());
   const isSimple = ['integer', 'number', 'boolean'].includes(shape.kind) || (shape.kind === 'string' && !shape.typed);
   const optional = isRequired ? '' : 'optional_';
-  const encode = isSimple && !shape.isNullable ? `.${optional}header(${text}, ${name})?` : `.${optional}simple_header(${text}, ${isRequired ? '&' : ''}${name}${isRequired ? '' : '.as_ref()'}, ${place.node.explode === true})?`;
+  const encode = isSentAsJson(place) ? `.${optional}json_header(${text}, ${isRequired ? '&' : ''}${name}${isRequired ? '' : '.as_ref()'})?` : isSimple && !shape.isNullable ? `.${optional}header(${text}, ${name})?` : `.${optional}simple_header(${text}, ${isRequired ? '&' : ''}${name}${isRequired ? '' : '.as_ref()'}, ${place.node.explode === true})?`;
   return { name, doc: docLine(place.node.description) || `\`${header}\``, type: isRequired ? type : `Option<${type}>`, encode };
 }

@@ -182,7 +182,7 @@ pub static EXPORT_NOTE: Operation = Operation {
     method: "GET",
     path: "/v2/notes/{noteId}.json",
     codes: &["*"],
-    statuses: contract::Statuses::of(&[200, 400, 404, 405, 408, 414, 422, 429, 431, 500, 503, 504]),
+    statuses: contract::Statuses::of(&[200]).with_default(),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1notes~1{noteId}.json/get"),
     ..Operation::NEW
 };
@@ -198,12 +198,22 @@ pub struct ExportNoteParams {
 pub enum ExportNoteResponse {
     /// 200: One.
     Ok(String),
+    /// default: Wrong.
+    Default {
+        /// The status, which must be one that this response stands for.
+        status: u16,
+        /// The body.
+        body: String,
+    },
 }
 
 impl contract::Answer for ExportNoteResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
             Self::Ok(body) => Reply::new(200).json(&body),
+            Self::Default { status, body } => {
+                Ok(Reply::within(&contract::Statuses::of(&[]).with_default(), status)?.text(&["text/plain"], body))
+            }
         }
     }
 }
@@ -285,13 +295,17 @@ pub enum ProbeNoteResponse {
     Ok {
         /// `X-Size`
         x_size: i64,
+        /// `X-Point`
+        x_point: Option<std::collections::BTreeMap<String, i64>>,
     },
 }
 
 impl contract::Answer for ProbeNoteResponse {
     fn into_reply(self) -> Result<Reply, Problem> {
         match self {
-            Self::Ok { x_size } => Reply::new(200).header("x-size", x_size),
+            Self::Ok { x_size, x_point } => {
+                Reply::new(200).header("x-size", x_size)?.optional_json_header("x-point", x_point.as_ref())
+            }
         }
     }
 }

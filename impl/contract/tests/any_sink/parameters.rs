@@ -50,6 +50,10 @@ async fn a_parameter_may_be_part_of_a_segment_and_contain_a_delimiter() {
 
 #[tokio::test]
 async fn head_and_options_are_operations_where_they_are_declared() {
-    assert_eq!(ask("HEAD", "/v2/notes/n%2F123.json", &[]).await.headers["x-size"], "5");
+    let got = ask("HEAD", "/v2/notes/n%2F123.json", &[]).await;
+    assert_eq!(
+        (&got.headers["x-size"], &got.headers["x-point"]),
+        (&"5".parse().unwrap(), &r#"{"x":1}"#.parse().unwrap())
+    );
     ask("OPTIONS", "/v2/notes/n%2F123.json", &[]).await.json(204);
 }

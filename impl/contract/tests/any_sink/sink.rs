@@ -141,7 +141,7 @@ impl Parameters for Sink {
     }
 
     async fn probe_note(&self, params: ProbeNoteParams) -> Result<ProbeNoteResponse, Problem> {
-        Ok(ProbeNoteResponse::Ok { x_size: params.note_id.len() as i64 })
+        Ok(ProbeNoteResponse::Ok { x_size: params.note_id.len() as i64, x_point: Some([("x".to_owned(), 1)].into()) })
     }
 
     async fn ask_note(&self, _: AskNoteParams) -> Result<AskNoteResponse, Problem> {
