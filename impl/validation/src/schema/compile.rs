@@ -95,7 +95,11 @@ impl<'d> Compiler<'d> {
         let Reference { from, text, dynamic } = reference;
         let Schema { pointer, resource, .. } = &self.compiled.schemas[*from];
         let broken = |reason: &str| format!("#{pointer}: the reference {text} {reason}");
-        let target = self.resources.target(*resource, text).map_err(broken)?;
+        let mut target = self.resources.target(*resource, text).map_err(broken)?;
+        // Where it leads nowhere within the schema whose `$id` surrounds it, the document is meant.
+        if text.starts_with("#/") && self.root.at(&target.pointer).is_none() {
+            target = self.resources.target(0, text).map_err(broken)?;
+        }
         let id = match self.compiled.places.get(&target.pointer) {
             Some(id) => *id,
             None => {
