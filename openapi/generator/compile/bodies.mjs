@@ -1,10 +1,13 @@
 // Bodies of requests as Rust: the media types that are read, the type a handler gets, and the calls that decode it.
 import { child, isObject } from './document.mjs';
 import { encodingOf, multipart, partsText } from './forms.mjs';
+import { kindsOf } from './kinds.mjs';
 import { classOf, isJson, variantOf } from './media.mjs';
 import { parameterText, takenApart } from './parameters.mjs';
 import { Names, literal } from './rust.mjs';
 
+// What a text may spell.
+const TEXTS = ['string', 'integer', 'number', 'boolean'];
 // Larger binary bodies are handed over while they arrive.
 const MOST_BYTES_IN_MEMORY = 1_048_576;
 
@@ -32,7 +35,9 @@ function mediaOf(place, media, { document, shapes, hint, limit, rows }) {
   if (rows) return { ...base, key: 'rows', shape: shapes.of(schema, hint) };
   if (kind === 'multipart' && schema.node) return { ...base, key: media, shape: shapes.of(schema, hint), isForm: true };
   const node = isObject(schema.node) ? document.resolve(schema).node ?? {} : {};
-  if (kind === 'bytes' || kind === 'xml' || (kind === 'text' && node.format === 'binary') || (kind === 'multipart' && !schema.node)) {
+  // Of a notation that no schema describes the handler makes what it needs: `text/csv` is no list.
+  const isTable = kind === 'text' && !document.isOurs && ['array', 'object'].some((one) => kindsOf(document, schema).has(one)) && !TEXTS.some((one) => kindsOf(document, schema).has(one));
+  if (kind === 'bytes' || kind === 'xml' || isTable || (kind === 'text' && node.format === 'binary') || (kind === 'multipart' && !schema.node)) {
     return { ...base, key: 'bytes', isBytes: true, isStream: limit > MOST_BYTES_IN_MEMORY };
   }
   const said = shapes.of(schema.node === undefined ? { node: {}, pointer: '', isMerged: true } : schema, hint);

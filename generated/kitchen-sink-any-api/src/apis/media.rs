@@ -218,7 +218,11 @@ pub static PUT_PICTURE: Operation = Operation {
     method: "PUT",
     path: "/v2/pictures/{name}",
     body: Some(contract::BodyRule {
-        media: &[contract::Media::of("image/*").stream(), contract::Media::of("image/svg+xml").stream()],
+        media: &[
+            contract::Media::of("image/*").stream(),
+            contract::Media::of("image/svg+xml").stream(),
+            contract::Media::of("text/csv").stream(),
+        ],
         required: true,
         limit: 4000000,
     }),

@@ -79,6 +79,7 @@ async fn binary_bodies_are_streamed_within_their_limit() {
     assert_eq!(put("image/png", 2_000_000).await, 204);
     assert_eq!(put("image/png", 4_000_001).await, 413);
     assert_eq!(put("image/svg+xml", 3).await, 204);
+    assert_eq!(put("text/csv", 3).await, 204);
     assert_eq!(put("text/plain", 3).await, 415);
 }
 
