@@ -217,12 +217,7 @@ impl Call {
         for (name, value) in &self.headers {
             if HeaderName::from_bytes(name.as_bytes()).is_err() || HeaderValue::from_bytes(value.as_bytes()).is_err() {
                 let detail = "Must have only what a header may have (RFC 9110, 5.5).";
-                return Err(broken(FieldError::parameter(
-                    "invalid_characters",
-                    Place::Header,
-                    Some(name.clone()),
-                    detail,
-                )));
+                return Err(broken(FieldError::parameter("invalid_format", Place::Header, Some(name.clone()), detail)));
             }
         }
         Ok(OutgoingRequest { operation, method: self.method, url: url.into(), headers: self.headers, body: self.body })
