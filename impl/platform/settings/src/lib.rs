@@ -15,6 +15,7 @@ mod proxies;
 mod redis;
 mod renamed;
 mod secret;
+mod secret_files;
 mod secrets;
 mod settings;
 mod traces;
