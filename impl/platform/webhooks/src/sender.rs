@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use chrono::Utc;
-use http::header::USER_AGENT;
+use http::header::{CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use platform::settings::Targets;
 use reqwest::redirect::Policy;
@@ -68,7 +68,11 @@ impl Requests {
         let Ok(method) = Method::from_bytes(delivery.method.as_bytes()) else {
             return Outcome::NotAllowed("the method is none".to_owned());
         };
-        let headers = self.headers(delivery);
+        let mut headers = self.headers(delivery);
+        // Some servers demand it where a body is usual (RFC 9110, 8.6), and the client leaves it out.
+        if delivery.body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&method) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+        }
         let body = std::mem::take(&mut delivery.body);
         match self.client.request(method, url).headers(headers).body(body).send().await {
             Ok(response) => {

@@ -1,11 +1,14 @@
 //! What an attempt changes in the table.
 
 use chrono::Utc;
-use platform::{Result, backoff, sql};
+use platform::{Result, Transaction, backoff, sql};
 
 use crate::claim::Delivery;
 use crate::outcome::{Next, Outcome};
 use crate::webhooks::Webhooks;
+
+/// Given-up requests of an account that are kept. Its receiver can have any number given up.
+const MAX_FAILED: i64 = 1_000;
 
 impl Webhooks {
     /// Writes down the outcome of an attempt. While the database is unavailable this is tried until the lease ends; then
@@ -33,6 +36,9 @@ impl Webhooks {
                 error = outcome.error(),
                 "webhook delivery given up"
             );
+            if let Err(error) = self.trim(delivery.recipient).await {
+                tracing::debug!(%error, "older webhooks that were given up were not deleted");
+            }
         }
     }
 
@@ -51,7 +57,7 @@ impl Webhooks {
         );
         let (id, lease, error) = (delivery.id, delivery.lease, outcome.error());
         let status = outcome.status().map(u16::cast_signed);
-        let write = move |mut tx: platform::Transaction| async move {
+        let write = move |mut tx: Transaction| async move {
             let query = match next {
                 Next::Delete => sqlx::query(DELETE).bind(id),
                 Next::Retry(pause) => {
@@ -64,5 +70,22 @@ impl Webhooks {
         };
         let _turn = self.0.settling.acquire().await;
         self.0.database.write_once(write).await
+    }
+
+    /// Deletes the oldest of an account's given-up requests when there are too many. The operator's are kept.
+    async fn trim(&self, recipient: i64) -> Result<()> {
+        const SQL: &str = sql!(
+            "DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY(SELECT id FROM webhook_deliveries
+                 WHERE recipient = $1 AND recipient > 0 AND service = $2 AND state = 'failed'
+                 ORDER BY failed_at DESC OFFSET $3 LIMIT 1000))"
+        );
+        let service = self.0.service;
+        let trim = move |mut tx: Transaction| async move {
+            let query = sqlx::query(SQL).bind(recipient).bind(service).bind(MAX_FAILED).persistent(false);
+            query.execute(&mut *tx).await?;
+            Ok(())
+        };
+        let _turn = self.0.settling.acquire().await;
+        self.0.database.write_once(trim).await
     }
 }

@@ -169,6 +169,23 @@ async fn headers_of_the_document_win() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_may_be_without_a_body() {
+    for (method, length) in [("GET", ""), ("HEAD", ""), ("DELETE", ""), ("POST", "0"), ("PUT", "0")] {
+        let (world, receiver) = (World::new().await, Receiver::new([OK]).await);
+        let webhooks = world.webhooks();
+        let empty =
+            OutgoingRequest { method, headers: Vec::new(), body: Vec::new().into(), ..request(&receiver.url("/")) };
+        world.put_request(&webhooks, 3, empty).await.expect("it is put");
+        let process = world.start(&webhooks);
+        until("it is delivered", async || world.rows().await == 0).await;
+        process.stop().await;
+        let received = &receiver.received()[0];
+        assert_eq!((received.method.as_str(), received.header("content-length")), (method, length));
+        assert!(is_signed(received, &webhooks.secret(3)) && !received.headers.contains_key("transfer-encoding"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_response_without_end_is_a_response() {
     let (world, listener) = (World::new().await, TcpListener::bind("127.0.0.1:0").await.expect("a port"));
     let url = format!("http://{}/", listener.local_addr().expect("an address"));

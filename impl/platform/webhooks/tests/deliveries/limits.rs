@@ -79,6 +79,25 @@ async fn ten_thousand_wait_for_a_recipient_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_given_up_of_an_account_are_kept() {
+    let (world, gone) = (World::new().await, Receiver::new([Reaction::Status(410, &[])]).await);
+    let failed = "INSERT INTO webhook_deliveries (id, service, recipient, operation, host, method, url, headers, body, state, failed_at)
+        SELECT gen_random_uuid(), s, r, 'taskDone', 'example.com:443', 'POST', 'https://example.com/' || n, '{}', '', 'failed', now() - n * interval '1 s'
+        FROM (VALUES ('tasks', 0), ('tasks', 1), ('tasks', 2), ('shop', 1)) AS v (s, r), generate_series(1, 1000) n";
+    world.database.execute(failed).await;
+    let webhooks = world.webhooks();
+    for recipient in [0, 1] {
+        world.put(&webhooks, recipient, &gone.url("/")).await.expect("it is put");
+    }
+    let process = world.start(&webhooks);
+    until("the oldest is deleted", async || world.rows().await == 4_001 && gone.count() == 2).await;
+    process.stop().await;
+    let oldest = "SELECT count(*) FROM webhook_deliveries WHERE url = 'https://example.com/1000'";
+    assert_eq!(world.number(oldest).await, 3, "but of the one account");
+    assert_eq!(world.number("SELECT count(*) FROM webhook_deliveries WHERE recipient = 0").await, 1_001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_account_asked_for_goes_with_it() {
     let world = World::new().await;
     let webhooks = world.webhooks();
