@@ -8,7 +8,7 @@ ARG GIT_COMMIT=""
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked -p server && cp target/release/server /server
 
-# The C library only: no shell, no package manager.
+# The C library and the certificates of public authorities (for webhooks) only: no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /server /usr/local/bin/server
 USER 65532:65532
