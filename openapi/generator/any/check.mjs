@@ -49,6 +49,7 @@ function checkReferences(document, report) {
     const { node, pointer } = place;
     if (node === null || typeof node !== 'object' || isValue) return;
     if (typeof node.$ref === 'string') checkReference(document, place, report);
+    if (typeof node.$dynamicRef === 'string') checkReference(document, { node: { $ref: node.$dynamicRef }, pointer }, report);
     for (const key of Object.keys(node).filter((one) => !one.startsWith('x-'))) visit(child(place, key), VALUES.includes(key) && !/\/(properties|patternProperties|\$defs|schemas|parameters|headers|responses)$/.test(pointer));
   };
   visit({ node: document.root, pointer: '' }, false);
@@ -168,6 +169,7 @@ function checkMedia({ node, pointer }, report) {
 }
 
 function checkSchema(node, pointer, report) {
+  for (const key of ['allOf', 'oneOf', 'anyOf'].filter((one) => Array.isArray(node[one]) && !node[one].length)) report.refuse(`#${pointer}/${key}`, `\`${key}\``, 'it has no schema', MEND);
   if (typeof node.pattern === 'string') checkPattern(node.pattern, `#${pointer}/pattern`, report);
   for (const pattern of Object.keys(isObject(node.patternProperties) ? node.patternProperties : {})) checkPattern(pattern, `#${pointer}/patternProperties`, report);
   const fault = node.multipleOf === undefined ? undefined : stepFault(String(node.multipleOf?.rawJSON ?? node.multipleOf));
