@@ -3,7 +3,7 @@
             let sighting = models::Sighting { note: "n-001".to_owned() };
             let request = NoteSeen { x_kind: models::NoteSeenXKind::Bird, body: sighting }.request(&url)?;
             let (webhooks, recipient) = (self.webhooks().clone(), caller.user_id());
-            let write = |mut tx: Transaction| async move { webhooks.put(&mut tx, recipient, request).await };
+            let write = move |mut tx: Transaction| async move { webhooks.put(&mut tx, recipient, request).await };
             self.database().write(write).await?;
             self.webhooks().wake();
         }

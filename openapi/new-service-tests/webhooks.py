@@ -21,8 +21,8 @@ def write(clone):
     document.write_text(changed)
     handlers = clone / "impl/field-notes/src/watchers.rs"
     text = re.sub(r"    async fn watch_notes\(.*?\n    \}\n", lambda _: HANDLER.read_text(), handlers.read_text(), flags=re.S)
-    imports = "use field_notes_api::outgoing::NoteSeen;\nuse platform::Transaction;\n"
-    handlers.write_text(re.sub(r"use contract::Problem;\n", "", text).replace("use field_notes_api::models;\n", f"use field_notes_api::models;\n{imports}"))
+    text = text.replace("use contract::Problem;\n", "").replace("use platform::Result;\n", "use platform::{Result, Transaction};\n")
+    handlers.write_text(text.replace("use field_notes_api::models;\n", "use field_notes_api::models;\nuse field_notes_api::outgoing::NoteSeen;\n"))
 
 
 def receive(ask):
