@@ -68,7 +68,7 @@ impl Call {
         match Value::from_json_within(bytes.as_bytes(), MAX_LEVELS) {
             Ok(parsed) => self.check(&parsed, schema, named),
             Err(error) => {
-                self.fault = self.fault.take().or(Some(named(FieldError::body(error.code, "#", error.detail))))
+                self.fault = self.fault.take().or(Some(named(FieldError::body(error.code, "#", error.detail))));
             }
         }
         Some(value)

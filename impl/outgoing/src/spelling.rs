@@ -119,7 +119,7 @@ pub fn in_path(name: &str, value: &Value, spelling: Spelling) -> String {
 fn deep(name: &str, value: &Value, encode: Encode, pairs: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(key, one)| deep(&format!("{name}[{key}]"), one, encode, pairs))
+            members.iter().for_each(|(key, one)| deep(&format!("{name}[{key}]"), one, encode, pairs));
         }
         Value::Array(items) if items.iter().any(|one| one.is_array() || one.is_object()) => {
             items.iter().enumerate().for_each(|(index, one)| deep(&format!("{name}[{index}]"), one, encode, pairs));
