@@ -21,7 +21,8 @@ def write(clone):
     document.write_text(changed)
     handlers = clone / "impl/field-notes/src/watchers.rs"
     text = re.sub(r"    async fn watch_notes\(.*?\n    \}\n", lambda _: HANDLER.read_text(), handlers.read_text(), flags=re.S)
-    text = text.replace("use contract::Problem;\n", "").replace("use platform::Result;\n", "use platform::{Result, Transaction};\n")
+    text = text.replace("use contract::Problem;\n", "")
+    text = re.sub(r"(use platform::)Result;\n(use platform::identity::Principal;\n)", r"\2\1{Result, Transaction};\n", text)
     handlers.write_text(text.replace("use field_notes_api::models;\n", "use field_notes_api::models;\nuse field_notes_api::outgoing::NoteSeen;\n"))
 
 
@@ -31,7 +32,7 @@ def receive(ask):
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self):
-            got.append((self.path, dict(self.headers), json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            got.append((self.path, self.headers, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
             # The first attempt fails, the second is the same.
             self.send_response(204 if len(got) > 1 else 500)
             self.end_headers()
