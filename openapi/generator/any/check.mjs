@@ -68,6 +68,8 @@ function checkReference(document, { node, pointer }, report) {
     at = document.target(at.node.$ref);
   }
   if (at.node === undefined) report.refuse(`#${pointer}`, what, 'it leads nowhere', MEND);
+  // Only schemas are within themselves.
+  else if (pointer.startsWith(`${at.pointer}/`) && !/\/schemas?(\/|$)/.test(at.pointer)) report.refuse(`#${pointer}`, what, 'it leads to what it is a part of', MEND);
   return undefined;
 }
 
