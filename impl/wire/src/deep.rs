@@ -28,7 +28,8 @@ pub(crate) fn deep_object<'r>(parameter: &Parameter, pairs: &mut Pairs<'r>) -> R
         }
         insert(&mut root, &keys, pair.value.clone())?;
     }
-    let is_array = matches!(parameter.shape, Shape::Array) || (matches!(parameter.shape, Shape::Any) && is_list(&root));
+    let is_array = matches!(parameter.shape, Shape::Array)
+        || ((parameter.or_single || matches!(parameter.shape, Shape::Any)) && is_list(&root));
     Ok((!root.is_empty()).then(|| if is_array { array(root) } else { object(root) }))
 }
 

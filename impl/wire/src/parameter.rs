@@ -11,6 +11,7 @@ pub struct Parameter {
     pub(crate) explode: bool,
     pub(crate) shape: Shape,
     pub(crate) allow_empty: bool,
+    pub(crate) or_single: bool,
 }
 
 /// `style`
@@ -43,7 +44,7 @@ pub(crate) enum Shape {
 impl Parameter {
     const fn new(name: &'static str, place: Place, style: Style) -> Self {
         let explode = matches!(style, Style::Form);
-        Self { name, place, style, explode, shape: Shape::Scalar, allow_empty: false }
+        Self { name, place, style, explode, shape: Shape::Scalar, allow_empty: false, or_single: false }
     }
 
     /// `in: path`, in the style `simple`.
@@ -84,6 +85,11 @@ impl Parameter {
             _ => &[],
         };
         Self { shape: Shape::Object { names, open: true }, ..self }
+    }
+
+    /// Or, under its own name, of another type: where that is given, it is read as of [no single type](Self::any).
+    pub const fn or_single(self) -> Self {
+        Self { or_single: true, ..self }
     }
 
     /// Of no single type: given once it is a text, given several times an array.

@@ -20,7 +20,8 @@ const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
 /// # Errors
 /// When it is not spelt in its style.
 pub fn path_value<'r>(parameter: &Parameter, raw: &'r str, texts: &'r Texts) -> Result<Value<'r>, Fault> {
-    single(parameter, raw, decoded, texts)
+    let parameter = if parameter.or_single { parameter.any() } else { *parameter };
+    single(&parameter, raw, decoded, texts)
 }
 
 /// A parameter of the query, a cookie, or a field of a form; nothing when it is absent.
@@ -28,6 +29,11 @@ pub fn path_value<'r>(parameter: &Parameter, raw: &'r str, texts: &'r Texts) -> 
 /// # Errors
 /// When it is given too often, or not spelt in its style.
 pub fn query<'r>(parameter: &Parameter, pairs: &mut Pairs<'r>, texts: &'r Texts) -> Result<Option<Value<'r>>, Fault> {
+    let is_named = || pairs.0.iter().any(|pair| pair.name == parameter.name);
+    if parameter.or_single && (!parameter.explode || is_named()) && parameter.style != Style::DeepObject {
+        let single = Parameter { or_single: false, ..parameter.any() };
+        return query(&single, pairs, texts);
+    }
     match (parameter.shape, parameter.style, parameter.explode) {
         (Shape::Array | Shape::Any | Shape::Object { .. }, Style::DeepObject, _) => deep_object(parameter, pairs),
         (Shape::Object { names, open }, _, true) => exploded_object(parameter, names, open, pairs),
@@ -127,6 +133,7 @@ fn exploded_object<'r>(
 /// # Errors
 /// When it is given too often, is no text, or is not spelt in its style.
 pub fn header<'r>(parameter: &Parameter, headers: &'r HeaderMap, texts: &'r Texts) -> Result<Option<Value<'r>>, Fault> {
+    let parameter = &if parameter.or_single { parameter.any() } else { *parameter };
     let mut lines = headers.get_all(parameter.name).iter();
     let Some(first) = lines.next() else { return Ok(None) };
     let text = |line: &'r http::HeaderValue| std::str::from_utf8(line.as_bytes()).map_err(|_| Fault::NOT_UTF8);

@@ -23,10 +23,10 @@ export function takenApart(shape, models, isJsonValue) {
   if (shape.kind === 'array') return '.array()';
   const model = models.get(shape.model);
   const objects = objectsOf(shape, models);
-  if (objects.every(Boolean)) {
-    const names = [...new Set(objects.flatMap(({ fields = [] }) => fields.map(({ name }) => literal(name))))];
-    return `.object(&[${names.join(', ')}])${objects.every(({ isClosed }) => isClosed) ? '' : '.open()'}`;
-  }
+  const names = [...new Set(objects.flatMap(({ fields = [] } = {}) => fields.map(({ name }) => literal(name))))];
+  if (objects.every(Boolean)) return `.object(&[${names.join(', ')}])${objects.every(({ isClosed }) => isClosed) ? '' : '.open()'}`;
+  // What is an object or something else does not take names that no alternative has.
+  if (names.length) return `.object(&[${names.join(', ')}]).or_single()`;
   const isCompound = (one) => ['array', 'map', 'any', 'struct', 'union'].includes(one.kind);
   if (model?.kind === 'union') return model.branches.some(({ shape: one }) => isCompound(one)) ? '.any()' : '';
   return shape.kind === 'any' ? '.any()' : '';
