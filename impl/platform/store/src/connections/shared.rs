@@ -10,6 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::timeout;
 
+use crate::error::breaks_connection;
 use crate::server_state::{NotWritable, ServerState};
 use crate::silence::Witness;
 use crate::sql;
@@ -162,19 +163,27 @@ impl Shared {
 
     /// A connection; asked what its server is.
     async fn open(&self) -> sqlx::Result<(PgConnection, Birth)> {
-        // The timeline is another after each promotion and each recovery to a point in time, the id after a dump was restored.
         const SQL: &str = sql!(
             "SELECT pg_backend_pid(), NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean),
-                 concat_ws(' ', (SELECT oid FROM pg_database WHERE datname = current_database()),
-                     CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END)"
+                 (SELECT oid::text FROM pg_database WHERE datname = current_database())"
         );
+        // Another after each promotion and each recovery to a point in time; a database that was restored from a dump has another id. Engines
+        // that are no Postgres but speak like one may have no write-ahead log.
+        const TIMELINE: &str = sql!("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)");
         let mut connection = PgConnection::connect_with(&self.options).await?;
-        let (session, is_writable, database): (i32, bool, String) =
+        let (session, is_writable, mut database): (i32, bool, String) =
             sqlx::query_as(SQL).fetch_one(&mut connection).await?;
         if self.writes && !is_writable {
             // Without waiting for the goodbye.
             tokio::spawn(connection.close());
             return Err(sqlx::Error::AnyDriverError(Box::new(NotWritable)));
+        }
+        if self.writes {
+            match sqlx::query_scalar::<_, String>(TIMELINE).fetch_one(&mut connection).await {
+                Ok(timeline) => database.push_str(&timeline),
+                Err(error) if breaks_connection(&error) => return Err(error),
+                Err(_) => {}
+            }
         }
         Ok((connection, Birth { at: Instant::now(), session, history: self.met(database) }))
     }
