@@ -114,7 +114,7 @@ code_of() { # NAME CRATE COMMON: what the document CRATE/openapi.json is in Rust
         properties+=,modelsOnly=true
         printf '%s\n' 'src/apis/**' 'src/server/**' >>"$crate/.openapi-generator-ignore"
     fi
-    grep -q '"x-sends": true' "$work/$name.json" || echo src/outgoing.rs >>"$crate/.openapi-generator-ignore"
+    ! grep -q '"x-outgoing": \[\]' "$work/$name.json" || echo src/outgoing.rs >>"$crate/.openapi-generator-ignore"
     quietly "$JAVA" -jar "$TOOLS/generator/openapi_generator_cli/openapi-generator.jar" generate \
         --generator-name rust-axum --input-spec "$work/$name.json" --output "$crate" \
         --template-dir "$GENERATOR/templates" --config "$GENERATOR/server.yaml" \

@@ -9,7 +9,7 @@ import { Document } from './compile/document.mjs';
 import { parse } from './compile/exact.mjs';
 import { Models, boxesOf, reachedFrom } from './compile/models.mjs';
 import { operationData, operationsOf, sentBy } from './compile/operations.mjs';
-import { outgoingData, outgoingOf, sentOut } from './compile/outgoing.mjs';
+import { outgoingData, outgoingOf } from './compile/outgoing.mjs';
 import { Render } from './compile/render.mjs';
 import { Names, camel, docLine, isReserved, snake, typeNames } from './compile/rust.mjs';
 import { schemesOf, verification } from './compile/security.mjs';
@@ -33,7 +33,7 @@ function compile(node) {
 
 function prepared({ document, shapes, render, schemes, operations, outgoing }) {
   const sent = reachedFrom(shapes.models, operations.flatMap((one) => sentBy(one, shapes.models)));
-  const answered = reachedFrom(shapes.models, [...operations.flatMap(({ responses }) => responses.shapes), ...outgoing.flatMap((one) => sentOut(one, shapes.models))]);
+  const answered = reachedFrom(shapes.models, [...operations.flatMap(({ responses }) => responses.shapes), ...outgoing.flatMap((one) => sentBy(one, shapes.models))]);
   const used = new Set([...sent, ...answered]);
   const isShared = (name) => common && document.isOurs && common.shapes.models.has(name)
     && JSON.stringify(document.root.components.schemas[name]) === JSON.stringify(common.document.root.components.schemas[name]);
@@ -51,7 +51,6 @@ function prepared({ document, shapes, render, schemes, operations, outgoing }) {
     'x-models': models.all(),
     'x-common-models': [...shapes.models.keys()].filter((name) => used.has(name) && isShared(name)).sort(),
     'x-outgoing': outgoingData(outgoing, { document, render, shapes }),
-    'x-sends': outgoing.length > 0,
     'x-is-ours': document.isOurs,
     'x-verification': verified,
   };

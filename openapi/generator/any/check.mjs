@@ -7,14 +7,13 @@ import patterns from '../../redocly-rules/patterns.js';
 import { pathFault } from '../gateway/paths.mjs';
 import { checkContent, checkForms } from './forms.mjs';
 import { inlinePathItems, operationsOf, shapeOf } from './operations.mjs';
+import { LEAVE, MEND } from './report.mjs';
 import { checkShape } from './shape.mjs';
 import { checkStandard } from './standard.mjs';
 
 const { foreignPatternFault, stepFault } = patterns;
-const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
 // Parts of `allOf` one in the other that are looked into.
 const MOST_NESTED = 8;
-const MEND = 'Mend the document';
 // Below these are values, not parts of a document.
 const VALUES = ['example', 'examples', 'default', 'enum', 'const'];
 // Below these, and below extensions, are names of the author's.
@@ -95,9 +94,9 @@ function checkPaths(operations, report) {
 function parametersOf(document, { item, place }, report) {
   const lists = [child(item, 'parameters'), child(place, 'parameters')];
   for (const list of lists) checkDoubles(document, list, report);
-  const all = lists.flatMap((list) => (Array.isArray(list.node) ? list.node.map((_, index) => child(list, index)) : [])).map((at) => ({ at, node: document.resolve(at).node }));
-  for (const { at, node } of all) {
-    checkContent(document, document.resolve(at), report);
+  const all = lists.flatMap((list) => (Array.isArray(list.node) ? list.node.map((_, index) => child(list, index)) : [])).map((at) => ({ at, parameter: document.resolve(at) })).map((one) => ({ ...one, node: one.parameter.node }));
+  for (const { at, node, parameter } of all) {
+    checkContent(document, parameter, report);
     if (!['path', 'query', 'header', 'cookie'].includes(node?.in)) report.refuse(`#${at.pointer}`, `\`in: ${node?.in}\``, 'a parameter is in path, query, header or cookie', MEND);
   }
   return all;

@@ -4,8 +4,7 @@ import { formFaults } from '../compile/forms.mjs';
 import { kindsOf } from '../compile/kinds.mjs';
 import { classOf, isJson } from '../compile/media.mjs';
 import { Shapes } from '../compile/shapes.mjs';
-
-const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
+import { LEAVE } from './report.mjs';
 
 /** Reports to `report` (report.mjs) what is wrong with the forms of these operations. */
 export function checkForms(document, operations, report) {

@@ -1,5 +1,9 @@
 // The report on a foreign document: notes on what was changed, and rejections, which prevent that anything is written.
 
+/** What to do about a part that cannot be served. */
+export const LEAVE = 'Write it otherwise, or leave the operations out: --without OPERATION';
+export const MEND = 'Mend the document';
+
 export class Report {
   #source;
   notes = [];

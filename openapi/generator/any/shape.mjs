@@ -1,5 +1,6 @@
 // Checks the shape of a document against the standard, as far as it is used here: errors are reported before anything is converted.
 import { isRaw } from '../compile/exact.mjs';
+import { MEND } from './report.mjs';
 import { below } from './source.mjs';
 
 const isObject = (node) => node !== null && typeof node === 'object' && !Array.isArray(node);
@@ -50,14 +51,14 @@ export function checkShape(source, report) {
   if (!isObject(source.root.info)) source.root.info = {};
   source.root.info = { ...source.root.info, title: textOf(source.root.info.title, 'Untitled'), version: textOf(source.root.info.version, '0') };
   if (!isText(source.root.info.description)) delete source.root.info.description;
-  const wrong = (pointer, key, wanted) => report.refuse(pointer, `\`${key}\``, `it is to be ${wanted}`, 'Mend the document');
+  const wrong = (pointer, key, wanted) => report.refuse(pointer, `\`${key}\``, `it is to be ${wanted}`, MEND);
   const visit = (node, kind, pointer) => {
     if (seen.has(node) || isText(node.$ref) && kind !== 'schema' && kind !== 'item') return;
     seen.add(node);
     // YAML has a word for it, which is often written without quotes.
     if (kind === 'schema' && Array.isArray(node.type)) node.type = node.type.map((type) => type ?? 'null');
     if (kind === 'schema') mendLimits(node, pointer);
-    if (kind === 'parameter' && node.schema && node.content) report.refuse(pointer, `the parameter \`${node.name}\``, 'it has both `schema` and `content`', 'Mend the document');
+    if (kind === 'parameter' && node.schema && node.content) report.refuse(pointer, `the parameter \`${node.name}\``, 'it has both `schema` and `content`', MEND);
     if (kind === 'parameter' && node.in === 'path' && node.required !== true) {
       report.note(pointer, 'A parameter of a path is always required');
       node.required = true;

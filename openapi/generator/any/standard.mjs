@@ -2,6 +2,7 @@
 // served: what only describes, and what is unknown, may be of any kind.
 import { createRequire } from 'node:module';
 import { escape, unescape } from '../compile/document.mjs';
+import { MEND } from './report.mjs';
 
 // Rounds of leaving out what does not matter, and looking again.
 const MOST_ROUNDS = 40;
@@ -87,12 +88,12 @@ function tell(report, faults) {
     const at = name === undefined ? instancePath : `${instancePath}/${escape(name)}`;
     // The name itself is told where it does not match.
     if (keyword === 'propertyNames') {
-      report.refuse(`#${instancePath}/${escape(params.propertyName)}`, `\`${params.propertyName}\``, 'by the standard a name here consists of A-Z, a-z, 0-9, dots, hyphens and underscores', 'Mend the document');
+      report.refuse(`#${instancePath}/${escape(params.propertyName)}`, `\`${params.propertyName}\``, 'by the standard a name here consists of A-Z, a-z, 0-9, dots, hyphens and underscores', MEND);
       continue;
     }
     if (propertyName !== undefined) continue;
     const allowed = keyword === 'enum' ? `: ${params.allowedValues.map((one) => JSON.stringify(one)).join(', ')}` : keyword === 'const' ? `: ${JSON.stringify(params.allowedValue)}` : '';
     const why = name === undefined ? `by the standard it ${message}${allowed}` : STATUS.test(instancePath) ? 'it is no status' : 'it is no method of a path';
-    report.refuse(`#${at}`, `\`${unescape(at.split('/').at(-1))}\``, why, 'Mend the document');
+    report.refuse(`#${at}`, `\`${unescape(at.split('/').at(-1))}\``, why, MEND);
   }
 }

@@ -9,8 +9,7 @@ const EXPRESSION = /^\$(?:(url|method|statusCode)|(request|response)\.(?:(header
  * Nothing where it has something else.
  */
 export function callbackParts(expression) {
-  if (expression.startsWith('$')) return [valueOf(expression)].every(Boolean) ? [valueOf(expression)] : undefined;
-  const parts = expression.split(/\{([^{}]*)\}/).map((text, index) => (index % 2 === 0 ? { text } : valueOf(text)));
+  const parts = expression.startsWith('$') ? [valueOf(expression)] : expression.split(/\{([^{}]*)\}/).map((text, index) => (index % 2 === 0 ? { text } : valueOf(text)));
   if (!parts.every(Boolean) || parts.some(({ text }) => /[{}]/.test(text ?? ''))) return undefined;
   return parts.filter(({ text }) => text !== '');
 }

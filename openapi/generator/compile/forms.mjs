@@ -87,6 +87,15 @@ export function formFaults(shape, place, within) {
   })];
 }
 
+/** The fields of a struct of parts: their names, and what is said of them. */
+export function partFields(fields) {
+  const names = new Names(['additional_properties']);
+  return fields.map((field) => {
+    const plain = names.take(snake(field.name, 'field'), '_');
+    return { name: identifier(plain), local: plain, doc: docLine(field.nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(field.name)}\`` };
+  });
+}
+
 /** The struct of the parts, as files are in no other message. */
 export function multipart({ shape, place }, { optional, render, hint, types, within }) {
   const model = within.models.get(shape.model);
@@ -95,12 +104,7 @@ export function multipart({ shape, place }, { optional, render, hint, types, wit
     return { type: render.type(shape), decode: `input.${optional}body(|v, at| ${render.rule(shape)})`, structs: [] };
   }
   const name = types.take(`${hint}Form`);
-  const names = new Names(['additional_properties']);
-  const fields = model.fields.map((field) => {
-    const plain = names.take(snake(field.name, 'field'), '_');
-    const base = { name: identifier(plain), local: plain, doc: docLine(field.nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(field.name)}\`` };
-    return { ...base, ...taken(field, partShape(field, encodingOf(field, place), within), render) };
-  });
+  const fields = partFields(model.fields).map((base, index) => ({ ...base, ...taken(model.fields[index], partShape(model.fields[index], encodingOf(model.fields[index], place), within), render) }));
   const values = model.values?.kind && model.values;
   const rest = values ? `std::collections::BTreeMap<String, ${render.type(values)}>` : 'serde_json::Map<String, serde_json::Value>';
   const lines = fields.map(({ local, decode }) => `let f_${local} = form.${decode};\n`).join('');

@@ -29,7 +29,7 @@ function parameterPlaces(document, place, item) {
   return [...of(child(item, 'parameters')).filter((one) => !isOwn(one)), ...own];
 }
 
-/** The shapes that a client sends; of a form with files its fields, as it has a type of its own. */
+/** The shapes that are sent, by a client or the service; of a form with files its fields, as it has a type of its own. */
 export const sentBy = ({ parameters, body }, models) => [
   ...parameters.map(({ shape }) => shape),
   ...(body?.all ?? []).flatMap(({ shape, isForm }) => (!shape ? [] : isForm && models.get(shape.model)?.fields ? withinForm(models.get(shape.model)) : [shape]))];

@@ -1,13 +1,15 @@
 // Requests that a service sends, its webhooks and callbacks, as data for the template: of each a struct, and the calls that write it.
 import { child } from './document.mjs';
 import { callbackParts } from './expressions.mjs';
+import { partFields } from './forms.mjs';
 import { variantOf } from './media.mjs';
 import { operationOf } from './operations.mjs';
 import { schemaOf } from './parameters.mjs';
 import { Names, camel, docLine, identifier, literal, snake, typeNames } from './rust.mjs';
-import { writtenBody, writtenParameter } from './written.mjs';
+import { fieldsText, partText, spellingText, writtenBody, writtenParameter } from './written.mjs';
 
-const STYLES = { form: 'Form', simple: 'Simple', label: 'Label', matrix: 'Matrix', spaceDelimited: 'SpaceDelimited', pipeDelimited: 'PipeDelimited', deepObject: 'DeepObject' };
+// What generated code calls.
+const CONTRACT = 'contract::';
 
 /** Every webhook and callback of the document, by a name of its own. */
 export function outgoingOf(document, parts) {
@@ -19,11 +21,6 @@ export function outgoingOf(document, parts) {
     return { ...operationOf(document, { ...one, id, served: '' }, parts), name: one.name, expression: one.expression };
   });
 }
-
-/** The shapes that the service sends. */
-export const sentOut = ({ parameters, body }, models) => [
-  ...parameters.map(({ shape }) => shape),
-  ...(body?.all ?? []).flatMap(({ shape, isForm }) => (!shape ? [] : isForm && models.get(shape.model)?.fields ? models.get(shape.model).fields.map((field) => field.shape) : [shape]))];
 
 /** Data for the template. */
 export function outgoingData(all, { document, render, shapes }) {
@@ -61,11 +58,9 @@ function parameterField({ field, node, shape, isRequired }, render) {
   return { name: field, doc: docLine(node.description) || `\`${docLine(node.name)}\``, type: isRequired ? type : `Option<${type}>` };
 }
 
-const spelling = ({ style, explode, isJson, isReserved }) => `contract::Spelling::new(contract::Style::${STYLES[style] ?? 'Form'}, ${explode})${isJson ? '.json()' : ''}${isReserved ? '.reserved()' : ''}`;
-
 function parameterLine(parameter, render) {
   const written = writtenParameter(parameter);
-  return `call.${written.in}(${literal(written.wire)}, &self.${parameter.field}, ${spelling(written)}, ${schemaText(schemaOf(parameter.place), render)});`;
+  return `call.${written.in}(${literal(written.wire)}, &self.${parameter.field}, ${spellingText(written, CONTRACT)}, ${schemaText(schemaOf(parameter.place), render)});`;
 }
 
 const schemaText = (place, render) => (place?.node === undefined || place.isMerged ? 'None' : `Some(${render.schema(place)})`);
@@ -112,34 +107,24 @@ function writeLines(body, { value, media, render, form }) {
   if (kind === 'bytes') return [`call.bytes(${value}, ${media});`];
   if (form) return multipartLines(form, value.replace(/^&/, ''), render);
   if (kind === 'multipart') return ['let mut form = contract::Multipart::default();', `form.rest(${value});`, 'call.multipart(form);'];
-  const list = kind === 'form' ? `, &[${fields.map((field) => `(${literal(field.name)}, ${spelling(field)})`).join(', ')}]` : '';
+  const list = kind === 'form' ? `, ${fieldsText(fields, CONTRACT)}` : '';
   return [`call.${kind}(${value}, ${media}${list}, ${schemaText(schema, render)});`];
 }
 
-// As they are named in `formData`.
-const fieldNames = (form) => {
-  const names = new Names(['additional_properties']);
-  return form.fields.map((field) => identifier(names.take(snake(field.name, 'field'), '_')));
-};
-
 function formData(form, render) {
-  const names = fieldNames(form);
-  const fields = form.fields.map((field, index) => {
-    const { isFile, isList } = form.parts[index];
-    const type = isFile ? (isList ? 'Vec<contract::OutgoingFile>' : 'contract::OutgoingFile') : render.type(field.shape);
-    return { name: names[index], doc: docLine(field.nodes.map(({ description }) => description).find(Boolean)) || `\`${docLine(field.name)}\``, type: field.isRequired ? type : `Option<${type}>` };
+  const fields = partFields(form.fields).map(({ name, doc }, index) => {
+    const [{ isFile, isList }, { shape, isRequired }] = [form.parts[index], form.fields[index]];
+    const type = isFile ? (isList ? 'Vec<contract::OutgoingFile>' : 'contract::OutgoingFile') : render.type(shape);
+    return { name, doc, type: isRequired ? type : `Option<${type}>` };
   });
   return { name: form.name, doc: 'The parts of `multipart/form-data`.', fields, isOpen: !form.isClosed };
 }
 
 function multipartLines(form, value, render) {
-  const names = fieldNames(form);
-  const lines = form.fields.flatMap((field, index) => {
-    const { isFile, isList, isJson, media } = form.parts[index];
-    const [name, at, type] = [literal(field.name), `${value}.${names[index]}`, media ? `Some(${literal(media)})` : 'None'];
-    if (!isFile) return [`call.valid(&${at}, ${schemaText(field.shape.place, render)});`, `form.field(${name}, &${at}, ${isJson}, ${type});`];
-    const files = isList ? (field.isRequired ? `&${at}` : `${at}.iter().flatten()`) : field.isRequired ? undefined : `&${at}`;
-    return files ? [`for file in ${files} {`, `form.file(${name}, file, ${type});`, '}'] : [`form.file(${name}, &${at}, ${type});`];
+  const lines = partFields(form.fields).flatMap(({ name }, index) => {
+    const [part, { name: wire, shape, isRequired }, at] = [form.parts[index], form.fields[index], `${value}.${name}`];
+    const text = partText(wire, part, at, [!isRequired, part.isList].filter(Boolean).length);
+    return part.isFile ? [text] : [`call.valid(&${at}, ${schemaText(shape.place, render)});`, text];
   });
   return ['let mut form = contract::Multipart::default();', ...lines, ...(form.isClosed ? [] : [`form.rest(&${value}.additional_properties);`]), 'call.multipart(form);'];
 }

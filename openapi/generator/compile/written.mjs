@@ -3,6 +3,7 @@ import { isJsonField } from './bodies.mjs';
 import { encodingOf, partShape } from './forms.mjs';
 import { isRange } from './media.mjs';
 import { isSentAsJson } from './parameters.mjs';
+import { literal } from './rust.mjs';
 
 /** Of a file in a form: there is no such schema. */
 export const FILE = { kind: 'file', isNullable: false };
@@ -57,4 +58,20 @@ function partOf(field, place, isMultipart, within) {
   const style = encoding.style ?? 'form';
   const media = encoding.contentType && !/[*,]/.test(encoding.contentType) ? encoding.contentType : undefined;
   return { name, style, explode: encoding.explode ?? style === 'form', isJson, isFile: inner.kind === 'file', isList, media };
+}
+
+const STYLES = { simple: 'Simple', label: 'Label', matrix: 'Matrix', form: 'Form', spaceDelimited: 'SpaceDelimited', pipeDelimited: 'PipeDelimited', deepObject: 'DeepObject' };
+
+/** How a value is written, in Rust: `Spelling::new(Style::Form, true)`, with `from` before the names of types. */
+export const spellingText = ({ style, explode, isJson, isReserved }, from = '') => `${from}Spelling::new(${from}Style::${STYLES[style] ?? 'Form'}, ${explode})${isJson ? '.json()' : ''}${isReserved ? '.reserved()' : ''}`;
+
+/** The fields of a form, in Rust: `fields` are `(name, spelling)` each. */
+export const fieldsText = (fields, from) => `&[${fields.map((field) => `(${literal(field.name)}, ${spellingText(field, from)})`).join(', ')}]`;
+
+/** The statement that adds a part to `form`. `at` is where its value is; files are below so many lists and options. */
+export function partText(name, { isFile, isJson, media } = {}, at, layers) {
+  const type = media ? `Some(${literal(media)})` : 'None';
+  if (!isFile) return `form.field(${literal(name)}, &${at}, ${Boolean(isJson)}, ${type});`;
+  if (layers === 0) return `form.file(${literal(name)}, &${at}, ${type});`;
+  return `for file in ${at}.iter()${'.flatten()'.repeat(layers - 1)} {\nform.file(${literal(name)}, file, ${type});\n}`;
 }

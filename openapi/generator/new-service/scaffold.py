@@ -101,7 +101,7 @@ impl @Service@Service {
 
 def sending(words, crate):
     """The parts of lib.rs, of the manifest and of the privileges that depend on whether the document has webhooks or callbacks."""
-    if not crate["x-sends"]:
+    if not crate["x-outgoing"]:
         return QUIET | {"group": "", "crates": ""}
     parts = {name: filled(text, words) for name, text in SENDING.items()}
     parts["uses"] += "use platform_webhooks::Webhooks;\n"

@@ -1,10 +1,10 @@
 // The operations of a service in Rust.
 import { variantOf } from '../../compile/media.mjs';
 import { Names, identifier, literal, typeNames } from '../../compile/rust.mjs';
+import { fieldsText, spellingText } from '../../compile/written.mjs';
 import { comment, deprecation, HEADER, LINTS } from './rust-text.mjs';
 import { freeName, prose } from './service.mjs';
 
-const STYLES = { simple: 'Simple', label: 'Label', matrix: 'Matrix', form: 'Form', spaceDelimited: 'SpaceDelimited', pipeDelimited: 'PipeDelimited', deepObject: 'DeepObject' };
 const CARRIERS = { bearer: 'Bearer', basic: 'Basic', http: 'Http', header: 'Header', query: 'Query', cookie: 'Cookie' };
 const REASONS = { 200: 'Ok', 201: 'Created', 202: 'Accepted', 203: 'NonAuthoritativeInformation', 204: 'NoContent', 205: 'ResetContent', 206: 'PartialContent', 207: 'MultiStatus' };
 
@@ -111,18 +111,16 @@ function argumentType(shape, types) {
   return ['integer', 'number', 'boolean'].includes(shape.kind) ? type : `&${type}`;
 }
 
-const spelling = ({ style, explode, isJson, isReserved }) => `Spelling::new(Style::${STYLES[style] ?? 'Form'}, ${explode})${isJson ? '.json()' : ''}${isReserved ? '.reserved()' : ''}`;
-
 function pathLines(one, parameters) {
   return one.parts.filter((part) => part !== '').map((part) => {
     if (typeof part === 'string') return `call.literal(${literal(part)});`;
     const { field } = parameters.find(({ wire, in: place }) => wire === part.wire && place === 'path');
-    return `call.path(${literal(part.wire)}, &${field}, ${spelling(part)});`;
+    return `call.path(${literal(part.wire)}, &${field}, ${spellingText(part)});`;
   });
 }
 
 const parameterLines = (parameters) => parameters.filter(({ in: place }) => place !== 'path').map((parameter) => (
-  `call.${parameter.in}(${literal(parameter.wire)}, &${parameter.isRequired ? '' : 'options.'}${parameter.field}, ${spelling(parameter)});`));
+  `call.${parameter.in}(${literal(parameter.wire)}, &${parameter.isRequired ? '' : 'options.'}${parameter.field}, ${spellingText(parameter)});`));
 
 /** One media type has a parameter of its own type; of several each is a variant. */
 function bodyOf(one, { types, names }) {
@@ -151,8 +149,7 @@ function bodyOf(one, { types, names }) {
 function writeText(body, given, media) {
   if (body.kind === 'bytes') return `call.bytes(${given}, ${media});`;
   if (body.kind === 'form') {
-    const fields = body.fields.map((field) => `(${literal(field.name)}, ${spelling(field)})`);
-    return `call.form(&${given}, ${media}, &[${fields.join(', ')}]);`;
+    return `call.form(&${given}, ${media}, ${fieldsText(body.fields)});`;
   }
   if (body.kind === 'multipart') return body.shape.model && body.isParts ? `call.multipart(${given}.parts());` : `{\nlet mut form = crate::multipart::Multipart::default();\nform.rest(&${given});\ncall.multipart(form);\n}`;
   return `call.${body.kind}(&${given}, ${media});`;

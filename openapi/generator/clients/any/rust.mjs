@@ -2,6 +2,7 @@
 import { Models } from '../../compile/models.mjs';
 import { Render } from '../../compile/render.mjs';
 import { identifier, literal, snake, Names } from '../../compile/rust.mjs';
+import { partText } from '../../compile/written.mjs';
 import { loops, prose } from './service.mjs';
 import { operations } from './rust-operations.mjs';
 import { comment, deprecation, HEADER, LINTS } from './rust-text.mjs';
@@ -121,11 +122,8 @@ function partsText(model, fields) {
   const lines = fields.map((field) => {
     const { name, plain, isOptional, shape } = field;
     const part = model.parts?.find((one) => one.name === name) ?? {};
-    const media = part.media ? `Some(${literal(part.media)})` : 'None';
-    if (!part.isFile) return `form.field(${literal(name)}, &self.${plain}, ${Boolean(part.isJson)}, ${media});\n`;
-    const layers = shape.kind === 'array' ? [isOptional, shape.isNullable, true].filter(Boolean).length : [isOptional, shape.isNullable].filter(Boolean).length;
-    const files = layers === 0 ? `std::slice::from_ref(&self.${plain})` : `self.${plain}.iter()${'.flatten()'.repeat(layers - 1)}`;
-    return `for file in ${files} {\nform.file(${literal(name)}, file, ${media});\n}\n`;
+    const layers = [isOptional, shape.isNullable, shape.kind === 'array'].filter(Boolean).length;
+    return `${partText(name, part, `self.${plain}`, layers)}\n`;
   });
   return `
     pub(crate) fn parts(&self) -> crate::multipart::Multipart {
