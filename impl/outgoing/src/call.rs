@@ -10,7 +10,7 @@ use validation::{Direction, FieldError, Place, SchemaRef, Value};
 use crate::OutgoingRequest;
 use crate::fault::{Fault, no_url};
 use crate::multipart::Multipart;
-use crate::spelling::{Spelling, Style, as_it_is, encoded, joined, loosely, of_cookie, pairs, text, value_of};
+use crate::spelling::{Spelling, form, in_cookie, in_header, in_query, rows, text, value_of};
 use crate::url::absolute;
 
 /// Arrays and objects within each other.
@@ -44,14 +44,32 @@ impl Call {
         }
     }
 
-    /// Notes the first violation.
-    fn check(&mut self, value: &Value<'_>, schema: Option<&SchemaRef>, named: impl FnOnce(FieldError) -> FieldError) {
-        if let (None, Some(schema)) = (&self.fault, schema) {
-            self.fault = schema.violations(value, Direction::Response).into_iter().next().map(named);
+    /// The value as JSON. Notes the first violation.
+    fn checked(
+        &mut self,
+        value: &Json,
+        schema: Option<&SchemaRef>,
+        named: impl Fn(FieldError) -> FieldError,
+    ) -> String {
+        let text = value.to_string();
+        match Value::from_json_within(text.as_bytes(), MAX_LEVELS) {
+            Ok(parsed) => self.check(&parsed, schema, named),
+            Err(error) => self.note(|| Some(named(FieldError::body(error.code, "#", error.detail)))),
+        }
+        text
+    }
+
+    fn check(&mut self, value: &Value<'_>, schema: Option<&SchemaRef>, named: impl Fn(FieldError) -> FieldError) {
+        self.note(|| schema?.violations(value, Direction::Response).into_iter().next().map(named));
+    }
+
+    fn note(&mut self, violation: impl FnOnce() -> Option<FieldError>) {
+        if self.fault.is_none() {
+            self.fault = violation();
         }
     }
 
-    /// A parameter as JSON, valid by its schema; nothing where it is absent.
+    /// A parameter, valid by its schema; nothing where it is absent.
     fn parameter(
         &mut self,
         place: Place,
@@ -59,18 +77,8 @@ impl Call {
         value: &impl Serialize,
         schema: Option<&SchemaRef>,
     ) -> Option<Json> {
-        let value = value_of(value);
-        if value.is_null() {
-            return None;
-        }
-        let bytes = value.to_string();
-        let named = |error: FieldError| FieldError::parameter(error.code, place, Some(name), error.detail);
-        match Value::from_json_within(bytes.as_bytes(), MAX_LEVELS) {
-            Ok(parsed) => self.check(&parsed, schema, named),
-            Err(error) => {
-                self.fault = self.fault.take().or(Some(named(FieldError::body(error.code, "#", error.detail))));
-            }
-        }
+        let value = Some(value_of(value)).filter(|value| !value.is_null())?;
+        self.checked(&value, schema, |error| FieldError::parameter(error.code, place, Some(name), error.detail));
         Some(value)
     }
 
@@ -83,13 +91,7 @@ impl Call {
         schema: Option<&SchemaRef>,
     ) {
         if let Some(value) = self.parameter(Place::Query, name, value, schema) {
-            self.query.extend(pairs(
-                name,
-                &value,
-                spelling,
-                if spelling.reserved { loosely } else { encoded },
-                encoded,
-            ));
+            self.query.extend(in_query(name, &value, spelling));
         }
     }
 
@@ -102,9 +104,7 @@ impl Call {
         schema: Option<&SchemaRef>,
     ) {
         if let Some(value) = self.parameter(Place::Header, name, value, schema) {
-            let written =
-                if spelling.json { value.to_string() } else { joined(&value, ",", spelling.explode, as_it_is) };
-            self.headers.push((name.to_owned(), written));
+            self.headers.push((name.to_owned(), in_header(&value, spelling)));
         }
     }
 
@@ -117,7 +117,7 @@ impl Call {
         schema: Option<&SchemaRef>,
     ) {
         if let Some(value) = self.parameter(Place::Cookie, name, value, schema) {
-            self.cookies.extend(pairs(name, &value, spelling, of_cookie, as_it_is));
+            self.cookies.extend(in_cookie(name, &value, spelling));
         }
     }
 
@@ -128,33 +128,21 @@ impl Call {
 
     /// The body as JSON.
     pub fn json(&mut self, value: &impl Serialize, media: &str, schema: Option<&SchemaRef>) {
-        let written = self.checked(value, schema).to_string();
-        self.body(written, media);
-    }
-
-    fn checked(&mut self, value: &impl Serialize, schema: Option<&SchemaRef>) -> Json {
-        let value = value_of(value);
-        let bytes = value.to_string();
-        match Value::from_json_within(bytes.as_bytes(), MAX_LEVELS) {
-            Ok(parsed) => self.check(&parsed, schema, |error| error),
-            Err(error) => self.fault = self.fault.take().or(Some(FieldError::body(error.code, "#", error.detail))),
-        }
-        value
+        let text = self.checked(&value_of(value), schema, std::convert::identity);
+        self.body(text, media);
     }
 
     /// The body as one line of JSON for each item.
     pub fn rows(&mut self, value: &impl Serialize, media: &str, schema: Option<&SchemaRef>) {
-        let rows: String = match self.checked(value, schema) {
-            Json::Array(items) => items.iter().map(|item| format!("{item}\n")).collect(),
-            one => format!("{one}\n"),
-        };
-        self.body(rows, media);
+        let value = value_of(value);
+        self.checked(&value, schema, std::convert::identity);
+        self.body(rows(&value), media);
     }
 
     /// The body as text.
     pub fn text(&mut self, value: &impl Serialize, media: &str, schema: Option<&SchemaRef>) {
         let text = text(&value_of(value));
-        self.check(&Value::Text(text.as_str().into()), schema, |error| error);
+        self.check(&Value::Text(text.as_str().into()), schema, std::convert::identity);
         self.body(text, media);
     }
 
@@ -171,21 +159,16 @@ impl Call {
         fields: &[(&str, Spelling)],
         schema: Option<&SchemaRef>,
     ) {
-        let value = self.checked(value, schema);
-        let members = value.as_object().into_iter().flatten().filter(|(_, one)| !one.is_null());
-        let written = members.flat_map(|(name, one)| {
-            let known = fields.iter().find(|(field, _)| field == name).map(|(_, spelling)| *spelling);
-            let plain = Spelling { json: one.is_object(), ..Spelling::new(Style::Form, true) };
-            pairs(name, one, known.unwrap_or(plain), encoded, encoded)
-        });
-        let written = written.collect::<Vec<_>>().join("&");
-        self.body(written, media);
+        let value = value_of(value);
+        self.checked(&value, schema, std::convert::identity);
+        self.body(form(&value, fields), media);
     }
 
     /// Validates a part of a form that is no file.
     pub fn valid(&mut self, value: &impl Serialize, schema: Option<&SchemaRef>) {
-        if !value_of(value).is_null() {
-            self.checked(value, schema);
+        let value = value_of(value);
+        if !value.is_null() {
+            self.checked(&value, schema, std::convert::identity);
         }
     }
 

@@ -149,3 +149,34 @@ pub fn pairs(name: &str, value: &Value, spelling: Spelling, encode: Encode, of_n
         (_, value) => vec![format!("{}={}", of_name(name), joined(value, by, false, encode))],
     }
 }
+
+pub fn in_query(name: &str, value: &Value, spelling: Spelling) -> Vec<String> {
+    pairs(name, value, spelling, if spelling.reserved { loosely } else { encoded }, encoded)
+}
+
+pub fn in_header(value: &Value, spelling: Spelling) -> String {
+    if spelling.json { value.to_string() } else { joined(value, ",", spelling.explode, as_it_is) }
+}
+
+pub fn in_cookie(name: &str, value: &Value, spelling: Spelling) -> Vec<String> {
+    pairs(name, value, spelling, of_cookie, as_it_is)
+}
+
+/// One line of JSON for each item.
+pub fn rows(value: &Value) -> String {
+    match value {
+        Value::Array(items) => items.iter().map(|item| format!("{item}\n")).collect(),
+        one => format!("{one}\n"),
+    }
+}
+
+/// Fields that are not in the list are written by their value: objects as JSON, lists by repeating the name.
+pub fn form(value: &Value, fields: &[(&str, Spelling)]) -> String {
+    let members = value.as_object().into_iter().flatten().filter(|(_, one)| !one.is_null());
+    let written = members.flat_map(|(name, one)| {
+        let known = fields.iter().find(|(field, _)| field == name).map(|(_, spelling)| *spelling);
+        let plain = Spelling { json: one.is_object(), ..Spelling::new(Style::Form, true) };
+        pairs(name, one, known.unwrap_or(plain), encoded, encoded)
+    });
+    written.collect::<Vec<_>>().join("&")
+}

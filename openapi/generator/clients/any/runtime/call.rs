@@ -12,7 +12,7 @@ use crate::error::{Error, ProblemError};
 use crate::multipart::Multipart;
 use crate::response::{header, Response};
 pub(crate) use crate::spelling::{Spelling, Style};
-use crate::spelling::{as_it_is, encoded, in_path, joined, loosely, of_cookie, pairs, text, value_of};
+use crate::spelling::{encoded, form, in_cookie, in_header, in_path, in_query, of_cookie, rows, text, value_of};
 
 /// Where a service is, and with what it is called.
 pub(crate) struct Target<'c> {
@@ -67,22 +67,21 @@ impl Call {
     pub(crate) fn query(&mut self, name: &str, value: &impl Serialize, spelling: Spelling) {
         let value = value_of(value);
         if !value.is_null() {
-            self.query.extend(pairs(name, &value, spelling, if spelling.reserved { loosely } else { encoded }, encoded));
+            self.query.extend(in_query(name, &value, spelling));
         }
     }
 
     pub(crate) fn header(&mut self, name: &str, value: &impl Serialize, spelling: Spelling) {
         let value = value_of(value);
         if !value.is_null() {
-            let written = if spelling.json { value.to_string() } else { joined(&value, ",", spelling.explode, as_it_is) };
-            self.headers.push((name.to_owned(), written));
+            self.headers.push((name.to_owned(), in_header(&value, spelling)));
         }
     }
 
     pub(crate) fn cookie(&mut self, name: &str, value: &impl Serialize, spelling: Spelling) {
         let value = value_of(value);
         if !value.is_null() {
-            self.cookies.extend(pairs(name, &value, spelling, of_cookie, as_it_is));
+            self.cookies.extend(in_cookie(name, &value, spelling));
         }
     }
 
@@ -96,11 +95,7 @@ impl Call {
 
     /// One line of JSON for each item.
     pub(crate) fn rows(&mut self, value: &impl Serialize, media: &str) {
-        let rows = match value_of(value) {
-            Value::Array(items) => items.iter().map(|item| format!("{item}\n")).collect(),
-            one => format!("{one}\n"),
-        };
-        self.bytes(rows, media);
+        self.bytes(rows(&value_of(value)), media);
     }
 
     pub(crate) fn text(&mut self, value: &impl Serialize, media: &str) {
@@ -112,17 +107,8 @@ impl Call {
         self.headers.push(("Content-Type".to_owned(), media.to_owned()));
     }
 
-    /// Fields that are not in the list are written by their value: objects as JSON, lists by repeating the name.
     pub(crate) fn form(&mut self, value: &impl Serialize, media: &str, fields: &[(&str, Spelling)]) {
-        let value = value_of(value);
-        let members = value.as_object().into_iter().flatten().filter(|(_, one)| !one.is_null());
-        let written = members.flat_map(|(name, one)| {
-            let known = fields.iter().find(|(field, _)| field == name).map(|(_, spelling)| *spelling);
-            let plain = Spelling { json: one.is_object(), ..Spelling::new(Style::Form, true) };
-            pairs(name, one, known.unwrap_or(plain), encoded, encoded)
-        });
-        let written = written.collect::<Vec<_>>().join("&");
-        self.bytes(written, media);
+        self.bytes(form(&value_of(value), fields), media);
     }
 
     pub(crate) fn multipart(&mut self, form: Multipart) {
