@@ -16,27 +16,24 @@ impl Collector for Watch {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(found) = &seen.postgres {
+            let states = ServerState::ALL.into_iter().map(|state| ([("state", state.name())], is(found, state)));
+            gauges(&mut encoder, "postgres_state", "The state of Postgres is the one that is 1", states)?;
             let mut gauge = |name: &str, help: &str, value: f64| gauge(&mut encoder, name, help, value);
             gauge(
                 "postgres_up",
                 "Whether this process reaches Postgres (1) or not (0)",
-                f64::from(u8::from(found.state.is_ok())),
+                f64::from(u8::from(found.told.is_some())),
             )?;
             gauge(
                 "postgres_probe_duration_seconds",
                 "Duration of the last probe of Postgres",
                 found.took.as_secs_f64(),
             )?;
-            if let Ok(state) = &found.state {
+            if found.told.is_some() {
                 let help = "Whether Postgres accepts writes (1) or not (0), while it is reached";
-                gauge("postgres_writable", help, f64::from(u8::from(state.fault.is_none())))?;
+                gauge("postgres_writable", help, is(found, ServerState::Writable).into())?;
             }
-            let now = found.server(|found| found.fault.as_ref());
-            let states = ServerState::ALL.map(|state| ([("state", state.name())], u32::from(state == now)));
-            gauges(&mut encoder, "postgres_state", "The state of Postgres is the one that is 1", states)?;
-            let mut gauge =
-                |name: &str, help: &str, value: f64| platform_telemetry::gauge(&mut encoder, name, help, value);
-            if let (Ok(state), true) = (&found.state, seen.reporter) {
+            if let (Some(state), true) = (&found.told, seen.reporter) {
                 gauge(
                     "postgres_connections",
                     "Open connections of Postgres, of all clients",
@@ -55,42 +52,40 @@ impl Collector for Watch {
         if seen.redis.is_empty() {
             return Ok(());
         }
+        let states = seen.redis.iter().flat_map(|(purpose, found)| {
+            ServerState::ALL
+                .into_iter()
+                .map(|state| ([("purpose", *purpose), ("state", state.name())], is(found, state)))
+        });
+        gauges(&mut encoder, "redis_state", "The state of Redis is the one that is 1", states)?;
         let mut family = |name: &str, help: &str, value: fn(&Found<Redis>) -> Option<f64>| {
             let values =
                 seen.redis.iter().filter_map(|(purpose, found)| Some(([("purpose", *purpose)], value(found)?)));
             gauges(&mut encoder, name, help, values)
         };
         family("redis_up", "Whether this process can write to Redis (1) or not (0)", |found| {
-            let state = found.server(|found| found.fault.as_ref());
-            Some(f64::from(u8::from(state == ServerState::Writable)))
+            Some(is(found, ServerState::Writable).into())
         })?;
         family("redis_probe_duration_seconds", "Duration of the last probe of Redis", |found| {
             Some(found.took.as_secs_f64())
         })?;
-        let states = seen.redis.iter().flat_map(|(purpose, found)| {
-            let now = found.server(|found| found.fault.as_ref());
-            ServerState::ALL.map(|state| ([("purpose", *purpose), ("state", state.name())], u32::from(state == now)))
-        });
-        gauges(&mut encoder, "redis_state", "The state of Redis is the one that is 1", states)?;
         if !seen.reporter {
             return Ok(());
         }
-        let mut family = |name: &str, help: &str, value: fn(&Found<Redis>) -> Option<f64>| {
-            let values =
-                seen.redis.iter().filter_map(|(purpose, found)| Some(([("purpose", *purpose)], value(found)?)));
-            gauges(&mut encoder, name, help, values)
-        };
-        family("redis_memory_used_bytes", "Memory used by Redis", |found| {
-            Some(found.state.as_ref().ok()?.used as f64)
-        })?;
+        family("redis_memory_used_bytes", "Memory used by Redis", |found| Some(found.told.as_ref()?.used as f64))?;
         let help = "Memory available to Redis: maxmemory, else the memory of its machine";
-        family("redis_memory_limit_bytes", help, |found| Some(found.state.as_ref().ok()?.limit as f64))?;
+        family("redis_memory_limit_bytes", help, |found| Some(found.told.as_ref()?.limit as f64))?;
         family("redis_connected_clients", "Client connections of Redis", |found| {
-            Some(found.state.as_ref().ok()?.clients as f64)
+            Some(found.told.as_ref()?.clients as f64)
         })?;
         let evicted = seen.redis.iter().filter_map(|(purpose, found)| {
-            Some(([("purpose", *purpose)], u64::try_from(found.state.as_ref().ok()?.evicted).unwrap_or(0)))
+            Some(([("purpose", *purpose)], u64::try_from(found.told.as_ref()?.evicted).unwrap_or(0)))
         });
         counters(&mut encoder, "redis_evicted_keys", "Keys evicted by Redis because of maxmemory", evicted)
     }
+}
+
+/// 1 for the state that it is in, 0 for any other.
+fn is<T>(found: &Found<T>, state: ServerState) -> u32 {
+    u32::from(found.state() == state)
 }

@@ -9,11 +9,12 @@ use tokio::time::timeout;
 /// The timeout of a poll; then the server counts as unavailable.
 pub(super) const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A result and the time it took, or why there is none.
+/// What a server told, why it cannot be written to, and the time that took. One that tells something is reached.
 #[derive(Debug, Clone)]
 pub(super) struct Found<T> {
     pub(super) took: Duration,
-    pub(super) state: Result<T, Failure>,
+    pub(super) told: Option<T>,
+    pub(super) failure: Option<Failure>,
 }
 
 /// The state of a server, and the error that told it.
@@ -24,29 +25,22 @@ pub(super) struct Failure {
 }
 
 impl<T> Found<T> {
-    /// The state of the server; `of` what it responded.
-    pub(super) fn server(&self, of: impl FnOnce(&T) -> Option<&Failure>) -> ServerState {
-        self.failure(of).map_or(ServerState::Writable, |failure| failure.state)
-    }
-
-    pub(super) fn failure(&self, of: impl FnOnce(&T) -> Option<&Failure>) -> Option<&Failure> {
-        match &self.state {
-            Ok(found) => of(found),
-            Err(failure) => Some(failure),
-        }
+    pub(super) fn state(&self) -> ServerState {
+        self.failure.as_ref().map_or(ServerState::Writable, |failure| failure.state)
     }
 }
 
-/// Asks a server.
-pub(super) async fn ask<T, E: fmt::Display, F: Future<Output = Result<T, E>>>(
+/// Asks a server, which may tell something and yet accept no writes.
+pub(super) async fn ask<T, E: fmt::Display, F: Future<Output = Result<(T, Option<Failure>), E>>>(
     state_of: fn(&E) -> ServerState,
     question: impl FnOnce() -> F,
 ) -> Found<T> {
     let begun = Instant::now();
     let late = || format!("no response within {} s", POLL_TIMEOUT.as_secs());
-    let state = match timeout(POLL_TIMEOUT, question()).await {
-        Ok(response) => response.map_err(|error| Failure { state: state_of(&error), error: error.to_string() }),
-        Err(_) => Err(Failure { state: ServerState::Silent, error: late() }),
+    let (told, failure) = match timeout(POLL_TIMEOUT, question()).await {
+        Ok(Ok((told, failure))) => (Some(told), failure),
+        Ok(Err(error)) => (None, Some(Failure { state: state_of(&error), error: error.to_string() })),
+        Err(_) => (None, Some(Failure { state: ServerState::Silent, error: late() })),
     };
-    Found { took: begun.elapsed(), state }
+    Found { took: begun.elapsed(), told, failure }
 }

@@ -80,7 +80,7 @@ impl Watch {
     /// The state of Postgres at the last poll; nothing before the first.
     pub(crate) fn postgres(&self) -> Option<ServerState> {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.postgres.as_ref().map(|found| found.server(|found| found.fault.as_ref()))
+        seen.postgres.as_ref().map(Found::state)
     }
 
     /// Registers the results in a service's metrics.
@@ -107,8 +107,8 @@ impl Watch {
                 () = shutdown.cancelled() => break,
                 found = asked => found,
             };
-            let failures = std::iter::once(("Postgres", of_postgres.failure(|found| found.fault.as_ref())))
-                .chain(of_redis.iter().map(|(_, found)| ("Redis", found.failure(|found| found.fault.as_ref()))));
+            let failures = std::iter::once(("Postgres", of_postgres.failure.as_ref()))
+                .chain(of_redis.iter().map(|(_, found)| ("Redis", found.failure.as_ref())));
             for ((alarm, place), (server, failure)) in alarms.iter_mut().zip(&self.0.places).zip(failures) {
                 alarm.hear(server, place, failure);
             }

@@ -10,7 +10,7 @@ use super::found::Failure;
 pub(super) type Kept = Option<(PgConnection, bool)>;
 
 /// Takes that lock.
-pub(super) const TRY_REPORTER_LOCK: &str = sql!("SELECT pg_try_advisory_lock(7305423198540024)");
+const TRY_REPORTER_LOCK: &str = sql!("SELECT pg_try_advisory_lock(7305423198540024)");
 /// What it tells.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(super) struct Postgres {
@@ -18,16 +18,16 @@ pub(super) struct Postgres {
     pub(super) connections_limit: i64,
     pub(super) bytes: i64,
     pub(super) deadlocks: i64,
-    pub(super) is_writable: bool,
+    is_writable: bool,
     #[sqlx(skip)]
     pub(super) oldest_transaction: Option<f64>,
-    /// Why it accepts no writes.
-    #[sqlx(skip)]
-    pub(super) fault: Option<Failure>,
 }
 
-/// The state of Postgres; a connection that fails or was interrupted is not used again.
-pub(super) async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) -> sqlx::Result<Postgres> {
+/// The state of Postgres, and why it accepts no writes; a connection that fails or was interrupted is not used again.
+pub(super) async fn postgres_state(
+    options: &PgConnectOptions,
+    kept: &mut Kept,
+) -> sqlx::Result<(Postgres, Option<Failure>)> {
     const SQL: &str = sql!(
         "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections,
              current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
@@ -54,14 +54,14 @@ pub(super) async fn postgres_state(options: &PgConnectOptions, kept: &mut Kept) 
     if !reporter {
         reporter = sqlx::query_scalar(TRY_REPORTER_LOCK).fetch_one(&mut connection).await?;
     }
-    if !state.is_writable {
-        let error = "a standby, or read-only (pg_is_in_recovery, transaction_read_only)".to_owned();
-        state.fault = Some(Failure { state: ServerState::ReadOnly, error });
-    }
     // By a function, since the start times of other roles' sessions are not visible; it exists after the migrations.
     let oldest = sqlx::query_scalar(sql!("SELECT oldest_transaction_seconds()")).fetch_one(&mut connection).await;
     state.oldest_transaction = oldest.ok();
     // The next poll goes where the address leads then.
-    *kept = state.fault.is_none().then_some((connection, reporter));
-    Ok(state)
+    *kept = state.is_writable.then_some((connection, reporter));
+    let failure = (!state.is_writable).then(|| Failure {
+        state: ServerState::ReadOnly,
+        error: "a standby, or read-only (pg_is_in_recovery, transaction_read_only)".to_owned(),
+    });
+    Ok((state, failure))
 }

@@ -9,16 +9,17 @@ use super::found::{Failure, POLL_TIMEOUT};
 /// What it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Redis {
-    /// Why it accepts no writes.
-    pub(super) fault: Option<Failure>,
     pub(super) used: i64,
     pub(super) limit: i64,
     pub(super) evicted: i64,
     pub(super) clients: i64,
 }
 
-/// The state of Redis; a connection that fails or was interrupted is not used again.
-pub(super) async fn redis_state(cache: &Cache, kept: &mut Option<MultiplexedConnection>) -> redis::RedisResult<Redis> {
+/// The state of Redis, and why it accepts no writes; a connection that fails or was interrupted is not used again.
+pub(super) async fn redis_state(
+    cache: &Cache,
+    kept: &mut Option<MultiplexedConnection>,
+) -> redis::RedisResult<(Redis, Option<Failure>)> {
     let info = redis::cmd("INFO");
     let mut found = None;
     if let Some(mut connection) = kept.take()
@@ -34,20 +35,20 @@ pub(super) async fn redis_state(cache: &Cache, kept: &mut Option<MultiplexedConn
             (connection, info)
         }
     };
-    let mut state = Redis::parse(&info);
+    let (state, cluster) = Redis::parse(&info);
     let write = cache.probe_on(&mut connection).await;
     let refused = write.err().map(|error| Failure { state: ServerState::of_redis(&error), error: error.to_string() });
-    state.fault = refused.or(state.fault);
+    let failure = refused.or(cluster);
     // The next poll goes where the address leads then.
-    if state.fault.as_ref().is_none_or(|fault| fault.state != ServerState::ReadOnly) {
+    if failure.as_ref().is_none_or(|failure| failure.state != ServerState::ReadOnly) {
         *kept = Some(connection);
     }
-    Ok(state)
+    Ok((state, failure))
 }
 
 impl Redis {
-    /// Parses lines such as `used_memory:1048576`. A server without a limit has the memory of its machine.
-    fn parse(info: &str) -> Self {
+    /// Parses lines such as `used_memory:1048576`, also of a server that cannot be used. One without a limit has the memory of its machine.
+    fn parse(info: &str) -> (Self, Option<Failure>) {
         let number = |name: &str| {
             let values = info.lines().filter_map(|line| line.split_once(':'));
             let mut values = values.filter(|(key, _)| *key == name).filter_map(|(_, value)| value.trim().parse().ok());
@@ -58,13 +59,13 @@ impl Redis {
             limit => limit,
         };
         let cluster = || Failure { state: ServerState::Cluster, error: "a Redis Cluster".to_owned() };
-        Self {
-            fault: (number("cluster_enabled") == 1).then(cluster),
+        let told = Self {
             used: number("used_memory"),
             limit,
             evicted: number("evicted_keys"),
             clients: number("connected_clients"),
-        }
+        };
+        (told, (number("cluster_enabled") == 1).then(cluster))
     }
 }
 
@@ -76,13 +77,10 @@ mod tests {
     fn what_redis_tells_is_read() {
         let info = "# Memory\r\nused_memory:1048576\r\nused_memory_human:1M\r\nmaxmemory:2097152\r\n\
                     total_system_memory:99\r\nevicted_keys:3\r\nconnected_clients:4\r\n";
-        assert_eq!(
-            Redis::parse(info),
-            Redis { fault: None, used: 1_048_576, limit: 2_097_152, evicted: 3, clients: 4 }
-        );
-        let unlimited = Redis::parse("used_memory:1\r\nmaxmemory:0\r\ntotal_system_memory:99\r\n");
+        assert_eq!(Redis::parse(info), (Redis { used: 1_048_576, limit: 2_097_152, evicted: 3, clients: 4 }, None));
+        let (unlimited, _) = Redis::parse("used_memory:1\r\nmaxmemory:0\r\ntotal_system_memory:99\r\n");
         assert_eq!(unlimited.limit, 99);
-        let cluster = Redis::parse("cluster_enabled:1\r\n");
-        assert_eq!(cluster.fault.map(|fault| fault.state), Some(ServerState::Cluster));
+        let (_, cluster) = Redis::parse("cluster_enabled:1\r\n");
+        assert_eq!(cluster.map(|fault| fault.state), Some(ServerState::Cluster));
     }
 }
