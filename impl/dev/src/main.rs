@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<ExitCode> {
     // First of all, since clap reads the environment and nothing but this thread runs yet.
-    platform::settings::load_dotenv()?;
+    platform::settings::load_dotenv(<Cli as clap::CommandFactory>::command)?;
     match Cli::parse().command {
         Command::Up(args) => up::run(&args),
         Command::WithBackends(args) => with_backends::run(&args),

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     // First, since clap reads the environment and no other thread is running yet.
-    platform::settings::load_dotenv()?;
+    platform::settings::load_dotenv(cli)?;
     let matches = cli().get_matches();
     if let Some((name, matches)) = matches.subcommand() {
         if let Some(service) = SERVICES.iter().find(|service| service.name == name) {

@@ -7,21 +7,24 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use clap::Command;
+
 use crate::{InvalidSettings, renamed, secret_files};
 
-/// Reads `.env` of the working directory or a parent directory into the environment, and then secrets that are files (`SECRET_KEY_FILE`);
+/// Reads `.env` of the working directory or a parent directory into the environment, and then those secrets of a command that are files (`SECRET_KEY_FILE`);
 /// variables that are already set win.
 ///
 /// Call it first in `main`, before any thread is started. A missing file is fine.
 ///
 /// # Errors
-/// When a file exists and cannot be read or parsed, a secret is given twice, or a setting has a name that was renamed.
-pub fn load_dotenv() -> Result<(), InvalidSettings> {
+/// When a file exists and cannot be read or parsed, a secret has two values, or a setting has a name that was renamed.
+pub fn load_dotenv(command: impl FnOnce() -> Command) -> Result<(), InvalidSettings> {
     read_dotenv()?;
-    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let variables =
         env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    dotenvy::from_read_override(io::Cursor::new(in_shell_quotes(&secret_files::read(variables, is_set)?)))
+    let secrets = secret_files::read(variables, &secret_files::names(&command()), set)?;
+    dotenvy::from_read_override(io::Cursor::new(in_shell_quotes(&secrets)))
         .map_err(|_| InvalidSettings("a secret in a file cannot be set".into()))?;
     renamed::check(|name| env::var_os(name).is_some())
 }

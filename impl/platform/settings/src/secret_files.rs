@@ -1,44 +1,34 @@
 //! Secrets that are files: `NAME_FILE` is the path of a file with the value of `NAME`, as Docker and Kubernetes mount them.
 
+use std::collections::HashSet;
 use std::fs;
+
+use clap::Command;
 
 use crate::InvalidSettings;
 
-/// What may be in a file.
-const NAMES: [&str; 8] = [
-    "DATABASE_URL",
-    "POSTGRES_PASSWORD",
-    "REDIS_URL",
-    "CACHE_REDIS_URL",
-    "SECRET_KEY",
-    "WEBHOOK_SECRET",
-    "GRAFANA_PASSWORD",
-    "PGADMIN_PASSWORD",
-];
-/// Of the role of any service.
-const OF_ROLES: &str = "_DATABASE_PASSWORD";
 const SUFFIX: &str = "_FILE";
 
-/// Names and values of secrets that are files, without the line break at their end.
+/// The names of the secrets of a command and its subcommands: those that help does not show the values of.
+pub(super) fn names(command: &Command) -> HashSet<String> {
+    let own = command.get_arguments().filter(|argument| argument.is_hide_env_values_set());
+    let own = own.filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()));
+    own.chain(command.get_subcommands().flat_map(names)).collect()
+}
+
+/// Names and values of secrets that are files, without the line break at their end. What is set already stays: processes that are started
+/// by others get both.
 ///
 /// # Errors
-/// When a file cannot be read or is empty, or a secret is given twice.
+/// When a file cannot be read or is empty, or a secret is set and has another value.
 pub(super) fn read(
     variables: impl Iterator<Item = (String, String)>,
-    is_set: impl Fn(&str) -> bool,
+    names: &HashSet<String>,
+    set: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<(String, String)>, InvalidSettings> {
     let mut secrets = Vec::new();
-    for (variable, path) in variables {
-        let Some(name) = variable.strip_suffix(SUFFIX).filter(|name| NAMES.contains(name) || name.ends_with(OF_ROLES))
-        else {
-            continue;
-        };
-        if path.is_empty() {
-            continue;
-        }
-        if is_set(name) {
-            return Err(InvalidSettings(format!("{name} and {variable} are both set: give one of them")));
-        }
+    for (variable, path) in variables.filter(|(_, path)| !path.is_empty()) {
+        let Some(name) = variable.strip_suffix(SUFFIX).filter(|name| names.contains(*name)) else { continue };
         let unreadable =
             |why: &dyn std::fmt::Display| InvalidSettings(format!("{variable}: cannot read {path}: {why}"));
         let text = fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
@@ -47,7 +37,11 @@ pub(super) fn read(
         if value.is_empty() {
             return Err(unreadable(&"it is empty"));
         }
-        secrets.push((name.to_owned(), value.to_owned()));
+        match set(name) {
+            None => secrets.push((name.to_owned(), value.to_owned())),
+            Some(same) if same == value => {}
+            Some(_) => return Err(InvalidSettings(format!("{name} and {variable} are both set: give one of them"))),
+        }
     }
     Ok(secrets)
 }
@@ -58,7 +52,13 @@ mod tests {
 
     fn read_one(variable: &str, path: &str, set: &str) -> Result<Vec<(String, String)>, String> {
         let variables = std::iter::once((variable.to_owned(), path.to_owned()));
-        read(variables, |name| name == set).map_err(|error| error.to_string())
+        let secret = |name: &'static str| clap::Arg::new(name).env(name).hide_env_values(true);
+        let tasks = Command::new("tasks").arg(secret("SHOP_DATABASE_PASSWORD")).arg(secret("DATABASE_URL"));
+        let command = Command::new("server")
+            .arg(clap::Arg::new("ssl").env("SSL_CERT"))
+            .subcommand(tasks.arg(secret("SECRET_KEY")).arg(secret("REDIS_URL")));
+        let set = |name: &str| (name == set).then(|| "another".to_owned());
+        read(variables, &names(&command), set).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -86,6 +86,10 @@ mod tests {
             assert!(error.contains(why), "{error}");
             assert!(!error.contains("$signs"), "{error}");
         }
+        let known = |_: &str| Some(" a \"secret\" with $signs\\ ".to_owned());
+        let variables = std::iter::once(("SECRET_KEY_FILE".to_owned(), path));
+        let names = HashSet::from(["SECRET_KEY".to_owned()]);
+        assert_eq!(read(variables, &names, known).expect("both are the same"), []);
         fs::remove_dir_all(dir).expect("the folder goes");
     }
 }

@@ -70,8 +70,6 @@ impl Connections {
             count: Arc::default(),
             openings: Semaphore::new(size as usize),
             generation: AtomicU64::new(0),
-            // What was being written when a request was cancelled must not go on.
-            writes: after_cancel == AfterCancel::Close,
             not_writable: Mutex::default(),
             history: Mutex::default(),
         }))

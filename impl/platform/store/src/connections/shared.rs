@@ -58,8 +58,6 @@ pub(super) struct Shared {
     pub(super) openings: Semaphore,
     /// Incremented when a connection is found broken: the others of its generation most likely are, too.
     pub(super) generation: AtomicU64,
-    /// Whether connections are for writing, which the server has to accept.
-    pub(super) writes: bool,
     /// When it was last found to accept none.
     pub(super) not_writable: Mutex<Option<Instant>>,
     /// The database of the last connection that was opened, and how many there were before.
@@ -122,6 +120,11 @@ impl Shared {
         self.returned.notify_one();
     }
 
+    /// Whether connections are for writing, which the server has to accept: what was being written when a request was cancelled must not go on.
+    fn is_for_writes(&self) -> bool {
+        self.after_cancel == AfterCancel::Close
+    }
+
     /// Whether the server was found to accept no writes a moment ago.
     pub(super) fn is_not_writable(&self) -> bool {
         let found = *self.not_writable.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,12 +176,12 @@ impl Shared {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let (session, is_writable, mut database): (i32, bool, String) =
             sqlx::query_as(SQL).fetch_one(&mut connection).await?;
-        if self.writes && !is_writable {
+        if self.is_for_writes() && !is_writable {
             // Without waiting for the goodbye.
             tokio::spawn(connection.close());
             return Err(sqlx::Error::AnyDriverError(Box::new(NotWritable)));
         }
-        if self.writes {
+        if self.is_for_writes() {
             match sqlx::query_scalar::<_, String>(TIMELINE).fetch_one(&mut connection).await {
                 Ok(timeline) => database.push_str(&timeline),
                 Err(error) if breaks_connection(&error) => return Err(error),
