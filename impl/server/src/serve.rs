@@ -124,7 +124,7 @@ fn app(
 ) -> Result<(App, StartBackground)> {
     let Login { database, accounts, .. } = login.clone();
     let limiter = Limiter::new(&settings.http, &settings.redis.for_cache(), &settings.auth)?;
-    let (limits, jobs) = (limiter.clone(), accounts.jobs().clone());
+    let (limits, identity, jobs) = (limiter.clone(), accounts.clone(), accounts.jobs().clone());
     let access = Access { accounts, limiter };
     let context = Context { database: database.clone(), access, settings, environment };
     let Parts { router, jobs: own_jobs, shared, register, background } = service.build(context, matches)?;
@@ -141,6 +141,7 @@ fn app(
     };
     let app = App::new(description, router, &settings.http, needs);
     limits.register(app.metrics(), service.operations);
+    identity.register(app.metrics());
     app.expect_operations(service.operations);
     app.expect_rejections(&shared);
     register(app.metrics());

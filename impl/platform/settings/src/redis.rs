@@ -4,22 +4,21 @@ use std::time::Duration;
 
 use clap::Args;
 use deadpool_redis::redis::IntoConnectionInfo as _;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::secret::secret;
 use crate::secrets::is_known_password;
-use crate::{Environment, InvalidSettings};
+use crate::{Environment, InvalidSettings, Secret, SecretParser};
 
 /// Where Redis is.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Redis")]
 pub struct RedisSettings {
     /// Connection URL; without one there is no cache, and messages are read from the database
-    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = secret)]
-    pub redis_url: Option<SecretString>,
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = SecretParser)]
+    pub redis_url: Option<Secret>,
     /// Connection URL of a separate Redis for the cache, which may evict keys; default: REDIS_URL
-    #[arg(long, env = "CACHE_REDIS_URL", hide_env_values = true, value_parser = secret)]
-    pub cache_redis_url: Option<SecretString>,
+    #[arg(long, env = "CACHE_REDIS_URL", hide_env_values = true, value_parser = SecretParser)]
+    pub cache_redis_url: Option<Secret>,
     /// Maximum number of connections of the pool, per process
     #[arg(long, env = "REDIS_POOL_SIZE", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub redis_pool_size: u32,
@@ -38,7 +37,7 @@ impl RedisSettings {
     }
 
     pub(crate) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
-        let published = |url: &SecretString| {
+        let published = |url: &Secret| {
             let parsed = url.expose_secret().into_connection_info().ok();
             parsed.is_some_and(|info| info.redis_settings().password().is_some_and(is_known_password))
         };

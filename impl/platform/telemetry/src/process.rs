@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use platform_settings::secret_file_states;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use crate::encode::{counter, gauge};
+use crate::encode::{counter, counters, gauge, gauges};
 
 /// The process and its runtime. What the operating system does not report is left out.
 #[derive(Debug)]
@@ -50,6 +51,19 @@ impl Collector for Process {
             "Start time of the process since the Unix epoch in seconds",
             started,
         )?;
+        let files = secret_file_states();
+        let of = |file: &platform_settings::SecretFileState| [("setting", file.variable.clone())];
+        let refused = files.iter().map(|file| (of(file), i64::from(file.is_refused)));
+        gauges(
+            &mut encoder,
+            "secret_file_refused",
+            "Whether the value before is used since that of the file is refused",
+            refused,
+        )?;
+        let changes = files.iter().map(|file| (of(file), file.changes));
+        counters(&mut encoder, "secret_file_changes", "New values of secrets taken from their files", changes)?;
+        let refusals = files.iter().map(|file| (of(file), file.refusals));
+        counters(&mut encoder, "secret_file_refusals", "Values of secrets in their files refused", refusals)?;
         let Some(seconds) = cpu_seconds() else { return Ok(()) };
         counter(&mut encoder, "process_cpu_seconds", "Total user and system CPU time spent in seconds", seconds)
     }

@@ -1,7 +1,9 @@
-//! Identity: one user base, one signing key; a token of one service is valid in all.
+//! Identity: one user base, the same keys; a token of one service is valid in all.
 
 mod accounts;
 mod addresses;
+mod key_metrics;
+mod keys;
 mod login;
 mod models;
 mod passwords;
@@ -17,5 +19,5 @@ pub use login::AccessToken;
 pub use passwords::{HashedPassword, Passwords, Verdict};
 pub use principal::{Principal, still_welcome};
 pub use text::{email_key, prepared_password};
-pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens, caller_is_gone};
+pub use tokens::{AUDIENCE, AcceptedKey, Claims, ISSUER, Tokens, caller_is_gone};
 pub use users::{NewUser, User, UserChange};

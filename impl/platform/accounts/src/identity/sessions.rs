@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use platform_background::Job;
+use platform_settings::DatabaseSettings;
 use platform_store::sql;
 use sqlx::Executor as _;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -94,11 +95,11 @@ impl Sessions {
     }
 
     /// Listens until all clones of the sessions are dropped.
-    pub(crate) async fn listen(self: Arc<Self>, options: PgConnectOptions, job: Job) {
+    pub(crate) async fn listen(self: Arc<Self>, database: DatabaseSettings, name: String, job: Job) {
         let sessions = Arc::downgrade(&self);
         drop(self);
         while sessions.strong_count() > 0 {
-            let connected = connect(&options).await;
+            let connected = connect(&database, &name).await;
             if let Err(error) = &connected {
                 job.failed(error);
             }
@@ -148,12 +149,24 @@ impl Sessions {
     }
 }
 
-async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgListener> {
+/// With each password that may be the present one.
+async fn connect(database: &DatabaseSettings, name: &str) -> sqlx::Result<PgListener> {
+    let all = database.all_connect_options().map_err(|invalid| sqlx::Error::Configuration(invalid.into()))?;
+    let mut refused = None;
+    for options in all {
+        match listen_with(options.application_name(name)).await {
+            Ok(listener) => return Ok(listener),
+            // The first password is the one that is meant to be valid.
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    Err(refused.unwrap_or(sqlx::Error::PoolClosed))
+}
+
+async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
     // A pool of its own, because a listener requires one; it holds one connection for its lifetime.
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(Duration::from_secs(2))
-        .connect_lazy_with(options.clone());
+    let pool =
+        PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(2)).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await?;
     // Otherwise a lost connection would be replaced silently, and notifications in between missed.
     listener.eager_reconnect(false);
