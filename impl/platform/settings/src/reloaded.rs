@@ -22,11 +22,13 @@ struct Source<T> {
     secret: Secret,
     made_of: SecretString,
     looked: Instant,
-    make: Arc<dyn Fn(&str) -> Result<T, InvalidSettings> + Send + Sync>,
+    make: Make<T>,
 }
 
+type Make<T> = Arc<dyn Fn(&str) -> Result<T, InvalidSettings> + Send + Sync>;
+
 impl<T: Send + Sync + 'static> Reloaded<T> {
-    /// Makes it. A new value of which it cannot be made is refused, for whoever else uses the secret, too.
+    /// Makes it. A new value of which it cannot be made is rejected, for whoever else uses the secret, too.
     ///
     /// # Errors
     /// When it cannot be made of the present value.

@@ -21,7 +21,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Its value now. A file is read again; when that fails, or the new value is refused, the last good one stays.
+    /// Its value now. A file is read again; when that fails, or the new value is rejected, the last good one stays.
     pub fn current(&self) -> SecretString {
         self.file.as_ref().map_or_else(|| self.given.clone(), |file| file.current())
     }

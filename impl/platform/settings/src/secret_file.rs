@@ -23,9 +23,9 @@ struct State {
     value: SecretString,
     checks: Vec<Check>,
     /// Why what the file has now is not used.
-    refusal: Option<String>,
+    rejection: Option<String>,
     changes: u64,
-    refusals: u64,
+    rejections: u64,
 }
 
 /// How it goes with a secret's file.
@@ -33,12 +33,12 @@ struct State {
 pub struct SecretFileState {
     /// The variable with its path, such as `SECRET_KEY_FILE`.
     pub variable: String,
-    /// Whether the file cannot be read, or what it has now is refused: then the value before it is used.
-    pub is_refused: bool,
+    /// Whether the file cannot be read, or what it has now is rejected: then the value before it is used.
+    pub is_rejected: bool,
     /// New values that were taken since the start.
     pub changes: u64,
-    /// New values that were refused since the start, and times it became unreadable.
-    pub refusals: u64,
+    /// New values that were rejected since the start, and times it became unreadable.
+    pub rejections: u64,
 }
 
 impl SecretFile {
@@ -46,7 +46,7 @@ impl SecretFile {
     /// When it cannot be read or is empty.
     pub(crate) fn open(variable: &str, path: &str) -> Result<Self, InvalidSettings> {
         let value = read(variable, path)?;
-        let state = State { value, checks: Vec::new(), refusal: None, changes: 0, refusals: 0 };
+        let state = State { value, checks: Vec::new(), rejection: None, changes: 0, rejections: 0 };
         Ok(Self { variable: variable.to_owned(), path: path.to_owned(), state: Mutex::new(state) })
     }
 
@@ -63,20 +63,20 @@ impl SecretFile {
             Ok(is_new.then_some(new))
         });
         match new {
-            Err(InvalidSettings(refusal)) => {
+            Err(InvalidSettings(rejection)) => {
                 // Once for each reason, however often it is read.
-                if state.refusal.as_ref() != Some(&refusal) {
+                if state.rejection.as_ref() != Some(&rejection) {
                     tracing::error!(
                         file = self.path,
-                        error = refusal,
-                        "new value of a secret refused, keeping the old one"
+                        error = rejection,
+                        "new value of a secret rejected, keeping the old one"
                     );
-                    state.refusals += 1;
-                    state.refusal = Some(refusal);
+                    state.rejections += 1;
+                    state.rejection = Some(rejection);
                 }
             }
             Ok(new) => {
-                state.refusal = None;
+                state.rejection = None;
                 if let Some(new) = new {
                     tracing::info!(file = self.path, setting = self.variable, "secret has a new value");
                     state.changes += 1;
@@ -97,9 +97,9 @@ impl SecretFile {
         let state = self.lock();
         SecretFileState {
             variable: self.variable.clone(),
-            is_refused: state.refusal.is_some(),
+            is_rejected: state.rejection.is_some(),
             changes: state.changes,
-            refusals: state.refusals,
+            rejections: state.rejections,
         }
     }
 
@@ -128,15 +128,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_again_and_what_is_refused_changes_nothing() {
+    fn a_file_is_read_again_and_what_is_rejected_changes_nothing() {
         let path = std::env::temp_dir().join(format!("secret-file-{}", std::process::id()));
         let write = |text: &str| fs::write(&path, text).expect("a file");
         write("old\n");
         let file = SecretFile::open("SECRET_KEY_FILE", &path.display().to_string()).expect("a file");
         let is = |expected: &str| assert_eq!(file.current().expose_secret(), expected);
-        let counted = |is_refused, changes, refusals| {
+        let counted = |is_rejected, changes, rejections| {
             let variable = "SECRET_KEY_FILE".to_owned();
-            assert_eq!(file.state(), SecretFileState { variable, is_refused, changes, refusals });
+            assert_eq!(file.state(), SecretFileState { variable, is_rejected, changes, rejections });
         };
         file.add_check(Box::new(|text| match text {
             "weak" => Err(InvalidSettings("SECRET_KEY is weak".into())),

@@ -7,7 +7,7 @@ use platform_settings::secret_file_states;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use crate::encode::{counter, counters, gauge, gauges};
+use crate::encode::{counter, gauge};
 
 /// The process and its runtime. What the operating system does not report is left out.
 #[derive(Debug)]
@@ -52,18 +52,13 @@ impl Collector for Process {
             started,
         )?;
         let files = secret_file_states();
-        let of = |file: &platform_settings::SecretFileState| [("setting", file.variable.clone())];
-        let refused = files.iter().map(|file| (of(file), i64::from(file.is_refused)));
-        gauges(
-            &mut encoder,
-            "secret_file_refused",
-            "Whether the value before is used since that of the file is refused",
-            refused,
-        )?;
-        let changes = files.iter().map(|file| (of(file), file.changes));
-        counters(&mut encoder, "secret_file_changes", "New values of secrets taken from their files", changes)?;
-        let refusals = files.iter().map(|file| (of(file), file.refusals));
-        counters(&mut encoder, "secret_file_refusals", "Values of secrets in their files refused", refusals)?;
+        let rejected = files.iter().filter(|file| file.is_rejected).count();
+        let help = "Secrets whose file cannot be read or has an invalid value, so that the previous value is used";
+        gauge(&mut encoder, "secret_files_rejected", help, count(rejected).unwrap_or_default())?;
+        let help = "New values of secrets read from their files";
+        counter(&mut encoder, "secret_file_changes", help, files.iter().map(|file| file.changes).sum::<u64>())?;
+        let help = "Invalid new values of secrets in their files, and times a file became unreadable";
+        counter(&mut encoder, "secret_file_rejections", help, files.iter().map(|file| file.rejections).sum::<u64>())?;
         let Some(seconds) = cpu_seconds() else { return Ok(()) };
         counter(&mut encoder, "process_cpu_seconds", "Total user and system CPU time spent in seconds", seconds)
     }

@@ -1,4 +1,4 @@
-//! Keys of tokens are replaced under load, by writing files only: nobody is refused, in whatever order processes read them.
+//! Keys of tokens are replaced under load, by writing files only: no request is rejected, in whatever order processes read them.
 
 mod secrets;
 mod visitors;
@@ -11,18 +11,12 @@ use testkit::system::{Plan, System};
 use tokio::time::{Instant, sleep};
 
 use crate::rotation::secrets::Secrets;
-use crate::rotation::visitors::{Visitors, kid};
+use crate::rotation::visitors::{PATHS, Visitors, kid};
 
 /// How long all processes may take to know what their files have, on a busy machine.
 const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 /// Kubernetes brings a secret to one machine after the other.
 const BETWEEN_PROCESSES: Duration = Duration::from_millis(300);
-/// Where services take logins, and tell whose a token is.
-const PATHS: [(&str, &str, &str); 3] = [
-    ("tasks", "/api/v1/auth/login/access-token", "/api/v1/users/me"),
-    ("shop", "/api/v2/auth/login/access-token", "/api/v2/users/me"),
-    ("analytics", "/api/p3/auth/login/access-token", "/api/p3/auth/users/me"),
-];
 const ROLES: [&str; 4] = ["tasks", "tasks", "shop", "analytics"];
 
 const OLD: &str = "an old key of this experiment, long enough for HS256";
@@ -131,7 +125,7 @@ impl Rotation {
         assert_ne!(kid(&old), kid(&new));
         visitors.more().await;
         assert_eq!(visitors.kids().len(), 2, "tokens of both are in use");
-        self.refuse_a_bad_file(&visitors).await;
+        self.write_a_bad_file(&visitors).await;
         // What waiting for the lifetime of tokens comes to.
         visitors.log_in_again(&kid(&new)).await;
         self.step(3).await;
@@ -186,24 +180,23 @@ impl Rotation {
     }
 
     /// An empty file, and a key where another belongs: the keys before stay, and it is told.
-    async fn refuse_a_bad_file(&mut self, visitors: &Visitors) {
+    async fn write_a_bad_file(&mut self, visitors: &Visitors) {
         let (role, process, secrets) = &mut self.processes[2];
         let good = (self.steps)(role)[2].clone();
         let other = if good[0].0 == "SECRET_KEY" { OLD_PUBLIC } else { OLD_PRIVATE };
         for (bad, why) in [("", "it is empty"), (other, good[0].0)] {
             secrets.write(&[(good[0].0, bad.to_owned())]);
-            let refused = |metrics: &str| {
-                let name = format!(r#"secret_file_refused{{setting="{}_FILE"}} "#, good[0].0);
-                metrics.lines().find_map(|line| line.strip_prefix(&name)).map(str::to_owned)
+            let rejected = |metrics: &str| {
+                metrics.lines().find_map(|line| line.strip_prefix("secret_files_rejected ")).map(str::to_owned)
             };
             let client = Client::new(process.url());
-            assert_eq!(refused(&client.get("/metrics").await.text).as_deref(), Some("1"), "{bad:?}");
+            assert_eq!(rejected(&client.get("/metrics").await.text).as_deref(), Some("1"), "{bad:?}");
             visitors.more().await;
             let log = process.log();
-            let line = log.lines().rfind(|line| line.contains("new value of a secret refused")).unwrap_or_default();
+            let line = log.lines().rfind(|line| line.contains("new value of a secret rejected")).unwrap_or_default();
             assert!(line.contains("ERROR") && line.contains(why) && !line.contains("MC"), "{}", process.tail());
             secrets.write(&good);
-            assert_eq!(refused(&client.get("/metrics").await.text).as_deref(), Some("0"), "{bad:?}");
+            assert_eq!(rejected(&client.get("/metrics").await.text).as_deref(), Some("0"), "{bad:?}");
         }
     }
 }

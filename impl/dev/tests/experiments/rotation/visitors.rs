@@ -13,8 +13,12 @@ use testkit::scale::size;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::rotation::PATHS;
-
+/// Where services take logins, and tell whose a token is.
+pub(crate) const PATHS: [(&str, &str, &str); 3] = [
+    ("tasks", "/api/v1/auth/login/access-token", "/api/v1/users/me"),
+    ("shop", "/api/v2/auth/login/access-token", "/api/v2/users/me"),
+    ("analytics", "/api/p3/auth/login/access-token", "/api/p3/auth/users/me"),
+];
 const VISITORS: usize = 6;
 /// Of so many requests one is a login.
 const LOGIN_EVERY: usize = 8;
@@ -114,7 +118,7 @@ impl Shared {
         let mut turn = number;
         while !self.stopping.load(Ordering::Relaxed) {
             turn += 1;
-            if turn % LOGIN_EVERY == 0 {
+            if turn.is_multiple_of(LOGIN_EVERY) {
                 self.log_in(turn / LOGIN_EVERY % self.issuers).await;
             }
             let token = {

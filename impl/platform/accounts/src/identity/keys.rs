@@ -10,7 +10,7 @@ use platform_settings::{AuthSettings, InvalidSettings, Reloaded, each_line};
 use rustls_pki_types::pem::{PemObject, SectionKind};
 use sha2::Sha256;
 
-use super::tokens::{AUDIENCE, ISSUER};
+use super::claims::{AUDIENCE, ISSUER};
 
 /// What a public key in PEM (RFC 8410, 10.1) has before the 32 bytes of an Ed25519 key.
 const ED25519: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod claims;
 mod key_metrics;
 mod keys;
 mod login;
@@ -15,9 +16,10 @@ pub mod users;
 
 pub use accounts::{Accounts, Here};
 pub use addresses::forget_old_addresses;
+pub use claims::{AUDIENCE, Claims, ISSUER};
 pub use login::AccessToken;
 pub use passwords::{HashedPassword, Passwords, Verdict};
 pub use principal::{Principal, still_welcome};
 pub use text::{email_key, prepared_password};
-pub use tokens::{AUDIENCE, AcceptedKey, Claims, ISSUER, Tokens, caller_is_gone};
+pub use tokens::{AcceptedKey, Tokens, caller_is_gone};
 pub use users::{NewUser, User, UserChange};

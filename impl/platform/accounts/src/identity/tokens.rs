@@ -7,46 +7,17 @@ use jsonwebtoken::Header;
 use jsonwebtoken::errors::ErrorKind;
 use platform_settings::{AuthSettings, InvalidSettings};
 use platform_store::{Error, Result};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::claims::{AUDIENCE, Claims, ISSUER};
 use super::keys::{self, Keys};
 
-/// `iss` of every token.
-pub const ISSUER: &str = "urn:accounts";
-/// `aud` of every token: all services that share the user base.
-pub const AUDIENCE: &str = "urn:services";
 /// `typ` of an access token; a token with another purpose is rejected.
 const ACCESS_TOKEN: &str = "access";
 /// Seconds by which the clocks of replicas may differ before a new token counts as not yet valid.
 const CLOCK_SKEW_SECONDS: u64 = 5;
 /// Longer texts are rejected without parsing, in bytes.
 const MAX_TOKEN_BYTES: usize = 4_096;
-
-/// The claims of an access token, all of them required.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
-    /// The user's id.
-    pub sub: String,
-    /// Issued at, in seconds since 1970.
-    pub iat: u64,
-    /// Not before.
-    pub nbf: u64,
-    /// Expires at.
-    pub exp: u64,
-    /// The id of the token, for revocation.
-    pub jti: Uuid,
-    /// [`ISSUER`].
-    pub iss: String,
-    /// [`AUDIENCE`].
-    pub aud: String,
-    /// The type of the token.
-    pub typ: String,
-    /// The user's session epoch at login; a later password change ends the session.
-    pub epoch: i64,
-    /// The granted scopes, separated by spaces.
-    pub scope: String,
-}
 
 /// Issues and verifies access tokens.
 pub struct Tokens {
