@@ -177,6 +177,31 @@ impl DatabaseSettings {
     pub fn all_connect_options(&self) -> Result<Vec<PgConnectOptions>, InvalidSettings> {
         self.urls().iter().map(|url| options(url.expose_secret())).collect()
     }
+
+    /// Opens a connection as `open` does it, with the first password that the server accepts.
+    ///
+    /// # Errors
+    /// Those of `open`; of several passwords that were all rejected that of the first.
+    pub async fn open<T, F>(&self, open: impl Fn(PgConnectOptions) -> F) -> sqlx::Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let all = self.all_connect_options().map_err(|invalid| sqlx::Error::Configuration(invalid.into()))?;
+        let mut rejected = None;
+        for options in all {
+            match open(options).await {
+                Err(error) if is_wrong_password(&error) => rejected = rejected.or(Some(error)),
+                done => return done,
+            }
+        }
+        Err(rejected.unwrap_or(sqlx::Error::PoolClosed))
+    }
+}
+
+/// `invalid_password`, or `invalid_authorization_specification`.
+fn is_wrong_password(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "28P01" || code == "28000")
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, InvalidSettings> {

@@ -48,7 +48,7 @@ impl Secret {
 
     #[cfg(test)]
     pub(crate) fn of_file(file: &Arc<SecretFile>) -> Self {
-        Self { given: file.current(), file: Some(Arc::clone(file)) }
+        Self { given: file.value(), file: Some(Arc::clone(file)) }
     }
 }
 

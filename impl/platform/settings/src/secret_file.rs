@@ -22,6 +22,8 @@ pub(crate) struct SecretFile {
 struct State {
     value: SecretString,
     checks: Vec<Check>,
+    /// Whether anything asks for its value after the start.
+    is_followed: bool,
     /// Why what the file has now is not used.
     rejection: Option<String>,
     changes: u64,
@@ -46,16 +48,21 @@ impl SecretFile {
     /// When it cannot be read or is empty.
     pub(crate) fn open(variable: &str, path: &str) -> Result<Self, InvalidSettings> {
         let value = read(variable, path)?;
-        let state = State { value, checks: Vec::new(), rejection: None, changes: 0, rejections: 0 };
+        let state = State { value, checks: Vec::new(), is_followed: false, rejection: None, changes: 0, rejections: 0 };
         Ok(Self { variable: variable.to_owned(), path: path.to_owned(), state: Mutex::new(state) })
+    }
+
+    /// The last good value.
+    pub(crate) fn value(&self) -> SecretString {
+        self.lock().value.clone()
     }
 
     /// What it has now, if that can be used; else what it had before.
     pub(crate) fn current(&self) -> SecretString {
-        let read = read(&self.variable, &self.path);
         let mut state = self.lock();
+        state.is_followed = true;
         let State { value, checks, .. } = &*state;
-        let new = read.and_then(|new| {
+        let new = read(&self.variable, &self.path).and_then(|new| {
             let is_new = new.expose_secret() != value.expose_secret();
             if is_new {
                 checks.iter().try_for_each(|check| check(new.expose_secret()))?;
@@ -91,9 +98,11 @@ impl SecretFile {
         self.lock().checks.push(check);
     }
 
-    /// After another look at it.
+    /// After another look at it, if changes have an effect.
     pub(crate) fn state(&self) -> SecretFileState {
-        self.current();
+        if self.lock().is_followed {
+            self.current();
+        }
         let state = self.lock();
         SecretFileState {
             variable: self.variable.clone(),

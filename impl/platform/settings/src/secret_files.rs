@@ -50,7 +50,7 @@ pub(super) fn read(
     for (variable, path) in variables.filter(|(_, path)| !path.is_empty()) {
         let Some(name) = variable.strip_suffix(SUFFIX).filter(|name| names.contains(*name)) else { continue };
         let file = SecretFile::open(&variable, &path)?;
-        let value = file.current().expose_secret().to_owned();
+        let value = file.value().expose_secret().to_owned();
         match set(name) {
             Some(other) if other != value => {
                 return Err(InvalidSettings(format!("{name} and {variable} are both set: give one of them")));

@@ -99,7 +99,7 @@ impl Sessions {
         let sessions = Arc::downgrade(&self);
         drop(self);
         while sessions.strong_count() > 0 {
-            let connected = connect(&database, &name).await;
+            let connected = database.open(|options| connect(options.application_name(&name))).await;
             if let Err(error) = &connected {
                 job.failed(error);
             }
@@ -149,21 +149,7 @@ impl Sessions {
     }
 }
 
-/// With each password that may be the present one.
-async fn connect(database: &DatabaseSettings, name: &str) -> sqlx::Result<PgListener> {
-    let all = database.all_connect_options().map_err(|invalid| sqlx::Error::Configuration(invalid.into()))?;
-    let mut refused = None;
-    for options in all {
-        match listen_with(options.application_name(name)).await {
-            Ok(listener) => return Ok(listener),
-            // The first password is the one that is meant to be valid.
-            Err(error) => refused = refused.or(Some(error)),
-        }
-    }
-    Err(refused.unwrap_or(sqlx::Error::PoolClosed))
-}
-
-async fn listen_with(options: PgConnectOptions) -> sqlx::Result<PgListener> {
+async fn connect(options: PgConnectOptions) -> sqlx::Result<PgListener> {
     // A pool of its own, because a listener requires one; it holds one connection for its lifetime.
     let pool =
         PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(2)).connect_lazy_with(options);

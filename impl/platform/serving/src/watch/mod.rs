@@ -22,7 +22,6 @@ use platform_settings::{DatabaseSettings, InvalidSettings, RedisSettings};
 use platform_store::{Cache, ServerState};
 use platform_telemetry::Metrics;
 use sqlx::Connection as _;
-use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +37,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Watch(Arc<Inner>);
 
 struct Inner {
-    postgres: PgConnectOptions,
+    postgres: DatabaseSettings,
+    /// `application_name` there.
+    name: String,
     redis: Vec<(&'static str, Cache)>,
     places: Vec<String>,
     seen: Mutex<Seen>,
@@ -62,7 +63,7 @@ impl Watch {
     /// # Errors
     /// When a URL is invalid.
     pub fn new(database: &DatabaseSettings, redis: &RedisSettings, role: &str) -> Result<Self, InvalidSettings> {
-        let postgres = database.connect_options()?.application_name(&format!("{role}-watch"));
+        let (postgres, name) = (database.clone(), format!("{role}-watch"));
         let (mut watched, mut places) = (Vec::new(), vec![database.place()?]);
         if let Some(queue) = Cache::new(redis, "")? {
             watched.push(("queue", queue));
@@ -74,7 +75,7 @@ impl Watch {
             watched.push(("cache", cache));
             places.push(redis.for_cache().place());
         }
-        Ok(Self(Arc::new(Inner { postgres, redis: watched, places, seen: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { postgres, name, redis: watched, places, seen: Mutex::default() })))
     }
 
     /// The state of Postgres at the last poll; nothing before the first.
@@ -99,7 +100,7 @@ impl Watch {
                     (*name, ask(ServerState::of_redis, || redis_state(cache, at)).await)
                 });
                 tokio::join!(
-                    ask(ServerState::of_postgres, || postgres_state(&self.0.postgres, &mut postgres)),
+                    ask(ServerState::of_postgres, || postgres_state(&self.0.postgres, &self.0.name, &mut postgres)),
                     futures_util::future::join_all(of_redis)
                 )
             };

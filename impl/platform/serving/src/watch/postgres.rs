@@ -1,5 +1,6 @@
 //! What Postgres tells of itself.
 
+use platform_settings::DatabaseSettings;
 use platform_store::{ServerState, sql};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
@@ -25,7 +26,8 @@ pub(super) struct Postgres {
 
 /// The state of Postgres, and why it accepts no writes; a connection that fails or was interrupted is not used again.
 pub(super) async fn postgres_state(
-    options: &PgConnectOptions,
+    settings: &DatabaseSettings,
+    name: &str,
     kept: &mut Kept,
 ) -> sqlx::Result<(Postgres, Option<Failure>)> {
     const SQL: &str = sql!(
@@ -46,7 +48,8 @@ pub(super) async fn postgres_state(
     let (mut connection, mut reporter, mut state) = match found {
         Some(found) => found,
         None => {
-            let mut connection = options.connect().await?;
+            let open = |options: PgConnectOptions| async move { options.application_name(name).connect().await };
+            let mut connection = settings.open(open).await?;
             let state = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
             (connection, false, state)
         }
