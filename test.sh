@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests and checks, or only the named ones:
 #
-#   lint       lints the OpenAPI documents and their compatibility with the released ones; wording, file sizes, dependencies
+#   lint       lints the OpenAPI documents and their compatibility with the released ones; migrations, wording, file sizes, dependencies
 #   codegen    generated files are up to date
 #   fmt        formatting
 #   clippy     Rust lints, warnings denied
@@ -32,7 +32,7 @@ usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 # The same packages for each piece: with others cargo would choose other features, and rebuild much.
 build() { cargo build --locked --workspace --bins --examples; }
 
-piece_lint() { build && .ci/tidy && .ci/words && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
+piece_lint() { build && .ci/tidy && .ci/words && .ci/migrations && .ci/migrations --test && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
 piece_codegen() { ./codegen.sh --check; }
 piece_fmt() { cargo fmt --all --check; }
 piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
