@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::apply::apply;
 use crate::privileges;
 use crate::roles::RoleSettings;
 
@@ -94,11 +95,10 @@ fn config(settings: &DatabaseSettings) -> Result<Config> {
 async fn locked(client: &mut Client, production: bool, roles: &RoleSettings) -> Result<Migrated> {
     client.batch_execute(LOCK_TIMEOUT).await.map_err(Error::internal)?;
     client.batch_execute(LOCK).await.map_err(Error::internal)?;
-    // The lock ends with the connection. A migration itself must not wait for a busy table for ever.
+    // The lock ends with the connection.
+    let applied = apply(client, OLDER_STATUSES, runner().get_migrations()).await?;
+    // What follows locks rows, for which nobody else waits behind it.
     client.batch_execute("SET lock_timeout = '30s'").await.map_err(Error::internal)?;
-    client.batch_execute(OLDER_STATUSES).await.map_err(Error::internal)?;
-    let report = runner().run_async(client).await.map_err(Error::internal)?;
-    let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
     let (demo, closed) = if production {
         (false, client.execute(DEMO_LOCK, &[]).await.map_err(Error::internal)?)
     } else {
@@ -146,9 +146,8 @@ pub async fn is_current(db: &platform_store::Database) -> Result<bool> {
     }
 }
 
-/// A program that is a release behind must still start on a database that is ahead of it.
 fn runner() -> Runner {
-    embedded::migrations::runner().set_abort_missing(false)
+    embedded::migrations::runner()
 }
 
 /// The texts of all migrations, the demo data, and the privileges.
