@@ -13,6 +13,7 @@
 #   compose    compose.yaml and Dockerfile, without a container engine
 #   bench      one tiny round of every benchmark: whether it runs, not how fast
 #   services   creates services, from templates and from foreign documents, serves, tests and removes them
+#   upgrade    replaces the last release by this one under load, as the operations page says
 #   guides     executes every guide as it is written
 #   sdk        the generated clients: built, type-checked, and used against running services, with their traffic validated (Prism)
 #
@@ -23,7 +24,7 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests oracle contract browser monitoring compose bench services guides sdk"
+PIECES="lint codegen fmt clippy tests oracle contract browser monitoring compose bench services upgrade guides sdk"
 LOGS=.local/test
 DEV=${CARGO_TARGET_DIR:-target}/debug/dev
 
@@ -63,6 +64,7 @@ piece_compose() { build && gateway/compose-tests/run; }
 piece_browser() { build && openapi/browser-tests/run; }
 piece_bench() { build && bench/run --smoke; }
 piece_services() { build && openapi/new-service-tests/run; }
+piece_upgrade() { build && impl/dev/tests/upgrade/run "$@"; }
 # The one that removes every service compiles everything anew: with --long only.
 piece_guides() {
     local guides=()

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::block_in_place;
 
-use crate::process::{Process, ROLE_PASSWORD, server, target_dir};
+use crate::process::{Process, ROLE_PASSWORD, program, server, target_dir};
 
 /// The timeout for pending work after the last fault is over.
 pub const DRAINED: Duration = Duration::from_secs(30);
@@ -46,6 +46,8 @@ pub struct System {
     pub db: PgPool,
     /// Postgres and Redis.
     pub servers: Backends,
+    /// The server under test: processes are made of it, and it migrates and verifies.
+    pub program: PathBuf,
     environment: Vec<(String, String)>,
     logs: PathBuf,
     dir: TempDir,
@@ -85,19 +87,19 @@ impl System {
         std::fs::create_dir_all(&logs).expect("a folder for the logs");
         let db = PgPoolOptions::new().max_connections(4).connect_lazy(&database).expect("a URL of Postgres");
         let environment = environment(plan, &database, &redis);
-        Self { db, servers, environment, logs, dir, _turn: turn }
+        Self { db, servers, program: program(), environment, logs, dir, _turn: turn }
     }
 
     /// A process of a service, with settings in addition to those of the plan; to be started. `name` is that of its log.
     pub fn process(&self, role: &'static str, name: &str, environment: &[(&str, &str)]) -> Process {
         let mut all = self.environment.clone();
         all.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Process::new(role, name, &self.logs, &all)
+        Process::new(&self.program, role, name, &self.logs, &all)
     }
 
     /// Runs `server migrate`, with a password for each role.
     pub async fn migrate(&self) {
-        let mut command = tokio::process::Command::from(server(&self.environment));
+        let mut command = tokio::process::Command::from(server(&self.program, &self.environment));
         let roles = platform::privileges::ROLES.iter().map(|(role, _)| (RoleSettings::variable(role), ROLE_PASSWORD));
         let output = command.envs(roles).arg("migrate").output().await;
         let output = output.expect("the migrations run");
@@ -127,7 +129,7 @@ impl System {
 
     /// Whether `server verify --quiescent` succeeds, and its output.
     pub async fn verify(&self) -> (bool, String) {
-        let mut command = tokio::process::Command::from(server(&self.environment));
+        let mut command = tokio::process::Command::from(server(&self.program, &self.environment));
         let output = command.args(["verify", "--quiescent"]).output().await.expect("it runs");
         let report = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         (output.status.success(), report.into_owned())
