@@ -49,12 +49,12 @@ impl Load {
         Self { clients, requests, end }
     }
 
-    /// Waits until so many more requests were answered.
+    /// Waits until so many more requests were completed.
     pub async fn more(&self, than: usize) {
         self.until(self.requests.load(Ordering::Relaxed) + than).await;
     }
 
-    /// Waits until so many requests were answered.
+    /// Waits until so many requests were completed.
     pub async fn until(&self, number: usize) {
         let waited = timeout(TIMEOUT, async {
             while self.requests.load(Ordering::Relaxed) < number {
