@@ -72,9 +72,7 @@ impl System {
         let open = Permissions::from_mode(0o711);
         let dir = tempfile::Builder::new().prefix("experiment-").permissions(open).tempdir().expect("a folder");
         let options = Options {
-            source: std::env::var("BACKENDS")
-                .map_or_else(|_| Ok(Source::Auto), |source| source.parse())
-                .expect("BACKENDS"),
+            source: source(),
             durable: plan.durable,
             append_only: plan.append_only,
             ..Options::new(dir.path(), Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/py"))
@@ -144,6 +142,11 @@ impl System {
     pub fn postgres_log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log/postgres.log")).expect("the log of Postgres")
     }
+}
+
+/// Which binaries of servers may be used, as `BACKENDS` says.
+pub fn source() -> Source {
+    std::env::var("BACKENDS").map_or_else(|_| Ok(Source::Auto), |source| source.parse()).expect("BACKENDS")
 }
 
 /// Verification connects to the servers directly as well, so that URLs come first and may be overridden.

@@ -16,7 +16,7 @@ use testkit::Client;
 use testkit::documents::is_served;
 use testkit::process::{Process, ROLE_PASSWORD, program};
 use testkit::scale::size;
-use testkit::system::{DRAINED, Plan, System};
+use testkit::system::{DRAINED, Plan, System, source};
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -151,6 +151,7 @@ async fn a_dump_is_restored_into_another_server_with_its_roles() {
     let system = System::start(&Plan::new("dump")).await;
     let mut runbook = Runbook::new();
     let options = Options {
+        source: source(),
         redis: false,
         durable: false,
         ..Options::new(runbook.folder().join("other"), concat!(env!("CARGO_MANIFEST_DIR"), "/../../.local/py"))
