@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Generates code and configuration from the OpenAPI documents: crates, gateway routes, compose services, dashboards and rules.
+# Generates code and configuration from the OpenAPI documents: crates, gateway routes, compose services, Kubernetes
+# manifests, dashboards and rules.
 #
 #   ./codegen.sh          lint the documents, then generate everything into generated/
 #   ./codegen.sh --check  generate into a temporary directory and fail on any difference to the committed files
@@ -144,6 +145,7 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
     node "$GENERATOR/gateway.mjs" "$into" "$into/gateway"
     node "$GENERATOR/monitoring.mjs" "$into"
     node "$GENERATOR/compose.mjs" "$into"
+    node "$GENERATOR/kubernetes.mjs" "$into"
     node "$GENERATOR/codes.mjs" "$into"
 }
 
@@ -202,7 +204,7 @@ compat() { # compat | check | release
 }
 
 case "${1:-}" in
-    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring, compose" ;;
+    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring, compose, kubernetes" ;;
     --check) install_tools; lint; find_java; check ;;
     lint) install_tools; lint ;;
     sdk) install_tools; find_java; clients "${2:-generated}" ;;

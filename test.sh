@@ -10,7 +10,7 @@
 #   contract   contract tests of every operation against its document (schemathesis)
 #   browser    the documentation pages in a headless Chromium
 #   monitoring alert rules, and every query of dashboards and rules on a real Prometheus
-#   compose    compose.yaml and Dockerfile, without a container engine
+#   compose    compose.yaml, Dockerfile and the manifests of Kubernetes, without a container engine and without a cluster
 #   bench      one tiny round of every benchmark: whether it runs, not how fast
 #   services   creates services, from templates and from foreign documents, serves, tests and removes them
 #   guides     executes every guide as it is written
@@ -59,7 +59,12 @@ piece_oracle() {
 }
 piece_contract() { build && openapi/contract-tests/run "$@"; }
 piece_monitoring() { build && monitoring/tests/run; }
-piece_compose() { build && gateway/compose-tests/run; }
+piece_compose() {
+    build || return
+    gateway/compose-tests/run
+    local outcome=$?
+    gateway/kubernetes-tests/run && return $outcome
+}
 piece_browser() { build && openapi/browser-tests/run; }
 piece_bench() { build && bench/run --smoke; }
 piece_services() { build && openapi/new-service-tests/run; }
@@ -81,7 +86,7 @@ counts() { # LOG OUTCOME
             if (!match(text, "[0-9]+ " word)) return 0
             return substr(text, RSTART, RLENGTH) + 0
         }
-        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|bench|new-service|guides|sdk): / {
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|kubernetes|bench|new-service|guides|sdk): / {
             passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
         }
         END {

@@ -149,6 +149,8 @@ const extensions = [
   ['`environment` as a list', (doc) => { doc['x-service'] = { port: 8100, prefix: 'things', environment: ['THINGS', 'THINGS'] }; }],
   ['`background` roles with a `name`', (doc) => { doc['x-service'] = { port: 8100, prefix: 'things', background: [{ port: 8101 }] }; }],
   ['`background` roles with `about`', (doc) => { doc['x-service'] = { port: 8100, prefix: 'things', background: [{ name: 'sweeper', port: 8101 }] }; }],
+  ['`scale` as a table of metrics', (doc) => { doc['x-service'] = { port: 8100, prefix: 'things', scale: { things_queued: '5' } }; }],
+  ['`background` roles with `scale`', (doc) => { doc['x-service'] = { port: 8100, prefix: 'things', background: [{ name: 'sweeper', port: 8101, scale: ['x'] }] }; }],
   ['belongs to an operation that answers 501', (doc) => { list(doc)['x-planned'] = true; }],
   ['`x-unknown-parameters` is refuse or ignore', (doc) => { doc['x-unknown-parameters'] = true; }],
   ['`x-unknown-parameters` is refuse or ignore', (doc) => { list(doc)['x-unknown-parameters'] = 'warn'; }],

@@ -88,7 +88,7 @@ fn serve(
         // Before anything that takes time, so that a signal during the start is not lost.
         let shutdown = http::shutdown_signal()?;
         traces::start(&settings.traces)?;
-        let lifecycle = Lifecycle { stopping: shutdown.clone(), answered: CancellationToken::new() };
+        let lifecycle = Lifecycle { stopping: CancellationToken::new(), answered: CancellationToken::new() };
         let (mut listening, mut background) = (Vec::new(), JoinSet::new());
         let logins = logins_of(settings, logins, process, services, environment)?;
         let first = logins.first().context("a process serves something")?.clone();
@@ -99,10 +99,10 @@ fn serve(
             listening.extend(listen(settings, &app, *port)?);
             background.spawn(run(lifecycle.clone()));
         }
-        let end = shutdown.clone();
+        let end = lifecycle.stopping.clone();
         background.spawn(async move { watch.run(end).await });
-        background.spawn(await_migrations(first.database.clone(), first.settings.place()?, shutdown.clone()));
-        http::serve(listening, &settings.http, shutdown).await;
+        background.spawn(await_migrations(first.database.clone(), first.settings.place()?, lifecycle.stopping.clone()));
+        http::serve(listening, &settings.http, shutdown, lifecycle.stopping.clone()).await;
         lifecycle.answered.cancel();
         background.join_all().await;
         for login in &logins {
