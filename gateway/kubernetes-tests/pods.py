@@ -14,7 +14,7 @@ from pathlib import Path
 
 from manifests import NGINX, SERVER, container, port_of, read
 
-START_SECONDS = 60
+START_SECONDS = 30
 
 
 def address(number):
@@ -173,13 +173,14 @@ class Pod:
                     found.append(target)
         return found
 
-    def terminate(self, by=signal.SIGTERM):
-        self.process.send_signal(by)
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
 
     def stop(self):
         if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            # The workers of a killed nginx would stay.
+            self.process.send_signal(signal.SIGTERM if self.name == "gateway" else signal.SIGKILL)
+            self.process.wait(30)
 
 
 class Names:
