@@ -6,6 +6,7 @@
 #   fmt        formatting
 #   clippy     Rust lints, warnings denied
 #   tests      unit and integration tests, on a temporary Postgres and Redis
+#   ha         failovers of Postgres and Redis under load: nothing acknowledged is lost (Debian only; loads packages)
 #   oracle     random schemas and values: the interpreter, and servers that are generated from them, say the same as an independent validator
 #   contract   contract tests of every operation against its document (schemathesis)
 #   browser    the documentation pages in a headless Chromium
@@ -23,7 +24,7 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests oracle contract browser monitoring compose bench services guides sdk"
+PIECES="lint codegen fmt clippy tests ha oracle contract browser monitoring compose bench services guides sdk"
 LOGS=.local/test
 DEV=${CARGO_TARGET_DIR:-target}/debug/dev
 
@@ -39,16 +40,24 @@ piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked 
 piece_tests() {
     # Everything is built before the servers start, so that they do not wait for it.
     build || return
-    local run=(cargo test --workspace --locked --no-fail-fast) doc=(:) profile=()
+    local run=(cargo test --workspace --exclude ha --locked --no-fail-fast) doc=(:) profile=()
     [ "${1-}" != --long ] || { export EXPERIMENT_LONG=1; profile=(--profile long); }
     if cargo nextest --version >/dev/null 2>&1; then
-        run=(cargo nextest run --workspace --locked --no-fail-fast ${profile[@]+"${profile[@]}"})
-        doc=(cargo test --workspace --locked --no-fail-fast --doc)
-        cargo nextest run --workspace --locked --no-run || return
+        run=(cargo nextest run --workspace --exclude ha --locked --no-fail-fast ${profile[@]+"${profile[@]}"})
+        doc=(cargo test --workspace --exclude ha --locked --no-fail-fast --doc)
+        cargo nextest run --workspace --exclude ha --locked --no-run || return
     fi
     "$DEV" with-backends --no-fsync -- "${run[@]}"
     local outcome=$?
     "${doc[@]}" && return $outcome
+}
+# One test at a time: each starts a dozen servers.
+piece_ha() {
+    build || return
+    local run=(cargo test -p ha --locked --no-fail-fast -- --test-threads 1)
+    [ "${1-}" != --long ] || export EXPERIMENT_LONG=1
+    ! cargo nextest --version >/dev/null 2>&1 || run=(cargo nextest run -p ha --locked --no-fail-fast -j 1 --profile ha)
+    "${run[@]}"
 }
 piece_oracle() {
     local documents=75 seed=0 served=20 target=${CARGO_TARGET_DIR:-$PWD/target}/oracle

@@ -23,14 +23,16 @@ mod place;
 mod postgres;
 pub mod process;
 mod redis;
+pub mod unpacked;
 mod wheels;
 
-pub use find::{Nginx, Njs, Source};
+pub use daemon::Daemon;
+pub use find::{Nginx, Njs, Source, postgres_programs};
+pub use identity::Identity;
 pub use log::Log;
 pub use options::Options;
 pub use place::{free_port, is_private, random_hex, write_private};
 
-use daemon::Daemon;
 use find::Search;
 use place::Place;
 use postgres::Postgres;
