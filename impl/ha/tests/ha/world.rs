@@ -1,0 +1,86 @@
+//! The whole system: a cluster of Postgres, a road to it, a Redis, and a process of each service.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ha::{ClusterPlan, PostgresCluster, RedisServer, Site};
+use testkit::deployment::Deployment;
+use testkit::process::Process;
+
+use crate::road::Road;
+
+/// The roles of the processes; the worker decides on orders.
+const ROLES: [&str; 4] = ["tasks", "shop", "worker", "analytics"];
+/// The run may be longer than a token is usually valid, and nothing here is about limits.
+const ENVIRONMENT: [(&str, &str); 3] =
+    [("ACCESS_TOKEN_EXPIRE_MINUTES", "600"), ("RATE_LIMITS", "off"), ("DATABASE_ACQUIRE_TIMEOUT_MS", "1000")];
+
+/// A running system. Everything ends when this is dropped.
+pub struct World {
+    // Processes before the servers they use.
+    pub processes: Vec<Process>,
+    pub deployment: Deployment,
+    pub road: Road,
+    pub cluster: PostgresCluster,
+    _redis: Option<RedisServer>,
+    _site: Arc<Site>,
+}
+
+impl World {
+    /// Starts everything and waits until it is ready.
+    pub async fn start(name: &str, plan: &ClusterPlan) -> Self {
+        let site = Arc::new(Site::new(name).expect("the programs are there"));
+        let redis = RedisServer::start(&site, "redis", "").expect("Redis starts");
+        let url = redis.url();
+        Self::on(site, name, plan, &url, Some(redis)).await
+    }
+
+    /// The same with a Redis at a URL.
+    pub async fn on(
+        site: Arc<Site>,
+        name: &str,
+        plan: &ClusterPlan,
+        redis_url: &str,
+        redis: Option<RedisServer>,
+    ) -> Self {
+        let cluster = PostgresCluster::start(&site, plan).await.expect("a cluster starts");
+        let road = Road::start(&site, &cluster);
+        let logs = Path::new("ha").join(name).join("processes");
+        let deployment = Deployment::new(&logs, (&road.direct(), redis_url), &ENVIRONMENT);
+        cluster.writable(std::time::Duration::from_secs(30)).await.expect("a primary");
+        wait_for(&road).await;
+        deployment.migrate().await;
+        let url = road.url();
+        let process = |role: &&'static str| deployment.process(role, role, &[("DATABASE_URL", &*url)]);
+        let processes = ROLES.iter().map(process).collect();
+        let mut world = Self { processes, deployment, road, cluster, _redis: redis, _site: site };
+        world.processes.iter_mut().for_each(Process::start);
+        for process in &mut world.processes {
+            process.ready().await;
+        }
+        world
+    }
+
+    /// The base URL of a service.
+    pub fn url(&self, role: &str) -> String {
+        let found = ROLES.iter().position(|known| *known == role).expect("a role");
+        self.processes[found].url()
+    }
+
+    /// The last lines of every process.
+    pub fn tails(&self) -> String {
+        self.processes.iter().map(Process::tail).collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+/// HAProxy finds the primary at its first checks.
+async fn wait_for(road: &Road) {
+    use sqlx::Connection as _;
+    for _ in 0..100 {
+        if sqlx::PgConnection::connect(&road.direct()).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("HAProxy finds no primary");
+}
