@@ -51,12 +51,12 @@ piece_tests() {
     local outcome=$?
     "${doc[@]}" && return $outcome
 }
-# One test at a time: each starts a dozen servers.
+# Two tests at a time, which mostly wait: each starts a dozen servers.
 piece_ha() {
     build || return
-    local run=(cargo test -p ha --locked --no-fail-fast -- --test-threads 1)
+    local run=(cargo test -p ha --locked --no-fail-fast -- --test-threads 2)
     [ "${1-}" != --long ] || export EXPERIMENT_LONG=1
-    ! cargo nextest --version >/dev/null 2>&1 || run=(cargo nextest run -p ha --locked --no-fail-fast -j 1 --profile ha)
+    ! cargo nextest --version >/dev/null 2>&1 || run=(cargo nextest run -p ha --locked --no-fail-fast -j 2 --profile ha)
     "${run[@]}"
 }
 piece_oracle() {

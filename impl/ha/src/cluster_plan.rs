@@ -10,7 +10,7 @@ pub const OWNER: &str = "app";
 pub struct ClusterPlan {
     /// Machines with Postgres.
     pub nodes: usize,
-    /// Members of etcd: 1 or 3.
+    /// Servers of etcd: 1 or 3.
     pub etcd: usize,
     /// A commit waits for a standby, while there is one.
     pub synchronous: bool,

@@ -37,15 +37,15 @@ impl PgBouncer {
     /// When it does not start.
     pub fn start(
         site: &Arc<Site>,
+        name: &str,
         (server, mode): (SocketAddr, PoolMode),
         users: &[(String, String)],
         ignored: &str,
     ) -> Result<Self> {
-        let name = match mode {
-            PoolMode::Session => "pgbouncer-session",
-            PoolMode::Transaction => "pgbouncer-transaction",
+        let mode = match mode {
+            PoolMode::Session => "session",
+            PoolMode::Transaction => "transaction",
         };
-        let mode = name.trim_start_matches("pgbouncer-");
         let (folder, port) = (site.folder(name)?, free_port()?);
         let users = users.iter().fold(String::new(), |mut text, (name, password)| {
             let _ = writeln!(text, "\"{name}\" \"{password}\"");

@@ -43,9 +43,16 @@ impl Sentinel {
         let start = |n| RedisServer::sentinel(site, &format!("sentinel-{n}"), &settings);
         let sentinels = (1..=3).map(start).collect::<Result<_>>()?;
         let group = Self { servers, sentinels };
-        until("each sentinel knows the others and two replicas", START_TIMEOUT, async || group.is_complete().await)
-            .await?;
+        group.complete().await?;
         Ok(group)
+    }
+
+    /// Waits until each sentinel knows the others, and two replicas that are up.
+    ///
+    /// # Errors
+    /// When that is not so in time.
+    pub async fn complete(&self) -> Result<()> {
+        until("each sentinel knows the others and two replicas", START_TIMEOUT, async || self.is_complete().await).await
     }
 
     async fn is_complete(&self) -> bool {

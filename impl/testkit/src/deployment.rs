@@ -1,6 +1,7 @@
 //! The processes of services on a Postgres and a Redis, whoever runs these.
 
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use platform::settings::RoleSettings;
@@ -50,7 +51,7 @@ impl Deployment {
         let roles = platform::privileges::ROLES.iter().map(|(role, _)| (RoleSettings::variable(role), ROLE_PASSWORD));
         let output = command.envs(roles).arg("migrate").output().await;
         let output = output.expect("the migrations run");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(output.status.success(), "{}", both(&output));
     }
 
     /// Whether `server verify --quiescent` succeeds, and its output.
@@ -60,8 +61,7 @@ impl Deployment {
     pub async fn verify(&self) -> (bool, String) {
         let mut command = tokio::process::Command::from(server(&self.environment));
         let output = command.args(["verify", "--quiescent"]).output().await.expect("it runs");
-        let report = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        (output.status.success(), report.into_owned())
+        (output.status.success(), both(&output))
     }
 
     /// Waits until everything accepted is done, and has `server verify --quiescent` look at the result: what it finds wrong
@@ -92,6 +92,10 @@ impl Deployment {
     pub async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.db).await.expect("a number")
     }
+}
+
+fn both(output: &Output) -> String {
+    (String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr)).into_owned()
 }
 
 /// Verification connects to the servers directly as well, so that URLs come first and may be overridden.

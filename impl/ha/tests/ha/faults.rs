@@ -29,7 +29,7 @@ pub enum Fault {
     /// etcd ends and starts again.
     EtcdRestart,
     /// The proxy or pooler ends and starts again.
-    RoadRestart,
+    ProxyRestart,
 }
 
 impl Fault {
@@ -40,7 +40,7 @@ impl Fault {
         Self::CutOff,
         Self::DiskFull,
         Self::EtcdRestart,
-        Self::RoadRestart,
+        Self::ProxyRestart,
     ];
 
     /// That many, each kind as often as the others, in random order.
@@ -51,7 +51,7 @@ impl Fault {
         faults
     }
 
-    /// Makes it happen, and waits until a primary accepts writes; when that was, and what is to be healed.
+    /// Makes it happen, and waits until a primary accepts writes; when that was, and the machine that is to be repaired.
     pub async fn happen(self, world: &mut World) -> (Instant, Option<usize>) {
         let cluster = &mut world.cluster;
         let old = match self {
@@ -70,8 +70,8 @@ impl Fault {
                 cluster.etcd.restart().await.expect("etcd starts");
                 None
             }
-            Self::RoadRestart => {
-                tokio::task::block_in_place(|| world.road.restart());
+            Self::ProxyRestart => {
+                tokio::task::block_in_place(|| world.route.restart());
                 None
             }
         };
@@ -83,13 +83,13 @@ impl Fault {
     }
 
     /// Ends it for the machine that it happened to, if it goes on.
-    pub fn heal(self, world: &mut World, node: Option<usize>) {
+    pub fn repair(self, world: &mut World, node: Option<usize>) {
         let Some(node) = node else { return };
         match self {
             Self::Kill => world.cluster[node].revive().expect("Patroni starts"),
             Self::Freeze => world.cluster[node].thaw(),
             Self::CutOff => world.cluster[node].reconnect(),
-            Self::Switchover | Self::DiskFull | Self::EtcdRestart | Self::RoadRestart => {}
+            Self::Switchover | Self::DiskFull | Self::EtcdRestart | Self::ProxyRestart => {}
         }
     }
 }

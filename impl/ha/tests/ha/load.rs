@@ -3,8 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -14,10 +12,6 @@ use crate::{orders, page_views, tasks};
 
 /// Clients of each kind.
 const CLIENTS: usize = 3;
-/// The pause of a client between two requests: people think, and a machine that is hurt needs some of its time for that.
-pub const THINK: Duration = Duration::from_millis(60);
-/// How long a client repeats a request: longer than any fault lasts.
-pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The writes that must be accepted again.
 pub const KINDS: [&str; 3] = [orders::KIND, tasks::KIND, page_views::KIND];
 
@@ -32,15 +26,10 @@ pub struct Load {
     end: CancellationToken,
 }
 
-/// The random choices of one client.
-pub fn dice_of(client: usize) -> StdRng {
-    StdRng::seed_from_u64(client as u64)
-}
-
 impl Load {
     /// Starts every client.
     pub async fn start(world: &World) -> Self {
-        let (shop, board) = (orders::Shop::open(world).await, tasks::Board::open(world).await);
+        let (shop, board) = (orders::Shop::open(world.url("shop")).await, tasks::Board::open(world.url("tasks")).await);
         let mut load = Self {
             record: Record::default(),
             shop: shop.clone(),
@@ -85,9 +74,9 @@ impl Load {
         fn inner<T>(shared: Arc<Mutex<T>>) -> T {
             Arc::into_inner(shared).and_then(|inner| inner.into_inner().ok()).expect("the clients have ended")
         }
-        inner(self.orders).hold(world, &self.shop, &self.record).await;
-        inner(self.words).hold(world).await;
-        inner(self.views).hold(world).await;
+        inner(self.orders).hold(&world.deployment, &self.shop, &self.record).await;
+        inner(self.words).hold(&world.deployment).await;
+        inner(self.views).hold(&world.deployment).await;
         let unexpected = self.record.unexpected();
         assert!(unexpected.is_empty(), "{} unexpected responses:\n{}", unexpected.len(), unexpected.join("\n"));
     }

@@ -2,17 +2,17 @@
 //! every response is the oracle: what was acknowledged is stored once, what was rejected is not, and what had no definite response may be
 //! either but never half.
 //!
-//! A short run by default; `EXPERIMENT_LONG=1` for the full size, `EXPERIMENT_SEED` for another order of faults, `HA_ROAD` for another
-//! road to Postgres (`road.rs`). Logs are in `target/tmp/ha`.
+//! A short run by default; `EXPERIMENT_LONG=1` for the full size, `EXPERIMENT_SEED` for another order of faults, `HA_ROUTE` for another
+//! route to Postgres (`route.rs`). Logs are in `target/tmp/ha`.
 
-mod components;
 mod failovers;
 mod faults;
 mod load;
 mod orders;
+mod pace;
 mod page_views;
 mod record;
 mod redis;
-mod road;
+mod route;
 mod tasks;
 mod world;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use serde_json::{Value, json};
+use testkit::deployment::Deployment;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::load::{PATIENCE, THINK, dice_of};
+use crate::pace::{PATIENCE, THINK, dice_of};
 use crate::record::{Outcome, Record};
-use crate::world::World;
 
 /// The name under which responses are recorded.
 pub const KIND: &str = "order";
@@ -32,9 +32,9 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// The superuser, who has no quotas, and a product with much stock.
-    pub async fn open(world: &World) -> Self {
-        let nobody = testkit::Client::new(world.url("shop"));
+    /// At the process of this URL: the superuser, who has no quotas, and a product with much stock.
+    pub async fn open(url: String) -> Self {
+        let nobody = testkit::Client::new(url);
         let client = nobody.login("/api/v2/auth/login/access-token", "admin@example.com", "admin").await;
         let product = json!({"sku": "plenty", "name": "plenty", "price_cents": 100, "stock": 1_000_000});
         let product = client.post("/api/v2/products", &product).await.expect(201)["id"].as_i64().expect("an id");
@@ -77,7 +77,7 @@ pub async fn run(shop: Shop, n: usize, record: Record, orders: Arc<Mutex<Orders>
                     break;
                 }
                 // Anything but that the first is still in progress is in the record as unexpected.
-                Outcome::Rejected(_) | Outcome::NothingDone => {}
+                Outcome::Rejected | Outcome::NothingDone => {}
                 Outcome::Unknown => was_unknown = true,
             }
             if begun.elapsed() > PATIENCE {
@@ -94,12 +94,12 @@ pub async fn run(shop: Shop, n: usize, record: Record, orders: Arc<Mutex<Orders>
 
 impl Orders {
     /// Holds it against the database.
-    pub async fn hold(&self, world: &World, shop: &Shop, record: &Record) {
+    pub async fn hold(&self, deployment: &Deployment, shop: &Shop, record: &Record) {
         let sql = "SELECT key, (convert_from(body, 'UTF8')::json ->> 'id')::bigint FROM idempotency_keys WHERE key LIKE 'order-%'";
-        let stored: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&world.deployment.db).await.expect("the keys");
+        let stored: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&deployment.db).await.expect("the keys");
         let stored: HashMap<String, i64> = stored.into_iter().collect();
         let ids: Vec<i64> =
-            sqlx::query_scalar("SELECT id FROM orders").fetch_all(&world.deployment.db).await.expect("the orders");
+            sqlx::query_scalar("SELECT id FROM orders").fetch_all(&deployment.db).await.expect("the orders");
         let ids: HashSet<i64> = ids.into_iter().collect();
         println!(
             "orders: {} acknowledged, {} rejected, {} unknown, {} stored",

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use serde_json::{Value, json};
+use testkit::deployment::Deployment;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::load::{PATIENCE, THINK, dice_of};
+use crate::pace::{PATIENCE, THINK, dice_of};
 use crate::record::{Outcome, Record};
-use crate::world::World;
 
 /// The name under which responses are recorded.
 pub const KIND: &str = "page view";
@@ -49,7 +49,7 @@ pub async fn run(client: testkit::Client, n: usize, record: Record, views: Arc<M
                     break;
                 }
                 Outcome::Unknown => was_unknown = true,
-                Outcome::NothingDone | Outcome::Rejected(_) => {}
+                Outcome::NothingDone | Outcome::Rejected => {}
             }
             if !repeats || begun.elapsed() > PATIENCE {
                 let list = if was_unknown { &mut known.unknown } else { &mut known.refused };
@@ -77,9 +77,9 @@ const MISPLACED: &str = "
 
 impl Views {
     /// Holds them against the database.
-    pub async fn hold(&self, world: &World) {
+    pub async fn hold(&self, deployment: &Deployment) {
         let rows: Vec<(Uuid, Option<String>)> =
-            sqlx::query_as(MISPLACED).fetch_all(&world.deployment.db).await.expect("the rows");
+            sqlx::query_as(MISPLACED).fetch_all(&deployment.db).await.expect("the rows");
         let stored: HashSet<Uuid> = rows.iter().map(|(id, _)| *id).collect();
         println!(
             "page views: {} acknowledged, {} rejected, {} unknown, {} stored",
@@ -97,6 +97,6 @@ impl Views {
         assert_eq!(unknown, None, "stored and never sent");
         let wrong = rows.iter().find(|(id, path)| path.as_deref() != Some(&format!("/page/{}", id.as_u128() % 7)));
         assert_eq!(wrong, None, "stored for another path");
-        assert_eq!(world.deployment.number(MISCOUNTED).await, 0, "the counts are not those of the rows");
+        assert_eq!(deployment.number(MISCOUNTED).await, 0, "the counts are not those of the rows");
     }
 }

@@ -19,8 +19,8 @@ const OUTCOME_UNKNOWN: &str = "outcome_unknown";
 pub enum Outcome {
     /// It was done: 2xx, with header fields and body.
     Acked(http::HeaderMap, Value),
-    /// It was not done, and will not be if it is repeated: the code of a 4xx.
-    Rejected(String),
+    /// It was not done, and will not be if it is repeated as it is: 4xx.
+    Rejected,
     /// It was not done; it may be repeated.
     NothingDone,
     /// Nobody knows.
@@ -65,7 +65,7 @@ impl Record {
         outcome
     }
 
-    /// When the first request of this kind that was sent after a moment, and acknowledged, was answered.
+    /// When the first request of this kind that was sent after a moment, and acknowledged, had its response.
     pub fn acked_since(&self, kind: &str, moment: Instant) -> Option<Instant> {
         let inner = self.0.lock().expect("nobody panics here");
         let fits = |entry: &&Entry| entry.kind == kind && entry.acked && entry.asked >= moment;
@@ -104,7 +104,8 @@ async fn read(response: Response) -> (String, bool, Outcome) {
             (label, !again || !ALLOWED.contains(&&*code), outcome)
         }
         500.. => (label, true, Outcome::Unknown),
-        429 => (label, true, Outcome::NothingDone),
-        _ => (label, !["idempotency_in_flight", "precondition_failed"].contains(&&*code), Outcome::Rejected(code)),
+        // All clients are one user, whose requests before may still hold its share of the connections.
+        429 => (label, !again || code != "too_many_concurrent_requests", Outcome::NothingDone),
+        _ => (label, !["idempotency_in_flight", "precondition_failed"].contains(&&*code), Outcome::Rejected),
     }
 }

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use http::Method;
 use rand::RngExt as _;
 use serde_json::json;
+use testkit::deployment::Deployment;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::load::{THINK, dice_of};
+use crate::pace::{THINK, dice_of};
 use crate::record::{Outcome, Record};
-use crate::world::World;
 
 /// The name under which writes are recorded.
 pub const KIND: &str = "task";
@@ -42,8 +42,8 @@ pub struct Board {
 
 impl Board {
     /// A project with the tasks, of the superuser.
-    pub async fn open(world: &World) -> Self {
-        let nobody = testkit::Client::new(world.url("tasks"));
+    pub async fn open(url: String) -> Self {
+        let nobody = testkit::Client::new(url);
         let client = nobody.login("/api/v1/auth/login/access-token", "admin@example.com", "admin").await;
         let answer = client.post("/api/v1/projects", &json!({"title": "contended"})).await;
         assert!(answer.status.is_success(), "{}", answer.text);
@@ -90,7 +90,7 @@ pub async fn run(board: Board, n: usize, record: Record, words: Arc<Mutex<Words>
         let request = request.header("content-type", "application/merge-patch+json").body(body);
         let fate = match record.send(KIND, request).await {
             Outcome::Acked(..) => Fate::Acked,
-            Outcome::Rejected(_) | Outcome::NothingDone => Fate::Refused,
+            Outcome::Rejected | Outcome::NothingDone => Fate::Refused,
             Outcome::Unknown => Fate::Unknown,
         };
         words.lock().expect("nobody panics here").0.entry(id).or_default().insert(word, fate);
@@ -99,9 +99,9 @@ pub async fn run(board: Board, n: usize, record: Record, words: Arc<Mutex<Words>
 
 impl Words {
     /// Holds them against the database.
-    pub async fn hold(&self, world: &World) {
+    pub async fn hold(&self, deployment: &Deployment) {
         let sql = "SELECT id, coalesce(description, '') FROM tasks WHERE title = 'contended'";
-        let stored: Vec<(i64, String)> = sqlx::query_as(sql).fetch_all(&world.deployment.db).await.expect("the tasks");
+        let stored: Vec<(i64, String)> = sqlx::query_as(sql).fetch_all(&deployment.db).await.expect("the tasks");
         let stored: HashMap<i64, String> = stored.into_iter().collect();
         let mut counts = HashMap::<_, usize>::new();
         for (task, fates) in &self.0 {

@@ -1,4 +1,4 @@
-//! The whole system: a cluster of Postgres, a road to it, a Redis, and a process of each service.
+//! The whole system: a cluster of Postgres, a route to it, a Redis, and a process of each service.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use ha::{ClusterPlan, PostgresCluster, RedisServer, Site};
 use testkit::deployment::Deployment;
 use testkit::process::Process;
 
-use crate::road::Road;
+use crate::route::Route;
 
 /// The roles of the processes; the worker decides on orders.
 const ROLES: [&str; 4] = ["tasks", "shop", "worker", "analytics"];
@@ -20,10 +20,10 @@ pub struct World {
     // Processes before the servers they use.
     pub processes: Vec<Process>,
     pub deployment: Deployment,
-    pub road: Road,
+    pub route: Route,
     pub cluster: PostgresCluster,
-    _redis: Option<RedisServer>,
-    _site: Arc<Site>,
+    _redis: RedisServer,
+    pub site: Arc<Site>,
 }
 
 impl World {
@@ -31,29 +31,17 @@ impl World {
     pub async fn start(name: &str, plan: &ClusterPlan) -> Self {
         let site = Arc::new(Site::new(name).expect("the programs are there"));
         let redis = RedisServer::start(&site, "redis", "").expect("Redis starts");
-        let url = redis.url();
-        Self::on(site, name, plan, &url, Some(redis)).await
-    }
-
-    /// The same with a Redis at a URL.
-    pub async fn on(
-        site: Arc<Site>,
-        name: &str,
-        plan: &ClusterPlan,
-        redis_url: &str,
-        redis: Option<RedisServer>,
-    ) -> Self {
         let cluster = PostgresCluster::start(&site, plan).await.expect("a cluster starts");
-        let road = Road::start(&site, &cluster);
+        let route = Route::start(&site, &cluster);
         let logs = Path::new("ha").join(name).join("processes");
-        let deployment = Deployment::new(&logs, (&road.direct(), redis_url), &ENVIRONMENT);
+        let deployment = Deployment::new(&logs, (&route.direct(), &redis.url()), &ENVIRONMENT);
         cluster.writable(std::time::Duration::from_secs(30)).await.expect("a primary");
-        wait_for(&road).await;
+        wait_for(&route).await;
         deployment.migrate().await;
-        let url = road.url();
+        let url = route.url();
         let process = |role: &&'static str| deployment.process(role, role, &[("DATABASE_URL", &*url)]);
         let processes = ROLES.iter().map(process).collect();
-        let mut world = Self { processes, deployment, road, cluster, _redis: redis, _site: site };
+        let mut world = Self { processes, deployment, route, cluster, _redis: redis, site };
         world.processes.iter_mut().for_each(Process::start);
         for process in &mut world.processes {
             process.ready().await;
@@ -74,10 +62,10 @@ impl World {
 }
 
 /// HAProxy finds the primary at its first checks.
-async fn wait_for(road: &Road) {
+async fn wait_for(route: &Route) {
     use sqlx::Connection as _;
     for _ in 0..100 {
-        if sqlx::PgConnection::connect(&road.direct()).await.is_ok() {
+        if sqlx::PgConnection::connect(&route.direct()).await.is_ok() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
