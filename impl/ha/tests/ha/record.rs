@@ -10,9 +10,11 @@ use serde_json::Value;
 
 /// The deadline of a request in the server, and the two seconds within which its response must arrive.
 const DEADLINE: Duration = Duration::from_secs(12);
-/// What a service may say while it has no Postgres that accepts writes; the last of these means that nobody knows.
-const ALLOWED: [&str; 3] = ["database_unavailable", "database_busy", OUTCOME_UNKNOWN];
+/// What a service may say while it has no Postgres that accepts writes; the last two mean that nobody knows.
+const ALLOWED: [&str; 4] = ["database_unavailable", "database_busy", OUTCOME_UNKNOWN, DEADLINE_EXCEEDED];
 const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+/// 504: of a request that waited behind those whose commits nobody confirmed.
+const DEADLINE_EXCEEDED: &str = "deadline_exceeded";
 
 /// What a client knows of its request.
 #[derive(Debug)]
@@ -99,8 +101,9 @@ async fn read(response: Response) -> (String, bool, Outcome) {
     let label = format!("{} {code} retry-after={:?} {text}", status.as_u16(), headers.get("retry-after"));
     let again = headers.contains_key("retry-after");
     match status.as_u16() {
-        503 => {
-            let outcome = if code == OUTCOME_UNKNOWN { Outcome::Unknown } else { Outcome::NothingDone };
+        503 | 504 => {
+            let unknown = [OUTCOME_UNKNOWN, DEADLINE_EXCEEDED].contains(&&*code);
+            let outcome = if unknown { Outcome::Unknown } else { Outcome::NothingDone };
             (label, !again || !ALLOWED.contains(&&*code), outcome)
         }
         500.. => (label, true, Outcome::Unknown),
