@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ha::{ClusterPlan, PostgresCluster, RedisServer, Site};
+use sqlx::{Connection as _, PgConnection};
 use testkit::deployment::Deployment;
 use testkit::process::Process;
 
@@ -35,7 +37,7 @@ impl World {
         let route = Route::start(&site, &cluster);
         let logs = Path::new("ha").join(name).join("processes");
         let deployment = Deployment::new(&logs, (&route.direct(), &redis.url()), &ENVIRONMENT);
-        cluster.writable(std::time::Duration::from_secs(30)).await.expect("a primary");
+        cluster.writable(Duration::from_secs(30)).await.expect("a primary");
         wait_for(&route).await;
         deployment.migrate().await;
         let url = route.url();
@@ -61,14 +63,21 @@ impl World {
     }
 }
 
-/// HAProxy finds the primary at its first checks.
+/// Until its first checks HAProxy takes every machine for the primary, and in turn: it knows better once six connections lead to the
+/// primary one after the other.
 async fn wait_for(route: &Route) {
-    use sqlx::Connection as _;
+    let mut in_a_row = 0;
     for _ in 0..100 {
-        if sqlx::PgConnection::connect(&route.direct()).await.is_ok() {
+        in_a_row = if leads_to_primary(&route.direct()).await { in_a_row + 1 } else { 0 };
+        if in_a_row == 6 {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("HAProxy finds no primary");
+}
+
+async fn leads_to_primary(url: &str) -> bool {
+    let Ok(mut connection) = PgConnection::connect(url).await else { return false };
+    sqlx::query_scalar("SELECT NOT pg_is_in_recovery()").fetch_one(&mut connection).await.unwrap_or(false)
 }
