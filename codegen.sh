@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Generates code and configuration from the OpenAPI documents: crates, gateway routes, compose services, dashboards and rules.
+# Generates code and configuration from the OpenAPI documents: crates, gateway routes, compose services, Kubernetes
+# manifests, dashboards and rules.
 #
 #   ./codegen.sh          lint the documents, then generate everything into generated/
 #   ./codegen.sh --check  generate into a temporary directory and fail on any difference to the committed files
@@ -11,7 +12,7 @@
 #                         version is raised, and write all changes to openapi/CHANGELOG.md; with --check, fail where they are missing there
 #   ./codegen.sh add      DOCUMENT NAME PORT: add an OpenAPI document written elsewhere as openapi/NAME.yaml (used by ./new-service)
 #   ./codegen.sh crate    DOCUMENT NAME FOLDER: generate the crate of a document written elsewhere into FOLDER
-#   ./codegen.sh release  copy the documents to openapi/released
+#   ./codegen.sh release  make this commit the released one: its documents and its migrations (openapi/released, migrations/released.sha256)
 #
 # The tools are pinned and installed into .local/tools; a missing Java or Node.js is installed from PyPI.
 set -euo pipefail
@@ -144,6 +145,7 @@ generate() { # INTO: every crate into INTO/NAME-api, everything else into a fold
     node "$GENERATOR/gateway.mjs" "$into" "$into/gateway"
     node "$GENERATOR/monitoring.mjs" "$into"
     node "$GENERATOR/compose.mjs" "$into"
+    node "$GENERATOR/kubernetes.mjs" "$into"
     node "$GENERATOR/codes.mjs" "$into"
 }
 
@@ -201,13 +203,22 @@ compat() { # compat | check | release
     node openapi/compat/main.mjs "$1" "$current" openapi/released openapi/CHANGELOG.md
 }
 
+# What is released is a commit: upgrades are tried from its binary.
+committed() { git diff --quiet HEAD -- . || die "commit first: a commit is what is released"; }
+commit_is_released() {
+    {
+        echo "# The commit of the last release, whose binary is upgraded from (impl/dev/tests/upgrade). Written by ./codegen.sh release."
+        git rev-parse HEAD
+    } >openapi/released/commit
+}
+
 case "${1:-}" in
-    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring, compose" ;;
+    "") install_tools; lint; find_java; generate generated; say "generated: ${#DOCUMENTS[@]} crates, gateway, monitoring, compose, kubernetes" ;;
     --check) install_tools; lint; find_java; check ;;
     lint) install_tools; lint ;;
     sdk) install_tools; find_java; clients "${2:-generated}" ;;
     compat) install_tools; if [ "${2:-}" = --check ]; then compat check; else compat compat; fi ;;
-    release) install_tools; lint; compat release ;;
+    release) committed; install_tools; lint; compat release; commit_is_released; .ci/migrations --release ;;
     crate) install_tools; find_java; shift; mkdir -p "$3"; node "$GENERATOR/any/complete.mjs" "$TOOLS" "$1" generated/common-api/openapi.json >"$3/openapi.json"; code_of "$2" "$3" generated/common-api/openapi.json ;;
     add) install_tools; shift; node "$GENERATOR/any/main.mjs" add "$TOOLS" "$@" ;;
     rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; TOOLS=$TOOLS quietly node --test openapi/compat-test/run.mjs openapi/rules-test/patterns.mjs openapi/any-tests/documents.test.mjs ;;

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Runs all tests and checks, or only the named ones:
 #
-#   lint       lints the OpenAPI documents and their compatibility with the released ones; wording, file sizes, dependencies
+#   lint       lints the OpenAPI documents and their compatibility with the released ones; migrations, wording, file sizes, dependencies
 #   codegen    generated files are up to date
 #   fmt        formatting
 #   clippy     Rust lints, warnings denied
 #   tests      unit and integration tests, on a temporary Postgres and Redis
+#   ha         failovers of Postgres and Redis under load: nothing acknowledged is lost (Debian only; loads packages)
 #   oracle     random schemas and values: the interpreter, and servers that are generated from them, say the same as an independent validator
 #   contract   contract tests of every operation against its document (schemathesis)
 #   browser    the documentation pages in a headless Chromium
 #   monitoring alert rules, and every query of dashboards and rules on a real Prometheus
-#   compose    compose.yaml and Dockerfile, without a container engine
+#   compose    compose.yaml, Dockerfile and the manifests of Kubernetes, without a container engine and without a cluster
 #   bench      one tiny round of every benchmark: whether it runs, not how fast
 #   services   creates services, from templates and from foreign documents, serves, tests and removes them
+#   upgrade    replaces the last release by this one under load, as the operations page says
 #   guides     executes every guide as it is written
 #   sdk        the generated clients: built, type-checked, and used against running services, with their traffic validated (Prism)
 #
@@ -23,7 +25,7 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
 
-PIECES="lint codegen fmt clippy tests oracle contract browser monitoring compose bench services guides sdk"
+PIECES="lint codegen fmt clippy tests ha oracle contract browser monitoring compose bench services upgrade guides sdk"
 LOGS=.local/test
 DEV=${CARGO_TARGET_DIR:-target}/debug/dev
 
@@ -32,23 +34,31 @@ usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//;p;}' "$0"; }
 # The same packages for each piece: with others cargo would choose other features, and rebuild much.
 build() { cargo build --locked --workspace --bins --examples; }
 
-piece_lint() { build && .ci/tidy && .ci/words && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
+piece_lint() { build && .ci/tidy && .ci/words && .ci/migrations && .ci/migrations --test && ./codegen.sh lint && ./codegen.sh rules && ./codegen.sh compat --check; }
 piece_codegen() { ./codegen.sh --check; }
 piece_fmt() { cargo fmt --all --check; }
 piece_clippy() { cargo clippy --workspace --all-targets --all-features --locked -- -D warnings; }
 piece_tests() {
     # Everything is built before the servers start, so that they do not wait for it.
     build || return
-    local run=(cargo test --workspace --locked --no-fail-fast) doc=(:) profile=()
+    local run=(cargo test --workspace --exclude ha --locked --no-fail-fast) doc=(:) profile=()
     [ "${1-}" != --long ] || { export EXPERIMENT_LONG=1; profile=(--profile long); }
     if cargo nextest --version >/dev/null 2>&1; then
-        run=(cargo nextest run --workspace --locked --no-fail-fast ${profile[@]+"${profile[@]}"})
-        doc=(cargo test --workspace --locked --no-fail-fast --doc)
-        cargo nextest run --workspace --locked --no-run || return
+        run=(cargo nextest run --workspace --exclude ha --locked --no-fail-fast ${profile[@]+"${profile[@]}"})
+        doc=(cargo test --workspace --exclude ha --locked --no-fail-fast --doc)
+        cargo nextest run --workspace --exclude ha --locked --no-run || return
     fi
     "$DEV" with-backends --no-fsync -- "${run[@]}"
     local outcome=$?
     "${doc[@]}" && return $outcome
+}
+# Two tests at a time, which mostly wait: each starts a dozen servers.
+piece_ha() {
+    build || return
+    local run=(cargo test -p ha --locked --no-fail-fast -- --test-threads 2)
+    [ "${1-}" != --long ] || export EXPERIMENT_LONG=1
+    ! cargo nextest --version >/dev/null 2>&1 || run=(cargo nextest run -p ha --locked --no-fail-fast -j 2 --profile ha)
+    "${run[@]}"
 }
 piece_oracle() {
     local documents=75 seed=0 served=20 target=${CARGO_TARGET_DIR:-$PWD/target}/oracle
@@ -59,10 +69,16 @@ piece_oracle() {
 }
 piece_contract() { build && openapi/contract-tests/run "$@"; }
 piece_monitoring() { build && monitoring/tests/run; }
-piece_compose() { build && gateway/compose-tests/run; }
+piece_compose() {
+    build || return
+    gateway/compose-tests/run
+    local outcome=$?
+    gateway/kubernetes-tests/run && return $outcome
+}
 piece_browser() { build && openapi/browser-tests/run; }
 piece_bench() { build && bench/run --smoke; }
 piece_services() { build && openapi/new-service-tests/run; }
+piece_upgrade() { build && impl/dev/tests/upgrade/run "$@"; }
 # The one that removes every service compiles everything anew: with --long only.
 piece_guides() {
     local guides=()
@@ -81,7 +97,7 @@ counts() { # LOG OUTCOME
             if (!match(text, "[0-9]+ " word)) return 0
             return substr(text, RSTART, RLENGTH) + 0
         }
-        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|bench|new-service|guides|sdk): / {
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^(contract|browser|monitoring|compose|kubernetes|bench|new-service|guides|sdk): / {
             passed += number("passed"); failed += number("failed") + number("timed out"); counted = 1
         }
         END {

@@ -42,6 +42,6 @@ pub async fn serve(
     let description = Description { service: service.to_owned(), version: "0".to_owned(), document };
     let app = App::new(description, router, &settings.http, needs);
     let address = SocketAddr::new(settings.exposure.bind_address.reachable(), port);
-    http::serve(vec![(http::listen(address)?, app)], &settings.http, shutdown).await;
+    http::serve(vec![(http::listen(address)?, app)], &settings.http, shutdown.clone(), shutdown.child_token()).await;
     Ok(())
 }

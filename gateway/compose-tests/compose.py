@@ -9,24 +9,10 @@ import documents  # noqa: F401
 import neighbours  # noqa: F401
 import routing
 import settings  # noqa: F401
-from configuration import CHECKS, check
+from checks import check, make_all
 
 check(routing.requests_reach_the_operation_that_the_document_means)
 
 
-def main():
-    failed = 0
-    for function in CHECKS:
-        name = function.__name__.replace("_", " ")
-        try:
-            function()
-            print(f"ok      {name}")
-        except Exception as error:  # the next one is made all the same
-            failed += 1
-            print(f"FAILED  {name}: {type(error).__name__}: {error}")
-    print(f"compose: {len(CHECKS) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make_all("compose"))

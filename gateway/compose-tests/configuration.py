@@ -8,18 +8,14 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from checks import check, equal  # noqa: F401  (for all that know the configuration)
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVER, NGINX, COMPOSE, HADOLINT = (os.environ[name] for name in ("SERVER", "NGINX_PROGRAM", "COMPOSE", "HADOLINT"))
 # Services by their names, with what the documents say of them; roles are theirs and those in the background.
 SERVED = {one["name"]: one for one in json.loads((ROOT / "generated/services.json").read_text())}
 PORTS = {one["name"]: one["port"] for service in SERVED.values() for one in (service, *service["background"])}
 ROLES = tuple(PORTS)
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
 
 
 def run(*command, **options):
@@ -87,10 +83,6 @@ def settings_of(role):
 
 def targets(service):
     return [port["target"] for port in SERVICES[service].get("ports", [])]
-
-
-def equal(found, wanted):
-    assert found == wanted, f"{found!r} instead of {wanted!r}"
 
 
 def inside(service, path):

@@ -32,6 +32,7 @@ EDGES = [
     ("DatabasePoolExhausted", "warning", 120, "instance_pool:db_client_connections_used:ratio5m", ">", 0.9),
     ("FileDescriptorsNearLimit", "warning", 120, "instance:process_open_fds:ratio", ">", 0.8),
     ("BackgroundJobFailing", "warning", 60, 'job_task:background_job_overdue_seconds:max{job="a",task="relay"}', ">", 120),
+    ("SecretFileRejected", "warning", 60, 'job:secret_files_rejected:max{job="a"}', ">", 0),
     ("PostgresDown", "critical", 30, 'job:postgres_up:min{job="a"}', "<", 1),
     ("PostgresReadOnly", "critical", 30, 'job:postgres_writable:min{job="a"}', "<", 1),
     ("PostgresConnectionsNearLimit", "warning", 120, "postgres:connections:ratio", ">", 0.85),

@@ -62,6 +62,7 @@ def healthy():
         }
     series |= requests(SERVICE, OPERATION, fast=150, failed=0)
     series |= {on(OTHER, "background_job_overdue_seconds", 'task="relay"'): always(0)}
+    series |= {on(OTHER, "secret_files_rejected"): always(0)}
     for service in OWN:
         series |= service.HEALTHY
     return series
@@ -100,6 +101,7 @@ CASES = {
         {on(JOB, "db_client_connections", 'db_client_connection_pool_name="reads",db_client_connection_state="used"'): " ".join(["6 0"] * (STEPS // 2))}, []),
     "file descriptors": ({on(JOB, "process_open_fds"): always(900)}, ["FileDescriptorsNearLimit"]),
     "a background job": ({on(OTHER, "background_job_overdue_seconds", 'task="relay"'): f"0+15x{STEPS}"}, ["BackgroundJobFailing"]),
+    "a secret's file": ({on(OTHER, "secret_files_rejected"): always(1)}, ["SecretFileRejected"]),
     "Postgres down": ({on(job, "postgres_up"): always(0) for job in PORTS}, ["PostgresDown"]),
     "Postgres out of reach for one": ({on(JOB, "postgres_up"): always(0)}, ["PostgresDown"]),
     "Postgres read-only": ({on(job, "postgres_writable"): always(0) for job in PORTS}, ["PostgresReadOnly"]),

@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { servicesOf } from './services.mjs';
+import { upstream } from './upstreams.mjs';
 
 const variable = (name, what) => `${name.toUpperCase().replaceAll('-', '_')}_${what}`;
 const password = (name) => variable(name, 'DATABASE_PASSWORD');
@@ -25,11 +26,6 @@ function container({ name, port, environment }, published) {
   ];
 }
 
-// Every address of the name is a replica. Services close connections that are idle for five seconds; a request must not be
-// sent on such a connection.
-const upstream = ({ name, port }) => `        upstream ${name} { zone ${name} 128k; least_conn; server ${name}:${port} resolve max_fails=2 fail_timeout=2s; `
-  + 'keepalive 64; keepalive_requests 100000; keepalive_timeout 4s; }';
-
 const whenHealthy = (services) => (services.length
   ? ['    depends_on:', ...services.map(({ name }) => `      ${name}: {condition: service_healthy}`)] : []);
 
@@ -45,7 +41,7 @@ function compose(services) {
     ...settings(processes.map(({ name }) => `${password(name)}: \${${password(name)}}`)),
     '',
     ...extend('gateway'),
-    ...(services.length ? ['    environment:', '      GATEWAY_UPSTREAMS: |', ...services.map(upstream)] : ["    environment: {GATEWAY_UPSTREAMS: ''}"]),
+    ...(services.length ? ['    environment:', '      GATEWAY_UPSTREAMS: |', ...services.map((one) => `        ${upstream(one)}`)] : ["    environment: {GATEWAY_UPSTREAMS: ''}"]),
     ...whenHealthy(services),
     '',
     ...extend('contract-tests'),

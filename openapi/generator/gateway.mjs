@@ -1,8 +1,8 @@
 // Generates the part of the gateway's configuration that depends on the documents: paths and methods,
 // and each operation's limits. gateway/nginx.conf.template includes the result.
 //
-//   node gateway.mjs GENERATED INTO     reads GENERATED/NAME-api/openapi.json, writes routes.conf, operations.conf, kept-answers.conf and
-//                                       index.html
+//   node gateway.mjs GENERATED INTO     reads GENERATED/NAME-api/openapi.json, writes routes.conf, operations.conf, kept-answers.conf,
+//                                       index.html, and kustomization.yaml, which makes a ConfigMap of them
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { BODY_LIMIT, DEADLINE_MS, isForeign } from './defaults.mjs';
@@ -10,6 +10,7 @@ import { indexPage, policy } from './gateway/index-page.mjs';
 import { anyPattern, byPrecedence, labelsOf, plainPattern, shapeOf } from './gateway/paths.mjs';
 import { operationsIn, streamsEvents } from './published.mjs';
 import { documentOf, servicesOf } from './services.mjs';
+import { yaml } from './yaml.mjs';
 
 const [, , generated, into] = process.argv;
 const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'trace'];
@@ -258,7 +259,7 @@ function keptAnswers(services) {
 const services = servicesOf(generated).map(service);
 rmSync(into, { recursive: true, force: true });
 mkdirSync(into, { recursive: true });
-writeFileSync(`${into}/routes.conf`, routes(services));
-writeFileSync(`${into}/operations.conf`, operations(services));
-writeFileSync(`${into}/kept-answers.conf`, keptAnswers(services));
-writeFileSync(`${into}/index.html`, indexPage(services));
+const files = { 'routes.conf': routes(services), 'operations.conf': operations(services), 'kept-answers.conf': keptAnswers(services), 'index.html': indexPage(services) };
+for (const [name, text] of Object.entries(files)) writeFileSync(`${into}/${name}`, text);
+writeFileSync(`${into}/kustomization.yaml`, NOTICE + yaml({
+  apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', configMapGenerator: [{ name: 'gateway-routes', files: Object.keys(files) }] }));

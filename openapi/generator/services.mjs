@@ -13,12 +13,12 @@ const API = '-api';
 /** The bundled document of a service. */
 export const documentOf = (generated, name) => JSON.parse(readFileSync(join(generated, `${name}${API}`, 'openapi.json'), 'utf8'));
 
-/** Every service, by port: name, port, prefix at the gateway, `released`, its background roles, its own settings, title, version, description. */
+/** Every service, by port: name, port, prefix at the gateway, `released`, its background roles, its own settings, metrics to scale by, title, version, description. */
 export function servicesOf(generated) {
   const names = readdirSync(generated).filter((folder) => folder.endsWith(API)).map((folder) => folder.slice(0, -API.length));
   return names.map((name) => [name, documentOf(generated, name)]).filter(([, document]) => document['x-service']?.port)
-    .map(([name, { info, 'x-service': { port, prefix, released = true, background = [], environment = [], about } }]) => (
-      { name, port, prefix, released, background, environment, title: line(info.title), version: line(info.version), about: about ?? info.description.split(/(?<=\.)\s/)[0] }))
+    .map(([name, { info, 'x-service': { port, prefix, released = true, background = [], environment = [], scale = {}, about } }]) => (
+      { name, port, prefix, released, background, environment, scale, title: line(info.title), version: line(info.version), about: about ?? info.description.split(/(?<=\.)\s/)[0] }))
     .sort((one, other) => one.port - other.port);
 }
 

@@ -156,6 +156,12 @@ function ownCodes(value, operation, ctx, root) {
   return undefined;
 }
 
+// Where it reads: what may be a moment old comes from replicas of Postgres, if there are any.
+function readFrom(value, operation, ctx) {
+  if (!/\/get$/.test(ctx.location.pointer)) return 'belongs to GET';
+  return oneOf('primary', 'replica', 'after-write')(value);
+}
+
 const unknownParameters = oneOf('refuse', 'ignore');
 
 const isWord = (value) => typeof value === 'string' && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value);
@@ -164,15 +170,20 @@ const exactly = (value, keys) => typeof value === 'object' && value !== null && 
 
 const variables = (value) => Array.isArray(value) && new Set(value).size === value.length && value.every((name) => /^[A-Z][A-Z0-9_]*$/.test(name));
 
+// Metrics, each with the average of a process at which another one is started.
+const scales = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
+  && Object.entries(value).every(([metric, most]) => /^[a-z][a-z0-9_]*$/.test(metric) && Number.isInteger(most) && most > 0);
+
 // Where a document is served, and the settings that only its processes have: its name is that of its file.
 function service(value) {
-  if (!exactly(value, ['port', 'prefix', 'released', 'background', 'environment'])) {
-    return 'has `port` and `prefix`, and perhaps `released`, `background` and `environment`';
+  if (!exactly(value, ['port', 'prefix', 'released', 'background', 'environment', 'scale'])) {
+    return 'has `port` and `prefix`, and perhaps `released`, `background`, `environment` and `scale`';
   }
   if (port(value.port)) return `has a \`port\` that ${port(value.port)}`;
   if (!isWord(value.prefix)) return 'has a `prefix` in kebab-case';
   if (![undefined, true, false].includes(value.released)) return 'has `released` true or false';
   if (!variables(value.environment ?? [])) return 'has `environment` as a list of distinct NAMES_LIKE_THIS';
+  if (!scales(value.scale ?? {})) return 'has `scale` as a table of metrics, each with a positive integer';
   if (value.background === undefined) return undefined;
   if (!Array.isArray(value.background) || !value.background.length) return 'has `background` roles as a list';
   return value.background.map(backgroundRole).find(Boolean);
@@ -180,9 +191,10 @@ function service(value) {
 
 // A process of a service that serves no operations.
 function backgroundRole(value) {
-  if (!exactly(value, ['name', 'port', 'about'])) return 'has `background` roles with name, port and about';
+  if (!exactly(value, ['name', 'port', 'about', 'scale'])) return 'has `background` roles with name, port and about, and perhaps `scale`';
   if (!isWord(value.name)) return 'has `background` roles with a `name` in kebab-case';
   if (port(value.port)) return `has \`background\` roles with a \`port\` that ${port(value.port)}`;
+  if (!scales(value.scale ?? {})) return 'has `background` roles with `scale` as a table of metrics, each with a positive integer';
   return typeof value.about === 'string' && value.about ? undefined : 'has `background` roles with `about`, a sentence';
 }
 
@@ -207,6 +219,7 @@ const KNOWN = {
     'x-planned': planned,
     'x-quotas': quotas,
     'x-rate-limit': rateLimits,
+    'x-read': readFrom,
     'x-row-errors': rowErrors,
     'x-unknown-parameters': unknownParameters,
     'x-token-endpoint': tokenEndpoint,

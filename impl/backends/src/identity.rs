@@ -28,7 +28,7 @@ pub enum Identity {
 
 impl Identity {
     /// Chooses the identity for servers with data in `dir`. `None`: the caller is root, and no other user can enter it.
-    pub(crate) fn for_dir(dir: &Path) -> Option<Self> {
+    pub fn for_dir(dir: &Path) -> Option<Self> {
         let caller = Uid::effective();
         if !caller.is_root() {
             // Postgres requires that its user has a name.
@@ -47,7 +47,7 @@ impl Identity {
     }
 
     /// Owner and group of the files this identity needs to own, when that is not the caller.
-    pub(crate) fn owner(self) -> Option<(u32, u32)> {
+    pub fn owner(self) -> Option<(u32, u32)> {
         match self {
             Self::Account { uid, gid } => Some((uid, gid)),
             Self::Caller | Self::Namespace => None,
@@ -55,7 +55,7 @@ impl Identity {
     }
 
     /// A command that runs `program` as this identity, with a safe environment.
-    pub(crate) fn command(self, program: impl AsRef<OsStr>) -> Command {
+    pub fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("LC_ALL", "C").env("TZ", "UTC").current_dir("/").stdin(Stdio::null());
         if let Some(path) = std::env::var_os("PATH") {
@@ -77,7 +77,7 @@ impl Identity {
     }
 
     /// Whether a process of this identity can start and reach `dir`.
-    fn can_enter(self, dir: &Path) -> bool {
+    pub fn can_enter(self, dir: &Path) -> bool {
         self.command("/bin/sh")
             .args(["-c", "cd \"$0\""])
             .arg(dir)
@@ -87,7 +87,7 @@ impl Identity {
     }
 
     /// The `--version` line of `program`, if a process of this identity can run it.
-    pub(crate) fn version_of(self, program: &Path) -> Option<String> {
+    pub fn version_of(self, program: &Path) -> Option<String> {
         let output = self.command(program).arg("--version").stderr(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }

@@ -6,6 +6,8 @@
 
 use std::fmt;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -23,14 +25,16 @@ mod place;
 mod postgres;
 pub mod process;
 mod redis;
+pub mod unpacked;
 mod wheels;
 
-pub use find::{Nginx, Njs, Source};
+pub use daemon::Daemon;
+pub use find::{Nginx, Njs, Source, postgres_programs};
+pub use identity::Identity;
 pub use log::Log;
 pub use options::Options;
 pub use place::{free_port, is_private, random_hex, write_private};
 
-use daemon::Daemon;
 use find::Search;
 use place::Place;
 use postgres::Postgres;
@@ -124,6 +128,23 @@ impl Backends {
     /// The URL of Redis, with its password.
     pub fn redis_url(&self) -> Option<String> {
         self.redis.as_ref().map(Redis::url)
+    }
+
+    /// The folder of Postgres' programs, such as `pg_dump`.
+    ///
+    /// # Errors
+    /// When no Postgres was asked for.
+    pub fn postgres_programs(&self) -> Result<&Path> {
+        Ok(self.postgres.as_ref().context(NOT_STARTED)?.programs())
+    }
+
+    /// A script for bash that an administrator of Postgres would run: as the server's user, with its programs, its data folder
+    /// (`PGDATA`) and the connection of a superuser in the environment.
+    ///
+    /// # Errors
+    /// When no Postgres was asked for.
+    pub fn as_postgres(&self, script: &str) -> Result<Command> {
+        self.postgres.as_ref().context(NOT_STARTED)?.script(script)
     }
 
     /// The process ids of the servers, for experiments that kill them.

@@ -138,6 +138,20 @@ impl Postgres {
         &mut self.daemon
     }
 
+    pub(crate) fn programs(&self) -> &Path {
+        &self.launch.binaries.bin
+    }
+
+    pub(crate) fn script(&self, script: &str) -> Result<Command> {
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let path = [self.programs().to_owned()].into_iter().chain(std::env::split_paths(&inherited));
+        let mut command = self.launch.identity.command("bash");
+        command.args(["-euo", "pipefail", "-c", script]).env("PATH", std::env::join_paths(path)?);
+        command.env("PGDATA", &self.launch.data).env("PGHOST", &self.launch.sockets);
+        command.env("PGPORT", self.launch.port.to_string()).env("PGUSER", "postgres").env("PGDATABASE", "postgres");
+        Ok(command)
+    }
+
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgresql://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.launch.port)
     }

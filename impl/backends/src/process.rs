@@ -144,16 +144,21 @@ pub(crate) fn end_inside(folder: &Path, names: &[&str]) {
 }
 
 fn inside(folder: &Path, names: &[&str]) -> Vec<Pid> {
+    let known = |process: &Pid| {
+        let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+        Some(names.contains(&name.trim()))
+    };
+    below(folder).into_iter().filter(|process| known(process).unwrap_or(false)).collect()
+}
+
+/// Every running process whose working folder is this one or one below it. Linux only.
+pub fn below(folder: &Path) -> Vec<Pid> {
     let Ok(folder) = folder.canonicalize() else { return Vec::new() };
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).map(Pid::from_raw);
     ids.filter(|process| {
-        let known = || {
-            let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
-            let own = std::fs::read_link(format!("/proc/{process}/cwd")).ok()?;
-            Some(names.contains(&name.trim()) && own == folder && command_line(*process).is_some())
-        };
-        known().unwrap_or(false)
+        let own = std::fs::read_link(format!("/proc/{process}/cwd"));
+        own.is_ok_and(|own| own.starts_with(&folder)) && command_line(*process).is_some()
     })
     .collect()
 }

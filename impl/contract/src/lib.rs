@@ -36,7 +36,7 @@ pub use etag::{entity_tag, if_match};
 pub use form::Form;
 pub use idempotency::{IdempotencyKey, KeyedRequest, Once};
 pub use input::Input;
-pub use operation::{Api, Caller, Guarded, Operation, Security, Shape};
+pub use operation::{Api, Caller, Guarded, Operation, ReadFrom, Security, Shape};
 pub use problem::{Cause, Problem, RequestId};
 pub use rate_limit::{CountedBy, Quota, RateLimit};
 pub use requirement::{Alternatives, Requirement};

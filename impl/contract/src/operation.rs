@@ -24,6 +24,8 @@ pub struct Operation {
     pub body: Option<BodyRule>,
     /// `x-deadline-ms`: the whole of authentication, reading, handling and encoding.
     pub deadline: Duration,
+    /// `x-read`: which server of Postgres it reads from.
+    pub read: ReadFrom,
     /// `x-rate-limit`: how often it may be called; empty when the document has no limit.
     pub rate_limits: &'static [RateLimit],
     /// `x-quotas`: how many things it may add to; counted by its handler.
@@ -48,6 +50,18 @@ pub struct Operation {
     pub etag: bool,
 }
 
+/// Where an operation reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// From the primary: what is read is the latest.
+    #[default]
+    Primary,
+    /// From a replica: what is read may be a moment old.
+    Replica,
+    /// From a replica that has what its caller wrote before, else from the primary; for callers that are not known from the primary.
+    AfterWrite,
+}
+
 /// How a problem is told in a shape of the document; nothing where that has no place for it.
 pub type Shape = fn(&Problem) -> Option<Reply>;
 
@@ -60,6 +74,7 @@ impl Operation {
         security: Security::Public,
         body: None,
         deadline: Duration::from_secs(10),
+        read: ReadFrom::Primary,
         rate_limits: &[],
         quotas: &[],
         event_streams: None,

@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use platform::settings::{AppSettings, ConsoleSettings, DatabaseSettings, ExposureSettings, LogSettings, RoleSettings};
+use platform::settings::{
+    AppSettings, ConsoleSettings, DatabaseSettings, ExposureSettings, LogSettings, RoleSettings, Secret, SecretParser,
+};
 use platform::{migrate, telemetry};
+use secrecy::ExposeSecret as _;
 
 use crate::serve::plain;
 
@@ -19,6 +22,9 @@ pub(crate) struct MigrateArgs {
     exposure: ExposureSettings,
     #[command(flatten)]
     database: DatabaseSettings,
+    /// Connection URL of Postgres itself, where DATABASE_URL leads to a connection pooler
+    #[arg(long, env = "MIGRATE_DATABASE_URL", hide_env_values = true, value_parser = SecretParser, help_heading = "Postgres")]
+    migrate_database_url: Option<Secret>,
     #[command(flatten)]
     roles: RoleSettings,
     #[command(flatten)]
@@ -32,11 +38,13 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode> {
     telemetry::start(&args.settings, &args.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let environment = args.exposure.effective()?;
-    args.database.validate(environment)?;
+    let direct = args.migrate_database_url.as_ref().filter(|url| !url.expose_secret().is_empty());
+    let database = &direct.map_or_else(|| args.database.clone(), |url| args.database.at(url.clone()));
+    database.validate(environment)?;
     args.roles.validate(environment)?;
     args.consoles.validate(environment)?;
-    let migrated = runtime.block_on(migrate::run_with_roles(&args.database, environment, &args.roles));
-    let migrated = migrated.map_err(|error| plain(&args.database, "migrate", &error))?;
+    let migrated = runtime.block_on(migrate::run_with_roles(database, environment, &args.roles));
+    let migrated = migrated.map_err(|error| plain(database, "migrate", &error))?;
     let migrate::Migrated { applied, demo, closed, without_role } = migrated;
     if let Some(reason) = without_role {
         tracing::warn!(%reason, "creating Postgres role of a service failed: grant CREATEROLE, or create the role by hand");

@@ -88,21 +88,24 @@ fn serve(
         // Before anything that takes time, so that a signal during the start is not lost.
         let shutdown = http::shutdown_signal()?;
         traces::start(&settings.traces)?;
-        let lifecycle = Lifecycle { stopping: shutdown.clone(), answered: CancellationToken::new() };
+        let lifecycle = Lifecycle { stopping: CancellationToken::new(), answered: CancellationToken::new() };
         let (mut listening, mut background) = (Vec::new(), JoinSet::new());
         let logins = logins_of(settings, logins, process, services, environment)?;
         let first = logins.first().context("a process serves something")?.clone();
         let watch = Watch::new(&first.settings, &settings.redis, process)?;
+        if let Some(reason) = watch.permanent_failure().await {
+            return Err(anyhow!(reason));
+        }
         for ((service, port), login) in services.iter().zip(&logins) {
             let (app, run) = app(service, settings, login, environment, &watch, matches)?;
             watch.register(app.metrics());
             listening.extend(listen(settings, &app, *port)?);
             background.spawn(run(lifecycle.clone()));
         }
-        let end = shutdown.clone();
+        let end = lifecycle.stopping.clone();
         background.spawn(async move { watch.run(end).await });
-        background.spawn(await_migrations(first.database.clone(), first.settings.place()?, shutdown.clone()));
-        http::serve(listening, &settings.http, shutdown).await;
+        background.spawn(await_migrations(first.database.clone(), first.settings.place()?, lifecycle.stopping.clone()));
+        http::serve(listening, &settings.http, shutdown, lifecycle.stopping.clone()).await;
         lifecycle.answered.cancel();
         background.join_all().await;
         for login in &logins {
@@ -124,7 +127,7 @@ fn app(
 ) -> Result<(App, StartBackground)> {
     let Login { database, accounts, .. } = login.clone();
     let limiter = Limiter::new(&settings.http, &settings.redis.for_cache(), &settings.auth)?;
-    let (limits, jobs) = (limiter.clone(), accounts.jobs().clone());
+    let (limits, identity, jobs) = (limiter.clone(), accounts.clone(), accounts.jobs().clone());
     let access = Access { accounts, limiter };
     let context = Context { database: database.clone(), access, settings, environment };
     let Parts { router, jobs: own_jobs, shared, register, background } = service.build(context, matches)?;
@@ -141,6 +144,7 @@ fn app(
     };
     let app = App::new(description, router, &settings.http, needs);
     limits.register(app.metrics(), service.operations);
+    identity.register(app.metrics());
     app.expect_operations(service.operations);
     app.expect_rejections(&shared);
     register(app.metrics());
@@ -167,7 +171,8 @@ struct Login {
 
 impl Login {
     fn new(settings: &Settings, database: DatabaseSettings, name: &str, environment: Environment) -> Result<Self> {
-        let pools = Database::new(&database, name)?;
+        let writes = Cache::new(&settings.redis, "writes:")?;
+        let pools = Database::new(&database, name)?.with_replicas(&database, name, writes)?;
         let mut accounts = Accounts::start(pools.clone(), &database, &settings.auth, name)?;
         if environment.is_production() {
             accounts = accounts.without_demo();

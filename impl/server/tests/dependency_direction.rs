@@ -7,11 +7,12 @@ use serde_json::Value;
 use services::SERVICES;
 
 /// The crates of the platform, each of which may depend on those before it.
-const PLATFORM: [&str; 10] = [
+const PLATFORM: [&str; 11] = [
     "platform-settings",
     "platform-telemetry",
     "platform-background",
     "platform-admission",
+    "platform-connections",
     "platform-store",
     "platform-migrations",
     "platform-rate-limits",
@@ -53,6 +54,7 @@ fn may_need(path: &str, name: &str) -> bool {
         ("impl", "dev") => ["backends", "platform"].contains(&name),
         // For tests and benchmarks only: nothing that is shipped depends on these.
         ("impl", "testkit") => ["backends", "contract", "platform"].contains(&name),
+        ("impl", "ha") => ["backends", "testkit"].contains(&name),
         ("", "bench") => ["contract", "kitchen-sink-api", "platform"].contains(&name),
         ("impl", service) if is_service(service) => {
             ["contract", "platform", "platform-outbox", "platform-webhooks"].contains(&name)

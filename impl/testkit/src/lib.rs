@@ -2,6 +2,7 @@
 
 mod client;
 mod database;
+pub mod deployment;
 pub mod documents;
 mod fault_proxy;
 pub mod pages;

@@ -21,6 +21,8 @@ pub const FAREWELL: Duration = Duration::from_secs(25);
 
 /// A process that is running, or was.
 pub struct Process {
+    /// The server that the next start is one of: that of the system, or another release.
+    pub program: PathBuf,
     role: &'static str,
     port: u16,
     environment: Vec<(String, String)>,
@@ -45,9 +47,9 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// A command of the server, with exactly this environment.
-pub fn server(environment: &[(String, String)]) -> Command {
-    let mut command = Command::new(program());
+/// A command of a server, with exactly this environment.
+pub fn server(program: &Path, environment: &[(String, String)]) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
     // There is no `.env`.
     command.current_dir(target_dir());
@@ -55,11 +57,11 @@ pub fn server(environment: &[(String, String)]) -> Command {
 }
 
 impl Process {
-    /// A process to be started; `name` is that of its log in `dir`.
-    pub fn new(role: &'static str, name: &str, dir: &Path, environment: &[(String, String)]) -> Self {
+    /// A process of `program` to be started; `name` is that of its log in `dir`.
+    pub fn new(program: &Path, role: &'static str, name: &str, dir: &Path, environment: &[(String, String)]) -> Self {
         let port = backends::free_port().expect("a port is free");
         let (environment, log) = (environment.to_vec(), dir.join(format!("{name}.log")));
-        Self { role, port, environment, log, child: None }
+        Self { program: program.to_owned(), role, port, environment, log, child: None }
     }
 
     /// Its base URL.
@@ -76,7 +78,7 @@ impl Process {
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "{} runs", self.log.display());
         let role = self.role;
-        let mut command = server(&self.environment);
+        let mut command = server(&self.program, &self.environment);
         // Each with the role of its service.
         let database = self.environment.iter().rfind(|(name, _)| name == "DATABASE_URL").map(|(_, url)| url.as_str());
         let database = DatabaseSettings::of_url(database.expect("there is a database"));

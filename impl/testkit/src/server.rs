@@ -49,7 +49,8 @@ impl TestServer {
         let address = listener.local_addr().expect("a listener has an address");
         let shutdown = CancellationToken::new();
         let end = shutdown.clone();
-        let served = tokio::spawn(async move { serve(vec![(listener, app)], &settings, end).await });
+        let served =
+            tokio::spawn(async move { serve(vec![(listener, app)], &settings, end, CancellationToken::new()).await });
         Self { address, shutdown, served }
     }
 

@@ -74,6 +74,8 @@ function acceptOf({ parameters, responses }) {
 // A parameter that takes every remaining name of the query comes last.
 const inOrder = (parameters) => [...parameters.filter((one) => !one.isOpen()), ...parameters.filter((one) => one.isOpen())];
 
+const READS = { replica: 'contract::ReadFrom::Replica', 'after-write': 'contract::ReadFrom::AfterWrite' };
+
 // What differs from `Operation::NEW`.
 function fieldsOf({ document, node, place, limit, responses, requirements, path, id, method }, given) {
   const text = (value) => literal(value);
@@ -88,6 +90,7 @@ function fieldsOf({ document, node, place, limit, responses, requirements, path,
     security: securityText(document, requirements),
     body: given && `Some(contract::BodyRule { media: ${list(given.media)}, required: ${given.isRequired}, limit: ${limit} })`,
     deadline: node['x-deadline-ms'] && node['x-deadline-ms'] !== DEADLINE_MS ? `std::time::Duration::from_millis(${node['x-deadline-ms']})` : undefined,
+    read: READS[node['x-read']],
     quotas: quotas.length ? list(quotas) : undefined,
     event_streams: node['x-event-streams'] ? `Some(${node['x-event-streams']})` : undefined,
     query: isClosed ? `Some(${list(keys.map(text))})` : undefined,

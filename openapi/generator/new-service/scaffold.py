@@ -76,7 +76,7 @@ SENDING = {
     "uses": "use platform::{Access, Database};\n",
     "fields": "    database: Database,\n    webhooks: Webhooks,\n",
     "build": '''        let Context { database, access, settings, environment } = context;
-        let webhooks = Webhooks::new(database.clone(), "@service@", settings, environment);
+        let webhooks = Webhooks::new(database.clone(), "@service@", settings, environment)?;
         let (jobs, measured, delivering) = (webhooks.jobs().clone(), webhooks.clone(), webhooks.clone());
         Ok(Parts::of(router(Arc::new(Self { access, database, webhooks })))
             .with_jobs(jobs)

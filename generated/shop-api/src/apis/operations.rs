@@ -299,6 +299,7 @@ pub static LIST_STOCK_ENTRIES: Operation = Operation {
     method: "GET",
     path: "/api/v2/products/{product_id}/ledger",
     security: Security::Scopes(&["superuser"]),
+    read: contract::ReadFrom::AfterWrite,
     query: Some(&[]),
     codes: &["product_not_found"],
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),

@@ -29,6 +29,7 @@ pub static LIST_AUDIT_EVENTS: Operation = Operation {
     method: "GET",
     path: "/api/v1/audit-events",
     security: Security::Scopes(&["superuser"]),
+    read: contract::ReadFrom::AfterWrite,
     query: Some(&[]),
     statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1audit-events/get"),

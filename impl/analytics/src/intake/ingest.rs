@@ -172,7 +172,7 @@ impl AnalyticsService {
             created_at,
             event_id: event_id.unwrap_or_else(Uuid::now_v7),
             named: event_id.is_some(),
-            signature: event_id.map(|event| self.salts.signature(event, &signature)),
+            signatures: event_id.map(|event| self.salts.signatures(event, &signature)).unwrap_or_default(),
             referrer: view.referrer.flatten().as_deref().and_then(host),
             device: agent.map(user_agent::device),
             visitor,

@@ -21,8 +21,8 @@ pub(crate) struct View {
     pub(crate) event_id: Uuid,
     /// Whether the client has named the event, so that it may come again.
     pub(crate) named: bool,
-    /// Who reports it, as it is remembered with a named event.
-    pub(crate) signature: Option<String>,
+    /// Who reports a named event: as it is stored, and as it may have been before the secret key was replaced.
+    pub(crate) signatures: Vec<String>,
     pub(crate) referrer: Option<String>,
     pub(crate) device: Option<&'static str>,
     pub(crate) visitor: Option<String>,

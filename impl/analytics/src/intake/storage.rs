@@ -123,21 +123,21 @@ impl Batch {
     /// Where the views are, now that the rows have ids of which the fresh ones are stored.
     fn settle(&self, ids: &[i64], fresh: &[i64], found: &HashMap<Uuid, Known>, places: &mut [Option<Stored>]) {
         for (&place, id) in self.firsts.iter().zip(ids) {
-            let View { created_at, event_id, ref signature, .. } = self.views[place];
+            let View { created_at, event_id, ref signatures, .. } = self.views[place];
             places[place] = match fresh.binary_search(id) {
                 Ok(_) => {
                     let other = !self.paths[place].1;
                     Some(Stored { id: *id, created_at, duplicate: false, other, own: true })
                 }
                 Err(_) => found.get(&event_id).map(|known| {
-                    let own = known.reporter.is_some() && known.reporter == *signature;
+                    let own = known.reporter.as_ref().is_some_and(|reporter| signatures.contains(reporter));
                     Stored { id: known.id, created_at: known.created_at, duplicate: true, other: false, own }
                 }),
             };
         }
         for &(place, first) in &self.repeated {
             let first = self.firsts[first];
-            let own = self.views[place].signature == self.views[first].signature;
+            let own = self.views[place].signatures == self.views[first].signatures;
             places[place] = places[first].map(|stored| Stored { duplicate: true, own: own && stored.own, ..stored });
         }
     }
@@ -200,7 +200,7 @@ async fn insert_batch(db: &mut PgConnection, batch: &Batch) -> Result<Ids> {
         .bind(batch.column(|view| view.visitor.as_deref()))
         .bind(batch.column(|view| view.bot))
         .bind(batch.column(|view| view.user_claimed))
-        .bind(batch.column(|view| view.signature.as_deref()))
+        .bind(batch.column(|view| view.signatures.first().map(String::as_str)))
         .fetch_one(db)
         .await?;
     Ok(pair(&row, "input", "fresh")?)

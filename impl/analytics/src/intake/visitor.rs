@@ -1,7 +1,7 @@
 //! Anonymous visitor ids: a keyed hash whose key changes every day and is deleted.
 //!
 //! The key of a day is made of two halves: a random seed, which is in the database until nobody may report views of that day any
-//! more, and the signing key, which is not in the database. A dump without the signing key tells nothing; the signing key alone
+//! more, and the secret key, which is not in the database. A dump without the secret key tells nothing; the secret key alone
 //! tells nothing of days whose seed is gone.
 
 use std::collections::HashMap;
@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::NaiveDate;
 use hmac::{Hmac, KeyInit, Mac};
+use platform::settings::{InvalidSettings, Reloaded, Secret, each_line};
 use platform::{Database, Result, pair, sql};
 use sha2::Sha256;
 
@@ -19,19 +20,34 @@ const REMEMBERED: usize = 500;
 /// The salts of days, the same in all processes.
 #[derive(Clone)]
 pub(crate) struct Salts {
+    /// The first makes salts; while it is new, reporters may be known by the others.
+    keys: Arc<Reloaded<Vec<Salt>>>,
+    known: Arc<RwLock<Known>>,
+}
+
+/// What was made of one key.
+struct Known {
     key: Salt,
-    known: Arc<RwLock<HashMap<NaiveDate, Salt>>>,
+    salts: HashMap<NaiveDate, Salt>,
 }
 
 /// A day's salt.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Salt([u8; 32]);
 
 impl Salts {
-    pub(crate) fn new(signing_key: &[u8]) -> Self {
-        // Not the signing key itself (RFC 5869, with one block of output): what is made here signs no token.
-        let extracted = Salt(hash(b"analytics", &[signing_key]));
-        Self { key: Salt(extracted.hash(&[b"visitor salts", &[1]])), known: Arc::default() }
+    /// # Errors
+    /// Never: every text is a key.
+    pub(crate) fn new(secret: &Secret) -> Result<Self, InvalidSettings> {
+        // Not the key itself (RFC 5869, with one block of output): what is made here signs no token.
+        let key = |secret: &str| Salt(Salt(hash(b"analytics", &[secret.as_bytes()])).hash(&[b"visitor salts", &[1]]));
+        let keys = Reloaded::new(secret, move |text| Ok(each_line(text).map(key).collect()))?;
+        let known = Known { key: Salt([0; 32]), salts: HashMap::new() };
+        Ok(Self { keys: Arc::new(keys), known: Arc::new(RwLock::new(known)) })
+    }
+
+    fn key(&self) -> Salt {
+        self.keys.get().first().copied().unwrap_or(Salt([0; 32]))
     }
 
     /// The salts of the days, in their order; whoever asks first makes them.
@@ -46,10 +62,11 @@ impl Salts {
              ON CONFLICT ON CONSTRAINT visitor_salts_pkey DO UPDATE SET salt = s.salt RETURNING day, salt"
         );
         let (mut salts, mut missing): (HashMap<NaiveDate, Salt>, Vec<NaiveDate>) = (HashMap::new(), Vec::new());
+        let key = self.key();
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             for day in days {
-                match known.get(day) {
+                match known.salts.get(day).filter(|_| known.key == key) {
                     Some(salt) => drop(salts.insert(*day, *salt)),
                     None => missing.push(*day),
                 }
@@ -67,14 +84,13 @@ impl Salts {
                 Ok(rows.iter().map(|row| pair(row, "day", "salt")).collect::<sqlx::Result<_>>()?)
             })
             .await?;
-        let made =
-            seeds.into_iter().map(|(day, seed)| (day, Salt(self.key.hash(&[day.to_string().as_bytes(), &seed]))));
+        let made = seeds.into_iter().map(|(day, seed)| (day, Salt(key.hash(&[day.to_string().as_bytes(), &seed]))));
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
+        if known.salts.len() >= REMEMBERED || known.key != key {
+            *known = Known { key, salts: HashMap::new() };
         }
         for (day, salt) in made {
-            known.insert(day, salt);
+            known.salts.insert(day, salt);
             salts.insert(day, salt);
         }
         Ok(salts)
@@ -92,13 +108,15 @@ impl Salts {
                 Ok(())
             })
             .await?;
-        self.known.write().unwrap_or_else(PoisonError::into_inner).retain(|day, _| *day >= oldest);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).salts.retain(|day, _| *day >= oldest);
         Ok(())
     }
 
-    /// Who reports an event, in words that tell nothing of other events.
-    pub(crate) fn signature(&self, event: uuid::Uuid, reporter: &str) -> String {
-        hex(&self.key.hash(&[b"reporter", event.as_bytes(), reporter.as_bytes()]))
+    /// Who reports an event, in words that tell nothing of other events: the words of today, and those that may have been stored before the
+    /// key was replaced.
+    pub(crate) fn signatures(&self, event: uuid::Uuid, reporter: &str) -> Vec<String> {
+        let of = |key: &Salt| hex(&key.hash(&[b"reporter", event.as_bytes(), reporter.as_bytes()]));
+        self.keys.get().iter().map(of).collect()
     }
 }
 
@@ -148,11 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn without_the_signing_key_a_seed_is_nothing() {
-        let event = uuid::Uuid::nil();
-        let (one, other) = (Salts::new(b"one"), Salts::new(b"other"));
-        assert_ne!(one.key.hash(&[b"2026-01-31", &[7; 32]]), other.key.hash(&[b"2026-01-31", &[7; 32]]));
-        assert_ne!(one.signature(event, "user 1"), other.signature(event, "user 1"));
-        assert_ne!(one.signature(event, "user 1"), one.signature(uuid::Uuid::max(), "user 1"));
+    fn without_the_secret_key_a_seed_is_nothing() {
+        let salts = |secret: &str| Salts::new(&secret.into()).expect("keys");
+        let (event, one, other) = (uuid::Uuid::nil(), salts("one"), salts("other"));
+        assert_ne!(one.key().hash(&[b"2026-01-31", &[7; 32]]), other.key().hash(&[b"2026-01-31", &[7; 32]]));
+        assert_ne!(one.signatures(event, "user 1"), other.signatures(event, "user 1"));
+        assert_ne!(one.signatures(event, "user 1"), one.signatures(uuid::Uuid::max(), "user 1"));
+        let both = [other.signatures(event, "user 1"), one.signatures(event, "user 1")].concat();
+        assert_eq!(salts("other\none").signatures(event, "user 1"), both, "while the key is replaced");
     }
 }

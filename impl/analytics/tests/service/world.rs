@@ -140,6 +140,7 @@ fn serve(database: &TestDatabase, environment: Environment, own: &[&str]) -> (Te
         Description { service: "analytics".into(), version: "test".into(), document: analytics::DOCUMENT };
     let own: AnalyticsSettings = testkit::settings(own);
     let service = AnalyticsService::new(db, accounts, Limiter::off(), None, &own, &auth, environment);
+    let service = service.expect("settings");
     let router = analytics::router(Arc::new(service.clone()));
     (TestServer::start(description, router, needs, &[]), service)
 }

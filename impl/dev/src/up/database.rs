@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use platform::settings::DatabaseSettings;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::time::timeout;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls};
 
 const PATIENCE: Duration = Duration::from_secs(15);
+/// SQLSTATE invalid_catalog_name.
+const NO_SUCH_DATABASE: &str = "3D000";
 
 /// Makes the database `url` names if the server has none of that name; the name if it was made.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn make_if_missing(url: &str) -> Result<Option<String>> {
-    let config: Config = url.parse().context("DATABASE_URL")?;
-    timeout(PATIENCE, make(config))
+    timeout(PATIENCE, make(first_of(url)?))
         .await
         .context("the database of DATABASE_URL does not respond")?
         .context("cannot use the database of DATABASE_URL")
@@ -22,11 +25,11 @@ pub(crate) async fn make_if_missing(url: &str) -> Result<Option<String>> {
 /// Whether Postgres lets in who the URL names.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn lets_in(url: &str) -> Result<bool> {
-    let config: Config = url.parse().context("DATABASE_URL")?;
-    match timeout(PATIENCE, connect(&config)).await.context("the database does not respond")? {
+    let options = first_of(url)?;
+    match timeout(PATIENCE, PgConnection::connect_with(&options)).await.context("the database does not respond")? {
         Ok(_) => Ok(true),
         // Class 28: it does not.
-        Err(error) if error.code().is_some_and(|code| code.code().starts_with("28")) => Ok(false),
+        Err(error) if code(&error).is_some_and(|code| code.starts_with("28")) => Ok(false),
         Err(error) => Err(error).context("cannot use the database"),
     }
 }
@@ -34,33 +37,36 @@ pub(crate) async fn lets_in(url: &str) -> Result<bool> {
 /// How many connections it accepts.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn max_connections(url: &str) -> Result<u32> {
-    let config: Config = url.parse().context("DATABASE_URL")?;
+    let options = first_of(url)?;
     let ask = async {
-        let client = connect(&config).await?;
-        client.query_one("SELECT current_setting('max_connections')::int", &[]).await
+        let mut db = PgConnection::connect_with(&options).await?;
+        sqlx::query_scalar("SHOW max_connections").fetch_one(&mut db).await
     };
-    let row =
+    let max: String =
         timeout(PATIENCE, ask).await.context("the database does not respond")?.context("cannot use the database")?;
-    Ok(u32::try_from(row.get::<_, i32>(0))?)
+    Ok(max.parse()?)
 }
 
-async fn make(mut config: Config) -> Result<Option<String>, tokio_postgres::Error> {
-    match connect(&config).await {
+/// The options of the first server that a URL names.
+fn first_of(url: &str) -> Result<PgConnectOptions> {
+    DatabaseSettings::of_url(url).servers()?.into_iter().next().context("DATABASE_URL names no server")
+}
+
+async fn make(options: PgConnectOptions) -> sqlx::Result<Option<String>> {
+    match PgConnection::connect_with(&options).await {
         Ok(_) => Ok(None),
-        Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
-            let name = config.get_dbname().unwrap_or_default().to_owned();
-            let client = connect(config.dbname("postgres")).await?;
+        Err(error) if code(&error).as_deref() == Some(NO_SUCH_DATABASE) => {
+            let name = options.get_database().unwrap_or_default().to_owned();
+            let mut db = PgConnection::connect_with(&options.database("postgres")).await?;
             // Statements of this kind take no parameters.
-            client.batch_execute(&format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""))).await?;
+            let create = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
+            sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut db).await?;
             Ok(Some(name))
         }
         Err(error) => Err(error),
     }
 }
 
-async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    // Its failures are the client's.
-    tokio::spawn(connection);
-    Ok(client)
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(DatabaseError::code).map(|code| code.into_owned())
 }

@@ -5,4 +5,6 @@
 #[path = "../gateway/system.rs"]
 #[expect(dead_code, reason = "this experiment needs the gateway alone of it")]
 mod gateway;
+mod restore;
+mod rotation;
 mod strangers;

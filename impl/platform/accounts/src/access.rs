@@ -54,12 +54,11 @@ impl Access {
     /// 401 `invalid_credentials`; 429 `rate_limited` after too many failures; 503 `busy`.
     pub async fn by_password(&self, email: &str, password: &str) -> Result<Principal> {
         let guard = self.limiter.guard(&PASSWORDS);
-        match self.accounts.login(guard, email, password.to_owned()).await {
-            Ok(token) => self.accounts.authenticate(&token.access_token).await,
+        match self.accounts.authenticate_by_password(guard, email, password.to_owned()).await {
             Err(Error::Problem(problem)) if problem.code() == "invalid_grant" => {
                 Err(Problem::unauthorized("invalid_credentials", "Incorrect e-mail or password.").into())
             }
-            Err(error) => Err(error),
+            caller => caller,
         }
     }
 

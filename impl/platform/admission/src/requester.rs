@@ -37,6 +37,11 @@ impl Requester {
         self.user().map_or(self.address, Subject::User)
     }
 
+    /// Where it is.
+    pub fn address(&self) -> Subject {
+        self.address
+    }
+
     /// The authenticated user, if any.
     pub fn user(&self) -> Option<i64> {
         self.user.get().copied()

@@ -1,5 +1,7 @@
 //! The schema: its migrations, the roles of Postgres and their privileges, and consistency checks of the data.
 
+pub mod apply;
+mod connection;
 pub mod migrate;
 pub mod privileges;
 mod roles;

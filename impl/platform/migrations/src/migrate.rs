@@ -5,10 +5,11 @@ use std::time::Duration;
 use platform_settings::{DatabaseSettings, Environment};
 use platform_store::{Error, Result, sql};
 use refinery::Runner;
-use secrecy::ExposeSecret;
+use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, NoTls};
 
+use crate::apply::apply;
+use crate::connection::{execute, open};
 use crate::privileges;
 use crate::roles::RoleSettings;
 
@@ -29,8 +30,6 @@ const DEMO_LOCK: &str = include_str!("../../../../migrations/demo_lock.sql");
 const LOCK: &str = sql!("SELECT pg_advisory_lock(7305423198540021)");
 /// How long a second run waits for the first.
 const LOCK_TIMEOUT: &str = sql!("SET lock_timeout = '120s'");
-/// The timeout of connecting.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The timeout of the whole run, waiting included.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -71,52 +70,38 @@ pub async fn run_with_roles(
 }
 
 async fn connected(settings: &DatabaseSettings, production: bool, roles: &RoleSettings) -> Result<Migrated> {
-    let (mut client, connection) = config(settings)?.connect(NoTls).await.map_err(Error::internal)?;
-    // Ends when the client is dropped; its failures are the client's.
-    let driver = tokio::spawn(connection);
-    let result = locked(&mut client, production, roles).await;
-    drop(client);
-    let _ = driver.await;
-    result
+    let mut db = open(settings).await?;
+    let migrated = locked(&mut db, production, roles).await;
+    let _ = db.close().await;
+    migrated
 }
 
-fn config(settings: &DatabaseSettings) -> Result<Config> {
-    let url = settings.url();
-    let url = url.expose_secret();
-    // sqlx takes parameters that this driver does not know. The error does not repeat the URL, which has a password.
-    let plain = url.split('?').next().unwrap_or(url);
-    let parsed = url.parse().or_else(|_| plain.parse());
-    let mut config: Config = parsed.map_err(|_| Error::internal("DATABASE_URL is not a valid connection URL"))?;
-    config.application_name("migrate").connect_timeout(CONNECT_TIMEOUT);
-    Ok(config)
-}
-
-async fn locked(client: &mut Client, production: bool, roles: &RoleSettings) -> Result<Migrated> {
-    client.batch_execute(LOCK_TIMEOUT).await.map_err(Error::internal)?;
-    client.batch_execute(LOCK).await.map_err(Error::internal)?;
-    // The lock ends with the connection. A migration itself must not wait for a busy table for ever.
-    client.batch_execute("SET lock_timeout = '30s'").await.map_err(Error::internal)?;
-    client.batch_execute(OLDER_STATUSES).await.map_err(Error::internal)?;
-    let report = runner().run_async(client).await.map_err(Error::internal)?;
-    let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
+async fn locked(db: &mut PgConnection, production: bool, roles: &RoleSettings) -> Result<Migrated> {
+    execute(db, LOCK_TIMEOUT).await?;
+    execute(db, LOCK).await?;
+    // The lock ends with the connection.
+    let applied = apply(db, OLDER_STATUSES, runner().get_migrations()).await?;
+    // What follows locks rows, for which nobody else waits behind it.
+    execute(db, "SET lock_timeout = '30s'").await?;
     let (demo, closed) = if production {
-        (false, client.execute(DEMO_LOCK, &[]).await.map_err(Error::internal)?)
+        (false, sqlx::query(DEMO_LOCK).execute(&mut *db).await?.rows_affected())
     } else {
-        client.execute(DEMO_OPEN, &[]).await.map_err(Error::internal)?;
-        (insert_demo(client).await?, 0)
+        sqlx::query(DEMO_OPEN).execute(&mut *db).await?;
+        (insert_demo(db).await?, 0)
     };
-    let without_role = privileges::apply(client, roles).await.map_err(Error::internal)?;
+    let without_role = privileges::apply(db, roles).await?;
     Ok(Migrated { applied, demo, closed, without_role })
 }
 
-async fn insert_demo(client: &mut Client) -> Result<bool> {
-    let transaction = client.transaction().await.map_err(Error::internal)?;
-    let users = transaction.query_one("SELECT EXISTS (SELECT FROM users)", &[]).await.map_err(Error::internal)?;
-    if users.get::<_, bool>(0) {
+async fn insert_demo(db: &mut PgConnection) -> Result<bool> {
+    let mut transaction = db.begin().await?;
+    let users: bool =
+        sqlx::query_scalar(sql!("SELECT EXISTS (SELECT FROM users)")).fetch_one(&mut *transaction).await?;
+    if users {
         return Ok(false);
     }
-    transaction.batch_execute(DEMO).await.map_err(Error::internal)?;
-    transaction.commit().await.map_err(Error::internal)?;
+    sqlx::raw_sql(DEMO).execute(&mut *transaction).await?;
+    transaction.commit().await?;
     Ok(true)
 }
 
@@ -146,9 +131,8 @@ pub async fn is_current(db: &platform_store::Database) -> Result<bool> {
     }
 }
 
-/// A program that is a release behind must still start on a database that is ahead of it.
 fn runner() -> Runner {
-    embedded::migrations::runner().set_abort_missing(false)
+    embedded::migrations::runner()
 }
 
 /// The texts of all migrations, the demo data, and the privileges.

@@ -1,8 +1,10 @@
 //! The roles of Postgres that services log in as, each with the privileges of its service only.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use platform_settings::{DatabaseSettings, Environment, InvalidSettings, is_known_password, secret, variable};
-use secrecy::{ExposeSecret, SecretString};
+use platform_settings::{
+    DatabaseSettings, Environment, InvalidSettings, Secret, SecretParser, each_line, is_known_password, variable,
+};
+use secrecy::ExposeSecret;
 
 include!(concat!(env!("OUT_DIR"), "/privileges.rs"));
 
@@ -13,12 +15,12 @@ pub fn role_of(owner: &str, service: &str) -> String {
 
 /// A password for each of [`ROLES`]; a role without one is not created, and an existing one keeps its password.
 #[derive(Debug, Clone, Default)]
-pub struct RoleSettings(Vec<(&'static str, SecretString)>);
+pub struct RoleSettings(Vec<(&'static str, Secret)>);
 
 impl RoleSettings {
-    /// The roles with a password.
+    /// The roles with a password: of several lines the first, which is the new one while it is being changed.
     pub fn passwords(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|(role, password)| (*role, password.expose_secret()))
+        self.0.iter().filter_map(|(role, password)| Some((*role, each_line(password.expose_secret()).next()?)))
     }
 
     /// The database settings with which a service logs in as its own role; `None` when it has no password.
@@ -30,13 +32,13 @@ impl RoleSettings {
         service: &str,
         database: &DatabaseSettings,
     ) -> Result<Option<DatabaseSettings>, InvalidSettings> {
-        let Some((_, password)) = self.passwords().find(|(known, _)| *known == service) else { return Ok(None) };
-        let url = database.url_as(|owner| role_of(owner, service), password).ok_or_else(|| {
+        let Some((_, password)) = self.0.iter().find(|(known, _)| *known == service) else { return Ok(None) };
+        let login = database.of_role(|owner| role_of(owner, service), password).ok_or_else(|| {
             InvalidSettings(
                 "DATABASE_URL has no user name, from which the names of the roles of services are derived".into(),
             )
         })?;
-        Ok(Some(DatabaseSettings { database_url: Some(url), ..database.clone() }))
+        Ok(Some(login))
     }
 
     /// Checks that no password is a well-known one.
@@ -68,7 +70,7 @@ impl Args for RoleSettings {
                 .long(format!("{role}-database-password"))
                 .env(Self::variable(role))
                 .hide_env_values(true)
-                .value_parser(secret)
+                .value_parser(SecretParser)
                 .help(format!("Password of the Postgres role OWNER_{role}; OWNER is the user of DATABASE_URL"))
                 .help_heading("Postgres roles")
         });
@@ -82,7 +84,7 @@ impl Args for RoleSettings {
 
 impl FromArgMatches for RoleSettings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |role: &'static str| Some((role, matches.get_one::<SecretString>(&Self::variable(role))?.clone()));
+        let given = |role: &'static str| Some((role, matches.get_one::<Secret>(&Self::variable(role))?.clone()));
         let given = ROLES.iter().filter_map(|(role, _)| given(role));
         Ok(Self(given.filter(|(_, password)| !password.expose_secret().is_empty()).collect()))
     }

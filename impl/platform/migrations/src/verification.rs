@@ -3,9 +3,9 @@
 //! All checks of a service read one snapshot, so that they see no incomplete transaction; they are read-only.
 
 use platform_settings::DatabaseSettings;
-use platform_store::{Error, Result, sql};
+use platform_store::{Error, Result, Servers, Wanted, sql};
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
 /// When a check can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +70,8 @@ pub type Checked = (&'static Check, Finding);
 /// # Errors
 /// Those of the database.
 pub async fn run(settings: &DatabaseSettings, checks: &'static [Check], at_rest: bool) -> Result<Vec<Checked>> {
-    let options = settings.connect_options().map_err(Error::internal)?;
-    let mut db = options.application_name("verify").connect().await?;
+    let servers = Servers::new(settings, "verify", Wanted::Any).map_err(Error::internal)?;
+    let mut db = servers.open().await?.connection;
     db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let findings = make(&mut db, checks, at_rest).await?;
     // Nothing was written, so that nothing is lost when this fails.

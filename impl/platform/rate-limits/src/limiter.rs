@@ -48,7 +48,7 @@ impl Limiter {
         Ok(Self(Some(Arc::new(Inner {
             shared: cache.map(Shared::new),
             local: Local::default(),
-            subjects: Subjects::new(auth.signing_key()),
+            subjects: Subjects::new(&auth.secret())?,
             turns: Turns::default(),
             signups: signup_limits(auth),
             measurements: Measurements::default(),

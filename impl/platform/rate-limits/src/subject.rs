@@ -5,18 +5,22 @@ use std::fmt::Write as _;
 use contract::{CountedBy, RateLimit};
 use hmac::{Hmac, KeyInit, Mac};
 use platform_admission::{Sender, network};
+use platform_settings::{InvalidSettings, Reloaded, Secret, each_line};
 use sha2::Sha256;
 
 /// 16 bytes of a keyed hash.
 pub(super) type Digest = Vec<u8>;
 
-/// Derives keys of subjects, the same in every process with the same signing key.
-pub(super) struct Subjects(Option<Hmac<Sha256>>);
+/// Derives keys of subjects, the same in every process with the same secret; of several secrets the first counts.
+pub(super) struct Subjects(Reloaded<Option<Hmac<Sha256>>>);
 
 impl Subjects {
-    pub(super) fn new(signing_key: &[u8]) -> Self {
+    /// # Errors
+    /// Never: every text is a key.
+    pub(super) fn new(secret: &Secret) -> Result<Self, InvalidSettings> {
         // HMAC accepts keys of any length, so this is always `Some`.
-        Self(Hmac::new_from_slice(signing_key).ok())
+        let key = |text: &str| Hmac::new_from_slice(each_line(text).next()?.as_bytes()).ok();
+        Ok(Self(Reloaded::new(secret, move |text| Ok(key(text)))?))
     }
 
     /// The subject of the current request: the user, or the address when the limit counts by address or the client is not
@@ -50,7 +54,7 @@ impl Subjects {
     }
 
     fn digest(&self, parts: &[&str]) -> Digest {
-        let Some(mut mac) = self.0.clone() else { return Digest::new() };
+        let Some(mut mac) = self.0.get().as_ref().clone() else { return Digest::new() };
         for part in parts {
             mac.update(part.as_bytes());
             mac.update(&[0]);
@@ -69,11 +73,11 @@ mod tests {
 
     #[test]
     fn subjects_are_told_apart_and_not_told() {
-        let subjects = Subjects::new(b"a key");
+        let subjects = Subjects::new(&"a key".into()).expect("a key");
         let names = [
             subjects.of_request(CountedBy::User, Some(1)),
             subjects.of_request(CountedBy::User, None),
-            Subjects::new(b"another").of_request(CountedBy::User, Some(1)),
+            Subjects::new(&"another\na key".into()).expect("keys").of_request(CountedBy::User, Some(1)),
         ];
         for (at, name) in names.iter().enumerate() {
             assert_eq!(name.len(), 32);

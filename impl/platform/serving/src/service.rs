@@ -57,7 +57,8 @@ pub type StartBackground = Box<dyn FnOnce(Lifecycle) -> Background>;
 /// The stages of a shutdown.
 #[derive(Debug, Clone)]
 pub struct Lifecycle {
-    /// The process is shutting down: no new background work is begun.
+    /// The process is shutting down and has been without new requests: no new background work is begun. Not earlier, since balancers
+    /// send requests for a while after SIGTERM, and streams that were closed would come back to this process.
     pub stopping: CancellationToken,
     /// The last request is complete: everything that was accepted has been handed over.
     pub answered: CancellationToken,

@@ -3,22 +3,29 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::secret::secret;
 use crate::secrets::weakness;
-use crate::{Environment, InvalidSettings};
+use crate::{Environment, InvalidSettings, Secret, SecretParser};
 
 /// Tokens and passwords.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct AuthSettings {
-    /// Key that signs access tokens, the same for every service; in production at least as long as the hash of ALGORITHM (32 bytes or more)
-    #[arg(long, env = "SECRET_KEY", hide_env_values = true, value_parser = secret)]
-    pub secret_key: Option<SecretString>,
-    /// Signature algorithm of access tokens
-    #[arg(long, env = "ALGORITHM", value_enum, default_value_t = Algorithm::Hs256)]
-    pub algorithm: Algorithm,
+    /// Key that signs access tokens and of which others are derived, the same for every service; in production at least as long as the hash of
+    /// ALGORITHM (32 bytes or more). Of several, one on each line, the first signs and all verify
+    #[arg(long, env = "SECRET_KEY", hide_env_values = true, value_parser = SecretParser)]
+    pub secret_key: Option<Secret>,
+    /// Signature algorithm of access tokens. EdDSA: Ed25519, with TOKEN_PRIVATE_KEY and TOKEN_PUBLIC_KEYS; beside another one, as in
+    /// EdDSA,HS256, the first signs and tokens of both are accepted
+    #[arg(long, env = "ALGORITHM", value_enum, value_delimiter = ',', default_value = "HS256")]
+    pub algorithm: Vec<Algorithm>,
+    /// Ed25519 key that signs access tokens: PEM of PKCS#8. A service without it accepts tokens and issues none
+    #[arg(long, env = "TOKEN_PRIVATE_KEY", hide_env_values = true, value_parser = SecretParser, allow_hyphen_values = true)]
+    pub token_private_key: Option<Secret>,
+    /// Ed25519 keys of other processes, whose access tokens are accepted: PEM, one after the other
+    #[arg(long, env = "TOKEN_PUBLIC_KEYS", hide_env_values = true, value_parser = SecretParser, allow_hyphen_values = true)]
+    pub token_public_keys: Option<Secret>,
     /// Lifetime of access tokens, in minutes
     #[arg(long, env = "ACCESS_TOKEN_EXPIRE_MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=525_600))]
     pub access_token_expire_minutes: u32,
@@ -45,8 +52,8 @@ pub struct AuthSettings {
     pub hashing_queue_size: u32,
 }
 
-/// The symmetric algorithms an access token may be signed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// The algorithms an access token may be signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Algorithm {
     /// HMAC with SHA-256
     #[value(name = "HS256")]
@@ -57,15 +64,36 @@ pub enum Algorithm {
     /// HMAC with SHA-512
     #[value(name = "HS512")]
     Hs512,
+    /// Ed25519 (RFC 8037): who verifies cannot sign
+    #[value(name = "EdDSA")]
+    EdDsa,
 }
 
 /// Signs tokens in development when `SECRET_KEY` is not set, so that a token survives a restart.
 const DEVELOPMENT_KEY: &str = "development-only-key-never-used-in-production";
 
+/// More keys than any rotation needs: a token that does not name its key is tried with each.
+const MAX_KEYS: usize = 8;
+
+/// The secrets of a text, one on each line, the first first: more than one while it is being replaced.
+pub fn each_line(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).filter(|line| !line.is_empty())
+}
+
 impl AuthSettings {
-    /// The signing key; a fixed one in development when none is set.
-    pub fn signing_key(&self) -> &[u8] {
-        self.given_key().unwrap_or(DEVELOPMENT_KEY).as_bytes()
+    /// The key, or several (see [`each_line`]); a fixed one in development when none is set.
+    pub fn secret(&self) -> Secret {
+        given(&self.secret_key).cloned().unwrap_or_else(|| DEVELOPMENT_KEY.into())
+    }
+
+    /// The Ed25519 key that signs.
+    pub fn private_key(&self) -> Option<&Secret> {
+        given(&self.token_private_key)
+    }
+
+    /// The Ed25519 keys that others sign with.
+    pub fn public_keys(&self) -> Option<&Secret> {
+        given(&self.token_public_keys)
     }
 
     /// How long an access token lives.
@@ -73,33 +101,67 @@ impl AuthSettings {
         Duration::from_secs(u64::from(self.access_token_expire_minutes) * 60)
     }
 
-    fn given_key(&self) -> Option<&str> {
-        self.secret_key.as_ref().map(ExposeSecret::expose_secret).filter(|key| !key.is_empty())
+    /// The algorithm of [`AuthSettings::secret`], if it signs or verifies tokens.
+    pub fn hmac(&self) -> Option<Algorithm> {
+        self.algorithm.iter().copied().find(|algorithm| *algorithm != Algorithm::EdDsa)
     }
 
     pub(super) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         if self.argon2_memory_kib < 8 * self.argon2_parallelism {
             return Err(InvalidSettings("ARGON2_MEMORY_KIB must be at least 8 times ARGON2_PARALLELISM".into()));
         }
-        if !environment.is_production() {
-            return Ok(());
-        }
+        self.validate_algorithms()?;
         // RFC 7518, 3.2: a key is at least as long as the hash.
-        let shortest = match self.algorithm {
-            Algorithm::Hs256 => 32,
-            Algorithm::Hs384 => 48,
-            Algorithm::Hs512 => 64,
+        let shortest = match self.hmac() {
+            Some(Algorithm::Hs384) => 48,
+            Some(Algorithm::Hs512) => 64,
+            _ => 32,
         };
-        let refusal = match self.given_key() {
-            None => "is missing",
-            Some(key) => match weakness(key) {
-                Some(weakness) => weakness,
-                None if key.trim().len() < shortest => "is shorter than the hash of ALGORITHM",
-                None => return Ok(()),
-            },
-        };
-        Err(InvalidSettings(format!(
-            "SECRET_KEY {refusal}; generate one, the same for every service: openssl rand -hex {shortest}"
-        )))
+        match given(&self.secret_key) {
+            None if environment.is_production() => Err(refused_key("is missing", shortest)),
+            None => Ok(()),
+            Some(secret) => secret.must(move |text| check_keys(text, environment, shortest)),
+        }
     }
+
+    fn validate_algorithms(&self) -> Result<(), InvalidSettings> {
+        let asymmetric = self.algorithm.iter().filter(|algorithm| **algorithm == Algorithm::EdDsa).count();
+        let has_keys = self.private_key().or(self.public_keys()).is_some();
+        let wrong = match (asymmetric, self.algorithm.len() - asymmetric) {
+            (0 | 1, 2..) => "names more than one algorithm of SECRET_KEY: each key has one",
+            (2.., _) => "names EdDSA twice",
+            (1, _) if !has_keys => {
+                "is EdDSA, which needs TOKEN_PRIVATE_KEY, or TOKEN_PUBLIC_KEYS where tokens are only verified"
+            }
+            (0, _) if has_keys => "is not EdDSA, which TOKEN_PRIVATE_KEY and TOKEN_PUBLIC_KEYS are for",
+            _ => return Ok(()),
+        };
+        Err(InvalidSettings(format!("ALGORITHM {wrong}")))
+    }
+}
+
+fn given(secret: &Option<Secret>) -> Option<&Secret> {
+    secret.as_ref().filter(|secret| !secret.expose_secret().is_empty())
+}
+
+fn check_keys(text: &str, environment: Environment, shortest: usize) -> Result<(), InvalidSettings> {
+    // Whoever has a public key could sign with it.
+    if text.contains("-----BEGIN ") {
+        return Err(refused_key("is a PEM, which TOKEN_PRIVATE_KEY and TOKEN_PUBLIC_KEYS are for", shortest));
+    }
+    if each_line(text).count() > MAX_KEYS {
+        return Err(refused_key("has more than 8 lines", shortest));
+    }
+    let weak = each_line(text).find_map(|key| match weakness(key) {
+        None if key.trim().len() < shortest => Some("is shorter than the hash of ALGORITHM"),
+        weakness => weakness,
+    });
+    match weak {
+        Some(weak) if environment.is_production() => Err(refused_key(weak, shortest)),
+        _ => Ok(()),
+    }
+}
+
+fn refused_key(why: &str, shortest: usize) -> InvalidSettings {
+    InvalidSettings(format!("SECRET_KEY {why}; generate one, the same for every service: openssl rand -hex {shortest}"))
 }

@@ -1,22 +1,21 @@
 //! Passwords of the consoles (Grafana, pgAdmin) that run beside the services.
 
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::secret::secret;
 use crate::secrets::is_known_password;
-use crate::{Environment, InvalidSettings};
+use crate::{Environment, InvalidSettings, Secret, SecretParser};
 
 /// Passwords of third-party consoles, which start only after the migration; the migration validates them.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Consoles")]
 pub struct ConsoleSettings {
     /// Password of Grafana's administrator, checked for strength only
-    #[arg(long, env = "GRAFANA_PASSWORD", hide_env_values = true, value_parser = secret)]
-    pub grafana_password: Option<SecretString>,
+    #[arg(long, env = "GRAFANA_PASSWORD", hide_env_values = true, value_parser = SecretParser)]
+    pub grafana_password: Option<Secret>,
     /// Password of pgAdmin, checked for strength only
-    #[arg(long, env = "PGADMIN_PASSWORD", hide_env_values = true, value_parser = secret)]
-    pub pgadmin_password: Option<SecretString>,
+    #[arg(long, env = "PGADMIN_PASSWORD", hide_env_values = true, value_parser = SecretParser)]
+    pub pgadmin_password: Option<Secret>,
 }
 
 impl ConsoleSettings {

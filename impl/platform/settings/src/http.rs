@@ -49,8 +49,9 @@ pub struct HttpSettings {
     /// Share of responses that CONTRACT=sample checks, 0 to 1
     #[arg(long, env = "CONTRACT_SAMPLE_RATE", default_value_t = 0.01, value_parser = share)]
     pub contract_sample_rate: f64,
-    /// Delay between failing readiness checks and closing the listening sockets at shutdown, in milliseconds
-    #[arg(long, env = "SHUTDOWN_DRAIN_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=10_000))]
+    /// How long requests are accepted after SIGTERM, with readiness failing, in milliseconds; longer than it takes for balancers to
+    /// notice: a second behind a gateway on this machine, 10 s in Kubernetes
+    #[arg(long, env = "SHUTDOWN_DRAIN_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(..=60_000))]
     pub shutdown_drain_ms: u64,
 }
 

@@ -3,23 +3,23 @@
 use std::time::Duration;
 
 use clap::Args;
-use deadpool_redis::redis::IntoConnectionInfo as _;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::secret::secret;
+use crate::redis_url::{self, RedisPlace};
 use crate::secrets::is_known_password;
-use crate::{Environment, InvalidSettings};
+use crate::{Environment, InvalidSettings, Secret, SecretParser};
 
 /// Where Redis is.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Redis")]
 pub struct RedisSettings {
-    /// Connection URL; without one there is no cache, and messages are read from the database
-    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = secret)]
-    pub redis_url: Option<SecretString>,
+    /// Connection URL; without one there is no cache, and messages are read from the database. Encrypted: `rediss://HOST/0`, with
+    /// `?ssl_ca_certs=FILE`; by Sentinel: `redis-sentinel://HOST,HOST/0?master=NAME`
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = SecretParser)]
+    pub redis_url: Option<Secret>,
     /// Connection URL of a separate Redis for the cache, which may evict keys; default: REDIS_URL
-    #[arg(long, env = "CACHE_REDIS_URL", hide_env_values = true, value_parser = secret)]
-    pub cache_redis_url: Option<SecretString>,
+    #[arg(long, env = "CACHE_REDIS_URL", hide_env_values = true, value_parser = SecretParser)]
+    pub cache_redis_url: Option<Secret>,
     /// Maximum number of connections of the pool, per process
     #[arg(long, env = "REDIS_POOL_SIZE", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub redis_pool_size: u32,
@@ -38,12 +38,12 @@ impl RedisSettings {
     }
 
     pub(crate) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
-        let published = |url: &SecretString| {
-            let parsed = url.expose_secret().into_connection_info().ok();
-            parsed.is_some_and(|info| info.redis_settings().password().is_some_and(is_known_password))
-        };
-        if environment.is_production() && [&self.redis_url, &self.cache_redis_url].into_iter().flatten().any(published)
-        {
+        let urls = [("REDIS_URL", &self.redis_url), ("CACHE_REDIS_URL", &self.cache_redis_url)];
+        let urls = urls.iter().filter_map(|(name, url)| Some((name, url.as_ref()?.expose_secret())));
+        let places = urls.filter(|(_, url)| !url.is_empty()).map(|(name, url)| redis_url::parse(name, url));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        let published = |place: &RedisPlace| place.server().redis_settings().password().is_some_and(is_known_password);
+        if environment.is_production() && places.iter().any(published) {
             let refusal = "the password of Redis is a well-known one, which production does not accept; generate one: openssl rand -hex 32";
             return Err(InvalidSettings(refusal.into()));
         }
@@ -63,10 +63,12 @@ impl RedisSettings {
         own.is_some() && self.url().is_some() && own != self.url()
     }
 
-    /// Host and port for logs and error messages, without the password.
-    pub fn place(&self) -> String {
-        let info = self.url().and_then(|url| url.into_connection_info().ok());
-        info.map_or_else(|| "nowhere".to_owned(), |info| info.addr().to_string())
+    /// Where Redis is; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the URL is invalid, or asks for what cannot be had. The error does not repeat it.
+    pub fn place(&self) -> Result<Option<RedisPlace>, InvalidSettings> {
+        self.url().map(|url| redis_url::parse("REDIS_URL", url)).transpose()
     }
 
     /// The URL; `None` when it is missing or empty.

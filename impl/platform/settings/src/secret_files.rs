@@ -1,13 +1,33 @@
 //! Secrets that are files: `NAME_FILE` is the path of a file with the value of `NAME`, as Docker and Kubernetes mount them.
 
-use std::collections::HashSet;
-use std::fs;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Command;
+use secrecy::ExposeSecret;
 
 use crate::InvalidSettings;
+use crate::secret_file::{SecretFile, SecretFileState};
 
 const SUFFIX: &str = "_FILE";
+
+/// By the names of the secrets: `SECRET_KEY`.
+static FILES: Mutex<BTreeMap<String, Arc<SecretFile>>> = Mutex::new(BTreeMap::new());
+
+/// How it goes with the files of this process' secrets; each is looked at.
+pub fn states() -> Vec<SecretFileState> {
+    let files: Vec<_> = files().values().cloned().collect();
+    files.iter().map(|file| file.state()).collect()
+}
+
+/// The file that a secret was read from.
+pub(super) fn file_of(name: &str) -> Option<Arc<SecretFile>> {
+    files().get(name).cloned()
+}
+
+fn files() -> MutexGuard<'static, BTreeMap<String, Arc<SecretFile>>> {
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The names of the secrets of a command and its subcommands: those that help does not show the values of.
 pub(super) fn names(command: &Command) -> HashSet<String> {
@@ -16,8 +36,8 @@ pub(super) fn names(command: &Command) -> HashSet<String> {
     own.chain(command.get_subcommands().flat_map(names)).collect()
 }
 
-/// Names and values of secrets that are files, without the line break at their end. What is set already stays: processes that are started
-/// by others get both.
+/// Names and values of secrets that are files, without the line break at their end; the files are remembered, to be read again. What is set
+/// already stays: processes that are started by others get both.
 ///
 /// # Errors
 /// When a file cannot be read or is empty, or a secret is set and has another value.
@@ -29,25 +49,24 @@ pub(super) fn read(
     let mut secrets = Vec::new();
     for (variable, path) in variables.filter(|(_, path)| !path.is_empty()) {
         let Some(name) = variable.strip_suffix(SUFFIX).filter(|name| names.contains(*name)) else { continue };
-        let unreadable =
-            |why: &dyn std::fmt::Display| InvalidSettings(format!("{variable}: cannot read {path}: {why}"));
-        let text = fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
-        let value = text.strip_suffix('\n').unwrap_or(&text);
-        let value = value.strip_suffix('\r').unwrap_or(value);
-        if value.is_empty() {
-            return Err(unreadable(&"it is empty"));
-        }
+        let file = SecretFile::open(&variable, &path)?;
+        let value = file.value().expose_secret().to_owned();
         match set(name) {
-            None => secrets.push((name.to_owned(), value.to_owned())),
-            Some(same) if same == value => {}
-            Some(_) => return Err(InvalidSettings(format!("{name} and {variable} are both set: give one of them"))),
+            Some(other) if other != value => {
+                return Err(InvalidSettings(format!("{name} and {variable} are both set: give one of them")));
+            }
+            Some(_) => {}
+            None => secrets.push((name.to_owned(), value)),
         }
+        files().insert(name.to_owned(), Arc::new(file));
     }
     Ok(secrets)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn read_one(variable: &str, path: &str, set: &str) -> Result<Vec<(String, String)>, String> {

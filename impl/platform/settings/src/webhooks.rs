@@ -1,19 +1,19 @@
 //! How webhooks are signed, and where they may go.
 
 use clap::{Args, ValueEnum};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::secret::secret;
 use crate::secrets::weakness;
-use crate::{AuthSettings, Environment, InvalidSettings};
+use crate::{AuthSettings, Environment, InvalidSettings, Secret, SecretParser, each_line};
 
 /// Webhooks and callbacks.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Webhooks")]
 pub struct WebhookSettings {
-    /// Key from which the secret of each recipient of webhooks is derived, the same for every process; default: SECRET_KEY
-    #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true, value_parser = secret)]
-    pub webhook_secret: Option<SecretString>,
+    /// Key from which the secret of each recipient of webhooks is derived, the same for every process; default: SECRET_KEY.
+    /// Of several, one on each line, recipients are told that of the first, and all sign
+    #[arg(long, env = "WEBHOOK_SECRET", hide_env_values = true, value_parser = SecretParser)]
+    pub webhook_secret: Option<Secret>,
     /// Where webhooks may be sent: public: https to public addresses; any: http and private addresses, too. Default: public in
     /// production, any in development
     #[arg(long, env = "WEBHOOK_TARGETS", value_enum, ignore_case = true)]
@@ -30,9 +30,9 @@ pub enum Targets {
 }
 
 impl WebhookSettings {
-    /// What secrets are derived from: without a key of its own, that which signs tokens.
-    pub fn key<'a>(&'a self, auth: &'a AuthSettings) -> &'a [u8] {
-        self.given_key().map_or_else(|| auth.signing_key(), str::as_bytes)
+    /// What secrets are derived from, one or several (see [`each_line`]): without one of its own, what signs tokens.
+    pub fn secret(&self, auth: &AuthSettings) -> Secret {
+        self.given().cloned().unwrap_or_else(|| auth.secret())
     }
 
     /// Where webhooks may be sent.
@@ -40,17 +40,18 @@ impl WebhookSettings {
         self.webhook_targets.unwrap_or(if environment.is_production() { Targets::Public } else { Targets::Any })
     }
 
-    fn given_key(&self) -> Option<&str> {
-        self.webhook_secret.as_ref().map(ExposeSecret::expose_secret).filter(|key| !key.is_empty())
+    fn given(&self) -> Option<&Secret> {
+        self.webhook_secret.as_ref().filter(|secret| !secret.expose_secret().is_empty())
     }
 
     pub(super) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
-        match self.given_key().and_then(weakness) {
+        let check = move |text: &str| match each_line(text).find_map(weakness) {
             Some(weakness) if environment.is_production() => Err(InvalidSettings(format!(
                 "WEBHOOK_SECRET {weakness}; generate one, the same for every service: openssl rand -hex 32"
             ))),
             _ => Ok(()),
-        }
+        };
+        self.given().map_or(Ok(()), |secret| secret.must(check))
     }
 }
 

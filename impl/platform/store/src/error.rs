@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use contract::{FieldError, Problem};
 use http::StatusCode;
 use platform_admission::{TooMany, too_many};
-use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use platform_connections::failure::{is_lost, is_stale_plan, severity};
+use platform_connections::sqlstate::{self, Meaning};
+use platform_connections::{NotWritable, Pooled, ServerState};
+use sqlx::postgres::PgSeverity;
 
 use crate::schema;
-use crate::server_state::{NotWritable, ServerState};
-use crate::sqlstate::{self, Meaning};
 
 /// The error of handlers and queries.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +111,12 @@ impl Error {
         if is_lost(&error) && !never_read { Self::OutcomeUnknown(error) } else { Self::Database(error) }
     }
 
+    /// Committed with a warning: somebody ended the wait for a synchronous standby, so that a failover may lose what was written. Any
+    /// warning counts, since their texts are in the language of the server.
+    pub(crate) fn not_replicated() -> Self {
+        Self::OutcomeUnknown(sqlx::Error::Protocol("committed with a warning: maybe not replicated".to_owned()))
+    }
+
     /// What it says of Postgres; nothing when it is about something else.
     pub fn server_state(&self) -> Option<ServerState> {
         match self {
@@ -153,34 +160,6 @@ impl<T, E: Into<Error>> OnConstraint<T> for Result<T, E> {
     }
 }
 
-/// Whether the connection of a failed statement is closed.
-fn is_lost(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(_) => {
-            severity(error).is_none_or(|it| matches!(it, PgSeverity::Fatal | PgSeverity::Panic))
-        }
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-        _ => false,
-    }
-}
-
-/// Whether the connection of a failed statement must not be used again.
-pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    is_lost(error) || is_stale_plan(error) || code.is_some_and(|code| sqlstate::ends_session(&code))
-}
-
-fn severity(error: &sqlx::Error) -> Option<PgSeverity> {
-    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity)
-}
-
-/// Whether a statement was prepared before a migration changed its result. Of the unsupported features (0A000) this is the one
-/// that works on a new connection.
-fn is_stale_plan(error: &sqlx::Error) -> bool {
-    let failure = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    failure.is_some_and(|it| it.code() == "0A000" && it.routine() == Some("RevalidateCachedQuery"))
-}
-
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
@@ -218,14 +197,16 @@ fn unavailable(error: &sqlx::Error) -> Option<Problem> {
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => Some(away()),
-        sqlx::Error::AnyDriverError(error) if error.is::<NotWritable>() => Some(away()),
+        | sqlx::Error::WorkerCrashed
+        // Of connections only: files with certificates or passwords that are gone.
+        | sqlx::Error::Configuration(_) => Some(away()),
+        sqlx::Error::AnyDriverError(error) if error.is::<NotWritable>() || error.is::<Pooled>() => Some(away()),
         sqlx::Error::Database(failure) => match sqlstate::meaning(&failure.code()?) {
             Meaning::Busy | Meaning::Raced | Meaning::TooMuch => Some(busy()),
             Meaning::Away | Meaning::Ended => Some(away()),
             Meaning::Unknown => Some(outcome_unknown()),
-            // The server crashes and restarts, whatever the cause.
-            _ if matches!(severity(error), Some(PgSeverity::Panic)) => Some(away()),
+            // The server crashes and restarts, or the session is over, whatever the cause.
+            _ if matches!(severity(error), Some(PgSeverity::Panic | PgSeverity::Fatal)) => Some(away()),
             Meaning::Missing if !schema::is_known_current() => Some(unmigrated()),
             Meaning::Fault if is_stale_plan(error) => Some(away()),
             Meaning::Fault | Meaning::Missing | Meaning::Client => None,

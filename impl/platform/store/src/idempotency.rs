@@ -49,6 +49,10 @@ const DELETE_EXPIRED: &str = sql!(
         ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))"
 );
 
+/// Makes the COMMIT that follows wait for the synchronous standby, which a transaction that only read does not: what it read may have
+/// been committed without (somebody ended the wait), and is lost with the primary.
+const AWAIT_STANDBY: &str = sql!("SELECT pg_logical_emit_message(true, 'replay', '')");
+
 /// Rows deleted by one statement.
 const BATCH_ROWS: i64 = 1000;
 
@@ -111,11 +115,9 @@ impl Database {
         };
         // Another copy of the request may have completed between the lookup of its response and the lock: then its response is
         // returned for both.
-        let found = sqlx::query(FIND).bind(keyed.user_id).bind(&keyed.request.key).fetch_optional(self.reads()).await?;
-        match found {
-            Some(row) => keyed.replay(Kept::read(&row)?),
-            None => Err(Error::Problem(refusal)),
-        }
+        let find = keyed.clone();
+        let found = self.write(move |mut tx| async move { find.find(&mut tx).await }).await?;
+        found.map_or(Err(Error::Problem(refusal)), |kept| keyed.replay(kept))
     }
 }
 
@@ -163,6 +165,7 @@ impl Keyed {
         let row = query.fetch_one(&mut *tx).await?;
         let mut columns = Columns::of(&row);
         if columns.get::<Option<&[u8]>>("fingerprint")?.is_some() {
+            sqlx::query(AWAIT_STANDBY).execute(&mut *tx).await?;
             return Ok(Attempt::Known(Kept::read(&row)?));
         }
         if !columns.get::<bool>("locked")? {
@@ -175,6 +178,14 @@ impl Keyed {
             true => Ok(Attempt::Done(reply)),
             false => Err(Problem::idempotency_in_flight().into()),
         }
+    }
+
+    /// The stored response.
+    async fn find(&self, connection: &mut PgConnection) -> Result<Option<Kept>> {
+        let find = sqlx::query(FIND).bind(self.user_id).bind(&self.request.key);
+        let Some(row) = find.fetch_optional(&mut *connection).await? else { return Ok(None) };
+        sqlx::query(AWAIT_STANDBY).execute(connection).await?;
+        Kept::read(&row).map(Some)
     }
 
     /// Stores the response; false when there is one already.

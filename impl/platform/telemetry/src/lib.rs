@@ -3,6 +3,7 @@
 mod encode;
 pub mod logs;
 mod metrics;
+pub mod notices;
 mod process;
 pub mod traces;
 

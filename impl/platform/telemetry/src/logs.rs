@@ -11,9 +11,10 @@ use std::panic::{self, PanicHookInfo};
 
 use contract::RequestId;
 use platform_settings::{AppSettings, InvalidSettings, LogFormat, LogSettings};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::Subscriber;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
+use crate::notices;
 use crate::traces::TraceContext;
 
 /// The request that the current task processes, and its trace; `None` outside of requests.
@@ -28,16 +29,15 @@ pub fn start(app: &AppSettings, settings: &LogSettings, current: CurrentRequest)
     let filter =
         EnvFilter::try_new(directives).map_err(|error| InvalidSettings(format!("RUST_LOG is invalid: {error}")))?;
     let format = settings.log_format;
-    let subscriber = Subscriber::builder().with_env_filter(filter).with_ansi(false);
-    let subscriber = subscriber.with_writer(move || OneLine { format, current, to: io::stdout() });
-    let started = match format {
-        LogFormat::Json => {
-            let subscriber = subscriber.json().flatten_event(true).with_current_span(false).with_span_list(false);
-            tracing::subscriber::set_global_default(subscriber.finish())
-        }
-        LogFormat::Text => tracing::subscriber::set_global_default(subscriber.finish()),
+    let lines = fmt::layer().with_ansi(false).with_writer(move || OneLine { format, current, to: io::stdout() });
+    let lines = match format {
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        LogFormat::Text => lines.boxed(),
     };
-    match started {
+    let subscriber = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(notices::Notices.with_filter(notices::filter()));
+    match tracing::subscriber::set_global_default(subscriber) {
         Ok(()) => panic::set_hook(Box::new(panicked)),
         Err(_) => tracing::debug!("logging already initialized"),
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use platform_settings::secret_file_states;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
@@ -50,6 +51,14 @@ impl Collector for Process {
             "Start time of the process since the Unix epoch in seconds",
             started,
         )?;
+        let files = secret_file_states();
+        let rejected = files.iter().filter(|file| file.is_rejected).count();
+        let help = "Secrets whose file cannot be read or has an invalid value, so that the previous value is used";
+        gauge(&mut encoder, "secret_files_rejected", help, count(rejected).unwrap_or_default())?;
+        let help = "New values of secrets read from their files";
+        counter(&mut encoder, "secret_file_changes", help, files.iter().map(|file| file.changes).sum::<u64>())?;
+        let help = "Invalid new values of secrets in their files, and times a file became unreadable";
+        counter(&mut encoder, "secret_file_rejections", help, files.iter().map(|file| file.rejections).sum::<u64>())?;
         let Some(seconds) = cpu_seconds() else { return Ok(()) };
         counter(&mut encoder, "process_cpu_seconds", "Total user and system CPU time spent in seconds", seconds)
     }

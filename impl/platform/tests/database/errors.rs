@@ -21,7 +21,7 @@ async fn reads_cannot_write() {
 #[tokio::test]
 async fn every_failure_of_the_database_has_an_answer() {
     let fixture = Fixture::new(&["--database-write-pool-size", "1"]).await;
-    let codes = include_str!("../../store/src/sqlstates.txt").lines().filter(|line| !line.starts_with('#'));
+    let codes = include_str!("../../connections/src/sqlstates.txt").lines().filter(|line| !line.starts_with('#'));
     for code in codes.filter_map(|line| line.split(' ').next()).filter(|code| *code != "00000") {
         let failing = move |mut tx: platform::Transaction| async move {
             let sql = format!("DO $$ BEGIN RAISE EXCEPTION 'told to' USING ERRCODE = '{code}'; END $$");

@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod fixture;
+mod keys;
 mod passwords;
 mod sessions;
 mod tokens;

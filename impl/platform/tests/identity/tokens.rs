@@ -11,7 +11,7 @@ use crate::fixture::*;
 
 #[test]
 fn only_strict_tokens_are_good() {
-    let tokens = Tokens::new(&settings());
+    let tokens = Tokens::new(&settings()).expect("a key");
     let good = good_claims();
     let verified = tokens.verify(&sign(Algorithm::HS256, &good, KEY)).expect("good");
     assert_eq!((verified.sub.as_str(), verified.iss.as_str(), verified.aud.as_str()), ("1", ISSUER, AUDIENCE));
@@ -62,7 +62,7 @@ fn only_strict_tokens_are_good() {
 #[test]
 fn each_algorithm_takes_its_own_tokens_only() {
     for (name, algorithm) in [("HS256", Algorithm::HS256), ("HS384", Algorithm::HS384), ("HS512", Algorithm::HS512)] {
-        let tokens = Tokens::new(&testkit::settings(&["--secret-key", KEY, "--algorithm", name]));
+        let tokens = Tokens::new(&testkit::settings(&["--secret-key", KEY, "--algorithm", name])).expect("a key");
         let token = tokens.issue(1, 0, "user").expect("issues");
         assert_eq!(jsonwebtoken::decode_header(&token).expect("a header").alg, algorithm);
         tokens.verify(&token).expect("its own");

@@ -1,10 +1,12 @@
 //! Valid settings, and secrets that are never printed.
 
 mod production;
+mod urls;
 
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
 use platform::settings::{Algorithm, ConsoleSettings, Contract, DatabaseSettings, Environment, Origins, Settings};
 use secrecy::ExposeSecret as _;
+use sqlx::ConnectOptions as _;
 
 /// As `openssl rand -hex 16` creates them.
 const KEY: &str = "9f2c4e8a1b7d3f6095ac8e1d4b7f2a6c";
@@ -78,7 +80,7 @@ fn a_cache_may_have_a_redis_of_its_own() {
 fn defaults_are_those_of_the_older_service() {
     let settings = parse(&[]).expect("everything has a default");
     assert_eq!(settings.auth.access_token_expire_minutes, 30);
-    assert_eq!(settings.auth.algorithm, Algorithm::Hs256);
+    assert_eq!(settings.auth.algorithm, [Algorithm::Hs256]);
     assert_eq!(settings.auth.password_min_length, 6);
     let settings = parse(&["--environment", "development"]).expect("good flags");
     assert_eq!(settings.validate().expect("good in development"), Environment::Development);
@@ -124,24 +126,71 @@ fn secrets_are_never_printed() {
         "redis://:topsecret-redis@host/0",
         "--postgres-password",
         "topsecret-password",
+        "--token-private-key",
+        "topsecret-private",
     ];
     let printed = format!("{:?}", parse(&flags).expect("good flags"));
     assert!(!printed.contains("topsecret"), "{printed}");
     let command = Settings::augment_args(clap::Command::new("test"));
-    for secret in ["secret_key", "database_url", "redis_url", "postgres_password"] {
+    for secret in ["secret_key", "database_url", "redis_url", "postgres_password", "token_private_key"] {
         let argument = command.get_arguments().find(|arg| arg.get_id() == secret).expect("it exists");
         assert!(argument.is_hide_env_values_set(), "--help would show {secret}");
     }
 }
 
 #[test]
-fn only_symmetric_algorithms_are_taken() {
+fn algorithms_and_their_keys_belong_together() {
+    let with = |flags: &[&str]| {
+        let settings = parse(&[&["--environment", "development", "--secret-key", KEY], flags].concat());
+        settings.and_then(|settings| settings.validate().map_err(|error| error.to_string()))
+    };
     for good in ["HS256", "HS384", "HS512"] {
-        parse(&["--algorithm", good]).expect(good);
+        with(&["--algorithm", good]).expect(good);
     }
-    for bad in ["none", "RS256", "ES256", "hs256x", ""] {
+    for bad in ["none", "RS256", "ES256", "hs256x", "", "HS256,none"] {
         parse(&["--algorithm", bad]).expect_err(bad);
     }
+    let keys: [&[&str]; 3] = [
+        &["--token-private-key", "a PEM"],
+        &["--token-public-keys", "a PEM"],
+        &["--token-private-key", "a PEM", "--token-public-keys", "a PEM"],
+    ];
+    for keys in keys {
+        for good in ["EdDSA", "EdDSA,HS256", "HS512,EdDSA"] {
+            with(&[keys, &["--algorithm", good]].concat()).expect(good);
+        }
+        let refusal = with(keys).expect_err("they would not be used");
+        assert!(refusal.contains("ALGORITHM is not EdDSA"), "{refusal}");
+    }
+    for (bad, why) in [("EdDSA", "needs TOKEN_PRIVATE_KEY"), ("HS256,EdDSA", "TOKEN_PUBLIC_KEYS where")] {
+        for empty in [&[][..], &["--token-private-key", "", "--token-public-keys", ""]] {
+            let refusal = with(&[empty, &["--algorithm", bad]].concat()).expect_err(bad);
+            assert!(refusal.contains(why), "{refusal}");
+        }
+    }
+    for (bad, why) in
+        [("HS256,HS512", "more than one"), ("EdDSA,HS256,HS512", "more than one"), ("EdDSA,EdDSA", "twice")]
+    {
+        let refusal = with(&[keys[0], &["--algorithm", bad]].concat()).expect_err(bad);
+        assert!(refusal.contains(why), "{refusal}");
+    }
+}
+
+#[test]
+fn while_a_password_is_changed_there_are_two() {
+    let names = |flags: &[&str]| {
+        let all = database(flags).servers().expect("valid");
+        all.iter().map(|one| one.to_url_lossy().to_string()).collect::<Vec<_>>()
+    };
+    let both = names(&["--postgres-password", "new\nold\n"]);
+    assert!(both.len() == 2 && both[0].contains(":new@") && both[1].contains(":old@"), "{both:?}");
+    let both = names(&["--database-url", "postgresql://u:new@h/d\r\npostgresql+asyncpg://u:old@h/d"]);
+    assert!(both.len() == 2 && both[0].contains("u:new@h") && both[1].contains("u:old@h"), "{both:?}");
+    assert_eq!(names(&[]).len(), 1, "without a password");
+    let settings = database(&["--postgres-password", "owner"]);
+    let role = settings.of_role(|owner| format!("{owner}_shop"), &"new\nold".into()).expect("the URL has a user");
+    let logins: Vec<_> = role.servers().expect("valid").iter().map(|one| one.to_url_lossy().to_string()).collect();
+    assert!(logins[0].contains("postgres_shop:new@") && logins[1].contains("postgres_shop:old@"), "{logins:?}");
 }
 
 #[test]
@@ -183,14 +232,14 @@ fn a_database_url_is_taken_or_put_together() {
         "d b",
     ];
     assert_eq!(url(&parts), "postgresql://an%20n:p%40ss%3Aw%2Frd@db:5432/d%20b");
-    let options = database(&parts).connect_options().expect("valid");
+    let first = |flags: &[&str]| database(flags).servers().expect("valid").remove(0);
+    let options = first(&parts);
     assert_eq!((options.get_username(), options.get_host(), options.get_database()), ("an n", "db", Some("d b")));
-    let socket =
-        database(&["--postgres-server", "/var/run/pg", "--postgres-port", "5433"]).connect_options().expect("valid");
+    let socket = first(&["--postgres-server", "/var/run/pg", "--postgres-port", "5433"]);
     assert_eq!(socket.get_socket().and_then(|path| path.to_str()), Some("/var/run/pg"));
-    database(&["--postgres-server", "::1"]).connect_options().expect("IPv6 is fine");
+    assert_eq!(first(&["--postgres-server", "::1"]).get_host(), "[::1]");
     for bad in ["mysql://u:topsecret@h/db", "u:topsecret@h", "postgresql://u:topsecret@h:port/db"] {
-        let error = database(&["--database-url", bad]).connect_options().expect_err(bad).to_string();
+        let error = database(&["--database-url", bad]).servers().expect_err(bad).to_string();
         assert!(!error.contains("topsecret"), "{error}");
     }
 }

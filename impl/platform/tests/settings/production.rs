@@ -44,6 +44,30 @@ fn production_needs_a_key_of_its_own() {
 }
 
 #[test]
+fn of_several_keys_none_may_be_weak() {
+    let validate = |environment: &str, keys: &str| {
+        let refusal =
+            parse(&["--environment", environment, &format!("--secret-key={keys}")]).expect("good flags").validate();
+        refusal.map_err(|error| error.to_string())
+    };
+    let other = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    validate("production", &format!("{KEY}\n{other}\n")).expect("both are good");
+    for (bad, why) in [
+        (format!("{KEY}\ntiny"), "shorter than 32"),
+        (format!("changeme-changeme-changeme-changeme\n{KEY}"), "published"),
+        ([KEY; 9].join("\n"), "more than 8 lines"),
+    ] {
+        let refusal = validate("production", &bad).expect_err(why);
+        assert!(refusal.contains("SECRET_KEY") && refusal.contains(why) && !refusal.contains(KEY), "{refusal}");
+    }
+    // Everybody has it, so everybody could sign.
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAwpbUfgqz0C52oennge8+eQA6Avi7QCMQLB3y4Ed92iU=\n-----END PUBLIC KEY-----";
+    for environment in ["production", "development"] {
+        assert!(validate(environment, pem).expect_err("a public key").contains("SECRET_KEY is a PEM"));
+    }
+}
+
+#[test]
 fn production_needs_passwords_of_its_own_for_consoles() {
     let with = |environment, password: &str| {
         let command = ConsoleSettings::augment_args(clap::Command::new("test"));

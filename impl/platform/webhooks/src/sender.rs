@@ -150,7 +150,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("https://localhost:{}/", listener.local_addr().expect("an address").port());
         let send = async |targets| {
-            let requests = Requests::new("test", Keys::new(b"key", "test"), targets, &Tuning::default());
+            let requests =
+                Requests::new("test", Keys::new(&"key".into(), "test").expect("a key"), targets, &Tuning::default());
             let requests = requests.expect("the system has authorities");
             tokio::select! {
                 response = requests.client.get(&url).send() => response.expect_err("there is no TLS"),

@@ -1,40 +1,49 @@
 //! Signatures by Standard Webhooks, with a key of each recipient:
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use platform::settings::{InvalidSettings, Reloaded, Secret, each_line};
 use sha2::Sha256;
 
-/// The key from which those of recipients are derived; not that from which it is made itself: what is made here signs no token.
+/// The keys from which those of recipients are derived; not those from which they are made themselves: what is made here signs no token.
+/// Of several, which there are while one is being replaced, the first is the new one.
 #[derive(Clone)]
-pub(crate) struct Keys([u8; 32]);
+pub(crate) struct Keys(Arc<Reloaded<Vec<[u8; 32]>>>);
 
-/// The key of one recipient.
-#[derive(Clone, Copy)]
-pub(crate) struct Key([u8; 32]);
+/// The keys of one recipient.
+pub(crate) struct OfRecipient(Vec<[u8; 32]>);
 
 impl Keys {
     /// The keys of a service's recipients (RFC 5869, with one block of output each).
-    pub(crate) fn new(secret: &[u8], service: &str) -> Self {
-        let extracted = hash(b"webhooks", &[secret]);
-        Self(hash(&extracted, &[b"recipients of ", service.as_bytes(), &[1]]))
+    ///
+    /// # Errors
+    /// Never: every text is a key.
+    pub(crate) fn new(secret: &Secret, service: &'static str) -> Result<Self, InvalidSettings> {
+        let key = |secret: &str| {
+            let extracted = hash(b"webhooks", &[secret.as_bytes()]);
+            hash(&extracted, &[b"recipients of ", service.as_bytes(), &[1]])
+        };
+        Ok(Self(Arc::new(Reloaded::new(secret, move |text| Ok(each_line(text).map(key).collect()))?)))
     }
 
-    pub(crate) fn of(&self, recipient: i64) -> Key {
-        Key(hash(&self.0, &[&recipient.to_be_bytes()]))
+    pub(crate) fn of(&self, recipient: i64) -> OfRecipient {
+        OfRecipient(self.0.get().iter().map(|key| hash(key, &[&recipient.to_be_bytes()])).collect())
     }
 }
 
-impl Key {
+impl OfRecipient {
     /// As recipients are given it: `whsec_` and base64.
     pub(crate) fn secret(&self) -> String {
-        format!("whsec_{}", STANDARD.encode(self.0))
+        self.0.first().map(|key| format!("whsec_{}", STANDARD.encode(key))).unwrap_or_default()
     }
 
-    /// The value of `webhook-signature`; `seconds`: what `webhook-timestamp` says.
+    /// The value of `webhook-signature`, a signature by each key; `seconds`: what `webhook-timestamp` says.
     pub(crate) fn sign(&self, id: &str, seconds: i64, body: &[u8]) -> String {
-        sign(&self.0, id, seconds, body)
+        self.0.iter().map(|key| sign(key, id, seconds, body)).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -64,16 +73,29 @@ mod tests {
         assert_eq!(sign(&key, id, 1_614_265_330, body), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
+    fn keys(secret: &str, service: &'static str) -> Keys {
+        Keys::new(&secret.into(), service).expect("keys")
+    }
+
     #[test]
     fn each_recipient_has_a_key_of_its_own() {
-        let keys = Keys::new(b"one", "shop");
-        let secret = keys.of(1).secret();
+        let one = keys("one", "shop");
+        let secret = one.of(1).secret();
         let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("a prefix")).expect("base64");
         assert_eq!(key.len(), 32, "the standard wants 24 to 64 bytes");
-        assert_eq!(sign(&key, "a", 1, b"b"), keys.of(1).sign("a", 1, b"b"));
-        assert_eq!(secret, Keys::new(b"one", "shop").of(1).secret(), "the same in every process");
-        for other in [keys.of(0), keys.of(2), Keys::new(b"other", "shop").of(1), Keys::new(b"one", "tasks").of(1)] {
+        assert_eq!(sign(&key, "a", 1, b"b"), one.of(1).sign("a", 1, b"b"));
+        assert_eq!(secret, keys("one", "shop").of(1).secret(), "the same in every process");
+        for other in [one.of(0), one.of(2), keys("other", "shop").of(1), keys("one", "tasks").of(1)] {
             assert_ne!(other.secret(), secret);
         }
+    }
+
+    #[test]
+    fn while_a_key_is_replaced_both_sign() {
+        let (old, new) = (keys("old", "shop").of(1), keys("new", "shop").of(1));
+        let both = keys("new\nold", "shop").of(1);
+        assert_eq!(both.secret(), new.secret(), "recipients are told the new one");
+        let signatures = format!("{} {}", new.sign("a", 1, b"b"), old.sign("a", 1, b"b"));
+        assert_eq!(both.sign("a", 1, b"b"), signatures);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform::settings::{Environment, Settings, Targets};
+use platform::settings::{Environment, InvalidSettings, Settings, Targets};
 use platform::slices::remove_in_slices;
 use platform::{Database, Jobs, Result, keep, sql};
 use tokio::sync::{Notify, Semaphore};
@@ -42,22 +42,33 @@ pub(crate) struct Inner {
 
 impl Webhooks {
     /// The webhooks of a service of this name, in its database.
-    pub fn new(database: Database, service: &'static str, settings: &Settings, environment: Environment) -> Self {
+    ///
+    /// # Errors
+    /// When the settings have no key.
+    pub fn new(
+        database: Database,
+        service: &'static str,
+        settings: &Settings,
+        environment: Environment,
+    ) -> Result<Self, InvalidSettings> {
         Self::tuned(database, service, settings, environment, Tuning::default())
     }
 
     /// The same with other times.
+    ///
+    /// # Errors
+    /// When the settings have no key.
     pub fn tuned(
         database: Database,
         service: &'static str,
         settings: &Settings,
         environment: Environment,
         tuning: Tuning,
-    ) -> Self {
-        Self(Arc::new(Inner {
+    ) -> Result<Self, InvalidSettings> {
+        Ok(Self(Arc::new(Inner {
             database,
             service,
-            keys: Keys::new(settings.webhooks.key(&settings.auth), service),
+            keys: Keys::new(&settings.webhooks.secret(&settings.auth), service)?,
             targets: settings.webhooks.targets(environment),
             tuning,
             backlog: Backlog::default(),
@@ -65,7 +76,7 @@ impl Webhooks {
             settling: Semaphore::new(MAX_SETTLING),
             jobs: Jobs::default(),
             metrics: Metrics::new(),
-        }))
+        })))
     }
 
     /// Saves what was put and committed the wait until the next poll.

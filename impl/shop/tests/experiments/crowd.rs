@@ -25,7 +25,7 @@ pub struct History {
 }
 
 impl History {
-    /// Adds what was answered to one order; a refusal is none that these experiments expect.
+    /// Adds what was answered to one order; a rejection is none that these experiments expect.
     pub fn add(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Acked(id) => assert!(self.acked.insert(id), "order {id} was acknowledged to two"),

@@ -82,19 +82,7 @@ impl System {
     /// Waits until everything accepted is done, and has `server verify --quiescent` look at the result: what it finds wrong
     /// now is wrong, but for work that is not done yet. Dead letters must be as many as there was poison.
     pub async fn comes_to_rest(&self, poison: i64) {
-        let deadline = Instant::now() + DRAINED;
-        loop {
-            let (sound, report) = self.verify().await;
-            if sound {
-                break;
-            }
-            let mut violated = report.lines().filter(|line| line.contains(" VIOLATED "));
-            let undone = violated.all(|line| line.starts_with("O3") || line.starts_with("O7"));
-            assert!(undone && Instant::now() < deadline, "{report}\n{}", self.tails());
-            sleep(Duration::from_millis(200)).await;
-        }
-        let dead: i64 = self.number("SELECT count(*) FROM dead_letters").await;
-        assert_eq!(dead, poison, "dead letters\n{}", self.tails());
+        self.base.comes_to_rest(poison, || self.tails()).await;
     }
 
     /// How many orders are in a state.

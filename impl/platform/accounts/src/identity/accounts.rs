@@ -7,10 +7,12 @@ use platform_admission::{Sender, identify};
 use platform_background::Jobs;
 use platform_rate_limits::Signups;
 use platform_settings::{AuthSettings, DatabaseSettings, InvalidSettings};
-use platform_store::{Database, Result, Transaction, sql};
+use platform_store::{Database, Result, Servers, Transaction, Wanted, sql};
+use platform_telemetry::Metrics;
 use sqlx::PgConnection;
 
 use super::addresses::{self, Addresses};
+use super::key_metrics::KeyMetrics;
 use super::passwords::{HashedPassword, Passwords};
 use super::principal::Principal;
 use super::sessions::{JOB_INTERVAL, Sessions};
@@ -36,7 +38,7 @@ impl Accounts {
     /// inside a Tokio runtime.
     ///
     /// # Errors
-    /// When the settings hold no valid connection URL or argon2 parameters.
+    /// When the settings hold no valid connection URL, argon2 parameters or keys of tokens.
     pub fn start(
         db: Database,
         database: &DatabaseSettings,
@@ -44,15 +46,21 @@ impl Accounts {
         role: &str,
     ) -> Result<Self, InvalidSettings> {
         let sessions = Arc::new(Sessions::default());
-        let options = database.connect_options()?.application_name(&format!("{role}-sessions"));
+        let servers = Servers::new(database, format!("{role}-sessions"), Wanted::Writable)?;
         let jobs = Jobs::default();
-        tokio::spawn(Arc::clone(&sessions).listen(options, jobs.job("sessions", JOB_INTERVAL)));
+        let tokens = Tokens::new(settings)?;
+        if !tokens.can_issue() {
+            tracing::warn!(
+                "there is no TOKEN_PRIVATE_KEY: tokens are verified, and logins get 400 unsupported_grant_type"
+            );
+        }
+        tokio::spawn(Arc::clone(&sessions).listen(servers, jobs.job("sessions", JOB_INTERVAL)));
         Ok(Self {
             db,
-            tokens: Arc::new(Tokens::new(settings)),
+            tokens: Arc::new(tokens),
             passwords: Passwords::new(settings)?,
             sessions,
-            addresses: Arc::new(Addresses::new(settings.signing_key())),
+            addresses: Arc::new(Addresses::new(&settings.secret())?),
             password_min_length: settings.password_min_length as usize,
             without_demo: false,
             jobs,
@@ -62,6 +70,11 @@ impl Accounts {
     /// Its background jobs, for readiness and metrics.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
+    }
+
+    /// Registers the keys of tokens in a service's metrics.
+    pub fn register(&self, metrics: &Metrics) {
+        metrics.register(|registry| registry.register_collector(Box::new(KeyMetrics(Arc::clone(&self.tokens)))));
     }
 
     /// The same, with the published passwords of the demo accounts rejected, whatever the database contains: a development
@@ -94,7 +107,7 @@ impl Accounts {
             .bind(user)
             .bind(claims.epoch)
             .bind(claims.jti)
-            .fetch_optional(self.db.reads())
+            .fetch_optional(self.db.latest_reads())
             .await?
             .ok_or_else(|| refused("its user was deleted or its session has ended"))?;
         let principal = Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, expires: claims.exp };
@@ -145,7 +158,7 @@ impl Accounts {
     /// # Errors
     /// 401 when it was deleted after the caller was authenticated.
     pub async fn current_user(&self, caller: &Principal) -> Result<User> {
-        let user = users::find(self.db.reads(), caller.user_id()).await?;
+        let user = users::find(self.db.latest_reads(), caller.user_id()).await?;
         Ok(user.ok_or_else(|| refused("its user was deleted"))?)
     }
 

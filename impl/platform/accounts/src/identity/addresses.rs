@@ -3,6 +3,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use platform_admission::{Sender, network};
+use platform_settings::{InvalidSettings, Reloaded, Secret, each_line};
 use platform_store::slices::delete_in_slices;
 use platform_store::{Database, Result, sql};
 use sha2::Sha256;
@@ -11,8 +12,9 @@ use sqlx::PgConnection;
 /// Rows deleted by one statement.
 const BATCH_ROWS: i64 = 1000;
 
-/// Addresses as stored in the database: hashes with a key that is not in the database, different for each account.
-pub(super) struct Addresses(Option<Hmac<Sha256>>);
+/// Addresses as stored in the database: hashes with a key that is not in the database, different for each account. While keys are
+/// being replaced there are several; the first is used for what is stored.
+pub(super) struct Addresses(Reloaded<Vec<Hmac<Sha256>>>);
 
 /// Columns of a statement that selects from `users u`: the account's addresses, and of each whether it is recent enough not to be
 /// updated.
@@ -23,9 +25,12 @@ pub(super) const KNOWN: &str =
            WHERE k.user_id = u.id AND k.seen_at > now() - interval '90 days' ORDER BY k.address) AS fresh";
 
 impl Addresses {
-    pub(super) fn new(signing_key: &[u8]) -> Self {
-        // HMAC accepts keys of any length, so this is always `Some`.
-        Self(Hmac::new_from_slice(signing_key).ok())
+    /// # Errors
+    /// Never: every text is a key.
+    pub(super) fn new(secret: &Secret) -> std::result::Result<Self, InvalidSettings> {
+        // HMAC accepts keys of any length, so none is left out.
+        let keys = |text: &str| each_line(text).filter_map(|key| Hmac::new_from_slice(key.as_bytes()).ok()).collect();
+        Ok(Self(Reloaded::new(secret, move |text| Ok(keys(text)))?))
     }
 
     /// The hash of the current request's address for an account.
@@ -33,15 +38,24 @@ impl Addresses {
         self.of(&Sender::current(), user)
     }
 
+    /// Whether the current request's address is one of those stored for an account.
+    pub(super) fn is_here(&self, known: &[Vec<u8>], user: i64) -> bool {
+        self.0.get().iter().any(|key| known.contains(&hash(key, &Sender::current(), user)))
+    }
+
     /// The hash of a sender's address for an account.
     pub(super) fn of(&self, sender: &Sender, user: i64) -> Vec<u8> {
-        let Some(mut mac) = self.0.clone() else { return Vec::new() };
-        mac.update(b"known-address\0");
-        mac.update(&user.to_be_bytes());
-        let network = sender.address.map_or_else(String::new, |address| network(address).to_string());
-        mac.update(network.as_bytes());
-        mac.finalize().into_bytes()[..16].to_vec()
+        self.0.get().first().map(|key| hash(key, sender, user)).unwrap_or_default()
     }
+}
+
+fn hash(key: &Hmac<Sha256>, sender: &Sender, user: i64) -> Vec<u8> {
+    let mut mac = key.clone();
+    mac.update(b"known-address\0");
+    mac.update(&user.to_be_bytes());
+    let network = sender.address.map_or_else(String::new, |address| network(address).to_string());
+    mac.update(network.as_bytes());
+    mac.finalize().into_bytes()[..16].to_vec()
 }
 
 /// Stores an address of an account; the twenty most recent ones are kept.

@@ -7,13 +7,14 @@ use platform_admission::Sender;
 use platform_rate_limits::{Account, Guard};
 use platform_store::{Result, sql};
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::addresses::{self, KNOWN};
 use super::passwords::{HashedPassword, Verdict};
 use super::principal::Principal;
 use super::text::email_key;
-use super::tokens::caller_is_gone;
+use super::tokens::{caller_is_gone, issues_none, seconds};
 use super::users;
 
 /// The response to a login (RFC 6749, 5.1). Its token is never printed.
@@ -45,8 +46,38 @@ impl Accounts {
     ///
     /// # Errors
     /// 400 `invalid_grant`, with the same timing for an unknown e-mail, a wrong password and an inactive account
-    /// (RFC 6749, 5.2). 429 `rate_limited` as the guard decides; 503 `busy` when too many logins are in progress.
+    /// (RFC 6749, 5.2), and `unsupported_grant_type` where tokens are only verified. 429 `rate_limited` as the guard decides; 503
+    /// `busy` when too many logins are in progress.
     pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
+        if !self.tokens.can_issue() {
+            return Err(issues_none().into());
+        }
+        let user = self.user_by_password(guard, email, password).await?;
+        let scope = if user.is_superuser { "user superuser" } else { "user" };
+        Ok(AccessToken {
+            access_token: self.tokens.issue(user.id, user.session_epoch, scope)?,
+            token_type: "bearer",
+            expires_in: self.tokens.life().as_secs().cast_signed(),
+            scope,
+        })
+    }
+
+    /// The caller of one request by e-mail and password, without a token.
+    ///
+    /// # Errors
+    /// Those of [`Accounts::login`], of which a token is none.
+    pub(crate) async fn authenticate_by_password(
+        &self,
+        guard: Guard<'_>,
+        email: &str,
+        password: String,
+    ) -> Result<Principal> {
+        let Credentials { id, is_superuser, session_epoch, .. } = self.user_by_password(guard, email, password).await?;
+        let expires = seconds() + self.tokens.life().as_secs();
+        Ok(Principal { user: id, is_superuser, epoch: session_epoch, token: Uuid::now_v7(), expires })
+    }
+
+    async fn user_by_password(&self, guard: Guard<'_>, email: &str, password: String) -> Result<Credentials> {
         const SQL: &str = sql!(
             "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, {KNOWN}
              FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1",
@@ -55,7 +86,7 @@ impl Accounts {
         let key = email_key(email);
         users::fill_email_keys(&self.db).await?;
         let found: Option<Credentials> =
-            sqlx::query_as(SQL).bind(&key).bind(email).fetch_optional(self.db.reads()).await?;
+            sqlx::query_as(SQL).bind(&key).bind(email).fetch_optional(self.db.latest_reads()).await?;
         let published = |(known, its): &(&str, &str)| *known == key && *its == password;
         let found = found.filter(|_| !self.without_demo || !DEMO_ACCOUNTS.iter().any(published));
         // Attempts at unknown e-mails are counted by the key of the e-mail, which is what accounts are found by.
@@ -65,13 +96,7 @@ impl Accounts {
         };
         let user = guard.attempt(&self.db, &account, self.check(found, password)).await?;
         Sender::identify(user.id);
-        let scope = if user.is_superuser { "user superuser" } else { "user" };
-        Ok(AccessToken {
-            access_token: self.tokens.issue(user.id, user.session_epoch, scope)?,
-            token_type: "bearer",
-            expires_in: self.tokens.life().as_secs().cast_signed(),
-            scope,
-        })
+        Ok(user)
     }
 
     /// Checks the password of a login attempt.
@@ -94,7 +119,7 @@ impl Accounts {
 
     /// A user's account as the subject of the current request's attempt.
     fn account(&self, user: i64, known: &[Vec<u8>]) -> Account {
-        Account { name: format!("user {user}"), is_used_from_here: known.contains(&self.addresses.here(user)) }
+        Account { name: format!("user {user}"), is_used_from_here: self.addresses.is_here(known, user) }
     }
 
     /// Stores the address of a login, unless that was done today.
@@ -131,7 +156,8 @@ impl Accounts {
     pub async fn prove(&self, guard: Guard<'_>, caller: &Principal, password: String) -> Result<()> {
         const SQL: &str =
             sql!("SELECT password_hash_of(u.id) AS hashed_password, {KNOWN} FROM users u WHERE u.id = $1", KNOWN);
-        let found: Option<Stored> = sqlx::query_as(SQL).bind(caller.user).fetch_optional(self.db.reads()).await?;
+        let found: Option<Stored> =
+            sqlx::query_as(SQL).bind(caller.user).fetch_optional(self.db.latest_reads()).await?;
         let Some(Stored { hashed_password, known }) = found else { return Err(caller_is_gone().into()) };
         let attempt = async {
             match self.passwords.verify(password, Some(hashed_password)).await? {

@@ -1,7 +1,10 @@
-//! Identity: one user base, one signing key; a token of one service is valid in all.
+//! Identity: one user base, the same keys; a token of one service is valid in all.
 
 mod accounts;
 mod addresses;
+mod claims;
+mod key_metrics;
+mod keys;
 mod login;
 mod models;
 mod passwords;
@@ -13,9 +16,10 @@ pub mod users;
 
 pub use accounts::{Accounts, Here};
 pub use addresses::forget_old_addresses;
+pub use claims::{AUDIENCE, Claims, ISSUER};
 pub use login::AccessToken;
 pub use passwords::{HashedPassword, Passwords, Verdict};
 pub use principal::{Principal, still_welcome};
 pub use text::{email_key, prepared_password};
-pub use tokens::{AUDIENCE, Claims, ISSUER, Tokens, caller_is_gone};
+pub use tokens::{AcceptedKey, Tokens, caller_is_gone};
 pub use users::{NewUser, User, UserChange};

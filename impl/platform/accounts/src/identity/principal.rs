@@ -60,7 +60,7 @@ pub async fn still_welcome(db: &Database, callers: &[Principal]) -> Result<HashS
         .bind(callers.iter().map(|caller| caller.epoch).collect::<Vec<_>>())
         .bind(callers.iter().map(|caller| caller.is_superuser).collect::<Vec<_>>())
         .bind(callers.iter().map(|caller| caller.token).collect::<Vec<_>>())
-        .fetch_all(db.reads())
+        .fetch_all(db.latest_reads())
         .await?;
     // Positions are counted from 1.
     let caller = |place: i64| callers.get(usize::try_from(place).ok()?.checked_sub(1)?).copied();

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use platform_background::Job;
-use platform_store::sql;
+use platform_store::{Servers, sql};
 use sqlx::Executor as _;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use uuid::Uuid;
 
 use super::principal::Principal;
@@ -94,11 +94,11 @@ impl Sessions {
     }
 
     /// Listens until all clones of the sessions are dropped.
-    pub(crate) async fn listen(self: Arc<Self>, options: PgConnectOptions, job: Job) {
+    pub(crate) async fn listen(self: Arc<Self>, servers: Servers, job: Job) {
         let sessions = Arc::downgrade(&self);
         drop(self);
         while sessions.strong_count() > 0 {
-            let connected = connect(&options).await;
+            let connected = connect(&servers).await;
             if let Err(error) = &connected {
                 job.failed(error);
             }
@@ -148,12 +148,12 @@ impl Sessions {
     }
 }
 
-async fn connect(options: &PgConnectOptions) -> sqlx::Result<PgListener> {
+async fn connect(servers: &Servers) -> sqlx::Result<PgListener> {
     // A pool of its own, because a listener requires one; it holds one connection for its lifetime.
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(2))
-        .connect_lazy_with(options.clone());
+        .connect_lazy_with(servers.locate().await?);
     let mut listener = PgListener::connect_with(&pool).await?;
     // Otherwise a lost connection would be replaced silently, and notifications in between missed.
     listener.eager_reconnect(false);

@@ -1,18 +1,17 @@
-//! Access tokens: JWTs (RFC 7519) validated as RFC 8725 recommends. One key signs and every service accepts them.
+//! Access tokens: JWTs (RFC 7519) validated as RFC 8725 recommends. One key signs, and every service accepts them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::Problem;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use platform_settings::AuthSettings;
+use jsonwebtoken::Header;
+use jsonwebtoken::errors::ErrorKind;
+use platform_settings::{AuthSettings, InvalidSettings};
 use platform_store::{Error, Result};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// `iss` of every token.
-pub const ISSUER: &str = "urn:accounts";
-/// `aud` of every token: all services that share the user base.
-pub const AUDIENCE: &str = "urn:services";
+use super::claims::{AUDIENCE, Claims, ISSUER};
+use super::keys::{self, Keys};
+
 /// `typ` of an access token; a token with another purpose is rejected.
 const ACCESS_TOKEN: &str = "access";
 /// Seconds by which the clocks of replicas may differ before a new token counts as not yet valid.
@@ -20,61 +19,50 @@ const CLOCK_SKEW_SECONDS: u64 = 5;
 /// Longer texts are rejected without parsing, in bytes.
 const MAX_TOKEN_BYTES: usize = 4_096;
 
-/// The claims of an access token, all of them required.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
-    /// The user's id.
-    pub sub: String,
-    /// Issued at, in seconds since 1970.
-    pub iat: u64,
-    /// Not before.
-    pub nbf: u64,
-    /// Expires at.
-    pub exp: u64,
-    /// The id of the token, for revocation.
-    pub jti: Uuid,
-    /// [`ISSUER`].
-    pub iss: String,
-    /// [`AUDIENCE`].
-    pub aud: String,
-    /// The type of the token.
-    pub typ: String,
-    /// The user's session epoch at login; a later password change ends the session.
-    pub epoch: i64,
-    /// The granted scopes, separated by spaces.
-    pub scope: String,
-}
-
 /// Issues and verifies access tokens.
 pub struct Tokens {
-    header: Header,
-    signing: EncodingKey,
-    verifying: DecodingKey,
-    validation: Validation,
+    keys: Vec<Keys>,
     life: Duration,
 }
 
+/// A key that is accepted at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedKey {
+    /// Its id, `kid` in the headers of tokens.
+    pub id: String,
+    /// The name of its algorithm.
+    pub algorithm: String,
+    /// Whether it signs the tokens that this process issues.
+    pub signs: bool,
+}
+
 impl Tokens {
-    /// With the key, algorithm and lifetime of the settings.
-    pub fn new(settings: &AuthSettings) -> Self {
-        let algorithm = match settings.algorithm {
-            platform_settings::Algorithm::Hs256 => Algorithm::HS256,
-            platform_settings::Algorithm::Hs384 => Algorithm::HS384,
-            platform_settings::Algorithm::Hs512 => Algorithm::HS512,
-        };
-        // Pins the algorithm: `none` and all others are rejected whatever the token's header says.
-        let mut validation = Validation::new(algorithm);
-        validation.leeway = 0;
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["exp", "nbf", "sub", "iss", "aud"]);
-        Self {
-            header: Header::new(algorithm),
-            signing: EncodingKey::from_secret(settings.signing_key()),
-            verifying: DecodingKey::from_secret(settings.signing_key()),
-            validation,
-            life: settings.token_life(),
+    /// With the keys and lifetime of the settings.
+    ///
+    /// # Errors
+    /// When the settings have something else than keys of their algorithms.
+    pub fn new(settings: &AuthSettings) -> std::result::Result<Self, InvalidSettings> {
+        Ok(Self { keys: keys::of_settings(settings)?, life: settings.token_life() })
+    }
+
+    /// The keys that are accepted at present.
+    pub fn keys(&self) -> Vec<AcceptedKey> {
+        let mut all: Vec<AcceptedKey> = Vec::new();
+        for (source, keys) in self.keys.iter().enumerate() {
+            for (place, key) in keys.get().iter().enumerate() {
+                let signs = (source, place) == (0, 0) && key.signing.is_some();
+                let key = AcceptedKey { id: key.id.clone(), algorithm: format!("{:?}", key.algorithm()), signs };
+                if all.iter().all(|known| known.id != key.id) {
+                    all.push(key);
+                }
+            }
         }
+        all
+    }
+
+    /// Whether it can issue tokens: else it only has keys that verify.
+    pub fn can_issue(&self) -> bool {
+        self.keys.first().is_some_and(|keys| keys.get().first().is_some_and(|key| key.signing.is_some()))
     }
 
     /// The lifetime of a token.
@@ -85,8 +73,13 @@ impl Tokens {
     /// A new token for a user.
     ///
     /// # Errors
-    /// 500 when it cannot be signed.
+    /// 400 `unsupported_grant_type` when it [cannot](Tokens::can_issue); 500 when it cannot be signed.
     pub fn issue(&self, user: i64, epoch: i64, scope: &str) -> Result<String> {
+        let keys = self.keys.first().map(Keys::get);
+        let key = keys.as_deref().and_then(|keys| keys.first());
+        let Some((key, signing)) = key.and_then(|key| Some((key, key.signing.as_ref()?))) else {
+            return Err(issues_none().into());
+        };
         let now = seconds();
         let claims = Claims {
             sub: user.to_string(),
@@ -100,7 +93,8 @@ impl Tokens {
             epoch,
             scope: scope.to_owned(),
         };
-        jsonwebtoken::encode(&self.header, &claims, &self.signing).map_err(Error::internal)
+        let header = Header { kid: Some(key.id.clone()), ..Header::new(key.algorithm()) };
+        jsonwebtoken::encode(&header, &claims, signing).map_err(Error::internal)
     }
 
     /// The claims of a token with a valid signature, lifetime and audience. Whether its user may still use it is checked in the
@@ -112,7 +106,7 @@ impl Tokens {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(refused("longer than any token"));
         }
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).map_err(refused)?.claims;
+        let claims = self.signed(token)?;
         if claims.typ != ACCESS_TOKEN {
             return Err(refused("not an access token"));
         }
@@ -121,6 +115,28 @@ impl Tokens {
         }
         Ok(claims)
     }
+
+    /// The claims of a token that one of the keys has signed.
+    fn signed(&self, token: &str) -> Result<Claims, Problem> {
+        let header = jsonwebtoken::decode_header(token).map_err(refused)?;
+        for keys in &self.keys {
+            for key in keys.get().iter().filter(|key| key.fits(&header)) {
+                match jsonwebtoken::decode::<Claims>(token, &key.verifying, &key.validation) {
+                    Ok(token) => return Ok(token.claims),
+                    // Another one may have signed it.
+                    Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
+                    Err(error) => return Err(refused(error)),
+                }
+            }
+        }
+        Err(refused("signed by no key that is accepted"))
+    }
+}
+
+/// The error response where tokens are only verified.
+pub(crate) fn issues_none() -> Problem {
+    let detail = "This service only verifies tokens. Log in at one that issues them.";
+    Problem::bad_request("unsupported_grant_type", detail)
 }
 
 /// The error response to every invalid token.

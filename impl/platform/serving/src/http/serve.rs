@@ -73,9 +73,15 @@ pub fn shutdown_signal() -> io::Result<CancellationToken> {
 
 /// Serves each app on its listener until `shutdown` is cancelled, then waits for requests in progress.
 ///
-/// First readiness turns 503 and responses carry `Connection: close`, then listening ends, idle connections are closed and the
+/// First readiness turns 503 and responses carry `Connection: close`, while requests are served as before. After
+/// `shutdown_drain_ms` nobody should send any more: `stopping` is cancelled, listening ends, idle connections are closed and the
 /// others may finish; what is left after 12 s is closed.
-pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, shutdown: CancellationToken) {
+pub async fn serve(
+    services: Vec<(TcpListener, App)>,
+    settings: &HttpSettings,
+    shutdown: CancellationToken,
+    stopping: CancellationToken,
+) {
     let limit = connection_limit(settings.http_max_connections as usize);
     let server = Arc::new(Server {
         places: Arc::new(Semaphore::new(limit)),
@@ -99,6 +105,7 @@ pub async fn serve(services: Vec<(TcpListener, App)>, settings: &HttpSettings, s
     tracing::info!("shutting down");
     apps.iter().for_each(App::drain);
     sleep(Duration::from_millis(settings.shutdown_drain_ms)).await;
+    stopping.cancel();
     listening.cancel();
     accepting.wait().await;
     // The latest connection has a request in transit; its response says that the connection closes.

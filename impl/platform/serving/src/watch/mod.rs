@@ -17,12 +17,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use deadpool_redis::redis::aio::MultiplexedConnection;
 use platform_background::jittered;
 use platform_settings::{DatabaseSettings, InvalidSettings, RedisSettings};
-use platform_store::{Cache, ServerState};
+use platform_store::{Cache, ServerState, Servers, Wanted};
 use platform_telemetry::Metrics;
 use sqlx::Connection as _;
-use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +38,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Watch(Arc<Inner>);
 
 struct Inner {
-    postgres: PgConnectOptions,
+    postgres: Servers,
     redis: Vec<(&'static str, Cache)>,
     places: Vec<String>,
     seen: Mutex<Seen>,
@@ -62,17 +62,17 @@ impl Watch {
     /// # Errors
     /// When a URL is invalid.
     pub fn new(database: &DatabaseSettings, redis: &RedisSettings, role: &str) -> Result<Self, InvalidSettings> {
-        let postgres = database.connect_options()?.application_name(&format!("{role}-watch"));
+        let postgres = Servers::new(database, format!("{role}-watch"), Wanted::Any)?;
         let (mut watched, mut places) = (Vec::new(), vec![database.place()?]);
         if let Some(queue) = Cache::new(redis, "")? {
+            places.push(queue.place());
             watched.push(("queue", queue));
-            places.push(redis.place());
         }
         if redis.is_split()
             && let Some(cache) = Cache::new(&redis.for_cache(), "")?
         {
+            places.push(cache.place());
             watched.push(("cache", cache));
-            places.push(redis.for_cache().place());
         }
         Ok(Self(Arc::new(Inner { postgres, redis: watched, places, seen: Mutex::default() })))
     }
@@ -81,6 +81,33 @@ impl Watch {
     pub(crate) fn postgres(&self) -> Option<ServerState> {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.postgres.as_ref().map(Found::state)
+    }
+
+    /// Looks once, before anything is served: why no time will make a server usable, in which case somebody has to change a setting. One that
+    /// is unavailable may come.
+    pub async fn permanent_failure(&self) -> Option<String> {
+        let (mut postgres, mut redis) = (Kept::None, vec![None; self.0.redis.len()]);
+        let (of_postgres, of_redis) = self.look(&mut postgres, &mut redis).await;
+        let failures = std::iter::once(("Postgres", of_postgres.failure))
+            .chain(of_redis.into_iter().map(|(_, found)| ("Redis", found.failure)));
+        let mut found =
+            self.0.places.iter().zip(failures).filter_map(|(place, (server, failure))| Some((place, server, failure?)));
+        let (place, server, failure) = found.find(|(.., failure)| failure.state.is_permanent())?;
+        Some(format!("{server} at {place} cannot be used: {}", failure.error))
+    }
+
+    async fn look(
+        &self,
+        postgres: &mut Kept,
+        redis: &mut [Option<MultiplexedConnection>],
+    ) -> (Found<Postgres>, Vec<(&'static str, Found<Redis>)>) {
+        let of_redis = self.0.redis.iter().zip(redis);
+        let of_redis = of_redis
+            .map(|((name, cache), at)| async { (*name, ask(ServerState::of_redis, || redis_state(cache, at)).await) });
+        tokio::join!(
+            ask(ServerState::of_postgres, || postgres_state(&self.0.postgres, postgres)),
+            futures_util::future::join_all(of_redis)
+        )
     }
 
     /// Registers the results in a service's metrics.
@@ -93,19 +120,9 @@ impl Watch {
         let (mut postgres, mut redis) = (Kept::None, vec![None; self.0.redis.len()]);
         let mut alarms = vec![Alarm::default(); self.0.places.len()];
         loop {
-            let asked = async {
-                let of_redis = self.0.redis.iter().zip(&mut redis);
-                let of_redis = of_redis.map(|((name, cache), at)| async {
-                    (*name, ask(ServerState::of_redis, || redis_state(cache, at)).await)
-                });
-                tokio::join!(
-                    ask(ServerState::of_postgres, || postgres_state(&self.0.postgres, &mut postgres)),
-                    futures_util::future::join_all(of_redis)
-                )
-            };
             let (of_postgres, of_redis) = tokio::select! {
                 () = shutdown.cancelled() => break,
-                found = asked => found,
+                found = self.look(&mut postgres, &mut redis) => found,
             };
             let failures = std::iter::once(("Postgres", of_postgres.failure.as_ref()))
                 .chain(of_redis.iter().map(|(_, found)| ("Redis", found.failure.as_ref())));

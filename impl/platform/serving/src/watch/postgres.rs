@@ -1,8 +1,7 @@
 //! What Postgres tells of itself.
 
-use platform_store::{ServerState, sql};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use platform_store::{ServerState, Servers, sql};
+use sqlx::PgConnection;
 
 use super::found::Failure;
 
@@ -24,10 +23,7 @@ pub(super) struct Postgres {
 }
 
 /// The state of Postgres, and why it accepts no writes; a connection that fails or was interrupted is not used again.
-pub(super) async fn postgres_state(
-    options: &PgConnectOptions,
-    kept: &mut Kept,
-) -> sqlx::Result<(Postgres, Option<Failure>)> {
+pub(super) async fn postgres_state(servers: &Servers, kept: &mut Kept) -> sqlx::Result<(Postgres, Option<Failure>)> {
     const SQL: &str = sql!(
         "SELECT (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections,
              current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
@@ -46,7 +42,8 @@ pub(super) async fn postgres_state(
     let (mut connection, mut reporter, mut state) = match found {
         Some(found) => found,
         None => {
-            let mut connection = options.connect().await?;
+            servers.check_sessions().await?;
+            let mut connection = servers.open().await?.connection;
             let state = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
             (connection, false, state)
         }

@@ -6,6 +6,9 @@ use platform_store::{Cache, ServerState};
 
 use super::found::{Failure, POLL_TIMEOUT};
 
+/// Why a Redis Cluster cannot be used.
+const CLUSTER: &str = "it is a Redis Cluster, which keeps keys on several servers; use one server, or several with Sentinel (redis-sentinel://)";
+
 /// What it tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Redis {
@@ -58,7 +61,7 @@ impl Redis {
             0 => number("total_system_memory"),
             limit => limit,
         };
-        let cluster = || Failure { state: ServerState::Cluster, error: "a Redis Cluster".to_owned() };
+        let cluster = || Failure { state: ServerState::Cluster, error: CLUSTER.to_owned() };
         let told = Self {
             used: number("used_memory"),
             limit,

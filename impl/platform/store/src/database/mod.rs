@@ -16,20 +16,25 @@ use std::time::Duration;
 use contract::Problem;
 use platform_admission::Sender;
 use platform_settings::{DatabaseSettings, InvalidSettings};
+use platform_telemetry::notices;
 use sqlx::Connection;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use self::transaction::{run, transaction};
-use crate::connections::{AfterCancel, Connections, PoolState, Watch};
 use crate::error::{Error, Result};
-use crate::reads::Reads;
+use crate::reads::{READS, Reads};
+use crate::replicas::Replicas;
 use crate::sql;
+use platform_connections::Cache;
+use platform_connections::pool::{AfterCancel, Connections, PoolState, Watch};
+use platform_connections::{Servers, Wanted};
 
 pub use self::transaction::Transaction;
 
-/// The statement timeout of the server.
-const STATEMENT_TIMEOUT: &str = "4s";
+/// The limits of a session that writes.
+const WRITES: &str =
+    "SET statement_timeout = '4s'; SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '5s'";
 /// The timeout from BEGIN to COMMIT, retries included; then the connection is closed and the server rolls back.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(9);
 /// The timeout of closing; longer than a transaction may take.
@@ -39,6 +44,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Database {
     reads: Reads,
+    /// The same without replicas.
+    latest: Reads,
     writes: Connections,
     transactions: TaskTracker,
 }
@@ -50,25 +57,19 @@ impl Database {
     /// # Errors
     /// When the settings hold no valid connection URL.
     pub fn new(settings: &DatabaseSettings, role: &str) -> Result<Self, InvalidSettings> {
-        let options = settings.connect_options()?;
-        let reads = options.clone().application_name(&format!("{role}-reads")).options([
-            ("default_transaction_read_only", "on"),
-            ("statement_timeout", STATEMENT_TIMEOUT),
-            ("lock_timeout", "2s"),
-        ]);
-        let writes = options.application_name(&format!("{role}-writes")).options([
-            ("statement_timeout", STATEMENT_TIMEOUT),
-            ("lock_timeout", "2s"),
-            ("idle_in_transaction_session_timeout", "5s"),
-        ]);
+        let reads = Servers::with_session(settings, format!("{role}-reads"), Wanted::Any, READS)?;
+        let writes = Servers::with_session(settings, format!("{role}-writes"), Wanted::Writable, WRITES)?;
+        let primary = Connections::new(
+            "database_reads",
+            reads,
+            settings.database_read_pool_size,
+            settings.wait(),
+            AfterCancel::Recover,
+        );
+        let reads = Reads { primary, replicas: None };
         Ok(Self {
-            reads: Reads(Connections::new(
-                "database_reads",
-                reads,
-                settings.database_read_pool_size,
-                settings.wait(),
-                AfterCancel::Recover,
-            )),
+            latest: reads.clone(),
+            reads,
             writes: Connections::new(
                 "database_writes",
                 writes,
@@ -80,9 +81,30 @@ impl Database {
         })
     }
 
-    /// The executor of single reading statements: `sqlx::query(..).fetch_one(db.reads())`.
+    /// The same, with the replicas of the settings; `cache` is where the writes of clients are remembered, so that they read them. Must be
+    /// called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the settings hold no valid connection URL.
+    pub fn with_replicas(
+        mut self,
+        settings: &DatabaseSettings,
+        role: &str,
+        cache: Option<Cache>,
+    ) -> Result<Self, InvalidSettings> {
+        self.reads.replicas = Replicas::start(settings, role, READS, cache)?;
+        Ok(self)
+    }
+
+    /// The executor of single reading statements: `sqlx::query(..).fetch_one(db.reads())`. From a replica where the document of the
+    /// current request's operation allows it (`x-read`), else from the primary.
     pub fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// The same from the primary in any case: for what decides who may do what.
+    pub fn latest_reads(&self) -> &Reads {
+        &self.latest
     }
 
     /// Runs `work` in a transaction and commits it if it succeeds.
@@ -105,7 +127,8 @@ impl Database {
         // Waiting for a connection may be cancelled safely, so it stays outside of the task.
         let lease = self.writes.lease().await?;
         let (watch, committing) = (lease.watch(), Arc::new(AtomicBool::new(false)));
-        self.detached(watch, transaction(lease, Arc::clone(&committing), work), committing).await
+        let written = self.detached(watch, transaction(lease, Arc::clone(&committing), work), committing).await;
+        self.remember(written).await
     }
 
     /// Runs `work`, which must be exactly one statement, without BEGIN and COMMIT around it: a third of the round
@@ -122,10 +145,14 @@ impl Database {
         let lease = self.writes.lease().await?;
         let watch = lease.watch();
         let once = async move {
-            let (result, mut lease) = run(lease, work).await?;
+            let (done, is_warned) = notices::watched(run(lease, work)).await;
+            let (result, mut lease) = done?;
             // Whatever the error was converted to, a ping shows whether the connection is still usable.
             let sound = if result.is_ok() { Ok(()) } else { lease.connection().ping().await };
             lease.settle(&sound);
+            if is_warned && result.is_ok() {
+                return Err(Error::not_replicated());
+            }
             result.map_err(|error| match error {
                 Error::Database(error) => {
                     lease.settle_after(&error);
@@ -134,7 +161,18 @@ impl Database {
                 other => other,
             })
         };
-        self.detached(watch, once, Arc::new(AtomicBool::new(true))).await
+        let written = self.detached(watch, once, Arc::new(AtomicBool::new(true))).await;
+        self.remember(written).await
+    }
+
+    /// Whoever wrote, or may have, reads it from now on.
+    async fn remember<T>(&self, written: Result<T>) -> Result<T> {
+        if let Some(replicas) = &self.reads.replicas
+            && matches!(written, Ok(_) | Err(Error::OutcomeUnknown(_)))
+        {
+            replicas.wrote(&self.writes).await;
+        }
+        written
     }
 
     /// Runs `work` to its end or to its deadline, also when the request is cancelled; `committing` says whether COMMIT was
@@ -187,7 +225,9 @@ impl Database {
         let orderly = async {
             self.transactions.close();
             self.transactions.wait().await;
-            tokio::join!(self.reads.0.close(), self.writes.close());
+            let replicas = self.reads.replicas.iter().flat_map(|replicas| replicas.pools());
+            let replicas = futures_util::future::join_all(replicas.map(Connections::close));
+            tokio::join!(self.reads.primary.close(), self.writes.close(), replicas);
         };
         if timeout(CLOSE_TIMEOUT, orderly).await.is_err() {
             tracing::warn!(transactions = self.transactions.len(), "transactions still running at shutdown");
@@ -196,7 +236,7 @@ impl Database {
 
     /// The states of the pools `reads` and `writes`.
     pub fn pools(&self) -> [(&'static str, PoolState); 2] {
-        [("reads", self.reads.0.state()), ("writes", self.writes.state())]
+        [("reads", self.reads.primary.state()), ("writes", self.writes.state())]
     }
 }
 

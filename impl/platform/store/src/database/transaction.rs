@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use platform_telemetry::notices;
 use sqlx::{Executor, PgConnection};
 use tokio::sync::oneshot;
 
-use crate::connections::Lease;
 use crate::error::{Error, Result};
+use platform_connections::pool::Lease;
 
 /// Retries of a transaction after a deadlock or a serialization failure.
 const MAX_RETRIES: u32 = 3;
@@ -55,12 +56,13 @@ where
         // failure. SELECT fails in such a transaction, and COMMIT is not run then.
         Ok(value) => {
             committing.store(true, Ordering::Relaxed);
-            match lease.connection().execute("SELECT; COMMIT").await {
-                Ok(done) => {
+            match notices::watched(lease.connection().execute("SELECT; COMMIT")).await {
+                (Ok(done), is_warned) => {
                     lease.settle(&Ok(done));
-                    return Ok((Ok(value), lease));
+                    let result = if is_warned { Err(Error::not_replicated()) } else { Ok(value) };
+                    return Ok((result, lease));
                 }
-                Err(error) => Err(Error::while_committing(error)),
+                (Err(error), _) => Err(Error::while_committing(error)),
             }
         }
         Err(error) => Err(error),

@@ -28,7 +28,7 @@ async fn what_a_dead_process_had_is_sent_by_another_one() {
         let runtime = Runtime::new().expect("a runtime");
         runtime.spawn(async move {
             let db = Database::new(&role, SERVICE).expect("the URL is one");
-            let webhooks = Webhooks::tuned(db, SERVICE, &settings, Environment::Development, lease);
+            let webhooks = Webhooks::tuned(db, SERVICE, &settings, Environment::Development, lease).expect("settings");
             webhooks.run(CancellationToken::new()).await;
         });
         runtime

@@ -79,7 +79,7 @@ impl World {
 
     pub fn tuned(&self, tuning: Tuning) -> Webhooks {
         let settings: Settings = testkit::settings(&[&CHEAP[..], &self.flags].concat());
-        Webhooks::tuned(self.db.clone(), SERVICE, &settings, Environment::Development, tuning)
+        Webhooks::tuned(self.db.clone(), SERVICE, &settings, Environment::Development, tuning).expect("settings")
     }
 
     /// A process of these webhooks.

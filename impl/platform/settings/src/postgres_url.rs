@@ -1,0 +1,251 @@
+//! The one parser of Postgres' connection URLs (libpq's, 34.1.1.2 "Connection URIs"): every connection of every command is opened by what
+//! it read. What it does not understand is an error: a misspelt `sslmode` must not end in an unencrypted connection.
+
+use std::borrow::Cow;
+use std::fs;
+
+use percent_encoding::percent_decode_str;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+use crate::InvalidSettings;
+
+/// Parameters that the driver applies.
+const APPLIED: &[&str] = &["application_name", "dbname", "options", "statement-cache-capacity", "user"];
+
+/// Parameters whose effect is there anyway, or of which there is none to miss, with the values for which that is so (any, if there is none).
+const WITHOUT_EFFECT: &[(&str, &[&str])] = &[
+    ("channel_binding", &["disable", "prefer"]),
+    ("client_encoding", &["utf8", "UTF8", "utf-8", "UTF-8", "auto"]),
+    // Of the pool: DATABASE_ACQUIRE_TIMEOUT_MS.
+    ("connect_timeout", &[]),
+    ("fallback_application_name", &[]),
+    ("gssencmode", &["disable", "prefer"]),
+    ("keepalives", &[]),
+    ("keepalives_count", &[]),
+    ("keepalives_idle", &[]),
+    ("keepalives_interval", &[]),
+    // Every server is tried.
+    ("load_balance_hosts", &["disable", "random"]),
+    // Of asyncpg, by way of SQLAlchemy.
+    ("prepared_statement_cache_size", &[]),
+    ("sslcompression", &["0"]),
+    ("ssl_min_protocol_version", &["TLSv1", "TLSv1.1", "TLSv1.2"]),
+    ("sslsni", &["1"]),
+    ("tcp_user_timeout", &[]),
+];
+
+/// Other names of parameters.
+const ALIASES: &[(&str, &str)] = &[
+    // asyncpg's.
+    ("ssl", "sslmode"),
+    ("ssl-mode", "sslmode"),
+    ("ssl-root-cert", "sslrootcert"),
+    ("ssl-ca", "sslrootcert"),
+    ("ssl-cert", "sslcert"),
+    ("ssl-key", "sslkey"),
+];
+
+/// How a PEM file begins.
+const PEM: &[u8] = b"-----BEGIN";
+
+/// What encrypts connections, and by what the server is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Tls {
+    mode: Option<String>,
+    root: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+}
+
+/// What a URL says.
+pub(crate) struct PostgresUrl {
+    /// The connection options of each server that it names, in its order; at least one.
+    pub(crate) servers: Vec<PgConnectOptions>,
+    /// Empty when it has none.
+    pub(crate) password: String,
+}
+
+/// Reads a URL.
+///
+/// # Errors
+/// When it is invalid, or asks for what cannot be had. The error does not repeat it.
+pub(crate) fn parse(url: &str) -> Result<PostgresUrl, InvalidSettings> {
+    let rest = url.strip_prefix("postgresql://").or_else(|| url.strip_prefix("postgres://"));
+    let rest = rest.ok_or_else(|| invalid("must begin with postgresql://"))?;
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, places) = authority.rsplit_once('@').map_or(("", authority), |(user, places)| (user, places));
+    let mut password = decoded(user.split_once(':').map_or("", |(_, password)| password))?.into_owned();
+    let (mut hosts, mut ports, mut parameters, mut tls) =
+        (Vec::new(), Vec::new(), String::new(), Tls::of_environment());
+    for (name, value) in
+        query.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
+    {
+        let (name, text) = (decoded(name)?, decoded(value)?);
+        let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(&*name, |(_, name)| *name);
+        match name {
+            "host" => hosts = text.split(',').map(str::to_owned).collect(),
+            "port" => ports = text.split(',').map(str::to_owned).collect(),
+            "sslmode" => tls.mode = Some(text.into_owned()),
+            "sslrootcert" => tls.root = Some(text.into_owned()),
+            "sslcert" => tls.certificate = Some(text.into_owned()),
+            "sslkey" => tls.key = Some(text.into_owned()),
+            "target_session_attrs" => match &*text {
+                // The one that accepts writes is looked for in any case.
+                "any" | "read-write" | "primary" => {}
+                other => {
+                    return Err(invalid(&format!(
+                        "has target_session_attrs={other}: it is where writes go (any, read-write or primary)"
+                    )));
+                }
+            },
+            "password" => password = text.into_owned(),
+            known if APPLIED.contains(&known) || known.starts_with("options[") => {
+                parameters.push_str(&format!(
+                    "&{}={value}",
+                    percent_encoding::utf8_percent_encode(known, percent_encoding::NON_ALPHANUMERIC)
+                ));
+            }
+            other => match WITHOUT_EFFECT.iter().find(|(known, _)| *known == other) {
+                Some((_, values)) if values.is_empty() || values.contains(&&*text) => {}
+                Some((_, values)) => {
+                    return Err(invalid(&format!(
+                        "has {other}={text}, which is not supported: only {}",
+                        values.join(", ")
+                    )));
+                }
+                None => return Err(invalid(&format!("has the unknown parameter {other}"))),
+            },
+        }
+    }
+    let servers = if hosts.is_empty() {
+        places.split(',').map(str::to_owned).collect()
+    } else {
+        let port = |at: usize| if ports.len() == 1 { ports.first() } else { ports.get(at) };
+        let with_port = hosts.iter().enumerate().map(|(at, host)| place(host, port(at).map(String::as_str)));
+        with_port.collect::<Vec<_>>()
+    };
+    if hosts.is_empty() && !ports.is_empty() {
+        parameters.push_str(&format!("&port={}", ports.join(",")));
+    }
+    let root = tls.root()?;
+    let user =
+        user.split(':').next().filter(|user| !user.is_empty()).map(|user| format!("{user}@")).unwrap_or_default();
+    let parameters = parameters.trim_start_matches('&');
+    let server = |server: &String| {
+        let one = format!("postgresql://{user}{server}/{path}?{parameters}");
+        let options: PgConnectOptions = one.parse().map_err(|_| invalid("is not a valid connection URL"))?;
+        let options = if password.is_empty() { options } else { options.password(&password) };
+        tls.apply(options, &root)
+    };
+    Ok(PostgresUrl { servers: servers.iter().map(server).collect::<Result<_, _>>()?, password })
+}
+
+/// As the part of a URL between `@` and `/`.
+fn place(host: &str, port: Option<&str>) -> String {
+    let host = match host.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => percent_encoding::utf8_percent_encode(host, HOST).to_string(),
+    };
+    port.filter(|port| !port.is_empty()).map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
+}
+
+/// What has to be escaped in a host: directories of sockets have slashes.
+const HOST: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
+
+/// The certificates that a server's is checked against.
+enum Root {
+    /// It is not checked.
+    None,
+    /// Those of this file, which is read again for each connection.
+    File(String),
+    /// The machine's.
+    System,
+}
+
+impl Tls {
+    /// libpq's defaults (34.15 "Environment Variables").
+    fn of_environment() -> Self {
+        let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self { mode: of("PGSSLMODE"), root: of("PGSSLROOTCERT"), certificate: of("PGSSLCERT"), key: of("PGSSLKEY") }
+    }
+
+    fn root(&self) -> Result<Root, InvalidSettings> {
+        let root = self.root.as_ref().filter(|root| *root != "system");
+        for (name, file) in
+            [("sslcert", self.certificate.as_ref()), ("sslkey", self.key.as_ref()), ("sslrootcert", root)]
+        {
+            let Some(file) = file else { continue };
+            let text = fs::read(file)
+                .map_err(|error| invalid(&format!("has {name}={file}, which cannot be read: {error}")))?;
+            if !text.windows(PEM.len()).any(|part| part == PEM) {
+                return Err(invalid(&format!("has {name}={file}, which is not a PEM file")));
+            }
+        }
+        if self.certificate.is_some() != self.key.is_some() {
+            return Err(invalid("has one of sslcert and sslkey, which belong together"));
+        }
+        let has_files = self.root.is_some() || self.certificate.is_some();
+        let is_verified = match self.mode.as_deref() {
+            Some("verify-ca" | "verify-full") => true,
+            None | Some("prefer" | "disable") if !has_files => false,
+            // As libpq: whoever names the certificate wants it to be checked.
+            Some("require") => self.root.is_some(),
+            None | Some("prefer" | "disable") => {
+                return Err(invalid(
+                    "has certificates and an sslmode that may do without them: add sslmode=verify-full",
+                ));
+            }
+            Some("allow") => {
+                return Err(invalid("has sslmode=allow, which is not supported: use prefer or, better, verify-full"));
+            }
+            Some(other) => {
+                return Err(invalid(&format!(
+                    "has sslmode={other}: it is one of disable, prefer, require, verify-ca, verify-full"
+                )));
+            }
+        };
+        match (&self.root, is_verified) {
+            (_, false) => Ok(Root::None),
+            (Some(file), true) if file != "system" => Ok(Root::File(file.clone())),
+            // Otherwise whoever has any certificate at all would be believed.
+            (_, true) if self.mode.as_deref() == Some("verify-full") => Ok(Root::System),
+            (_, true) => Err(invalid("has the machine's certificates as sslrootcert, which needs sslmode=verify-full")),
+        }
+    }
+
+    fn apply(&self, mut options: PgConnectOptions, root: &Root) -> Result<PgConnectOptions, InvalidSettings> {
+        if !matches!(self.mode.as_deref(), Some("disable")) {
+            crate::tls::use_one_provider();
+        }
+        options = match (self.mode.as_deref(), root) {
+            (Some("verify-full"), _) => options.ssl_mode(PgSslMode::VerifyFull),
+            (Some("verify-ca"), _) | (Some("require"), Root::File(_)) => options.ssl_mode(PgSslMode::VerifyCa),
+            (Some("require"), _) => options.ssl_mode(PgSslMode::Require),
+            (Some("disable"), _) => options.ssl_mode(PgSslMode::Disable),
+            // Also where the driver would take another one from the environment.
+            _ => options.ssl_mode(PgSslMode::Prefer),
+        };
+        options = match root {
+            Root::None => options,
+            Root::File(file) => options.ssl_root_cert(file),
+            Root::System => options.ssl_root_cert_from_pem(
+                crate::tls::of_machine()
+                    .ok_or_else(|| invalid("has no sslrootcert, and this machine trusts no certificates"))?
+                    .to_vec(),
+            ),
+        };
+        Ok(match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => options.ssl_client_cert(certificate).ssl_client_key(key),
+            _ => options,
+        })
+    }
+}
+
+fn decoded(text: &str) -> Result<Cow<'_, str>, InvalidSettings> {
+    percent_decode_str(text).decode_utf8().map_err(|_| invalid("is not a valid connection URL"))
+}
+
+fn invalid(why: &str) -> InvalidSettings {
+    InvalidSettings(format!("DATABASE_URL {why}"))
+}
