@@ -35,9 +35,11 @@ EDGES = [
     ("SecretFileRejected", "warning", 60, 'job:secret_files_rejected:max{job="a"}', ">", 0),
     ("PostgresDown", "critical", 30, 'job:postgres_up:min{job="a"}', "<", 1),
     ("PostgresReadOnly", "critical", 30, 'job:postgres_writable:min{job="a"}', "<", 1),
+    ("PostgresWritesAwaitStandby", "critical", 60, 'job:db_client_connections_abandoned:max{job="a"}', ">", 0),
     ("PostgresConnectionsNearLimit", "warning", 120, "postgres:connections:ratio", ">", 0.85),
     ("PostgresLongTransaction", "warning", 60, "postgres:oldest_transaction_age_seconds:max", ">", 300),
     ("RedisDown", "warning", 30, 'job_purpose:redis_up:min{job="a",purpose="cache"}', "<", 1),
+    ("RateLimitsNotShared", "warning", 60, 'job:rate_limit_local_fallbacks:rate5m{job="a"}', ">", 0),
     ("RedisMemoryNearLimit", "warning", 120, 'purpose:redis_memory_used:ratio{purpose="queue"}', ">", 0.8),
     ("RedisEvicting", "warning", 0, 'purpose:redis_evicted_keys:increase15m{purpose="queue"}', ">", 0),
 ]
