@@ -65,7 +65,7 @@ impl Analytics for AnalyticsService {
             None => time_series::first_view(self.database.reads(), path).await?,
             start => start,
         };
-        let window = start.and_then(|start| Window::of(Some(start), params.end));
+        let window = start.and_then(|start| Window::until_now(start, params.end));
         let Some(window) = window else { return Ok(GetTimeSeriesResponse::Ok(Vec::new())) };
         let beginnings = time_buckets::beginnings(window, params.interval, zone, POINTS).ok_or_else(|| {
             Problem::conflict("window_too_large", "The window has more than 10000 points; use a longer interval.")

@@ -9,6 +9,9 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 const HOUR: i64 = 60 * MINUTE;
 pub(crate) const MINUTE: i64 = 1;
 
+/// How far the clocks of processes may differ: more than they do where anything keeps them, and less than clients may date ahead.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(60);
+
 /// From `start` on, before `end`; never empty, and exact to the microsecond as Postgres is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
@@ -26,10 +29,19 @@ pub(crate) struct Piece {
 }
 
 impl Window {
-    /// The window a request means: from the beginning and until now, when it does not say. Nothing when it is empty.
+    /// The window a request means: from the beginning and until now, when it does not say. Nothing when it is empty. What was
+    /// acknowledged by a process whose clock is ahead of this one's is in it.
     pub(crate) fn of(start: Option<DateTime<Utc>>, end: Option<DateTime<Utc>>) -> Option<Self> {
-        let start = start.map_or_else(beginning, whole_micros);
-        let end = end.map_or_else(Utc::now, whole_micros);
+        Self::until(start, end.unwrap_or_else(|| Utc::now() + CLOCK_SKEW))
+    }
+
+    /// The same by this process's clock: for what has an entry for each span of time.
+    pub(crate) fn until_now(start: DateTime<Utc>, end: Option<DateTime<Utc>>) -> Option<Self> {
+        Self::until(Some(start), end.unwrap_or_else(Utc::now))
+    }
+
+    fn until(start: Option<DateTime<Utc>>, end: DateTime<Utc>) -> Option<Self> {
+        let (start, end) = (start.map_or_else(beginning, whole_micros), whole_micros(end));
         (start < end).then_some(Self { start, end })
     }
 

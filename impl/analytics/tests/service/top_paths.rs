@@ -63,6 +63,13 @@ async fn neither_bots_nor_what_is_to_come_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_with_a_faster_clock_has_acknowledged_counts() {
+    let world = World::new().await;
+    world.store(&[view("/x", Utc::now() + TimeDelta::seconds(30))]).await;
+    assert_eq!(both(&world, &[]).await, json!([{"path": "/x", "count": 1}]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_a_window_is_refused() {
     let world = World::new().await;
     for path in [SLOW, OPTIMIZED] {
