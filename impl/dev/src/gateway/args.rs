@@ -7,7 +7,7 @@ use backends::Source;
 use clap::Args;
 use platform::settings::{ExposureSettings, Origins, RateLimits, TraceSettings};
 
-use super::addresses::Networks;
+use super::addresses::{Networks, Resolvers};
 use crate::ports::Replicas;
 
 /// The port deployed clients expect it on.
@@ -71,6 +71,9 @@ pub(crate) struct GatewayArgs {
     pub(super) port: u16,
     #[command(flatten)]
     pub(super) replicas: Replicas,
+    /// DNS servers by which names of replicas are looked up again: addresses, comma-separated; default: those of /etc/resolv.conf
+    #[arg(long, env = "GATEWAY_RESOLVER", default_value = "")]
+    pub(super) resolver: Resolvers,
     #[command(flatten)]
     pub(super) tls: TlsArgs,
     /// Origins allowed by CORS to read error responses of the gateway itself: a JSON list or comma-separated

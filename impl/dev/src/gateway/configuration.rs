@@ -10,11 +10,14 @@ use backends::{Nginx, Njs};
 use nix::unistd::{Gid, Group, Uid, User};
 use platform::settings::{Bind, RateLimits};
 
-use super::addresses::{Networks, Upstreams, collector};
+use super::addresses::{Networks, Resolvers, Upstreams, collector, is_of_dns};
 use super::args::GatewayArgs;
+use crate::console::say;
 use crate::services::Service;
 
 const TEMPLATE: &str = include_str!("../../../../gateway/nginx.conf.template");
+/// The first nginx whose upstreams look names up again (1.27.3, of which only the first two numbers are known).
+const RESOLVES: (u32, u32) = (1, 28);
 /// What the template includes, by the paths it includes it by.
 const INCLUDED: [(&str, &str); 10] = [
     ("access-log.conf", include_str!("../../../../gateway/access-log.conf")),
@@ -78,6 +81,8 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         !origins.contains(['\'', '\\', '$', '\n']),
         "BACKEND_CORS_ORIGINS has characters that are not allowed in an origin: {origins}"
     );
+    let (resolver, is_resolved) = resolver(args, nginx);
+    let is_resolved = |host: &str| is_resolved && is_of_dns(host);
     Ok(vec![
         // The one of the wheels has njs built in; a distribution's finds the module that belongs to it.
         ("GATEWAY_MODULES", load_module(nginx.njs.as_ref())?),
@@ -87,9 +92,8 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
         ("GATEWAY_LOG", quotable(&std::path::absolute(&args.log)?)?.to_owned()),
         ("GATEWAY_REAL_IP", real_ip),
         ("GATEWAY_INTERNAL_NETWORKS", internal.iter().map(|network| format!("{network} 1; ")).collect()),
-        // Names are looked up once, at the start; in a container, where they move, the image's own resolver is asked.
-        ("GATEWAY_RESOLVER", String::new()),
-        ("GATEWAY_UPSTREAMS", args.replicas.0.iter().map(upstream).collect()),
+        ("GATEWAY_RESOLVER", resolver),
+        ("GATEWAY_UPSTREAMS", args.replicas.0.iter().map(|replicas| upstream(replicas, is_resolved)).collect()),
         ("GATEWAY_LISTEN", listen(&args.exposure.bind_address, args.port, &flags)),
         ("GATEWAY_TLS", tls),
         (
@@ -102,9 +106,24 @@ fn values(args: &GatewayArgs, nginx: &Nginx, dir: &Path) -> Result<Vec<(&'static
     ])
 }
 
+/// The directive by which nginx looks the names of replicas up again, and whether it does: names move when a replica is replaced. Older
+/// ones look them up once, at the start, as do all where nobody can be asked.
+fn resolver(args: &GatewayArgs, nginx: &Nginx) -> (String, bool) {
+    let names = args.replicas.0.iter().flat_map(|(_, upstreams)| upstreams.hosts()).any(is_of_dns);
+    if !names {
+        return (String::new(), false);
+    }
+    let given = if args.resolver.0.is_empty() { Resolvers::of_machine() } else { args.resolver.clone() };
+    if nginx.version < RESOLVES || given.0.is_empty() {
+        say("names of replicas are looked up once: this needs nginx 1.28 and a DNS server (GATEWAY_RESOLVER)");
+        return (String::new(), false);
+    }
+    (format!("resolver {} valid=5s;", given.0.join(" ")), true)
+}
+
 /// A service's replicas. The services close connections that are idle for five seconds; a request must not be sent into that.
-fn upstream((service, Upstreams(servers)): &(&Service, Upstreams)) -> String {
-    let name = &service.name;
+fn upstream((service, upstreams): &(&Service, Upstreams), resolve: impl Fn(&str) -> bool) -> String {
+    let (name, servers) = (&service.name, upstreams.servers(resolve));
     format!(
         "upstream {name} {{ zone {name} 128k; least_conn; {servers} keepalive 64; keepalive_requests 100000; keepalive_timeout 4s; }}\n"
     )

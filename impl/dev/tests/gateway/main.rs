@@ -7,6 +7,7 @@ mod documents;
 mod floods;
 mod forwarding;
 mod kept_answers;
+mod names;
 mod refusals;
 mod replicas;
 mod routing;
