@@ -25,7 +25,9 @@ async fn run(deployment: &Deployment, arguments: &[&str], environment: &[(&str, 
     limited.arg("30").arg(command.get_program()).args(arguments).env_clear();
     limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(environment.iter().copied());
     let Output { status, stdout, stderr } = limited.output().await.expect("it runs");
-    (status.success(), String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr))
+    let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    assert_ne!(status.code(), Some(124), "it should have ended by itself: {environment:?}: {said}");
+    (status.success(), said)
 }
 
 async fn is_rejected(deployment: &Deployment, environment: &[(&str, &str)], why: &str) {

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use deadpool_redis::redis::RedisError;
 use deadpool_redis::{PoolError, redis};
@@ -124,10 +125,7 @@ impl ServerState {
             _ if error.kind() == redis::ErrorKind::AuthenticationFailed => Self::Refused,
             _ if error.is_timeout() => Self::Silent,
             _ if error.is_connection_refusal() => Self::Unreachable,
-            _ => match error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
-                Some(error) => Self::of_io(error.kind()),
-                None => Self::Failing,
-            },
+            _ => io_kind(error).map_or(Self::Failing, Self::of_io),
         }
     }
 
@@ -150,6 +148,15 @@ impl ServerState {
     }
 }
 
+/// What kind of failure of input or output an error of Redis is; its source is shared, and so one level further down.
+fn io_kind(error: &RedisError) -> Option<ErrorKind> {
+    let source = error.source()?;
+    let shared = source
+        .downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()
+        .map(|source| &**source as &dyn std::error::Error);
+    shared.unwrap_or(source).downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+}
+
 impl fmt::Display for ServerState {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.write_str(self.name())
@@ -169,6 +176,14 @@ pub struct Pooled(pub &'static str);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_redis_fails_with_is_told_by_its_cause() {
+        let of = |kind: ErrorKind| ServerState::of_redis(&std::io::Error::from(kind).into());
+        assert_eq!(of(ErrorKind::InvalidData), ServerState::Untrusted);
+        assert_eq!(of(ErrorKind::ConnectionReset), ServerState::Unreachable);
+        assert_eq!(of(ErrorKind::TimedOut), ServerState::Silent);
+    }
 
     #[test]
     fn every_state_has_a_name_of_its_own() {
