@@ -4,6 +4,7 @@ mod another_history;
 mod audit;
 mod bounds;
 mod breakdown;
+mod distribution_keys;
 mod erasing;
 mod export;
 mod identity;
