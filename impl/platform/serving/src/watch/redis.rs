@@ -4,7 +4,7 @@ use deadpool_redis::redis;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use platform_store::{Cache, ServerState};
 
-use super::found::{Failure, POLL_TIMEOUT};
+use super::found::Failure;
 
 /// Why a Redis Cluster cannot be used.
 const CLUSTER: &str = "it is a Redis Cluster, which keeps keys on several servers; use one server, or several with Sentinel (redis-sentinel://)";
@@ -33,7 +33,8 @@ pub(super) async fn redis_state(
     let (mut connection, info) = match found {
         Some(found) => found,
         None => {
-            let mut connection = cache.dedicated(POLL_TIMEOUT).await?;
+            // A response that is too late for everybody else is none.
+            let mut connection = cache.dedicated(cache.timeout()).await?;
             let info = info.query_async::<String>(&mut connection).await?;
             (connection, info)
         }
