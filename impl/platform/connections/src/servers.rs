@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _
 use tokio::time::timeout;
 
 use crate::failure::breaks_connection;
-use crate::server_state::{NotWritable, Pooled};
+use crate::server_state::{NotWritable, Pooled, ServerState};
 use crate::sql;
 
 /// The timeout of opening a connection, all servers together.
@@ -89,6 +89,10 @@ impl Servers {
     pub async fn open(&self) -> sqlx::Result<Opened> {
         // Passwords and certificates may have been replaced since the last one.
         let servers = self.options()?;
+        if servers.is_empty() {
+            // Of a file that names fewer than it did at the start.
+            return Err(sqlx::Error::Configuration("the URL does not name this server any more".into()));
+        }
         let patience = OPEN_TIMEOUT / u32::try_from(servers.len()).unwrap_or(u32::MAX);
         let preferred = self.0.preferred.load(Ordering::Relaxed);
         let (mut failure, mut read_only) = (None, None);
@@ -134,8 +138,10 @@ impl Servers {
             for _ in 0..POOLER_CHECKS {
                 let of_one: i32 = sqlx::raw_sql(SQL).fetch_one(&mut one).await?.try_get(0)?;
                 // Held, so that the pooler has to give it one.
-                if other.execute("BEGIN").await.is_err_and(|error| !breaks_connection(&error)) {
-                    return Err(pooled());
+                if let Err(error) = other.execute("BEGIN").await {
+                    // A pooler of statements knows no transactions, and hangs up; a server that went away does not respond to the other, either.
+                    let goes_on = sqlx::raw_sql(SQL).fetch_one(&mut one).await.is_ok();
+                    return Err(if goes_on { pooled() } else { error });
                 }
                 let of_other: i32 = sqlx::raw_sql(SQL).fetch_one(&mut other).await?.try_get(0)?;
                 let of_one_now: i32 = sqlx::raw_sql(SQL).fetch_one(&mut one).await?.try_get(0)?;
@@ -177,8 +183,11 @@ impl Servers {
         // Engines that are no Postgres but speak like one may have no write-ahead log.
         const TIMELINE: &str = sql!("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)");
         let mut connection = PgConnection::connect_with(options).await?;
-        // One round trip, since nothing is prepared.
-        let begin = AssertSqlSafe(format!("{SQL}; {}", self.0.session));
+        // A pooler may hand on a session with what others have left in it.
+        connection.execute("DISCARD ALL").await?;
+        // One round trip, since nothing is prepared. The name is the pooler's otherwise.
+        let name = self.0.application.replace('\'', "''");
+        let begin = AssertSqlSafe(format!("{SQL}; SET application_name = '{name}'; {}", self.0.session));
         let row = sqlx::raw_sql(begin)
             .fetch_all(&mut connection)
             .await?
@@ -210,12 +219,15 @@ fn forget(connection: PgConnection) {
     tokio::spawn(connection.close());
 }
 
-/// Of two failures the one that a server told.
+/// Of two failures the one that a server told, else the one that time may mend: then the other server may come.
 fn telling(before: Option<sqlx::Error>, error: sqlx::Error) -> sqlx::Error {
+    let rank = |error: &sqlx::Error| match error {
+        sqlx::Error::Database(_) => 2,
+        error if ServerState::of_postgres(error).is_permanent() => 0,
+        _ => 1,
+    };
     match before {
-        Some(before) if matches!(before, sqlx::Error::Database(_)) || !matches!(error, sqlx::Error::Database(_)) => {
-            before
-        }
+        Some(before) if rank(&before) >= rank(&error) => before,
         _ => error,
     }
 }

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use clap::{Args, FromArgMatches as _};
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
@@ -169,8 +169,11 @@ impl DatabaseSettings {
     /// When the URL is invalid; in production, when the password is a well-known one.
     pub fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         self.urls().iter().try_for_each(|url| check(url.expose_secret(), environment))?;
-        for (_, replica) in self.replicas()? {
-            replica.urls().iter().try_for_each(|url| check(url.expose_secret(), environment))?;
+        if let Some(url) = self.database_read_url.as_ref().filter(|url| !url.expose_secret().is_empty()) {
+            url.must(move |urls| {
+                let checked = each_line(urls).try_for_each(|url| check(&plain(url), environment));
+                checked.map_err(|error| InvalidSettings(error.0.replace("DATABASE_URL", "DATABASE_READ_URL")))
+            })?;
         }
         if let Some(url) = self.given_url() {
             url.must(move |urls| each_line(urls).try_for_each(|url| check(&plain(url), environment)))?;
@@ -232,18 +235,15 @@ fn plain(url: &str) -> String {
 
 /// A URL with another role and its password; `None` when it has no user.
 fn of_role(url: &str, role: impl FnOnce(&str) -> String, password: &str) -> Option<SecretString> {
-    let (scheme, rest) = url.split_once("://")?;
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (user, _) = rest[..end].rsplit_once('@')?;
-    let owner = percent_decode_str(user.split(':').next()?).decode_utf8().ok().filter(|owner| !owner.is_empty())?;
+    let owner = postgres_url::parse(url).ok()?.user?;
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let place = &rest[user.len() + 1..];
-    Some(SecretString::from(format!("{scheme}://{}:{}@{place}", encode(&role(&owner)), encode(password))))
+    let login = format!("{}:{}", encode(&role(&owner)), encode(password));
+    Some(SecretString::from(postgres_url::with_login(url, &login)))
 }
 
 /// Whether a URL can be used; its password must not be a well-known one in production.
 fn check(url: &str, environment: Environment) -> Result<(), InvalidSettings> {
-    let PostgresUrl { servers, password } = postgres_url::parse(url)?;
+    let PostgresUrl { servers, password, .. } = postgres_url::parse(url)?;
     // Without a password, Postgres authenticates clients by other means.
     let user = servers.first().map(PgConnectOptions::get_username).unwrap_or_default();
     if environment.is_production() && !password.is_empty() && is_guessed(&password, user) {

@@ -61,8 +61,34 @@ struct Tls {
 pub(crate) struct PostgresUrl {
     /// The connection options of each server that it names, in its order; at least one.
     pub(crate) servers: Vec<PgConnectOptions>,
+    /// Its user, if it has one.
+    pub(crate) user: Option<String>,
     /// Empty when it has none.
     pub(crate) password: String,
+}
+
+/// The parts of a URL after its scheme: user and password, hosts, path, query.
+///
+/// # Errors
+/// When a password has characters that end the part before it: what comes then is no host, and must not be printed.
+pub(crate) fn parts(rest: &str) -> Result<(&str, &str, &str, &str), &'static str> {
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = before.split_once('/').unwrap_or((before, ""));
+    if path.contains('@') || (query.contains('@') && !authority.contains('@')) {
+        return Err("is not a valid connection URL: in user name and password @ : / ? # % are percent-encoded");
+    }
+    let (user, places) = authority.rsplit_once('@').unwrap_or(("", authority));
+    Ok((user, places, path, query))
+}
+
+/// A valid URL with another user and password, `user:password` percent-encoded.
+pub(crate) fn with_login(url: &str, login: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgresql", url));
+    let Ok((_, places, path, query)) = parts(rest) else { return url.to_owned() };
+    let is_login = |part: &&str| matches!(part.split('=').next(), Some("user" | "password"));
+    let others: Vec<_> = query.split('&').filter(|part| !part.is_empty() && !is_login(part)).collect();
+    let query = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
+    format!("{scheme}://{login}@{places}/{path}{query}")
 }
 
 /// Reads a URL.
@@ -72,18 +98,19 @@ pub(crate) struct PostgresUrl {
 pub(crate) fn parse(url: &str) -> Result<PostgresUrl, InvalidSettings> {
     let rest = url.strip_prefix("postgresql://").or_else(|| url.strip_prefix("postgres://"));
     let rest = rest.ok_or_else(|| invalid("must begin with postgresql://"))?;
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (user, places) = authority.rsplit_once('@').map_or(("", authority), |(user, places)| (user, places));
+    let (user, places, path, query) = parts(rest).map_err(invalid)?;
+    let mut name =
+        Some(decoded(user.split(':').next().unwrap_or_default())?.into_owned()).filter(|name| !name.is_empty());
     let mut password = decoded(user.split_once(':').map_or("", |(_, password)| password))?.into_owned();
     let (mut hosts, mut ports, mut parameters, mut tls) =
         (Vec::new(), Vec::new(), String::new(), Tls::of_environment());
-    for (name, value) in
+    for (parameter, value) in
         query.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
     {
-        let (name, text) = (decoded(name)?, decoded(value)?);
-        let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(&*name, |(_, name)| *name);
-        match name {
+        let (parameter, text) = (decoded(parameter)?, decoded(value)?);
+        let parameter = ALIASES.iter().find(|(alias, _)| *alias == parameter).map_or(&*parameter, |(_, name)| *name);
+        match parameter {
+            "user" => name = Some(text.into_owned()),
             "host" => hosts = text.split(',').map(str::to_owned).collect(),
             "port" => ports = text.split(',').map(str::to_owned).collect(),
             "sslmode" => tls.mode = Some(text.into_owned()),
@@ -129,16 +156,20 @@ pub(crate) fn parse(url: &str) -> Result<PostgresUrl, InvalidSettings> {
         parameters.push_str(&format!("&port={}", ports.join(",")));
     }
     let root = tls.root()?;
-    let user =
-        user.split(':').next().filter(|user| !user.is_empty()).map(|user| format!("{user}@")).unwrap_or_default();
+    let user = name.as_deref().map_or_else(String::new, |name| {
+        format!("{}@", percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC))
+    });
     let parameters = parameters.trim_start_matches('&');
     let server = |server: &String| {
         let one = format!("postgresql://{user}{server}/{path}?{parameters}");
         let options: PgConnectOptions = one.parse().map_err(|_| invalid("is not a valid connection URL"))?;
+        // The driver would look the brackets up as well.
+        let address = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).map(str::to_owned);
+        let options = address.map_or_else(|| options.clone(), |address| options.clone().host(&address));
         let options = if password.is_empty() { options } else { options.password(&password) };
         tls.apply(options, &root)
     };
-    Ok(PostgresUrl { servers: servers.iter().map(server).collect::<Result<_, _>>()?, password })
+    Ok(PostgresUrl { servers: servers.iter().map(server).collect::<Result<_, _>>()?, user: name, password })
 }
 
 /// As the part of a URL between `@` and `/`.

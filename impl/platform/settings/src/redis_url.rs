@@ -8,6 +8,7 @@ use deadpool_redis::redis::{
 use percent_encoding::percent_decode_str;
 
 use crate::InvalidSettings;
+use crate::postgres_url::parts;
 
 /// What a URL begins with.
 const SCHEMES: &[&str] =
@@ -81,10 +82,8 @@ pub(crate) fn parse(name: &str, url: &str) -> Result<RedisPlace, InvalidSettings
         )));
     }
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (user, places) =
-        authority.rsplit_once('@').map_or((String::new(), authority), |(user, places)| (format!("{user}@"), places));
+    let (user, places, path, query) = parts(rest).map_err(invalid)?;
+    let user = if user.is_empty() { String::new() } else { format!("{user}@") };
     let query = Query::parse(query).map_err(|why| invalid(&why))?;
     let (is_sentinel, is_encrypted) =
         (scheme.ends_with("-sentinel"), scheme.starts_with("rediss") || scheme == "valkeys");
@@ -94,9 +93,8 @@ pub(crate) fn parse(name: &str, url: &str) -> Result<RedisPlace, InvalidSettings
     }
     let driver = if is_encrypted { "rediss" } else { "redis" };
     let database = query.database.as_deref().unwrap_or(path);
-    let info = |user: &str, place: &str, fragment: &str| {
-        let hash = if fragment.is_empty() { "" } else { "#" };
-        let one = format!("{driver}://{user}{place}/{database}?{}{hash}{fragment}", query.kept);
+    let info = |user: &str, place: &str| {
+        let one = format!("{driver}://{user}{place}/{database}?{}", query.kept);
         let of_url = one.into_connection_info().map_err(|error| invalid(&cause(&error)))?;
         if !is_encrypted {
             return Ok(of_url);
@@ -106,13 +104,18 @@ pub(crate) fn parse(name: &str, url: &str) -> Result<RedisPlace, InvalidSettings
         let client = Client::build_with_tls(of_url, certificates).map_err(|error| invalid(&cause(&error)))?;
         Ok(client.get_connection_info().clone())
     };
+    if !is_sentinel && !fragment.is_empty() {
+        return Err(invalid(
+            "ends with a #, which only names the primary of Sentinel: certificates are checked in any case",
+        ));
+    }
     if !is_sentinel {
         if places.contains(',') {
             return Err(invalid(
                 "names several servers: Sentinel is redis-sentinel://HOST,HOST/0?master=NAME, and a Redis Cluster is not supported",
             ));
         }
-        return Ok(RedisPlace::Server(Box::new(info(&user, places, fragment)?)));
+        return Ok(RedisPlace::Server(Box::new(info(&user, places)?)));
     }
     // As lettuce has it, the fragment is the name.
     let primary = query.primary.clone().or_else(|| Some(fragment.to_owned()).filter(|name| !name.is_empty()));
@@ -125,13 +128,13 @@ pub(crate) fn parse(name: &str, url: &str) -> Result<RedisPlace, InvalidSettings
         let has_port =
             place.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) && !place.ends_with(']');
         let place = if has_port { place.to_owned() } else { format!("{place}:{SENTINEL_PORT}") };
-        let sentinel = info(&login, &place, "")?;
+        let sentinel = info(&login, &place)?;
         // A Sentinel has no databases.
         let settings = sentinel.redis_settings().clone().set_db(0);
         Ok(sentinel.set_redis_settings(settings))
     };
     let sentinels = places.split(',').map(sentinel).collect::<Result<_, _>>()?;
-    Ok(RedisPlace::Sentinel { sentinels, primary, server: Box::new(info(&user, "primary", "")?) })
+    Ok(RedisPlace::Sentinel { sentinels, primary, server: Box::new(info(&user, "primary")?) })
 }
 
 impl Query {
@@ -153,9 +156,7 @@ impl Query {
                 "ssl_cert_reqs" if text == "required" => {}
                 "ssl_check_hostname" if text.eq_ignore_ascii_case("true") => {}
                 "ssl_cert_reqs" | "ssl_check_hostname" => {
-                    return Err(format!(
-                        "has {name}={text}: certificates are checked; #insecure at its end does without"
-                    ));
+                    return Err(format!("has {name}={text}: certificates are checked in any case"));
                 }
                 other if WITHOUT_EFFECT.contains(&other) => {}
                 other => return Err(format!("has the unknown parameter {other}")),

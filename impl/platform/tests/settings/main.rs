@@ -237,7 +237,7 @@ fn a_database_url_is_taken_or_put_together() {
     assert_eq!((options.get_username(), options.get_host(), options.get_database()), ("an n", "db", Some("d b")));
     let socket = first(&["--postgres-server", "/var/run/pg", "--postgres-port", "5433"]);
     assert_eq!(socket.get_socket().and_then(|path| path.to_str()), Some("/var/run/pg"));
-    assert_eq!(first(&["--postgres-server", "::1"]).get_host(), "[::1]");
+    assert_eq!(first(&["--postgres-server", "::1"]).get_host(), "::1");
     for bad in ["mysql://u:topsecret@h/db", "u:topsecret@h", "postgresql://u:topsecret@h:port/db"] {
         let error = database(&["--database-url", bad]).servers().expect_err(bad).to_string();
         assert!(!error.contains("topsecret"), "{error}");

@@ -1,6 +1,7 @@
 //! Connection URLs of Postgres and Redis: what they may say, and that nothing of it is dropped without a word.
 
 use platform::settings::{DatabaseSettings, RedisPlace, Settings};
+use secrecy::ExposeSecret as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/settings/certificate.pem");
@@ -24,7 +25,7 @@ fn a_url_names_one_server_or_several() {
     for (url, expected) in [
         ("postgresql://u:p@a/db", &[("a", 5432)][..]),
         ("postgres://u:p@a:1,b:2,c/db", &[("a", 1), ("b", 2), ("c", 5432)]),
-        ("postgresql://u:p@[::1]:5433,a/db?target_session_attrs=read-write", &[("[::1]", 5433), ("a", 5432)]),
+        ("postgresql://u:p@[::1]:5433,a/db?target_session_attrs=read-write", &[("::1", 5433), ("a", 5432)]),
         ("postgresql://u:p@/db?host=a,b&port=1,2&target_session_attrs=primary", &[("a", 1), ("b", 2)]),
         (
             "postgresql://u:p@/db?host=a,b&port=7&target_session_attrs=any&load_balance_hosts=random",
@@ -38,6 +39,37 @@ fn a_url_names_one_server_or_several() {
     }
     let server = servers("postgresql://u%40x:p%2Fw@a,b/d%20b").expect("valid").remove(1);
     assert_eq!((server.get_username(), server.get_host(), server.get_database()), ("u@x", "b", Some("d b")));
+}
+
+#[test]
+fn a_password_that_is_not_encoded_is_not_printed() {
+    for url in [
+        "postgresql://app:x?topsecret@a/db",
+        "postgresql://app:x/topsecret@a/db",
+        "postgresql://app:x?sslmode=topsecret@a/db",
+    ] {
+        let error = servers(url).expect_err(url);
+        assert!(!error.contains("topsecret"), "{url}: {error}");
+    }
+    for url in ["redis://:x?topsecret@a/0", "redis://:x/topsecret@a/0", "redis://:x#topsecret@a/0"] {
+        let error = redis(url).expect_err(url);
+        assert!(!error.contains("topsecret"), "{url}: {error}");
+    }
+}
+
+#[test]
+fn a_service_logs_in_as_its_role_wherever_the_url_has_the_owner() {
+    for url in [
+        "postgresql://app:owner@a,b/db?sslmode=require",
+        "postgresql://app@a,b/db?password=owner&sslmode=require",
+        "postgresql://app:owner@a,b/db?user=app&sslmode=require",
+        "postgresql://a,b/db?user=app&password=owner&sslmode=require",
+    ] {
+        let role = DatabaseSettings::of_url(url).url_as(|owner| format!("{owner}_tasks"), "p@ss").expect(url);
+        let role = role.expose_secret();
+        assert_eq!(role, "postgresql://app%5Ftasks:p%40ss@a,b/db?sslmode=require", "{url}");
+    }
+    assert!(DatabaseSettings::of_url("postgresql://a/db").url_as(str::to_owned, "p").is_none());
 }
 
 #[test]
@@ -136,6 +168,7 @@ fn what_cannot_be_had_of_redis_is_an_error_that_names_it() {
         ("rediss://:topsecret@a/0?ssl_cert_reqs=none", "ssl_cert_reqs=none"),
         ("rediss://:topsecret@a/0?ssl_certfile=CERTIFICATE", "belong together"),
         ("redis://:topsecret@a/0?slowness=1", "unknown parameter slowness"),
+        ("rediss://:topsecret@a/0#insecure", "certificates are checked in any case"),
         ("redis://:topsecret@a/first", "not a valid connection URL"),
         ("memcached://topsecret@a", "not a valid connection URL"),
         ("topsecret@a", "not a valid connection URL"),

@@ -18,7 +18,7 @@ use platform_settings::{DatabaseSettings, InvalidSettings};
 use tokio::time::timeout;
 
 use self::marks::Marks;
-use self::position::{History, Position, Recovery};
+use self::position::{History, Place, Position};
 use platform_connections::Cache;
 use platform_connections::pool::{AfterCancel, Connections};
 use platform_connections::{Servers, Wanted};
@@ -81,7 +81,7 @@ impl Replicas {
         let replicas = Arc::new(Self {
             all,
             next: AtomicUsize::new(0),
-            marks: cache.map(Marks::new),
+            marks: cache.map(|cache| Marks::new(cache, settings.replica_max_lag())),
             max_lag: settings.replica_max_lag(),
             served: AtomicU64::new(0),
             fell_back: AtomicU64::new(0),
@@ -152,33 +152,50 @@ impl Replica {
 /// Asks the replicas, and then the primary, where they are: a replica that is ahead of the primary is of another history.
 async fn watch(replicas: Weak<Replicas>, asked: Vec<Servers>, primary: Servers) {
     let (mut kept, mut primary_kept) = ((0..asked.len()).map(|_| None).collect::<Vec<_>>(), None);
+    let mut usable: Vec<Option<bool>> = vec![None; asked.len()];
     let mut history = History::default();
     loop {
         let Some(replicas) = replicas.upgrade() else { return };
-        let ask = asked.iter().zip(&mut kept).map(|(servers, kept)| async {
-            let asked = timeout(POLL_TIMEOUT, position::replayed(servers, kept)).await;
-            asked.ok().and_then(Result::ok)
-        });
-        let positions = futures_util::future::join_all(ask).await;
+        let ask = asked.iter().zip(&mut kept).map(|(servers, kept)| in_time(position::replayed(servers, kept)));
+        let places = futures_util::future::join_all(ask).await;
         let asked_at = Instant::now();
-        let of_primary =
-            timeout(POLL_TIMEOUT, position::current(&primary, &mut primary_kept)).await.ok().and_then(Result::ok);
-        if let Some(position) = of_primary {
+        let of_primary = in_time(position::current(&primary, &mut primary_kept)).await;
+        if let Ok(Place { position: Some(position), .. }) = of_primary {
             history.add(asked_at, position, replicas.max_lag);
         }
-        for (replica, position) in replicas.all.iter().zip(positions) {
-            let seen = match (position, of_primary) {
-                (Some(Recovery::At(position)), Some(primary)) if position <= primary => {
-                    history.complete_until(position).map(|complete_until| Seen { position, complete_until })
+        for ((replica, place), usable) in replicas.all.iter().zip(places).zip(&mut usable) {
+            let seen = match (&place, &of_primary) {
+                (Err(error), _) => Err(error.as_str()),
+                (Ok(Place { position: None, .. }), _) => Err("it is no replica"),
+                // Without a primary nothing is written, as far as this process knows: what it has grows too old.
+                (Ok(_), Err(_)) => continue,
+                (Ok(one), Ok(primary)) if one.system != primary.system => Err("it belongs to another primary"),
+                (Ok(one), Ok(primary)) if one.position > primary.position => Err("it is ahead of the primary"),
+                (Ok(Place { position: Some(position), .. }), Ok(_)) => {
+                    let seen = history
+                        .complete_until(*position)
+                        .map(|complete_until| Seen { position: *position, complete_until });
+                    seen.filter(|seen| seen.complete_until.elapsed() <= replicas.max_lag).ok_or("it is too far behind")
                 }
-                // One that is no replica, of another history, or silent.
-                (_, Some(_)) | (None | Some(Recovery::Ended), None) => None,
-                // Without a primary nothing is written, as far as this process knows: it grows too old.
-                (Some(_), None) => continue,
             };
-            replica.see(seen);
+            if *usable != Some(seen.is_ok()) {
+                match &seen {
+                    Ok(_) => tracing::info!(server.address = replica.place, "replica is read from"),
+                    Err(reason) => tracing::warn!(server.address = replica.place, reason, "replica is not read from"),
+                }
+            }
+            *usable = Some(seen.is_ok());
+            replica.see(seen.ok());
         }
         drop(replicas);
         tokio::time::sleep(jittered(POLL_INTERVAL)).await;
+    }
+}
+
+/// Where a server is, or why that is not known.
+async fn in_time(asked: impl Future<Output = sqlx::Result<Place>>) -> Result<Place, String> {
+    match timeout(POLL_TIMEOUT, asked).await {
+        Ok(place) => place.map_err(|error| error.to_string()),
+        Err(_) => Err("it does not respond".to_owned()),
     }
 }

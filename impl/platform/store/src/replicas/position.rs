@@ -20,13 +20,14 @@ impl Position {
     pub(super) const END: Self = Self(i64::MAX);
 }
 
-/// Whether a server replays, and how far it is.
+/// Where a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Recovery {
-    /// A replica.
-    At(Position),
-    /// It was promoted: whether it is the primary that is written to is not known.
-    Ended,
+pub(super) struct Place {
+    /// Of its cluster: another `initdb`, another number.
+    pub(super) system: i64,
+    /// How far it has written, or replayed; nothing of a server that does not: it was promoted, and whether it is the primary that is
+    /// written to is not known.
+    pub(super) position: Option<Position>,
 }
 
 /// Positions of the primary, by when they were asked for.
@@ -55,29 +56,30 @@ impl History {
 const CURRENT: &str = sql!("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint");
 
 /// How far a replica has replayed.
-pub(super) async fn replayed(servers: &Servers, kept: &mut Option<PgConnection>) -> sqlx::Result<Recovery> {
-    const SQL: &str = sql!("SELECT pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint");
-    let mut connection = match kept.take() {
-        Some(connection) => connection,
-        None => servers.open().await?.connection,
-    };
-    let row = sqlx::raw_sql(SQL).fetch_one(&mut connection).await?;
-    *kept = Some(connection);
-    Ok(match (row.try_get(0)?, row.try_get(1)?) {
-        (true, Some(position)) => Recovery::At(Position(position)),
-        _ => Recovery::Ended,
-    })
+pub(super) async fn replayed(servers: &Servers, kept: &mut Option<PgConnection>) -> sqlx::Result<Place> {
+    const SQL: &str = sql!(
+        "SELECT (SELECT system_identifier FROM pg_control_system()),
+             CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint END"
+    );
+    ask(SQL, servers, kept).await
 }
 
 /// How far the primary has written.
-pub(super) async fn current(servers: &Servers, kept: &mut Option<PgConnection>) -> sqlx::Result<Position> {
+pub(super) async fn current(servers: &Servers, kept: &mut Option<PgConnection>) -> sqlx::Result<Place> {
+    const SQL: &str = sql!(
+        "SELECT (SELECT system_identifier FROM pg_control_system()), (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint"
+    );
+    ask(SQL, servers, kept).await
+}
+
+async fn ask(sql: &'static str, servers: &Servers, kept: &mut Option<PgConnection>) -> sqlx::Result<Place> {
     let mut connection = match kept.take() {
         Some(connection) => connection,
         None => servers.open().await?.connection,
     };
-    let position = sqlx::raw_sql(CURRENT).fetch_one(&mut connection).await?.try_get(0)?;
+    let row = sqlx::raw_sql(sql).fetch_one(&mut connection).await?;
     *kept = Some(connection);
-    Ok(Position(position))
+    Ok(Place { system: row.try_get(0)?, position: row.try_get::<Option<i64>, _>(1)?.map(Position) })
 }
 
 /// A position that includes what was committed before; the last one when that is not known.
