@@ -44,7 +44,8 @@ async fn whoever_wrote_reads_it_and_the_rest_leaves_the_primary() {
     let read_url = ha::PostgresCluster::url(&places.join(","));
     // Two processes: what one writes, the other reads. As the owner, since replicas have the same logins.
     let url = world.route.direct();
-    let settings = [("DATABASE_URL", &*url), ("DATABASE_READ_URL", &*read_url)];
+    let settings =
+        [("DATABASE_URL", &*url), ("DATABASE_READ_URL", &*read_url), ("DATABASE_REPLICA_MAX_LAG_MS", "2000")];
     let mut processes =
         ["replica-reader", "replica-writer"].map(|name| world.deployment.process("tasks", name, &settings));
     processes.iter_mut().for_each(Process::start);
@@ -53,6 +54,10 @@ async fn whoever_wrote_reads_it_and_the_rest_leaves_the_primary() {
     }
     let [reader, writer] = &processes;
     let login = "/api/v1/auth/login/access-token";
+    // Redis has to have remembered for as long as replicas may be behind, and clocks differ.
+    let quiet = testkit::Client::new(reader.url()).login(login, "admin@example.com", "admin").await;
+    quiet.get("/api/v1/projects?limit=5").await.expect(200);
+    tokio::time::sleep(Duration::from_secs(8)).await;
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let nobody = testkit::Client::new(writer.url());
@@ -80,8 +85,7 @@ async fn whoever_wrote_reads_it_and_the_rest_leaves_the_primary() {
     clients.join_all().await;
     // Whoever has not written for a moment reads from replicas.
     let before = metric(reader, "postgres_replica_reads_total{server=\"replica\"").await;
-    let quiet = testkit::Client::new(reader.url()).login(login, "admin@example.com", "admin").await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let total = 20 * READS;
     for _ in 0..total {
         quiet.get("/api/v1/projects?limit=5").await.expect(200);
