@@ -86,7 +86,7 @@ EXPECTED = {
     "instance:http_server_active_requests:ratio": {SOME: 0.125},
     "instance_pool:db_client_connections_used:ratio5m": {'{job="some",db_client_connection_pool_name="reads"}': 0.5},
     "job_task:background_job_overdue_seconds:max": {'{job="some",task="relay"}': 2},
-    "job:secret_files_rejected:max": {SOME: 1},
+    "job:secret_files_rejected:max": {NONE: 1},
     "job:postgres_up:min": {SOME: 0},
     "job:postgres_writable:min": {SOME: 0},
     "job:db_client_connections_abandoned:max": {SOME: 3},

@@ -10,7 +10,11 @@ use tempfile::TempDir;
 use testkit::system::System;
 use tokio::task::block_in_place;
 
-const PAGE: &str = include_str!("../../../../../docs/operations.md");
+/// The page, which an image is built without.
+fn page() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    std::fs::read_to_string(path).expect("the page")
+}
 
 /// Its blocks by their names, with the folders that they are about.
 pub struct Runbook {
@@ -73,7 +77,8 @@ impl Runbook {
 
 /// The block whose first line is this name, without the indentation of the list it is in.
 fn block(name: &str) -> String {
-    let opened: Vec<_> = PAGE.split("```bash\n").skip(1).collect();
+    let page = page();
+    let opened: Vec<_> = page.split("```bash\n").skip(1).collect();
     let found = opened.iter().find(|text| text.trim_start().starts_with(&format!("# {name}\n")));
     let text = found.unwrap_or_else(|| panic!("docs/operations.md has no block {name}"));
     let text = text.split("```").next().expect("it ends");
