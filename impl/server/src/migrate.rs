@@ -6,9 +6,9 @@ use anyhow::Result;
 use clap::Args;
 use platform::settings::{
     AppSettings, ConsoleSettings, DatabaseSettings, ExposureSettings, LogSettings, RoleSettings, Secret, SecretParser,
+    given,
 };
 use platform::{migrate, telemetry};
-use secrecy::ExposeSecret as _;
 
 use crate::serve::plain;
 
@@ -38,8 +38,8 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<ExitCode> {
     telemetry::start(&args.settings, &args.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let environment = args.exposure.effective()?;
-    let direct = args.migrate_database_url.as_ref().filter(|url| !url.expose_secret().is_empty());
-    let database = &direct.map_or_else(|| args.database.clone(), |url| args.database.at(url.clone()));
+    let direct = given(&args.migrate_database_url);
+    let database = &direct.map_or_else(|| args.database.clone(), |url| args.database.at("MIGRATE_DATABASE_URL", url));
     database.validate(environment)?;
     args.roles.validate(environment)?;
     args.consoles.validate(environment)?;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use secrecy::ExposeSecret;
 
+use crate::secret::given;
 use crate::secrets::weakness;
 use crate::{Environment, InvalidSettings, Secret, SecretParser};
 
@@ -138,10 +138,6 @@ impl AuthSettings {
         };
         Err(InvalidSettings(format!("ALGORITHM {wrong}")))
     }
-}
-
-fn given(secret: &Option<Secret>) -> Option<&Secret> {
-    secret.as_ref().filter(|secret| !secret.expose_secret().is_empty())
 }
 
 fn check_keys(text: &str, environment: Environment, shortest: usize) -> Result<(), InvalidSettings> {

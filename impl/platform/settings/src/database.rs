@@ -4,13 +4,17 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use clap::{Args, FromArgMatches as _};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::postgres_url::{self, PostgresUrl};
 use crate::secrets::is_guessed;
-use crate::{Environment, InvalidSettings, Secret, SecretParser, each_line};
+use crate::url_parts::encoded;
+use crate::{Environment, InvalidSettings, Secret, SecretParser, each_line, given};
+
+/// The settings that connection URLs come from.
+const URL: &str = "DATABASE_URL";
+const READ_URL: &str = "DATABASE_READ_URL";
 
 /// Where Postgres is, and how much of it to use.
 #[derive(Debug, Clone, Args)]
@@ -57,6 +61,9 @@ pub struct DatabaseSettings {
     /// Of the servers of the URL only this one.
     #[arg(skip)]
     only: Option<usize>,
+    /// The setting that the URL comes from, if it is another one.
+    #[arg(skip)]
+    setting: Option<&'static str>,
 }
 
 impl DatabaseSettings {
@@ -65,10 +72,10 @@ impl DatabaseSettings {
         Duration::from_millis(self.database_acquire_timeout_ms.into())
     }
 
-    /// The same at another URL.
+    /// The same at the URL of another setting.
     #[must_use]
-    pub fn at(&self, url: Secret) -> Self {
-        Self { database_url: Some(url), ..self.clone() }
+    pub fn at(&self, setting: &'static str, url: &Secret) -> Self {
+        Self { database_url: Some(url.clone()), setting: Some(setting), ..self.clone() }
     }
 
     /// How old what a replica has may be.
@@ -81,17 +88,11 @@ impl DatabaseSettings {
     /// # Errors
     /// When the URL is invalid. The error does not repeat it.
     pub fn replicas(&self) -> Result<Vec<(String, Self)>, InvalidSettings> {
-        let Some(url) = self.database_read_url.as_ref().filter(|url| !url.expose_secret().is_empty()) else {
-            return Ok(Vec::new());
-        };
-        let all = self.at(url.clone());
-        let named = |error: InvalidSettings| InvalidSettings(error.0.replace("DATABASE_URL", "DATABASE_READ_URL"));
-        let count = all.servers().map_err(named)?.len() / all.urls().len();
-        let one = |at| {
-            let one = Self { only: Some(at), ..all.clone() };
-            Ok((one.place()?.split(", database").next().unwrap_or_default().to_owned(), one))
-        };
-        (0..count).map(one).collect()
+        let Some(url) = given(&self.database_read_url) else { return Ok(Vec::new()) };
+        let all = self.at(READ_URL, url);
+        let servers = all.servers_of(&all.url())?;
+        let one = |(at, options)| (address(options), Self { only: Some(at), ..all.clone() });
+        Ok(servers.iter().enumerate().map(one).collect())
     }
 
     /// The connection URL, put together from its parts when none is given.
@@ -117,19 +118,18 @@ impl DatabaseSettings {
         if let Some(urls) = self.given_url().map(Secret::current) {
             return each_line(urls.expose_secret()).map(|url| SecretString::from(plain(url))).collect();
         }
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let host = match self.postgres_server.parse::<Ipv6Addr>() {
             Ok(address) => format!("[{address}]"),
-            Err(_) if self.postgres_server.starts_with('/') => encode(&self.postgres_server),
+            Err(_) if self.postgres_server.starts_with('/') => encoded(&self.postgres_server),
             Err(_) => self.postgres_server.clone(),
         };
         let with = |password: &str| {
             SecretString::from(format!(
                 "postgresql://{}:{}@{host}:{}/{}",
-                encode(&self.postgres_user),
-                encode(password),
+                encoded(&self.postgres_user),
+                encoded(password),
                 self.postgres_port,
-                encode(&self.postgres_db)
+                encoded(&self.postgres_db)
             ))
         };
         let password = self.postgres_password.as_ref().map(Secret::current);
@@ -168,15 +168,15 @@ impl DatabaseSettings {
     /// # Errors
     /// When the URL is invalid; in production, when the password is a well-known one.
     pub fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
-        self.urls().iter().try_for_each(|url| check(url.expose_secret(), environment))?;
-        if let Some(url) = self.database_read_url.as_ref().filter(|url| !url.expose_secret().is_empty()) {
-            url.must(move |urls| {
-                let checked = each_line(urls).try_for_each(|url| check(&plain(url), environment));
-                checked.map_err(|error| InvalidSettings(error.0.replace("DATABASE_URL", "DATABASE_READ_URL")))
-            })?;
+        let setting = self.setting();
+        self.urls().iter().try_for_each(|url| check(setting, url.expose_secret(), environment))?;
+        let all =
+            |setting| move |urls: &str| each_line(urls).try_for_each(|url| check(setting, &plain(url), environment));
+        if let Some(url) = given(&self.database_read_url) {
+            url.must(all(READ_URL))?;
         }
         if let Some(url) = self.given_url() {
-            url.must(move |urls| each_line(urls).try_for_each(|url| check(&plain(url), environment)))?;
+            url.must(all(setting))?;
         } else if let Some(password) = &self.postgres_password {
             let user = self.postgres_user.clone();
             password.must(move |text| match each_line(text).any(|password| is_guessed(password, &user)) {
@@ -192,19 +192,12 @@ impl DatabaseSettings {
     /// # Errors
     /// As [`DatabaseSettings::servers`].
     pub fn place(&self) -> Result<String, InvalidSettings> {
-        let servers = self.servers()?;
-        let place = |options: &PgConnectOptions| {
-            let host =
-                options.get_socket().map_or_else(|| options.get_host().to_owned(), |path| path.display().to_string());
-            let host = if host.contains(':') { format!("[{host}]") } else { host };
-            format!("{host}:{}", options.get_port())
+        let servers = self.servers_of(&self.url())?;
+        let Some(options) = servers.first() else {
+            return Err(InvalidSettings(format!("{} names no server", self.setting())));
         };
-        let mut places: Vec<_> = servers.iter().map(place).collect();
-        // With two passwords each is there twice.
-        let known = places.len() / self.urls().len().max(1);
-        places.truncate(known.max(1));
-        let Some(options) = servers.first() else { return Err(InvalidSettings("DATABASE_URL names no server".into())) };
         let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let places: Vec<_> = servers.iter().map(address).collect();
         Ok(format!("{}, database {database}, as {}", places.join(","), options.get_username()))
     }
 
@@ -214,15 +207,27 @@ impl DatabaseSettings {
     /// # Errors
     /// When the URL is invalid, or asks for what cannot be had. The error does not repeat it.
     pub fn servers(&self) -> Result<Vec<PgConnectOptions>, InvalidSettings> {
-        let servers = |url: SecretString| {
-            let servers = postgres_url::parse(url.expose_secret())?.servers;
-            Ok(match self.only {
-                Some(at) => servers.into_iter().skip(at).take(1).collect(),
-                None => servers,
-            })
-        };
-        Ok(self.urls().into_iter().map(servers).collect::<Result<Vec<_>, _>>()?.concat())
+        Ok(self.urls().iter().map(|url| self.servers_of(url)).collect::<Result<Vec<_>, _>>()?.concat())
     }
+
+    fn servers_of(&self, url: &SecretString) -> Result<Vec<PgConnectOptions>, InvalidSettings> {
+        let servers = postgres_url::parse(self.setting(), url.expose_secret())?.servers;
+        Ok(match self.only {
+            Some(at) => servers.into_iter().skip(at).take(1).collect(),
+            None => servers,
+        })
+    }
+
+    fn setting(&self) -> &'static str {
+        self.setting.unwrap_or(URL)
+    }
+}
+
+/// Host and port.
+fn address(options: &PgConnectOptions) -> String {
+    let host = options.get_socket().map_or_else(|| options.get_host().to_owned(), |path| path.display().to_string());
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    format!("{host}:{}", options.get_port())
 }
 
 /// A URL without SQLAlchemy's driver: `postgresql+asyncpg://`.
@@ -235,15 +240,14 @@ fn plain(url: &str) -> String {
 
 /// A URL with another role and its password; `None` when it has no user.
 fn of_role(url: &str, role: impl FnOnce(&str) -> String, password: &str) -> Option<SecretString> {
-    let owner = postgres_url::parse(url).ok()?.user?;
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let login = format!("{}:{}", encode(&role(&owner)), encode(password));
+    let owner = postgres_url::parse(URL, url).ok()?.user?;
+    let login = format!("{}:{}", encoded(&role(&owner)), encoded(password));
     Some(SecretString::from(postgres_url::with_login(url, &login)))
 }
 
 /// Whether a URL can be used; its password must not be a well-known one in production.
-fn check(url: &str, environment: Environment) -> Result<(), InvalidSettings> {
-    let PostgresUrl { servers, password, .. } = postgres_url::parse(url)?;
+fn check(setting: &str, url: &str, environment: Environment) -> Result<(), InvalidSettings> {
+    let PostgresUrl { servers, password, .. } = postgres_url::parse(setting, url)?;
     // Without a password, Postgres authenticates clients by other means.
     let user = servers.first().map(PgConnectOptions::get_username).unwrap_or_default();
     if environment.is_production() && !password.is_empty() && is_guessed(&password, user) {

@@ -24,6 +24,7 @@ mod secrets;
 mod settings;
 mod tls;
 mod traces;
+mod url_parts;
 mod webhooks;
 
 pub use app::{AppSettings, LogFormat, LogSettings};
@@ -38,7 +39,7 @@ pub use proxies::Proxies;
 pub use redis::RedisSettings;
 pub use redis_url::RedisPlace;
 pub use reloaded::Reloaded;
-pub use secret::{Secret, SecretParser};
+pub use secret::{Secret, SecretParser, given};
 pub use secret_file::SecretFileState;
 pub use secret_files::states as secret_file_states;
 pub use secrets::is_known_password;

@@ -1,16 +1,15 @@
 //! The one parser of Postgres' connection URLs (libpq's, 34.1.1.2 "Connection URIs"): every connection of every command is opened by what
 //! it read. What it does not understand is an error: a misspelt `sslmode` must not end in an unencrypted connection.
 
-use std::borrow::Cow;
 use std::fs;
 
-use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::InvalidSettings;
+use crate::url_parts::{NOT_A_URL, decoded, encoded, pairs, parts};
 
 /// Parameters that the driver applies.
-const APPLIED: &[&str] = &["application_name", "dbname", "options", "statement-cache-capacity", "user"];
+const APPLIED: &[&str] = &["application_name", "dbname", "options", "statement-cache-capacity"];
 
 /// Parameters whose effect is there anyway, or of which there is none to miss, with the values for which that is so (any, if there is none).
 const WITHOUT_EFFECT: &[(&str, &[&str])] = &[
@@ -67,46 +66,35 @@ pub(crate) struct PostgresUrl {
     pub(crate) password: String,
 }
 
-/// The parts of a URL after its scheme: user and password, hosts, path, query.
-///
-/// # Errors
-/// When a password has characters that end the part before it: what comes then is no host, and must not be printed.
-pub(crate) fn parts(rest: &str) -> Result<(&str, &str, &str, &str), &'static str> {
-    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let (authority, path) = before.split_once('/').unwrap_or((before, ""));
-    if path.contains('@') || (query.contains('@') && !authority.contains('@')) {
-        return Err("is not a valid connection URL: in user name and password @ : / ? # % are percent-encoded");
-    }
-    let (user, places) = authority.rsplit_once('@').unwrap_or(("", authority));
-    Ok((user, places, path, query))
-}
-
 /// A valid URL with another user and password, `user:password` percent-encoded.
 pub(crate) fn with_login(url: &str, login: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgresql", url));
     let Ok((_, places, path, query)) = parts(rest) else { return url.to_owned() };
-    let is_login = |part: &&str| matches!(part.split('=').next(), Some("user" | "password"));
-    let others: Vec<_> = query.split('&').filter(|part| !part.is_empty() && !is_login(part)).collect();
+    let others = pairs(query).filter(|(name, _)| !matches!(*name, "user" | "password"));
+    let others: Vec<_> = others.map(|(name, value)| format!("{name}={value}")).collect();
     let query = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
     format!("{scheme}://{login}@{places}/{path}{query}")
 }
 
-/// Reads a URL.
+/// Reads a URL; `setting` is where it comes from.
 ///
 /// # Errors
 /// When it is invalid, or asks for what cannot be had. The error does not repeat it.
-pub(crate) fn parse(url: &str) -> Result<PostgresUrl, InvalidSettings> {
+pub(crate) fn parse(setting: &str, url: &str) -> Result<PostgresUrl, InvalidSettings> {
+    parsed(url).map_err(|why| InvalidSettings(format!("{setting} {why}")))
+}
+
+/// The same, or why it is rejected.
+fn parsed(url: &str) -> Result<PostgresUrl, String> {
     let rest = url.strip_prefix("postgresql://").or_else(|| url.strip_prefix("postgres://"));
-    let rest = rest.ok_or_else(|| invalid("must begin with postgresql://"))?;
-    let (user, places, path, query) = parts(rest).map_err(invalid)?;
+    let rest = rest.ok_or("must begin with postgresql://")?;
+    let (user, places, path, query) = parts(rest)?;
     let mut name =
         Some(decoded(user.split(':').next().unwrap_or_default())?.into_owned()).filter(|name| !name.is_empty());
     let mut password = decoded(user.split_once(':').map_or("", |(_, password)| password))?.into_owned();
     let (mut hosts, mut ports, mut parameters, mut tls) =
         (Vec::new(), Vec::new(), String::new(), Tls::of_environment());
-    for (parameter, value) in
-        query.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
-    {
+    for (parameter, value) in pairs(query) {
         let (parameter, text) = (decoded(parameter)?, decoded(value)?);
         let parameter = ALIASES.iter().find(|(alias, _)| *alias == parameter).map_or(&*parameter, |(_, name)| *name);
         match parameter {
@@ -121,27 +109,21 @@ pub(crate) fn parse(url: &str) -> Result<PostgresUrl, InvalidSettings> {
                 // The one that accepts writes is looked for in any case.
                 "any" | "read-write" | "primary" => {}
                 other => {
-                    return Err(invalid(&format!(
+                    return Err(format!(
                         "has target_session_attrs={other}: it is where writes go (any, read-write or primary)"
-                    )));
+                    ));
                 }
             },
             "password" => password = text.into_owned(),
             known if APPLIED.contains(&known) || known.starts_with("options[") => {
-                parameters.push_str(&format!(
-                    "&{}={value}",
-                    percent_encoding::utf8_percent_encode(known, percent_encoding::NON_ALPHANUMERIC)
-                ));
+                parameters.push_str(&format!("&{}={value}", encoded(known)));
             }
             other => match WITHOUT_EFFECT.iter().find(|(known, _)| *known == other) {
                 Some((_, values)) if values.is_empty() || values.contains(&&*text) => {}
                 Some((_, values)) => {
-                    return Err(invalid(&format!(
-                        "has {other}={text}, which is not supported: only {}",
-                        values.join(", ")
-                    )));
+                    return Err(format!("has {other}={text}, which is not supported: only {}", values.join(", ")));
                 }
-                None => return Err(invalid(&format!("has the unknown parameter {other}"))),
+                None => return Err(format!("has the unknown parameter {other}")),
             },
         }
     }
@@ -156,20 +138,22 @@ pub(crate) fn parse(url: &str) -> Result<PostgresUrl, InvalidSettings> {
         parameters.push_str(&format!("&port={}", ports.join(",")));
     }
     let root = tls.root()?;
-    let user = name.as_deref().map_or_else(String::new, |name| {
-        format!("{}@", percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC))
-    });
+    let user = name.as_deref().map_or_else(String::new, |name| format!("{}@", encoded(name)));
     let parameters = parameters.trim_start_matches('&');
     let server = |server: &String| {
         let one = format!("postgresql://{user}{server}/{path}?{parameters}");
-        let options: PgConnectOptions = one.parse().map_err(|_| invalid("is not a valid connection URL"))?;
+        let mut options: PgConnectOptions = one.parse().map_err(|_| NOT_A_URL)?;
         // The driver would look the brackets up as well.
-        let address = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')).map(str::to_owned);
-        let options = address.map_or_else(|| options.clone(), |address| options.clone().host(&address));
-        let options = if password.is_empty() { options } else { options.password(&password) };
+        if let Some(address) = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            let address = address.to_owned();
+            options = options.host(&address);
+        }
+        if !password.is_empty() {
+            options = options.password(&password);
+        }
         tls.apply(options, &root)
     };
-    Ok(PostgresUrl { servers: servers.iter().map(server).collect::<Result<_, _>>()?, user: name, password })
+    Ok(PostgresUrl { servers: servers.iter().map(server).collect::<Result<_, String>>()?, user: name, password })
 }
 
 /// As the part of a URL between `@` and `/`.
@@ -201,20 +185,19 @@ impl Tls {
         Self { mode: of("PGSSLMODE"), root: of("PGSSLROOTCERT"), certificate: of("PGSSLCERT"), key: of("PGSSLKEY") }
     }
 
-    fn root(&self) -> Result<Root, InvalidSettings> {
+    fn root(&self) -> Result<Root, String> {
         let root = self.root.as_ref().filter(|root| *root != "system");
         for (name, file) in
             [("sslcert", self.certificate.as_ref()), ("sslkey", self.key.as_ref()), ("sslrootcert", root)]
         {
             let Some(file) = file else { continue };
-            let text = fs::read(file)
-                .map_err(|error| invalid(&format!("has {name}={file}, which cannot be read: {error}")))?;
+            let text = fs::read(file).map_err(|error| format!("has {name}={file}, which cannot be read: {error}"))?;
             if !text.windows(PEM.len()).any(|part| part == PEM) {
-                return Err(invalid(&format!("has {name}={file}, which is not a PEM file")));
+                return Err(format!("has {name}={file}, which is not a PEM file"));
             }
         }
         if self.certificate.is_some() != self.key.is_some() {
-            return Err(invalid("has one of sslcert and sslkey, which belong together"));
+            return Err("has one of sslcert and sslkey, which belong together".to_owned());
         }
         let has_files = self.root.is_some() || self.certificate.is_some();
         let is_verified = match self.mode.as_deref() {
@@ -223,17 +206,17 @@ impl Tls {
             // As libpq: whoever names the certificate wants it to be checked.
             Some("require") => self.root.is_some(),
             None | Some("prefer" | "disable") => {
-                return Err(invalid(
-                    "has certificates and an sslmode that may do without them: add sslmode=verify-full",
-                ));
+                return Err(
+                    "has certificates and an sslmode that may do without them: add sslmode=verify-full".to_owned()
+                );
             }
             Some("allow") => {
-                return Err(invalid("has sslmode=allow, which is not supported: use prefer or, better, verify-full"));
+                return Err("has sslmode=allow, which is not supported: use prefer or, better, verify-full".to_owned());
             }
             Some(other) => {
-                return Err(invalid(&format!(
+                return Err(format!(
                     "has sslmode={other}: it is one of disable, prefer, require, verify-ca, verify-full"
-                )));
+                ));
             }
         };
         match (&self.root, is_verified) {
@@ -241,11 +224,13 @@ impl Tls {
             (Some(file), true) if file != "system" => Ok(Root::File(file.clone())),
             // Otherwise whoever has any certificate at all would be believed.
             (_, true) if self.mode.as_deref() == Some("verify-full") => Ok(Root::System),
-            (_, true) => Err(invalid("has the machine's certificates as sslrootcert, which needs sslmode=verify-full")),
+            (_, true) => {
+                Err("has the machine's certificates as sslrootcert, which needs sslmode=verify-full".to_owned())
+            }
         }
     }
 
-    fn apply(&self, mut options: PgConnectOptions, root: &Root) -> Result<PgConnectOptions, InvalidSettings> {
+    fn apply(&self, mut options: PgConnectOptions, root: &Root) -> Result<PgConnectOptions, String> {
         if !matches!(self.mode.as_deref(), Some("disable")) {
             crate::tls::use_one_provider();
         }
@@ -261,9 +246,7 @@ impl Tls {
             Root::None => options,
             Root::File(file) => options.ssl_root_cert(file),
             Root::System => options.ssl_root_cert_from_pem(
-                crate::tls::of_machine()
-                    .ok_or_else(|| invalid("has no sslrootcert, and this machine trusts no certificates"))?
-                    .to_vec(),
+                crate::tls::of_machine().ok_or("has no sslrootcert, and this machine trusts no certificates")?.to_vec(),
             ),
         };
         Ok(match (&self.certificate, &self.key) {
@@ -271,12 +254,4 @@ impl Tls {
             _ => options,
         })
     }
-}
-
-fn decoded(text: &str) -> Result<Cow<'_, str>, InvalidSettings> {
-    percent_decode_str(text).decode_utf8().map_err(|_| invalid("is not a valid connection URL"))
-}
-
-fn invalid(why: &str) -> InvalidSettings {
-    InvalidSettings(format!("DATABASE_URL {why}"))
 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use crate::redis_url::{self, RedisPlace};
 use crate::secrets::is_known_password;
-use crate::{Environment, InvalidSettings, Secret, SecretParser};
+use crate::{Environment, InvalidSettings, Secret, SecretParser, given};
 
 /// Where Redis is.
 #[derive(Debug, Clone, Args)]
@@ -39,8 +39,8 @@ impl RedisSettings {
 
     pub(crate) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
         let urls = [("REDIS_URL", &self.redis_url), ("CACHE_REDIS_URL", &self.cache_redis_url)];
-        let urls = urls.iter().filter_map(|(name, url)| Some((name, url.as_ref()?.expose_secret())));
-        let places = urls.filter(|(_, url)| !url.is_empty()).map(|(name, url)| redis_url::parse(name, url));
+        let urls = urls.iter().filter_map(|(name, url)| Some((name, given(url)?)));
+        let places = urls.map(|(name, url)| redis_url::parse(name, url.expose_secret()));
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let published = |place: &RedisPlace| place.server().redis_settings().password().is_some_and(is_known_password);
         if environment.is_production() && places.iter().any(published) {
@@ -59,7 +59,7 @@ impl RedisSettings {
 
     /// Whether the cache has a Redis of its own.
     pub fn is_split(&self) -> bool {
-        let own = self.cache_redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty());
+        let own = given(&self.cache_redis_url).map(ExposeSecret::expose_secret);
         own.is_some() && self.url().is_some() && own != self.url()
     }
 
@@ -73,6 +73,6 @@ impl RedisSettings {
 
     /// The URL; `None` when it is missing or empty.
     pub fn url(&self) -> Option<&str> {
-        self.redis_url.as_ref().map(ExposeSecret::expose_secret).filter(|url| !url.is_empty())
+        given(&self.redis_url).map(ExposeSecret::expose_secret)
     }
 }

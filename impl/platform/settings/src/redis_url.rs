@@ -5,10 +5,9 @@ use std::fs;
 use deadpool_redis::redis::{
     Client, ClientTlsConfig, ConnectionInfo, IntoConnectionInfo as _, RedisError, TlsCertificates,
 };
-use percent_encoding::percent_decode_str;
 
 use crate::InvalidSettings;
-use crate::postgres_url::parts;
+use crate::url_parts::{NOT_A_URL, decoded, encoded, pairs, parts};
 
 /// What a URL begins with.
 const SCHEMES: &[&str] =
@@ -72,14 +71,12 @@ struct Query {
 /// When it is invalid, or asks for what cannot be had. The error does not repeat it.
 pub(crate) fn parse(name: &str, url: &str) -> Result<RedisPlace, InvalidSettings> {
     let invalid = |why: &str| InvalidSettings(format!("{name} {why}"));
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("is not a valid connection URL"))?;
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid(NOT_A_URL))?;
     if !SCHEMES.contains(&scheme) {
         return Err(invalid("is not a valid connection URL: it begins with redis://, rediss:// or redis-sentinel://"));
     }
     if scheme.contains("unix") {
-        return Ok(RedisPlace::Server(Box::new(
-            url.into_connection_info().map_err(|_| invalid("is not a valid connection URL"))?,
-        )));
+        return Ok(RedisPlace::Server(Box::new(url.into_connection_info().map_err(|_| invalid(NOT_A_URL))?)));
     }
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
     let (user, places, path, query) = parts(rest).map_err(invalid)?;
@@ -104,12 +101,12 @@ pub(crate) fn parse(name: &str, url: &str) -> Result<RedisPlace, InvalidSettings
         let client = Client::build_with_tls(of_url, certificates).map_err(|error| invalid(&cause(&error)))?;
         Ok(client.get_connection_info().clone())
     };
-    if !is_sentinel && !fragment.is_empty() {
-        return Err(invalid(
-            "ends with a #, which only names the primary of Sentinel: certificates are checked in any case",
-        ));
-    }
     if !is_sentinel {
+        if !fragment.is_empty() {
+            return Err(invalid(
+                "ends with a #, which only names the primary of Sentinel: certificates are checked in any case",
+            ));
+        }
         if places.contains(',') {
             return Err(invalid(
                 "names several servers: Sentinel is redis-sentinel://HOST,HOST/0?master=NAME, and a Redis Cluster is not supported",
@@ -140,10 +137,8 @@ pub(crate) fn parse(name: &str, url: &str) -> Result<RedisPlace, InvalidSettings
 impl Query {
     fn parse(text: &str) -> Result<Self, String> {
         let mut query = Self::default();
-        for part in text.split('&').filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            let text =
-                percent_decode_str(value).decode_utf8().map_err(|_| "is not a valid connection URL")?.into_owned();
+        for (name, value) in pairs(text) {
+            let text = decoded(value)?.into_owned();
             match name {
                 "db" => query.database = Some(text),
                 "master" => query.primary = Some(text),
@@ -152,7 +147,7 @@ impl Query {
                 "ssl_ca_certs" => query.root = Some(text),
                 "ssl_certfile" => query.certificate = Some(text),
                 "ssl_keyfile" => query.key = Some(text),
-                "protocol" => query.kept.push_str(&format!("&{part}")),
+                "protocol" => query.kept.push_str(&format!("&{name}={value}")),
                 "ssl_cert_reqs" if text == "required" => {}
                 "ssl_check_hostname" if text.eq_ignore_ascii_case("true") => {}
                 "ssl_cert_reqs" | "ssl_check_hostname" => {
@@ -182,10 +177,6 @@ impl Query {
     }
 }
 
-fn encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
 fn cause(error: &RedisError) -> String {
-    format!("is not a valid connection URL: {}", error.category())
+    format!("{NOT_A_URL}: {}", error.category())
 }

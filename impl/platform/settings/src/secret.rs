@@ -52,6 +52,11 @@ impl Secret {
     }
 }
 
+/// A secret that is set: an empty one is as good as none.
+pub fn given(secret: &Option<Secret>) -> Option<&Secret> {
+    secret.as_ref().filter(|secret| !secret.expose_secret().is_empty())
+}
+
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         SecretString::from(text).into()

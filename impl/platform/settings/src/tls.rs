@@ -1,6 +1,6 @@
 //! What all encrypted connections to Postgres and Redis have in common.
 
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,7 @@ pub(crate) fn of_machine() -> Option<&'static [u8]> {
 
 /// Two implementations of cryptography are linked; libraries that do not say which one they want would panic.
 pub(crate) fn use_one_provider() {
-    // Once is enough: the second attempt fails.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    static ONCE: Once = Once::new();
+    // It fails where somebody else was faster.
+    ONCE.call_once(|| drop(rustls::crypto::aws_lc_rs::default_provider().install_default()));
 }

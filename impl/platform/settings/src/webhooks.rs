@@ -1,10 +1,9 @@
 //! How webhooks are signed, and where they may go.
 
 use clap::{Args, ValueEnum};
-use secrecy::ExposeSecret;
 
 use crate::secrets::weakness;
-use crate::{AuthSettings, Environment, InvalidSettings, Secret, SecretParser, each_line};
+use crate::{AuthSettings, Environment, InvalidSettings, Secret, SecretParser, each_line, given};
 
 /// Webhooks and callbacks.
 #[derive(Debug, Clone, Default, Args)]
@@ -41,7 +40,7 @@ impl WebhookSettings {
     }
 
     fn given(&self) -> Option<&Secret> {
-        self.webhook_secret.as_ref().filter(|secret| !secret.expose_secret().is_empty())
+        given(&self.webhook_secret)
     }
 
     pub(super) fn validate(&self, environment: Environment) -> Result<(), InvalidSettings> {
