@@ -1,5 +1,6 @@
 //! What the failure of a statement says of its connection.
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::sqlstate;
@@ -17,8 +18,13 @@ pub fn is_lost(error: &sqlx::Error) -> bool {
 
 /// Whether the connection of a failed statement must not be used again.
 pub fn breaks_connection(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = error.as_database_error().and_then(DatabaseError::code);
     is_lost(error) || is_stale_plan(error) || code.is_some_and(|code| sqlstate::ends_session(&code))
+}
+
+/// Whether Postgres reported one of these SQLSTATEs.
+pub fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| codes.contains(&&*code))
 }
 
 /// How severe Postgres says that a failure is.

@@ -125,12 +125,12 @@ impl Servers {
         PgConnection::connect_with(options).await
     }
 
-    /// Checks that a session is one's own: what belongs to it (limits, prepared statements, locks, notifications) would be others' behind a
+    /// A connection whose session is one's own: what belongs to it (limits, prepared statements, locks, notifications) would be others' behind a
     /// pooler that gives each transaction another one.
     ///
     /// # Errors
     /// When it is not, and when there is no connection.
-    pub async fn check_sessions(&self) -> sqlx::Result<()> {
+    pub async fn open_checked(&self) -> sqlx::Result<PgConnection> {
         const SQL: &str = sql!("SELECT pg_backend_pid()");
         let Opened { connection: mut one, server, .. } = self.open().await?;
         let check = async {
@@ -154,8 +154,8 @@ impl Servers {
         };
         // A pooler with a single session left lets the other one wait: that is no answer.
         let checked = timeout(OPEN_TIMEOUT, check).await;
-        forget(one);
-        checked.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))).map(forget)
+        forget(checked.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))?);
+        Ok(one)
     }
 
     /// The options of the server that [`Servers::open`] finds, for drivers that open connections themselves.

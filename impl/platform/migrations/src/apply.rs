@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use platform_background::backoff;
-use platform_store::{Error, Result, sql};
+use platform_store::{Error, Result, has_code, sql};
 use refinery::{Migration, Runner, Target};
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
@@ -114,7 +114,7 @@ fn runner(migrations: &[Migration]) -> Runner {
 
 /// Whether the database gave up waiting for a lock, or for a deadlock: the same again may succeed.
 fn is_in_use(error: &(dyn std::error::Error + 'static)) -> bool {
-    let code = std::iter::successors(Some(error), |error| error.source())
-        .find_map(|error| Some(error.downcast_ref::<sqlx::Error>()?.as_database_error()?.code()?.into_owned()));
-    code.is_some_and(|code| code == LOCK_NOT_AVAILABLE || code == DEADLOCK_DETECTED)
+    let failure = std::iter::successors(Some(error), |error| error.source())
+        .find_map(|error| error.downcast_ref::<sqlx::Error>());
+    failure.is_some_and(|failure| has_code(failure, &[LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED]))
 }

@@ -16,8 +16,7 @@ use time::format_description::well_known::Rfc3339;
 pub(crate) async fn open(settings: &DatabaseSettings) -> Result<PgConnection> {
     let servers = Servers::new(settings, "migrate", Wanted::Writable).map_err(Error::internal)?;
     // A lock of a session keeps two migrations apart.
-    servers.check_sessions().await?;
-    Ok(servers.open().await?.connection)
+    Ok(servers.open_checked().await?)
 }
 
 /// Runs statements without parameters.

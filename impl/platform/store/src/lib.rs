@@ -19,6 +19,7 @@ pub mod slices;
 pub use columns::{Columns, microseconds, pair, read};
 pub use database::{Database, Transaction};
 pub use error::{Error, OnConstraint, Result};
+pub use platform_connections::failure::has_code;
 pub use platform_connections::pool::PoolState;
 pub use platform_connections::{Cache, CacheError, Opened, ServerState, Servers, Wanted, sql, sql_shapes};
 pub use reads::Reads;

@@ -130,7 +130,7 @@ impl Shared {
         found.is_some_and(|found| found.elapsed() < NOT_WRITABLE_FOR)
     }
 
-    /// Opens a connection in a task, which outlives the request that needs it: when the request that needs it is served otherwise or cancelled, the next request uses it.
+    /// Opens a connection in a task: when the request that needs it is served otherwise or cancelled, the next request uses it.
     /// No more are opened at once than the limit allows.
     pub(super) fn start_opening(self: &Arc<Self>) -> oneshot::Receiver<sqlx::Result<(Counted, Birth, u64)>> {
         let (sender, opened) = oneshot::channel();

@@ -7,9 +7,8 @@ mod rights;
 
 use std::time::Duration;
 
-use platform_store::sql;
+use platform_store::{has_code, sql};
 use postgres_protocol::password::scram_sha_256;
-use sqlx::error::DatabaseError;
 use sqlx::{Connection as _, PgConnection};
 
 use self::rights::VERIFY_ROLE;
@@ -42,7 +41,7 @@ pub(crate) async fn apply(db: &mut PgConnection, settings: &RoleSettings) -> sql
     for (service, password) in settings.passwords() {
         if let Err(error) = log_in(db, &role_of(&owner, service), service, password).await {
             match error.as_database_error() {
-                Some(refusal) if is(&error, &[INSUFFICIENT_PRIVILEGE]) => {
+                Some(refusal) if has_code(&error, &[INSUFFICIENT_PRIVILEGE]) => {
                     missing = Some(format!(
                         "{owner} may not make the role {}: {}",
                         role_of(&owner, service),
@@ -57,7 +56,7 @@ pub(crate) async fn apply(db: &mut PgConnection, settings: &RoleSettings) -> sql
     while let Err(error) = grant(db, &owner).await {
         // Memberships belong to all databases of a server as well.
         attempts += 1;
-        if !is(&error, &[INTERNAL_ERROR, UNIQUE_VIOLATION]) || attempts > 5 {
+        if !has_code(&error, &[INTERNAL_ERROR, UNIQUE_VIOLATION]) || attempts > 5 {
             return Err(error);
         }
         tokio::time::sleep(Duration::from_millis(20 << attempts)).await;
@@ -72,7 +71,7 @@ async fn log_in(db: &mut PgConnection, role: &str, service: &str, password: &str
     if !sqlx::query_scalar::<_, bool>(KNOWN).bind(role).fetch_one(&mut *db).await? {
         match execute(db, &format!("CREATE ROLE {quoted} NOINHERIT")).await {
             // A concurrent migration of another database of the same server has created it.
-            Err(error) if is(&error, &[DUPLICATE_OBJECT, UNIQUE_VIOLATION]) => {}
+            Err(error) if has_code(&error, &[DUPLICATE_OBJECT, UNIQUE_VIOLATION]) => {}
             made => made?,
         }
         if service == VERIFY_ROLE {
@@ -86,7 +85,7 @@ async fn log_in(db: &mut PgConnection, role: &str, service: &str, password: &str
     loop {
         match execute(db, &set).await {
             // "tuple concurrently updated": roles belong to all databases of a server, the lock to one.
-            Err(error) if is(&error, &[INTERNAL_ERROR]) && attempts < 5 => attempts += 1,
+            Err(error) if has_code(&error, &[INTERNAL_ERROR]) && attempts < 5 => attempts += 1,
             done => break done,
         }
         tokio::time::sleep(Duration::from_millis(20 << attempts)).await;
@@ -210,11 +209,6 @@ async fn of_schema(
     });
     let definers: Vec<&String> = definers.collect();
     sqlx::query_scalar(SQL).bind(roles).bind(definers).fetch_all(db).await
-}
-
-/// Whether an error has one of these codes.
-fn is(error: &sqlx::Error, codes: &[&str]) -> bool {
-    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| codes.contains(&&*code))
 }
 
 fn identifier(name: &str) -> String {

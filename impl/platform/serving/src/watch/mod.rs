@@ -41,7 +41,15 @@ struct Inner {
     postgres: Servers,
     redis: Vec<(&'static str, Cache)>,
     places: Vec<String>,
+    kept: tokio::sync::Mutex<KeptConnections>,
     seen: Mutex<Seen>,
+}
+
+/// The connections on which servers are asked, from one poll to the next.
+#[derive(Default)]
+struct KeptConnections {
+    postgres: Kept,
+    redis: Vec<Option<MultiplexedConnection>>,
 }
 
 /// Between two warnings about the same server.
@@ -74,7 +82,8 @@ impl Watch {
             places.push(cache.place());
             watched.push(("cache", cache));
         }
-        Ok(Self(Arc::new(Inner { postgres, redis: watched, places, seen: Mutex::default() })))
+        let kept = KeptConnections { postgres: None, redis: vec![None; watched.len()] };
+        Ok(Self(Arc::new(Inner { postgres, redis: watched, places, kept: kept.into(), seen: Mutex::default() })))
     }
 
     /// The state of Postgres at the last poll; nothing before the first.
@@ -86,8 +95,7 @@ impl Watch {
     /// Looks once, before anything is served: why no time will make a server usable, in which case somebody has to change a setting. One that
     /// is unavailable may come.
     pub async fn permanent_failure(&self) -> Option<String> {
-        let (mut postgres, mut redis) = (Kept::None, vec![None; self.0.redis.len()]);
-        let (of_postgres, of_redis) = self.look(&mut postgres, &mut redis).await;
+        let (of_postgres, of_redis) = self.look().await;
         let failures = std::iter::once(("Postgres", of_postgres.failure))
             .chain(of_redis.into_iter().map(|(_, found)| ("Redis", found.failure)));
         let mut found =
@@ -96,11 +104,9 @@ impl Watch {
         Some(format!("{server} at {place} cannot be used: {}", failure.error))
     }
 
-    async fn look(
-        &self,
-        postgres: &mut Kept,
-        redis: &mut [Option<MultiplexedConnection>],
-    ) -> (Found<Postgres>, Vec<(&'static str, Found<Redis>)>) {
+    async fn look(&self) -> (Found<Postgres>, Vec<(&'static str, Found<Redis>)>) {
+        let mut kept = self.0.kept.lock().await;
+        let KeptConnections { postgres, redis } = &mut *kept;
         let of_redis = self.0.redis.iter().zip(redis);
         let of_redis = of_redis
             .map(|((name, cache), at)| async { (*name, ask(ServerState::of_redis, || redis_state(cache, at)).await) });
@@ -117,12 +123,11 @@ impl Watch {
 
     /// Polls until shutdown.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let (mut postgres, mut redis) = (Kept::None, vec![None; self.0.redis.len()]);
         let mut alarms = vec![Alarm::default(); self.0.places.len()];
         loop {
             let (of_postgres, of_redis) = tokio::select! {
                 () = shutdown.cancelled() => break,
-                found = self.look(&mut postgres, &mut redis) => found,
+                found = self.look() => found,
             };
             let failures = std::iter::once(("Postgres", of_postgres.failure.as_ref()))
                 .chain(of_redis.iter().map(|(_, found)| ("Redis", found.failure.as_ref())));
@@ -130,13 +135,14 @@ impl Watch {
                 alarm.hear(server, place, failure);
             }
             // While Postgres is unavailable no process can take the lock, and the last reporter goes on to report Redis.
-            let holds = postgres.as_ref().map(|(_, reporter)| *reporter);
+            let holds = self.0.kept.lock().await.postgres.as_ref().map(|(_, reporter)| *reporter);
             self.0.see(of_postgres, of_redis, holds);
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = tokio::time::sleep(jittered(POLL_INTERVAL)) => {}
             }
         }
+        let postgres = self.0.kept.lock().await.postgres.take();
         if let Some((connection, _)) = postgres {
             let _ = timeout(POLL_TIMEOUT, connection.close()).await;
         }

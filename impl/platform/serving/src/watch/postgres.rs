@@ -42,8 +42,7 @@ pub(super) async fn postgres_state(servers: &Servers, kept: &mut Kept) -> sqlx::
     let (mut connection, mut reporter, mut state) = match found {
         Some(found) => found,
         None => {
-            servers.check_sessions().await?;
-            let mut connection = servers.open().await?.connection;
+            let mut connection = servers.open_checked().await?;
             let state = sqlx::query_as(SQL).fetch_one(&mut connection).await?;
             (connection, false, state)
         }
