@@ -2,16 +2,14 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Result;
-use backends::{Daemon, free_port};
+use backends::free_port;
 
-use crate::listening::listens_within;
+use crate::listening::Listening;
 use crate::postgres_cluster::PostgresCluster;
-use crate::redis_server::RedisServer;
 use crate::site::Site;
 
 /// A replica that is further behind gets no reads.
@@ -32,11 +30,8 @@ defaults
 
 /// A running HAProxy. Its backends have no server until the first check.
 pub struct HaProxy {
-    folder: PathBuf,
-    daemon: Daemon,
-    primary: SocketAddr,
+    server: Listening,
     replicas: SocketAddr,
-    site: Arc<Site>,
 }
 
 impl HaProxy {
@@ -61,41 +56,17 @@ impl HaProxy {
         })
     }
 
-    /// Before several Redis: it asks each for its role.
-    ///
-    /// # Errors
-    /// When it does not start.
-    pub fn of_redis(site: &Arc<Site>, servers: &[RedisServer], password: &str) -> Result<Self> {
-        let lines = servers.iter().fold(String::new(), |mut text, server| {
-            let _ = writeln!(text, "    server {} {} check", server.name(), server.address());
-            text
-        });
-        Self::start(site, "haproxy-redis", |primary, replicas| {
-            let listen = |name, address, role| {
-                format!(
-                    "listen {name}\n    bind {address}\n    option tcp-check\n    tcp-check connect\n    \
-                     tcp-check send AUTH\\ {password}\\r\\n\n    tcp-check expect string +OK\n    \
-                     tcp-check send info\\ replication\\r\\n\n    tcp-check expect string role:{role}\n    \
-                     tcp-check send QUIT\\r\\n\n    tcp-check expect string +OK\n{lines}"
-                )
-            };
-            listen("primary", primary, "master") + &listen("replicas", replicas, "slave")
-        })
-    }
-
     fn start(site: &Arc<Site>, name: &str, listens: impl FnOnce(SocketAddr, SocketAddr) -> String) -> Result<Self> {
         let folder = site.folder(name)?;
         let address = || Ok::<_, anyhow::Error>(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?)));
         let (primary, replicas) = (address()?, address()?);
         site.write(&folder.join("haproxy.cfg"), &(DEFAULTS.to_owned() + &listens(primary, replicas)))?;
-        let mut daemon = site.start(name, &folder, command(site)?)?;
-        listens_within(&mut daemon, primary)?;
-        Ok(Self { folder, daemon, primary, replicas, site: Arc::clone(site) })
+        Ok(Self { server: Listening::start(site, name, folder, primary, command)?, replicas })
     }
 
     /// Where the primary is.
     pub fn primary(&self) -> SocketAddr {
-        self.primary
+        self.server.address
     }
 
     /// Where replicas are that are not far behind.
@@ -108,9 +79,7 @@ impl HaProxy {
     /// # Errors
     /// When it does not start.
     pub fn restart(&mut self) -> Result<()> {
-        self.daemon.kill()?;
-        self.daemon.respawn(Site::inside(&self.folder, command(&self.site)?))?;
-        listens_within(&mut self.daemon, self.primary)
+        self.server.restart()
     }
 }
 

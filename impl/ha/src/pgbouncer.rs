@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Result;
-use backends::{Daemon, free_port};
+use backends::free_port;
 
-use crate::listening::listens_within;
+use crate::listening::Listening;
 use crate::site::Site;
 
 /// When a connection of Postgres is given to another client.
@@ -22,12 +21,7 @@ pub enum PoolMode {
 }
 
 /// A running PgBouncer.
-pub struct PgBouncer {
-    folder: PathBuf,
-    daemon: Daemon,
-    address: SocketAddr,
-    site: Arc<Site>,
-}
+pub struct PgBouncer(Listening);
 
 impl PgBouncer {
     /// Before one Postgres, with users and their passwords. Clients may send the startup parameters `ignored`, separated by
@@ -61,15 +55,12 @@ impl PgBouncer {
             server.port(),
         );
         site.write(&folder.join("pgbouncer.ini"), &text)?;
-        let daemon = site.start(name, &folder, command(site)?)?;
-        let mut bouncer = Self { folder, daemon, address: (Ipv4Addr::LOCALHOST, port).into(), site: Arc::clone(site) };
-        listens_within(&mut bouncer.daemon, bouncer.address)?;
-        Ok(bouncer)
+        Ok(Self(Listening::start(site, name, folder, (Ipv4Addr::LOCALHOST, port).into(), command)?))
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address
     }
 
     /// Kills it and starts it again.
@@ -77,9 +68,7 @@ impl PgBouncer {
     /// # Errors
     /// When it does not start.
     pub fn restart(&mut self) -> Result<()> {
-        self.daemon.kill()?;
-        self.daemon.respawn(Site::inside(&self.folder, command(&self.site)?))?;
-        listens_within(&mut self.daemon, self.address)
+        self.0.restart()
     }
 }
 

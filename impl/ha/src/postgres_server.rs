@@ -1,19 +1,19 @@
 //! One Postgres without a cluster, with or without TLS.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use backends::{Daemon, free_port};
+use backends::free_port;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::attempts::output;
 use crate::certificates::Certificates;
 use crate::cluster_plan::{OWNER, PASSWORD};
-use crate::listening::listens_within;
+use crate::listening::Listening;
 use crate::site::Site;
 use crate::until;
 
@@ -22,9 +22,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running Postgres, with an empty database `app` of the role [`OWNER`].
 pub struct PostgresServer {
-    folder: PathBuf,
-    port: u16,
-    _daemon: Daemon,
+    server: Listening,
 }
 
 impl PostgresServer {
@@ -56,11 +54,8 @@ impl PostgresServer {
             site.write(&data.join("pg_hba.conf"), "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")?;
         }
         site.write(&data.join("postgresql.auto.conf"), &settings)?;
-        let mut command = site.programs.identity.command(bin.join("postgres"));
-        command.arg("-D").arg(&data);
-        let mut daemon = site.start(name, &folder, command)?;
-        listens_within(&mut daemon, (Ipv4Addr::LOCALHOST, port).into())?;
-        let server = Self { folder, port, _daemon: daemon };
+        let server = Listening::start(site, name, folder, (Ipv4Addr::LOCALHOST, port).into(), command)?;
+        let server = Self { server };
         until("Postgres accepts connections", START_TIMEOUT, async || server.superuser().await.is_ok()).await?;
         let mut superuser = server.superuser().await?;
         let role = format!("CREATE ROLE {OWNER} LOGIN CREATEDB CREATEROLE PASSWORD '{PASSWORD}'");
@@ -72,7 +67,7 @@ impl PostgresServer {
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.server.address
     }
 
     /// A connection of the superuser, by its socket.
@@ -80,7 +75,13 @@ impl PostgresServer {
     /// # Errors
     /// When it does not respond.
     pub async fn superuser(&self) -> sqlx::Result<PgConnection> {
-        let options = PgConnectOptions::new_without_pgpass().socket(&self.folder).port(self.port);
+        let options = PgConnectOptions::new_without_pgpass().socket(&self.server.folder).port(self.address().port());
         PgConnection::connect_with(&options.username("postgres").database("postgres")).await
     }
+}
+
+fn command(site: &Site) -> Result<Command> {
+    let mut command = site.programs.identity.command(site.programs.postgres().join("postgres"));
+    command.args(["-D", "data"]);
+    Ok(command)
 }

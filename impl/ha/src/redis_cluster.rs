@@ -1,10 +1,10 @@
 //! Redis Cluster: three primaries, each with a replica.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use backends::free_port;
 use deadpool_redis::redis::{RedisResult, cmd};
 use tokio::task::block_in_place;
 
@@ -21,7 +21,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct RedisCluster {
     /// Its nodes.
     pub nodes: Vec<RedisServer>,
-    site: Arc<Site>,
 }
 
 impl RedisCluster {
@@ -30,13 +29,20 @@ impl RedisCluster {
     /// # Errors
     /// When it does not start.
     pub async fn start(site: &Arc<Site>) -> Result<Self> {
-        let settings = "cluster-enabled yes\ncluster-node-timeout 2000\ncluster-replica-validity-factor 0";
-        let start = |n| RedisServer::start(site, &format!("redis-cluster-{n}"), settings);
+        let start = |n| {
+            // By default the bus listens on the node's port plus 10000, which any connection may have been assigned.
+            let bus = free_port()?;
+            let settings = format!(
+                "cluster-enabled yes\ncluster-port {bus}\ncluster-node-timeout 2000\ncluster-replica-validity-factor 0"
+            );
+            RedisServer::start(site, &format!("redis-cluster-{n}"), &settings)
+        };
         let nodes = (1..=NODES).map(start).collect::<Result<Vec<_>>>()?;
-        let cluster = Self { nodes, site: Arc::clone(site) };
+        let cluster = Self { nodes };
         let addresses: Vec<_> = cluster.nodes.iter().map(|node| node.address().to_string()).collect();
-        let mut create = cluster.cli("create")?;
-        create.args(addresses).args(["--cluster-replicas", "1", "--cluster-yes"]);
+        let mut create = site.programs.command("redis-cli")?;
+        create.args(["-a", PASSWORD, "--no-auth-warning", "--cluster", "create"]).args(addresses);
+        create.args(["--cluster-replicas", "1", "--cluster-yes"]);
         block_in_place(|| output(&mut create))?;
         cluster.complete().await?;
         Ok(cluster)
@@ -46,7 +52,7 @@ impl RedisCluster {
     ///
     /// # Errors
     /// When that is not so in time.
-    pub async fn complete(&self) -> Result<()> {
+    async fn complete(&self) -> Result<()> {
         until("every slot is served", START_TIMEOUT, async || {
             for node in &self.nodes {
                 let info: RedisResult<String> = node.ask(cmd("CLUSTER").arg("INFO")).await;
@@ -57,28 +63,5 @@ impl RedisCluster {
             true
         })
         .await
-    }
-
-    /// Moves this many slots from one primary to another; returns when they are there.
-    ///
-    /// # Errors
-    /// When they cannot be moved.
-    pub async fn reshard(&self, from: usize, to: usize, slots: u16) -> Result<()> {
-        let (from, to) = (self.id(from).await?, self.id(to).await?);
-        let mut reshard = self.cli("reshard")?;
-        reshard.arg(self.nodes[0].address().to_string()).args(["--cluster-from", &from, "--cluster-to", &to]);
-        reshard.args(["--cluster-slots", &slots.to_string(), "--cluster-yes"]);
-        block_in_place(|| output(&mut reshard))?;
-        Ok(())
-    }
-
-    async fn id(&self, node: usize) -> Result<String> {
-        Ok(self.nodes[node].ask(cmd("CLUSTER").arg("MYID")).await?)
-    }
-
-    fn cli(&self, what: &str) -> Result<Command> {
-        let mut cli = self.site.programs.command("redis-cli")?;
-        cli.args(["-a", PASSWORD, "--no-auth-warning", "--cluster", what]);
-        Ok(cli)
     }
 }

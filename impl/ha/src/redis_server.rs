@@ -1,20 +1,19 @@
 //! One Redis of several.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Result;
+use backends::free_port;
 use backends::process::{self, Signal};
-use backends::{Daemon, free_port};
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisResult};
 use nix::sys::signal::kill;
 
 use crate::certificates::Certificates;
 use crate::cluster_plan::PASSWORD;
-use crate::listening::listens_within;
+use crate::listening::Listening;
 use crate::site::Site;
 
 /// The timeout of a command; a server that loads its file or is frozen does not respond.
@@ -22,12 +21,8 @@ const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A running `redis-server`, also one that is a sentinel.
 pub struct RedisServer {
-    name: String,
-    folder: PathBuf,
-    port: u16,
+    server: Listening,
     sentinel: bool,
-    daemon: Daemon,
-    site: Arc<Site>,
 }
 
 impl RedisServer {
@@ -69,21 +64,14 @@ impl RedisServer {
         let lines = format!("bind 127.0.0.1\nport {port}\ndir \"{}\"\n{settings}\n", folder.display());
         // Both kinds of server write to it.
         site.write(&folder.join("redis.conf"), &lines)?;
-        let daemon = site.start(name, &folder, command(site, sentinel)?)?;
-        let mut server = Self { name: name.to_owned(), folder, port, sentinel, daemon, site: Arc::clone(site) };
-        let address = server.address();
-        listens_within(&mut server.daemon, address)?;
-        Ok(server)
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
+        let command = if sentinel { sentinel_command } else { command };
+        let server = Listening::start(site, name, folder, (Ipv4Addr::LOCALHOST, port).into(), command)?;
+        Ok(Self { server, sentinel })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.server.address
     }
 
     /// Its URL.
@@ -114,7 +102,7 @@ impl RedisServer {
     /// # Errors
     /// When it cannot be killed.
     pub fn kill(&mut self) -> Result<()> {
-        self.daemon.kill()
+        self.server.kill()
     }
 
     /// Starts it again after [`RedisServer::kill`].
@@ -122,14 +110,12 @@ impl RedisServer {
     /// # Errors
     /// When it does not start.
     pub fn revive(&mut self) -> Result<()> {
-        self.daemon.respawn(Site::inside(&self.folder, command(&self.site, self.sentinel)?))?;
-        let address = self.address();
-        listens_within(&mut self.daemon, address)
+        self.server.revive()
     }
 
     /// Sends it a signal, such as SIGSTOP.
     pub fn signal(&self, signal: Signal) {
-        for process in process::below(&self.folder) {
+        for process in process::below(&self.server.folder) {
             // It may have ended by now.
             let _ = kill(process, signal);
         }
@@ -141,11 +127,14 @@ pub(crate) fn redis_url(address: SocketAddr, sentinel: bool) -> String {
     if sentinel { format!("redis://{address}/0") } else { format!("redis://:{PASSWORD}@{address}/0") }
 }
 
-fn command(site: &Site, sentinel: bool) -> Result<Command> {
+fn command(site: &Site) -> Result<Command> {
     let mut command = site.programs.command("redis-server")?;
     command.arg("redis.conf");
-    if sentinel {
-        command.arg("--sentinel");
-    }
+    Ok(command)
+}
+
+fn sentinel_command(site: &Site) -> Result<Command> {
+    let mut command = command(site)?;
+    command.arg("--sentinel");
     Ok(command)
 }

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use testkit::page_views::MISCOUNTED;
 use testkit::scale::{dice, size};
 use testkit::system::{Plan, System};
 
@@ -69,15 +70,6 @@ async fn what_is_acknowledged_is_stored_once_and_counted() {
     assert_eq!(system.number(MISCOUNTED).await, 0, "the counts are not those of the rows");
     assert_eq!(api.stop().await.code(), Some(0));
 }
-
-/// Minutes, hours and days of paths whose count is not the number of their rows.
-const MISCOUNTED: &str = "
-    SELECT count(*) FROM (
-        SELECT w.minutes, date_bin(w.minutes * interval '1 minute', v.created_at, 'epoch') AS start, v.path_id, count(*) AS views
-        FROM page_views v CROSS JOIN (VALUES (1), (5), (15), (60), (240), (1440), (10080)) AS w (minutes)
-        WHERE v.bot IS NULL GROUP BY 1, 2, 3
-    ) raw FULL JOIN path_counts c USING (minutes, start, path_id)
-    WHERE raw.views IS DISTINCT FROM c.views";
 
 /// Reports one view after the other, or a few at once; retries with the same id until it is acknowledged.
 async fn report(base: String, (client, rows): (usize, usize), history: Arc<Mutex<History>>, end: CancellationToken) {

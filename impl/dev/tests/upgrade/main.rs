@@ -9,7 +9,7 @@ mod gateway;
 mod load;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gateway::Gateway;
 use load::Load;
@@ -18,7 +18,7 @@ use services::SERVICES;
 use testkit::documents::is_served;
 use testkit::process::{Process, program};
 use testkit::scale::size;
-use testkit::system::{DRAINED, Plan, System};
+use testkit::system::{Plan, System};
 use tokio::time::sleep;
 
 /// Processes of each role.
@@ -92,15 +92,7 @@ async fn no_request_fails_while_the_last_release_is_replaced_by_this_one() {
     let acknowledged = load.stop().await;
     println!("from V{before} to V{newest}: {} requests, 0 failed", acknowledged.requests);
 
-    let deadline = Instant::now() + DRAINED;
-    loop {
-        let (sound, report) = system.verify().await;
-        if sound {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{report}");
-        sleep(Duration::from_millis(200)).await;
-    }
+    system.comes_to_rest(0, || processes.iter().map(Process::tail).collect::<Vec<_>>().join("\n\n")).await;
     acknowledged.are_there(&system).await;
     let complaints = processes.iter().flat_map(|process| lines(process, "permission denied"));
     let complaints: Vec<String> =

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt as _;
 use serde_json::{Value, json};
 use testkit::deployment::Deployment;
+use testkit::page_views::MISCOUNTED;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -61,15 +62,6 @@ pub async fn run(client: testkit::Client, n: usize, record: Record, views: Arc<M
         }
     }
 }
-
-/// Minutes, hours and days of paths whose count is not the number of their rows.
-const MISCOUNTED: &str = "
-    SELECT count(*) FROM (
-        SELECT w.minutes, date_bin(w.minutes * interval '1 minute', v.created_at, 'epoch') AS start, v.path_id, count(*) AS views
-        FROM page_views v CROSS JOIN (VALUES (1), (5), (15), (60), (240), (1440), (10080)) AS w (minutes)
-        WHERE v.bot IS NULL GROUP BY 1, 2, 3
-    ) raw FULL JOIN path_counts c USING (minutes, start, path_id)
-    WHERE raw.views IS DISTINCT FROM c.views";
 
 /// Rows whose path is not the one that was sent with the event.
 const MISPLACED: &str = "

@@ -5,26 +5,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use platform::identity::Tokens;
 use serde_json::json;
+use testkit::ed25519::{OTHER_PRIVATE, OTHER_PUBLIC, PRIVATE, PUBLIC};
 
 use crate::fixture::{good_claims, sign};
 
-// Made for these tests: openssl genpkey -algorithm ed25519, openssl pkey -pubout.
-const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIKnSobIRCsmqJPaptjm3UL0Gjhir/ardiVIkQ3e3laeM
------END PRIVATE KEY-----
-";
-const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VwAyEAwpbUfgqz0C52oennge8+eQA6Avi7QCMQLB3y4Ed92iU=
------END PUBLIC KEY-----
-";
-const OTHER_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIFKJiTV6q8vOUY8wCoGSI9Cl+hmmUnQ29Wd832Aljndf
------END PRIVATE KEY-----
-";
-const OTHER_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VwAyEAqb0hB/EvQ66jsaoOSexpRTe4vWTOwjS3mUmGVSZctTs=
------END PUBLIC KEY-----
-";
 /// Of another curve: P-256.
 const EC_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgbKXBuNmZVdpzPIqn

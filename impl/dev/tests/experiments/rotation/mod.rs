@@ -6,6 +6,7 @@ mod visitors;
 use std::time::Duration;
 
 use testkit::Client;
+use testkit::ed25519::{OTHER_PRIVATE, OTHER_PUBLIC, PRIVATE, PUBLIC};
 use testkit::process::Process;
 use testkit::system::{Plan, System};
 use tokio::time::{Instant, sleep};
@@ -21,23 +22,6 @@ const ROLES: [&str; 4] = ["tasks", "tasks", "shop", "analytics"];
 
 const OLD: &str = "an old key of this experiment, long enough for HS256";
 const NEW: &str = "a new key of this experiment, long enough for HS256";
-// Made for this test: openssl genpkey -algorithm ed25519, openssl pkey -pubout.
-const OLD_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIKnSobIRCsmqJPaptjm3UL0Gjhir/ardiVIkQ3e3laeM
------END PRIVATE KEY-----
-";
-const OLD_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VwAyEAwpbUfgqz0C52oennge8+eQA6Avi7QCMQLB3y4Ed92iU=
------END PUBLIC KEY-----
-";
-const NEW_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIFKJiTV6q8vOUY8wCoGSI9Cl+hmmUnQ29Wd832Aljndf
------END PRIVATE KEY-----
-";
-const NEW_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VwAyEAqb0hB/EvQ66jsaoOSexpRTe4vWTOwjS3mUmGVSZctTs=
------END PUBLIC KEY-----
-";
 
 /// What the files of a process have in the steps of a rotation: the old key; the new one is known; it signs; the old one is gone.
 type Steps = fn(role: &str) -> [Vec<(&'static str, String)>; 4];
@@ -48,9 +32,9 @@ fn one_secret(_: &str) -> [Vec<(&'static str, String)>; 4] {
 }
 
 fn key_pairs(role: &str) -> [Vec<(&'static str, String)>; 4] {
-    let both = [OLD_PUBLIC, NEW_PUBLIC].concat();
-    let public = [OLD_PUBLIC, &both, &both, NEW_PUBLIC];
-    let private = [OLD_PRIVATE, OLD_PRIVATE, NEW_PRIVATE, NEW_PRIVATE];
+    let both = [PUBLIC, OTHER_PUBLIC].concat();
+    let public = [PUBLIC, &both, &both, OTHER_PUBLIC];
+    let private = [PRIVATE, PRIVATE, OTHER_PRIVATE, OTHER_PRIVATE];
     let signs = role == "tasks";
     std::array::from_fn(|step| {
         let private = ("TOKEN_PRIVATE_KEY", private[step].to_owned());
@@ -183,7 +167,7 @@ impl Rotation {
     async fn write_a_bad_file(&mut self, visitors: &Visitors) {
         let (role, process, secrets) = &mut self.processes[2];
         let good = (self.steps)(role)[2].clone();
-        let other = if good[0].0 == "SECRET_KEY" { OLD_PUBLIC } else { OLD_PRIVATE };
+        let other = if good[0].0 == "SECRET_KEY" { PUBLIC } else { PRIVATE };
         for (bad, why) in [("", "it is empty"), (other, good[0].0)] {
             secrets.write(&[(good[0].0, bad.to_owned())]);
             let rejected = |metrics: &str| {
