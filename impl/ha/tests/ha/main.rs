@@ -7,6 +7,7 @@
 
 mod failovers;
 mod faults;
+mod limits;
 mod load;
 mod orders;
 mod pace;

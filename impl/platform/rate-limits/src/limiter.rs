@@ -18,8 +18,8 @@ use platform_telemetry::Metrics;
 const HOUR_SECONDS: u32 = 3_600;
 const DAY_SECONDS: u32 = 24 * HOUR_SECONDS;
 
-/// The divisor of limits that protect passwords when every process counts on its own.
-const LOCAL_GUARD_DIVISOR: u32 = 4;
+/// As many processes at least are assumed to count limits that protect passwords when every process counts on its own.
+const MIN_GUARD_PROCESSES: u32 = 4;
 
 /// Counts requests against the limits of their operations. Clones count together.
 #[derive(Clone)]
@@ -85,23 +85,23 @@ impl Limiter {
 
 impl Inner {
     async fn take(&self, operation: &Operation, asks: &[Ask]) -> Taken {
-        if let Some(shared) = &self.shared {
-            if let Ok(counts) = shared.take(asks).await {
-                return Taken { asks: asks.to_vec(), counts };
+        let counts = match &self.shared {
+            Some(shared) => shared.take(asks, &self.local).await.ok(),
+            None => None,
+        };
+        Taken(counts.unwrap_or_else(|| {
+            if self.shared.is_some() {
+                self.measurements.fell_back();
             }
-            self.measurements.fell_back();
-        }
-        let guards_passwords = operation.rate_limits.iter().any(|limit| limit.by.counts_failures());
-        let mut asks = asks.to_vec();
-        if guards_passwords {
-            asks.iter_mut().for_each(|ask| ask.amount = ask.amount.div_ceil(LOCAL_GUARD_DIVISOR));
-        }
-        let counts = self.local.take(&asks);
-        Taken { asks, counts }
+            let guards_passwords = operation.rate_limits.iter().any(|limit| limit.by.counts_failures());
+            let min = if guards_passwords { MIN_GUARD_PROCESSES } else { 1 };
+            let processes = |ask: &Ask| self.shared.as_ref().map_or(1, |shared| shared.processes(ask.class)).max(min);
+            self.local.take(asks, processes)
+        }))
     }
 
     fn refuse(&self, operation: &'static Operation, limits: &[&RateLimit], taken: &Taken, quotas: &[Quota]) -> Error {
-        for (limit, _) in limits.iter().zip(&taken.counts).filter(|(_, count)| count.verdict != Verdict::Counted) {
+        for (limit, _) in limits.iter().zip(&taken.0).filter(|(_, count)| count.verdict != Verdict::Counted) {
             self.measurements.refused(operation.id, limit.class);
         }
         Problem::rate_limited(quotas).into()
@@ -109,39 +109,33 @@ impl Inner {
 }
 
 /// Counts that were taken together.
-struct Taken {
-    /// With the limits they were compared to.
-    asks: Vec<Ask>,
-    counts: Vec<Count>,
-}
+struct Taken(Vec<Count>);
 
 impl Taken {
     fn is_admitted(&self) -> bool {
-        self.counts.iter().all(|count| count.verdict == Verdict::Counted)
+        self.0.iter().all(|count| count.verdict == Verdict::Counted)
     }
 
     fn quotas(&self, limits: &[&RateLimit]) -> Vec<Quota> {
         let uncounted = u32::from(!self.is_admitted());
-        let counted = limits.iter().zip(&self.asks).zip(&self.counts);
-        counted
-            .map(|((limit, ask), count)| Quota {
-                class: limit.class,
-                amount: ask.amount,
-                window_seconds: limit.window_seconds,
-                remaining: match count.verdict {
-                    Verdict::Counted => count.remaining + uncounted,
-                    Verdict::Full => 0,
-                },
-                reset_seconds: seconds(count.reset),
-            })
-            .collect()
+        let quota = |(limit, count): (&&RateLimit, &Count)| Quota {
+            class: limit.class,
+            amount: limit.amount,
+            window_seconds: limit.window_seconds,
+            remaining: match count.verdict {
+                Verdict::Counted => count.remaining + uncounted,
+                Verdict::Full => 0,
+            },
+            reset_seconds: seconds(count.reset),
+        };
+        limits.iter().zip(&self.0).map(quota).collect()
     }
 }
 
 fn ask(limit: &RateLimit, subject: String) -> Ask {
     let RateLimit { class, window_seconds, .. } = limit;
     let window = Duration::from_secs(u64::from(*window_seconds));
-    Ask { key: format!("{class}:{window_seconds}:{subject}"), amount: limit.amount, window }
+    Ask { key: format!("{class}:{window_seconds}:{subject}"), class, amount: limit.amount, window }
 }
 
 /// Rounded up, so that a retry after so many seconds is not too early.

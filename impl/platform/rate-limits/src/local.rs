@@ -1,88 +1,136 @@
 //! Counts in this process, while Redis is unavailable. Windows and slices are those of `take.lua`.
+//!
+//! Every count that Redis tells is remembered here, so that a limit goes on from there when Redis becomes unavailable, and can
+//! be restored when it comes back without. What is counted here alone is told to Redis when it is back.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::window::{Ask, Count, SLICES_PER_WINDOW, Verdict};
 
-/// Subjects in memory: some 10 MB if each used up its windows.
+/// Subjects in memory: some 20 MB if each used up its windows.
 const MAX_SUBJECTS: usize = 20_000;
 
 /// Windows by key.
 #[derive(Default)]
-pub(super) struct Local(Mutex<HashMap<String, Window>>);
-
-#[derive(Default)]
-struct Window {
-    slices: Vec<Slice>,
-    /// When the window expires; milliseconds since 1970.
-    ends: u64,
+pub(super) struct Local {
+    windows: Mutex<HashMap<String, Window>>,
+    /// By how many milliseconds the clock of Redis is ahead of the own one: slices are those of Redis.
+    ahead: AtomicI64,
 }
 
 #[derive(Default)]
-struct Slice {
-    number: i64,
-    count: u32,
+pub(super) struct Window {
+    pub(super) slices: Vec<Slice>,
+    /// When the window expires; milliseconds since 1970.
+    ends: u64,
+    /// The number of the connection that told the counts.
+    pub(super) told_by: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Slice {
+    pub(super) number: i64,
+    /// What Redis told.
+    pub(super) told: u32,
+    /// Counted here alone, not yet told to Redis.
+    pub(super) own: u32,
+    /// What the other processes are assumed to have counted alone.
+    pub(super) assumed: u32,
 }
 
 impl Local {
-    /// Counts once under every key, or under none if one of them is full.
-    pub(super) fn take(&self, asks: &[Ask]) -> Vec<Count> {
-        self.take_at(asks, now())
+    /// Counts once under every key, or under none if one of them is full. So many processes are assumed to do the same for the
+    /// same clients: each admits its part, at least one.
+    pub(super) fn take(&self, asks: &[Ask], processes: impl Fn(&Ask) -> u32) -> Vec<Count> {
+        self.take_at(asks, processes, self.now())
     }
 
-    fn take_at(&self, asks: &[Ask], now: u64) -> Vec<Count> {
+    pub(super) fn take_at(&self, asks: &[Ask], processes: impl Fn(&Ask) -> u32, now: u64) -> Vec<Count> {
         let mut windows = self.windows();
-        let counts: Vec<Count> = asks.iter().map(|ask| look(windows.get_mut(&ask.key), ask, now)).collect();
+        let counts: Vec<Count> =
+            asks.iter().map(|ask| look(windows.get_mut(&ask.key), ask, processes(ask), now)).collect();
         if counts.iter().all(|count| count.verdict == Verdict::Counted) {
             for ask in asks {
-                make_room(&mut windows, &ask.key, now);
-                let window = windows.entry(ask.key.clone()).or_default();
-                window.ends = now + ask.life_millis();
-                window.slice(present(ask, now)).count += 1;
+                let slice = window(&mut windows, ask, now).slice(present(ask, now));
+                slice.own += 1;
+                slice.assumed = slice.assumed.saturating_add(processes(ask) - 1);
             }
         }
         counts
     }
 
-    fn windows(&self) -> MutexGuard<'_, HashMap<String, Window>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The time by the clock of Redis, as far as it is known; milliseconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        (own_clock() + self.ahead.load(Ordering::Relaxed)).cast_unsigned()
+    }
+
+    /// Redis told its time.
+    pub(super) fn set_clock(&self, now: i64) {
+        self.ahead.store(now - own_clock(), Ordering::Relaxed);
+    }
+
+    pub(super) fn windows(&self) -> MutexGuard<'_, HashMap<String, Window>> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Window {
-    fn slice(&mut self, number: i64) -> &mut Slice {
+    pub(super) fn slice(&mut self, number: i64) -> &mut Slice {
         let at = self.slices.partition_point(|slice| slice.number < number);
         if self.slices.get(at).is_none_or(|slice| slice.number != number) {
             self.slices.insert(at, Slice { number, ..Slice::default() });
         }
         &mut self.slices[at]
     }
+
+    /// Slices that do not count any more.
+    pub(super) fn forget(&mut self, ask: &Ask, now: u64) {
+        let oldest = present(ask, now) - i64::from(SLICES_PER_WINDOW);
+        self.slices.retain(|slice| slice.number >= oldest);
+    }
 }
 
-/// The count of a window and the remainder, including this request.
-fn look(window: Option<&mut Window>, ask: &Ask, now: u64) -> Count {
+impl Slice {
+    fn total(&self) -> u32 {
+        self.told.saturating_add(self.own).saturating_add(self.assumed)
+    }
+}
+
+/// The window of a key, which is kept for as long as it counts from now on.
+pub(super) fn window<'a>(windows: &'a mut HashMap<String, Window>, ask: &Ask, now: u64) -> &'a mut Window {
+    make_room(windows, &ask.key, now);
+    let window = windows.entry(ask.key.clone()).or_default();
+    window.ends = now + ask.life_millis();
+    window
+}
+
+/// The count of a window and the remainder, including this request, which weighs as much as there are processes.
+fn look(window: Option<&mut Window>, ask: &Ask, processes: u32, now: u64) -> Count {
     let length = length(ask);
     let present = present(ask, now);
-    let oldest = present - i64::from(SLICES_PER_WINDOW);
     let mut counts: Vec<(i64, u32)> = Vec::new();
-    let mut total = 0;
     if let Some(window) = window {
-        window.slices.retain(|slice| slice.number >= oldest);
-        for slice in &window.slices {
-            total += slice.count;
-            counts.push((slice.number, slice.count));
-        }
+        window.forget(ask, now);
+        counts.extend(window.slices.iter().map(|slice| (slice.number, slice.total())));
     }
-    let verdict = if total >= ask.amount { Verdict::Full } else { Verdict::Counted };
+    let mut total = counts.iter().fold(0, |sum: u32, (_, count)| sum.saturating_add(*count));
+    // The first is admitted even where there are more processes than the amount.
+    let has_room = total.saturating_add(processes) <= ask.amount || total == 0 && ask.amount > 0;
     let mut excess = 1;
-    if verdict == Verdict::Counted {
-        total += 1;
-        counts.push((present, 1));
-    } else {
-        excess += total - ask.amount;
-    }
+    let verdict = match has_room {
+        true => {
+            total = total.saturating_add(processes);
+            counts.push((present, processes));
+            Verdict::Counted
+        }
+        false => {
+            excess = total.saturating_add(processes).saturating_sub(ask.amount).clamp(1, total.max(1));
+            Verdict::Full
+        }
+    };
     let mut reset = ask.window;
     for (number, count) in counts {
         excess = excess.saturating_sub(count);
@@ -92,7 +140,7 @@ fn look(window: Option<&mut Window>, ask: &Ask, now: u64) -> Count {
             break;
         }
     }
-    Count { verdict, remaining: ask.amount.saturating_sub(total), reset }
+    Count { verdict, remaining: ask.amount.saturating_sub(total) / processes, reset }
 }
 
 /// The length of a slice in milliseconds.
@@ -120,23 +168,24 @@ fn make_room(windows: &mut HashMap<String, Window>, key: &str, now: u64) {
     }
 }
 
-fn now() -> u64 {
+fn own_clock() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const START: u64 = 1_000_000_000_000;
+    /// The begin of a slice.
+    pub(crate) const START: u64 = 999_999_999_000;
 
-    fn ask(key: &str, amount: u32) -> Ask {
-        Ask { key: key.to_owned(), amount, window: Duration::from_secs(60) }
+    pub(crate) fn ask(key: &str, amount: u32) -> Ask {
+        Ask { key: key.to_owned(), class: "class", amount, window: Duration::from_secs(60) }
     }
 
     fn take(local: &Local, ask: &Ask, at: u64) -> Count {
-        local.take_at(std::slice::from_ref(ask), START + at)[0]
+        local.take_at(std::slice::from_ref(ask), |_| 1, START + at)[0]
     }
 
     #[test]
@@ -169,8 +218,8 @@ mod tests {
         let local = Local::default();
         let (small, large) = (ask("small", 1), ask("large", 5));
         let both = [small.clone(), large.clone()];
-        assert!(local.take_at(&both, START).iter().all(|count| count.verdict == Verdict::Counted));
-        let refused = local.take_at(&both, START);
+        assert!(local.take_at(&both, |_| 1, START).iter().all(|count| count.verdict == Verdict::Counted));
+        let refused = local.take_at(&both, |_| 1, START);
         assert_eq!((refused[0].verdict, refused[1].verdict), (Verdict::Full, Verdict::Counted));
         assert_eq!(take(&local, &large, 0).remaining, 3, "the refused request was not counted");
     }

@@ -1,19 +1,29 @@
 //! Counts in Redis, which all replicas share: one script, so that concurrent requests are counted correctly.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex as SyncMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation, ServerErrorKind};
+use deadpool_redis::redis::{ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind};
 use platform_store::Cache;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
-use crate::window::{Ask, Count, SLICES_PER_WINDOW, Verdict};
+use crate::handover::{Handover, Unknown};
+use crate::local::Local;
+use crate::window::{Ask, Count, SLICES_PER_WINDOW, Told, Verdict};
 
 /// How long Redis is not used after it was unavailable.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// A process that counts says so this often.
+const PRESENCE_INTERVAL: Duration = Duration::from_secs(10);
+/// A process that has not said so for this long does not count any more.
+const PRESENCE_LIFETIME: Duration = Duration::from_secs(30);
 
 /// Redis is unavailable.
 pub(super) struct Away;
@@ -22,11 +32,23 @@ pub(super) struct Away;
 pub(super) struct Shared {
     cache: Cache,
     take: Script,
+    /// The name of this process.
+    process: String,
+    /// Which processes count, by class.
+    presences: SyncMutex<HashMap<&'static str, Presence>>,
     link: Mutex<Link>,
     /// Connections opened so far.
     opened: AtomicU64,
     /// Known to be unavailable: one request at a time tries again, the others do not wait for it.
     is_away: AtomicBool,
+}
+
+/// Of the processes that count windows of a class.
+struct Presence {
+    /// When this process last said that it is one of them.
+    said: Instant,
+    /// How many they are.
+    processes: u32,
 }
 
 enum Link {
@@ -41,6 +63,8 @@ enum Link {
 impl Shared {
     pub(super) fn new(cache: Cache) -> Self {
         Self {
+            process: Uuid::new_v4().simple().to_string(),
+            presences: SyncMutex::default(),
             cache,
             take: Script::new(include_str!("take.lua")),
             link: Mutex::new(Link::Unused),
@@ -49,26 +73,31 @@ impl Shared {
         }
     }
 
-    /// Counts once under every key, or under none if one of them is full.
-    pub(super) async fn take(&self, asks: &[Ask]) -> Result<Vec<Count>, Away> {
-        let mut call = self.take.prepare_invoke();
-        call.arg(SLICES_PER_WINDOW);
-        for ask in asks {
-            call.key(self.cache.key(&ask.key)).arg(ask.amount).arg(ask.window_millis());
-        }
-        let answer: Vec<i64> = self.run(&call).await?;
-        Ok(answer.chunks_exact(3).map(count).collect())
+    /// How many processes count windows of a class, this one included, as far as Redis told.
+    pub(super) fn processes(&self, class: &str) -> u32 {
+        self.presences().get(class).map_or(1, |presence| presence.processes.max(1))
     }
 
-    async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Away> {
+    /// Counts once under every key, or under none if one of them is full. Redis learns what only `local` knows of them, and
+    /// `local` what Redis knows.
+    pub(super) async fn take(&self, asks: &[Ask], local: &Local) -> Result<Vec<Count>, Away> {
         let deadline = Instant::now() + self.cache.timeout();
         let mut is_first = true;
         loop {
             let (mut connection, number) = self.connection(deadline).await?;
-            let error = match timeout_at(deadline, call.invoke_async(&mut connection)).await {
-                Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) => error,
-                Err(_) => late(),
+            let handover = local.hand_over(asks, number);
+            let call = self.call(asks, &handover);
+            let answer = timeout_at(deadline, call.invoke_async::<Vec<i64>>(&mut connection)).await;
+            let error = match answer.unwrap_or_else(|_| Err(late())) {
+                Ok(answer) => {
+                    let mut numbers = answer.into_iter();
+                    let now = numbers.next().unwrap_or(0);
+                    let told: Vec<Told> = asks.iter().map(|_| told(&mut numbers)).collect();
+                    self.are_present(asks, &told);
+                    handover.acknowledged(&told, number, now);
+                    return Ok(told.iter().map(|told| told.count).collect());
+                }
+                Err(error) => error,
             };
             // Another client's SCRIPT FLUSH may come between loading the script and calling it.
             let is_forgotten = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
@@ -83,6 +112,41 @@ impl Shared {
             }
             is_first = false;
         }
+    }
+
+    fn call(&self, asks: &[Ask], handover: &Handover<'_>) -> ScriptInvocation<'_> {
+        let mut call = self.take.prepare_invoke();
+        call.arg(SLICES_PER_WINDOW).arg(PRESENCE_LIFETIME.as_millis() as u64).arg(&*self.process);
+        let presences = self.presences();
+        for (ask, Unknown { told, own }) in asks.iter().zip(&handover.unknown) {
+            let is_due = presences.get(ask.class).is_none_or(|one| one.said.elapsed() >= PRESENCE_INTERVAL);
+            call.key(self.cache.key(&ask.key)).key(self.cache.key(format_args!("processes:{}", ask.class)));
+            call.arg(ask.amount).arg(ask.window_millis()).arg(u8::from(is_due));
+            for list in [told, own] {
+                call.arg(list.len());
+                for (number, count) in list {
+                    call.arg(*number).arg(*count);
+                }
+            }
+        }
+        call
+    }
+
+    /// Redis told how many processes count; it knows of this one.
+    fn are_present(&self, asks: &[Ask], told: &[Told]) {
+        let mut presences = self.presences();
+        for (ask, Told { processes, .. }) in asks.iter().zip(told) {
+            let said = Instant::now();
+            let known = presences.entry(ask.class).or_insert(Presence { said, processes: *processes });
+            known.processes = *processes;
+            if known.said.elapsed() >= PRESENCE_INTERVAL {
+                known.said = said;
+            }
+        }
+    }
+
+    fn presences(&self) -> MutexGuard<'_, HashMap<&'static str, Presence>> {
+        self.presences.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection and its number. Waiting for another request's attempt to connect ends at `deadline`.
@@ -137,8 +201,12 @@ fn late() -> RedisError {
     RedisError::from(io::Error::from(io::ErrorKind::TimedOut))
 }
 
-fn count(answer: &[i64]) -> Count {
-    let verdict = if answer[0] == 0 { Verdict::Counted } else { Verdict::Full };
-    let remaining = u32::try_from(answer[1]).unwrap_or(0);
-    Count { verdict, remaining, reset: Duration::from_millis(answer[2].max(0).cast_unsigned()) }
+fn told(numbers: &mut impl Iterator<Item = i64>) -> Told {
+    let mut next = || numbers.next().unwrap_or(0);
+    let verdict = if next() == 0 { Verdict::Counted } else { Verdict::Full };
+    let remaining = u32::try_from(next()).unwrap_or(0);
+    let reset = Duration::from_millis(next().max(0).cast_unsigned());
+    let processes = u32::try_from(next()).unwrap_or(1);
+    let slices = (0..next()).map(|_| (next(), u32::try_from(next()).unwrap_or(0))).collect();
+    Told { count: Count { verdict, remaining, reset }, processes, slices }
 }

@@ -3,15 +3,33 @@
 -- A key holds one window, cut into slices: number of the slice -> requests counted in it. The oldest slice counts until all
 -- of it is out of the window, so that there are never more than the amount in any window.
 --
--- ARGV: slices of a window, then of each key its amount and its window in milliseconds.
--- Answers of each key: 0 counted, 1 full; how many more; milliseconds until some come back.
-local slices = tonumber(ARGV[1])
+-- KEYS: of each window its own, and that of the set of processes that count windows of its class.
+-- ARGV: slices of a window, how long a process stays in a set in milliseconds, its name; then of each window its amount, its
+-- length in milliseconds, whether the process is to be put into the set (0 or 1), and two lists: what Redis had told this
+-- process of the window (to be restored where Redis has lost it), and what the process counted alone since. A list is its
+-- length, then numbers of slices, each followed by its count.
+-- Returns the time, then of each window: 0 counted, 1 full; how many more; milliseconds until some come back; how many
+-- processes count windows of its class; a list of all its slices.
+local slices, presence = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local answer, numbers, admitted = {}, {}, true
+local argument = 4
+local windows, admitted = {}, true
 
-for i, key in ipairs(KEYS) do
-  local amount, window = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+local function following()
+  argument = argument + 1
+  return tonumber(ARGV[argument - 1])
+end
+
+for i = 1, #KEYS, 2 do
+  local key, processes = KEYS[i], KEYS[i + 1]
+  local amount = following()
+  local window = following()
+  if following() == 1 then
+    redis.call('ZADD', processes, now, ARGV[3])
+    redis.call('ZREMRANGEBYSCORE', processes, '-inf', now - presence)
+    redis.call('PEXPIRE', processes, presence)
+  end
   local length = window / slices
   local present = math.floor(now / length)
   local oldest = present - slices
@@ -26,6 +44,24 @@ for i, key in ipairs(KEYS) do
       total = total + count
     end
   end
+
+  local function add(number, count)
+    if count > 0 and number >= oldest then
+      counts[number] = (counts[number] or 0) + count
+      total = total + count
+      redis.call('HINCRBY', key, string.format('%d', number), count)
+      redis.call('PEXPIRE', key, window + length)
+    end
+  end
+  for _ = 1, following() do
+    local number = following()
+    add(number, following() - (counts[number] or 0))
+  end
+  for _ = 1, following() do
+    local number = following()
+    add(number, following())
+  end
+
   local verdict = total >= amount and 1 or 0
   if verdict > 0 then
     admitted = false
@@ -43,16 +79,28 @@ for i, key in ipairs(KEYS) do
       break
     end
   end
-  local base = 3 * (i - 1)
-  numbers[i] = present
-  answer[base + 1], answer[base + 2], answer[base + 3] = verdict, math.max(amount - total, 0), reset
+  local numbers = {verdict, math.max(amount - total, 0), reset, redis.call('ZCARD', processes)}
+  windows[i] = {key = key, life = window + length, present = present, counts = counts, numbers = numbers, full = verdict > 0}
 end
 
-if admitted then
-  for i, key in ipairs(KEYS) do
-    local window = tonumber(ARGV[2 * i + 1])
-    redis.call('HINCRBY', key, string.format('%d', numbers[i]), 1)
-    redis.call('PEXPIRE', key, window + window / slices)
+local answer = {now}
+for i = 1, #KEYS, 2 do
+  local window = windows[i]
+  if admitted then
+    redis.call('HINCRBY', window.key, string.format('%d', window.present), 1)
+    redis.call('PEXPIRE', window.key, window.life)
+  elseif not window.full then
+    window.counts[window.present] = window.counts[window.present] - 1
+  end
+  local length = #window.numbers + 1
+  window.numbers[length] = 0
+  for number, count in pairs(window.counts) do
+    window.numbers[length] = window.numbers[length] + 1
+    table.insert(window.numbers, number)
+    table.insert(window.numbers, count)
+  end
+  for _, number in ipairs(window.numbers) do
+    table.insert(answer, number)
   end
 end
 return answer

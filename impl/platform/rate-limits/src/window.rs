@@ -10,6 +10,7 @@ pub(super) const SLICES_PER_WINDOW: u32 = 20;
 pub(super) struct Ask {
     /// Consists of class, window and subject.
     pub(super) key: String,
+    pub(super) class: &'static str,
     /// The limit within any window.
     pub(super) amount: u32,
     pub(super) window: Duration,
@@ -44,4 +45,16 @@ pub(super) enum Verdict {
     Counted,
     /// There is no room.
     Full,
+}
+
+/// Slices of a window: their numbers, that is the times since 1970 by the length of a slice, and their counts.
+pub(super) type Slices = Vec<(i64, u32)>;
+
+/// What Redis told of a window.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) count: Count,
+    /// How many processes count windows of its class.
+    pub(super) processes: u32,
+    pub(super) slices: Slices,
 }

@@ -93,12 +93,14 @@ async fn the_window_slides() {
         let took = last.expect("five") - first.expect("five");
         assert!(took >= Duration::from_secs(1), "five in {took:?}");
     }
+    one.client.get("/brief").await;
     let mut connection = redis.connect().await;
     let keys: Vec<String> = deadpool_redis::redis::cmd("KEYS")
-        .arg(format!("{}*", redis.prefix()))
+        .arg(format!("{}*:brief:1:*", redis.prefix()))
         .query_async(&mut connection)
         .await
         .expect("keys");
+    assert!(!keys.is_empty());
     for key in keys {
         let life: i64 =
             deadpool_redis::redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.expect("a time");
