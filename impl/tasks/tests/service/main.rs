@@ -21,6 +21,7 @@ mod origins;
 mod others;
 mod ownership;
 mod pages;
+mod permissions;
 mod python_client;
 mod quotas;
 mod random;

@@ -1,0 +1,43 @@
+//! The permission matrix of the document.
+
+use analytics::{AnalyticsService, DOCUMENT};
+use platform::settings::Environment;
+use testkit::permissions::{Fixture, Relations, Report, Request, run};
+use testkit::{Client, Setup, TestRedis, TestService};
+
+/// How objects are made.
+struct Objects;
+
+impl Fixture for Objects {
+    async fn make(&self, service: &TestService, administrator: &Client, kind: &str, _: &Relations) -> i64 {
+        assert_eq!(kind, "job", "nothing else has an id");
+        // A response has a job only where it takes long.
+        administrator.post_empty("/api/p3/analytics/seed?rows=1&unique_paths=1").await.expect(200);
+        let newest = sqlx::query_scalar("SELECT max(id) FROM seed_jobs");
+        newest.fetch_one(&mut service.database.connect().await).await.expect("Postgres answers")
+    }
+
+    fn amend(&self, operation: &str, request: &mut Request, _: usize) {
+        if operation == "seed" {
+            request.query.insert("rows".to_owned(), 1.into());
+            request.query.insert("unique_paths".to_owned(), 1.into());
+        }
+    }
+}
+
+async fn matrix(environment: Environment) -> Report {
+    let setup = Setup { redis: Some(TestRedis::new()), environment, ..Setup::default() };
+    let service = TestService::start_with::<AnalyticsService>("analytics", DOCUMENT, setup).await;
+    let document = service.document().clone();
+    run(service, document, Objects, environment.is_production()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cell_is_as_the_document_says() {
+    matrix(Environment::Development).await.expect_no_faults("analytics");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cell_is_as_the_document_says_in_production() {
+    matrix(Environment::Production).await.expect_no_faults("analytics in production");
+}
