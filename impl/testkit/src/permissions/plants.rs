@@ -2,10 +2,10 @@
 //! defect would respond, or it changes a function of the test's own database, or the table.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
@@ -34,6 +34,8 @@ pub enum Defect {
     NoFieldCheck(&'static str),
     /// What is hidden is said to be forbidden, so that one learns that it exists.
     Reveals,
+    /// A stored response is returned to whoever has the idempotency key of its request.
+    SharedKeys,
 }
 
 /// Defects of operations, of which there is at most one each.
@@ -49,6 +51,8 @@ struct Plant {
     method: String,
     path: String,
     defect: Defect,
+    /// The response that was stored, and whose it is.
+    stored: Mutex<Option<(HeaderValue, StatusCode, Bytes)>>,
 }
 
 impl Plants {
@@ -62,7 +66,7 @@ impl Plants {
             let operation = table.operations.iter().find(|one| one.id == *id);
             let operation = operation.unwrap_or_else(|| panic!("no operation {id}"));
             let (method, path) = (operation.method.clone(), operation.path.clone());
-            Plant { operation: id, method, path, defect: defect.clone() }
+            Plant { operation: id, method, path, defect: defect.clone(), stored: Mutex::default() }
         };
         Self { plants: Arc::new(defects.iter().map(plant).collect()), token: Arc::default() }
     }
@@ -104,6 +108,9 @@ impl Plant {
     }
 
     async fn respond(&self, request: Request, next: Next, token: &str) -> Response {
+        if matches!(self.defect, Defect::SharedKeys) {
+            return self.replay(request, next).await;
+        }
         let (parts, body) = request.into_parts();
         let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
         let names = |field: &str| {
@@ -122,6 +129,7 @@ impl Plant {
             Defect::OldToken => code == "invalid_token",
             Defect::NoFieldCheck(field) => names(field) && has_token && (is_hidden || is_list),
             Defect::Reveals => response.status() == StatusCode::NOT_FOUND && has_token,
+            Defect::SharedKeys => false,
         };
         if !is_done {
             return response;
@@ -141,6 +149,27 @@ impl Plant {
             Defect::Reveals => response,
             _ => superusers,
         }
+    }
+}
+
+impl Plant {
+    async fn replay(&self, request: Request, next: Next) -> Response {
+        let (whose, key) =
+            (request.headers().get(AUTHORIZATION).cloned(), request.headers().contains_key("idempotency-key"));
+        let Some(whose) = whose.filter(|_| key) else { return next.run(request).await };
+        let known = self.stored.lock().ok().and_then(|stored| stored.clone()).filter(|(owner, ..)| *owner != whose);
+        if let Some((_, status, body)) = known {
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
+            response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+            return response;
+        }
+        let (parts, body) = next.run(request).await.into_parts();
+        let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
+        if let Ok(mut stored) = self.stored.lock() {
+            *stored = Some((whose, parts.status, body.clone()));
+        }
+        Response::from_parts(parts, Body::from(body))
     }
 }
 

@@ -1,4 +1,6 @@
-//! The permission matrix of the document.
+//! The permission matrix of the document, and proof that it finds defects.
+
+mod defects;
 
 use analytics::{AnalyticsService, DOCUMENT};
 use platform::settings::Environment;
@@ -25,19 +27,24 @@ impl Fixture for Objects {
     }
 }
 
-async fn matrix(environment: Environment) -> Report {
-    let setup = Setup { redis: Some(TestRedis::new()), environment, ..Setup::default() };
-    let service = TestService::start_with::<AnalyticsService>("analytics", DOCUMENT, setup).await;
+async fn start(environment: Environment, setup: Setup) -> TestService {
+    let setup = Setup { redis: Some(TestRedis::new()), environment, ..setup };
+    TestService::start_with::<AnalyticsService>("analytics", DOCUMENT, setup).await
+}
+
+async fn matrix(environment: Environment, service: TestService) -> Report {
     let document = service.document().clone();
     run(service, document, Objects, environment.is_production()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cell_is_as_the_document_says() {
-    matrix(Environment::Development).await.expect_no_faults("analytics");
+    let service = start(Environment::Development, Setup::default()).await;
+    matrix(Environment::Development, service).await.expect_no_faults("analytics");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cell_is_as_the_document_says_in_production() {
-    matrix(Environment::Production).await.expect_no_faults("analytics in production");
+    let service = start(Environment::Production, Setup::default()).await;
+    matrix(Environment::Production, service).await.expect_no_faults("analytics in production");
 }

@@ -1,18 +1,20 @@
-//! The permission matrix of the document.
+//! The permission matrix of the document, and proof that it finds defects.
+
+mod defects;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use shop::{DOCUMENT, ShopService, WorkerService};
 use testkit::pages::id;
-use testkit::permissions::{Fixture, Relations, Request, run};
+use testkit::permissions::{Fixture, Relations, Report, Request, run};
 use testkit::{Client, Setup, TestRedis, TestService};
 use tokio::time::timeout;
 
 use crate::world::{AT_LAST, ORDERS, PRODUCTS};
 
 /// How objects are made.
-pub struct Objects;
+struct Objects;
 
 impl Fixture for Objects {
     async fn make(&self, service: &TestService, administrator: &Client, kind: &str, people: &Relations) -> i64 {
@@ -66,10 +68,19 @@ async fn reserved(owner: &Client, product: &Value) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cell_is_as_the_document_says() {
-    let setup = Setup { redis: Some(TestRedis::new()), ..Setup::default() };
+    matrix(start(Setup::default()).await).await.expect_no_faults("shop");
+}
+
+/// The shop with a worker, which reserves what is ordered.
+async fn start(setup: Setup) -> TestService {
+    let setup = Setup { redis: Some(TestRedis::new()), ..setup };
     let service = TestService::start_with::<ShopService>("shop", DOCUMENT, setup).await;
     service.run::<ShopService>("shop");
     service.run::<WorkerService>("worker");
+    service
+}
+
+async fn matrix(service: TestService) -> Report {
     let document = service.document().clone();
-    run(service, document, Objects, false).await.expect_no_faults("shop");
+    run(service, document, Objects, false).await
 }
