@@ -143,15 +143,20 @@ fn unique(table: &Table, mut body: Value, schema: &Value) -> Value {
 
 /// Whether there was such a field, at any depth.
 fn replace(node: &mut Value, name: &str, value: &Value) -> bool {
+    let mut is_there = false;
     match node {
-        Value::Array(items) => items.iter_mut().fold(false, |found, one| replace(one, name, value) || found),
-        Value::Object(fields) => fields.iter_mut().fold(false, |found, (key, one)| {
-            if key == name {
-                one.clone_from(value);
-                return true;
+        Value::Array(items) => items.iter_mut().for_each(|one| is_there |= replace(one, name, value)),
+        Value::Object(fields) => {
+            for (key, one) in fields {
+                if key == name {
+                    one.clone_from(value);
+                    is_there = true;
+                } else {
+                    is_there |= replace(one, name, value);
+                }
             }
-            replace(one, name, value) || found
-        }),
-        _ => false,
+        }
+        _ => (),
     }
+    is_there
 }

@@ -10,6 +10,14 @@ use testkit::{Setup, TestService};
 
 use super::Objects;
 
+/// With a function of a migration in the database, as it would be with a defect.
+fn function(name: &str, row: &str, condition: &str) -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION {name}({row} {row}s, caller bigint, superuser boolean) RETURNS boolean
+         LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT {condition} $$"
+    )
+}
+
 /// The matrix of a service whose functions in the database are replaced.
 async fn with_sql(sql: &str) -> Report {
     let service = TestService::start::<TasksService>("tasks", DOCUMENT).await;
@@ -54,24 +62,22 @@ async fn checks_that_handlers_lack_are_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_that_the_database_lacks_is_found() {
-    let report = with_sql(
-        "CREATE OR REPLACE FUNCTION task_is_visible(task tasks, caller bigint, superuser boolean) RETURNS boolean
-         LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT true $$",
-    )
-    .await;
+async fn checks_that_the_database_lacks_are_found() {
+    let report = with_sql(&function("task_is_visible", "task", "true")).await;
     // Of assigning only the response: what is hidden is said to be forbidden.
     expect(&report, &["assign_task", "delete_task", "get_task", "patch_task", "put_task", "set_task_status"]);
+    let report = with_sql(&function("project_is_visible", "project", "true")).await;
+    // Of tasks those that name a project.
+    let of_projects = ["delete_project", "get_project", "patch_project", "put_project"];
+    expect(&report, &[&of_projects[..], &["create_task", "patch_task", "put_task"]].concat());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relation_that_the_database_lacks_is_found() {
-    let report = with_sql(
-        "CREATE OR REPLACE FUNCTION task_is_visible(task tasks, caller bigint, superuser boolean) RETURNS boolean
-         LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT superuser OR task.assignee_id = caller $$",
-    )
-    .await;
+async fn relations_that_the_database_lacks_or_confuses_are_found() {
+    let report = with_sql(&function("task_is_visible", "task", "superuser OR task.assignee_id = caller")).await;
     expect(&report, &["delete_task", "get_task", "patch_task", "put_task", "set_task_status"]);
+    let report = with_sql(&function("task_is_visible", "task", "superuser OR task.owner_id = caller")).await;
+    expect(&report, &["assign_task", "delete_task", "get_task", "patch_task", "put_task", "set_task_status"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
