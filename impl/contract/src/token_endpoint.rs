@@ -42,18 +42,14 @@ impl TokenEndpoint {
         };
         let wanted = text("grant_type");
         let grant = self.grant_types.iter().find(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
-        match grant {
-            Some((_, required)) => {
-                for name in required.iter().filter(|name| text(name).is_none()) {
-                    at.named(name, |at| at.refuse::<()>("required", "Is required."));
-                }
-            }
-            None if self.grant_types.is_empty() => {}
-            None => {
-                let known: Vec<_> = self.grant_types.iter().map(|(name, _)| *name).collect();
-                let detail = format!("Unsupported grant type; supported: {}.", known.join(", "));
-                return Err(Problem::bad_request("unsupported_grant_type", detail));
-            }
+        if grant.is_none() && !self.grant_types.is_empty() {
+            let known: Vec<_> = self.grant_types.iter().map(|(name, _)| *name).collect();
+            let detail = format!("Unsupported grant type; supported: {}.", known.join(", "));
+            return Err(Problem::bad_request("unsupported_grant_type", detail));
+        }
+        let required = grant.into_iter().flat_map(|(_, required)| *required);
+        for name in required.filter(|name| text(name).is_none()) {
+            at.named(name, |at| at.refuse::<()>("required", "Is required."));
         }
         let mut asked = text("scope").into_iter().flat_map(|scope| scope.split(' ')).filter(|scope| !scope.is_empty());
         if asked.any(|scope| !self.scopes.contains(&scope)) {

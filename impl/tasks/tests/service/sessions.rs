@@ -11,7 +11,7 @@ use crate::world::{LOGIN, ME, PASSWORD, World, serve};
 
 const SESSIONS: &str = "/api/v1/auth/sessions";
 const REVOKE: &str = "/api/v1/auth/revoke";
-/// A session that is ended is refused everywhere within this time.
+/// A session that is ended is rejected everywhere within this time.
 const NOTICED: Duration = Duration::from_secs(1);
 
 /// The tokens of a response.

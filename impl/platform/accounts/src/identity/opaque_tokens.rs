@@ -1,5 +1,5 @@
 //! Opaque tokens: a prefix by which scanners of secrets recognize them, random letters and digits, and a checksum of these, so that what
-//! was mistyped or cut is refused without a query. The database has their hashes only.
+//! was mistyped or cut is rejected without a query. The database has their hashes only.
 
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
