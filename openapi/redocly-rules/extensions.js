@@ -66,11 +66,17 @@ const ofBody = (most) => (value, operation) => (operation.requestBody ? integer(
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
 // The token endpoint of OAuth 2.0 (RFC 6749, 3.2): a form, for everybody.
+// Grants of OAuth 2.0 that a token endpoint may have.
+const GRANTS = ['password', 'refresh_token'];
+
 function tokenEndpoint(value, operation, ctx) {
   const body = operation.requestBody && ctx.resolve(operation.requestBody).node;
   if (!body?.content?.['application/x-www-form-urlencoded'] || operation.security?.length !== 0) return 'belongs to a form that everybody may send';
   const grants = value?.['grant-types'];
-  return Array.isArray(grants) && grants.length && grants.every((grant) => grant === 'password') ? undefined : 'has `grant-types`, of which `password` is known';
+  const { properties = {} } = ctx.resolve(body.content['application/x-www-form-urlencoded'].schema ?? {}).node ?? {};
+  const fits = ([grant, required]) => GRANTS.includes(grant) && Array.isArray(required) && required.every((name) => name in properties);
+  const known = typeof grants === 'object' && grants !== null && !Array.isArray(grants) && Object.entries(grants).every(fits);
+  return known ? undefined : `has \`grant-types\`: of ${GRANTS.join(' and ')} the parameters that each requires, none at a revocation endpoint`;
 }
 
 // A response that the gateway may cache, until the response of another operation invalidates it.

@@ -2,6 +2,7 @@
 const { longForm, missingOf } = require('./permissions.js');
 
 const CALLERS = { anyone: 'anyone, also without a token', user: 'any user', superuser: 'superusers' };
+const API_TOKEN = 'api_token';
 const listed = (words) => (words.length > 1 ? `${words.slice(0, -1).join(', ')} and ${words.at(-1)}` : words[0]);
 const capital = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
 const code = (name) => `\`${name}\``;
@@ -13,13 +14,14 @@ function permissionText(root, given) {
   // What the caller may do does not depend on the object.
   const isPlain = allow.every((name) => name in CALLERS);
   const wordsOf = (of, list) => listed(list.map((name) => CALLERS[name] ?? root['x-relations'][of].relations[name]));
-  const forbidden = (list) => Object.entries(forbid).filter(([relation]) => !list.includes(relation)).map(([relation, problem]) => `${wordsOf(on, [relation])} gets 403 ${code(problem)}`);
+  const forbidden = (list) => Object.entries(forbid).filter(([relation]) => relation !== API_TOKEN && !list.includes(relation)).map(([relation, problem]) => `${wordsOf(on, [relation])} gets 403 ${code(problem)}`);
   const sentences = [];
   if (each && !isPlain) sentences.push(`Any user. Each ${plain(each)} is listed and counted for ${wordsOf(each, allow)} only.`);
   else sentences.push(`${capital(wordsOf(kind, allow))}.`);
   if (production) sentences.push(`In production ${wordsOf(kind, production)} only.`);
   sentences.push(...forbidden(allow).map((text) => `${capital(text)}.`));
   if (on && !isPlain) sentences.push(`For others it does not exist: 404 ${code(missingOf(root, on))}.`);
+  if (forbid[API_TOKEN]) sentences.push(`With an API token: 403 ${code(forbid[API_TOKEN])}.`);
   const filters = Object.entries(fields).filter(([, field]) => field.filter).map(([name]) => code(name));
   if (filters.length && !isPlain) sentences.push(`${listed(filters)} never add${filters.length > 1 ? '' : 's'} to that.`);
   for (const [name, field] of Object.entries(fields).filter(([, one]) => one.on)) sentences.push(...fieldText(name, field, { root, on, wordsOf, forbidden }));

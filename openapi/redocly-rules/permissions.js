@@ -4,6 +4,8 @@ const codes = require('../codes.json');
 
 /** What a caller may be without any object. */
 const CALLERS = ['anyone', 'user', 'superuser'];
+/** With an API token, which acts as its owner, but not everywhere. */
+const API_TOKEN = 'api_token';
 /** Of an object that is missing to the caller, if its kind has no code of its own. */
 const MISSING = 'not_found';
 const KEYS = ['on', 'each', 'allow', 'production', 'forbid', 'fields'];
@@ -29,7 +31,7 @@ function checkRelations(root, refuse) {
     const problem = codes.problems[missingOf(root, kind)] ?? root['x-problems']?.[missingOf(root, kind)];
     if (problem?.status !== 404) refuse(`has \`${kind}\` with the code of a 404 as \`missing\``);
     for (const [relation, words] of Object.entries(known?.relations ?? {})) {
-      if (!isName(relation) || CALLERS.includes(relation)) refuse(`has the relation \`${relation}\`, and relations are in snake_case and not ${CALLERS.join(', ')}`);
+      if (!isName(relation) || [...CALLERS, API_TOKEN].includes(relation)) refuse(`has the relation \`${relation}\`, and relations are in snake_case and not ${CALLERS.join(', ')}, ${API_TOKEN}`);
       if (typeof words !== 'string' || !/^[a-z][^.]*$/.test(words)) refuse(`says what \`${relation}\` of \`${kind}\` is, in words within a sentence`);
     }
   }
@@ -55,7 +57,7 @@ function checkPermission(operation, { root, security, path, references, refuse }
   named(allow, known, 'allow');
   if (production !== undefined) named(production, CALLERS, 'production');
   for (const [relation, code] of Object.entries(forbid)) {
-    named([relation], relationsOf(root, on), 'forbid');
+    named([relation], [...relationsOf(root, on), API_TOKEN], 'forbid');
     if (allow?.includes(relation) && !Object.values(fields).some((field) => field?.by)) refuse(`allows and forbids \`${relation}\``);
     checkCode(operation, code, 403, refuse);
   }

@@ -19,6 +19,7 @@ const EXPECTED = [
   [{ allow: ['anyone'], production: ['superuser'] }, 'Anyone, also without a token. In production superusers only.'],
   [{ on: 'task', allow: ['owner', 'assignee', 'superuser'] }, 'The owner of its project, its assignee and superusers. For others it does not exist: 404 `task_not_found`.'],
   [{ on: 'task', allow: ['owner'], forbid }, 'The owner of its project. Its assignee gets 403 `owner_only`. For others it does not exist: 404 `task_not_found`.'],
+  [{ allow: ['user'], forbid: { api_token: 'session_required' } }, 'Any user. With an API token: 403 `session_required`.'],
   [{ each: 'task', allow: ['owner', 'assignee'] }, 'Any user. Each task is listed and counted for the owner of its project and its assignee only.'],
   [{ each: 'task', allow: ['owner'], fields: { project_id: { filter: 'project' } } }, 'Any user. Each task is listed and counted for the owner of its project only. `project_id` never adds to that.'],
   [{ allow: ['user'], fields: { token_id: 'unchecked' } }, 'Any user.'],

@@ -3,6 +3,7 @@
 #[allow(unused_imports, reason = "one template serves documents of every shape")]
 use crate::models;
 pub use common_api::models::LoginForm;
+pub use common_api::models::RevocationForm;
 pub use common_api::models::Signup;
 pub use common_api::models::Token;
 pub use common_api::models::TokenType;

@@ -3,16 +3,19 @@
 #[allow(unused_imports, reason = "one template serves documents of every shape")]
 use crate::models;
 
-/// The token request of RFC 6749 4.3.2. Unknown fields are ignored (3.2).
+/// The token request of RFC 6749 4.3.2 or 6. Unknown fields are ignored (3.2).
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct LoginForm {
     /// `username`
-    #[serde(rename = "username")]
-    pub username: String,
+    #[serde(rename = "username", skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
     /// `password`
-    #[serde(rename = "password")]
-    pub password: String,
-    /// `password`, or absent.
+    #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// `refresh_token`
+    #[serde(rename = "refresh_token", skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// `password`, or absent, or `refresh_token`.
     #[serde(rename = "grant_type", skip_serializing_if = "Option::is_none")]
     pub grant_type: Option<String>,
     /// Scopes of this document, separated by spaces; the response contains the granted ones.
@@ -35,6 +38,7 @@ impl std::fmt::Debug for LoginForm {
         let mut shown = to.debug_struct("LoginForm");
         shown.field("username", &self.username);
         shown.field("password", &contract::Concealed);
+        shown.field("refresh_token", &contract::Concealed);
         shown.field("grant_type", &self.grant_type);
         shown.field("scope", &self.scope);
         shown.field("client_id", &self.client_id);
@@ -46,11 +50,13 @@ impl std::fmt::Debug for LoginForm {
 impl contract::Decode for LoginForm {
     fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
         let mut object = at.object(value, &contract::Bounds::ANY.max(100))?;
-        let f_username = object.required(at, "username", |v, at| {
+        let f_username = object.optional(at, "username", |v, at| {
             at.string(v, &contract::Text::ANY.max(320).pattern(contract::pattern!("^[^\\x00]*$")))
         });
         let f_password =
-            object.required(at, "password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+            object.optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        let f_refresh_token = object
+            .optional(at, "refresh_token", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
         let f_grant_type = object.optional(at, "grant_type", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
         let f_scope = object.optional(at, "scope", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
         let f_client_id = object.optional(at, "client_id", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
@@ -60,6 +66,7 @@ impl contract::Decode for LoginForm {
         Some(Self {
             username: f_username?,
             password: f_password?,
+            refresh_token: f_refresh_token?,
             grant_type: f_grant_type?,
             scope: f_scope?,
             client_id: f_client_id?,
@@ -74,6 +81,7 @@ impl contract::row::FromRow for LoginForm {
         Ok(Self {
             username: contract::row::Field::read(row, "username")?,
             password: contract::row::Field::read(row, "password")?,
+            refresh_token: contract::row::Field::read(row, "refresh_token")?,
             grant_type: contract::row::Field::read(row, "grant_type")?,
             scope: contract::row::Field::read(row, "scope")?,
             client_id: contract::row::Field::read(row, "client_id")?,
@@ -84,6 +92,62 @@ impl contract::row::FromRow for LoginForm {
 }
 
 impl contract::row::Field for LoginForm {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// The revocation request of RFC 7009 2.1. Unknown fields are ignored.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct RevocationForm {
+    /// `token`
+    #[serde(rename = "token")]
+    pub token: String,
+    /// `token_type_hint`
+    #[serde(rename = "token_type_hint", skip_serializing_if = "Option::is_none")]
+    pub token_type_hint: Option<String>,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for RevocationForm {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("RevocationForm");
+        shown.field("token", &contract::Concealed);
+        shown.field("token_type_hint", &self.token_type_hint);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl contract::Decode for RevocationForm {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY.max(100))?;
+        let f_token =
+            object.required(at, "token", |v, at| at.string(v, &contract::Text::ANY.max(4096).format("password")));
+        let f_token_type_hint =
+            object.optional(at, "token_type_hint", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
+        let additional_properties = object.rest(at);
+        Some(Self {
+            token: f_token?,
+            token_type_hint: f_token_type_hint?,
+            additional_properties: additional_properties?,
+        })
+    }
+}
+
+impl contract::row::FromRow for RevocationForm {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            token: contract::row::Field::read(row, "token")?,
+            token_type_hint: contract::row::Field::read(row, "token_type_hint")?,
+            additional_properties: Default::default(),
+        })
+    }
+}
+
+impl contract::row::Field for RevocationForm {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }
@@ -157,6 +221,12 @@ pub struct Token {
     /// The granted scopes, separated by spaces.
     #[serde(rename = "scope")]
     pub scope: String,
+    /// Valid once, for new tokens of the same session.
+    #[serde(rename = "refresh_token")]
+    pub refresh_token: String,
+    /// Seconds from now, if the session is not used until then.
+    #[serde(rename = "refresh_expires_in")]
+    pub refresh_expires_in: i64,
 }
 
 /// Without the secret fields.
@@ -167,6 +237,8 @@ impl std::fmt::Debug for Token {
         shown.field("token_type", &self.token_type);
         shown.field("expires_in", &self.expires_in);
         shown.field("scope", &self.scope);
+        shown.field("refresh_token", &contract::Concealed);
+        shown.field("refresh_expires_in", &self.refresh_expires_in);
         shown.finish()
     }
 }
@@ -179,12 +251,17 @@ impl contract::Decode for Token {
             object.required(at, "token_type", |v, at| <models::TokenType as contract::Decode>::decode(v, at));
         let f_expires_in = object.required(at, "expires_in", |v, at| at.integer(v, &contract::Integer::INT64));
         let f_scope = object.required(at, "scope", |v, at| at.string(v, &contract::Text::ANY));
+        let f_refresh_token = object.required(at, "refresh_token", |v, at| at.string(v, &contract::Text::ANY));
+        let f_refresh_expires_in =
+            object.required(at, "refresh_expires_in", |v, at| at.integer(v, &contract::Integer::INT64));
         object.close(at);
         Some(Self {
             access_token: f_access_token?,
             token_type: f_token_type?,
             expires_in: f_expires_in?,
             scope: f_scope?,
+            refresh_token: f_refresh_token?,
+            refresh_expires_in: f_refresh_expires_in?,
         })
     }
 }
@@ -196,6 +273,8 @@ impl contract::row::FromRow for Token {
             token_type: contract::row::Field::read(row, "token_type")?,
             expires_in: contract::row::Field::read(row, "expires_in")?,
             scope: contract::row::Field::read(row, "scope")?,
+            refresh_token: contract::row::Field::read(row, "refresh_token")?,
+            refresh_expires_in: contract::row::Field::read(row, "refresh_expires_in")?,
         })
     }
 }

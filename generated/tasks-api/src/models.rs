@@ -3,10 +3,122 @@
 #[allow(unused_imports, reason = "one template serves documents of every shape")]
 use crate::models;
 pub use common_api::models::LoginForm;
+pub use common_api::models::RevocationForm;
 pub use common_api::models::Signup;
 pub use common_api::models::Token;
 pub use common_api::models::TokenType;
 pub use common_api::models::User;
+
+/// `ApiToken` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ApiToken {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: uuid::Uuid,
+    /// `name`
+    #[serde(rename = "name")]
+    pub name: String,
+    /// `scopes`
+    #[serde(rename = "scopes")]
+    pub scopes: Vec<models::Scope>,
+    /// `created_at`
+    #[serde(rename = "created_at")]
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    /// `expires_at`
+    #[serde(rename = "expires_at")]
+    pub expires_at: chrono::DateTime<chrono::Utc>,
+    /// The last use, to the minute; null before the first.
+    #[serde(rename = "used_at")]
+    pub used_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+impl contract::Decode for ApiToken {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id = object.required(at, "id", |v, at| at.uuid(v));
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
+        let f_scopes = object.required(at, "scopes", |v, at| {
+            at.array(v, &contract::Items::ANY, |v, at| <models::Scope as contract::Decode>::decode(v, at))
+        });
+        let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
+        let f_expires_at = object.required(at, "expires_at", |v, at| at.date_time(v, false));
+        let f_used_at = object.required(at, "used_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
+        object.close(at);
+        Some(Self {
+            id: f_id?,
+            name: f_name?,
+            scopes: f_scopes?,
+            created_at: f_created_at?,
+            expires_at: f_expires_at?,
+            used_at: f_used_at?,
+        })
+    }
+}
+
+impl contract::row::FromRow for ApiToken {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            name: contract::row::Field::read(row, "name")?,
+            scopes: contract::row::Field::read(row, "scopes")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            expires_at: contract::row::Field::read(row, "expires_at")?,
+            used_at: contract::row::Field::read(row, "used_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for ApiToken {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `ApiTokenCreate` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ApiTokenCreate {
+    /// What it is for: one line of text; white space and invisible characters around it are removed, control characters are rejected.
+    #[serde(rename = "name")]
+    pub name: String,
+    /// `scopes`
+    #[serde(rename = "scopes")]
+    pub scopes: Vec<models::Scope>,
+    /// `expires_in_days`
+    #[serde(rename = "expires_in_days")]
+    pub expires_in_days: i32,
+}
+
+impl contract::Decode for ApiTokenCreate {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY.min(1).max(100).name().pattern(contract::pattern!("^[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85\\ufe00-\\ufe0f]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\ufe00-\\ufe0f](?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0])?[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85]*$"))));
+        let f_scopes = object.required(at, "scopes", |v, at| {
+            at.array(v, &contract::Items::ANY.min(1).max(2).unique(), |v, at| {
+                <models::Scope as contract::Decode>::decode(v, at)
+            })
+        });
+        let f_expires_in_days = object
+            .defaulted(at, "expires_in_days", "90", |v, at| at.integer(v, &contract::Integer::INT32.min(1).max(366)));
+        object.close(at);
+        Some(Self { name: f_name?, scopes: f_scopes?, expires_in_days: f_expires_in_days? })
+    }
+}
+
+impl contract::row::FromRow for ApiTokenCreate {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            name: contract::row::Field::read(row, "name")?,
+            scopes: contract::row::Field::read(row, "scopes")?,
+            expires_in_days: contract::row::Field::read(row, "expires_in_days")?,
+        })
+    }
+}
+
+impl contract::row::Field for ApiTokenCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
 
 /// `AuditEvent` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -150,6 +262,77 @@ impl contract::row::Field for DeletedWord {
 
     fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
         contract::row::enumerations(row, name, Self::ALL)
+    }
+}
+
+/// `NewApiToken` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct NewApiToken {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: uuid::Uuid,
+    /// `name`
+    #[serde(rename = "name")]
+    pub name: String,
+    /// `scopes`
+    #[serde(rename = "scopes")]
+    pub scopes: Vec<models::Scope>,
+    /// `created_at`
+    #[serde(rename = "created_at")]
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    /// `expires_at`
+    #[serde(rename = "expires_at")]
+    pub expires_at: chrono::DateTime<chrono::Utc>,
+    /// The last use, to the minute; null before the first.
+    #[serde(rename = "used_at")]
+    pub used_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// The token itself.
+    #[serde(rename = "token")]
+    pub token: String,
+}
+
+impl contract::Decode for NewApiToken {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id = object.required(at, "id", |v, at| at.uuid(v));
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
+        let f_scopes = object.required(at, "scopes", |v, at| {
+            at.array(v, &contract::Items::ANY, |v, at| <models::Scope as contract::Decode>::decode(v, at))
+        });
+        let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
+        let f_expires_at = object.required(at, "expires_at", |v, at| at.date_time(v, false));
+        let f_used_at = object.required(at, "used_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
+        let f_token = object.required(at, "token", |v, at| at.string(v, &contract::Text::ANY));
+        object.close(at);
+        Some(Self {
+            id: f_id?,
+            name: f_name?,
+            scopes: f_scopes?,
+            created_at: f_created_at?,
+            expires_at: f_expires_at?,
+            used_at: f_used_at?,
+            token: f_token?,
+        })
+    }
+}
+
+impl contract::row::FromRow for NewApiToken {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            name: contract::row::Field::read(row, "name")?,
+            scopes: contract::row::Field::read(row, "scopes")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            expires_at: contract::row::Field::read(row, "expires_at")?,
+            used_at: contract::row::Field::read(row, "used_at")?,
+            token: contract::row::Field::read(row, "token")?,
+        })
+    }
+}
+
+impl contract::row::Field for NewApiToken {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -482,6 +665,117 @@ impl contract::row::FromRow for PublicUser {
 }
 
 impl contract::row::Field for PublicUser {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `Scope` of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum Scope {
+    /// `"user"`
+    #[serde(rename = "user")]
+    User,
+    /// `"superuser"`
+    #[serde(rename = "superuser")]
+    Superuser,
+}
+
+impl Scope {
+    /// Every value and its spelling.
+    pub const ALL: &'static [(&'static str, Self)] = &[("user", Self::User), ("superuser", Self::Superuser)];
+
+    /// The spelling in documents and data.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Superuser => "superuser",
+        }
+    }
+}
+
+impl contract::Decode for Scope {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for Scope {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
+}
+
+/// `Session` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Session {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: uuid::Uuid,
+    /// `created_at`
+    #[serde(rename = "created_at")]
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    /// The last login or refresh.
+    #[serde(rename = "used_at")]
+    pub used_at: chrono::DateTime<chrono::Utc>,
+    /// When it ends if it is not refreshed until then.
+    #[serde(rename = "expires_at")]
+    pub expires_at: chrono::DateTime<chrono::Utc>,
+    /// The `User-Agent` of the last login or refresh.
+    #[serde(rename = "device")]
+    pub device: Option<String>,
+    /// The address of the last login or refresh.
+    #[serde(rename = "address")]
+    pub address: Option<String>,
+    /// Whether it is the session of this request.
+    #[serde(rename = "is_current")]
+    pub is_current: bool,
+}
+
+impl contract::Decode for Session {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id = object.required(at, "id", |v, at| at.uuid(v));
+        let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
+        let f_used_at = object.required(at, "used_at", |v, at| at.date_time(v, false));
+        let f_expires_at = object.required(at, "expires_at", |v, at| at.date_time(v, false));
+        let f_device =
+            object.required(at, "device", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        let f_address =
+            object.required(at, "address", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        let f_is_current = object.required(at, "is_current", |v, at| at.boolean(v));
+        object.close(at);
+        Some(Self {
+            id: f_id?,
+            created_at: f_created_at?,
+            used_at: f_used_at?,
+            expires_at: f_expires_at?,
+            device: f_device?,
+            address: f_address?,
+            is_current: f_is_current?,
+        })
+    }
+}
+
+impl contract::row::FromRow for Session {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            used_at: contract::row::Field::read(row, "used_at")?,
+            expires_at: contract::row::Field::read(row, "expires_at")?,
+            device: contract::row::Field::read(row, "device")?,
+            address: contract::row::Field::read(row, "address")?,
+            is_current: contract::row::Field::read(row, "is_current")?,
+        })
+    }
+}
+
+impl contract::row::Field for Session {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }

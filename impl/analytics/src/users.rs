@@ -1,10 +1,10 @@
 //! Handlers of logins and of one's own account.
 
 use analytics_api::apis::login::{
-    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, SIGNUP, SignupResponse,
+    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, RevokeTokenResponse, SIGNUP, SignupResponse,
 };
 use analytics_api::apis::users::{GetMeResponse, Users};
-use analytics_api::models::{LoginForm, Signup};
+use analytics_api::models::{LoginForm, RevocationForm, Signup};
 use platform::Result;
 use platform::identity::Principal;
 
@@ -22,6 +22,11 @@ impl Login for AnalyticsService {
     async fn logout(&self, caller: Principal) -> Result<LogoutResponse> {
         self.access.accounts.logout(&caller).await?;
         Ok(LogoutResponse::NoContent)
+    }
+
+    async fn revoke_token(&self, body: RevocationForm) -> Result<RevokeTokenResponse> {
+        self.access.revoke(body).await?;
+        Ok(RevokeTokenResponse::Ok)
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn receive<I>(
         _ => Content::Absent,
     };
     if let (Some(endpoint), Content::Value(form)) = (&operation.token_endpoint, &mut parsed) {
-        endpoint.judge(form)?;
+        endpoint.judge(form, &mut at)?;
     }
     let mut query =
         wire::pairs(parts.uri.query().unwrap_or("")).map_err(|fault| Problem::bad_request(fault.code, fault.detail))?;

@@ -4,22 +4,25 @@
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::problem::Problem;
 use validation::Value;
+
+use crate::Decoder;
+use crate::problem::Problem;
 
 /// What the document says of its token endpoint.
 #[derive(Debug)]
 pub struct TokenEndpoint {
-    /// Every `grant_type` it knows; absent means the first.
-    pub grant_types: &'static [&'static str],
+    /// Every `grant_type` it knows, with the parameters that it requires; absent means the first. None where nothing is granted:
+    /// at the revocation endpoint (RFC 7009).
+    pub grant_types: &'static [(&'static str, &'static [&'static str])],
     /// The scopes of the document.
     pub scopes: &'static [&'static str],
 }
 
 impl TokenEndpoint {
-    /// Checks what RFC 6749 requires of every request, before the schema is validated: no repeated parameter, a known grant type,
-    /// known scopes. Optional parameters without a value count as omitted.
-    pub(crate) fn judge(&self, form: &mut Value<'_>) -> Result<(), Problem> {
+    /// Checks what RFC 6749 requires of every request, before the schema is validated: no repeated parameter, a known grant type
+    /// with its parameters, known scopes. Optional parameters without a value count as omitted.
+    pub(crate) fn judge(&self, form: &mut Value<'_>, at: &mut Decoder) -> Result<(), Problem> {
         let Value::Object(members) = form else { return Ok(()) };
         if members.iter().any(|(_, value)| !matches!(value, Value::Text(_))) {
             return Err(Problem::bad_request("invalid_request", "A parameter is repeated."));
@@ -37,9 +40,16 @@ impl TokenEndpoint {
                 _ => None,
             })
         };
-        if text("grant_type").is_some_and(|grant| !self.grant_types.contains(&grant)) {
-            let detail = format!("Unsupported grant type; supported: {}.", self.grant_types.join(", "));
+        let wanted = text("grant_type");
+        let grant = self.grant_types.iter().find(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
+        if grant.is_none() && !self.grant_types.is_empty() {
+            let known: Vec<_> = self.grant_types.iter().map(|(name, _)| *name).collect();
+            let detail = format!("Unsupported grant type; supported: {}.", known.join(", "));
             return Err(Problem::bad_request("unsupported_grant_type", detail));
+        }
+        let required = grant.into_iter().flat_map(|(_, required)| *required);
+        for name in required.filter(|name| text(name).is_none()) {
+            at.named(name, |at| at.refuse::<()>("required", "Is required."));
         }
         let mut asked = text("scope").into_iter().flat_map(|scope| scope.split(' ')).filter(|scope| !scope.is_empty());
         if asked.any(|scope| !self.scopes.contains(&scope)) {

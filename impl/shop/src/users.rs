@@ -3,10 +3,10 @@
 use platform::Result;
 use platform::identity::Principal;
 use shop_api::apis::login::{
-    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, SIGNUP, SignupResponse,
+    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, RevokeTokenResponse, SIGNUP, SignupResponse,
 };
 use shop_api::apis::users::{GetMeResponse, Users};
-use shop_api::models::{LoginForm, Signup};
+use shop_api::models::{LoginForm, RevocationForm, Signup};
 
 use crate::ShopService;
 
@@ -22,6 +22,11 @@ impl Login for ShopService {
     async fn logout(&self, caller: Principal) -> Result<LogoutResponse> {
         self.access.accounts.logout(&caller).await?;
         Ok(LogoutResponse::NoContent)
+    }
+
+    async fn revoke_token(&self, body: RevocationForm) -> Result<RevokeTokenResponse> {
+        self.access.revoke(body).await?;
+        Ok(RevokeTokenResponse::Ok)
     }
 }
 

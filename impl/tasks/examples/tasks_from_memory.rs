@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use platform::identity::Principal;
 use platform::{Error, Limiter, Result};
 use tasks::TasksService;
-use tasks_api::apis::{audit, login, projects, tasks as api, users};
+use tasks_api::apis::{api_tokens, audit, login, projects, sessions, tasks as api, users};
 use tasks_api::models;
 
 #[global_allocator]
@@ -81,8 +81,26 @@ impl login::Login for FromMemory {
     pass_on! {
         login_access_token(body: models::LoginForm) -> login::LoginAccessTokenResponse;
         logout(caller: Principal) -> login::LogoutResponse;
+        revoke_token(body: models::RevocationForm) -> login::RevokeTokenResponse;
         signup(body: models::Signup) -> login::SignupResponse;
         test_token(caller: Principal) -> login::TestTokenResponse;
+    }
+}
+
+impl sessions::Sessions for FromMemory {
+    pass_on! {
+        end_session(caller: Principal, params: sessions::EndSessionParams) -> sessions::EndSessionResponse;
+        end_sessions(caller: Principal, params: sessions::EndSessionsParams) -> sessions::EndSessionsResponse;
+        list_sessions(caller: Principal) -> sessions::ListSessionsResponse;
+    }
+}
+
+impl api_tokens::ApiTokens for FromMemory {
+    pass_on! {
+        create_api_token(caller: Principal, body: models::ApiTokenCreate) -> api_tokens::CreateApiTokenResponse;
+        list_api_tokens(caller: Principal) -> api_tokens::ListApiTokensResponse;
+        revoke_api_token(caller: Principal, params: api_tokens::RevokeApiTokenParams)
+            -> api_tokens::RevokeApiTokenResponse;
     }
 }
 

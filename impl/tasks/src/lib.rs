@@ -3,11 +3,13 @@
 //! A request takes two hand-written steps: handler and query. The handler has the logic; the query has the SQL, and takes the
 //! caller as an argument, so that objects of others cannot be found.
 
+mod api_tokens;
 mod audit;
 mod login;
 mod project_queries;
 mod projection;
 mod projects;
+mod sessions;
 mod task_list;
 mod task_queries;
 mod tasks;

@@ -3,9 +3,10 @@
 use platform::Result;
 use platform::identity::Principal;
 use tasks_api::apis::login::{
-    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, SIGNUP, SignupResponse, TestTokenResponse,
+    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, RevokeTokenResponse, SIGNUP, SignupResponse,
+    TestTokenResponse,
 };
-use tasks_api::models::{LoginForm, Signup};
+use tasks_api::models::{LoginForm, RevocationForm, Signup};
 
 use crate::TasksService;
 
@@ -21,6 +22,11 @@ impl Login for TasksService {
     async fn logout(&self, caller: Principal) -> Result<LogoutResponse> {
         self.access.accounts.logout(&caller).await?;
         Ok(LogoutResponse::NoContent)
+    }
+
+    async fn revoke_token(&self, body: RevocationForm) -> Result<RevokeTokenResponse> {
+        self.access.revoke(body).await?;
+        Ok(RevokeTokenResponse::Ok)
     }
 
     async fn test_token(&self, caller: Principal) -> Result<TestTokenResponse> {

@@ -1,4 +1,4 @@
-//! The judge of counted page views.
+//! Compares counted page views with stored ones.
 
 /// A query for the number of minutes, hours and days of paths whose count is not the number of their rows.
 pub const MISCOUNTED: &str = "

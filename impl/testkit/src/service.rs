@@ -1,6 +1,7 @@
 //! A service as the server runs it, on a database of its own with the demo data.
 
 use axum::Router;
+use contract::StorageQuota;
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
 use platform::service::{Context, Lifecycle, Parts, Service};
@@ -141,6 +142,17 @@ impl TestService {
     pub(crate) async fn token(&self, email: &str) -> String {
         let token = self.access.accounts.login(Guard::none(), email, PASSWORD.to_owned()).await;
         token.expect("the password is right").access_token
+    }
+
+    /// A token for programs, which acts as its owner with the scope `user` only.
+    pub(crate) async fn api_token(&self, owner: &Person) -> String {
+        const QUOTA: &StorageQuota =
+            &StorageQuota { code: "too_many_api_tokens", amount: 50, of: "tokens of one user" };
+        let accounts = &self.access.accounts;
+        let caller = accounts.authenticate(&owner.token).await.expect("the token is valid");
+        let scopes = vec!["user".to_owned()];
+        let made = accounts.create_api_token(&caller, QUOTA, "made".to_owned(), scopes, 1).await;
+        made.expect("an API token").1
     }
 
     /// A new user, logged in. `name` becomes `name@example.com`.

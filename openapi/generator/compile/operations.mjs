@@ -114,6 +114,7 @@ function tokenEndpoint(document, node) {
   if (!node['x-token-endpoint']) return undefined;
   const { flows } = Object.values(document.root.components.securitySchemes)[0];
   const list = (words) => `&[${words.map(literal).join(', ')}]`;
-  return `Some(contract::TokenEndpoint { grant_types: ${list(node['x-token-endpoint']['grant-types'])}, scopes: ${list(Object.keys(flows.password.scopes))} })`;
+  const grants = Object.entries(node['x-token-endpoint']['grant-types']).map(([name, required]) => `(${literal(name)}, ${list(required)})`);
+  return `Some(contract::TokenEndpoint { grant_types: &[${grants.join(', ')}], scopes: ${list(Object.keys(flows.password.scopes))} })`;
 }
 

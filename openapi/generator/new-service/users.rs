@@ -1,10 +1,10 @@
 //! Handlers of logins and of the caller's account.
 
 use @crate@_api::apis::login::{
-    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, SIGNUP, SignupResponse,
+    LOGIN_ACCESS_TOKEN, Login, LoginAccessTokenResponse, LogoutResponse, RevokeTokenResponse, SIGNUP, SignupResponse,
 };
 use @crate@_api::apis::users::{GetMeResponse, Users};
-use @crate@_api::models::{LoginForm, Signup};
+use @crate@_api::models::{LoginForm, RevocationForm, Signup};
 use platform::Result;
 use platform::identity::Principal;
 
@@ -22,6 +22,11 @@ impl Login for @Service@Service {
     async fn logout(&self, caller: Principal) -> Result<LogoutResponse> {
         self.access.accounts.logout(&caller).await?;
         Ok(LogoutResponse::NoContent)
+    }
+
+    async fn revoke_token(&self, body: RevocationForm) -> Result<RevokeTokenResponse> {
+        self.access.revoke(body).await?;
+        Ok(RevokeTokenResponse::Ok)
     }
 }
 

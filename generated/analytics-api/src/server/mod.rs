@@ -21,6 +21,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::ingest::RECORD_PAGE_VIEWS,
     &apis::login::LOGIN_ACCESS_TOKEN,
     &apis::login::LOGOUT,
+    &apis::login::REVOKE_TOKEN,
     &apis::login::SIGNUP,
     &apis::seeding::GET_SEED_JOB,
     &apis::seeding::SEED,

@@ -10,6 +10,7 @@ use crate::apis;
 pub static OPERATIONS: &[&Operation] = &[
     &apis::login::LOGIN_ACCESS_TOKEN,
     &apis::login::LOGOUT,
+    &apis::login::REVOKE_TOKEN,
     &apis::login::SIGNUP,
     &apis::operations::DISCARD_DEAD_LETTER,
     &apis::operations::GET_DEAD_LETTER,

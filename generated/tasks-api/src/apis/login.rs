@@ -19,6 +19,12 @@ pub trait Login: contract::Api {
     /// `POST /api/v1/auth/logout`: Log out
     fn logout(&self, caller: Self::Caller) -> impl Future<Output = Result<LogoutResponse, Self::Error>> + Send;
 
+    /// `POST /api/v1/auth/revoke`: Revoke a token
+    fn revoke_token(
+        &self,
+        body: models::RevocationForm,
+    ) -> impl Future<Output = Result<RevokeTokenResponse, Self::Error>> + Send;
+
     /// `POST /api/v1/auth/signup`: Sign up
     fn signup(&self, body: models::Signup) -> impl Future<Output = Result<SignupResponse, Self::Error>> + Send;
 
@@ -31,6 +37,7 @@ pub fn routes<S: Login>() -> contract::Routes<S> {
     contract::Routes::new()
         .serve(&LOGIN_ACCESS_TOKEN, handle_login_access_token::<S>)
         .serve(&LOGOUT, handle_logout::<S>)
+        .serve(&REVOKE_TOKEN, handle_revoke_token::<S>)
         .serve(&SIGNUP, handle_signup::<S>)
         .serve(&TEST_TOKEN, handle_test_token::<S>)
 }
@@ -70,7 +77,10 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
             max_delay_seconds: 0,
         },
     ],
-    token_endpoint: Some(contract::TokenEndpoint { grant_types: &["password"], scopes: &["user", "superuser"] }),
+    token_endpoint: Some(contract::TokenEndpoint {
+        grant_types: &[("password", &["username", "password"]), ("refresh_token", &["refresh_token"])],
+        scopes: &["user", "superuser"],
+    }),
     statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
     responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1auth~1login~1access-token/post"),
     ..Operation::NEW
@@ -139,6 +149,58 @@ fn handle_logout<S: Login>(State(service): State<Arc<S>>, request: Request) -> i
         request,
         |_input| Some(()),
         async |service: Arc<S>, caller, ()| <S as Login>::logout(&service, caller).await,
+    )
+}
+
+/// `POST /api/v1/auth/revoke`
+pub static REVOKE_TOKEN: Operation = Operation {
+    id: "revoke_token",
+    method: "POST",
+    path: "/api/v1/auth/revoke",
+    body: Some(contract::BodyRule {
+        media: &[contract::Media::of("application/x-www-form-urlencoded")],
+        required: true,
+        limit: 65536,
+    }),
+    query: Some(&[]),
+    codes: &["invalid_request"],
+    rate_limits: &[contract::RateLimit {
+        class: "revoke",
+        amount: 600,
+        window_seconds: 60,
+        by: contract::CountedBy::Address,
+        max_delay_seconds: 0,
+    }],
+    token_endpoint: Some(contract::TokenEndpoint { grant_types: &[], scopes: &["user", "superuser"] }),
+    statuses: contract::Statuses::of(&[200, 400, 405, 408, 413, 415, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1auth~1revoke/post"),
+    ..Operation::NEW
+};
+
+/// Responses of [`Login::revoke_token`].
+pub enum RevokeTokenResponse {
+    /// 200
+    Ok,
+}
+
+impl contract::Answer for RevokeTokenResponse {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::Ok => Ok(Reply::new(200)),
+        }
+    }
+}
+
+fn handle_revoke_token<S: Login>(State(service): State<Arc<S>>, request: Request) -> impl Future<Output = Response> {
+    contract::public(
+        &REVOKE_TOKEN,
+        service,
+        request,
+        |input| {
+            let body = input.body(|v, at| <models::RevocationForm as contract::Decode>::decode(v, at));
+            Some((body?,))
+        },
+        async |service: Arc<S>, (body,)| <S as Login>::revoke_token(&service, body).await,
     )
 }
 

@@ -8,9 +8,13 @@ use crate::apis;
 
 /// Every operation of the document.
 pub static OPERATIONS: &[&Operation] = &[
+    &apis::api_tokens::CREATE_API_TOKEN,
+    &apis::api_tokens::LIST_API_TOKENS,
+    &apis::api_tokens::REVOKE_API_TOKEN,
     &apis::audit::LIST_AUDIT_EVENTS,
     &apis::login::LOGIN_ACCESS_TOKEN,
     &apis::login::LOGOUT,
+    &apis::login::REVOKE_TOKEN,
     &apis::login::SIGNUP,
     &apis::login::TEST_TOKEN,
     &apis::projects::CREATE_PROJECT,
@@ -19,6 +23,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::projects::LIST_PROJECTS,
     &apis::projects::PATCH_PROJECT,
     &apis::projects::PUT_PROJECT,
+    &apis::sessions::END_SESSION,
+    &apis::sessions::END_SESSIONS,
+    &apis::sessions::LIST_SESSIONS,
     &apis::tasks::ASSIGN_TASK,
     &apis::tasks::CREATE_TASK,
     &apis::tasks::DELETE_TASK,
@@ -41,12 +48,20 @@ pub static OPERATIONS: &[&Operation] = &[
 /// Routes every operation to the service.
 pub fn router<S>(service: Arc<S>) -> axum::Router
 where
-    S: apis::audit::Audit + apis::login::Login + apis::projects::Projects + apis::tasks::Tasks + apis::users::Users,
+    S: apis::api_tokens::ApiTokens
+        + apis::audit::Audit
+        + apis::login::Login
+        + apis::projects::Projects
+        + apis::sessions::Sessions
+        + apis::tasks::Tasks
+        + apis::users::Users,
 {
     contract::Routes::<S>::new()
+        .merge(apis::api_tokens::routes::<S>())
         .merge(apis::audit::routes::<S>())
         .merge(apis::login::routes::<S>())
         .merge(apis::projects::routes::<S>())
+        .merge(apis::sessions::routes::<S>())
         .merge(apis::tasks::routes::<S>())
         .merge(apis::users::routes::<S>())
         .router(service)

@@ -1,6 +1,6 @@
 //! Authentication and rate limits, which every service applies, and how accounts are created.
 
-use common_api::models::{LoginForm, Signup, Token, User};
+use common_api::models::{LoginForm, RevocationForm, Signup, Token, User};
 use contract::{Api, CountedBy, Operation, Problem, Quota, RateLimit};
 use platform_admission::enter;
 use platform_rate_limits::Limiter;
@@ -40,12 +40,26 @@ pub struct Access {
 }
 
 impl Access {
-    /// Exchanges e-mail and password for a token; the limits of failed attempts are those of `operation`.
+    /// Exchanges e-mail and password, or a refresh token, for tokens; the limits of failed attempts are those of `operation`.
     ///
     /// # Errors
-    /// Those of [`Accounts::login`].
+    /// Those of [`Accounts::login`] and [`Accounts::refresh`].
     pub async fn log_in(&self, operation: &'static Operation, form: LoginForm) -> Result<Token> {
-        Ok(self.accounts.login(self.limiter.guard(operation), &form.username, form.password).await?.into())
+        let LoginForm { username, password, refresh_token, grant_type, .. } = form;
+        if grant_type.as_deref() == Some("refresh_token") {
+            return Ok(self.accounts.refresh(&refresh_token.unwrap_or_default()).await?.into());
+        }
+        // The contract has refused what its grant requires and has not.
+        let (email, password) = (username.unwrap_or_default(), password.unwrap_or_default());
+        Ok(self.accounts.login(self.limiter.guard(operation), &email, password).await?.into())
+    }
+
+    /// Revokes a token of any kind, for whoever has it.
+    ///
+    /// # Errors
+    /// Those of [`Accounts::revoke_token`].
+    pub async fn revoke(&self, form: RevocationForm) -> Result<()> {
+        self.accounts.revoke_token(&form.token).await
     }
 
     /// The caller by e-mail and password, as HTTP Basic has them in each request (RFC 7617): each is hashed, so tokens are much faster.

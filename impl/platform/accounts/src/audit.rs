@@ -58,6 +58,11 @@ actions! {
     SuperuserRevoked "user.superuser_revoked" "user";
     EmailChanged "user.email_changed" "user";
     PasswordChanged "user.password_changed" "user";
+    SessionEnded "session.ended" "session";
+    RefreshTokenReused "session.token_reused" "session";
+    SessionsEnded "sessions.ended" "user";
+    ApiTokenCreated "api_token.created" "api_token";
+    ApiTokenRevoked "api_token.revoked" "api_token";
     ProjectDeleted "project.deleted" "project";
     TaskDeleted "task.deleted" "task";
     ProductDeleted "product.deleted" "product";

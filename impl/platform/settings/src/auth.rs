@@ -29,6 +29,12 @@ pub struct AuthSettings {
     /// Lifetime of access tokens, in minutes
     #[arg(long, env = "ACCESS_TOKEN_EXPIRE_MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=525_600))]
     pub access_token_expire_minutes: u32,
+    /// How long a session may be unused before its refresh token expires, in days
+    #[arg(long, env = "REFRESH_TOKEN_EXPIRE_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub refresh_token_expire_days: u32,
+    /// How long a session may last, however often it is refreshed, in days
+    #[arg(long, env = "SESSION_EXPIRE_DAYS", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub session_expire_days: u32,
     /// Minimum length of new passwords, in characters
     #[arg(long, env = "PASSWORD_MIN_LENGTH", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub password_min_length: u32,
@@ -50,6 +56,15 @@ pub struct AuthSettings {
     /// Maximum number of queued password hashes; others are rejected with 503
     #[arg(long, env = "HASHING_QUEUE_SIZE", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub hashing_queue_size: u32,
+}
+
+/// How long sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLifetimes {
+    /// Unused.
+    pub idle: Duration,
+    /// However often they are used.
+    pub session: Duration,
 }
 
 /// The algorithms an access token may be signed with.
@@ -99,6 +114,12 @@ impl AuthSettings {
     /// How long an access token lives.
     pub fn token_life(&self) -> Duration {
         Duration::from_secs(u64::from(self.access_token_expire_minutes) * 60)
+    }
+
+    /// How long sessions live.
+    pub fn session_lifetimes(&self) -> SessionLifetimes {
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3_600);
+        SessionLifetimes { idle: days(self.refresh_token_expire_days), session: days(self.session_expire_days) }
     }
 
     /// The algorithm of [`AuthSettings::secret`], if it signs or verifies tokens.

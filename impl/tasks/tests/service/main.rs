@@ -2,6 +2,7 @@
 
 mod accounts;
 mod any_body;
+mod api_tokens;
 mod audit;
 mod bodies;
 mod cancelled;
@@ -28,6 +29,7 @@ mod random;
 mod refusals;
 mod rights;
 mod searching;
+mod sessions;
 mod statements;
 mod storm;
 mod targets;

@@ -39,7 +39,8 @@ async fn every_claim_must_be_there_and_right() {
     world.nobody.with_token(sign(&good)).get(ME).await.expect(200);
 
     let mut bad = Vec::new();
-    for name in good.as_object().expect("claims").keys() {
+    // Tokens of older releases have no session.
+    for name in good.as_object().expect("claims").keys().filter(|name| *name != "sid") {
         let mut claims = good.clone();
         claims.as_object_mut().expect("claims").remove(name);
         bad.push((format!("without {name}"), claims));
@@ -200,10 +201,10 @@ async fn tokens_of_one_user_differ_and_belong_to_one_user() {
     let (first, second) = (claims(ada.token()), claims(again.token().expect("a token")));
     assert_ne!(first["jti"], second["jti"]);
     assert_eq!((&first["sub"], first["exp"].as_u64()), (&second["sub"], first["iat"].as_u64().map(|iat| iat + 1800)));
-    // A revoked token id cannot be used with another subject.
+    // A session that was ended cannot be used with another subject.
     ada.client.post_empty("/api/v1/auth/logout").await.expect(204);
     let mut stolen = claims(bob.token());
-    stolen["jti"] = first["jti"].clone();
+    stolen["sid"] = first["sid"].clone();
     world.nobody.with_token(sign(&stolen)).get(ME).await.expect_problem(401, "invalid_token");
     bob.client.get(ME).await.expect(200);
 }

@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use super::people::Caller;
 use super::rules::{Expected, Object, Role, expected, is_in};
-use super::sample::argument;
+use super::sample::{argument, missing, plain};
 use super::table::{Field, Operation};
-use super::{Fixture, MISSING, Matrix, Request};
-use crate::pages::ids;
+use super::{Fixture, Matrix, Request};
 use crate::{Answer, Client};
 
 /// The largest page, and pages that are read at most.
@@ -20,8 +19,8 @@ const PAGING: [&str; 4] = ["skip", "limit", "cursor", "count"];
 
 /// Objects of a kind with each combination of relations to the caller, and which of them are visible.
 struct Scene {
-    objects: Vec<(Object, i64)>,
-    visible: BTreeSet<i64>,
+    objects: Vec<(Object, Value)>,
+    visible: BTreeSet<String>,
     /// Whether others see the same, so that the list may have more.
     is_shared: bool,
 }
@@ -30,7 +29,6 @@ impl<F: Fixture> Matrix<F> {
     /// Every cell of a list and a role.
     pub(super) async fn list(&self, operation: &Operation, kind: &str, role: Role) {
         let caller = self.caller(role).await;
-        let scene = self.scene(operation, kind, &caller).await;
         let client = self.enter(&caller).await;
         let wanted = expected(&self.table, operation, role, None, None);
         let plain = self.page(operation);
@@ -38,21 +36,23 @@ impl<F: Fixture> Matrix<F> {
             let answer = self.send(&client, operation, &plain).await;
             return self.compare(operation, format!("{role:?}"), &wanted, &answer);
         }
+        // What there is of the caller's without being made, such as a session.
+        let before: BTreeSet<String> = ids(&self.send(&client, operation, &plain).await).collect();
+        let scene = self.scene(operation, kind, &caller, before).await;
         self.all(operation, role, &client, &scene, &plain).await;
         self.filters(operation, kind, role, &client, &scene).await;
         self.variants(operation, role, &client, &scene).await;
         self.cursor(operation, role, &client, &scene).await;
     }
 
-    async fn scene(&self, operation: &Operation, kind: &str, caller: &Caller) -> Scene {
+    async fn scene(&self, operation: &Operation, kind: &str, caller: &Caller, visible: BTreeSet<String>) -> Scene {
         let allowed = self.table.allowed(&operation.permission);
-        let mut scene =
-            Scene { objects: Vec::new(), visible: BTreeSet::new(), is_shared: is_in(allowed, caller.role, &[]) };
+        let mut scene = Scene { objects: Vec::new(), visible, is_shared: is_in(allowed, caller.role, &[]) };
         for object in self.of_kind(kind, caller.role) {
             let Object::Related(relations) = &object else { continue };
             let id = self.make(kind, caller, relations, false).await;
             if is_in(allowed, caller.role, relations) {
-                scene.visible.insert(id);
+                scene.visible.insert(plain(&id));
             }
             scene.objects.push((object, id));
         }
@@ -61,7 +61,9 @@ impl<F: Fixture> Matrix<F> {
 
     fn page(&self, operation: &Operation) -> Request {
         let mut request = self.request(operation);
-        request.query.insert("limit".to_owned(), LIMIT.into());
+        if operation.parameter("limit").is_some() {
+            request.query.insert("limit".to_owned(), LIMIT.into());
+        }
         request
     }
 
@@ -78,7 +80,7 @@ impl<F: Fixture> Matrix<F> {
             if !answer.status.is_success() {
                 return self.compare(operation, format!("{role:?}"), &Expected::Success, &answer);
             }
-            listed.extend(ids(&answer.json));
+            listed.extend(ids(&answer));
             let counted = answer.header("x-total-count").to_owned();
             if is_counted && !scene.is_shared && counted != scene.visible.len().to_string() {
                 let difference = format!("expected {} objects, counted {counted}", scene.visible.len());
@@ -90,8 +92,8 @@ impl<F: Fixture> Matrix<F> {
             }
             request.query.insert("cursor".to_owned(), cursor.into());
         }
-        let missing: Vec<_> = scene.visible.difference(&listed).collect();
-        let difference = (!missing.is_empty()).then(|| format!("{missing:?} are not listed"));
+        let absent: Vec<_> = scene.visible.difference(&listed).collect();
+        let difference = (!absent.is_empty()).then(|| format!("{absent:?} are not listed"));
         self.note(operation, format!("{role:?}, everything"), difference.or_else(|| scene.excess(&listed)));
     }
 
@@ -101,18 +103,18 @@ impl<F: Fixture> Matrix<F> {
             if !matches!(field, Field::Filter { .. }) {
                 continue;
             }
-            let mut cells = vec![(Object::Missing, None, MISSING.into())];
+            let mut cells = vec![(Object::Missing, None, missing(&self.table, operation, name))];
             for (object, id) in &scene.objects {
-                let value = self.state(kind, *id).await.map_or(Value::Null, |state| state[name].clone());
+                let value = self.state(kind, id).await.map_or(Value::Null, |state| state[name].clone());
                 if !value.is_null() {
-                    cells.push((object.clone(), Some(*id), value));
+                    cells.push((object.clone(), Some(plain(id)), value));
                 }
             }
             for (object, id, value) in cells {
                 let mut request = self.page(operation);
                 request.set(operation, name, value);
                 let answer = self.send(client, operation, &request).await;
-                let found = id.filter(|id| scene.visible.contains(id));
+                let found = id.filter(|id: &String| scene.visible.contains(id));
                 self.listed(operation, format!("{role:?}, {name} of {object}"), scene, &answer, found);
             }
         }
@@ -166,19 +168,24 @@ impl<F: Fixture> Matrix<F> {
     }
 
     /// A list without anything hidden, and with `found`.
-    fn listed(&self, operation: &Operation, cell: String, scene: &Scene, answer: &Answer, found: Option<i64>) {
+    fn listed(&self, operation: &Operation, cell: String, scene: &Scene, answer: &Answer, found: Option<String>) {
         if !answer.status.is_success() {
             return self.compare(operation, cell, &Expected::Success, answer);
         }
-        let listed: BTreeSet<i64> = ids(&answer.json).into_iter().collect();
-        let missing = found.filter(|id| !listed.contains(id)).map(|id| format!("{id} is not listed"));
-        self.note(operation, cell, missing.or_else(|| scene.excess(&listed)));
+        let listed: BTreeSet<String> = ids(answer).collect();
+        let absent = found.filter(|id| !listed.contains(id)).map(|id| format!("{id} is not listed"));
+        self.note(operation, cell, absent.or_else(|| scene.excess(&listed)));
     }
+}
+
+/// The ids of a page, as text.
+fn ids(answer: &Answer) -> impl Iterator<Item = String> {
+    answer.json.as_array().into_iter().flatten().map(|one| plain(&one["id"]))
 }
 
 impl Scene {
     /// What is listed and should not be.
-    fn excess(&self, listed: &BTreeSet<i64>) -> Option<String> {
+    fn excess(&self, listed: &BTreeSet<String>) -> Option<String> {
         let excess: Vec<_> = listed.difference(&self.visible).collect();
         (!self.is_shared && !excess.is_empty()).then(|| format!("{excess:?} are listed, which are not visible"))
     }

@@ -25,13 +25,11 @@ pub use sample::Request;
 use crate::{Answer, Client, TestService};
 use people::{Caller, People};
 use rules::{Expected, Role};
+use sample::plain;
 use table::{Operation, Table};
 
 /// Operations that are tried at a time, each by one role.
 const CONCURRENCY: usize = 6;
-
-/// An id of no object.
-const MISSING: i64 = 9_007_199_254_740_991;
 
 /// How objects of a service's document are made.
 pub trait Fixture: Send + Sync + 'static {
@@ -42,7 +40,7 @@ pub trait Fixture: Send + Sync + 'static {
         administrator: &Client,
         kind: &str,
         people: &Relations,
-    ) -> impl Future<Output = i64> + Send;
+    ) -> impl Future<Output = Value> + Send;
 
     /// Changes a request that was made from examples where these do not do: what has to be unique, or would take long. `number` is new each time.
     fn amend(&self, _operation: &str, _request: &mut Request, _number: usize) {}
@@ -181,9 +179,9 @@ impl<F: Fixture> Matrix<F> {
     }
 
     /// An object as a superuser sees it; nothing where no operation reads it, or it does not exist.
-    async fn state(&self, kind: &str, id: i64) -> Option<Value> {
+    async fn state(&self, kind: &str, id: &Value) -> Option<Value> {
         let operation = self.table.reads(kind)?;
-        let path = operation.path.replace(&format!("{{{kind}_id}}"), &id.to_string());
+        let path = operation.path.replace(&format!("{{{kind}_id}}"), &plain(id));
         let answer = self.administrator.get(&path).await;
         answer.status.is_success().then_some(answer.json)
     }

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::people::{Caller, Relations};
 use super::rules::{Expected, Object, Reference, Role, expected};
-use super::sample::{argument, property};
+use super::sample::{argument, missing, property};
 use super::table::{Field, Operation};
-use super::{Fixture, MISSING, Matrix, Request};
+use super::{Fixture, Matrix, Request};
 use crate::Answer;
 
 /// What a cell is about: the object of the operation, if it has one, and a field that names another.
@@ -56,7 +56,7 @@ impl<F: Fixture> Matrix<F> {
     }
 
     /// Makes an object to which the caller has these relations, and strangers the others: new ones where the object `is_changed`.
-    pub(super) async fn make(&self, kind: &str, caller: &Caller, relations: &[String], is_changed: bool) -> i64 {
+    pub(super) async fn make(&self, kind: &str, caller: &Caller, relations: &[String], is_changed: bool) -> Value {
         let mut people = Vec::new();
         for relation in self.table.relations(kind) {
             let is_callers = relations.iter().any(|one| one == relation);
@@ -67,10 +67,14 @@ impl<F: Fixture> Matrix<F> {
         self.fixture.make(&self.service, &self.administrator, kind, &Relations::new(people)).await
     }
 
-    async fn id_of(&self, kind: &str, caller: &Caller, object: &Object, is_changed: bool) -> Value {
+    /// The id of an object, for a field of an operation.
+    async fn id_of(&self, kind: &str, caller: &Caller, object: &Object, (of, name): (&Operation, &str)) -> Value {
         match object {
-            Object::Related(relations) => self.make(kind, caller, relations, is_changed).await.into(),
-            Object::Missing => MISSING.into(),
+            Object::Related(relations) => {
+                let is_own = of.permission.on.as_deref() == Some(kind) && name == format!("{kind}_id");
+                self.make(kind, caller, relations, is_own && !of.is_safe()).await
+            }
+            Object::Missing => missing(&self.table, of, name),
             Object::Null => Value::Null,
         }
     }
@@ -88,11 +92,11 @@ impl<F: Fixture> Matrix<F> {
         let mut changed = None;
         if let Some((field_name, field, target)) = reference {
             let value = match field {
-                Field::Named { on, .. } => self.id_of(on, &caller, &target, false).await,
+                Field::Named { on, .. } => self.id_of(on, &caller, &target, (operation, field_name)).await,
                 Field::Filter { .. } | Field::Unchecked(_) => self.anything(operation, field_name),
             };
             name += &format!(", {field_name} {target}");
-            let current = match (on, id) {
+            let current = match (on, &id) {
                 (Some(kind), Some(id)) => self.state(kind, id).await,
                 _ => None,
             };
@@ -102,12 +106,12 @@ impl<F: Fixture> Matrix<F> {
         }
         let expected = expected(&self.table, operation, role, object.as_ref(), changed.as_ref());
         let client = self.enter(&caller).await;
-        let before = self.guarded(operation, &expected, id).await;
+        let before = self.guarded(operation, &expected, id.as_ref()).await;
         let answer = self.send(&client, operation, &request).await;
         self.compare(operation, name.clone(), &expected, &answer);
         // Whoever is rejected has changed nothing.
         if let (Some(before), Some(kind), Some(id)) = (before, on, id) {
-            let after = self.state(kind, id).await;
+            let after = self.state(kind, &id).await;
             if after.as_ref() != Some(&before) {
                 self.fault(operation, format!("{name}, afterwards"), format!("{before} became {after:?}"));
             }
@@ -121,7 +125,7 @@ impl<F: Fixture> Matrix<F> {
         caller: &Caller,
         object: Option<&Object>,
         request: &mut Request,
-    ) -> Option<i64> {
+    ) -> Option<Value> {
         for (name, field) in &operation.permission.fields {
             if let Field::Named { on, allow, .. } = field
                 && request.has(name)
@@ -130,13 +134,14 @@ impl<F: Fixture> Matrix<F> {
                 let fits = allow.iter().filter(|one| relations.contains(&one.as_str()) && caller.role.has_relations());
                 let relations: Vec<String> = fits.take(1).cloned().collect();
                 let id = self.make(on, caller, &relations, false).await;
-                request.set(operation, name, id.into());
+                request.set(operation, name, id);
             }
         }
         let kind = operation.permission.on.as_deref()?;
-        let id = self.id_of(kind, caller, object?, !operation.is_safe()).await;
-        request.set(operation, &format!("{kind}_id"), id.clone());
-        id.as_i64().filter(|id| *id != MISSING)
+        let name = format!("{kind}_id");
+        let id = self.id_of(kind, caller, object?, (operation, &name)).await;
+        request.set(operation, &name, id.clone());
+        (*object? != Object::Missing).then_some(id)
     }
 
     /// A value that names nothing, of the type of the field.
@@ -148,7 +153,7 @@ impl<F: Fixture> Matrix<F> {
     }
 
     /// The state of an object before a request that has to be rejected.
-    async fn guarded(&self, operation: &Operation, expected: &Expected, id: Option<i64>) -> Option<Value> {
+    async fn guarded(&self, operation: &Operation, expected: &Expected, id: Option<&Value>) -> Option<Value> {
         if operation.is_safe() || *expected == Expected::Success {
             return None;
         }

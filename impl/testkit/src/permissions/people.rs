@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlx::PgConnection;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::rules::Role;
 use crate::{Client, Person, TestService};
@@ -48,6 +48,10 @@ pub(super) struct People {
     database: Mutex<PgConnection>,
     /// Somebody without any relation to a caller, and for how many objects.
     stranger: Mutex<Option<(Person, usize)>>,
+    /// Of callers that are nobody.
+    unrelated: OnceCell<Person>,
+    /// The token of a deleted account, which was never used.
+    deleted: OnceCell<String>,
 }
 
 /// A user may have some unpaid orders only.
@@ -55,13 +59,18 @@ const OBJECTS_OF_A_STRANGER: usize = 25;
 
 impl People {
     pub(super) async fn new(service: &TestService) -> Self {
-        Self { database: Mutex::new(service.database.connect().await), stranger: Mutex::default() }
+        let database = Mutex::new(service.database.connect().await);
+        Self { database, stranger: Mutex::default(), unrelated: OnceCell::new(), deleted: OnceCell::new() }
     }
 
-    /// A new account, active until [`People::enter`].
+    /// An account, active until [`People::enter`]; a new one, if the role can have relations to objects.
     pub(super) async fn caller(&self, service: &TestService, role: Role) -> Caller {
+        if !role.has_relations() {
+            let person = self.unrelated.get_or_init(|| account(service)).await.clone();
+            return Caller { role, person };
+        }
         let mut person = account(service).await;
-        if role == Role::Superuser {
+        if matches!(role, Role::Superuser | Role::ScopedProgram) {
             self.change(&person, "UPDATE users SET is_superuser = true WHERE id = $1").await;
             // With the scope.
             person.token = token(service, &person).await;
@@ -90,8 +99,19 @@ impl People {
         let change = match caller.role {
             Role::Anonymous => return service.nobody.clone(),
             Role::User | Role::Superuser => None,
+            Role::Program | Role::ScopedProgram => {
+                return service.nobody.with_token(api_token(service, &caller.person).await);
+            }
+            Role::LoggedOut => Some("UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1"),
             Role::Deactivated => Some("UPDATE users SET is_active = false WHERE id = $1"),
-            Role::Deleted => Some("DELETE FROM users WHERE id = $1"),
+            Role::Deleted => {
+                let deleted = self.deleted.get_or_init(async || {
+                    let person = account(service).await;
+                    self.change(&person, "DELETE FROM users WHERE id = $1").await;
+                    person.token
+                });
+                return service.nobody.with_token(deleted.await.clone());
+            }
         };
         if let Some(change) = change {
             // A token that was not used before: what is cached of others is evicted a moment after the change.
@@ -110,6 +130,10 @@ impl People {
 // Boxed: their layout is deeper than the compiler computes within others.
 async fn account(service: &TestService) -> Person {
     Box::pin(service.account(&format!("person{}", number()))).await
+}
+
+async fn api_token(service: &TestService, person: &Person) -> String {
+    Box::pin(service.api_token(person)).await
 }
 
 async fn token(service: &TestService, person: &Person) -> String {

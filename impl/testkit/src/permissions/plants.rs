@@ -24,7 +24,7 @@ const MAX_BODY: usize = 1 << 20;
 pub enum Defect {
     /// The handler does not look at who calls: what the caller may not do is done as a superuser would do it.
     NoCheck,
-    /// The scope is not required: only what fails for the lack of it is done as a superuser would do it.
+    /// Neither the scope nor a login is required: only what fails for the lack of them is done as a superuser would do it.
     NoScope,
     /// No token is required.
     NoToken,
@@ -124,7 +124,7 @@ impl Plant {
         let is_hidden = matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::FORBIDDEN);
         let is_done = match self.defect {
             Defect::NoCheck => has_token && (is_hidden || is_list && response.status().is_success()),
-            Defect::NoScope => code == "insufficient_scope",
+            Defect::NoScope => code == "insufficient_scope" || code == "session_required",
             Defect::NoToken => code == "missing_token",
             Defect::OldToken => code == "invalid_token",
             Defect::NoFieldCheck(field) => names(field) && has_token && (is_hidden || is_list),

@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::table::{Field, Operation, Permission, Table};
 
+/// In `forbid`: callers with an API token.
+const API_TOKEN: &str = "api_token";
+
 /// Kinds of callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Role {
@@ -11,6 +14,12 @@ pub(super) enum Role {
     Anonymous,
     User,
     Superuser,
+    /// A user with an API token.
+    Program,
+    /// A superuser with an API token that has not the scope.
+    ScopedProgram,
+    /// With a token of a session that has ended.
+    LoggedOut,
     /// With a token from before the account was deactivated.
     Deactivated,
     /// With a token from before the account was deleted.
@@ -18,11 +27,29 @@ pub(super) enum Role {
 }
 
 impl Role {
-    pub(super) const ALL: [Self; 5] = [Self::Anonymous, Self::User, Self::Superuser, Self::Deactivated, Self::Deleted];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Anonymous,
+        Self::User,
+        Self::Superuser,
+        Self::Program,
+        Self::ScopedProgram,
+        Self::LoggedOut,
+        Self::Deactivated,
+        Self::Deleted,
+    ];
 
     /// Whether such a caller can have relations to objects.
     pub(super) fn has_relations(self) -> bool {
-        matches!(self, Self::User | Self::Superuser | Self::Deactivated)
+        !matches!(self, Self::Anonymous | Self::Deleted)
+    }
+
+    /// Whether the token is not valid any more.
+    fn is_past(self) -> bool {
+        matches!(self, Self::LoggedOut | Self::Deactivated | Self::Deleted)
+    }
+
+    fn is_program(self) -> bool {
+        matches!(self, Self::Program | Self::ScopedProgram)
     }
 }
 
@@ -80,7 +107,7 @@ fn problem(status: u16, code: &str) -> Expected {
 pub(super) fn is_in(list: &[String], role: Role, relations: &[String]) -> bool {
     list.iter().any(|one| match one.as_str() {
         "anyone" => true,
-        "user" => matches!(role, Role::User | Role::Superuser),
+        "user" => role != Role::Anonymous && !role.is_past(),
         "superuser" => role == Role::Superuser,
         relation => relations.iter().any(|other| other == relation),
     })
@@ -100,7 +127,7 @@ pub(super) fn expected(
         return refusal;
     }
     // A token that is not read is none.
-    let role = if matches!(role, Role::Deactivated | Role::Deleted) { Role::Anonymous } else { role };
+    let role = if role.is_past() { Role::Anonymous } else { role };
     let mut relations: &[String] = &[];
     if let (Some(kind), Some(object)) = (&permission.on, object) {
         let Object::Related(has) = object else { return problem(404, table.missing(kind)) };
@@ -117,9 +144,11 @@ fn by_token(operation: &Operation, allowed: &[String], role: Role) -> Option<Exp
     let is_scoped = allowed.iter().all(|one| one == "superuser");
     match role {
         Role::Anonymous => (!is_open).then(|| problem(401, "missing_token")),
-        Role::Deactivated | Role::Deleted => (!is_open || operation.is_optional).then(|| problem(401, "invalid_token")),
-        Role::User => is_scoped.then(|| problem(403, "insufficient_scope")),
+        _ if role.is_past() => (!is_open || operation.is_optional).then(|| problem(401, "invalid_token")),
         Role::Superuser => None,
+        _ if is_scoped => Some(problem(403, "insufficient_scope")),
+        _ if role.is_program() => operation.permission.forbid.get(API_TOKEN).map(|code| problem(403, code)),
+        _ => None,
     }
 }
 

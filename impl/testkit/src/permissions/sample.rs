@@ -96,6 +96,16 @@ pub(super) fn argument(table: &Table, parameter: &Value) -> Value {
     if example.is_null() { value_of(table, &parameter["schema"]) } else { example.clone() }
 }
 
+/// An id of no object, for a field.
+pub(super) fn missing(table: &Table, operation: &Operation, name: &str) -> Value {
+    let schema = operation.parameter(name).map(|parameter| table.resolved(&parameter["schema"]));
+    match schema.and_then(|schema| schema["format"].as_str()) {
+        Some("uuid") => uuid::Uuid::nil().to_string().into(),
+        // The largest that a document allows.
+        _ => 9_007_199_254_740_991_i64.into(),
+    }
+}
+
 /// A value of a property of the body, at any depth.
 pub(super) fn property(table: &Table, operation: &Operation, name: &str) -> Value {
     let content = table.resolved(&operation.described["requestBody"])["content"].as_object();

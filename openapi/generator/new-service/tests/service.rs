@@ -1,8 +1,7 @@
 //! The @service@ service, called over HTTP: every test starts it on a port and a database of its own.
 
 use @crate@::{DOCUMENT, @Service@Service};
-use serde_json::json;
-use testkit::pages::id;
+use serde_json::{Value, json};
 use testkit::permissions::{Fixture, Relations, run};
 use testkit::{Client, TestService};
 
@@ -29,10 +28,10 @@ async fn what_is_created_can_be_read_changed_and_deleted() {
 struct Objects;
 
 impl Fixture for Objects {
-    async fn make(&self, service: &TestService, _: &Client, kind: &str, people: &Relations) -> i64 {
+    async fn make(&self, service: &TestService, _: &Client, kind: &str, people: &Relations) -> Value {
         assert_eq!(kind, "@one@");
         let owner = service.nobody.with_token(&people.get("owner").token);
-        id(&owner.post(ALL, &json!({"title": "Made"})).await.expect(201))
+        owner.post(ALL, &json!({"title": "Made"})).await.expect(201)["id"].clone()
     }
 }
 

@@ -4,6 +4,7 @@ mod defects;
 
 use analytics::{AnalyticsService, DOCUMENT};
 use platform::settings::Environment;
+use serde_json::Value;
 use testkit::permissions::{Fixture, Relations, Report, Request, run};
 use testkit::{Client, Setup, TestRedis, TestService};
 
@@ -11,12 +12,12 @@ use testkit::{Client, Setup, TestRedis, TestService};
 struct Objects;
 
 impl Fixture for Objects {
-    async fn make(&self, service: &TestService, administrator: &Client, kind: &str, _: &Relations) -> i64 {
+    async fn make(&self, service: &TestService, administrator: &Client, kind: &str, _: &Relations) -> Value {
         assert_eq!(kind, "job", "nothing else has an id");
         // A response has a job only where it takes long.
         administrator.post_empty("/api/p3/analytics/seed?rows=1&unique_paths=1").await.expect(200);
-        let newest = sqlx::query_scalar("SELECT max(id) FROM seed_jobs");
-        newest.fetch_one(&mut service.database.connect().await).await.expect("Postgres answers")
+        let newest = sqlx::query_scalar::<_, i64>("SELECT max(id) FROM seed_jobs");
+        newest.fetch_one(&mut service.database.connect().await).await.expect("Postgres answers").into()
     }
 
     fn amend(&self, operation: &str, request: &mut Request, _: usize) {

@@ -1,4 +1,4 @@
-//! Sign-up, authentication of tokens, and logout.
+//! Sign-up, and authentication of tokens.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use contract::Problem;
 use platform_admission::{Sender, identify};
 use platform_background::Jobs;
 use platform_rate_limits::Signups;
-use platform_settings::{AuthSettings, DatabaseSettings, InvalidSettings};
+use platform_settings::{AuthSettings, DatabaseSettings, InvalidSettings, SessionLifetimes};
 use platform_store::{Database, Result, Servers, Transaction, Wanted, sql};
 use platform_telemetry::Metrics;
 use sqlx::PgConnection;
@@ -14,9 +14,9 @@ use sqlx::PgConnection;
 use super::addresses::{self, Addresses};
 use super::key_metrics::KeyMetrics;
 use super::passwords::{HashedPassword, Passwords};
-use super::principal::Principal;
-use super::sessions::{JOB_INTERVAL, Sessions};
+use super::principal::{Credential, Principal};
 use super::text::prepared_password;
+use super::token_cache::{JOB_INTERVAL, TokenCache};
 use super::tokens::{Tokens, refused};
 use super::users::{self, NewUser, User};
 
@@ -26,7 +26,8 @@ pub struct Accounts {
     pub(super) db: Database,
     pub(super) tokens: Arc<Tokens>,
     pub(super) passwords: Passwords,
-    sessions: Arc<Sessions>,
+    pub(super) cache: Arc<TokenCache>,
+    pub(super) lifetimes: SessionLifetimes,
     pub(super) addresses: Arc<Addresses>,
     password_min_length: usize,
     pub(super) without_demo: bool,
@@ -45,7 +46,7 @@ impl Accounts {
         settings: &AuthSettings,
         role: &str,
     ) -> Result<Self, InvalidSettings> {
-        let sessions = Arc::new(Sessions::default());
+        let cache = Arc::new(TokenCache::default());
         let servers = Servers::new(database, format!("{role}-sessions"), Wanted::Writable)?;
         let jobs = Jobs::default();
         let tokens = Tokens::new(settings)?;
@@ -54,12 +55,13 @@ impl Accounts {
                 "there is no TOKEN_PRIVATE_KEY: tokens are verified, and logins get 400 unsupported_grant_type"
             );
         }
-        tokio::spawn(Arc::clone(&sessions).listen(servers, jobs.job("sessions", JOB_INTERVAL)));
+        tokio::spawn(Arc::clone(&cache).listen(servers, jobs.job("sessions", JOB_INTERVAL)));
         Ok(Self {
             db,
             tokens: Arc::new(tokens),
             passwords: Passwords::new(settings)?,
-            sessions,
+            cache,
+            lifetimes: settings.session_lifetimes(),
             addresses: Arc::new(Addresses::new(&settings.secret())?),
             password_min_length: settings.password_min_length as usize,
             without_demo: false,
@@ -84,34 +86,41 @@ impl Accounts {
         Self { without_demo: true, ..self }
     }
 
-    /// Authenticates an access token, with at most one statement.
+    /// Authenticates an access token or an API token, with at most one statement.
     ///
     /// # Errors
-    /// 401 `invalid_token` when the token is invalid or revoked, its user deleted or deactivated, or the password changed
-    /// since.
+    /// 401 `invalid_token` when the token is invalid or revoked, its session ended, its user deleted or deactivated, or the password of
+    /// an access token's user changed since.
     pub async fn authenticate(&self, token: &str) -> Result<Principal> {
         const SQL: &str = sql!(
             "SELECT u.is_superuser FROM users u
             WHERE u.id = $1 AND u.is_active AND u.session_epoch = $2
-              AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = $3)"
+              AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti IN ($3, $4))"
         );
-        if let Some(known) = self.sessions.get(token) {
+        if let Some(known) = self.cache.get(token) {
             Sender::identify(known.user);
             return Ok(known);
+        }
+        let ticket = self.cache.ticket();
+        if let Some(principal) = self.authenticate_by_api_token(token).await? {
+            self.cache.remember(token, principal, ticket);
+            return Ok(principal);
         }
         let claims = self.tokens.verify(token)?;
         let user: i64 = claims.sub.parse().map_err(|_| refused("its subject is not a user id"))?;
         identify(user);
-        let ticket = self.sessions.ticket();
         let is_superuser = sqlx::query_scalar(SQL)
             .bind(user)
             .bind(claims.epoch)
             .bind(claims.jti)
+            .bind(claims.sid)
             .fetch_optional(self.db.latest_reads())
             .await?
             .ok_or_else(|| refused("its user was deleted or its session has ended"))?;
-        let principal = Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, expires: claims.exp };
-        self.sessions.remember(token, principal, ticket);
+        let credential = Credential::AccessToken(claims.sid);
+        let principal =
+            Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, credential, expires: claims.exp };
+        self.cache.remember(token, principal, ticket);
         Sender::identify(user);
         Ok(principal)
     }
@@ -162,36 +171,6 @@ impl Accounts {
         Ok(user.ok_or_else(|| refused("its user was deleted"))?)
     }
 
-    /// Revokes the caller's token everywhere.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn logout(&self, caller: &Principal) -> Result<()> {
-        // Deletes more expired rows than it adds; the notification is sent with the commit of this one statement.
-        const SQL: &str = sql!(
-            "WITH swept AS (
-                DELETE FROM revoked_tokens WHERE ctid = ANY (ARRAY(
-                    SELECT ctid FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'
-                    ORDER BY expires_at LIMIT 100))
-            ), revoked AS (
-                INSERT INTO revoked_tokens (jti, user_id, expires_at)
-                SELECT $1, id, to_timestamp($3) FROM users WHERE id = $2
-                ON CONFLICT (jti) DO NOTHING
-            )
-            SELECT pg_notify('token_revoked', $1::text)"
-        );
-        let Principal { user, token, expires, .. } = *caller;
-        #[expect(clippy::cast_precision_loss, reason = "seconds of this age of the universe are exact in a double")]
-        let expires = expires as f64;
-        self.db
-            .write_once(move |mut tx| async move {
-                Ok(sqlx::query(SQL).bind(token).bind(user).bind(expires).execute(&mut *tx).await?)
-            })
-            .await?;
-        self.sessions.forget_token(&token);
-        Ok(())
-    }
-
     /// The address of the current request.
     pub fn here(&self) -> Here {
         Here { addresses: Arc::clone(&self.addresses), sender: Sender::current() }
@@ -200,7 +179,7 @@ impl Accounts {
     /// Evicts a user's sessions from this process' cache; to be called after a transaction that changed a user. Other processes
     /// are notified by the database, and so is this one, a moment later.
     pub fn user_changed(&self, user: i64) {
-        self.sessions.forget_user(user);
+        self.cache.forget_user(user);
     }
 }
 

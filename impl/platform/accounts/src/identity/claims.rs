@@ -8,7 +8,7 @@ pub const ISSUER: &str = "urn:accounts";
 /// `aud` of every token: all services that share the user base.
 pub const AUDIENCE: &str = "urn:services";
 
-/// The claims of an access token, all of them required.
+/// The claims of an access token, all of them required but the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's id.
@@ -21,6 +21,9 @@ pub struct Claims {
     pub exp: u64,
     /// The id of the token, for revocation.
     pub jti: Uuid,
+    /// The id of its session; tokens of older releases have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
     /// [`ISSUER`].
     pub iss: String,
     /// [`AUDIENCE`].

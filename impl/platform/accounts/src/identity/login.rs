@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::accounts::Accounts;
 use super::addresses::{self, KNOWN};
 use super::passwords::{HashedPassword, Verdict};
-use super::principal::Principal;
+use super::principal::{Credential, Principal};
 use super::text::email_key;
 use super::tokens::{caller_is_gone, issues_none, seconds};
 use super::users;
 
-/// The response to a login (RFC 6749, 5.1). Its token is never printed.
+/// The response to a login (RFC 6749, 5.1). Its tokens are never printed.
 #[derive(Clone)]
 pub struct AccessToken {
     /// The token.
@@ -28,6 +28,10 @@ pub struct AccessToken {
     pub expires_in: i64,
     /// The granted scopes, separated by spaces.
     pub scope: &'static str,
+    /// Valid once, for new tokens of the same session.
+    pub refresh_token: String,
+    /// Its lifetime in seconds.
+    pub refresh_expires_in: i64,
 }
 
 impl fmt::Debug for AccessToken {
@@ -41,7 +45,7 @@ impl fmt::Debug for AccessToken {
 const DEMO_ACCOUNTS: [(&str, &str); 2] = [("admin@example.com", "admin"), ("user@example.com", "user")];
 
 impl Accounts {
-    /// Exchanges e-mail and password for a token. The account is found by the [key](email_key) of the e-mail; should several
+    /// Exchanges e-mail and password for the tokens of a new session. The account is found by the [key](email_key) of the e-mail; should several
     /// have the same key, the exact spelling wins.
     ///
     /// # Errors
@@ -53,13 +57,7 @@ impl Accounts {
             return Err(issues_none().into());
         }
         let user = self.user_by_password(guard, email, password).await?;
-        let scope = if user.is_superuser { "user superuser" } else { "user" };
-        Ok(AccessToken {
-            access_token: self.tokens.issue(user.id, user.session_epoch, scope)?,
-            token_type: "bearer",
-            expires_in: self.tokens.life().as_secs().cast_signed(),
-            scope,
-        })
+        self.begin_session(user.id, user.session_epoch, user.is_superuser).await
     }
 
     /// The caller of one request by e-mail and password, without a token.
@@ -74,7 +72,8 @@ impl Accounts {
     ) -> Result<Principal> {
         let Credentials { id, is_superuser, session_epoch, .. } = self.user_by_password(guard, email, password).await?;
         let expires = seconds() + self.tokens.life().as_secs();
-        Ok(Principal { user: id, is_superuser, epoch: session_epoch, token: Uuid::now_v7(), expires })
+        let (token, credential) = (Uuid::now_v7(), Credential::Password);
+        Ok(Principal { user: id, is_superuser, epoch: session_epoch, token, credential, expires })
     }
 
     async fn user_by_password(&self, guard: Guard<'_>, email: &str, password: String) -> Result<Credentials> {

@@ -2,24 +2,29 @@
 
 mod accounts;
 mod addresses;
+mod api_tokens;
 mod claims;
 mod key_metrics;
 mod keys;
 mod login;
 mod models;
+mod opaque_tokens;
 mod passwords;
 mod principal;
 mod sessions;
 mod text;
+mod token_cache;
 mod tokens;
 pub mod users;
 
 pub use accounts::{Accounts, Here};
 pub use addresses::forget_old_addresses;
+pub use api_tokens::ApiToken;
 pub use claims::{AUDIENCE, Claims, ISSUER};
 pub use login::AccessToken;
 pub use passwords::{HashedPassword, Passwords, Verdict};
 pub use principal::{Principal, still_welcome};
+pub use sessions::Session;
 pub use text::{email_key, prepared_password};
 pub use tokens::{AcceptedKey, Tokens, caller_is_gone};
 pub use users::{NewUser, User, UserChange};

@@ -14,7 +14,9 @@ impl From<User> for models::User {
 }
 
 impl From<AccessToken> for models::Token {
-    fn from(AccessToken { access_token, token_type: _, expires_in, scope }: AccessToken) -> Self {
-        Self { access_token, token_type: models::TokenType::Bearer, expires_in, scope: scope.to_owned() }
+    fn from(token: AccessToken) -> Self {
+        let AccessToken { access_token, token_type: _, expires_in, scope, refresh_token, refresh_expires_in } = token;
+        let (token_type, scope) = (models::TokenType::Bearer, scope.to_owned());
+        Self { access_token, token_type, expires_in, scope, refresh_token, refresh_expires_in }
     }
 }

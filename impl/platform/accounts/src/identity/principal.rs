@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use contract::Caller;
+use contract::{Caller, Problem};
 use platform_store::{Database, Result, sql};
 use uuid::Uuid;
 
@@ -17,8 +17,20 @@ pub struct Principal {
     /// The user's session epoch when the token was issued.
     pub(super) epoch: i64,
     pub(super) token: Uuid,
+    pub(super) credential: Credential,
     /// Seconds since 1970.
     pub(super) expires: u64,
+}
+
+/// How a caller was authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Credential {
+    /// A password in the request itself.
+    Password,
+    /// An access token, and its session; tokens of older releases have none.
+    AccessToken(Option<Uuid>),
+    /// An API token.
+    ApiToken,
 }
 
 impl Principal {
@@ -37,7 +49,28 @@ impl Principal {
         Duration::from_secs(self.expires.saturating_sub(seconds()))
     }
 
-    /// Id (`jti`) of the token.
+    /// The session of the access token, if it has one.
+    pub fn session(&self) -> Option<Uuid> {
+        match self.credential {
+            Credential::AccessToken(session) => session,
+            Credential::Password | Credential::ApiToken => None,
+        }
+    }
+
+    /// Checks that the caller has logged in, rather than sent an API token.
+    ///
+    /// # Errors
+    /// 403 `session_required`.
+    pub fn must_have_logged_in(&self) -> Result<()> {
+        match self.credential {
+            Credential::AccessToken(_) => Ok(()),
+            Credential::Password | Credential::ApiToken => {
+                Err(Problem::forbidden("session_required", "Log in: an API token is not enough.").into())
+            }
+        }
+    }
+
+    /// Id of the token: `jti` of an access token.
     pub fn token_id(&self) -> Uuid {
         self.token
     }
@@ -49,17 +82,18 @@ impl Principal {
 /// Those of the database.
 pub async fn still_welcome(db: &Database, callers: &[Principal]) -> Result<HashSet<Principal>> {
     const SQL: &str = sql!(
-        "SELECT c.place FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::uuid[]) WITH ORDINALITY
-            AS c (id, epoch, is_superuser, jti, place)
+        "SELECT c.place FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::uuid[], $5::uuid[]) WITH ORDINALITY
+            AS c (id, epoch, is_superuser, jti, sid, place)
         JOIN users u ON u.id = c.id AND u.is_active AND u.session_epoch = c.epoch
             AND (u.is_superuser OR NOT c.is_superuser)
-        WHERE NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti = c.jti)"
+        WHERE NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti IN (c.jti, c.sid))"
     );
     let places: Vec<i64> = sqlx::query_scalar(SQL)
         .bind(callers.iter().map(|caller| caller.user).collect::<Vec<_>>())
         .bind(callers.iter().map(|caller| caller.epoch).collect::<Vec<_>>())
         .bind(callers.iter().map(|caller| caller.is_superuser).collect::<Vec<_>>())
         .bind(callers.iter().map(|caller| caller.token).collect::<Vec<_>>())
+        .bind(callers.iter().map(Principal::session).collect::<Vec<_>>())
         .fetch_all(db.latest_reads())
         .await?;
     // Positions are counted from 1.

@@ -1,162 +1,275 @@
-//! Caches authenticated tokens for at most a second, and evicts them at once on notifications from Postgres.
-//!
-//! A trigger on users notifies `user_changed`, a revocation `token_revoked`. While this process is not listening it caches
-//! nothing, so correctness never depends on notifications: without them a token is valid for at most a second too long.
+//! Sessions: a login begins one, refresh tokens continue it (RFC 6749, 6), and whoever sends a refresh token that was used ends it
+//! (RFC 9700, 4.14.2). Access tokens name their session, so that they end with it.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
 
-use platform_background::Job;
-use platform_store::{Servers, sql};
-use sqlx::Executor as _;
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use chrono::{DateTime, Utc};
+use contract::Problem;
+use platform_admission::Sender;
+use platform_store::{Result, sql};
+use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::principal::Principal;
+use super::accounts::Accounts;
+use super::login::AccessToken;
+use super::opaque_tokens::{REFRESH_TOKEN, generate, hash};
+use super::principal::{Credential, Principal};
+use super::tokens::issues_none;
+use crate::audit::{Action, Entry, Written};
 
-/// The lifetime of a cache entry: how long a revocation may go unnoticed, were every notification lost.
-const CACHE_LIFETIME: Duration = Duration::from_secs(1);
-/// The maximum number of cached tokens; about half a kilobyte each.
-const MAX_CACHED_TOKENS: usize = 5_000;
-/// While it listens it records a success at least this often.
-pub(crate) const JOB_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a silent connection may take to respond to a statement before it counts as lost.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The pause before listening again after the connection was lost.
-const RECONNECT_DELAY: Duration = Duration::from_millis(250);
+/// Sessions of a user; a login beyond them ends the least recently used.
+const MAX_SESSIONS: i32 = 100;
+/// Used refresh tokens of a session that are recognized when they are used again.
+const MAX_USED_TOKENS: i32 = 2_000;
+/// Of a `User-Agent`, in characters.
+const MAX_DEVICE_CHARS: usize = 200;
 
-/// Principals by the text of their tokens, so that the signature of a cached token is not verified again.
-#[derive(Default)]
-pub(crate) struct Sessions {
-    listening: AtomicBool,
-    /// Incremented by every eviction: what was read before may be outdated and is not cached.
-    generation: AtomicU64,
-    known: Mutex<HashMap<Box<str>, (Principal, Instant)>>,
+/// A session as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Session {
+    /// The id, `sid` in its access tokens.
+    pub id: Uuid,
+    /// The login.
+    pub created_at: DateTime<Utc>,
+    /// The last login or refresh.
+    pub used_at: DateTime<Utc>,
+    /// When it ends if it is not refreshed until then.
+    pub expires_at: DateTime<Utc>,
+    /// The `User-Agent` of the last login or refresh.
+    pub device: Option<String>,
+    /// The address of the last login or refresh.
+    pub address: Option<String>,
 }
 
-impl Sessions {
-    /// The principal of a token, if it was read less than a second ago.
-    pub(crate) fn get(&self, token: &str) -> Option<Principal> {
-        if !self.listening.load(Ordering::Acquire) {
-            return None;
-        }
-        let known = self.lock();
-        known.get(token).filter(|(_, until)| *until > Instant::now()).map(|(principal, _)| *principal)
-    }
+/// Who logs in or refreshes, as the session shows it.
+struct Client {
+    device: Option<String>,
+    address: Option<String>,
+}
 
-    /// To be taken before the database is queried, and passed to [`Sessions::remember`].
-    pub(crate) fn ticket(&self) -> (u64, Instant) {
-        (self.generation.load(Ordering::Acquire), Instant::now())
-    }
-
-    /// Caches what the database returned, unless something changed since the query.
-    pub(crate) fn remember(&self, token: &str, principal: Principal, (generation, asked): (u64, Instant)) {
-        let mut known = self.lock();
-        // Checked under the lock, or an eviction could slip between the check and the insertion.
-        if !self.listening.load(Ordering::Acquire) || self.generation.load(Ordering::Acquire) != generation {
-            return;
-        }
-        if known.len() >= MAX_CACHED_TOKENS {
-            let now = Instant::now();
-            known.retain(|_, (_, until)| *until > now);
-            if known.len() >= MAX_CACHED_TOKENS {
-                known.clear();
-            }
-        }
-        known.insert(token.into(), (principal, asked + CACHE_LIFETIME.min(principal.remaining())));
-    }
-
-    /// Evicts one token.
-    pub(crate) fn forget_token(&self, jti: &Uuid) {
-        let mut known = self.lock();
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        known.retain(|_, (principal, _)| principal.token_id() != *jti);
-    }
-
-    /// Evicts every token of a user.
-    pub(crate) fn forget_user(&self, user: i64) {
-        let mut known = self.lock();
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        known.retain(|_, (principal, _)| principal.user_id() != user);
-    }
-
-    fn set_listening(&self, listening: bool) {
-        let mut known = self.lock();
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        self.listening.store(listening, Ordering::Release);
-        known.clear();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, (Principal, Instant)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Listens until all clones of the sessions are dropped.
-    pub(crate) async fn listen(self: Arc<Self>, servers: Servers, job: Job) {
-        let sessions = Arc::downgrade(&self);
-        drop(self);
-        while sessions.strong_count() > 0 {
-            let connected = connect(&servers).await;
-            if let Err(error) = &connected {
-                job.failed(error);
-            }
-            if let Ok(mut listener) = connected {
-                let Some(now) = sessions.upgrade() else { return };
-                now.set_listening(true);
-                drop(now);
-                loop {
-                    // Returns periodically to check whether the sessions are still in use.
-                    let rung = tokio::time::timeout(CACHE_LIFETIME, listener.try_recv()).await;
-                    let Some(now) = sessions.upgrade() else { return };
-                    match rung {
-                        // No notification, or the connection is lost, which would not show otherwise.
-                        Err(_) => match tokio::time::timeout(PROBE_TIMEOUT, listener.execute(sql!("SELECT 1"))).await {
-                            Ok(Ok(_)) => job.succeeded(),
-                            Ok(Err(_)) | Err(_) => {
-                                now.set_listening(false);
-                                break;
-                            }
-                        },
-                        Ok(Ok(Some(bell))) => {
-                            now.answer(bell.channel(), bell.payload());
-                            job.succeeded();
-                        }
-                        Ok(_) => {
-                            now.set_listening(false);
-                            break;
-                        }
-                    }
-                }
-            }
-            tokio::time::sleep(RECONNECT_DELAY).await;
-        }
-    }
-
-    fn answer(&self, channel: &str, payload: &str) {
-        match channel {
-            "user_changed" => match payload.parse() {
-                Ok(user) => self.forget_user(user),
-                Err(_) => self.set_listening(true),
-            },
-            _ => match payload.parse() {
-                Ok(jti) => self.forget_token(&jti),
-                Err(_) => self.set_listening(true),
-            },
-        }
+impl Client {
+    fn current() -> Self {
+        let sender = Sender::current();
+        let device = sender.user_agent().map(|agent| agent.chars().take(MAX_DEVICE_CHARS).collect());
+        Self { device, address: sender.address.map(|address: IpAddr| address.to_string()) }
     }
 }
 
-async fn connect(servers: &Servers) -> sqlx::Result<PgListener> {
-    // A pool of its own, because a listener requires one; it holds one connection for its lifetime.
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(Duration::from_secs(2))
-        .connect_lazy_with(servers.locate().await?);
-    let mut listener = PgListener::connect_with(&pool).await?;
-    // Otherwise a lost connection would be replaced silently, and notifications in between missed.
-    listener.eager_reconnect(false);
-    listener.listen_all(["user_changed", "token_revoked"]).await?;
-    Ok(listener)
+#[derive(FromRow)]
+struct Refreshed {
+    outcome: String,
+    session: Uuid,
+    owner: i64,
+    epoch: i64,
+    is_superuser: bool,
+    expires_in: f64,
+}
+
+impl Accounts {
+    /// Begins a session of a user whose password was right.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) async fn begin_session(&self, user: i64, epoch: i64, is_superuser: bool) -> Result<AccessToken> {
+        const SQL: &str = sql!(
+            "SELECT begin_session($1, $2, $3, $4, $5, $6::text::inet, make_interval(secs => $7), make_interval(secs => $8), $9)"
+        );
+        let (session, token, client) = (Uuid::now_v7(), generate(REFRESH_TOKEN), Client::current());
+        let (hash, idle, life) = (hash(REFRESH_TOKEN, &token), self.lifetimes.idle, self.lifetimes.session);
+        self.db
+            .write_once(move |mut tx| async move {
+                let begin = sqlx::query(SQL).bind(session).bind(user).bind(epoch).bind(hash);
+                let begin = begin.bind(client.device).bind(client.address).bind(idle.as_secs_f64());
+                Ok(begin.bind(life.as_secs_f64()).bind(MAX_SESSIONS).execute(&mut *tx).await?)
+            })
+            .await?;
+        self.access_token(user, epoch, is_superuser, session, token, idle.min(life).as_secs().cast_signed())
+    }
+
+    /// Exchanges a refresh token for new tokens of its session. The caller's rights are the current ones.
+    ///
+    /// # Errors
+    /// 400 `invalid_grant` when it is unknown, expired, revoked or was used before, which ends the session; `unsupported_grant_type` where
+    /// tokens are only verified.
+    pub async fn refresh(&self, token: &str) -> Result<AccessToken> {
+        const SQL: &str = sql!(
+            "SELECT outcome, session, owner, epoch, is_superuser, expires_in FROM
+             refresh_session($1, $2, $3, $4::text::inet, make_interval(secs => $5), make_interval(secs => $6), $7)"
+        );
+        if !self.tokens.can_issue() {
+            return Err(issues_none().into());
+        }
+        let Some(used) = hash(REFRESH_TOKEN, token) else { return Err(not_refreshed().into()) };
+        let (successor, client) = (generate(REFRESH_TOKEN), Client::current());
+        let (its_hash, idle, access) = (hash(REFRESH_TOKEN, &successor), self.lifetimes.idle, self.tokens.life());
+        let reuse = Entry::by(None, Action::RefreshTokenReused);
+        let (found, written) = self
+            .db
+            .write_once(move |mut tx| async move {
+                let refresh = sqlx::query_as(SQL).bind(used).bind(its_hash).bind(client.device).bind(client.address);
+                let refresh = refresh.bind(idle.as_secs_f64()).bind(access.as_secs_f64()).bind(MAX_USED_TOKENS);
+                let found: Option<Refreshed> = refresh.fetch_optional(&mut *tx).await?;
+                let written = match &found {
+                    Some(found) if found.outcome == "reused" => reuse.on(found.session).write(&mut tx).await?,
+                    _ => Written::default(),
+                };
+                Ok((found, written))
+            })
+            .await?;
+        written.tell();
+        let found = found.ok_or_else(not_refreshed)?;
+        Sender::identify(found.owner);
+        if found.outcome == "reused" {
+            self.cache.forget_token(&found.session);
+            return Err(not_refreshed().into());
+        }
+        let Refreshed { session, owner, epoch, is_superuser, expires_in, .. } = found;
+        #[expect(clippy::cast_possible_truncation, reason = "a number of seconds")]
+        self.access_token(owner, epoch, is_superuser, session, successor, expires_in as i64)
+    }
+
+    fn access_token(
+        &self,
+        user: i64,
+        epoch: i64,
+        is_superuser: bool,
+        session: Uuid,
+        refresh_token: String,
+        refresh_expires_in: i64,
+    ) -> Result<AccessToken> {
+        let scope = if is_superuser { "user superuser" } else { "user" };
+        Ok(AccessToken {
+            access_token: self.tokens.issue(user, epoch, scope, Some(session))?,
+            token_type: "bearer",
+            expires_in: self.tokens.life().as_secs().cast_signed(),
+            scope,
+            refresh_token,
+            refresh_expires_in,
+        })
+    }
+
+    /// The sessions of the caller, the most recently used first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn sessions(&self, caller: &Principal) -> Result<Vec<Session>> {
+        const SQL: &str = sql!(
+            "SELECT s.id, s.created_at, s.used_at, s.expires_at, s.device, host(s.address) AS address
+             FROM sessions s JOIN users u ON u.id = s.user_id AND u.session_epoch = s.epoch
+             WHERE s.user_id = $1 AND s.expires_at > now() ORDER BY s.used_at DESC, s.id DESC LIMIT $2"
+        );
+        let sessions = sqlx::query_as(SQL).bind(caller.user).bind(MAX_SESSIONS);
+        Ok(sessions.fetch_all(self.db.latest_reads()).await?)
+    }
+
+    /// Ends a session of the caller in every service; whether there is one with this id.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn end_session(&self, caller: &Principal, session: Uuid) -> Result<bool> {
+        let ended = Entry::of(caller, Action::SessionEnded, session);
+        self.end(caller.user, session, Some(ended)).await
+    }
+
+    /// Ends a session without a word in the audit log unless there is an entry for it.
+    pub(super) async fn end(&self, user: i64, session: Uuid, entry: Option<Entry>) -> Result<bool> {
+        const SQL: &str = sql!("SELECT end_session($1, $2, make_interval(secs => $3))");
+        let access = self.tokens.life();
+        let end = move |mut tx: platform_store::Transaction| async move {
+            let end = sqlx::query_scalar(SQL).bind(session).bind(user).bind(access.as_secs_f64());
+            let ended: bool = end.fetch_one(&mut *tx).await?;
+            let written = match entry {
+                Some(entry) if ended => entry.write(&mut tx).await?,
+                _ => Written::default(),
+            };
+            Ok((ended, written))
+        };
+        let (ended, written) = self.db.write_once(end).await?;
+        written.tell();
+        self.cache.forget_token(&session);
+        Ok(ended)
+    }
+
+    /// Ends all sessions of the caller in every service, and with them all access tokens; with `keep_current` not this one, and not those
+    /// whose session was ended to make room.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn end_sessions(&self, caller: &Principal, keep_current: bool) -> Result<()> {
+        const SQL: &str = sql!("SELECT end_sessions($1, $2, make_interval(secs => $3))");
+        let (user, access) = (caller.user, self.tokens.life());
+        let current = caller.session().filter(|_| keep_current);
+        let entry = Entry::of(caller, Action::SessionsEnded, caller.user);
+        let end = move |mut tx: platform_store::Transaction| async move {
+            sqlx::query(SQL).bind(user).bind(current).bind(access.as_secs_f64()).execute(&mut *tx).await?;
+            entry.write(&mut tx).await
+        };
+        self.db.write_once(end).await?.tell();
+        self.cache.forget_user(user);
+        Ok(())
+    }
+
+    /// Revokes the token of the caller everywhere, and ends its session.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn logout(&self, caller: &Principal) -> Result<()> {
+        match caller.credential {
+            Credential::Password => Ok(()),
+            Credential::ApiToken => self.revoke_api_token(caller.user, caller.token, None).await.map(drop),
+            Credential::AccessToken(session) => {
+                let is_ended = match session {
+                    Some(session) => self.end(caller.user, session, None).await?,
+                    None => false,
+                };
+                if is_ended { Ok(()) } else { self.revoke_access_token(caller).await }
+            }
+        }
+    }
+
+    /// An access token of no session: one of an older release, or of a session that was ended to make room.
+    async fn revoke_access_token(&self, caller: &Principal) -> Result<()> {
+        const SQL: &str = sql!("SELECT revoke($1, $2, to_timestamp($3))");
+        let Principal { user, token, expires, .. } = *caller;
+        #[expect(clippy::cast_precision_loss, reason = "seconds of this age of the universe are exact in a double")]
+        let expires = expires as f64;
+        self.db
+            .write_once(move |mut tx| async move {
+                Ok(sqlx::query(SQL).bind(token).bind(user).bind(expires).execute(&mut *tx).await?)
+            })
+            .await?;
+        self.cache.forget_token(&token);
+        Ok(())
+    }
+
+    /// Revokes a token of any kind for whoever has it (RFC 7009), with the session that it belongs to. One that is not valid needs nothing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn revoke_token(&self, token: &str) -> Result<()> {
+        const SQL: &str = sql!(
+            "SELECT s.id, s.user_id FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.hash = $1"
+        );
+        if let Some(hash) = hash(REFRESH_TOKEN, token) {
+            let found: Option<(Uuid, i64)> =
+                sqlx::query_as(SQL).bind(hash).fetch_optional(self.db.latest_reads()).await?;
+            return match found {
+                Some((session, user)) => self.end(user, session, None).await.map(drop),
+                None => Ok(()),
+            };
+        }
+        match self.authenticate(token).await {
+            Ok(Principal { user, token, credential: Credential::ApiToken, .. }) => {
+                let entry = Entry::by(Some(user), Action::ApiTokenRevoked).on(token);
+                self.revoke_api_token(user, token, Some(entry)).await.map(drop)
+            }
+            Ok(caller) => self.logout(&caller).await,
+            Err(platform_store::Error::Problem(problem)) if problem.status().as_u16() == 401 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn not_refreshed() -> Problem {
+    Problem::bad_request("invalid_grant", "The refresh token is invalid or expired, or was used before.")
 }

@@ -17,21 +17,19 @@ use crate::world::{AT_LAST, ORDERS, PRODUCTS};
 struct Objects;
 
 impl Fixture for Objects {
-    async fn make(&self, service: &TestService, administrator: &Client, kind: &str, people: &Relations) -> i64 {
+    async fn make(&self, service: &TestService, administrator: &Client, kind: &str, people: &Relations) -> Value {
         match kind {
-            "product" => id(&product(administrator).await),
+            "product" => product(administrator).await["id"].clone(),
             "order" => {
                 let product = product(administrator).await;
-                reserved(&service.nobody.with_token(&people.get("owner").token), &product).await
+                reserved(&service.nobody.with_token(&people.get("owner").token), &product).await.into()
             }
             // There is none in the API: messages get there on which workers gave up.
             "dead_letter" => {
                 const SQL: &str = "INSERT INTO dead_letters (order_id, topic, payload, reason, attempts)
                     VALUES (NULL, 'made', '{}', 'for a test', 1) RETURNING id";
-                sqlx::query_scalar(SQL)
-                    .fetch_one(&mut service.database.connect().await)
-                    .await
-                    .expect("Postgres answers")
+                let letter = sqlx::query_scalar::<_, i64>(SQL).fetch_one(&mut service.database.connect().await).await;
+                letter.expect("Postgres answers").into()
             }
             kind => panic!("{kind} is not made here"),
         }

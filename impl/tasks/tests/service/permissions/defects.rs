@@ -37,6 +37,8 @@ async fn checks_that_handlers_lack_are_found() {
         DOCUMENT,
         &[
             ("get_me", Defect::OldToken),
+            ("list_sessions", Defect::OldToken),
+            ("create_api_token", Defect::NoScope),
             ("create_user", Defect::NoToken),
             ("get_user", Defect::NoCheck),
             ("list_users", Defect::NoScope),

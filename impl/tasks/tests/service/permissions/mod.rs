@@ -4,24 +4,37 @@ mod defects;
 
 use serde_json::{Value, json};
 use tasks::{DOCUMENT, TasksService};
-use testkit::pages::id;
 use testkit::permissions::{Fixture, Relations, run};
 use testkit::{Client, Person, Setup, TestRedis, TestService};
+
+use crate::world::LOGIN;
 
 /// How objects are made.
 struct Objects;
 
 impl Fixture for Objects {
-    async fn make(&self, service: &TestService, _: &Client, kind: &str, people: &Relations) -> i64 {
+    async fn make(&self, service: &TestService, _: &Client, kind: &str, people: &Relations) -> Value {
         let client = |person: &Person| service.nobody.with_token(&person.token);
         match kind {
-            "user" => people.get("self").id,
-            "project" => id(&project(&client(people.get("owner"))).await),
+            "user" => people.get("self").id.into(),
+            "project" => project(&client(people.get("owner"))).await["id"].clone(),
             "task" => {
                 let (owner, assignee) = (client(people.get("owner")), people.get("assignee").id);
                 let project = project(&owner).await["id"].clone();
                 let task = json!({"title": "Made", "project_id": project, "assignee_id": assignee});
-                id(&owner.post("/api/v1/tasks", &task).await.expect(201))
+                owner.post("/api/v1/tasks", &task).await.expect(201)["id"].clone()
+            }
+            "session" => {
+                let Person { email, password, .. } = people.get("owner");
+                let owner = service.nobody.login(LOGIN, email, password).await;
+                let sessions = owner.get("/api/v1/auth/sessions").await.expect(200);
+                let mut sessions = sessions.as_array().into_iter().flatten();
+                sessions.find(|one| one["is_current"] == true).expect("its session")["id"].clone()
+            }
+            "api_token" => {
+                let token = json!({"name": "made", "scopes": ["user"]});
+                let owner = client(people.get("owner"));
+                owner.post("/api/v1/auth/api-tokens", &token).await.expect(201)["id"].clone()
             }
             kind => panic!("{kind} is not made here"),
         }
