@@ -1,5 +1,5 @@
 // Who may do what: `x-relations` of a document and `x-permission` of each operation. From them come the text of the documentation page
-// (permission-text.js) and the expectations of the permission matrix (impl/testkit/src/permissions).
+// (permission-text.js) and the expectations of the permission matrix (impl/permission-matrix).
 const codes = require('../codes.json');
 
 /** What a caller may be without any object. */

@@ -8,7 +8,6 @@ pub mod ed25519;
 mod fault_proxy;
 pub mod page_views;
 pub mod pages;
-pub mod permissions;
 pub mod planned;
 pub mod process;
 pub mod raw;

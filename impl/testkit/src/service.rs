@@ -51,7 +51,7 @@ pub struct TestService {
     /// Its server.
     pub server: TestServer,
     document: Value,
-    pub(crate) access: Access,
+    access: Access,
     settings: Settings,
     environment: Environment,
     // The background work of other roles ends with it.
@@ -138,14 +138,20 @@ impl TestService {
         Person { id, email, password, token }
     }
 
-    /// Another token of an account.
-    pub(crate) async fn token(&self, email: &str) -> String {
+    /// Another token of an account that [`TestService::account`] made.
+    ///
+    /// # Panics
+    /// When it cannot log in.
+    pub async fn token(&self, email: &str) -> String {
         let token = self.access.accounts.login(Guard::none(), email, PASSWORD.to_owned()).await;
         token.expect("the password is right").access_token
     }
 
     /// A token for programs, which acts as its owner with the scope `user` only.
-    pub(crate) async fn api_token(&self, owner: &Person) -> String {
+    ///
+    /// # Panics
+    /// When the owner cannot create one.
+    pub async fn api_token(&self, owner: &Person) -> String {
         const QUOTA: &StorageQuota =
             &StorageQuota { code: "too_many_api_tokens", amount: 50, of: "tokens of one user" };
         let accounts = &self.access.accounts;

@@ -2,7 +2,7 @@
 
 use @crate@::{DOCUMENT, @Service@Service};
 use serde_json::{Value, json};
-use testkit::permissions::{Fixture, Relations, run};
+use permission_matrix::{Fixture, Relations, run};
 use testkit::{Client, TestService};
 
 const ALL: &str = "/api/@service@/@many@";

@@ -1,9 +1,9 @@
 //! Planted defects: the matrix reports the operations that have one, and no other.
 
 use analytics::DOCUMENT;
+use permission_matrix::plants::{Defect, Plants};
 use platform::settings::Environment;
 use testkit::Setup;
-use testkit::permissions::plants::{Defect, Plants};
 
 use super::{matrix, start};
 

@@ -3,9 +3,9 @@
 mod defects;
 
 use analytics::{AnalyticsService, DOCUMENT};
+use permission_matrix::{Fixture, Relations, Report, Request, run};
 use platform::settings::Environment;
 use serde_json::Value;
-use testkit::permissions::{Fixture, Relations, Report, Request, run};
 use testkit::{Client, Setup, TestRedis, TestService};
 
 /// How objects are made.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use permission_matrix::plants::{Defect, Plants};
 use shop::DOCUMENT;
 use testkit::Setup;
-use testkit::permissions::plants::{Defect, Plants};
 
 use super::{matrix, start};
 

@@ -4,10 +4,10 @@ mod defects;
 
 use std::time::Duration;
 
+use permission_matrix::{Fixture, Relations, Report, Request, run};
 use serde_json::{Value, json};
 use shop::{DOCUMENT, ShopService, WorkerService};
 use testkit::pages::id;
-use testkit::permissions::{Fixture, Relations, Report, Request, run};
 use testkit::{Client, Setup, TestRedis, TestService};
 use tokio::time::timeout;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use permission_matrix::plants::{Defect, Plants};
+use permission_matrix::{Report, run};
 use serde_json::{Value, json};
 use tasks::{DOCUMENT, TasksService};
-use testkit::permissions::plants::{Defect, Plants};
-use testkit::permissions::{Report, run};
 use testkit::{Setup, TestService};
 
 use super::Objects;

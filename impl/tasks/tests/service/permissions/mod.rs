@@ -2,9 +2,9 @@
 
 mod defects;
 
+use permission_matrix::{Fixture, Relations, run};
 use serde_json::{Value, json};
 use tasks::{DOCUMENT, TasksService};
-use testkit::permissions::{Fixture, Relations, run};
 use testkit::{Client, Person, Setup, TestRedis, TestService};
 
 use crate::world::LOGIN;

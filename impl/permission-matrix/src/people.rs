@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::rules::Role;
-use crate::{Client, Person, TestService};
+use testkit::{Client, Person, TestService};
 
 /// Numbers names, so that each is new.
 static NUMBER: AtomicUsize = AtomicUsize::new(0);

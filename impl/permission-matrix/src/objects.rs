@@ -7,7 +7,7 @@ use super::rules::{Expected, Object, Reference, Role, expected};
 use super::sample::{argument, missing, property};
 use super::table::{Field, Operation};
 use super::{Fixture, Matrix, Request};
-use crate::Answer;
+use testkit::Answer;
 
 /// What a cell is about: the object of the operation, if it has one, and a field that names another.
 struct Cell<'a> {

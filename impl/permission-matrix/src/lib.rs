@@ -22,11 +22,11 @@ use tokio::task::JoinSet;
 pub use people::Relations;
 pub use sample::Request;
 
-use crate::{Answer, Client, TestService};
 use people::{Caller, People};
 use rules::{Expected, Role};
 use sample::plain;
 use table::{Operation, Table};
+use testkit::{Answer, Client, TestService};
 
 /// Operations that are tried at a time, each by one role.
 const CONCURRENCY: usize = 6;

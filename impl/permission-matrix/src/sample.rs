@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::people::number;
 use super::table::{Operation, Table};
-use crate::pages::with;
+use testkit::pages::with;
 
 /// A request that is valid, as far as the examples of the document are, and about to be changed.
 #[derive(Debug, Clone)]

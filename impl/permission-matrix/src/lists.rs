@@ -9,7 +9,7 @@ use super::rules::{Expected, Object, Role, expected, is_in};
 use super::sample::{argument, missing, plain};
 use super::table::{Field, Operation};
 use super::{Fixture, Matrix, Request};
-use crate::{Answer, Client};
+use testkit::{Answer, Client};
 
 /// The largest page, and pages that are read at most.
 const LIMIT: i64 = 1_000;

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::table::Table;
-use crate::TestService;
+use testkit::TestService;
 
 /// Bodies of test requests are smaller.
 const MAX_BODY: usize = 1 << 20;
