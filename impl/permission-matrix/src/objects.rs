@@ -18,6 +18,9 @@ struct Cell<'a> {
 impl<F: Fixture> Matrix<F> {
     /// Every cell of an operation and a role.
     pub(super) async fn operation(&self, operation: &Operation, role: Role) {
+        if operation.is_planned {
+            return self.cell(operation, role, Cell { object: None, reference: None }).await;
+        }
         for object in self.objects(operation.permission.on.as_deref(), role) {
             self.cell(operation, role, Cell { object: object.clone(), reference: None }).await;
             for (name, field) in &operation.permission.fields {
@@ -128,6 +131,7 @@ impl<F: Fixture> Matrix<F> {
     ) -> Option<Value> {
         for (name, field) in &operation.permission.fields {
             if let Field::Named { on, allow, .. } = field
+                && !operation.is_planned
                 && request.has(name)
             {
                 let relations = self.table.relations(on);

@@ -126,6 +126,9 @@ pub(super) fn expected(
     if let Some(refusal) = by_token(operation, allowed, role) {
         return refusal;
     }
+    if operation.is_planned {
+        return problem(501, "not_implemented");
+    }
     // A token that is not read is none.
     let role = if role.is_past() { Role::Anonymous } else { role };
     let mut relations: &[String] = &[];
@@ -193,6 +196,17 @@ mod tests {
             "paths": {"/tasks/{task_id}": {"put": operation("put", task), "get": operation("get", json!("superuser"))}},
         });
         Table::of(document, false)
+    }
+
+    #[test]
+    fn what_is_planned_is_not_implemented_for_whoever_may_call_it() {
+        let planned = json!({"operationId": "later", "x-permission": "user", "x-planned": true});
+        let table = Table::of(json!({"paths": {"/later": {"get": planned}}}), false);
+        let of = |role| expected(&table, &table.operations[0], role, None, None).to_string();
+        assert_eq!(
+            (of(Role::Anonymous).as_str(), of(Role::User).as_str()),
+            ("401 missing_token", "501 not_implemented")
+        );
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(super) struct Operation {
     pub(super) permission: Permission,
     /// Whether a token may be absent, but not invalid.
     pub(super) is_optional: bool,
+    /// Whether its handler is still to be written.
+    pub(super) is_planned: bool,
 }
 
 impl Operation {
@@ -111,6 +113,7 @@ impl Table {
                     described: described.clone(),
                     permission,
                     is_optional: described["x-optional-auth"] == true,
+                    is_planned: described["x-planned"] == true,
                 });
             }
         }
