@@ -156,7 +156,11 @@ async fn sessions_end() {
     assert_eq!(world.holder(&kept).get(ME).await.header("etag"), version, "logging out is no change of the user");
 
     // With what they rest on.
-    world.holder(&kept).patch(ME, &json!({"password": "another horse", "current_password": PASSWORD})).await.expect(200);
+    world
+        .holder(&kept)
+        .patch(ME, &json!({"password": "another horse", "current_password": PASSWORD}))
+        .await
+        .expect(200);
     world.is_over(&kept, "another password").await;
     let kept = world.signed_in(&email, "another horse").await;
     assert_eq!(world.holder(&kept).get(SESSIONS).await.expect(200).as_array().map(Vec::len), Some(1));
