@@ -154,7 +154,7 @@ impl Accounts {
     /// The hash to store for a new password; `about` are texts about its owner, which are guessed first.
     ///
     /// # Errors
-    /// 422 when it is not as the policy demands; 503 `busy`.
+    /// 422 when it is not as the policy requires; 503 `busy`.
     pub async fn hash_password(&self, password: String, about: &[String]) -> Result<HashedPassword> {
         let password = prepared_password(&password);
         self.password_policy.check_length(&password)?;
