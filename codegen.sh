@@ -221,7 +221,7 @@ case "${1:-}" in
     release) committed; install_tools; lint; compat release; commit_is_released; .ci/migrations --release ;;
     crate) install_tools; find_java; shift; mkdir -p "$3"; node "$GENERATOR/any/complete.mjs" "$TOOLS" "$1" generated/common-api/openapi.json >"$3/openapi.json"; code_of "$2" "$3" generated/common-api/openapi.json ;;
     add) install_tools; shift; node "$GENERATOR/any/main.mjs" add "$TOOLS" "$@" ;;
-    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; TOOLS=$TOOLS quietly node --test openapi/compat-test/run.mjs openapi/rules-test/patterns.mjs openapi/any-tests/documents.test.mjs ;;
+    rules) install_tools; REDOCLY=$NODE_TOOLS/redocly openapi/rules-test/run; TOOLS=$TOOLS quietly node --test openapi/compat-test/run.mjs openapi/rules-test/patterns.mjs openapi/rules-test/permission-text.mjs openapi/any-tests/documents.test.mjs ;;
     --help | -h) usage ;;
     *) usage >&2; exit 2 ;;
 esac

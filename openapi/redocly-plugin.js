@@ -6,10 +6,12 @@ const operations = require('./redocly-rules/operations.js');
 const extensions = require('./redocly-rules/extensions.js');
 const problems = require('./redocly-rules/problems.js');
 const { namePattern } = require('./redocly-rules/names.js');
+const { permissions } = require('./redocly-rules/permissions.js');
+const { withPermission } = require('./redocly-rules/permission-text.js');
 
 module.exports = () => ({
   id: 'contract',
-  rules: { oas3: { ...schemas, ...operations, ...extensions, ...problems } },
+  rules: { oas3: { ...schemas, ...operations, ...extensions, ...problems, permissions } },
   // So that what an extension refers to counts as used, and is bundled.
   typeExtension: {
     oas3: (types) => ({
@@ -27,6 +29,8 @@ module.exports = () => ({
           },
         },
       }),
+      // Who may call an operation is part of its description.
+      'permission-texts': withPermission,
       'name-patterns': () => ({
         Schema: {
           leave(schema) {

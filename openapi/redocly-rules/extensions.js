@@ -207,6 +207,8 @@ function backgroundRole(value) {
 const KNOWN = {
   Root: {
     'x-problems': problems,
+    // Checked by permissions.js.
+    'x-relations': () => undefined,
     'x-refusals': (value) => (typeof value === 'object' ? undefined : 'is a table'),
     'x-service': service,
     // The default of every operation.
@@ -222,6 +224,8 @@ const KNOWN = {
     'x-gateway-cache': gatewayCache,
     'x-idempotency': oneOf('required', 'optional'),
     'x-optional-auth': optionalAuth,
+    // Checked by permissions.js, also where it is absent.
+    'x-permission': () => undefined,
     'x-planned': planned,
     'x-quotas': quotas,
     'x-rate-limit': rateLimits,

@@ -1,4 +1,6 @@
 // [rule, what its message says, how to spoil the good document]. Each must be refused by that rule with those words.
+const permissions = require('./permission-cases.js');
+
 const name = (doc) => doc.components.schemas.Thing.properties.name;
 const size = (doc) => doc.components.schemas.Thing.properties.size;
 const thing = (doc) => doc.components.schemas.Thing;
@@ -268,4 +270,4 @@ const policies = [
   ['keys belong to users', (doc) => { rows(doc)['x-idempotency'] = 'optional'; }],
 ].map((one) => ['operation-policies', ...one]);
 
-module.exports = [...keywords, ...shapes, ...extensions, ...examples, ...parameters, ...bodies, ...answers, ...policies];
+module.exports = [...permissions, ...keywords, ...shapes, ...extensions, ...examples, ...parameters, ...bodies, ...answers, ...policies];

@@ -19,24 +19,31 @@ const refusals = {
 const ref = (kind, name) => ({ $ref: `#/components/${kind}/${name}` });
 const refuse = (...codes) =>
   Object.fromEntries([400, 405, 408, 429, 500, 503, 504, ...codes].map((code) => [code, ref('responses', refusals[code])]));
+const id = { type: 'integer', format: 'int64', minimum: 1, maximum: 9 };
 const thing = { 'application/json': { schema: ref('schemas', 'Thing') } };
 
 module.exports = () => structuredClone({
   openapi: '3.0.3',
   info: { title: 'Good', version: '1.0.0' },
   security: [{ oauth2: ['user'] }],
-  'x-problems': { thing_locked: { status: 403, means: 'Somebody else is changing it.' } },
+  'x-problems': {
+    thing_locked: { status: 403, means: 'Somebody else is changing it.' },
+    box_not_found: { status: 404, means: 'There is no such box.' },
+  },
+  'x-relations': { thing: { relations: { owner: 'its owner', reader: 'its reader' } }, box: { missing: 'box_not_found', relations: { owner: 'its owner' } } },
   'x-unknown-parameters': 'refuse',
   paths: {
     '/things': {
       get: {
         operationId: 'list_things',
+        'x-permission': { each: 'thing', allow: ['anyone'], fields: { box_id: { filter: 'box' } } },
         tags: ['things'],
         security: [],
         'x-gateway-cache': { milliseconds: 1000, until: ['create_thing', 'add_rows'] },
         parameters: [
           { name: 'colors', in: 'query', explode: true, schema: { type: 'array', maxItems: 2, items: ref('schemas', 'Color') } },
           { name: 'X-Flag', in: 'header', schema: { type: 'boolean' } },
+          { name: 'box_id', in: 'query', schema: id },
         ],
         responses: {
           ...refuse(422),
@@ -45,6 +52,7 @@ module.exports = () => structuredClone({
       },
       post: {
         operationId: 'create_thing',
+        'x-permission': 'user',
         tags: ['things'],
         'x-rate-limit': [
           { class: 'things', amount: 9, 'window-seconds': 60, by: 'user' },
@@ -57,14 +65,15 @@ module.exports = () => structuredClone({
     },
     '/things/{thing_id}': {
       parameters: [
-        { name: 'thing_id', in: 'path', required: true, schema: { type: 'integer', format: 'int64', minimum: 1, maximum: 9 } },
+        { name: 'thing_id', in: 'path', required: true, schema: id },
       ],
       put: {
         operationId: 'put_thing',
+        'x-permission': { on: 'thing', allow: ['anyone'], production: ['superuser'] },
         tags: ['things'],
         security: [{}, { oauth2: ['user'] }],
         'x-optional-auth': true,
-        'x-codes': ['thing_locked', 'wrong_password'],
+        'x-codes': ['wrong_password'],
         parameters: [{ name: 'If-Match', in: 'header', schema: { type: 'string', maxLength: 9 } }],
         requestBody: {
           required: true,
@@ -72,10 +81,24 @@ module.exports = () => structuredClone({
         },
         responses: { ...refuse(401, 403, 404, 412, 413, 415, 422), 204: { description: 'NoContent' } },
       },
+      patch: {
+        operationId: 'move_thing',
+        'x-permission': {
+          on: 'thing',
+          allow: ['owner', 'reader', 'superuser'],
+          forbid: { reader: 'thing_locked' },
+          fields: { box_id: { by: ['owner', 'superuser'], on: 'box', allow: ['owner', 'superuser'], clear: ['owner', 'reader'] } },
+        },
+        tags: ['things'],
+        'x-codes': ['thing_locked', 'box_not_found'],
+        requestBody: { required: true, content: { 'application/json': { schema: ref('schemas', 'Move') } } },
+        responses: { ...refuse(401, 403, 404, 413, 415, 422), 204: { description: 'NoContent' } },
+      },
     },
     '/events': {
       get: {
         operationId: 'follow_things',
+        'x-permission': 'anyone',
         tags: ['things'],
         security: [],
         'x-event-streams': 9,
@@ -85,6 +108,7 @@ module.exports = () => structuredClone({
     '/rows': {
       post: {
         operationId: 'add_rows',
+        'x-permission': 'anyone',
         tags: ['things'],
         security: [],
         'x-body-depth': 8,
@@ -105,6 +129,7 @@ module.exports = () => structuredClone({
     schemas: {
       Color: { type: 'string', enum: ['red', 'green'] },
       Counts: { type: 'object', maxProperties: 2, additionalProperties: { type: 'integer', format: 'int32', minimum: 0, maximum: 9 } },
+      Move: { type: 'object', additionalProperties: false, properties: { box_id: { ...id, nullable: true } } },
       Thing: {
         type: 'object',
         additionalProperties: false,

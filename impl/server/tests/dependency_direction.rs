@@ -54,6 +54,7 @@ fn may_need(path: &str, name: &str) -> bool {
         ("impl", "dev") => ["backends", "platform"].contains(&name),
         // For tests and benchmarks only: nothing that is shipped depends on these.
         ("impl", "testkit") => ["backends", "contract", "platform"].contains(&name),
+        ("impl", "permission-matrix") => name == "testkit",
         ("impl", "ha") => ["backends", "testkit"].contains(&name),
         ("", "bench") => ["contract", "kitchen-sink-api", "platform"].contains(&name),
         ("impl", service) if is_service(service) => {

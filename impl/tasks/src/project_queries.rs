@@ -1,4 +1,4 @@
-//! The SQL of projects. A project is visible to its owner and to superusers.
+//! The SQL of projects. The function `project_is_visible` decides who may see one; lists read an index of owners instead.
 
 use contract::StorageQuota;
 use platform::identity::Principal;
@@ -27,7 +27,7 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, caller: &Principal, id: i64) -
          FROM projects p
          LEFT JOIN LATERAL (SELECT * FROM tasks x WHERE x.project_id = p.id ORDER BY x.id LIMIT $4) t ON TRUE
          LEFT JOIN users u ON u.id = t.assignee_id
-         WHERE p.id = $1 AND ($3 OR p.owner_id = $2) ORDER BY t.id",
+         WHERE p.id = $1 AND project_is_visible(p, $2, $3) ORDER BY t.id",
         TASK,
         PROJECT_OF_TASK
     );
@@ -56,7 +56,7 @@ fn detail(project: Project, tasks: Vec<Task>, tasks_next_cursor: Option<String>)
 
 /// Locks a project the caller may see until the transaction ends.
 pub(crate) async fn lock(db: &mut PgConnection, caller: &Principal, id: i64) -> Result<bool> {
-    let sql = sql!("SELECT FROM projects p WHERE p.id = $1 AND ($3 OR p.owner_id = $2) FOR NO KEY UPDATE");
+    let sql = sql!("SELECT FROM projects p WHERE p.id = $1 AND project_is_visible(p, $2, $3) FOR NO KEY UPDATE");
     let row = sqlx::query(sql).bind(id).bind(caller.user_id()).bind(caller.is_superuser()).fetch_optional(db).await?;
     Ok(row.is_some())
 }

@@ -62,7 +62,7 @@ pub(crate) async fn insert(db: &mut PgConnection, caller: &Principal, mut task: 
              INSERT INTO tasks (project_id, title, description, status, due_date, assignee_id)
              SELECT p.id, new.title, new.description, coalesce(new.status, 'ToDo'), new.due_date, new.assignee_id
              FROM projects p, jsonb_populate_record(NULL::tasks, $4) new
-             WHERE p.id = $1 AND CASE WHEN $3 OR p.owner_id = $2 THEN within_quota('tasks', p.owner_id, $5) END
+             WHERE p.id = $1 AND CASE WHEN project_is_visible(p, $2, $3) THEN within_quota('tasks', p.owner_id, $5) END
              RETURNING *
          ) SELECT {TASK} FROM t LEFT JOIN users u ON u.id = t.assignee_id",
         TASK

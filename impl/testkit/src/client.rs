@@ -109,20 +109,37 @@ impl Client {
         }
     }
 
+    /// The same, but of a stream of events only the head is read.
+    ///
+    /// # Panics
+    /// When there is no response.
+    pub async fn begin(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.expect("the service answers");
+        let is_stream = response.headers().get("content-type").is_some_and(|media| media == "text/event-stream");
+        if is_stream {
+            let (status, headers) = (response.status(), response.headers().clone());
+            return Answer { status, headers, text: String::new(), json: Value::Null };
+        }
+        Answer::read(response).await
+    }
+
     /// Sends a request and reads the response.
     ///
     /// # Panics
     /// When there is none.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let response = request.send().await.expect("the service answers");
-        let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.expect("the answer is complete");
-        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, text, json }
+        Answer::read(request.send().await.expect("the service answers")).await
     }
 }
 
 impl Answer {
+    async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.expect("the answer is complete");
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self { status, headers, text, json }
+    }
+
     /// Asserts the status, and returns the JSON.
     ///
     /// # Panics

@@ -24,5 +24,5 @@ pub use database::TestDatabase;
 pub use fault_proxy::{Fault, FaultProxy};
 pub use redis::TestRedis;
 pub use server::TestServer;
-pub use service::{Person, TestService};
+pub use service::{Person, Setup, TestService};
 pub use settings::{CHEAP, KEY, read as settings};

@@ -336,7 +336,7 @@ pub struct ListOrdersParams {
     pub sort: Option<models::OrderSort>,
     /// With one of these statuses.
     pub status: Option<Vec<models::OrderStatus>>,
-    /// Of this user; for superusers.
+    /// Of this user.
     pub user_id: Option<i64>,
     /// Placed at this time or later.
     pub created_after: Option<chrono::DateTime<chrono::Utc>>,

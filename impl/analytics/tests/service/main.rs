@@ -10,6 +10,7 @@ mod export;
 mod identity;
 mod ingest;
 mod live;
+mod permissions;
 mod random;
 mod rollups;
 mod seeding;

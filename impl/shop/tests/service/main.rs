@@ -12,6 +12,7 @@ mod live;
 mod orders;
 mod owners;
 mod pages;
+mod permissions;
 mod products;
 mod queue;
 mod quotas;

@@ -22,6 +22,7 @@ mod origins;
 mod others;
 mod ownership;
 mod pages;
+mod permissions;
 mod python_client;
 mod quotas;
 mod random;

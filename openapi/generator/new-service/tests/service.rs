@@ -1,8 +1,9 @@
 //! The @service@ service, called over HTTP: every test starts it on a port and a database of its own.
 
 use @crate@::{DOCUMENT, @Service@Service};
-use serde_json::json;
-use testkit::TestService;
+use serde_json::{Value, json};
+use permission_matrix::{Fixture, Relations, run};
+use testkit::{Client, TestService};
 
 const ALL: &str = "/api/@service@/@many@";
 
@@ -23,17 +24,22 @@ async fn what_is_created_can_be_read_changed_and_deleted() {
     ada.get(&path).await.expect_problem(404, "not_found");
 }
 
+/// How objects are made, for the permission matrix.
+struct Objects;
+
+impl Fixture for Objects {
+    async fn make(&self, service: &TestService, _: &Client, kind: &str, people: &Relations) -> Value {
+        assert_eq!(kind, "@one@");
+        let owner = service.nobody.with_token(&people.get("owner").token);
+        owner.post(ALL, &json!({"title": "Made"})).await.expect(201)["id"].clone()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_belongs_to_others_is_not_there() {
+async fn everybody_may_what_the_document_says() {
     let service = service().await;
-    let (ada, grace) = (service.person("ada").await, service.person("grace").await);
-    let made = ada.post(ALL, &json!({"title": "Hers"})).await.expect(201);
-    let path = format!("{ALL}/{}", made["id"]);
-    grace.get(&path).await.expect_problem(404, "not_found");
-    grace.patch(&path, &json!({"title": "Mine"})).await.expect_problem(404, "not_found");
-    grace.delete(&path).await.expect_problem(404, "not_found");
-    assert_eq!(grace.get(ALL).await.expect(200), json!([]));
-    service.nobody.get(&path).await.expect_problem(401, "missing_token");
+    let document = service.document().clone();
+    run(service, document, Objects, false).await.expect_no_faults("@service@");
 }
 
 #[tokio::test(flavor = "multi_thread")]
