@@ -159,7 +159,7 @@ pub struct Signup {
     /// `email`
     #[serde(rename = "email")]
     pub email: String,
-    /// `password`
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development 6 to 100 as the older service accepted; the operator may choose.
     #[serde(rename = "password")]
     pub password: String,
     /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
@@ -183,7 +183,7 @@ impl contract::Decode for Signup {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
-            .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
+            .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(128).format("password")));
         let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85\\ufe00-\\ufe0f]*(?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\ufe00-\\ufe0f](?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0])?[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         object.close(at);
         Some(Self { email: f_email?, password: f_password?, full_name: f_full_name? })

@@ -1320,7 +1320,7 @@ pub struct UserCreate {
     /// `email`
     #[serde(rename = "email")]
     pub email: String,
-    /// `password`
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development 6 to 100 as the older service accepted; the operator may choose.
     #[serde(rename = "password")]
     pub password: String,
     /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
@@ -1352,7 +1352,7 @@ impl contract::Decode for UserCreate {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
-            .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
+            .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(128).format("password")));
         let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85\\ufe00-\\ufe0f]*(?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\ufe00-\\ufe0f](?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0])?[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         let f_is_active = object.defaulted(at, "is_active", "true", |v, at| at.boolean(v));
         let f_is_superuser = object.defaulted(at, "is_superuser", "false", |v, at| at.boolean(v));
@@ -1391,7 +1391,7 @@ pub struct UserSelfUpdate {
     /// `email`
     #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// `password`
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development 6 to 100 as the older service accepted; the operator may choose.
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
@@ -1419,7 +1419,7 @@ impl contract::Decode for UserSelfUpdate {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_email = object.optional(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
-            .optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
+            .optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(128).format("password")));
         let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85\\ufe00-\\ufe0f]*(?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\ufe00-\\ufe0f](?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0])?[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         let f_current_password = object
             .optional(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
@@ -1519,7 +1519,7 @@ pub struct UserUpdate {
     /// `email`
     #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// `password`
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development 6 to 100 as the older service accepted; the operator may choose.
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
@@ -1555,7 +1555,7 @@ impl contract::Decode for UserUpdate {
         let mut object = at.object(value, &contract::Bounds::ANY)?;
         let f_email = object.optional(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
         let f_password = object
-            .optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
+            .optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(128).format("password")));
         let f_full_name = object.optional(at, "full_name", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY.max(255).name().pattern(contract::pattern!("^[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85\\ufe00-\\ufe0f]*(?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\ufe00-\\ufe0f](?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0])?[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85]*)?$")))));
         let f_is_active = object.optional(at, "is_active", |v, at| at.boolean(v));
         let f_is_superuser = object.optional(at, "is_superuser", |v, at| at.boolean(v));

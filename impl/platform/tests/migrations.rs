@@ -67,11 +67,11 @@ async fn production_has_no_demo_accounts() {
     let accounts = Accounts::start(db, &test.settings(), &testkit::settings(&flags), "test").expect("settings");
     let token = accounts.login(Guard::none(), "user@example.com", "user".into()).await.expect("logs in").access_token;
     // Until the migration, services reject the published passwords.
-    let closed = accounts.clone().without_demo();
+    let closed = accounts.clone().for_production(&testkit::settings(&flags));
     for (email, password) in [("admin@example.com", "admin"), ("User@Example.com", "user")] {
         closed.login(Guard::none(), email, password.into()).await.expect_err("a published password");
     }
-    let own = accounts.hash_password("a password of one's own".into()).await.expect("hashes");
+    let own = accounts.hash_password("a password of one's own".into(), &[]).await.expect("hashes");
     let own = own.expose();
     test.execute(&format!("UPDATE users SET hashed_password = '{own}' WHERE email = 'admin@example.com'")).await;
     assert_eq!(migrate::run(&test.settings(), Production).await.expect("migrates").closed, 1);

@@ -175,7 +175,7 @@ impl Login {
         let pools = Database::new(&database, name)?.with_replicas(&database, name, writes)?;
         let mut accounts = Accounts::start(pools.clone(), &database, &settings.auth, name)?;
         if environment.is_production() {
-            accounts = accounts.without_demo();
+            accounts = accounts.for_production(&settings.auth);
         }
         Ok(Self { settings: database, database: pools, accounts })
     }

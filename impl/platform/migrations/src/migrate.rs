@@ -28,6 +28,8 @@ const DEMO_LOCK: &str = include_str!("../../../../migrations/demo_lock.sql");
 
 /// The key of the advisory lock: any number, the same for all versions.
 const LOCK: &str = sql!("SELECT pg_advisory_lock(7305423198540021)");
+/// The same without waiting.
+const TRY_LOCK: &str = sql!("SELECT pg_try_advisory_lock(7305423198540021)");
 /// How long a second run waits for the first.
 const LOCK_TIMEOUT: &str = sql!("SET lock_timeout = '120s'");
 /// The timeout of the whole run, waiting included.
@@ -78,7 +80,10 @@ async fn connected(settings: &DatabaseSettings, production: bool, roles: &RoleSe
 
 async fn locked(db: &mut PgConnection, production: bool, roles: &RoleSettings) -> Result<Migrated> {
     execute(db, LOCK_TIMEOUT).await?;
-    execute(db, LOCK).await?;
+    if !sqlx::query_scalar::<_, bool>(TRY_LOCK).fetch_one(&mut *db).await? {
+        tracing::info!("waiting for another process that migrates, for 120 s at most");
+        execute(db, LOCK).await?;
+    }
     // The lock ends with the connection.
     let applied = apply(db, OLDER_STATUSES, runner().get_migrations()).await?;
     // What follows locks rows, for which nobody else waits behind it.

@@ -35,9 +35,12 @@ pub struct AuthSettings {
     /// How long a session may last, however often it is refreshed, in days
     #[arg(long, env = "SESSION_EXPIRE_DAYS", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     pub session_expire_days: u32,
-    /// Minimum length of new passwords, in characters
-    #[arg(long, env = "PASSWORD_MIN_LENGTH", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub password_min_length: u32,
+    /// What new passwords must be like [default: strong in production, else basic]
+    #[arg(long, env = "PASSWORD_POLICY", value_enum)]
+    pub password_policy: Option<PasswordPolicy>,
+    /// Minimum length of new passwords, in characters [default: 8 if they must be strong, else 6]
+    #[arg(long, env = "PASSWORD_MIN_LENGTH", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub password_min_length: Option<u32>,
     /// Maximum number of sign-ups per address (IPv6: per /64) and hour; 0: unlimited
     #[arg(long, env = "SIGNUPS_PER_HOUR", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub signups_per_hour: u32,
@@ -84,6 +87,15 @@ pub enum Algorithm {
     EdDsa,
 }
 
+/// What new passwords must be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PasswordPolicy {
+    /// 6 to 100 characters, as the older service accepted
+    Basic,
+    /// 8 to 128 characters, and not among those that are guessed first
+    Strong,
+}
+
 /// Signs tokens in development when `SECRET_KEY` is not set, so that a token survives a restart.
 const DEVELOPMENT_KEY: &str = "development-only-key-never-used-in-production";
 
@@ -114,6 +126,12 @@ impl AuthSettings {
     /// How long an access token lives.
     pub fn token_life(&self) -> Duration {
         Duration::from_secs(u64::from(self.access_token_expire_minutes) * 60)
+    }
+
+    /// What new passwords must be like.
+    pub fn password_policy(&self, environment: Environment) -> PasswordPolicy {
+        let default = if environment.is_production() { PasswordPolicy::Strong } else { PasswordPolicy::Basic };
+        self.password_policy.unwrap_or(default)
     }
 
     /// How long sessions live.

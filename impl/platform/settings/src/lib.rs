@@ -28,7 +28,7 @@ mod url_parts;
 mod webhooks;
 
 pub use app::{AppSettings, LogFormat, LogSettings};
-pub use auth::{Algorithm, AuthSettings, SessionLifetimes, each_line};
+pub use auth::{Algorithm, AuthSettings, PasswordPolicy, SessionLifetimes, each_line};
 pub use consoles::ConsoleSettings;
 pub use database::DatabaseSettings;
 pub use dotenv::load_dotenv;

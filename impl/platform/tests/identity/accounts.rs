@@ -79,7 +79,7 @@ async fn every_spelling_of_an_email_is_one_account() {
     let fixture = Fixture::new().await;
     // As provisioning scripts do it, which set no keys.
     let insert = async |email: &str| {
-        let hash = fixture.accounts.hash_password("secret1".into()).await.expect("hashes");
+        let hash = fixture.accounts.hash_password("secret1".into(), &[]).await.expect("hashes");
         let sql = "INSERT INTO users (email, hashed_password) VALUES ($1, $2)
                    ON CONFLICT (email) DO UPDATE SET hashed_password = excluded.hashed_password RETURNING id";
         let mut connection = fixture.test.connect().await;

@@ -35,7 +35,7 @@ async fn addresses_are_remembered_in_bounds_and_forgotten() {
     fixture.test.execute("UPDATE known_addresses SET seen_at = now() - interval '91 days'").await;
     assert_eq!(platform::identity::forget_old_addresses(&fixture.db).await.expect("deletes"), 20);
     fixture.token("ann@example.com", "secret1").await;
-    let hash = fixture.accounts.hash_password("another1".into()).await.expect("hashes");
+    let hash = fixture.accounts.hash_password("another1".into(), &[]).await.expect("hashes");
     fixture.change(ann, UserChange { hashed_password: Some(hash), ..UserChange::default() }).await;
     assert_eq!(known(&fixture, ann).await, 0, "whoever knew the password is a stranger");
 }

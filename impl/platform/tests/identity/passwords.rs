@@ -134,13 +134,13 @@ async fn hashing_is_bounded() {
     let mut asked = tokio::task::JoinSet::new();
     for _ in 0..40 {
         let accounts = accounts.clone();
-        asked.spawn(async move { accounts.hash_password("secret1".into()).await.map_err(Problem::from) });
+        asked.spawn(async move { accounts.hash_password("secret1".into(), &[]).await.map_err(Problem::from) });
     }
     let answers = asked.join_all().await;
     let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
     assert!(refused.len() >= 20, "{} of 40 refused", refused.len());
     assert!(refused.iter().all(|problem| (problem.status().as_u16(), problem.code()) == (503, "busy")));
-    accounts.hash_password("secret1".into()).await.expect("free again");
+    accounts.hash_password("secret1".into(), &[]).await.expect("free again");
 }
 
 #[tokio::test]
@@ -177,4 +177,29 @@ async fn a_password_is_the_same_in_every_form_it_is_typed_in() {
     let short =
         fixture.accounts.sign_up(Signups::none(), "short@example.com".into(), "cafe\u{301}s".into(), None).await;
     assert_eq!(Problem::from(short.expect_err("too short")).status().as_u16(), 422);
+}
+
+#[tokio::test]
+async fn in_production_new_passwords_are_strong_and_old_ones_still_log_in() {
+    let fixture = Fixture::new().await;
+    fixture.sign_up("ann@example.com", "secret1").await;
+    let strict = fixture.accounts.clone().for_production(&testkit::settings(&CHEAP));
+    let about = ["grace.hopper@example.com".to_owned()];
+    for (password, code) in [
+        ("Zx9!kQw", "too_short"),
+        (&*"x9".repeat(65), "too_long"),
+        ("password1", "too_guessable"),
+        ("hopper12", "too_guessable"),
+    ] {
+        let rejected = Problem::from(strict.hash_password(password.into(), &about).await.expect_err(password));
+        let codes: Vec<_> = rejected.errors().iter().map(|error| &*error.code).collect();
+        assert_eq!((rejected.status().as_u16(), codes), (422, vec![code]), "{password}");
+    }
+    for password in ["correct horse", &"a long sentence with spaces, ".repeat(4)[..]] {
+        strict.hash_password(password.into(), &about).await.expect("strong");
+    }
+    strict
+        .login(Guard::none(), "ann@example.com", "secret1".into())
+        .await
+        .expect("passwords that exist are not judged");
 }

@@ -43,7 +43,7 @@ async fn sessions_end_with_what_they_rest_on() {
     let caller = both(&kept).await;
     fixture.accounts.logout(&principal).await.expect("twice is no error");
 
-    let hash = fixture.accounts.hash_password("another1".into()).await.expect("hashes");
+    let hash = fixture.accounts.hash_password("another1".into(), &[]).await.expect("hashes");
     fixture.change(id, UserChange { hashed_password: Some(hash), ..UserChange::default() }).await;
     neither(&kept, caller, "another password").await;
 

@@ -75,7 +75,7 @@ fn each_algorithm_takes_its_own_tokens_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_tokens_nor_hashes_are_printed() {
     let fixture = Fixture::new().await;
-    let hashed_password = fixture.accounts.hash_password("secret1".into()).await.expect("hashes");
+    let hashed_password = fixture.accounts.hash_password("secret1".into(), &[]).await.expect("hashes");
     let hash = hashed_password.expose().to_owned();
     let email = "printed@example.com".to_owned();
     let user = NewUser { email, hashed_password, full_name: None, is_active: true, is_superuser: false };

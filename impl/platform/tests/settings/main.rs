@@ -4,7 +4,9 @@ mod production;
 mod urls;
 
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
-use platform::settings::{Algorithm, ConsoleSettings, Contract, DatabaseSettings, Environment, Origins, Settings};
+use platform::settings::{
+    Algorithm, ConsoleSettings, Contract, DatabaseSettings, Environment, Origins, PasswordPolicy, Settings,
+};
 use secrecy::ExposeSecret as _;
 use sqlx::ConnectOptions as _;
 
@@ -81,7 +83,8 @@ fn defaults_are_those_of_the_older_service() {
     let settings = parse(&[]).expect("everything has a default");
     assert_eq!(settings.auth.access_token_expire_minutes, 30);
     assert_eq!(settings.auth.algorithm, [Algorithm::Hs256]);
-    assert_eq!(settings.auth.password_min_length, 6);
+    assert_eq!(settings.auth.password_policy(Environment::Development), PasswordPolicy::Basic);
+    assert_eq!(settings.auth.password_policy(Environment::Production), PasswordPolicy::Strong);
     let settings = parse(&["--environment", "development"]).expect("good flags");
     assert_eq!(settings.validate().expect("good in development"), Environment::Development);
 }

@@ -39,10 +39,18 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
 }
 
 /// Operations on the caller's own data or on no object, or for superusers only.
-const NOT_ON_OBJECTS: [&str; 16] = [
+const NOT_ON_OBJECTS: [&str; 23] = [
     "login_access_token",
     "signup",
     "logout",
+    "revoke_token",
+    // Of other users they do not exist; see `sessions` and `api_tokens`.
+    "list_sessions",
+    "end_sessions",
+    "end_session",
+    "list_api_tokens",
+    "create_api_token",
+    "revoke_api_token",
     "test_token",
     "get_me",
     "put_me",

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use contract::Problem;
 use platform_admission::{Sender, identify};
 use platform_background::Jobs;
 use platform_rate_limits::Signups;
-use platform_settings::{AuthSettings, DatabaseSettings, InvalidSettings, SessionLifetimes};
+use platform_settings::{AuthSettings, DatabaseSettings, Environment, InvalidSettings, SessionLifetimes};
 use platform_store::{Database, Result, Servers, Transaction, Wanted, sql};
 use platform_telemetry::Metrics;
 use sqlx::PgConnection;
 
 use super::addresses::{self, Addresses};
 use super::key_metrics::KeyMetrics;
+use super::password_policy::{Policy, guessed_early};
 use super::passwords::{HashedPassword, Passwords};
 use super::principal::{Credential, Principal};
 use super::text::prepared_password;
@@ -29,7 +29,7 @@ pub struct Accounts {
     pub(super) cache: Arc<TokenCache>,
     pub(super) lifetimes: SessionLifetimes,
     pub(super) addresses: Arc<Addresses>,
-    password_min_length: usize,
+    password_policy: Policy,
     pub(super) without_demo: bool,
     jobs: Jobs,
 }
@@ -63,7 +63,7 @@ impl Accounts {
             cache,
             lifetimes: settings.session_lifetimes(),
             addresses: Arc::new(Addresses::new(&settings.secret())?),
-            password_min_length: settings.password_min_length as usize,
+            password_policy: Policy::new(settings, Environment::Development),
             without_demo: false,
             jobs,
         })
@@ -79,11 +79,11 @@ impl Accounts {
         metrics.register(|registry| registry.register_collector(Box::new(KeyMetrics(Arc::clone(&self.tokens)))));
     }
 
-    /// The same, with the published passwords of the demo accounts rejected, whatever the database contains: a development
-    /// database may be used in production before the next migration.
+    /// The same for production: the published passwords of the demo accounts are rejected, whatever the database contains (a development
+    /// database may be used in production before the next migration), and new passwords must be strong unless the settings say otherwise.
     #[must_use]
-    pub fn without_demo(self) -> Self {
-        Self { without_demo: true, ..self }
+    pub fn for_production(self, settings: &AuthSettings) -> Self {
+        Self { without_demo: true, password_policy: Policy::new(settings, Environment::Production), ..self }
     }
 
     /// Authenticates an access token or an API token, with at most one statement.
@@ -138,7 +138,8 @@ impl Accounts {
     ) -> Result<User> {
         let here = self.here();
         let open = async {
-            let hashed_password = self.hash_password(password).await?;
+            let about = [Some(email.clone()), full_name.clone()].into_iter().flatten().collect::<Vec<_>>();
+            let hashed_password = self.hash_password(password, &about).await?;
             let user = NewUser { email, hashed_password, full_name, is_active: true, is_superuser: false };
             let insert = move |mut tx: Transaction| async move {
                 let user = users::insert(&mut tx, &user).await?;
@@ -150,14 +151,16 @@ impl Accounts {
         signups.open(&self.db, open).await
     }
 
-    /// The hash to store for a new password.
+    /// The hash to store for a new password; `about` are texts about its owner, which are guessed first.
     ///
     /// # Errors
-    /// 422 when it is shorter than the configured minimum; 503 `busy`.
-    pub async fn hash_password(&self, password: String) -> Result<HashedPassword> {
+    /// 422 when it is not as the policy requires; 503 `busy`.
+    pub async fn hash_password(&self, password: String, about: &[String]) -> Result<HashedPassword> {
         let password = prepared_password(&password);
-        if password.chars().count() < self.password_min_length {
-            return Err(too_short(self.password_min_length).into());
+        self.password_policy.check_length(&password)?;
+        if self.password_policy.is_strong() && self.passwords.is_guessed_early(password.clone(), about.to_vec()).await?
+        {
+            return Err(guessed_early().into());
         }
         self.passwords.hash(password).await
     }
@@ -198,12 +201,4 @@ impl Here {
     pub async fn is_used_by(&self, tx: &mut PgConnection, user: i64) -> Result<()> {
         addresses::remember(tx, user, &self.addresses.of(&self.sender, user)).await
     }
-}
-
-fn too_short(least: usize) -> Problem {
-    Problem::validation(vec![contract::FieldError::body(
-        "too_short",
-        "#/password",
-        format!("Must have at least {least} characters."),
-    )])
 }

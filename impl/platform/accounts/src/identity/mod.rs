@@ -9,6 +9,7 @@ mod keys;
 mod login;
 mod models;
 mod opaque_tokens;
+mod password_policy;
 mod passwords;
 mod principal;
 mod sessions;

@@ -14,6 +14,7 @@ use platform_admission::{Cost, Gate, Keep, Refused, Requester, too_many};
 use platform_settings::{AuthSettings, InvalidSettings};
 use platform_store::{Error, Result};
 
+use super::password_policy;
 use super::text::password_forms;
 
 /// How long a request waits for a core.
@@ -93,6 +94,14 @@ impl Passwords {
     pub async fn hash(&self, password: String) -> Result<HashedPassword> {
         let argon2 = self.argon2.clone();
         self.on_a_core(move || hash(&argon2, &password)).await?
+    }
+
+    /// Whether a password is among those that are guessed first, by one who knows these texts about its owner.
+    ///
+    /// # Errors
+    /// 503 `busy` when the queue is full.
+    pub async fn is_guessed_early(&self, password: String, about: Vec<String>) -> Result<bool> {
+        self.on_a_core(move || password_policy::is_guessed_early(&password, &about)).await
     }
 
     /// Compares a password with the stored hash of a user; without one it takes as long and returns `Wrong`.
