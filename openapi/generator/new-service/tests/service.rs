@@ -1,8 +1,8 @@
 //! The @service@ service, called over HTTP: every test starts it on a port and a database of its own.
 
 use @crate@::{DOCUMENT, @Service@Service};
-use serde_json::{Value, json};
 use permission_matrix::{Fixture, Relations, run};
+use serde_json::{Value, json};
 use testkit::{Client, TestService};
 
 const ALL: &str = "/api/@service@/@many@";
