@@ -97,7 +97,7 @@ def program(language: str, code: str, folder: Path) -> tuple[str, int]:
     source = folder / f"example.{'py' if language == 'python' else language}"
     source.write_text(code)
     command = [sys.executable, source] if language == "python" else [*os.environ["TS_RUN"].split(), source]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300, cwd=folder)
     return done.stdout, done.returncode
 
 

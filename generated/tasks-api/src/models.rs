@@ -266,7 +266,7 @@ impl contract::row::Field for DeletedWord {
 }
 
 /// `NewApiToken` of the document.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Serialize)]
 pub struct NewApiToken {
     /// `id`
     #[serde(rename = "id")]
@@ -289,6 +289,21 @@ pub struct NewApiToken {
     /// The token itself.
     #[serde(rename = "token")]
     pub token: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for NewApiToken {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("NewApiToken");
+        shown.field("id", &self.id);
+        shown.field("name", &self.name);
+        shown.field("scopes", &self.scopes);
+        shown.field("created_at", &self.created_at);
+        shown.field("expires_at", &self.expires_at);
+        shown.field("used_at", &self.used_at);
+        shown.field("token", &contract::Concealed);
+        shown.finish()
+    }
 }
 
 impl contract::Decode for NewApiToken {

@@ -1,9 +1,11 @@
 """Calls the operations of the tasks service that its scenario does not, with the Python client."""
 
 from schema_first_client import (
+    ApiTokenCreate,
     Client,
     ProjectCreate,
     ProjectUpdate,
+    Scope,
     TaskCreate,
     TaskStatusInput,
     TaskUpdate,
@@ -11,7 +13,7 @@ from schema_first_client import (
     UserSelfUpdate,
     UserUpdate,
 )
-from support import Given, connect
+from support import Given, connect, refused
 
 
 def operations(given: Given) -> None:
@@ -29,10 +31,26 @@ def users(admin: Client, email: str) -> None:
     assert client.users.patch_me(UserSelfUpdate(full_name=None)).full_name is None
     assert user.id in [one.id for one in admin.users.list_users(limit=1000, count=True)]
     assert admin.users.get_user(user.id).email == email
+    sessions(client, email, password)
     admin.users.put_user(user.id, UserUpdate(full_name="Grace"))
     assert admin.users.patch_user(user.id, UserUpdate(is_active=False)).is_active is False
     assert admin.users.delete_user(user.id).id == user.id
     assert admin.audit.list_audit_events(limit=1)[0].object_id == str(user.id)
+
+
+def sessions(client: Client, email: str, password: str) -> None:
+    other = connect()
+    other.sign_in(email, password)
+    (ended,) = [one.id for one in client.sessions.list_sessions() if not one.is_current]
+    client.sessions.end_session(ended)
+    assert refused(other.users.get_me).code == "invalid_token" and other.session is None
+    client.sessions.end_sessions(keep_current=True)
+    created = client.api_tokens.create_api_token(ApiTokenCreate(name="Every operation", scopes=[Scope.USER]))
+    assert [one.id for one in client.api_tokens.list_api_tokens()] == [created.id]
+    program = connect()
+    program.token = created.token
+    assert program.users.get_me().email == email
+    client.api_tokens.revoke_api_token(created.id)
 
 
 def tasks(admin: Client) -> None:

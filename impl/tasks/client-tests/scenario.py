@@ -17,6 +17,11 @@ def scenario(given: Given) -> None:
     page = client.tasks.list_tasks_with_http_info(project_id=project.id, count=True)
     assert page.headers is not None and page.headers["x-total-count"] == "1" and len(page.data) == 1
 
+    # A token that is not valid any more: the same body again, with a new one.
+    assert client.session is not None
+    client.session = client.session.model_copy(update={"access_token": "no-token-of-any-service"})
+    assert client.tasks.patch_task(task.id, TaskUpdate(title="Sent twice")).title == "Sent twice"
+
     problem = refused(lambda: client.projects.create_project(ProjectCreate(title="x")))
     assert (problem.status, problem.code) == (422, "validation_failed"), problem
     assert (problem.errors[0].pointer, problem.errors[0].code) == ("#/title", "too_short"), problem.errors

@@ -21,6 +21,13 @@ pub async fn scenario(given: &Given) -> Outcome<()> {
     pages(client, project.id).await?;
     conditional_write(client, task.id).await?;
 
+    // A token that is not valid any more: the same body again, with a new one.
+    let mut session = client.session().ok_or("no session")?;
+    session.access_token = "no-token-of-any-service".into();
+    client.set_session(Some(session));
+    let change = TaskUpdate { title: Some("Sent twice".into()), ..TaskUpdate::default() };
+    assert_eq!(client.patch_task(task.id, &change, &PatchTaskOptions::default()).await?.title, "Sent twice");
+
     let problem = refused(client.create_project(&ProjectCreate::new("x".into())).await, 422, "validation_failed")?;
     let errors = problem.problem.errors.unwrap_or_default();
     assert_eq!((errors[0].pointer.as_deref(), errors[0].code.as_str()), (Some("#/title"), "too_short"));

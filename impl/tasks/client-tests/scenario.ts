@@ -15,6 +15,11 @@ export default async function scenario({ client }: Given): Promise<void> {
   assert.equal(page.raw.headers.get('X-Total-Count'), '1');
   assert.equal((await page.value()).length, 1);
 
+  // A token that is not valid any more: the same body again, with a new one.
+  assert(client.session);
+  client.session = { ...client.session, accessToken: 'no-token-of-any-service' };
+  assert.equal((await client.tasks.patchTask({ taskId: task.id, taskUpdate: { title: 'Sent twice' } })).title, 'Sent twice');
+
   const problem = await refused(client.projects.createProject({ projectCreate: { title: 'x' } }));
   assert.deepEqual([problem.status, problem.code], [422, 'validation_failed']);
   assert.deepEqual([problem.errors[0]?.pointer, problem.errors[0]?.code], ['#/title', 'too_short']);

@@ -1,4 +1,4 @@
-// What each client sends for everything.yaml and second.yaml, in the order in which wire.ts, wire.py and wire.rs do, and what it is answered.
+// What each client sends for everything.yaml and second.yaml, in the order in which wire.ts, wire.py and main.rs do, and what it is answered.
 const BASE = '/everything/v1/beta';
 const json = (value, status = 200) => ({ status, media: 'application/json', text: JSON.stringify(value) });
 
@@ -40,4 +40,14 @@ export const exchanges = [
   { method: 'GET', target: `${BASE}/%C3%BC%20%C3%B6/it%27s%20%22quoted%22/7:go`, answer: json({ kind: 'woof', friend: { kind: 'meow', claws: 3 } }) },
   { method: 'HEAD', target: `${BASE}/%C3%BC%20%C3%B6/it%27s%20%22quoted%22/7:go`, answer: { status: 200 } },
   { method: 'POST', target: '/second/api/second/json', body: 'red', answer: json(['red', 'green']) },
+];
+
+// Of a client that goes on with a session of ours, whose token the service rejects: one refresh, and the same request with the new one.
+const token = { access_token: 'fresh', token_type: 'bearer', expires_in: 1800, scope: 'user', refresh_token: 'next', refresh_expires_in: 3600 };
+const invalid = JSON.stringify({ type: 'urn:problem:invalid_token', title: 'Unauthorized', status: 401, code: 'invalid_token' });
+export const sessions = [
+  { method: 'GET', target: `${BASE}/secrets/bearer`, headers: { authorization: 'Bearer stale' }, answer: { status: 401, media: 'application/problem+json', text: invalid } },
+  { method: 'POST', target: `/${process.env.PREFIX}/api/v1/auth/login/access-token`, headers: { authorization: undefined }, body: ['grant_type=refresh_token', 'refresh_token=once'], answer: json(token) },
+  { method: 'GET', target: `${BASE}/secrets/bearer`, headers: { authorization: 'Bearer fresh' } },
+  { method: 'GET', target: `${BASE}/secrets/bearer`, headers: { authorization: 'Bearer own' }, answer: { status: 401, media: 'application/problem+json', text: invalid } },
 ];

@@ -1,11 +1,13 @@
-// Runs commands against a server that holds each of their requests, in order, against what exchanges.mjs expects, and answers as it says.
+// Runs commands against a server that holds each of their requests, in order, against a list that exchanges.mjs exports, and answers as it says.
 //
-//   node recorder.mjs COMMAND...
+//   node recorder.mjs LIST COMMAND...
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
-import { exchanges } from './exchanges.mjs';
+import * as lists from './exchanges.mjs';
+
+const [name, ...commands] = process.argv.slice(2);
 
 async function bodyOf(request) {
   const raw = Buffer.concat(await request.toArray());
@@ -30,7 +32,7 @@ async function partsOf(form) {
 }
 
 async function run(command) {
-  const left = [...exchanges];
+  const left = [...lists[name]];
   const faults = [];
   const server = http.createServer(async (request, response) => {
     const { method, target, headers = {}, body = '', answer = {} } = left.shift() ?? {};
@@ -56,6 +58,6 @@ async function run(command) {
 }
 
 let failed = 0;
-for (const command of process.argv.slice(2)) if (!await run(command)) failed += 1;
-console.log(`foreign documents: ${process.argv.length - 2 - failed} clients write and read what the document says, ${failed} do not`);
+for (const command of commands) if (!await run(command)) failed += 1;
+console.log(`foreign documents, ${name}: ${commands.length - failed} clients write and read what the document says, ${failed} do not`);
 process.exit(failed ? 1 : 0);

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any, Iterator, Type, TypeVar
 
 import urllib3
@@ -17,6 +18,7 @@ from schema_first_client import (
     DecodeError,
     LoginForm,
     ProblemError,
+    SessionTokens,
     Signup,
     Token,
     TransportError,
@@ -26,7 +28,9 @@ from schema_first_client import (
 
 SECRET = "eyJ-not-to-be-seen"
 Failure = TypeVar("Failure", bound=BaseException)
-TOKEN = f'{{"access_token":"{SECRET}","token_type":"bearer","expires_in":1800,"scope":"user"}}'
+TOKEN = f'{{"access_token":"{SECRET}","token_type":"bearer","expires_in":1800,"scope":"user",' + (
+    f'"refresh_token":"{SECRET}","refresh_expires_in":3600}}'
+)
 USER = '{"id":1,"email":"a@b.test","full_name":null,"is_active":true,"is_superuser":false,' + (
     '"created_at":"2026-01-31T09:30:00Z","updated_at":"2026-01-31T09:30:00Z","of_a_later_service":true}'
 )
@@ -85,13 +89,15 @@ def secrets_are_not_printed() -> None:
     assert token is not None and token.access_token == SECRET
     signup = Signup(email="a@b.test", password=SECRET)
     form = LoginForm(username="a@b.test", password=SECRET, client_secret=SECRET)
-    client = Client("http://127.0.0.1:9", token=SECRET)
     with served(answer("200 OK", TOKEN)) as (url, _):
         info = Client(url).login.login_access_token_with_http_info("a@b.test", SECRET)
         with Client(url).login.login_access_token_without_preload_content("a@b.test", SECRET) as raw:
             raw.read()
         assert info.data.access_token == SECRET
-    for shown in (token, signup, form, client, info, raw, [token], {"token": token}):
+        client = Client(url)
+        client.sign_in("a@b.test", SECRET)
+        assert client.session is not None and SECRET in client.session.to_json()
+    for shown in (token, signup, form, client, client.session, info, raw, [token], {"token": token}):
         for text in (repr(shown), str(shown), f"{shown}", shown.to_str() if isinstance(shown, Token) else ""):
             assert SECRET not in text, text
     bad = failing(ValidationError, lambda: Token.from_dict({"access_token": SECRET, "token_type": 5}))
@@ -142,6 +148,14 @@ def nothing_is_tried_again() -> None:
     with served(b"") as (url, asked):
         failing(TransportError, lambda: Client(url, retries=2).users.get_me())
         assert len(asked) == 3, f"asked {len(asked)} times"
+    # A refresh token is valid once, whatever is tried again.
+    tokens = SessionTokens(access_token=SECRET, expires_at=datetime.now(timezone.utc), refresh_token=SECRET)
+    eager = urllib3.Retry(2, allowed_methods=None, status_forcelist=[503])
+    for given in (b"", answer("503 Service Unavailable", PROBLEM, "application/problem+json")):
+        with served(given) as (url, asked):
+            client = Client(url, retries=eager, session=tokens)
+            failing(ProblemError if given else TransportError, lambda: client.users.get_me())
+            assert len(asked) == 1 and b"/auth/login/access-token" in asked[0] and client.session == tokens, asked
 
 
 def twins_refuse_as_well() -> None:

@@ -24,8 +24,12 @@ class Given:
 
 
 def connect() -> Client:
-    bases: dict[str, Any] = {name.replace("-", "_"): base(name) for name in NAMES}
-    return Client(**bases)
+    return Client(**bases())
+
+
+def bases() -> dict[str, Any]:
+    """The addresses of the services, as a client takes them."""
+    return {name.replace("-", "_"): base(name) for name in NAMES}
 
 
 def base(service: str) -> str:

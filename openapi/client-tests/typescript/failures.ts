@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { Client, ClientError, DecodeError, ProblemError, type Signup, TransportError } from 'schema-first-client';
 
 const SECRET = 'eyJ-not-to-be-seen';
-const TOKEN = JSON.stringify({ access_token: SECRET, token_type: 'bearer', expires_in: 1800, scope: 'user' });
+const TOKEN = JSON.stringify({ access_token: SECRET, token_type: 'bearer', expires_in: 1800, scope: 'user', refresh_token: SECRET, refresh_expires_in: 3600 });
 const PROBLEM = JSON.stringify({ type: 'urn:problem:x', title: 'Unprocessable Content', status: 422, code: 'validation_failed' });
 
 function answer(status: string, body: string, media = 'application/json'): string {
@@ -57,7 +57,7 @@ await served(answer('200 OK', TOKEN), async (gateway) => {
   assert.equal(client.token, SECRET);
   assert.equal(JSON.parse(JSON.stringify(token)).accessToken, SECRET, 'it can be kept all the same');
   const raw = await client.login.loginAccessTokenRaw({ username: 'a@b.test', password: SECRET });
-  for (const shown of [client, token, [token], { token }, new Client({ gateway }, { token: SECRET }), raw]) {
+  for (const shown of [client, client.session, token, [token], { token }, new Client({ gateway }, { token: SECRET }), raw]) {
     assert.ok(!inspect(shown, { depth: 10, showHidden: false }).includes(SECRET), inspect(shown, { depth: 10 }));
   }
   assert.ok(!JSON.stringify(client).includes(SECRET));
@@ -80,5 +80,14 @@ await served(answer('422 Unprocessable Content', PROBLEM, 'application/problem+j
   assert.equal((await failing(ProblemError, get(gateway))).code, 'validation_failed');
   await failing(ProblemError, new Client({ gateway }).users.getMeRaw());
   assert.equal(asked.length, 2, 'nothing is tried again');
+});
+
+// A stream is read when it is sent: there is no second time, and no new token for it.
+await served(answer('401 Unauthorized', PROBLEM.replace('validation_failed', 'invalid_token'), 'application/problem+json'), async (gateway, asked) => {
+  const session = { accessToken: SECRET, expiresAt: Date.now() + 60_000, refreshToken: SECRET };
+  const client = new Client({ gateway }, { session });
+  const body = new ReadableStream({ pull: (controller) => controller.close() });
+  await failing(ProblemError, client.users.getMe({ method: 'POST', body, duplex: 'half' } as RequestInit));
+  assert.deepEqual([asked.length, client.session], [1, session]);
 });
 console.log('typescript, when things go wrong: ok');

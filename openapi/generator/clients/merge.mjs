@@ -18,6 +18,8 @@ const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
 const LIMITS = ['minLength', 'maxLength', 'pattern', 'minimum', 'maximum', 'minItems', 'maxItems', 'multipleOf'];
 // Conditional reads may have a response without a body, which no return type can express.
 const LEFT_OUT = ['If-None-Match'];
+// The tag of requests about tokens themselves: they are sent with the token there is, which is never refreshed for them.
+const SIGN_IN = 'login';
 
 const [language, generated] = process.argv.slice(2);
 const all = servicesOf(generated).map(({ name, prefix, port, released }) => ({ name, prefix, port, released, document: documentOf(generated, name) }));
@@ -72,6 +74,16 @@ function annotate(document, requests) {
   }
 }
 
+// Operations of a token endpoint take its first grant, whose fields are required. The clients make the requests of the others themselves.
+function ofFirstGrant(document, operation) {
+  const [first, ...others] = Object.values(operation?.['x-token-endpoint']?.['grant-types'] ?? {});
+  if (!first) return;
+  const { schema } = Object.values(resolve(document, operation.requestBody).content)[0];
+  const form = resolve(document, schema);
+  form.required = first;
+  for (const field of others.flat().filter((one) => !first.includes(one))) delete form.properties[field];
+}
+
 function withoutLimits(node) {
   if (node === null || typeof node !== 'object') return;
   if (typeof node.type === 'string') LIMITS.forEach((limit) => delete node[limit]);
@@ -123,6 +135,7 @@ function clientOperation(service, operation, shared) {
   kept['x-service'] = pascal(name);
   kept['x-streamed'] = media.some((one) => one !== 'application/json');
   kept['x-answer-headers'] = answerHeaders(document, operation.responses);
+  kept['x-sign-in'] = operation.tags.includes(SIGN_IN);
   kept['x-optional-params'] = kept.parameters.some((one) => !one.required);
   return kept;
 }
@@ -164,6 +177,7 @@ for (const service of services) {
   if (service.released && document.info.version !== merged.info.version) {
     fail(`${name} is version ${document.info.version}, ${services[0].name} is ${merged.info.version}; they are released together`);
   }
+  Object.values(document.paths).forEach((item) => METHODS.forEach((method) => ofFirstGrant(document, item[method])));
   const bodies = Object.values(document.paths).flatMap((item) => METHODS.map((method) => item[method]?.requestBody));
   annotate(document, sent(document, bodies));
   for (const [schema, definition] of Object.entries(document.components.schemas)) {
@@ -182,6 +196,7 @@ for (const service of services) {
       if (known) continue;
       operations.set(operation.operationId, looks);
       operation.tags.forEach((tag) => tags.add(tag));
+      if (operation['x-token-endpoint']?.['grant-types'].refresh_token) merged['x-session'] = { path, service: member(name), variant: pascal(name) };
       merged.paths[path] ??= {};
       merged.paths[path][method] = wanted;
     }
@@ -197,7 +212,7 @@ for (const service of services) {
     port: service.port,
     comma: service === all.at(-1) ? '' : ', ',
     foreign: false,
-    apis: [...tags].map((tag) => ({ tag: member(tag), module: snake(tag), class: `${pascal(tag)}Api` })),
+    apis: [...tags].map((tag) => ({ tag: member(tag), module: snake(tag), class: `${pascal(tag)}Api`, signIn: tag === SIGN_IN })),
   });
 }
 const taken = new Set(merged['x-services'].flatMap(({ apis }) => (language === 'rust' ? [] : apis.map(({ tag }) => tag))).concat(language === 'rust' ? [...operations.keys()] : []));

@@ -12,17 +12,24 @@ const SECRET: &str = "eyJ-not-to-be-seen";
 
 /// Tokens and passwords are in no `Debug`, though they are sent.
 pub async fn secrets_are_not_shown() -> Outcome<()> {
-    let token = Token::new(SECRET.into(), TokenType::Bearer, 1800, "user".into());
-    let body = format!(r#"{{"access_token":"{SECRET}","token_type":"bearer","expires_in":1800,"scope":"user"}}"#);
+    let token = Token::new(SECRET.into(), TokenType::Bearer, 1800, "user".into(), SECRET.into(), 3600);
+    let body = format!(
+        r#"{{"access_token":"{SECRET}","token_type":"bearer","expires_in":1800,"scope":"user","refresh_token":"{SECRET}","refresh_expires_in":3600}}"#
+    );
     let client = Client::gateway(&served(&answer("200 OK", &body))?);
     let response = client.login_access_token_with_response("a@b.test", SECRET).await?;
     assert_eq!(response.body.access_token, SECRET);
+    let client = Client::gateway(&served(&answer("200 OK", &body))?);
+    client.sign_in("a@b.test", SECRET).await?;
+    let session = client.session().ok_or("no session")?;
+    assert_eq!(session.refresh_token, SECRET);
     client.set_token(Some(SECRET.into()));
     let mut form = LoginForm::new("a@b.test".into(), SECRET.into());
     form.client_secret = Some(SECRET.into());
     for shown in [
         format!("{token:?} {token:#?}"),
         format!("{response:?}"),
+        format!("{session:?} {session:#?}"),
         format!("{client:?}"),
         format!("{form:?}"),
         format!("{:?}", Signup::new("a@b.test".into(), SECRET.into())),
@@ -51,13 +58,14 @@ pub async fn networks_that_fail() -> Outcome<()> {
     Ok(())
 }
 
-fn answer(status: &str, body: &str) -> String {
+/// A response in JSON.
+pub fn answer(status: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }
 
 /// The address of a service that answers one request so; a second one is not answered at all.
-fn served(given: &str) -> Outcome<String> {
+pub fn served(given: &str) -> Outcome<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let given = given.to_owned();

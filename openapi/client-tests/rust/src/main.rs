@@ -5,6 +5,7 @@ mod outcome;
 mod services {
     include!(concat!(env!("OUT_DIR"), "/services.rs"));
 }
+mod sessions;
 
 use std::env;
 
@@ -54,6 +55,7 @@ async fn main() -> Outcome<()> {
     assert!(admin.get_me().await?.is_superuser);
     let given = Given { client, admin, run };
     services::scenarios(&given).await?;
+    sessions::scenario(&given.run, services::addresses()?).await?;
 
     given.client.logout().await?;
     refused(given.client.get_me().await, 401, "invalid_token")?;

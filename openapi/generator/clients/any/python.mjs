@@ -139,6 +139,7 @@ from schema_first_client import call as _call
 from schema_first_client.api_response import ApiResponse
 from schema_first_client.configuration import Configuration
 from schema_first_client.rest import RESTResponse, Timeout
+from schema_first_client.session import Authorization
 
 from . import models as _models
 
@@ -157,8 +158,8 @@ class Api(_call.Service):
 ${docstring(prose(`${title}: its operations.`), '    ')}
     schemes = {${schemes.map(({ name, kind, wire }) => `${literal(name)}: (${literal(kind)}, ${literal(wire ?? '')})`).join(', ')}}
 
-    def __init__(self, configuration: Configuration) -> None:
-        super().__init__(configuration)
+    def __init__(self, configuration: Configuration, authorization: Authorization) -> None:
+        super().__init__(configuration, authorization)
         self.credentials = Credentials()
 ${operations.join('')}`;
 }

@@ -95,7 +95,7 @@ ${comment(prose(`${title}: its operations.`))}export class Api {
   }
 ${operations.map(({ methods: text }) => text).join('')}
   async #send<T>(call: Call, security: string[][], init?: RequestInit): Promise<ApiResponse<T>> {
-    call.authorize(security, SCHEMES, { ...this.credentials }, this.#target.token());
+    call.authorize(security, SCHEMES, { ...this.credentials }, this.#target.hasToken());
     return answered<T>(await call.send(this.#target, init), this.#target);
   }
 }

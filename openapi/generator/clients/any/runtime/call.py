@@ -18,6 +18,7 @@ from schema_first_client.configuration import Configuration
 from schema_first_client.exceptions import ApiException, ApiTypeError, DecodeError, ProblemError
 from schema_first_client.model import Model
 from schema_first_client.rest import RESTClientObject, RESTResponse, Timeout, _timeout, _transport_errors
+from schema_first_client.session import OF_CLIENT, Authorization
 from schema_first_client.spelling import encoded, joined, json_text, loosely, of_cookie, of_header, of_path, pairs, plain, text
 
 File = Union[bytes, tuple[str, bytes], tuple[str, bytes, str]]
@@ -28,8 +29,11 @@ Alternatives = Sequence[Sequence[str]]
 Answers = Mapping[tuple[str, str], Any]
 """The types of successes, by status and media type."""
 
-# Of a credential that is the client's token where it is not given.
+# Of a credential that is the client's token where it is not given: that is what OF_CLIENT has instead of one.
 BEARER = "bearer"
+_TOKEN = OF_CLIENT.removeprefix("Bearer ")
+
+
 class Open(Model):
     """An object that may have members that its document does not name."""
 
@@ -189,35 +193,39 @@ class Service:
     schemes: Mapping[str, Scheme] = {}
     credentials: Any
 
-    def __init__(self, configuration: Configuration) -> None:
-        # `access_token` of it is the token of the client.
+    def __init__(self, configuration: Configuration, authorization: Authorization) -> None:
         self.configuration = configuration
+        self._authorization = authorization
         self._http = RESTClientObject(configuration)
 
     def _open(self, call: Call, security: Alternatives, timeout: Timeout) -> RESTResponse:
         given = self.credentials.by_scheme()
-        if self.configuration.access_token is not None:
+        if self._authorization.token is not None:
             for name, (kind, _) in self.schemes.items():
                 if kind == BEARER and given.get(name) is None:
-                    given[name] = self.configuration.access_token
+                    given[name] = _TOKEN
         call.authorize(security, self.schemes, given)
         body = call.body
-        with _transport_errors():
-            response = RESTResponse(
-                self._http.pool_manager.request(
-                    call.method,
-                    self.configuration.host + call.target,
-                    headers=call.headers,
-                    body=body,
-                    timeout=_timeout(timeout),
-                    preload_content=False,
-                    redirect=False,
+
+        def request(headers: dict[str, str]) -> RESTResponse:
+            with _transport_errors():
+                response = RESTResponse(
+                    self._http.pool_manager.request(
+                        call.method,
+                        self.configuration.host + call.target,
+                        headers=headers,
+                        body=body,
+                        timeout=_timeout(timeout),
+                        preload_content=False,
+                        redirect=False,
+                    )
                 )
-            )
-        if not 200 <= response.status <= (399 if call.redirects else 299):
-            response.read()
-            raise _error(response)
-        return response
+            if not 200 <= response.status <= (399 if call.redirects else 299):
+                response.read()
+                raise _error(response)
+            return response
+
+        return self._authorization.send(call.headers, request)
 
     def _call(self, call: Call, security: Alternatives, answers: Answers, timeout: Timeout) -> ApiResponse[Any]:
         response = self._open(call, security, timeout)

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "what is used depends on the documents")]
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Body, Method, StatusCode};
+use reqwest::{Body, Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::error::{Error, ProblemError};
 use crate::multipart::Multipart;
 use crate::response::{header, Response};
+use crate::session::{Authorization, Refresh};
 pub(crate) use crate::spelling::{Spelling, Style};
 use crate::spelling::{encoded, form, in_cookie, in_header, in_path, in_query, of_cookie, rows, text, value_of};
 
@@ -18,8 +19,8 @@ use crate::spelling::{encoded, form, in_cookie, in_header, in_path, in_query, of
 pub(crate) struct Target<'c> {
     pub(crate) http: &'c reqwest::Client,
     pub(crate) base: &'c str,
-    /// The token of the client, for bearer schemes without a credential of their own.
-    pub(crate) token: Option<String>,
+    /// Has the token of the client, for bearer schemes without a credential of their own.
+    pub(crate) authorization: &'c Authorization,
 }
 
 /// How a credential is sent.
@@ -31,6 +32,8 @@ pub(crate) enum Carrier {
     Header(&'static str),
     Query(&'static str),
     Cookie(&'static str),
+    /// The token of the client.
+    Client,
 }
 
 /// A scheme with the credential that there is for it.
@@ -44,13 +47,16 @@ pub(crate) struct Call {
     headers: Vec<(String, String)>,
     cookies: Vec<String>,
     body: Option<Body>,
+    /// Whether it is sent with the token of the client.
+    is_authorized: bool,
     /// Whether it is answered by a redirect; a client may follow it before.
     pub(crate) redirects: bool,
 }
 
 impl Call {
     pub(crate) fn new(method: Method) -> Self {
-        Self { method, path: String::new(), query: Vec::new(), headers: Vec::new(), cookies: Vec::new(), body: None, redirects: false }
+        let (path, query, headers, cookies) = (String::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { method, path, query, headers, cookies, body: None, is_authorized: false, redirects: false }
     }
 
     pub(crate) fn literal(&mut self, text: &str) {
@@ -124,6 +130,7 @@ impl Call {
             Carrier::Header(name) => self.headers.push((name.to_owned(), credential.to_owned())),
             Carrier::Query(name) => self.query.push(format!("{}={}", encoded(name), encoded(credential))),
             Carrier::Cookie(name) => self.cookies.push(format!("{name}={}", of_cookie(credential))),
+            Carrier::Client => self.is_authorized = true,
         }
     }
 
@@ -144,11 +151,11 @@ impl Call {
         alternatives: &[&[&str]],
         credentials: &[Credential],
     ) -> Result<reqwest::Response, Error> {
-        let token = || target.token.clone();
+        let has_token = target.authorization.token().is_some();
         let credentials: Vec<Credential> = credentials
             .iter()
-            .map(|(name, carrier, given)| match carrier {
-                Carrier::Bearer => (*name, *carrier, given.clone().or_else(token)),
+            .map(|(name, carrier, given)| match (carrier, given) {
+                (Carrier::Bearer, None) if has_token => (*name, Carrier::Client, Some(String::new())),
                 _ => (*name, *carrier, given.clone()),
             })
             .collect();
@@ -168,20 +175,30 @@ impl Call {
         if let Some(body) = self.body {
             request = request.body(body);
         }
-        let response = request.send().await?;
-        if response.status().is_success() || (self.redirects && response.status().is_redirection()) {
-            return Ok(response);
+        let redirects = self.redirects;
+        let send = |request| success(request, redirects);
+        if self.is_authorized {
+            target.authorization.send(request, Refresh::AsNeeded, send).await
+        } else {
+            send(request).await
         }
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.text().await?;
-        if header(&headers, "Content-Type").is_some_and(|media| media.starts_with("application/problem+json")) {
-            // Errors may have a shape of their own.
-            if let Ok(problem) = serde_json::from_str(&body) {
-                return Err(Error::Problem(Box::new(ProblemError::new(problem, headers))));
-            }
-        }
-        Err(Error::Unexpected(Box::new(Response::new(status, headers, body))))
     }
+}
+
+async fn success(request: RequestBuilder, redirects: bool) -> Result<reqwest::Response, Error> {
+    let response = request.send().await?;
+    if response.status().is_success() || (redirects && response.status().is_redirection()) {
+        return Ok(response);
+    }
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.text().await?;
+    if header(&headers, "Content-Type").is_some_and(|media| media.starts_with("application/problem+json")) {
+        // Errors may have a shape of their own.
+        if let Ok(problem) = serde_json::from_str(&body) {
+            return Err(Error::Problem(Box::new(ProblemError::new(problem, headers))));
+        }
+    }
+    Err(Error::Unexpected(Box::new(Response::new(status, headers, body))))
 }
 
 /// A response that has been read.
