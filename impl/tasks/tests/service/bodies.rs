@@ -19,6 +19,7 @@ fn operations() -> Vec<(&'static str, &'static str, Value, bool)> {
         ("PATCH", ME, json!({"full_name": "x"}), false),
         ("POST", "/api/v1/projects", json!({"title": "xxx"}), false),
         ("PUT", "/api/v1/projects/2", json!({"title": "xxx"}), false),
+        ("POST", "/api/v1/auth/api-tokens", json!({"name": "x", "scopes": ["user"]}), false),
         ("PATCH", "/api/v1/projects/2", json!({"title": "xxx"}), false),
         ("POST", "/api/v1/tasks", json!({"title": "xxx", "project_id": 2}), false),
         ("PUT", "/api/v1/tasks/3", json!({"title": "xxx"}), false),
