@@ -192,7 +192,7 @@ async fn in_production_new_passwords_are_strong_and_old_ones_still_log_in() {
         ("hopper12", "too_guessable"),
     ] {
         let rejected = Problem::from(strict.hash_password(password.into(), &about).await.expect_err(password));
-        let codes: Vec<_> = rejected.errors().iter().map(|error| &*error.code).collect();
+        let codes: Vec<_> = rejected.errors().iter().map(|error| error.code).collect();
         assert_eq!((rejected.status().as_u16(), codes), (422, vec![code]), "{password}");
     }
     for password in ["correct horse", &"a long sentence with spaces, ".repeat(4)[..]] {
