@@ -159,7 +159,7 @@ pub struct Signup {
     /// `email`
     #[serde(rename = "email")]
     pub email: String,
-    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development 6 to 100 as the older service accepted; the operator may choose.
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development at least 6 as the older service accepted; the operator may choose.
     #[serde(rename = "password")]
     pub password: String,
     /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.

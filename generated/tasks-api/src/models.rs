@@ -1335,7 +1335,7 @@ pub struct UserCreate {
     /// `email`
     #[serde(rename = "email")]
     pub email: String,
-    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development 6 to 100 as the older service accepted; the operator may choose.
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development at least 6 as the older service accepted; the operator may choose.
     #[serde(rename = "password")]
     pub password: String,
     /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
@@ -1406,7 +1406,7 @@ pub struct UserSelfUpdate {
     /// `email`
     #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development 6 to 100 as the older service accepted; the operator may choose.
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development at least 6 as the older service accepted; the operator may choose.
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.
@@ -1534,7 +1534,7 @@ pub struct UserUpdate {
     /// `email`
     #[serde(rename = "email", skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development 6 to 100 as the older service accepted; the operator may choose.
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development at least 6 as the older service accepted; the operator may choose.
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// One line of text for people: white space and invisible characters around it are removed, control characters are rejected.

@@ -98,6 +98,7 @@ impl sessions::Sessions for FromMemory {
 impl api_tokens::ApiTokens for FromMemory {
     pass_on! {
         create_api_token(caller: Principal, body: models::ApiTokenCreate) -> api_tokens::CreateApiTokenResponse;
+        get_api_token(caller: Principal, params: api_tokens::GetApiTokenParams) -> api_tokens::GetApiTokenResponse;
         list_api_tokens(caller: Principal) -> api_tokens::ListApiTokensResponse;
         revoke_api_token(caller: Principal, params: api_tokens::RevokeApiTokenParams)
             -> api_tokens::RevokeApiTokenResponse;

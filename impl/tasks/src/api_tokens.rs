@@ -5,8 +5,8 @@ use platform::Result;
 use platform::audit::{Action, Entry};
 use platform::identity::{self, Principal};
 use tasks_api::apis::api_tokens::{
-    ApiTokens, CREATE_API_TOKEN, CreateApiTokenResponse, ListApiTokensResponse, RevokeApiTokenParams,
-    RevokeApiTokenResponse,
+    ApiTokens, CREATE_API_TOKEN, CreateApiTokenResponse, GetApiTokenParams, GetApiTokenResponse, ListApiTokensResponse,
+    RevokeApiTokenParams, RevokeApiTokenResponse,
 };
 use tasks_api::models::{ApiToken, ApiTokenCreate, NewApiToken, Scope};
 
@@ -18,6 +18,11 @@ impl ApiTokens for TasksService {
     async fn list_api_tokens(&self, caller: Principal) -> Result<ListApiTokensResponse> {
         let tokens = self.access.accounts.api_tokens(&caller).await?;
         Ok(ListApiTokensResponse::Ok(tokens.into_iter().map(shown).collect()))
+    }
+
+    async fn get_api_token(&self, caller: Principal, params: GetApiTokenParams) -> Result<GetApiTokenResponse> {
+        let token = self.access.accounts.api_token(&caller, params.api_token_id).await?;
+        Ok(GetApiTokenResponse::Ok(shown(token.ok_or_else(not_found)?)))
     }
 
     async fn create_api_token(&self, caller: Principal, body: ApiTokenCreate) -> Result<CreateApiTokenResponse> {
@@ -48,9 +53,13 @@ impl ApiTokens for TasksService {
         let entry = Entry::of(&caller, Action::ApiTokenRevoked, id);
         match self.access.accounts.revoke_api_token(user, id, Some(entry)).await? {
             true => Ok(RevokeApiTokenResponse::NoContent),
-            false => Err(Problem::not_found("api_token_not_found", "API token not found.").into()),
+            false => Err(not_found().into()),
         }
     }
+}
+
+fn not_found() -> Problem {
+    Problem::not_found("api_token_not_found", "API token not found.")
 }
 
 fn shown(token: identity::ApiToken) -> ApiToken {

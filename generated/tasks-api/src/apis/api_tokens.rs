@@ -17,6 +17,13 @@ pub trait ApiTokens: contract::Api {
         body: models::ApiTokenCreate,
     ) -> impl Future<Output = Result<CreateApiTokenResponse, Self::Error>> + Send;
 
+    /// `GET /api/v1/auth/api-tokens/{api_token_id}`: Get an API token
+    fn get_api_token(
+        &self,
+        caller: Self::Caller,
+        params: GetApiTokenParams,
+    ) -> impl Future<Output = Result<GetApiTokenResponse, Self::Error>> + Send;
+
     /// `GET /api/v1/auth/api-tokens`: List one's API tokens
     fn list_api_tokens(
         &self,
@@ -35,6 +42,7 @@ pub trait ApiTokens: contract::Api {
 pub fn routes<S: ApiTokens>() -> contract::Routes<S> {
     contract::Routes::new()
         .serve(&CREATE_API_TOKEN, handle_create_api_token::<S>)
+        .serve(&GET_API_TOKEN, handle_get_api_token::<S>)
         .serve(&LIST_API_TOKENS, handle_list_api_tokens::<S>)
         .serve(&REVOKE_API_TOKEN, handle_revoke_api_token::<S>)
 }
@@ -90,6 +98,56 @@ fn handle_create_api_token<S: ApiTokens>(
             Some((body?,))
         },
         async |service: Arc<S>, caller, (body,)| <S as ApiTokens>::create_api_token(&service, caller, body).await,
+    )
+}
+
+/// `GET /api/v1/auth/api-tokens/{api_token_id}`
+pub static GET_API_TOKEN: Operation = Operation {
+    id: "get_api_token",
+    method: "GET",
+    path: "/api/v1/auth/api-tokens/{api_token_id}",
+    security: Security::Scopes(&["user"]),
+    query: Some(&[]),
+    codes: &["api_token_not_found"],
+    statuses: contract::Statuses::of(&[200, 400, 401, 403, 404, 405, 408, 422, 429, 500, 503, 504]),
+    responses: contract::responses!(crate::SCHEMAS, "/paths/~1api~1v1~1auth~1api-tokens~1{api_token_id}/get"),
+    ..Operation::NEW
+};
+
+/// Parameters of [`ApiTokens::get_api_token`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetApiTokenParams {
+    /// The id of an API token of the caller.
+    pub api_token_id: uuid::Uuid,
+}
+
+/// Responses of [`ApiTokens::get_api_token`].
+pub enum GetApiTokenResponse {
+    /// 200
+    Ok(models::ApiToken),
+}
+
+impl contract::Answer for GetApiTokenResponse {
+    fn into_reply(self) -> Result<Reply, Problem> {
+        match self {
+            Self::Ok(body) => Reply::new(200).json(&body),
+        }
+    }
+}
+
+fn handle_get_api_token<S: ApiTokens>(
+    State(service): State<Arc<S>>,
+    request: Request,
+) -> impl Future<Output = Response> {
+    contract::authenticated(
+        &GET_API_TOKEN,
+        service,
+        request,
+        |input| {
+            let p_api_token_id = input.required(&Parameter::path("api_token_id"), |v, at| at.uuid(v));
+            Some((GetApiTokenParams { api_token_id: p_api_token_id? },))
+        },
+        async |service: Arc<S>, caller, (params,)| <S as ApiTokens>::get_api_token(&service, caller, params).await,
     )
 }
 

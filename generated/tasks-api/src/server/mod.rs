@@ -9,6 +9,7 @@ use crate::apis;
 /// Every operation of the document.
 pub static OPERATIONS: &[&Operation] = &[
     &apis::api_tokens::CREATE_API_TOKEN,
+    &apis::api_tokens::GET_API_TOKEN,
     &apis::api_tokens::LIST_API_TOKENS,
     &apis::api_tokens::REVOKE_API_TOKEN,
     &apis::audit::LIST_AUDIT_EVENTS,

@@ -90,9 +90,9 @@ pub enum Algorithm {
 /// What new passwords must be like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PasswordPolicy {
-    /// 6 to 100 characters, as the older service accepted
+    /// At least 6 characters, as the older service accepted
     Basic,
-    /// 8 to 128 characters, and not among those that are guessed first
+    /// At least 8 characters, and not among those that are guessed first
     Strong,
 }
 

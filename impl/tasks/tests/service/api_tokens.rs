@@ -32,6 +32,7 @@ async fn a_token_acts_for_its_owner_until_it_is_revoked() {
     assert!(!listed.to_string().contains(token), "shown once");
     assert_eq!((&listed[0]["name"], &listed[0]["scopes"]), (&json!("export"), &json!(["user"])));
     assert!(listed[0]["used_at"].is_string(), "{listed}");
+    assert_eq!(ada.client.get(&path).await.expect(200), listed[0]);
     let audited = world.admin().await.get("/api/v1/audit-events?action=api_token.created").await.expect(200);
     assert_eq!((&audited[0]["actor_id"], &audited[0]["object_id"]), (&json!(ada.id), &listed[0]["id"]));
 
@@ -87,6 +88,7 @@ async fn a_token_gets_no_more_than_it_is() {
     program.delete("/api/v1/auth/sessions").await.expect_problem(403, "session_required");
     program.delete(&other).await.expect_problem(403, "session_required");
     bob.client.delete(&path).await.expect_problem(404, "api_token_not_found");
+    bob.client.get(&path).await.expect_problem(404, "api_token_not_found");
     assert_eq!(bob.client.get(TOKENS).await.expect(200), json!([]));
     // It may revoke itself.
     program.delete(&path).await.expect(204);

@@ -39,7 +39,7 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
 }
 
 /// Operations on the caller's own data or on no object, or for superusers only.
-const NOT_ON_OBJECTS: [&str; 23] = [
+const NOT_ON_OBJECTS: [&str; 24] = [
     "login_access_token",
     "signup",
     "logout",
@@ -50,6 +50,7 @@ const NOT_ON_OBJECTS: [&str; 23] = [
     "end_session",
     "list_api_tokens",
     "create_api_token",
+    "get_api_token",
     "revoke_api_token",
     "test_token",
     "get_me",

@@ -87,6 +87,18 @@ impl Accounts {
         Ok(sqlx::query_as(SQL).bind(caller.user).fetch_all(self.db.latest_reads()).await?)
     }
 
+    /// An API token of the caller's.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn api_token(&self, caller: &Principal, id: Uuid) -> Result<Option<ApiToken>> {
+        const SQL: &str = sql!(
+            "SELECT t.id, t.name, t.scopes, t.created_at, t.expires_at, t.used_at FROM api_tokens t
+             WHERE t.user_id = $1 AND t.id = $2"
+        );
+        Ok(sqlx::query_as(SQL).bind(caller.user).bind(id).fetch_optional(self.db.latest_reads()).await?)
+    }
+
     /// Revokes an API token of a user in every service; whether there is one with this id.
     ///
     /// # Errors

@@ -11,17 +11,16 @@ const MIN_GUESSES_LOG10: f64 = 6.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Policy {
     min_chars: usize,
-    max_chars: usize,
     is_strong: bool,
 }
 
 impl Policy {
     pub(super) fn new(settings: &AuthSettings, environment: Environment) -> Self {
-        let (min, max_chars, is_strong) = match settings.password_policy(environment) {
-            PasswordPolicy::Basic => (6, 100, false),
-            PasswordPolicy::Strong => (8, 128, true),
+        let (min, is_strong) = match settings.password_policy(environment) {
+            PasswordPolicy::Basic => (6, false),
+            PasswordPolicy::Strong => (8, true),
         };
-        Self { min_chars: settings.password_min_length.unwrap_or(min) as usize, max_chars, is_strong }
+        Self { min_chars: settings.password_min_length.unwrap_or(min) as usize, is_strong }
     }
 
     /// Whether it checks how early a password is guessed, which takes some milliseconds.
@@ -30,14 +29,11 @@ impl Policy {
     }
 
     /// # Errors
-    /// 422 `too_short` or `too_long`.
+    /// 422 `too_short`. The document says how long it may be.
     pub(super) fn check_length(self, password: &str) -> Result<(), Problem> {
-        let (chars, Self { min_chars, max_chars, .. }) = (password.chars().count(), self);
-        if chars < min_chars {
-            return Err(rejected("too_short", format!("Must have at least {min_chars} characters.")));
-        }
-        if chars > max_chars {
-            return Err(rejected("too_long", format!("Must have at most {max_chars} characters.")));
+        let least = self.min_chars;
+        if password.chars().count() < least {
+            return Err(rejected("too_short", format!("Must have at least {least} characters.")));
         }
         Ok(())
     }
