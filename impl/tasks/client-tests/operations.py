@@ -47,6 +47,7 @@ def sessions(client: Client, email: str, password: str) -> None:
     client.sessions.end_sessions(keep_current=True)
     created = client.api_tokens.create_api_token(ApiTokenCreate(name="Every operation", scopes=[Scope.USER]))
     assert [one.id for one in client.api_tokens.list_api_tokens()] == [created.id]
+    assert client.api_tokens.get_api_token(created.id).name == created.name
     program = connect()
     program.token = created.token
     assert program.users.get_me().email == email
