@@ -42,15 +42,15 @@ def every_operation(service, queries):
             # What is still to be written, and what wants a login that this service does not have.
             fine = {*([501] if "x-planned" in item[method] else []), *([] if token else [401])}
             query = queries.get(item[method]["operationId"], "")
-            ask = (fine, address + query, method.upper(), body, token)
             # Whoever has logged out cannot go on.
-            (last.append if path.endswith("/logout") else call)(ask)
+            is_last = item[method]["operationId"] in ("logout", "end_sessions")
+            ask = (fine, address + query, method.upper(), body)
+            last.append(ask) if is_last else call(*ask, token)
     for ask in last:
-        call(ask)
+        call(*ask, log_in(service))
 
 
-def call(ask):
-    fine, *request = ask
+def call(fine, *request):
     status, text = send(*request)
     assert status in fine or (status < 500 and status != 401), f"{request[1]} {request[0]}: {status} {text}"
 
