@@ -2,7 +2,6 @@
 
 use contract::{Caller as _, Problem, StorageQuota};
 use platform::Result;
-use platform::audit::{Action, Entry};
 use platform::identity::{self, Principal};
 use tasks_api::apis::api_tokens::{
     ApiTokens, CREATE_API_TOKEN, CreateApiTokenResponse, GetApiTokenParams, GetApiTokenResponse, ListApiTokensResponse,
@@ -45,13 +44,12 @@ impl ApiTokens for TasksService {
         caller: Principal,
         params: RevokeApiTokenParams,
     ) -> Result<RevokeApiTokenResponse> {
-        let (user, id) = (caller.user_id(), params.api_token_id);
+        let id = params.api_token_id;
         // An API token may revoke itself, and no other.
         if caller.token_id() != id {
             caller.must_have_logged_in()?;
         }
-        let entry = Entry::of(&caller, Action::ApiTokenRevoked, id);
-        match self.access.accounts.revoke_api_token(user, id, Some(entry)).await? {
+        match self.access.accounts.revoke_api_token(&caller, id).await? {
             true => Ok(RevokeApiTokenResponse::NoContent),
             false => Err(not_found().into()),
         }

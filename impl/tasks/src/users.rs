@@ -37,9 +37,10 @@ impl Users for TasksService {
 
     async fn create_user(&self, caller: Principal, body: UserCreate) -> Result<CreateUserResponse> {
         let UserCreate { email, password, full_name, is_active, is_superuser } = body;
-        let about = [Some(email.clone()), full_name.clone().flatten()].into_iter().flatten().collect::<Vec<_>>();
+        let full_name = full_name.flatten();
+        let about = [Some(&*email), full_name.as_deref()];
         let hashed_password = self.access.accounts.hash_password(password, &about).await?;
-        let user = NewUser { email, hashed_password, full_name: full_name.flatten(), is_active, is_superuser };
+        let user = NewUser { email, hashed_password, full_name, is_active, is_superuser };
         let entry = Entry::by(Some(caller.user_id()), Action::UserCreated);
         let (user, written) = self
             .database
@@ -183,7 +184,7 @@ impl TasksService {
                 return Err(proof_required().into());
             }
             // Slow, so before any row is locked.
-            let about: Vec<_> = change.email.iter().cloned().chain(change.full_name.clone().flatten()).collect();
+            let about = [change.email.as_deref(), change.full_name.as_ref().and_then(Option::as_deref)];
             change.hashed_password = Some(self.access.accounts.hash_password(password, &about).await?);
         }
         let (entry, here) = (Entry::of(&caller, Action::EmailChanged, id), self.access.accounts.here());

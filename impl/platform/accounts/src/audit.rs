@@ -114,7 +114,18 @@ impl Entry {
     /// # Errors
     /// Those of the database.
     pub async fn write_unless_own(self, owner: i64, tx: &mut PgConnection) -> Result<Written> {
-        if self.actor == Some(owner) { Ok(Written::default()) } else { self.write(tx).await }
+        Self::write_any((self.actor != Some(owner)).then_some(self), tx).await
+    }
+
+    /// Writes an entry, if there is one.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn write_any(entry: Option<Self>, tx: &mut PgConnection) -> Result<Written> {
+        match entry {
+            Some(entry) => entry.write(tx).await,
+            None => Ok(Written::default()),
+        }
     }
 
     /// Writes it; it must be logged when the transaction is committed.

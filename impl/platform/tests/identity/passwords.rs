@@ -184,7 +184,7 @@ async fn in_production_new_passwords_are_strong_and_old_ones_still_log_in() {
     let fixture = Fixture::new().await;
     fixture.sign_up("ann@example.com", "secret1").await;
     let strict = fixture.accounts.clone().for_production(&testkit::settings(&CHEAP));
-    let about = ["grace.hopper@example.com".to_owned()];
+    let about = [Some("grace.hopper@example.com")];
     for (password, code) in [("Zx9!kQw", "too_short"), ("password1", "too_guessable"), ("hopper12", "too_guessable")] {
         let rejected = Problem::from(strict.hash_password(password.into(), &about).await.expect_err(password));
         let codes: Vec<_> = rejected.errors().iter().map(|error| error.code).collect();

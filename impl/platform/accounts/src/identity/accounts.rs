@@ -138,8 +138,7 @@ impl Accounts {
     ) -> Result<User> {
         let here = self.here();
         let open = async {
-            let about = [Some(email.clone()), full_name.clone()].into_iter().flatten().collect::<Vec<_>>();
-            let hashed_password = self.hash_password(password, &about).await?;
+            let hashed_password = self.hash_password(password, &[Some(&email), full_name.as_deref()]).await?;
             let user = NewUser { email, hashed_password, full_name, is_active: true, is_superuser: false };
             let insert = move |mut tx: Transaction| async move {
                 let user = users::insert(&mut tx, &user).await?;
@@ -155,11 +154,10 @@ impl Accounts {
     ///
     /// # Errors
     /// 422 when it is not as the policy requires; 503 `busy`.
-    pub async fn hash_password(&self, password: String, about: &[String]) -> Result<HashedPassword> {
+    pub async fn hash_password(&self, password: String, about: &[Option<&str>]) -> Result<HashedPassword> {
         let password = prepared_password(&password);
         self.password_policy.check_length(&password)?;
-        if self.password_policy.is_strong() && self.passwords.is_guessed_early(password.clone(), about.to_vec()).await?
-        {
+        if self.password_policy.is_strong() && self.passwords.is_guessed_early(password.clone(), about).await? {
             return Err(guessed_early().into());
         }
         self.passwords.hash(password).await

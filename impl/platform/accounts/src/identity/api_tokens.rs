@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use contract::StorageQuota;
 use platform_admission::{Sender, identify};
-use platform_store::{Result, sql};
+use platform_store::{Result, Transaction, sql};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::accounts::Accounts;
 use super::opaque_tokens::{API_TOKEN, generate, hash};
 use super::principal::{Credential, Principal};
 use super::tokens::refused;
-use crate::audit::{Action, Entry, Written};
+use crate::audit::{Action, Entry};
 
 /// An API token as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -29,6 +29,9 @@ pub struct ApiToken {
     /// The last use, to the minute.
     pub used_at: Option<DateTime<Utc>>,
 }
+
+/// Columns of [`ApiToken`].
+const SHOWN: &str = "id, name, scopes, created_at, expires_at, used_at";
 
 #[derive(FromRow)]
 struct Found {
@@ -59,11 +62,12 @@ impl Accounts {
             "INSERT INTO api_tokens (id, user_id, hash, name, scopes, expires_at)
              SELECT $1, $2, $3, $4, $5, now() + make_interval(days => $6)
              WHERE (SELECT count(*) FROM api_tokens t WHERE t.user_id = $2) < $7
-             RETURNING id, name, scopes, created_at, expires_at, used_at"
+             RETURNING {SHOWN}",
+            SHOWN
         );
         let (id, user, token) = (Uuid::now_v7(), caller.user, generate(API_TOKEN));
         let (hash, entry) = (hash(API_TOKEN, &token), Entry::of(caller, Action::ApiTokenCreated, id));
-        let create = move |mut tx: platform_store::Transaction| async move {
+        let create = move |mut tx: Transaction| async move {
             sqlx::query(LOCK).bind(user).execute(&mut *tx).await?;
             let create = sqlx::query_as(SQL).bind(id).bind(user).bind(hash).bind(name).bind(scopes);
             let created: Option<ApiToken> = create.bind(days).bind(quota.amount).fetch_optional(&mut *tx).await?;
@@ -80,10 +84,8 @@ impl Accounts {
     /// # Errors
     /// Those of the database.
     pub async fn api_tokens(&self, caller: &Principal) -> Result<Vec<ApiToken>> {
-        const SQL: &str = sql!(
-            "SELECT t.id, t.name, t.scopes, t.created_at, t.expires_at, t.used_at FROM api_tokens t
-             WHERE t.user_id = $1 ORDER BY t.created_at DESC, t.id DESC"
-        );
+        const SQL: &str =
+            sql!("SELECT {SHOWN} FROM api_tokens WHERE user_id = $1 ORDER BY created_at DESC, id DESC", SHOWN);
         Ok(sqlx::query_as(SQL).bind(caller.user).fetch_all(self.db.latest_reads()).await?)
     }
 
@@ -92,29 +94,23 @@ impl Accounts {
     /// # Errors
     /// Those of the database.
     pub async fn api_token(&self, caller: &Principal, id: Uuid) -> Result<Option<ApiToken>> {
-        const SQL: &str = sql!(
-            "SELECT t.id, t.name, t.scopes, t.created_at, t.expires_at, t.used_at FROM api_tokens t
-             WHERE t.user_id = $1 AND t.id = $2"
-        );
+        const SQL: &str = sql!("SELECT {SHOWN} FROM api_tokens WHERE user_id = $1 AND id = $2", SHOWN);
         Ok(sqlx::query_as(SQL).bind(caller.user).bind(id).fetch_optional(self.db.latest_reads()).await?)
     }
 
-    /// Revokes an API token of a user in every service; whether there is one with this id.
+    /// Revokes an API token of the caller's in every service; whether there is one with this id.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn revoke_api_token(&self, user: i64, id: Uuid, entry: Option<Entry>) -> Result<bool> {
+    pub async fn revoke_api_token(&self, caller: &Principal, id: Uuid) -> Result<bool> {
         const SQL: &str = sql!(
             "WITH gone AS (DELETE FROM api_tokens WHERE id = $1 AND user_id = $2 RETURNING id, user_id, expires_at)
              SELECT count(revoke(id, user_id, expires_at)) > 0 FROM gone"
         );
-        let revoke = move |mut tx: platform_store::Transaction| async move {
+        let (user, entry) = (caller.user, Entry::of(caller, Action::ApiTokenRevoked, id));
+        let revoke = move |mut tx: Transaction| async move {
             let revoked: bool = sqlx::query_scalar(SQL).bind(id).bind(user).fetch_one(&mut *tx).await?;
-            let written = match entry {
-                Some(entry) if revoked => entry.write(&mut tx).await?,
-                _ => Written::default(),
-            };
-            Ok((revoked, written))
+            Ok((revoked, Entry::write_any(revoked.then_some(entry), &mut tx).await?))
         };
         let (revoked, written) = self.db.write_once(revoke).await?;
         written.tell();

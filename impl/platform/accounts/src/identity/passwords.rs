@@ -100,7 +100,8 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 `busy` when the queue is full.
-    pub async fn is_guessed_early(&self, password: String, about: Vec<String>) -> Result<bool> {
+    pub async fn is_guessed_early(&self, password: String, about: &[Option<&str>]) -> Result<bool> {
+        let about: Vec<String> = about.iter().flatten().map(|text| (*text).to_owned()).collect();
         self.on_a_core(move || password_policy::is_guessed_early(&password, &about)).await
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use contract::Problem;
 use platform_admission::Sender;
-use platform_store::{Result, sql};
+use platform_store::{Error, Result, Transaction, sql};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use super::login::AccessToken;
 use super::opaque_tokens::{REFRESH_TOKEN, generate, hash};
 use super::principal::{Credential, Principal};
 use super::tokens::issues_none;
-use crate::audit::{Action, Entry, Written};
+use crate::audit::{Action, Entry};
 
 /// Sessions of a user; a login beyond them ends the least recently used.
 const MAX_SESSIONS: i32 = 100;
@@ -109,10 +109,8 @@ impl Accounts {
                 let refresh = sqlx::query_as(SQL).bind(used).bind(its_hash).bind(client.device).bind(client.address);
                 let refresh = refresh.bind(idle.as_secs_f64()).bind(access.as_secs_f64()).bind(MAX_USED_TOKENS);
                 let found: Option<Refreshed> = refresh.fetch_optional(&mut *tx).await?;
-                let written = match &found {
-                    Some(found) if found.outcome == "reused" => reuse.on(found.session).write(&mut tx).await?,
-                    _ => Written::default(),
-                };
+                let reused = found.as_ref().filter(|found| found.outcome == "reused");
+                let written = Entry::write_any(reused.map(|found| reuse.on(found.session)), &mut tx).await?;
                 Ok((found, written))
             })
             .await?;
@@ -175,14 +173,10 @@ impl Accounts {
     pub(super) async fn end(&self, user: i64, session: Uuid, entry: Option<Entry>) -> Result<bool> {
         const SQL: &str = sql!("SELECT end_session($1, $2, make_interval(secs => $3))");
         let access = self.tokens.life();
-        let end = move |mut tx: platform_store::Transaction| async move {
+        let end = move |mut tx: Transaction| async move {
             let end = sqlx::query_scalar(SQL).bind(session).bind(user).bind(access.as_secs_f64());
             let ended: bool = end.fetch_one(&mut *tx).await?;
-            let written = match entry {
-                Some(entry) if ended => entry.write(&mut tx).await?,
-                _ => Written::default(),
-            };
-            Ok((ended, written))
+            Ok((ended, Entry::write_any(entry.filter(|_| ended), &mut tx).await?))
         };
         let (ended, written) = self.db.write_once(end).await?;
         written.tell();
@@ -200,7 +194,7 @@ impl Accounts {
         let (user, access) = (caller.user, self.tokens.life());
         let current = caller.session().filter(|_| keep_current);
         let entry = Entry::of(caller, Action::SessionsEnded, caller.user);
-        let end = move |mut tx: platform_store::Transaction| async move {
+        let end = move |mut tx: Transaction| async move {
             sqlx::query(SQL).bind(user).bind(current).bind(access.as_secs_f64()).execute(&mut *tx).await?;
             entry.write(&mut tx).await
         };
@@ -216,7 +210,7 @@ impl Accounts {
     pub async fn logout(&self, caller: &Principal) -> Result<()> {
         match caller.credential {
             Credential::Password => Ok(()),
-            Credential::ApiToken => self.revoke_api_token(caller.user, caller.token, None).await.map(drop),
+            Credential::ApiToken => self.revoke_api_token(caller, caller.token).await.map(drop),
             Credential::AccessToken(session) => {
                 let is_ended = match session {
                     Some(session) => self.end(caller.user, session, None).await?,
@@ -259,12 +253,8 @@ impl Accounts {
             };
         }
         match self.authenticate(token).await {
-            Ok(Principal { user, token, credential: Credential::ApiToken, .. }) => {
-                let entry = Entry::by(Some(user), Action::ApiTokenRevoked).on(token);
-                self.revoke_api_token(user, token, Some(entry)).await.map(drop)
-            }
             Ok(caller) => self.logout(&caller).await,
-            Err(platform_store::Error::Problem(problem)) if problem.status().as_u16() == 401 => Ok(()),
+            Err(Error::Problem(problem)) if problem.status().as_u16() == 401 => Ok(()),
             Err(error) => Err(error),
         }
     }
