@@ -79,7 +79,7 @@ fn a_schema_that_holds_a_value_by_itself_says_nothing_more_by_that() {
     // One step down is progress.
     let list = json!({"A": {"properties": {"next": {"$ref": "#/components/schemas/A"}}}});
     assert_eq!(compile("3.1.0", &list).load(), Ok(()));
-    for length in [102, 100_000] {
+    for length in [102, 10_000] {
         let reference = |index: usize| json!({"$ref": format!("#/components/schemas/S{}", index + 1)});
         let mut chain: serde_json::Map<_, _> =
             (0..length).map(|index| (format!("S{index}"), reference(index))).collect();

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 use tokio::time::{interval, sleep};
 
 use self::other::Other;
-use self::stranger::Stranger;
+use self::stranger::{Stranger, client};
 use self::worst::{Asked, Document, Made};
 use crate::gateway::Gateway;
 use testkit::process::Process;
@@ -30,6 +30,8 @@ use testkit::system::{Plan, System};
 
 /// Different requests for an operation: made beforehand, as making them takes long, and sent again and again.
 const DIFFERENT: usize = 64;
+/// No more are made than it takes to have so many bytes of bodies.
+const MOST_BYTES: usize = 8 << 20;
 /// Requests that are under way at once, and those that ask and do not read.
 const CONNECTIONS: usize = 32;
 const SLOW_READERS: usize = 16;
@@ -144,7 +146,7 @@ async fn whatever_a_stranger_asks_for_others_are_served() {
 
 /// The stranger asks, paced, for a while; the other asks as well.
 async fn attack(target: &Target, asked: &Asked, Stranger { token, known }: &Stranger, other: &Other) -> Row {
-    let http = Client::builder().timeout(Duration::from_secs(20)).build().expect("a client");
+    let http = client();
     // What the operation takes at its worst, or as its document shows it.
     let (mut plain, mut refusal) = (true, String::new());
     for _ in 0..3 {
@@ -156,11 +158,14 @@ async fn attack(target: &Target, asked: &Asked, Stranger { token, known }: &Stra
             _ => plain = false,
         }
     }
-    let all: Vec<Made> = (0..DIFFERENT)
-        .map(|_| target.document.request(asked, TURN.fetch_add(1, Ordering::Relaxed), known, plain))
-        .collect();
+    let (mut all, mut bytes) = (Vec::new(), 0);
+    while all.len() < DIFFERENT && bytes < MOST_BYTES {
+        let made = target.document.request(asked, TURN.fetch_add(1, Ordering::Relaxed), known, plain);
+        bytes += made.body.as_ref().map_or(0, |(_, body)| body.len());
+        all.push(made);
+    }
     let turn = AtomicUsize::new(0);
-    let until = Instant::now() + size(Duration::from_millis(400), Duration::from_secs(10));
+    let until = Instant::now() + size(Duration::from_millis(250), Duration::from_secs(10));
     let pace = Mutex::new(interval(size(Duration::from_millis(5), Duration::from_micros(500))));
     let seen = Mutex::new((HashMap::new(), Duration::ZERO, 0_usize, 0_usize));
     let watching = other.watch_from_elsewhere(until);
@@ -168,7 +173,7 @@ async fn attack(target: &Target, asked: &Asked, Stranger { token, known }: &Stra
     let asking = futures_util::future::join_all((0..CONNECTIONS).map(|_| async {
         while Instant::now() < until {
             pace.lock().await.tick().await;
-            let made = &all[turn.fetch_add(1, Ordering::Relaxed) % DIFFERENT];
+            let made = &all[turn.fetch_add(1, Ordering::Relaxed) % all.len()];
             let begun = Instant::now();
             let (status, bytes) = match send(&http, target, asked, token, made).await {
                 Ok(answer) => {

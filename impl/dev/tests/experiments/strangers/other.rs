@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::stranger::{log_in, sign_up};
+use super::stranger::{client, log_in, sign_up};
 use testkit::system::System;
 
 /// Between two requests.
@@ -49,7 +49,7 @@ impl Other {
     }
 
     async fn watch(&self, until: Instant) -> (Vec<String>, Duration) {
-        let http = Client::new();
+        let http = client();
         let (mut failures, mut times) = (Vec::new(), Vec::new());
         let task = format!("{}/api/v1/tasks/{}", self.urls[0], self.task);
         let requests = [

@@ -1,12 +1,21 @@
 //! Somebody who signed up, and has things.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use testkit::scale::size;
 
-/// Things of the stranger's that operations are about.
-const TASKS: usize = 300;
+/// Things of the stranger's that operations are about: the short run makes them anew after each operation that ends what they need.
+fn tasks() -> usize {
+    size(100, 300)
+}
+
+/// A client with connections of its own. To read the certificates of this machine would take longer than the requests.
+pub fn client() -> Client {
+    Client::builder().tls_certs_only([]).timeout(Duration::from_secs(20)).build().expect("a client")
+}
 
 /// Signs up and logs in; the token.
 pub async fn sign_up(http: &Client, tasks: &str, name: &str) -> String {
@@ -42,7 +51,7 @@ impl Stranger {
         let project = post(format!("{}/api/v1/projects", urls[0]), json!({"title": "The stranger's"})).await;
         let text = format!("abc aab {}", "a".repeat(9_000));
         let mut task = Value::Null;
-        for n in 0..TASKS {
+        for n in 0..tasks() {
             let body = json!({"title": format!("Task {n}"), "description": text, "project_id": project});
             task = post(format!("{}/api/v1/tasks", urls[0]), body).await;
         }
