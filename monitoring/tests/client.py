@@ -33,7 +33,7 @@ def send(url, method="GET", body=None, token=None, form=None, agent="Mozilla/5.0
     try:
         with urlopen(Request(url, data, headers, method=method), timeout=patience) as answer:
             streams = "event-stream" in answer.headers.get("Content-Type", "")
-            return answer.status, "" if streams else answer.read().decode()
+            return answer.status, "" if streams else answer.read().decode(errors="replace")
     except HTTPError as refused:
         text, wait = refused.read().decode(), refused.headers.get("Retry-After", "")
         if not (again and refused.code == 503 and wait.isdigit() and int(wait) <= LONGEST_PAUSE_SECONDS and len(repeated) < MOST_REPEATED):

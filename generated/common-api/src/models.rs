@@ -227,6 +227,9 @@ pub struct Token {
     /// Seconds from now, if the session is not used until then.
     #[serde(rename = "refresh_expires_in")]
     pub refresh_expires_in: i64,
+    /// Only at a login to an account that is to be deleted: when. Until then the user can cancel the deletion and export the data; other operations get 403 `account_deletion_scheduled`.
+    #[serde(rename = "deletion_at", skip_serializing_if = "Option::is_none")]
+    pub deletion_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// Without the secret fields.
@@ -239,6 +242,7 @@ impl std::fmt::Debug for Token {
         shown.field("scope", &self.scope);
         shown.field("refresh_token", &contract::Concealed);
         shown.field("refresh_expires_in", &self.refresh_expires_in);
+        shown.field("deletion_at", &self.deletion_at);
         shown.finish()
     }
 }
@@ -254,6 +258,7 @@ impl contract::Decode for Token {
         let f_refresh_token = object.required(at, "refresh_token", |v, at| at.string(v, &contract::Text::ANY));
         let f_refresh_expires_in =
             object.required(at, "refresh_expires_in", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_deletion_at = object.optional(at, "deletion_at", |v, at| at.date_time(v, false));
         object.close(at);
         Some(Self {
             access_token: f_access_token?,
@@ -262,6 +267,7 @@ impl contract::Decode for Token {
             scope: f_scope?,
             refresh_token: f_refresh_token?,
             refresh_expires_in: f_refresh_expires_in?,
+            deletion_at: f_deletion_at?,
         })
     }
 }
@@ -275,6 +281,7 @@ impl contract::row::FromRow for Token {
             scope: contract::row::Field::read(row, "scope")?,
             refresh_token: contract::row::Field::read(row, "refresh_token")?,
             refresh_expires_in: contract::row::Field::read(row, "refresh_expires_in")?,
+            deletion_at: contract::row::Field::read(row, "deletion_at")?,
         })
     }
 }

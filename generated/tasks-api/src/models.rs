@@ -9,6 +9,74 @@ pub use common_api::models::Token;
 pub use common_api::models::TokenType;
 pub use common_api::models::User;
 
+/// `AccountDeletion` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AccountDeletion {
+    /// When the account will be deleted; null if it will not.
+    #[serde(rename = "deletion_at")]
+    pub deletion_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+impl contract::Decode for AccountDeletion {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_deletion_at = object.required(at, "deletion_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
+        object.close(at);
+        Some(Self { deletion_at: f_deletion_at? })
+    }
+}
+
+impl contract::row::FromRow for AccountDeletion {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { deletion_at: contract::row::Field::read(row, "deletion_at")? })
+    }
+}
+
+impl contract::row::Field for AccountDeletion {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `AccountDeletionRequest` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AccountDeletionRequest {
+    /// Proves that the caller is the account's owner.
+    #[serde(rename = "current_password")]
+    pub current_password: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for AccountDeletionRequest {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("AccountDeletionRequest");
+        shown.field("current_password", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for AccountDeletionRequest {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_current_password = object
+            .required(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        object.close(at);
+        Some(Self { current_password: f_current_password? })
+    }
+}
+
+impl contract::row::FromRow for AccountDeletionRequest {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { current_password: contract::row::Field::read(row, "current_password")? })
+    }
+}
+
+impl contract::row::Field for AccountDeletionRequest {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `ApiToken` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ApiToken {

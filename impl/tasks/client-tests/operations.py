@@ -1,6 +1,7 @@
 """Calls the operations of the tasks service that its scenario does not, with the Python client."""
 
 from schema_first_client import (
+    AccountDeletionRequest,
     ApiTokenCreate,
     Client,
     ProjectCreate,
@@ -32,6 +33,7 @@ def users(admin: Client, email: str) -> None:
     assert user.id in [one.id for one in admin.users.list_users(limit=1000, count=True)]
     assert admin.users.get_user(user.id).email == email
     sessions(client, email, password)
+    own_data(client, email, password)
     admin.users.put_user(user.id, UserUpdate(full_name="Grace"))
     assert admin.users.patch_user(user.id, UserUpdate(is_active=False)).is_active is False
     assert admin.users.delete_user(user.id).id == user.id
@@ -52,6 +54,17 @@ def sessions(client: Client, email: str, password: str) -> None:
     program.token = created.token
     assert program.users.get_me().email == email
     client.api_tokens.revoke_api_token(created.id)
+
+
+def own_data(client: Client, email: str, password: str) -> None:
+    assert bytes(client.own_data.export_personal_data()).startswith(b"PK")
+    scheduled = client.own_data.schedule_account_deletion(AccountDeletionRequest(current_password=password)).deletion_at
+    assert refused(client.users.get_me).code == "invalid_token"
+    client.sign_in(email, password)
+    assert refused(client.projects.list_projects).code == "account_deletion_scheduled"
+    assert client.own_data.get_account_deletion().deletion_at == scheduled
+    client.own_data.cancel_account_deletion()
+    assert client.projects.list_projects() == []
 
 
 def tasks(admin: Client) -> None:

@@ -1,6 +1,6 @@
 """What contract tests cannot know of the tasks service."""
 
-OWN_ACCOUNT = {"put_me", "patch_me", "end_session", "end_sessions"}
+OWN_ACCOUNT = {"put_me", "patch_me", "end_session", "end_sessions", "schedule_account_deletion"}
 ANY_ACCOUNT = {"put_user", "patch_user", "delete_user"}
 # What follows a link from the creation of a user reads another's account.
 LINKED_TO_OTHERS = {"get_user"}

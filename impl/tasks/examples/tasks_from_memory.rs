@@ -6,8 +6,8 @@ use std::sync::{Arc, RwLock};
 
 use platform::identity::Principal;
 use platform::{Error, Limiter, Result};
-use tasks::TasksService;
-use tasks_api::apis::{api_tokens, audit, login, projects, sessions, tasks as api, users};
+use tasks::{TasksService, TasksSettings};
+use tasks_api::apis::{api_tokens, audit, login, own_data, projects, sessions, tasks as api, users};
 use tasks_api::models;
 
 #[global_allocator]
@@ -105,6 +105,16 @@ impl api_tokens::ApiTokens for FromMemory {
     }
 }
 
+impl own_data::OwnData for FromMemory {
+    pass_on! {
+        cancel_account_deletion(caller: Principal) -> own_data::CancelAccountDeletionResponse;
+        export_personal_data(caller: Principal) -> own_data::ExportPersonalDataResponse;
+        get_account_deletion(caller: Principal) -> own_data::GetAccountDeletionResponse;
+        schedule_account_deletion(caller: Principal, body: models::AccountDeletionRequest)
+            -> own_data::ScheduleAccountDeletionResponse;
+    }
+}
+
 impl projects::Projects for FromMemory {
     pass_on! {
         create_project(caller: Principal, body: models::ProjectCreate) -> projects::CreateProjectResponse;
@@ -138,7 +148,7 @@ impl users::Users for FromMemory {
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     bench::from_memory::serve("tasks", tasks::DOCUMENT, async |settings, database, accounts| {
         let limiter = Limiter::new(&settings.http, &settings.redis, &settings.auth).map_err(Error::internal)?;
-        let service = TasksService::new(database, accounts, limiter);
+        let service = TasksService::new(database, accounts, limiter, TasksSettings::default());
         Ok(tasks::router(Arc::new(FromMemory { service, tasks: RwLock::default(), list: RwLock::default() })))
     })
     .await

@@ -9,11 +9,17 @@ use tasks_api::models::{User, UserSort};
 
 use crate::projection::USER;
 
-/// Whether a user is the only active superuser. Locks all of them, in id order, until the transaction ends; only against
+/// Whether a user is the only active superuser whose account is not to be deleted. Locks all of them, in id order, until the transaction ends; only against
 /// changes, so that objects of a superuser can still be created and assigned.
 pub(crate) async fn is_last_superuser(db: &mut PgConnection, id: i64) -> Result<bool> {
-    let sql = sql!("SELECT id FROM users WHERE is_superuser AND is_active ORDER BY id FOR NO KEY UPDATE");
-    let superusers: Vec<i64> = sqlx::query_scalar(sql).fetch_all(db).await?;
+    let lock = sql!("SELECT id FROM users WHERE is_superuser AND is_active ORDER BY id FOR NO KEY UPDATE");
+    let remaining = sql!(
+        "SELECT u.id FROM users u WHERE u.is_superuser AND u.is_active
+           AND NOT EXISTS (SELECT FROM account_deletions d WHERE d.user_id = u.id) LIMIT 2"
+    );
+    sqlx::query(lock).execute(&mut *db).await?;
+    // After the locks, so that what others have committed before is seen.
+    let superusers: Vec<i64> = sqlx::query_scalar(remaining).fetch_all(db).await?;
     Ok(superusers == [id])
 }
 

@@ -17,11 +17,9 @@ use tasks_api::apis::users::{
 };
 use tasks_api::models::{User, UserCreate, UserSelfUpdate, UserUpdate};
 
+use crate::own_data::{MAX_ERASED_ROWS, MIN_ERASED_ROWS, erase_slice};
 use crate::{TasksService, user_queries};
 
-/// The largest and the smallest number of rows of personal data that one transaction erases.
-const MAX_ERASED_ROWS: i64 = 2_000;
-const MIN_ERASED_ROWS: i64 = 50;
 /// No batch of an erasure starts later than this; shorter than the deadline of a request.
 const ERASURE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -110,12 +108,11 @@ impl Users for TasksService {
                 .write(move |mut tx| async move {
                     superuser_remains(&mut tx, user_id).await?;
                     let seen = locked(&mut tx, user_id, wanted.as_deref(), not_found).await?;
-                    if user_queries::erase(&mut tx, user_id, most).await? >= most {
-                        user_queries::close(&mut tx, user_id).await?;
-                        return Ok((seen, None));
-                    }
-                    user_queries::delete(&mut tx, user_id).await?;
-                    Ok((seen, Some(entry.write(&mut tx).await?)))
+                    let written = match erase_slice(&mut tx, user_id, most).await? {
+                        true => Some(entry.write(&mut tx).await?),
+                        false => None,
+                    };
+                    Ok((seen, written))
                 })
                 .await;
             let Some((seen, written)) = run.settle(done, |(_, written)| written.is_none())? else { continue };
@@ -262,7 +259,7 @@ async fn locked(tx: &mut Transaction, id: i64, condition: Option<&str>, missing:
 }
 
 /// Rejects a change that would remove the last active superuser.
-async fn superuser_remains(tx: &mut Transaction, id: i64) -> Result<()> {
+pub(crate) async fn superuser_remains(tx: &mut Transaction, id: i64) -> Result<()> {
     if user_queries::is_last_superuser(tx, id).await? {
         return Err(Problem::conflict("last_superuser", "This is the last active superuser.").into());
     }

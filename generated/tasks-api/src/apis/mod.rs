@@ -3,6 +3,7 @@
 pub mod api_tokens;
 pub mod audit;
 pub mod login;
+pub mod own_data;
 pub mod projects;
 pub mod sessions;
 pub mod tasks;

@@ -18,6 +18,10 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::login::REVOKE_TOKEN,
     &apis::login::SIGNUP,
     &apis::login::TEST_TOKEN,
+    &apis::own_data::CANCEL_ACCOUNT_DELETION,
+    &apis::own_data::EXPORT_PERSONAL_DATA,
+    &apis::own_data::GET_ACCOUNT_DELETION,
+    &apis::own_data::SCHEDULE_ACCOUNT_DELETION,
     &apis::projects::CREATE_PROJECT,
     &apis::projects::DELETE_PROJECT,
     &apis::projects::GET_PROJECT,
@@ -52,6 +56,7 @@ where
     S: apis::api_tokens::ApiTokens
         + apis::audit::Audit
         + apis::login::Login
+        + apis::own_data::OwnData
         + apis::projects::Projects
         + apis::sessions::Sessions
         + apis::tasks::Tasks
@@ -61,6 +66,7 @@ where
         .merge(apis::api_tokens::routes::<S>())
         .merge(apis::audit::routes::<S>())
         .merge(apis::login::routes::<S>())
+        .merge(apis::own_data::routes::<S>())
         .merge(apis::projects::routes::<S>())
         .merge(apis::sessions::routes::<S>())
         .merge(apis::tasks::routes::<S>())

@@ -6,7 +6,7 @@ use platform_admission::enter;
 use platform_rate_limits::Limiter;
 use platform_store::{Error, Result};
 
-use crate::identity::{Accounts, Principal};
+use crate::identity::{Accounts, Principal, leaving};
 
 /// What is counted of passwords that come with each request: failed attempts, together with those of logins (openapi/common.yaml).
 static PASSWORDS: Operation = Operation {
@@ -114,6 +114,7 @@ impl Api for Access {
     }
 
     fn enter(&self, operation: &'static Operation, caller: Option<&Principal>) -> Result<()> {
+        leaving::check(operation, caller)?;
         Ok(enter(operation, caller.map(Principal::user_id))?)
     }
 

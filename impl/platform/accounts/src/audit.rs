@@ -58,6 +58,9 @@ actions! {
     SuperuserRevoked "user.superuser_revoked" "user";
     EmailChanged "user.email_changed" "user";
     PasswordChanged "user.password_changed" "user";
+    DeletionScheduled "user.deletion_scheduled" "user";
+    DeletionCancelled "user.deletion_cancelled" "user";
+    DataExported "user.data_exported" "user";
     SessionEnded "session.ended" "session";
     RefreshTokenReused "session.token_reused" "session";
     SessionsEnded "sessions.ended" "user";

@@ -20,6 +20,7 @@ fn operations() -> Vec<(&'static str, &'static str, Value, bool)> {
         ("POST", "/api/v1/projects", json!({"title": "xxx"}), false),
         ("PUT", "/api/v1/projects/2", json!({"title": "xxx"}), false),
         ("POST", "/api/v1/auth/api-tokens", json!({"name": "x", "scopes": ["user"]}), false),
+        ("POST", "/api/v1/users/me/deletion", json!({"current_password": "no"}), false),
         ("PATCH", "/api/v1/projects/2", json!({"title": "xxx"}), false),
         ("POST", "/api/v1/tasks", json!({"title": "xxx", "project_id": 2}), false),
         ("PUT", "/api/v1/tasks/3", json!({"title": "xxx"}), false),

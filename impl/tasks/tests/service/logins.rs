@@ -261,6 +261,7 @@ fn nothing_prints_a_password_or_a_token() {
         scope: "seen@example.com".to_owned(),
         refresh_token: "not to be seen".to_owned(),
         refresh_expires_in: 1,
+        deletion_at: None,
     };
     for printed in [
         printed::<Signup>(&both),

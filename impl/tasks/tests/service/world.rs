@@ -11,7 +11,7 @@ use platform::identity::Accounts;
 use platform::settings::AuthSettings;
 use platform::{Database, Limiter};
 use serde_json::{Value, json};
-use tasks::TasksService;
+use tasks::{TasksService, TasksSettings};
 use testkit::{Answer, Client, TestDatabase, TestServer};
 use tokio::time::timeout;
 
@@ -112,7 +112,12 @@ pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) 
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
-    TestServer::start(description, tasks::router(Arc::new(TasksService::new(db, accounts, limiter))), needs, flags)
+    TestServer::start(
+        description,
+        tasks::router(Arc::new(TasksService::new(db, accounts, limiter, TasksSettings::default()))),
+        needs,
+        flags,
+    )
 }
 
 /// Repeats a request until it gets this status: for changes that one process learns from another.

@@ -6,7 +6,7 @@ use platform_admission::{Sender, identify};
 use platform_background::Jobs;
 use platform_rate_limits::Signups;
 use platform_settings::{AuthSettings, DatabaseSettings, Environment, InvalidSettings, SessionLifetimes};
-use platform_store::{Database, Result, Servers, Transaction, Wanted, sql};
+use platform_store::{Database, Result, Servers, Transaction, Wanted, pair, sql};
 use platform_telemetry::Metrics;
 use sqlx::PgConnection;
 
@@ -93,7 +93,7 @@ impl Accounts {
     /// an access token's user changed since.
     pub async fn authenticate(&self, token: &str) -> Result<Principal> {
         const SQL: &str = sql!(
-            "SELECT u.is_superuser FROM users u
+            "SELECT u.is_superuser, EXISTS (SELECT FROM account_deletions d WHERE d.user_id = u.id) AS is_leaving FROM users u
             WHERE u.id = $1 AND u.is_active AND u.session_epoch = $2
               AND NOT EXISTS (SELECT FROM revoked_tokens r WHERE r.jti IN ($3, $4))"
         );
@@ -109,7 +109,7 @@ impl Accounts {
         let claims = self.tokens.verify(token)?;
         let user: i64 = claims.sub.parse().map_err(|_| refused("its subject is not a user id"))?;
         identify(user);
-        let is_superuser = sqlx::query_scalar(SQL)
+        let row = sqlx::query(SQL)
             .bind(user)
             .bind(claims.epoch)
             .bind(claims.jti)
@@ -117,9 +117,10 @@ impl Accounts {
             .fetch_optional(self.db.latest_reads())
             .await?
             .ok_or_else(|| refused("its user was deleted or its session has ended"))?;
+        let (is_superuser, is_leaving) = pair(&row, "is_superuser", "is_leaving")?;
         let credential = Credential::AccessToken(claims.sid);
-        let principal =
-            Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, credential, expires: claims.exp };
+        let (jti, epoch, expires) = (claims.jti, claims.epoch, claims.exp);
+        let principal = Principal { user, is_superuser, is_leaving, epoch, token: jti, credential, expires };
         self.cache.remember(token, principal, ticket);
         Sender::identify(user);
         Ok(principal)

@@ -125,7 +125,8 @@ impl Accounts {
                 extract(epoch FROM t.expires_at)::bigint AS expires,
                 coalesce(t.used_at > now() - interval '1 minute', false) AS is_fresh
              FROM api_tokens t JOIN users u ON u.id = t.user_id
-             WHERE t.hash = $1 AND t.expires_at > now() AND u.is_active"
+             WHERE t.hash = $1 AND t.expires_at > now() AND u.is_active
+               AND NOT EXISTS (SELECT FROM account_deletions d WHERE d.user_id = u.id)"
         );
         let Some(hash) = hash(API_TOKEN, token) else { return Ok(None) };
         let found: Option<Found> = sqlx::query_as(SQL).bind(hash).fetch_optional(self.db.latest_reads()).await?;
@@ -138,6 +139,7 @@ impl Accounts {
         Ok(Some(Principal {
             user: found.user_id,
             is_superuser: found.is_superuser,
+            is_leaving: false,
             epoch: found.session_epoch,
             token: found.id,
             credential: Credential::ApiToken,

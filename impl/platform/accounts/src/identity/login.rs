@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use contract::Problem;
 use platform_admission::Sender;
 use platform_rate_limits::{Account, Guard};
@@ -32,6 +33,8 @@ pub struct AccessToken {
     pub refresh_token: String,
     /// Its lifetime in seconds.
     pub refresh_expires_in: i64,
+    /// At a login: when the account will be deleted, if it will.
+    pub deletion_at: Option<DateTime<Utc>>,
 }
 
 impl fmt::Debug for AccessToken {
@@ -57,7 +60,8 @@ impl Accounts {
             return Err(issues_none().into());
         }
         let user = self.user_by_password(guard, email, password).await?;
-        self.begin_session(user.id, user.session_epoch, user.is_superuser).await
+        let token = self.begin_session(user.id, user.session_epoch, user.is_superuser).await?;
+        Ok(AccessToken { deletion_at: user.deletion_at, ..token })
     }
 
     /// The caller of one request by e-mail and password, without a token.
@@ -70,15 +74,17 @@ impl Accounts {
         email: &str,
         password: String,
     ) -> Result<Principal> {
-        let Credentials { id, is_superuser, session_epoch, .. } = self.user_by_password(guard, email, password).await?;
+        let Credentials { id: user, is_superuser, session_epoch: epoch, deletion_at, .. } =
+            self.user_by_password(guard, email, password).await?;
         let expires = seconds() + self.tokens.life().as_secs();
-        let (token, credential) = (Uuid::now_v7(), Credential::Password);
-        Ok(Principal { user: id, is_superuser, epoch: session_epoch, token, credential, expires })
+        let (token, credential, is_leaving) = (Uuid::now_v7(), Credential::Password, deletion_at.is_some());
+        Ok(Principal { user, is_superuser, is_leaving, epoch, token, credential, expires })
     }
 
     async fn user_by_password(&self, guard: Guard<'_>, email: &str, password: String) -> Result<Credentials> {
         const SQL: &str = sql!(
-            "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, {KNOWN}
+            "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch,
+                (SELECT d.deletion_at FROM account_deletions d WHERE d.user_id = u.id) AS deletion_at, {KNOWN}
              FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1",
             KNOWN
         );
@@ -177,6 +183,7 @@ struct Credentials {
     is_active: bool,
     is_superuser: bool,
     session_epoch: i64,
+    deletion_at: Option<DateTime<Utc>>,
     known: Vec<Vec<u8>>,
     fresh: Vec<bool>,
 }

@@ -15,8 +15,16 @@ impl From<User> for models::User {
 
 impl From<AccessToken> for models::Token {
     fn from(token: AccessToken) -> Self {
-        let AccessToken { access_token, token_type: _, expires_in, scope, refresh_token, refresh_expires_in } = token;
+        let AccessToken {
+            access_token,
+            token_type: _,
+            expires_in,
+            scope,
+            refresh_token,
+            refresh_expires_in,
+            deletion_at,
+        } = token;
         let (token_type, scope) = (models::TokenType::Bearer, scope.to_owned());
-        Self { access_token, token_type, expires_in, scope, refresh_token, refresh_expires_in }
+        Self { access_token, token_type, expires_in, scope, refresh_token, refresh_expires_in, deletion_at }
     }
 }

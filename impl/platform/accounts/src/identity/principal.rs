@@ -14,6 +14,8 @@ use super::tokens::seconds;
 pub struct Principal {
     pub(super) user: i64,
     pub(super) is_superuser: bool,
+    /// Whether the account is to be deleted.
+    pub(super) is_leaving: bool,
     /// The user's session epoch when the token was issued.
     pub(super) epoch: i64,
     pub(super) token: Uuid,
@@ -42,6 +44,11 @@ impl Principal {
     /// Whether the user may do everything.
     pub fn is_superuser(&self) -> bool {
         self.is_superuser
+    }
+
+    /// Whether the user's account is to be deleted, so that little can be done with it.
+    pub fn is_leaving(&self) -> bool {
+        self.is_leaving
     }
 
     /// The remaining lifetime of the token.

@@ -143,6 +143,7 @@ impl Accounts {
             scope,
             refresh_token,
             refresh_expires_in,
+            deletion_at: None,
         })
     }
 

@@ -127,8 +127,31 @@ impl Database {
         // Waiting for a connection may be cancelled safely, so it stays outside of the task.
         let lease = self.writes.lease().await?;
         let (watch, committing) = (lease.watch(), Arc::new(AtomicBool::new(false)));
-        let written = self.detached(watch, transaction(lease, Arc::clone(&committing), work), committing).await;
+        let work = transaction(lease, Arc::clone(&committing), work);
+        let written = self.detached(watch, TRANSACTION_TIMEOUT, work, committing).await;
         self.remember(written).await
+    }
+
+    /// Runs `work`, which only reads, in a transaction all of whose statements see one instant. It holds one of the few connections that
+    /// write for at most `limit`: for what is done seldom, and by one at a time.
+    ///
+    /// # Errors
+    /// The error of `work`; 503 `database_busy` when it takes longer.
+    pub async fn snapshot<T, F, W>(&self, limit: Duration, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+        W: FnOnce(Transaction) -> F + Clone + Send + 'static,
+    {
+        const SNAPSHOT: &str = sql!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+        let lease = self.writes.lease().await?;
+        let (watch, committing) = (lease.watch(), Arc::new(AtomicBool::new(false)));
+        let read = move |mut tx: Transaction| async move {
+            sqlx::query(SNAPSHOT).execute(&mut *tx).await?;
+            work(tx).await
+        };
+        let work = transaction(lease, Arc::clone(&committing), read);
+        self.detached(watch, limit, work, committing).await
     }
 
     /// Runs `work`, which must be exactly one statement, without BEGIN and COMMIT around it: a third of the round
@@ -161,7 +184,7 @@ impl Database {
                 other => other,
             })
         };
-        let written = self.detached(watch, once, Arc::new(AtomicBool::new(true))).await;
+        let written = self.detached(watch, TRANSACTION_TIMEOUT, once, Arc::new(AtomicBool::new(true))).await;
         self.remember(written).await
     }
 
@@ -175,15 +198,16 @@ impl Database {
         written
     }
 
-    /// Runs `work` to its end or to its deadline, also when the request is cancelled; `committing` says whether COMMIT was
+    /// Runs `work` to its end or to its `limit`, also when the request is cancelled; `committing` says whether COMMIT was
     /// sent.
     async fn detached<T: Send + 'static>(
         &self,
         watch: Watch,
+        limit: Duration,
         work: impl Future<Output = Result<T>> + Send + 'static,
         committing: Arc<AtomicBool>,
     ) -> Result<T> {
-        let work = async move { timeout(TRANSACTION_TIMEOUT, watch.over(work)).await };
+        let work = async move { timeout(limit, watch.over(work)).await };
         let task = self.transactions.spawn(Sender::for_log().scope(work));
         let silent = || sqlx::Error::Io(ErrorKind::TimedOut.into());
         match task.await {
