@@ -115,6 +115,7 @@ INSERT INTO personal_data_columns (relation, column_name, exported_by, on_erasur
     ('page_views', 'user_id', 'exported_page_views', 'deleted',
      'NOT r.user_claimed AND NOT EXISTS (SELECT FROM page_view_erasures p WHERE p.user_id = r.user_id)',
      'by analytics, soon after the account; strangers may go on naming any id'),
+    ('page_views', 'user_claimed', NULL, 'deleted', NULL, 'whether it is only said to be the user''s'),
     ('page_views', 'visitor', 'exported_page_views', 'deleted', NULL, 'a hash with a salt of its day'),
     ('page_view_events', 'reporter', NULL, 'kept', NULL, 'a hash that is different for each event, deleted within days'),
     ('page_view_erasures', 'user_id', NULL, 'kept', NULL, 'the note that page views are to be erased, deleted when they are'),

@@ -21,7 +21,7 @@ async fn tells_what_it_checked_and_fails_on_a_violation() {
     let database = TestDatabase::new().await;
     let (sound, text) = verify(&database, &["--quiescent"]).await;
     assert!(sound, "{text}");
-    assert!(text.lines().all(|line| line.starts_with(['O', 'P']) && line[2..].starts_with(" ok ")), "{text}");
+    assert!(text.lines().all(|line| line.starts_with(['A', 'O', 'P']) && line[2..].starts_with(" ok ")), "{text}");
     assert!(text.contains("\nO7 ok        the outbox is empty\n"), "{text}");
 
     let message = "INSERT INTO outbox (topic, payload) SELECT 'none', n FROM generate_series(1, 7) n";

@@ -4,11 +4,8 @@
 use std::time::Duration;
 
 use platform::audit::{Action, Entry, Written};
-use platform::http::Metrics;
 use platform::slices::Slice;
-use platform::{Jobs, Result, Transaction};
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
+use platform::{Result, Transaction};
 use tokio_util::sync::CancellationToken;
 
 use super::queries;
@@ -27,26 +24,6 @@ pub(crate) const MAX_ERASED_ROWS: i64 = 2_000;
 pub(crate) const MIN_ERASED_ROWS: i64 = 50;
 /// Accounts that should have been erased so long ago are overdue, in seconds.
 const OVERDUE_AFTER: f64 = 3_600.0;
-
-/// The state of the job. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Erasures {
-    pub(crate) jobs: Jobs,
-    failures: Counter,
-    overdue: Gauge,
-}
-
-impl Erasures {
-    /// Registers what it measures.
-    pub(crate) fn register(&self, metrics: &Metrics) {
-        metrics.register(|registry| {
-            let help = "Accounts that should have been erased more than an hour ago";
-            registry.register("account_erasures_overdue", help, self.overdue.clone());
-            let help = "Failed attempts to erase an account";
-            registry.register("account_erasure_failures", help, self.failures.clone());
-        });
-    }
-}
 
 /// Erases a batch of a locked user's personal data, and the account with the last one: nothing remains that is to be erased afterwards,
 /// true. Before, the account is closed, so that nobody signs in to what is half erased.

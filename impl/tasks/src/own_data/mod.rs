@@ -6,6 +6,7 @@
 mod archive;
 mod erasure;
 mod queries;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,31 +20,16 @@ use tasks_api::apis::own_data::{
     SCHEDULE_ACCOUNT_DELETION, ScheduleAccountDeletionResponse,
 };
 use tasks_api::models::{AccountDeletion, AccountDeletionRequest};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::TasksService;
 use crate::users::superuser_remains;
 
-pub(crate) use erasure::{Erasures, MAX_ERASED_ROWS, MIN_ERASED_ROWS, erase_slice};
+pub(crate) use erasure::{MAX_ERASED_ROWS, MIN_ERASED_ROWS, erase_slice};
+pub(crate) use state::{Erasures, Exports};
 
-/// Archives that are built or sent at a time: their files may have 48 MiB each, and /tmp of a container has 256.
-const MAX_EXPORTS: usize = 4;
 /// How long an export waits for the one that is being built, which has a connection to Postgres.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How many exports there may be.
-#[derive(Debug, Clone)]
-pub(crate) struct Exports {
-    all: Arc<Semaphore>,
-    building: Arc<Semaphore>,
-}
-
-impl Default for Exports {
-    fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(MAX_EXPORTS)), building: Arc::new(Semaphore::new(1)) }
-    }
-}
 
 impl OwnData for TasksService {
     async fn export_personal_data(&self, caller: Principal) -> Result<ExportPersonalDataResponse> {

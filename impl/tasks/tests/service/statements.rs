@@ -4,5 +4,5 @@
 async fn every_statement_can_be_prepared() {
     // Linked for the sake of its statements.
     let _ = tasks::OPERATIONS;
-    testkit::statements::prepare_all("impl/tasks/", &["tasks"]).await;
+    testkit::statements::prepare_all("impl/tasks/", &["tasks", "verify"]).await;
 }

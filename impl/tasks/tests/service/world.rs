@@ -99,6 +99,15 @@ impl Person {
     }
 }
 
+/// A service on a database, for work in the background.
+pub fn service(database: &TestDatabase) -> TasksService {
+    let settings = database.settings_of("tasks");
+    let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
+    let db = Database::new(&settings, "tasks").expect("the URL is one");
+    let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
+    TasksService::new(db, accounts, Limiter::off(), TasksSettings::default())
+}
+
 /// Another process of the service, as it were, on the same database, without rate limits, which few tests are about.
 pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
     serve_limited(database, Limiter::off(), flags)
