@@ -23,7 +23,7 @@ END $$;
 CREATE TRIGGER account_deletions_changed AFTER INSERT OR DELETE ON account_deletions
     FOR EACH ROW EXECUTE FUNCTION notify_account_deletion();
 
--- Ids of accounts that are gone, whoever deleted them: nothing may refer to them any more (personal_data_columns). Ids are not reused.
+-- Ids of accounts that are gone, whoever deleted them: nothing may refer to them any more (personal_data_columns).
 CREATE TABLE account_erasures (
     user_id   bigint CONSTRAINT account_erasures_pkey PRIMARY KEY,
     erased_at timestamptz NOT NULL DEFAULT now()
@@ -134,7 +134,7 @@ BEGIN
     OPEN found NO SCROLL FOR EXECUTE format('SELECT row_to_json(v)::text FROM %I v WHERE v.user_id = $1', export) USING owner;
 END $$;
 
--- What still names accounts that are erased, a line for each of them and each column: nothing.
+-- What still names accounts that are erased, a line for each of them and each column: nothing. (Scripts may create an account with the id of another one.)
 CREATE FUNCTION leftovers_of_erased_accounts() RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 DECLARE
@@ -143,7 +143,7 @@ BEGIN
     FOR part IN SELECT * FROM personal_data_columns c WHERE c.erased_rows IS NOT NULL ORDER BY c.relation, c.column_name LOOP
         RETURN QUERY EXECUTE format(
             'SELECT format(%L, %L, %L, e.user_id, count(*)) FROM account_erasures e JOIN %I r ON r.%I = e.user_id
-             WHERE %s GROUP BY e.user_id ORDER BY e.user_id',
+             WHERE (%s) AND NOT EXISTS (SELECT FROM users u WHERE u.id = e.user_id) GROUP BY e.user_id ORDER BY e.user_id',
             '%s.%s: user %s is erased, and in %s rows', part.relation, part.column_name, part.relation, part.column_name, part.erased_rows);
     END LOOP;
 END $$;

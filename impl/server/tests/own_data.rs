@@ -133,7 +133,8 @@ impl Person {
             let (mut file, mut text) = (archive.by_index(index).expect("a file"), String::new());
             file.read_to_string(&mut text).expect("text");
             all.push_str(&text);
-            match file.name().strip_suffix(".ndjson") {
+            let name = file.name().expect("a name").into_owned();
+            match name.strip_suffix(".ndjson") {
                 None => readme = serde_json::from_str(&text).expect("JSON"),
                 Some(name) => {
                     let rows = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
