@@ -137,7 +137,7 @@ impl Person {
             match name.strip_suffix(".ndjson") {
                 None => readme = serde_json::from_str(&text).expect("JSON"),
                 Some(name) => {
-                    let rows = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+                    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
                     files.insert(name.to_owned(), rows);
                 }
             }
@@ -148,7 +148,7 @@ impl Person {
             .map(|file| (file["name"].as_str().expect("a name"), file["rows"].as_u64().expect("a number")))
             .collect();
         let found: Vec<_> = files.iter().map(|(name, rows)| (format!("{name}.ndjson"), rows.len() as u64)).collect();
-        assert_eq!(told, found.iter().map(|(name, rows)| (&**name, *rows)).collect());
+        assert_eq!(told, found.iter().map(|(name, rows)| (&**name, *rows)).collect::<BTreeMap<_, _>>());
         (files, all)
     }
 }
