@@ -58,6 +58,7 @@ actions! {
     SuperuserRevoked "user.superuser_revoked" "user";
     EmailChanged "user.email_changed" "user";
     PasswordChanged "user.password_changed" "user";
+    PasswordReset "user.password_reset" "user";
     SessionEnded "session.ended" "session";
     RefreshTokenReused "session.token_reused" "session";
     SessionsEnded "sessions.ended" "user";

@@ -1,0 +1,33 @@
+"""What is expected of rules and alerts about mail; monitoring/tests/rules.py has promtool hold them to it."""
+
+from series import always, counter, grows, on, two, STEPS
+
+# As in monitoring/tests/edges.py.
+EDGES = [
+    ("MailDelayed", "warning", 60, "mail:mails_oldest_pending_seconds:max", ">", 300),
+    ("MailGivenUp", "warning", 0, "mail:mails_given_up:increase1h", ">", 10),
+]
+
+HEALTHY = {
+    on("tasks", "mails_oldest_pending_seconds"): always(1),
+    on("tasks", "mail_outcomes_total", 'outcome="sent"'): grows(1),
+    on("tasks", "mail_outcomes_total", 'outcome="rejected"'): always(0),
+    on("tasks", "mail_outcomes_total", 'outcome="expired"'): always(0),
+}
+CASES = {
+    "unsent mail": ({on("tasks", "mails_oldest_pending_seconds"): f"0+15x{STEPS}"}, ["MailDelayed"]),
+    "rejected mails": ({on("tasks", "mail_outcomes_total", 'outcome="rejected"'): grows(1)}, ["MailGivenUp"]),
+}
+
+# As in monitoring/tests/recorded.py.
+GIVEN = {
+    **two("mails_oldest_pending_seconds", 3, 4),
+    'mail_outcomes_total{instance="a",outcome="sent"}': counter(1),
+    'mail_outcomes_total{instance="a",outcome="rejected"}': counter(1),
+    'mail_outcomes_total{instance="b",outcome="expired"}': counter(1),
+}
+EXPECTED = {
+    "mail:mails_oldest_pending_seconds:max": {"{}": 4},
+    # To be computed by promtool.
+    "mail:mails_given_up:increase1h": {"{}": 0},
+}
