@@ -117,15 +117,19 @@ impl MailCatcher {
     pub async fn take(&self, to: &str, subject: &str) -> Caught {
         let found = async {
             loop {
-                let mut caught = self.caught.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(place) = caught.iter().position(|one| one.to == to && one.header("Subject") == subject) {
-                    return caught.remove(place);
+                if let Some(caught) = self.taken(to, subject) {
+                    return caught;
                 }
-                drop(caught);
                 sleep(Duration::from_millis(10)).await;
             }
         };
         timeout(AT_LAST, found).await.unwrap_or_else(|_| panic!("no {subject:?} to {to}: {:?}", self.all()))
+    }
+
+    fn taken(&self, to: &str, subject: &str) -> Option<Caught> {
+        let mut caught = self.caught.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = caught.iter().position(|one| one.to == to && one.header("Subject") == subject)?;
+        Some(caught.remove(place))
     }
 }
 
