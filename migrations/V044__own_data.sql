@@ -54,7 +54,7 @@ CREATE TABLE personal_data_columns (
 );
 
 CREATE VIEW exported_account AS
-    SELECT u.id AS user_id, u.email, u.full_name, u.is_active, u.is_superuser, u.created_at, u.updated_at, d.deletion_at
+    SELECT u.id AS user_id, u.email, u.email_verified_at, u.full_name, u.is_active, u.is_superuser, u.created_at, u.updated_at, d.deletion_at
     FROM users u LEFT JOIN account_deletions d ON d.user_id = u.id;
 CREATE VIEW exported_sessions AS
     SELECT s.user_id, s.id, s.device, host(s.address) AS address, s.created_at, s.used_at, s.expires_at FROM sessions s;
@@ -94,6 +94,14 @@ CREATE VIEW exported_page_views AS
 INSERT INTO personal_data_columns (relation, column_name, exported_by, on_erasure, erased_rows, reason) VALUES
     ('users', 'email', 'exported_account', 'deleted', NULL, 'of the account'),
     ('users', 'email_key', NULL, 'deleted', NULL, 'computed from the e-mail'),
+    ('users', 'email_verified_at', 'exported_account', 'deleted', NULL, 'of the account'),
+    ('mails', 'user_id', NULL, 'deleted', 'true', 'what is not sent yet; the user gets it by mail'),
+    ('mails', 'recipient', NULL, 'deleted', NULL, 'the e-mail of the account, or the one that it is to have'),
+    ('email_requests', 'user_id', NULL, 'deleted', 'true', 'until the mail is written'),
+    ('email_requests', 'email', NULL, 'deleted', NULL, 'until the mail is written; what a stranger typed is nobody''s, and gone as soon'),
+    ('email_tokens', 'user_id', NULL, 'deleted', 'true', 'hashes of tokens, for a day'),
+    ('email_tokens', 'email', NULL, 'deleted', NULL, 'the e-mail of the account, or the one that it was to have, for a day'),
+    ('email_tokens', 'recipient_key', NULL, 'deleted', NULL, 'computed from the e-mail'),
     ('account_deletions', 'user_id', 'exported_account', 'deleted', 'true', 'of the account'),
     ('sessions', 'user_id', 'exported_sessions', 'deleted', 'true', 'without refresh tokens, of which hashes are stored'),
     ('sessions', 'address', 'exported_sessions', 'deleted', NULL, 'of its user'),

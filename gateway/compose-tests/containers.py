@@ -11,7 +11,7 @@ from configuration import (CONFIG, HADOLINT, PORTS, ROLES, ROOT, SERVED, SERVER,
                            run, services_with, targets)
 
 # What is no service of ours, and where everybody looks for it.
-PUBLISHED = {"db": 5432, "redis": 6379, "gateway": 8080, "pgadmin": 5050, "prometheus": 9090, "grafana": 3000, "jaeger": 16686}
+PUBLISHED = {"db": 5432, "redis": 6379, "gateway": 8080, "pgadmin": 5050, "prometheus": 9090, "grafana": 3000, "jaeger": 16686, "mailpit": 8025}
 
 @check
 def the_tool_takes_it():
@@ -114,8 +114,8 @@ def what_is_mounted_is_there():
 @check
 def a_profile_adds_what_it_is_named_for():
     base = set(services_with())
-    assert not base & {"jaeger", "contract-tests"}
-    for profile, added in ("traces", "jaeger"), ("contract-tests", "contract-tests"):
+    assert not base & {"jaeger", "mailpit", "contract-tests"}
+    for profile, added in ("traces", "jaeger"), ("mail", "mailpit"), ("contract-tests", "contract-tests"):
         equal(set(services_with(profiles=[profile])) - base, {added})
 
 

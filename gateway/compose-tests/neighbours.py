@@ -97,6 +97,14 @@ def everybody_tells_the_collector_of_traces():
 
 
 @check
+def mail_is_caught_where_a_profile_says_so():
+    url = re.search(r"MAIL_URL='(smtp://\S+)' docker compose --profile mail up", read("docs/operations.md"))[1]
+    equal(url, "smtp://mailpit:1025?tls=none")
+    services = services_with(f"MAIL_URL={url}", profiles=["mail"])
+    assert "mailpit" in services and any(services[role]["environment"].get("MAIL_URL") == url for role in ROLES)
+
+
+@check
 def contract_tests_are_those_without_containers():
     service = SERVICES["contract-tests"]
     [pinned] = re.findall(r"^schemathesis==(\S+)", read("openapi/contract-tests/requirements.txt"), re.M)

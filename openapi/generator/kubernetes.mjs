@@ -21,8 +21,8 @@ const SCALE = { http_server_active_requests: 64 };
 function rolesOf(services) {
   return services.flatMap((service) => {
     const sends = new Document(documentOf(generated, service.name)).outgoing().length > 0;
-    const own = { name: service.name, port: service.port, service: service.name, serves: true, sends, scale: { ...SCALE, ...service.scale } };
-    const background = service.background.map(({ name, port, scale = {} }) => ({ name, port, service: service.name, serves: false, sends: false, scale }));
+    const own = { name: service.name, port: service.port, service: service.name, serves: true, sends, mails: service.environment.includes('MAIL_URL'), scale: { ...SCALE, ...service.scale } };
+    const background = service.background.map(({ name, port, scale = {} }) => ({ name, port, service: service.name, serves: false, sends: false, mails: false, scale }));
     return [own, ...background];
   });
 }

@@ -333,6 +333,93 @@ impl contract::row::Field for DeletedWord {
     }
 }
 
+/// `EmailChange` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct EmailChange {
+    /// `email`
+    #[serde(rename = "email")]
+    pub email: String,
+    /// Proves that the caller is the account's owner.
+    #[serde(rename = "current_password")]
+    pub current_password: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for EmailChange {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("EmailChange");
+        shown.field("email", &self.email);
+        shown.field("current_password", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for EmailChange {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_email = object.required(at, "email", |v, at| at.string(v, &contract::Text::ANY.max(320).format("email")));
+        let f_current_password = object
+            .required(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        object.close(at);
+        Some(Self { email: f_email?, current_password: f_current_password? })
+    }
+}
+
+impl contract::row::FromRow for EmailChange {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            email: contract::row::Field::read(row, "email")?,
+            current_password: contract::row::Field::read(row, "current_password")?,
+        })
+    }
+}
+
+impl contract::row::Field for EmailChange {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `EmailConfirmation` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct EmailConfirmation {
+    /// `token`
+    #[serde(rename = "token")]
+    pub token: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for EmailConfirmation {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("EmailConfirmation");
+        shown.field("token", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for EmailConfirmation {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_token = object.required(at, "token", |v, at| {
+            at.string(v, &contract::Text::ANY.max(200).format("password").pattern(contract::pattern!("^[^\\x00]*$")))
+        });
+        object.close(at);
+        Some(Self { token: f_token? })
+    }
+}
+
+impl contract::row::FromRow for EmailConfirmation {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { token: contract::row::Field::read(row, "token")? })
+    }
+}
+
+impl contract::row::Field for EmailConfirmation {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `NewApiToken` of the document.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct NewApiToken {
@@ -414,6 +501,86 @@ impl contract::row::FromRow for NewApiToken {
 }
 
 impl contract::row::Field for NewApiToken {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PasswordForgotten` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasswordForgotten {
+    /// `email`
+    #[serde(rename = "email")]
+    pub email: String,
+}
+
+impl contract::Decode for PasswordForgotten {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_email = object.required(at, "email", |v, at| {
+            at.string(v, &contract::Text::ANY.max(320).pattern(contract::pattern!("^[^\\x00]*$")))
+        });
+        object.close(at);
+        Some(Self { email: f_email? })
+    }
+}
+
+impl contract::row::FromRow for PasswordForgotten {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { email: contract::row::Field::read(row, "email")? })
+    }
+}
+
+impl contract::row::Field for PasswordForgotten {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PasswordReset` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PasswordReset {
+    /// `token`
+    #[serde(rename = "token")]
+    pub token: String,
+    /// In production at least 8 characters and none of the passwords that are guessed first (`too_guessable`), in development at least 6 as the older service accepted; the operator may choose.
+    #[serde(rename = "password")]
+    pub password: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for PasswordReset {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("PasswordReset");
+        shown.field("token", &contract::Concealed);
+        shown.field("password", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for PasswordReset {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_token = object.required(at, "token", |v, at| {
+            at.string(v, &contract::Text::ANY.max(200).format("password").pattern(contract::pattern!("^[^\\x00]*$")))
+        });
+        let f_password = object
+            .required(at, "password", |v, at| at.string(v, &contract::Text::ANY.min(6).max(128).format("password")));
+        object.close(at);
+        Some(Self { token: f_token?, password: f_password? })
+    }
+}
+
+impl contract::row::FromRow for PasswordReset {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            token: contract::row::Field::read(row, "token")?,
+            password: contract::row::Field::read(row, "password")?,
+        })
+    }
+}
+
+impl contract::row::Field for PasswordReset {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }

@@ -1,4 +1,5 @@
-//! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform-outbox, platform-webhooks, platform}
+//! Dependencies point one way: server -> services -> each service -> {its own generated crate, platform-account-mail, platform-mail,
+//! platform-outbox, platform-webhooks, platform}
 //! -> contract -> {conformance, outgoing} -> wire -> validation -> values.
 
 use std::process::Command;
@@ -46,6 +47,8 @@ fn may_need(path: &str, name: &str) -> bool {
         // Whatever messages are about: it knows no service, and the platform does not know it.
         ("impl", "platform/outbox") => name == "platform",
         ("impl", "platform/webhooks") => ["contract", "platform"].contains(&name),
+        ("impl", "platform/mail") => name == "platform",
+        ("impl", "platform/account-mail") => ["contract", "platform", "platform-mail"].contains(&name),
         ("impl", part) if let Some(part) = part.strip_prefix("platform/") => {
             platform_may_need(&format!("platform-{part}"), name)
         }
@@ -58,8 +61,15 @@ fn may_need(path: &str, name: &str) -> bool {
         ("impl", "ha") => ["backends", "testkit"].contains(&name),
         ("", "bench") => ["contract", "kitchen-sink-api", "platform"].contains(&name),
         ("impl", service) if is_service(service) => {
-            ["contract", "platform", "platform-outbox", "platform-webhooks"].contains(&name)
-                || name == format!("{service}-api")
+            let known = [
+                "contract",
+                "platform",
+                "platform-account-mail",
+                "platform-mail",
+                "platform-outbox",
+                "platform-webhooks",
+            ];
+            known.contains(&name) || name == format!("{service}-api")
         }
         _ => false,
     }

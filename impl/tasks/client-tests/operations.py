@@ -1,12 +1,22 @@
 """Calls the operations of the tasks service that its scenario does not, with the Python client."""
 
+import mailbox
+import os
+import re
+import time
+
 from schema_first_client import (
     AccountDeletionRequest,
     ApiTokenCreate,
     Client,
+    EmailChange,
+    EmailConfirmation,
+    PasswordForgotten,
+    PasswordReset,
     ProjectCreate,
     ProjectUpdate,
     Scope,
+    Signup,
     TaskCreate,
     TaskStatusInput,
     TaskUpdate,
@@ -20,6 +30,10 @@ from support import Given, connect, refused
 def operations(given: Given) -> None:
     users(given.admin, f"{given.run}-every@client.test")
     tasks(given.admin)
+    nobodys_token()
+    # Where the services are ours, and so their mail server.
+    if folder := os.environ.get("MAIL_FOLDER"):
+        mails(folder, f"{given.run}-mail")
 
 
 def users(admin: Client, email: str) -> None:
@@ -34,6 +48,9 @@ def users(admin: Client, email: str) -> None:
     assert admin.users.get_user(user.id).email == email
     sessions(client, email, password)
     own_data(client, email, password)
+    # The one that they have: nothing is to be changed.
+    client.email.send_email_verification()
+    client.email.change_email(EmailChange(email=email, current_password=password))
     admin.users.put_user(user.id, UserUpdate(full_name="Grace"))
     assert admin.users.patch_user(user.id, UserUpdate(is_active=False)).is_active is False
     assert admin.users.delete_user(user.id).id == user.id
@@ -65,6 +82,66 @@ def own_data(client: Client, email: str, password: str) -> None:
     assert client.own_data.get_account_deletion().deletion_at == scheduled
     client.own_data.cancel_account_deletion()
     assert client.projects.list_projects() == []
+def nobodys_token() -> None:
+    token = "sfe_4fQ0Zt1mLw8cVb7nXk2sYd5aHj9uEr3oGp6iTq"
+    client = connect()
+    client.email.forgot_password(PasswordForgotten(email="nobody@client.test"))
+    assert refused(lambda: client.email.confirm_email(EmailConfirmation(token=token))).code == "invalid_email_token"
+    reset = PasswordReset(token=token, password="correct horse")
+    assert refused(lambda: client.email.reset_password(reset)).code == "invalid_email_token"
+
+
+def mails(folder: str, name: str) -> None:
+    """Each flow that needs a mailbox, from the request to its end."""
+    old, new = f"{name}@client.test", f"{name}-new@client.test"
+    client = connect()
+    client.login.signup(Signup(email=old, password="correct horse", full_name=None))
+    client.email.confirm_email(EmailConfirmation(token=token(received(folder, old, "Confirm your e-mail address"))))
+    client.sign_in(old, "correct horse")
+
+    client.email.change_email(EmailChange(email=new, current_password="correct horse"))
+    received(folder, old, "A change of your e-mail address was requested")
+    client.email.confirm_email(EmailConfirmation(token=token(received(folder, new, "Confirm your new e-mail address"))))
+    received(folder, old, "Your e-mail address was changed")
+    assert refused(client.users.get_me).code == "invalid_token"
+
+    client.email.forgot_password(PasswordForgotten(email=f"{name}-nobody@client.test"))
+    client.email.forgot_password(PasswordForgotten(email=new))
+    reset = PasswordReset(token=token(received(folder, new, "Reset your password")), password="another horse")
+    client.email.reset_password(reset)
+    assert refused(lambda: client.email.reset_password(reset)).code == "invalid_email_token"
+    received(folder, new, "Your password was changed")
+    client.sign_in(new, "another horse")
+    assert client.users.get_me().email == new
+    assert not of(folder, f"{name}-nobody@client.test")
+
+
+def of(folder: str, to: str) -> list[str]:
+    """The mails to an address that have arrived: each its subject, a line break, and its plain text."""
+    found = []
+    for mail in mailbox.Maildir(folder):
+        if mail["To"] == to:
+            text = next(part for part in mail.walk() if part.get_content_type() == "text/plain").get_payload(decode=True)
+            assert isinstance(text, bytes)
+            found.append(f"{mail['Subject']}\n{text.decode()}")
+    return found
+
+
+def received(folder: str, to: str, subject: str) -> str:
+    """The text of the mail to an address with a subject, once it has arrived."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for mail in of(folder, to):
+            if mail.startswith(f"{subject}\n"):
+                return mail
+        time.sleep(0.05)
+    raise AssertionError(f"no mail {subject!r} to {to}")
+
+
+def token(mail: str) -> str:
+    found = re.search(r"^sfe_\w+$", mail, re.M)
+    assert found, mail
+    return found[0]
 
 
 def tasks(admin: Client) -> None:

@@ -6,8 +6,8 @@ use std::sync::{Arc, RwLock};
 
 use platform::identity::Principal;
 use platform::{Error, Limiter, Result};
-use tasks::{TasksService, TasksSettings};
-use tasks_api::apis::{api_tokens, audit, login, own_data, projects, sessions, tasks as api, users};
+use tasks::TasksService;
+use tasks_api::apis::{api_tokens, audit, email, login, own_data, projects, sessions, tasks as api, users};
 use tasks_api::models;
 
 #[global_allocator]
@@ -115,6 +115,16 @@ impl own_data::OwnData for FromMemory {
     }
 }
 
+impl email::Email for FromMemory {
+    pass_on! {
+        change_email(caller: Principal, body: models::EmailChange) -> email::ChangeEmailResponse;
+        confirm_email(body: models::EmailConfirmation) -> email::ConfirmEmailResponse;
+        forgot_password(body: models::PasswordForgotten) -> email::ForgotPasswordResponse;
+        reset_password(body: models::PasswordReset) -> email::ResetPasswordResponse;
+        send_email_verification(caller: Principal) -> email::SendEmailVerificationResponse;
+    }
+}
+
 impl projects::Projects for FromMemory {
     pass_on! {
         create_project(caller: Principal, body: models::ProjectCreate) -> projects::CreateProjectResponse;
@@ -148,7 +158,7 @@ impl users::Users for FromMemory {
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     bench::from_memory::serve("tasks", tasks::DOCUMENT, async |settings, database, accounts| {
         let limiter = Limiter::new(&settings.http, &settings.redis, &settings.auth).map_err(Error::internal)?;
-        let service = TasksService::new(database, accounts, limiter, TasksSettings::default());
+        let service = TasksService::plain(database, accounts, limiter);
         Ok(tasks::router(Arc::new(FromMemory { service, tasks: RwLock::default(), list: RwLock::default() })))
     })
     .await

@@ -5,6 +5,7 @@
 
 mod api_tokens;
 mod audit;
+mod email;
 mod login;
 mod own_data;
 mod project_queries;
@@ -27,11 +28,12 @@ use platform::service::{Context, Parts, Service, Verification};
 use platform::settings::InvalidSettings;
 use platform::verification::{self, Checked};
 use platform::{Access, Database, Limiter, restart_on_panic};
+use platform_account_mail::AccountMail;
+use tokio::join;
 
 use own_data::{Erasures, Exports};
 
-pub use settings::TasksSettings;
-
+pub use settings::{DeletionSettings, TasksSettings};
 pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 
 /// The state of the handlers.
@@ -39,36 +41,53 @@ pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 pub struct TasksService {
     database: Database,
     access: Access,
-    settings: TasksSettings,
+    mail: AccountMail,
+    deletion: DeletionSettings,
     exports: Exports,
     erasures: Erasures,
 }
 
 impl TasksService {
-    /// A service on a database and the accounts in it.
-    pub fn new(database: Database, accounts: Accounts, limiter: Limiter, settings: TasksSettings) -> Self {
-        let access = Access { accounts, limiter };
-        Self { database, access, settings, exports: Exports::default(), erasures: Erasures::default() }
+    /// A service on a database and the accounts in it, with their mail.
+    pub fn new(database: Database, limiter: Limiter, mail: AccountMail, deletion: DeletionSettings) -> Self {
+        let access = Access { accounts: mail.accounts().clone(), limiter };
+        Self { database, access, mail, deletion, exports: Exports::default(), erasures: Erasures::default() }
+    }
+
+    /// The same with default settings and without mail.
+    pub fn plain(database: Database, accounts: Accounts, limiter: Limiter) -> Self {
+        let mail = AccountMail::with_mailer(database.clone(), accounts, None);
+        Self::new(database, limiter, mail, DeletionSettings::default())
     }
 }
 
 impl Service for TasksService {
     type Settings = TasksSettings;
 
-    fn build(context: Context<'_>, settings: &TasksSettings) -> Result<Parts, InvalidSettings> {
-        let Context { database, access: Access { accounts, limiter }, .. } = context;
-        let service = Self::new(database, accounts, limiter, *settings);
-        let measured = service.erasures.clone();
-        Ok(Parts::of(router(Arc::new(service.clone())))
-            .with_jobs(service.erasures.jobs.clone())
-            .with_metrics(move |metrics| measured.register(metrics))
+    fn build(context: Context<'_>, own: &TasksSettings) -> Result<Parts, InvalidSettings> {
+        let Context { database, access, settings, environment } = context;
+        let mail = AccountMail::new(database.clone(), access.accounts, &own.mail, environment)?;
+        if settings.auth.require_verified_email && !mail.is_sent() {
+            return Err(InvalidSettings(
+                "REQUIRE_VERIFIED_EMAIL needs MAIL_URL: without mail nobody can verify".into(),
+            ));
+        }
+        let service = Self::new(database, access.limiter, mail.clone(), own.deletion);
+        let (jobs, erasures, measured) = (mail.jobs(), service.erasures.clone(), mail.clone());
+        let parts = Parts::of(router(Arc::new(service.clone())))
+            .with_jobs(erasures.jobs.clone())
+            .with_metrics(move |metrics| {
+                measured.register(metrics);
+                erasures.register(metrics);
+            })
             .with_background(async move |lifecycle| {
                 let erase = || {
                     let (service, end) = (service.clone(), lifecycle.stopping.clone());
                     async move { service.erase_periodically(end).await }
                 };
-                restart_on_panic(erase).await;
-            }))
+                join!(mail.run(lifecycle.answered.clone()), restart_on_panic(erase));
+            });
+        Ok(jobs.into_iter().fold(parts, Parts::with_jobs))
     }
 
     async fn verify(of: &Verification<'_>) -> platform::Result<Vec<Checked>> {

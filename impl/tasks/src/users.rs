@@ -39,11 +39,12 @@ impl Users for TasksService {
         let about = [Some(&*email), full_name.as_deref()];
         let hashed_password = self.access.accounts.hash_password(password, &about).await?;
         let user = NewUser { email, hashed_password, full_name, is_active, is_superuser };
-        let entry = Entry::by(Some(caller.user_id()), Action::UserCreated);
+        let (entry, mail) = (Entry::by(Some(caller.user_id()), Action::UserCreated), self.mail.clone());
         let (user, written) = self
             .database
             .write(move |mut tx| async move {
                 let user = users::insert(&mut tx, &user).await?;
+                mail.user_created(&mut tx, user.id).await?;
                 let mut written = entry.clone().on(user.id).write(&mut tx).await?;
                 if user.is_superuser {
                     written.add(entry.and(Action::SuperuserGranted).on(user.id).write(&mut tx).await?);
@@ -185,6 +186,7 @@ impl TasksService {
             change.hashed_password = Some(self.access.accounts.hash_password(password, &about).await?);
         }
         let (entry, here) = (Entry::of(&caller, Action::EmailChanged, id), self.access.accounts.here());
+        let mail = self.mail.clone();
         let (changed, written) = self
             .database
             .write(move |mut tx| async move {
@@ -199,6 +201,12 @@ impl TasksService {
                 if proof == Proof::Given {
                     here.is_used_by(&mut tx, id).await?;
                 }
+                if changed.email != current.email {
+                    mail.email_changed(&mut tx, id, &current.email, &changed.email).await?;
+                }
+                if change.hashed_password.is_some() {
+                    mail.password_changed(&mut tx, id, &current.email).await?;
+                }
                 let mut written = Written::default();
                 for action in changes(&current, &change) {
                     written.add(entry.and(action).write(&mut tx).await?);
@@ -208,6 +216,7 @@ impl TasksService {
             .await?;
         written.tell();
         self.access.accounts.user_changed(id);
+        self.mail.wake();
         Ok(changed.into())
     }
 }

@@ -8,8 +8,9 @@ const PROMETHEUS = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata
 // As WEBHOOK_TARGETS=public has it.
 const PUBLIC = { ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16'] } };
 
-/** The manifests of a process: `serves` whether it has operations, `sends` whether it has webhooks or callbacks. */
-export function role({ name, port, service, serves, sends, scale }) {
+/** The manifests of a process: `serves` whether it has operations, `sends` whether it has webhooks or callbacks, `mails` whether it
+    sends mail. */
+export function role({ name, port, service, serves, sends, mails, scale }) {
   const secrets = rolesSecrets(name);
   // Without it every client of the gateway would count as one: a pod without this setting does not start.
   const proxies = { name: 'TRUSTED_PROXIES', valueFrom: { configMapKeyRef: { name: 'server', key: 'TRUSTED_PROXIES' } } };
@@ -32,6 +33,6 @@ export function role({ name, port, service, serves, sends, scale }) {
     disruptionBudget(name),
     autoscaler(name, scale),
     networkPolicy(name, [from(port, ...(serves ? [pods('gateway')] : []), PROMETHEUS)],
-      [to(5432), to(6379), TRACES, ...(sends ? [to(443, PUBLIC)] : [])]),
+      [to(5432), to(6379), TRACES, ...(sends ? [to(443, PUBLIC)] : []), ...(mails ? [to(465), to(587)] : [])]),
   ];
 }

@@ -2,6 +2,7 @@
 
 pub mod api_tokens;
 pub mod audit;
+pub mod email;
 pub mod login;
 pub mod own_data;
 pub mod projects;

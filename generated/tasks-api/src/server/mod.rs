@@ -13,6 +13,11 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::api_tokens::LIST_API_TOKENS,
     &apis::api_tokens::REVOKE_API_TOKEN,
     &apis::audit::LIST_AUDIT_EVENTS,
+    &apis::email::CHANGE_EMAIL,
+    &apis::email::CONFIRM_EMAIL,
+    &apis::email::FORGOT_PASSWORD,
+    &apis::email::RESET_PASSWORD,
+    &apis::email::SEND_EMAIL_VERIFICATION,
     &apis::login::LOGIN_ACCESS_TOKEN,
     &apis::login::LOGOUT,
     &apis::login::REVOKE_TOKEN,
@@ -55,6 +60,7 @@ pub fn router<S>(service: Arc<S>) -> axum::Router
 where
     S: apis::api_tokens::ApiTokens
         + apis::audit::Audit
+        + apis::email::Email
         + apis::login::Login
         + apis::own_data::OwnData
         + apis::projects::Projects
@@ -65,6 +71,7 @@ where
     contract::Routes::<S>::new()
         .merge(apis::api_tokens::routes::<S>())
         .merge(apis::audit::routes::<S>())
+        .merge(apis::email::routes::<S>())
         .merge(apis::login::routes::<S>())
         .merge(apis::own_data::routes::<S>())
         .merge(apis::projects::routes::<S>())

@@ -69,8 +69,9 @@ impl Access {
     pub async fn by_password(&self, email: &str, password: &str) -> Result<Principal> {
         let guard = self.limiter.guard(&PASSWORDS);
         match self.accounts.authenticate_by_password(guard, email, password.to_owned()).await {
-            Err(Error::Problem(problem)) if problem.code() == "invalid_grant" => {
-                Err(Problem::unauthorized("invalid_credentials", "Incorrect e-mail or password.").into())
+            Err(Error::Problem(problem)) if ["invalid_grant", "email_not_verified"].contains(&problem.code()) => {
+                let detail = problem.detail().to_owned();
+                Err(Problem::unauthorized("invalid_credentials", detail).into())
             }
             caller => caller,
         }

@@ -61,6 +61,7 @@ actions! {
     DeletionScheduled "user.deletion_scheduled" "user";
     DeletionCancelled "user.deletion_cancelled" "user";
     DataExported "user.data_exported" "user";
+    PasswordReset "user.password_reset" "user";
     SessionEnded "session.ended" "session";
     RefreshTokenReused "session.token_reused" "session";
     SessionsEnded "sessions.ended" "user";

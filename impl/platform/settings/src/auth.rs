@@ -47,6 +47,10 @@ pub struct AuthSettings {
     /// Maximum number of sign-ups per address (IPv6: per /64) and day; 0: unlimited
     #[arg(long, env = "SIGNUPS_PER_DAY", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub signups_per_day: u32,
+    /// Whether a login needs an e-mail address that was verified by mail (MAIL_URL of the service that administers accounts)
+    #[arg(long, env = "REQUIRE_VERIFIED_EMAIL", value_parser = clap::builder::BoolishValueParser::new(), default_value = "false",
+          default_missing_value = "true", num_args = 0..=1, require_equals = true)]
+    pub require_verified_email: bool,
     /// Memory cost of argon2id, in KiB
     #[arg(long, env = "ARGON2_MEMORY_KIB", default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
     pub argon2_memory_kib: u32,

@@ -54,7 +54,7 @@ impl OwnData for TasksService {
         let accounts = self.access.accounts.clone();
         let guard = self.access.limiter.guard(&SCHEDULE_ACCOUNT_DELETION);
         accounts.prove(guard, &caller, body.current_password).await?;
-        let (user, days) = (caller.user_id(), self.settings.account_deletion_grace_days);
+        let (user, days) = (caller.user_id(), self.deletion.account_deletion_grace_days);
         let entry = Entry::of(&caller, Action::DeletionScheduled, user);
         let (deletion_at, written) = self
             .database

@@ -11,6 +11,7 @@ mod costs;
 mod cursors;
 mod defects;
 mod deleting;
+mod email;
 mod filters;
 mod limited;
 mod limits;

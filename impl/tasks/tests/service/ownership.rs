@@ -39,7 +39,7 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
 }
 
 /// Operations on the caller's own data or on no object, or for superusers only.
-const NOT_ON_OBJECTS: [&str; 28] = [
+const NOT_ON_OBJECTS: [&str; 33] = [
     "login_access_token",
     "signup",
     "logout",
@@ -56,6 +56,12 @@ const NOT_ON_OBJECTS: [&str; 28] = [
     "get_account_deletion",
     "schedule_account_deletion",
     "cancel_account_deletion",
+    // Of the caller, or of whoever has the token of a mail; see `email`.
+    "send_email_verification",
+    "change_email",
+    "confirm_email",
+    "forgot_password",
+    "reset_password",
     "test_token",
     "get_me",
     "put_me",

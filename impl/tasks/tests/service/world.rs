@@ -8,10 +8,12 @@ use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
-use platform::settings::AuthSettings;
+use platform::settings::{AuthSettings, Environment};
 use platform::{Database, Limiter};
+use platform_account_mail::AccountMail;
+use platform_mail::MailSettings;
 use serde_json::{Value, json};
-use tasks::{TasksService, TasksSettings};
+use tasks::{DeletionSettings, TasksService};
 use testkit::{Answer, Client, TestDatabase, TestServer};
 use tokio::time::timeout;
 
@@ -105,7 +107,7 @@ pub fn service(database: &TestDatabase) -> TasksService {
     let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
-    TasksService::new(db, accounts, Limiter::off(), TasksSettings::default())
+    TasksService::plain(db, accounts, Limiter::off())
 }
 
 /// Another process of the service, as it were, on the same database, without rate limits, which few tests are about.
@@ -119,14 +121,13 @@ pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) 
     let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
+    // In development, with files that nobody writes: requests for mail are only written down.
+    let mail = AccountMail::new(db.clone(), accounts, &MailSettings::default(), Environment::Development);
+    let mail = mail.expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
-    TestServer::start(
-        description,
-        tasks::router(Arc::new(TasksService::new(db, accounts, limiter, TasksSettings::default()))),
-        needs,
-        flags,
-    )
+    let service = TasksService::new(db, limiter, mail, DeletionSettings::default());
+    TestServer::start(description, tasks::router(Arc::new(service)), needs, flags)
 }
 
 /// Repeats a request until it gets this status: for changes that one process learns from another.

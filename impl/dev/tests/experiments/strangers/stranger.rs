@@ -7,7 +7,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use testkit::scale::size;
 
-/// Things of the stranger's that operations are about: the short run makes them anew after each operation that ends what they need.
+/// Things of the stranger's that operations are about: the short run makes them again after each operation that ends what they need.
 fn tasks() -> usize {
     size(100, 300)
 }

@@ -11,6 +11,7 @@ use platform_telemetry::Metrics;
 use sqlx::PgConnection;
 
 use super::addresses::{self, Addresses};
+use super::email_requests::EmailRequest;
 use super::key_metrics::KeyMetrics;
 use super::password_policy::{Policy, guessed_early};
 use super::passwords::{HashedPassword, Passwords};
@@ -31,6 +32,7 @@ pub struct Accounts {
     pub(super) addresses: Arc<Addresses>,
     password_policy: Policy,
     pub(super) without_demo: bool,
+    pub(super) verified_only: bool,
     jobs: Jobs,
 }
 
@@ -65,6 +67,7 @@ impl Accounts {
             addresses: Arc::new(Addresses::new(&settings.secret())?),
             password_policy: Policy::new(settings, Environment::Development),
             without_demo: false,
+            verified_only: settings.require_verified_email,
             jobs,
         })
     }
@@ -144,6 +147,8 @@ impl Accounts {
             let insert = move |mut tx: Transaction| async move {
                 let user = users::insert(&mut tx, &user).await?;
                 here.is_used_by(&mut tx, user.id).await?;
+                // With too many waiting the account is there all the same; a login or its owner asks again.
+                EmailRequest::Verification(user.id).write(&mut tx).await?;
                 Ok(user)
             };
             self.db.write(insert).await

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use contract::Problem;
 use platform_admission::Sender;
 use platform_rate_limits::{Account, Guard};
-use platform_store::{Result, sql};
+use platform_store::{Result, Transaction, sql};
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::addresses::{self, KNOWN};
+use super::email_requests::EmailRequest;
 use super::passwords::{HashedPassword, Verdict};
 use super::principal::{Credential, Principal};
 use super::text::email_key;
@@ -44,6 +45,8 @@ impl fmt::Debug for AccessToken {
     }
 }
 
+const NOT_VERIFIED: &str = "The e-mail address is not verified yet: follow the link in the mail that was sent to it.";
+
 /// The accounts of migrations/demo.sql and their published passwords.
 const DEMO_ACCOUNTS: [(&str, &str); 2] = [("admin@example.com", "admin"), ("user@example.com", "user")];
 
@@ -53,7 +56,7 @@ impl Accounts {
     ///
     /// # Errors
     /// 400 `invalid_grant`, with the same timing for an unknown e-mail, a wrong password and an inactive account
-    /// (RFC 6749, 5.2), and `unsupported_grant_type` where tokens are only verified. 429 `rate_limited` as the guard decides; 503
+    /// (RFC 6749, 5.2), `email_not_verified` after the right password where that is required, and `unsupported_grant_type` where tokens are only verified. 429 `rate_limited` as the guard decides; 503
     /// `busy` when too many logins are in progress.
     pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
         if !self.tokens.can_issue() {
@@ -84,7 +87,8 @@ impl Accounts {
     async fn user_by_password(&self, guard: Guard<'_>, email: &str, password: String) -> Result<Credentials> {
         const SQL: &str = sql!(
             "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch,
-                (SELECT d.deletion_at FROM account_deletions d WHERE d.user_id = u.id) AS deletion_at, {KNOWN}
+                (SELECT d.deletion_at FROM account_deletions d WHERE d.user_id = u.id) AS deletion_at,
+                u.email_verified_at IS NOT NULL AS is_verified, {KNOWN}
              FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1",
             KNOWN
         );
@@ -101,7 +105,20 @@ impl Accounts {
         };
         let user = guard.attempt(&self.db, &account, self.check(found, password)).await?;
         Sender::identify(user.id);
+        if self.verified_only && !user.is_verified {
+            self.ask_for_verification(user.id).await;
+            return Err(Problem::bad_request("email_not_verified", NOT_VERIFIED).into());
+        }
         Ok(user)
+    }
+
+    /// Has another mail sent to a user who cannot log in without having got it.
+    async fn ask_for_verification(&self, user: i64) {
+        let ask = move |mut tx: Transaction| async move { EmailRequest::Verification(user).write(&mut tx).await };
+        // The next login asks again.
+        if let Err(error) = self.db.write_once(ask).await {
+            tracing::warn!(enduser.id = user, %error, "request for a verification mail not stored");
+        }
     }
 
     /// Checks the password of a login attempt.
@@ -184,6 +201,7 @@ struct Credentials {
     is_superuser: bool,
     session_epoch: i64,
     deletion_at: Option<DateTime<Utc>>,
+    is_verified: bool,
     known: Vec<Vec<u8>>,
     fresh: Vec<bool>,
 }

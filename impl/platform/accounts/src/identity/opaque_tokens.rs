@@ -5,9 +5,11 @@ use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
 /// Begins API tokens.
-pub(super) const API_TOKEN: &str = "sfa_";
+pub const API_TOKEN: &str = "sfa_";
 /// Begins refresh tokens.
-pub(super) const REFRESH_TOKEN: &str = "sfr_";
+pub const REFRESH_TOKEN: &str = "sfr_";
+/// Begins tokens in mails.
+pub const EMAIL_TOKEN: &str = "sfe_";
 
 /// Letters and digits of a token: 178 random bits.
 const RANDOM_CHARS: usize = 30;
@@ -16,13 +18,13 @@ const CHECKSUM_CHARS: usize = 6;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A new token with this prefix. It is never printed.
-pub(super) fn generate(prefix: &str) -> String {
+pub fn generate(prefix: &str) -> String {
     let random = Alphanumeric.sample_string(&mut rand::rng(), RANDOM_CHARS);
     format!("{prefix}{random}{}", checksum(&random))
 }
 
 /// What the database knows of a token; `None` when it is none with this prefix.
-pub(super) fn hash(prefix: &str, token: &str) -> Option<Vec<u8>> {
+pub fn hash(prefix: &str, token: &str) -> Option<Vec<u8>> {
     let body = token.strip_prefix(prefix)?;
     let (random, check) = body.split_at_checked(RANDOM_CHARS)?;
     (checksum(random) == check).then(|| Sha256::digest(token.as_bytes()).to_vec())

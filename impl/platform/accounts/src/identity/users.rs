@@ -164,7 +164,10 @@ fn email_taken() -> Problem {
 }
 
 /// Sets the keys of e-mails without one: those outside ASCII that scripts inserted. Costs one query where there are none.
-pub(super) async fn fill_email_keys(db: &Database) -> Result<()> {
+///
+/// # Errors
+/// Those of the database.
+pub async fn fill_email_keys(db: &Database) -> Result<()> {
     let keyless = keyless(db.latest_reads()).await?;
     if keyless.is_empty() {
         return Ok(());

@@ -25,7 +25,8 @@ async fn with_sql(sql: &str) -> Report {
     let mut document = service.document().clone();
     let paths = document["paths"].as_object_mut().expect("paths");
     paths.retain(|path, _| path.starts_with("/api/v1/tasks") || path.starts_with("/api/v1/projects"));
-    run(service, document, Objects, false).await
+    let objects = Objects::of(&service).await;
+    run(service, document, objects, false).await
 }
 
 fn expect(report: &Report, operations: &[&str]) {
@@ -60,8 +61,8 @@ async fn checks_that_handlers_lack_are_found() {
     let setup = Setup { around: plants.around(), ..Setup::default() };
     let service = TestService::start_with::<TasksService>("tasks", DOCUMENT, setup).await;
     plants.grow(&service).await;
-    let document = service.document().clone();
-    let report = run(service, document, Objects, false).await;
+    let (document, objects) = (service.document().clone(), Objects::of(&service).await);
+    let report = run(service, document, objects, false).await;
     assert_eq!(report.operations(), plants.operations(), "{:#?}", report.faults);
 }
 
@@ -87,7 +88,7 @@ async fn relations_that_the_database_lacks_or_confuses_are_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_says_something_else_is_found() {
     let service = TestService::start::<TasksService>("tasks", DOCUMENT).await;
-    let mut document = service.document().clone();
+    let (mut document, objects) = (service.document().clone(), Objects::of(&service).await);
     let changes: [(&str, &str, Value); 5] = [
         ("/api/v1/users/{user_id}", "get", json!({"on": "user", "allow": ["user"]})),
         ("/api/v1/projects", "get", json!({"each": "project", "allow": ["superuser"]})),
@@ -98,6 +99,6 @@ async fn a_document_that_says_something_else_is_found() {
     for (path, method, permission) in changes {
         document["paths"][path][method]["x-permission"] = permission;
     }
-    let report = run(service, document, Objects, false).await;
+    let report = run(service, document, objects, false).await;
     expect(&report, &["delete_task", "get_user", "list_projects", "list_tasks", "set_task_status"]);
 }

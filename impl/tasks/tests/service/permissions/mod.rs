@@ -2,15 +2,53 @@
 
 mod defects;
 
-use permission_matrix::{Fixture, Relations, run};
+use std::sync::Mutex;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use permission_matrix::{Fixture, Relations, Request, run};
+use platform::identity::opaque_tokens::{EMAIL_TOKEN, generate, hash};
 use serde_json::{Value, json};
 use tasks::{DOCUMENT, TasksService};
 use testkit::{Client, Person, Setup, TestRedis, TestService};
 
 use crate::world::LOGIN;
 
+/// How many tokens of each kind are issued: one for each caller of an operation, and some more.
+const EMAIL_TOKENS: usize = 40;
+
 /// How objects are made.
-struct Objects;
+struct Objects {
+    /// Tokens that nobody has used, as mails have them; each of a user of its own.
+    verifications: Mutex<Vec<String>>,
+    resets: Mutex<Vec<String>>,
+}
+
+impl Objects {
+    async fn of(service: &TestService) -> Self {
+        let mut sql = format!(
+            "INSERT INTO users (email, hashed_password)
+             SELECT 'mail' || n || '@example.com', '!' FROM generate_series(1, {EMAIL_TOKENS}) AS n;"
+        );
+        let mut issued = [Vec::new(), Vec::new()];
+        for (tokens, kind) in issued.iter_mut().zip(["verify", "reset"]) {
+            for number in 1..=EMAIL_TOKENS {
+                let token = generate(EMAIL_TOKEN);
+                let hash = BASE64_STANDARD.encode(hash(EMAIL_TOKEN, &token).expect("it is one"));
+                let insert = format!(
+                    "INSERT INTO email_tokens (hash, user_id, kind, email, recipient_key, epoch, expires_at)
+                     SELECT decode('{hash}', 'base64'), id, '{kind}', email, login_key, session_epoch, now() + interval '1 hour'
+                     FROM users WHERE email = 'mail{number}@example.com';"
+                );
+                sql.push_str(&insert);
+                tokens.push(token);
+            }
+        }
+        service.database.execute(&sql).await;
+        let [verifications, resets] = issued.map(Mutex::new);
+        Self { verifications, resets }
+    }
+}
 
 impl Fixture for Objects {
     async fn make(&self, service: &TestService, _: &Client, kind: &str, people: &Relations) -> Value {
@@ -39,6 +77,17 @@ impl Fixture for Objects {
             kind => panic!("{kind} is not made here"),
         }
     }
+
+    fn amend(&self, operation: &str, request: &mut Request, _: usize) {
+        let tokens = match operation {
+            "confirm_email" => &self.verifications,
+            "reset_password" => &self.resets,
+            _ => return,
+        };
+        if let Some(body) = &mut request.body {
+            body["token"] = tokens.lock().expect("nobody panicked").pop().expect("one is left").into();
+        }
+    }
 }
 
 async fn project(owner: &Client) -> Value {
@@ -49,6 +98,6 @@ async fn project(owner: &Client) -> Value {
 async fn every_cell_is_as_the_document_says() {
     let setup = Setup { redis: Some(TestRedis::new()), ..Setup::default() };
     let service = TestService::start_with::<TasksService>("tasks", DOCUMENT, setup).await;
-    let document = service.document().clone();
-    run(service, document, Objects, false).await.expect_no_faults("tasks");
+    let (document, objects) = (service.document().clone(), Objects::of(&service).await);
+    run(service, document, objects, false).await.expect_no_faults("tasks");
 }

@@ -1,0 +1,54 @@
+//! Another password, for whoever has the token of a mail.
+
+use platform::audit::{Action, Entry};
+use platform::identity::caller_is_gone;
+use platform::identity::users::{self, UserChange};
+use platform::{Result, Transaction, sql};
+use sqlx::FromRow;
+
+use crate::account_mail::AccountMail;
+use crate::confirm::verified;
+use crate::letters;
+use crate::tokens::{Kind, VALID, hash_of, invalid, redeem};
+
+/// What a password must not be guessed from.
+#[derive(Debug, FromRow)]
+struct Owner {
+    email: String,
+    full_name: Option<String>,
+}
+
+impl AccountMail {
+    /// Sets another password. It ends every session and voids every other token that was sent before; the owner is told.
+    ///
+    /// # Errors
+    /// 400 `invalid_email_token`; 422 when the password is not as the policy requires, and the token stays valid; 503 `busy`.
+    pub async fn reset(&self, token: String, password: String) -> Result<()> {
+        const SQL: &str = sql!(
+            "SELECT u.email, u.full_name FROM email_tokens t JOIN users u ON u.id = t.user_id
+             WHERE t.hash = $1 AND t.kind = 'reset' AND {VALID}",
+            VALID
+        );
+        // Before the hash, which costs so much that nobody gets it without a token.
+        let owner = sqlx::query_as(SQL).bind(hash_of(&token)).fetch_optional(self.database.latest_reads()).await?;
+        let Owner { email, full_name } = owner.ok_or_else(invalid)?;
+        let hashed = self.accounts.hash_password(password, &[Some(&email), full_name.as_deref()]).await?;
+        let change = UserChange { hashed_password: Some(hashed), ..UserChange::default() };
+        let (entry, here, mailer) = (Entry::by(None, Action::PasswordReset), self.accounts.here(), self.mailer.clone());
+        let reset = move |mut tx: Transaction| async move {
+            let user = redeem(&mut tx, &token, &[Kind::Reset]).await?.user_id;
+            let changed = users::update(&mut tx, user, &change).await?.ok_or_else(caller_is_gone)?;
+            verified(&mut tx, user).await?;
+            here.is_used_by(&mut tx, user).await?;
+            if let Some(mailer) = &mailer {
+                letters::queue(&mut tx, mailer, &letters::PASSWORD_CHANGED, user, &changed.email, &[]).await?;
+            }
+            Ok((user, entry.on(user).write(&mut tx).await?))
+        };
+        let (user, written) = self.database.write(reset).await?;
+        written.tell();
+        self.accounts.user_changed(user);
+        self.wake();
+        Ok(())
+    }
+}
