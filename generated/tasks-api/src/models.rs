@@ -351,6 +351,344 @@ impl contract::row::Field for NewApiToken {
     }
 }
 
+/// `OpenidAuthorization` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct OpenidAuthorization {
+    /// Where to send the user.
+    #[serde(rename = "authorization_url")]
+    pub authorization_url: String,
+    /// Comes back with the code; compare it.
+    #[serde(rename = "state")]
+    pub state: String,
+    /// Stays with the client, which needs it to log in or to link.
+    #[serde(rename = "code_verifier")]
+    pub code_verifier: String,
+    /// Seconds from now.
+    #[serde(rename = "expires_in")]
+    pub expires_in: i64,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for OpenidAuthorization {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("OpenidAuthorization");
+        shown.field("authorization_url", &self.authorization_url);
+        shown.field("state", &self.state);
+        shown.field("code_verifier", &contract::Concealed);
+        shown.field("expires_in", &self.expires_in);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for OpenidAuthorization {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_authorization_url = object.required(at, "authorization_url", |v, at| at.string(v, &contract::Text::ANY));
+        let f_state = object.required(at, "state", |v, at| at.string(v, &contract::Text::ANY));
+        let f_code_verifier = object.required(at, "code_verifier", |v, at| at.string(v, &contract::Text::ANY));
+        let f_expires_in = object.required(at, "expires_in", |v, at| at.integer(v, &contract::Integer::INT64));
+        object.close(at);
+        Some(Self {
+            authorization_url: f_authorization_url?,
+            state: f_state?,
+            code_verifier: f_code_verifier?,
+            expires_in: f_expires_in?,
+        })
+    }
+}
+
+impl contract::row::FromRow for OpenidAuthorization {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            authorization_url: contract::row::Field::read(row, "authorization_url")?,
+            state: contract::row::Field::read(row, "state")?,
+            code_verifier: contract::row::Field::read(row, "code_verifier")?,
+            expires_in: contract::row::Field::read(row, "expires_in")?,
+        })
+    }
+}
+
+impl contract::row::Field for OpenidAuthorization {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidAuthorizationRequest` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OpenidAuthorizationRequest {
+    /// Where the provider sends the user back to.
+    #[serde(rename = "redirect_uri")]
+    pub redirect_uri: String,
+}
+
+impl contract::Decode for OpenidAuthorizationRequest {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_redirect_uri = object.required(at, "redirect_uri", |v, at| {
+            at.string(v, &contract::Text::ANY.min(1).max(2048).pattern(contract::pattern!("^[^\\x00]*$")))
+        });
+        object.close(at);
+        Some(Self { redirect_uri: f_redirect_uri? })
+    }
+}
+
+impl contract::row::FromRow for OpenidAuthorizationRequest {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { redirect_uri: contract::row::Field::read(row, "redirect_uri")? })
+    }
+}
+
+impl contract::row::Field for OpenidAuthorizationRequest {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidIdentity` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OpenidIdentity {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: uuid::Uuid,
+    /// The name of the provider; null if the deployment does not have it any more.
+    #[serde(rename = "provider")]
+    pub provider: Option<String>,
+    /// The issuer identifier of the provider.
+    #[serde(rename = "issuer")]
+    pub issuer: String,
+    /// The e-mail address there, at the last sign-in.
+    #[serde(rename = "email")]
+    pub email: Option<String>,
+    /// `created_at`
+    #[serde(rename = "created_at")]
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    /// The last login with it.
+    #[serde(rename = "used_at")]
+    pub used_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+impl contract::Decode for OpenidIdentity {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id = object.required(at, "id", |v, at| at.uuid(v));
+        let f_provider =
+            object.required(at, "provider", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        let f_issuer = object.required(at, "issuer", |v, at| at.string(v, &contract::Text::ANY));
+        let f_email = object.required(at, "email", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
+        let f_used_at = object.required(at, "used_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
+        object.close(at);
+        Some(Self {
+            id: f_id?,
+            provider: f_provider?,
+            issuer: f_issuer?,
+            email: f_email?,
+            created_at: f_created_at?,
+            used_at: f_used_at?,
+        })
+    }
+}
+
+impl contract::row::FromRow for OpenidIdentity {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            provider: contract::row::Field::read(row, "provider")?,
+            issuer: contract::row::Field::read(row, "issuer")?,
+            email: contract::row::Field::read(row, "email")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            used_at: contract::row::Field::read(row, "used_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for OpenidIdentity {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidLink` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct OpenidLink {
+    /// `code`
+    #[serde(rename = "code")]
+    pub code: String,
+    /// `state`
+    #[serde(rename = "state")]
+    pub state: String,
+    /// `code_verifier`
+    #[serde(rename = "code_verifier")]
+    pub code_verifier: String,
+    /// As the provider sent it, if it did (RFC 9207).
+    #[serde(rename = "iss", skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// Proves that the caller is the account's owner.
+    #[serde(rename = "current_password", skip_serializing_if = "Option::is_none")]
+    pub current_password: Option<String>,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for OpenidLink {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("OpenidLink");
+        shown.field("code", &contract::Concealed);
+        shown.field("state", &contract::Concealed);
+        shown.field("code_verifier", &contract::Concealed);
+        shown.field("iss", &self.iss);
+        shown.field("current_password", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for OpenidLink {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_code =
+            object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY.min(1).max(4096).format("password")));
+        let f_state =
+            object.required(at, "state", |v, at| at.string(v, &contract::Text::ANY.min(1).max(128).format("password")));
+        let f_code_verifier = object.required(at, "code_verifier", |v, at| {
+            at.string(
+                v,
+                &contract::Text::ANY
+                    .min(43)
+                    .max(128)
+                    .format("password")
+                    .pattern(contract::pattern!("^[A-Za-z0-9._~-]*$")),
+            )
+        });
+        let f_iss = object.optional(at, "iss", |v, at| at.string(v, &contract::Text::ANY.max(2048)));
+        let f_current_password = object
+            .optional(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        object.close(at);
+        Some(Self {
+            code: f_code?,
+            state: f_state?,
+            code_verifier: f_code_verifier?,
+            iss: f_iss?,
+            current_password: f_current_password?,
+        })
+    }
+}
+
+impl contract::row::FromRow for OpenidLink {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            code: contract::row::Field::read(row, "code")?,
+            state: contract::row::Field::read(row, "state")?,
+            code_verifier: contract::row::Field::read(row, "code_verifier")?,
+            iss: contract::row::Field::read(row, "iss")?,
+            current_password: contract::row::Field::read(row, "current_password")?,
+        })
+    }
+}
+
+impl contract::row::Field for OpenidLink {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidLogin` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct OpenidLogin {
+    /// `code`
+    #[serde(rename = "code")]
+    pub code: String,
+    /// `state`
+    #[serde(rename = "state")]
+    pub state: String,
+    /// `code_verifier`
+    #[serde(rename = "code_verifier")]
+    pub code_verifier: String,
+    /// As the provider sent it, if it did (RFC 9207).
+    #[serde(rename = "iss", skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for OpenidLogin {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("OpenidLogin");
+        shown.field("code", &contract::Concealed);
+        shown.field("state", &contract::Concealed);
+        shown.field("code_verifier", &contract::Concealed);
+        shown.field("iss", &self.iss);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for OpenidLogin {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_code =
+            object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY.min(1).max(4096).format("password")));
+        let f_state =
+            object.required(at, "state", |v, at| at.string(v, &contract::Text::ANY.min(1).max(128).format("password")));
+        let f_code_verifier = object.required(at, "code_verifier", |v, at| {
+            at.string(
+                v,
+                &contract::Text::ANY
+                    .min(43)
+                    .max(128)
+                    .format("password")
+                    .pattern(contract::pattern!("^[A-Za-z0-9._~-]*$")),
+            )
+        });
+        let f_iss = object.optional(at, "iss", |v, at| at.string(v, &contract::Text::ANY.max(2048)));
+        object.close(at);
+        Some(Self { code: f_code?, state: f_state?, code_verifier: f_code_verifier?, iss: f_iss? })
+    }
+}
+
+impl contract::row::FromRow for OpenidLogin {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            code: contract::row::Field::read(row, "code")?,
+            state: contract::row::Field::read(row, "state")?,
+            code_verifier: contract::row::Field::read(row, "code_verifier")?,
+            iss: contract::row::Field::read(row, "iss")?,
+        })
+    }
+}
+
+impl contract::row::Field for OpenidLogin {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidProvider` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OpenidProvider {
+    /// Its name in paths.
+    #[serde(rename = "name")]
+    pub name: String,
+}
+
+impl contract::Decode for OpenidProvider {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
+        object.close(at);
+        Some(Self { name: f_name? })
+    }
+}
+
+impl contract::row::FromRow for OpenidProvider {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { name: contract::row::Field::read(row, "name")? })
+    }
+}
+
+impl contract::row::Field for OpenidProvider {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Project` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Project {

@@ -6,6 +6,7 @@
 mod api_tokens;
 mod audit;
 mod login;
+mod openid;
 mod project_queries;
 mod projection;
 mod projects;
@@ -20,8 +21,9 @@ use std::sync::Arc;
 
 use contract::Guarded;
 use platform::identity::Accounts;
-use platform::service::{Context, NoSettings, Parts, Service};
-use platform::settings::InvalidSettings;
+use platform::openid::OpenId;
+use platform::service::{Context, Parts, Service};
+use platform::settings::{InvalidSettings, OpenIdSettings};
 use platform::{Access, Database, Limiter};
 
 pub use tasks_api::{DOCUMENT, OPERATIONS, router};
@@ -31,21 +33,25 @@ pub use tasks_api::{DOCUMENT, OPERATIONS, router};
 pub struct TasksService {
     database: Database,
     access: Access,
+    openid: OpenId,
 }
 
 impl TasksService {
-    /// A service on a database and the accounts in it.
-    pub fn new(database: Database, accounts: Accounts, limiter: Limiter) -> Self {
-        Self { database, access: Access { accounts, limiter } }
+    /// A service on a database and the accounts in it, with the providers to sign in with.
+    pub fn new(database: Database, accounts: Accounts, limiter: Limiter, openid: OpenId) -> Self {
+        Self { database, access: Access { accounts, limiter }, openid }
     }
 }
 
 impl Service for TasksService {
-    type Settings = NoSettings;
+    type Settings = OpenIdSettings;
 
-    fn build(context: Context<'_>, _: &NoSettings) -> Result<Parts, InvalidSettings> {
+    fn build(context: Context<'_>, settings: &OpenIdSettings) -> Result<Parts, InvalidSettings> {
         let Context { database, access, .. } = context;
-        Ok(Parts::of(router(Arc::new(Self { database, access }))))
+        settings.validate_environment()?;
+        let openid = OpenId::new(settings, database.clone())?;
+        let service = Self { database, access, openid: openid.clone() };
+        Ok(Parts::of(router(Arc::new(service))).with_metrics(move |metrics| openid.register(metrics)))
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod api_tokens;
 pub mod audit;
 pub mod login;
+pub mod openid;
 pub mod projects;
 pub mod sessions;
 pub mod tasks;

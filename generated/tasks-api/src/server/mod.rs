@@ -18,6 +18,12 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::login::REVOKE_TOKEN,
     &apis::login::SIGNUP,
     &apis::login::TEST_TOKEN,
+    &apis::openid::BEGIN_OPENID_AUTHORIZATION,
+    &apis::openid::LINK_OPENID_IDENTITY,
+    &apis::openid::LIST_OPENID_IDENTITIES,
+    &apis::openid::LIST_OPENID_PROVIDERS,
+    &apis::openid::LOG_IN_WITH_OPENID,
+    &apis::openid::UNLINK_OPENID_IDENTITY,
     &apis::projects::CREATE_PROJECT,
     &apis::projects::DELETE_PROJECT,
     &apis::projects::GET_PROJECT,
@@ -52,6 +58,7 @@ where
     S: apis::api_tokens::ApiTokens
         + apis::audit::Audit
         + apis::login::Login
+        + apis::openid::Openid
         + apis::projects::Projects
         + apis::sessions::Sessions
         + apis::tasks::Tasks
@@ -61,6 +68,7 @@ where
         .merge(apis::api_tokens::routes::<S>())
         .merge(apis::audit::routes::<S>())
         .merge(apis::login::routes::<S>())
+        .merge(apis::openid::routes::<S>())
         .merge(apis::projects::routes::<S>())
         .merge(apis::sessions::routes::<S>())
         .merge(apis::tasks::routes::<S>())

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use http::StatusCode;
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
-use platform::settings::AuthSettings;
+use platform::openid::OpenId;
+use platform::settings::{AuthSettings, OpenIdSettings};
 use platform::{Database, Limiter};
 use serde_json::json;
 use tasks::TasksService;
@@ -67,7 +68,12 @@ async fn cost(world: &World, token: &str, request: &(&str, String, Option<serde_
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
-    let service = TasksService::new(db.clone(), accounts, Limiter::off());
+    let service = TasksService::new(
+        db.clone(),
+        accounts,
+        Limiter::off(),
+        OpenId::new(&OpenIdSettings::default(), db.clone()).expect("no provider"),
+    );
     let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let server = TestServer::start(description, tasks::router(Arc::new(service)), needs, &[]);
     let client: Client = server.client().with_token(token);

@@ -18,6 +18,7 @@ mod listing;
 mod locks;
 mod logins;
 mod moving;
+mod openid;
 mod origins;
 mod others;
 mod ownership;

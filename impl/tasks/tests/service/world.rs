@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
-use platform::settings::AuthSettings;
+use platform::openid::OpenId;
+use platform::settings::{AuthSettings, OpenIdSettings};
 use platform::{Database, Limiter};
 use serde_json::{Value, json};
 use tasks::TasksService;
@@ -48,6 +49,13 @@ impl World {
     pub async fn with(flags: &[&str]) -> Self {
         let database = TestDatabase::new().await;
         let server = serve(&database, flags);
+        Self { nobody: server.client(), server, database }
+    }
+
+    /// With providers to sign in with.
+    pub async fn with_openid(openid: &OpenIdSettings) -> Self {
+        let database = TestDatabase::new().await;
+        let server = serve_with(&database, Limiter::off(), openid, &[]);
         Self { nobody: server.client(), server, database }
     }
 
@@ -106,13 +114,24 @@ pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
 
 /// The same with limits.
 pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) -> TestServer {
+    serve_with(database, limiter, &OpenIdSettings::default(), flags)
+}
+
+/// The same with providers to sign in with.
+pub fn serve_with(database: &TestDatabase, limiter: Limiter, openid: &OpenIdSettings, flags: &[&str]) -> TestServer {
     let settings = database.settings_of("tasks");
     let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
-    TestServer::start(description, tasks::router(Arc::new(TasksService::new(db, accounts, limiter))), needs, flags)
+    let openid = OpenId::new(openid, db.clone()).expect("the settings are good");
+    TestServer::start(
+        description,
+        tasks::router(Arc::new(TasksService::new(db, accounts, limiter, openid))),
+        needs,
+        flags,
+    )
 }
 
 /// Repeats a request until it gets this status: for changes that one process learns from another.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use permission_matrix::plants::{Defect, Plants};
 use permission_matrix::{Report, run};
 use serde_json::{Value, json};
-use tasks::{DOCUMENT, TasksService};
-use testkit::{Setup, TestService};
+use tasks::DOCUMENT;
+use testkit::Setup;
 
 use super::Objects;
 
@@ -20,10 +20,11 @@ fn function(name: &str, row: &str, condition: &str) -> String {
 
 /// The matrix of a service whose functions in the database are replaced.
 async fn with_sql(sql: &str) -> Report {
-    let service = TestService::start::<TasksService>("tasks", DOCUMENT).await;
+    let objects = Objects::new().await;
+    let service = objects.serve(Setup::default()).await;
     service.database.execute(sql).await;
     let document = service.document().clone();
-    run(service, document, Objects, false).await
+    run(service, document, objects, false).await
 }
 
 fn expect(report: &Report, operations: &[&str]) {
@@ -55,11 +56,11 @@ async fn checks_that_handlers_lack_are_found() {
             ("assign_task", Defect::Reveals),
         ],
     );
-    let setup = Setup { around: plants.around(), ..Setup::default() };
-    let service = TestService::start_with::<TasksService>("tasks", DOCUMENT, setup).await;
+    let objects = Objects::new().await;
+    let service = objects.serve(Setup { around: plants.around(), ..Setup::default() }).await;
     plants.grow(&service).await;
     let document = service.document().clone();
-    let report = run(service, document, Objects, false).await;
+    let report = run(service, document, objects, false).await;
     assert_eq!(report.operations(), plants.operations(), "{:#?}", report.faults);
 }
 
@@ -84,7 +85,8 @@ async fn relations_that_the_database_lacks_or_confuses_are_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_says_something_else_is_found() {
-    let service = TestService::start::<TasksService>("tasks", DOCUMENT).await;
+    let objects = Objects::new().await;
+    let service = objects.serve(Setup::default()).await;
     let mut document = service.document().clone();
     let changes: [(&str, &str, Value); 5] = [
         ("/api/v1/users/{user_id}", "get", json!({"on": "user", "allow": ["user"]})),
@@ -96,6 +98,6 @@ async fn a_document_that_says_something_else_is_found() {
     for (path, method, permission) in changes {
         document["paths"][path][method]["x-permission"] = permission;
     }
-    let report = run(service, document, Objects, false).await;
+    let report = run(service, document, objects, false).await;
     expect(&report, &["delete_task", "get_user", "list_projects", "list_tasks", "set_task_status"]);
 }

@@ -2,15 +2,30 @@
 
 mod defects;
 
-use permission_matrix::{Fixture, Relations, run};
+use permission_matrix::{Fixture, Relations, Request, run};
 use serde_json::{Value, json};
 use tasks::{DOCUMENT, TasksService};
 use testkit::{Client, Person, Setup, TestRedis, TestService};
 
+use crate::openid::provider::{CALLBACK, Provider, claims};
 use crate::world::LOGIN;
 
 /// How objects are made.
-struct Objects;
+struct Objects {
+    provider: Provider,
+}
+
+impl Objects {
+    async fn new() -> Self {
+        Self { provider: Provider::start().await }
+    }
+
+    /// A service with the provider, as the examples of the document call it.
+    async fn serve(&self, setup: Setup) -> TestService {
+        let openid = self.provider.settings(&["google"]);
+        TestService::start_set::<TasksService>("tasks", DOCUMENT, setup, &openid).await
+    }
+}
 
 impl Fixture for Objects {
     async fn make(&self, service: &TestService, _: &Client, kind: &str, people: &Relations) -> Value {
@@ -36,9 +51,41 @@ impl Fixture for Objects {
                 let owner = client(people.get("owner"));
                 owner.post("/api/v1/auth/api-tokens", &token).await.expect(201)["id"].clone()
             }
+            "openid_identity" => identity(service, people.get("owner").id).await,
             kind => panic!("{kind} is not made here"),
         }
     }
+
+    async fn arrange(&self, operation: &str, caller: &Client, account: &Person, request: &mut Request) {
+        let Some(body) = &mut request.body else { return };
+        match operation {
+            "begin_openid_authorization" => body["redirect_uri"] = json!(CALLBACK),
+            "log_in_with_openid" | "link_openid_identity" => {
+                let subject = uuid();
+                let claims = claims(&subject, &format!("{subject}@example.com"));
+                *body = self.provider.signed_in(caller, "google", claims).await;
+                if operation == "link_openid_identity" {
+                    body["current_password"] = json!(account.password);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn uuid() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// An account at a provider. Linking one is what the matrix tries, so it is not how one is made.
+async fn identity(service: &TestService, owner: i64) -> Value {
+    let id = uuid();
+    let sql = format!(
+        "INSERT INTO openid_identities (id, user_id, issuer, subject) VALUES ('{id}', {owner}, 'https://id.example', '{id}')"
+    );
+    service.database.execute(&sql).await;
+    let [a, b, c, d, e] = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]];
+    json!(format!("{a}-{b}-{c}-{d}-{e}"))
 }
 
 async fn project(owner: &Client) -> Value {
@@ -47,8 +94,8 @@ async fn project(owner: &Client) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cell_is_as_the_document_says() {
-    let setup = Setup { redis: Some(TestRedis::new()), ..Setup::default() };
-    let service = TestService::start_with::<TasksService>("tasks", DOCUMENT, setup).await;
+    let objects = Objects::new().await;
+    let service = objects.serve(Setup { redis: Some(TestRedis::new()), ..Setup::default() }).await;
     let document = service.document().clone();
-    run(service, document, Objects, false).await.expect_no_faults("tasks");
+    run(service, document, objects, false).await.expect_no_faults("tasks");
 }
