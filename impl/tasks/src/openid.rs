@@ -57,12 +57,10 @@ impl Openid for TasksService {
         let OpenidLink { code, state, code_verifier, iss, current_password } = body;
         // A token alone must not be able to give its holder another way in, which would outlive it.
         let accounts = &self.access.accounts;
-        match current_password {
-            Some(password) => {
-                accounts.prove(self.access.limiter.guard(&LINK_OPENID_IDENTITY), &caller, password).await?
-            }
-            None if accounts.has_password(&caller).await? => return Err(proof_required().into()),
-            None => {}
+        if let Some(password) = current_password {
+            accounts.prove(self.access.limiter.guard(&LINK_OPENID_IDENTITY), &caller, password).await?;
+        } else if accounts.has_password(&caller).await? {
+            return Err(proof_required().into());
         }
         let callback = Callback { code, state, code_verifier, iss };
         self.openid.link(&caller, QUOTA, &params.provider, callback).await?;

@@ -222,7 +222,7 @@ impl OpenId {
         Ok(known.map_err(|why| self.failed(provider, Refusal::Unavailable(why)))?)
     }
 
-    /// Logs and counts a refusal, of which the client is told only whether to repeat the request.
+    /// Logs and counts a failure, of which the client is told only whether to repeat the request.
     fn failed(&self, provider: &Provider, refusal: Refusal) -> Problem {
         match refusal {
             Refusal::Rejected(error) => {
