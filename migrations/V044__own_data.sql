@@ -67,6 +67,12 @@ CREATE VIEW exported_audit_events AS
 CREATE VIEW exported_audit_events_of_account AS
     SELECT u.id AS user_id, e.id, e.created_at, e.action
     FROM users u JOIN audit_events e ON e.object_type = 'user' AND e.object_id = u.id::text AND e.actor_id IS DISTINCT FROM u.id;
+CREATE VIEW exported_openid_identities AS
+    SELECT i.user_id, i.id, i.issuer, i.subject, i.email, i.created_at, i.used_at FROM openid_identities i;
+CREATE VIEW exported_passkeys AS
+    SELECT k.user_id, k.id, k.name, k.created_at, k.used_at FROM passkeys k;
+CREATE VIEW exported_totp AS
+    SELECT t.user_id, t.created_at, t.confirmed_at FROM totp_secrets t;
 CREATE VIEW exported_projects AS
     SELECT p.owner_id AS user_id, p.id, p.title, p.description, p.created_at, p.updated_at FROM projects p ORDER BY p.owner_id, p.id;
 CREATE VIEW exported_tasks AS
@@ -102,6 +108,14 @@ INSERT INTO personal_data_columns (relation, column_name, exported_by, on_erasur
     ('email_tokens', 'user_id', NULL, 'deleted', 'true', 'hashes of tokens, for a day'),
     ('email_tokens', 'email', NULL, 'deleted', NULL, 'the e-mail of the account, or the one that it was to have, for a day'),
     ('email_tokens', 'recipient_key', NULL, 'deleted', NULL, 'computed from the e-mail'),
+    ('openid_identities', 'user_id', 'exported_openid_identities', 'deleted', 'true', 'accounts at providers to sign in with'),
+    ('openid_identities', 'email', 'exported_openid_identities', 'deleted', NULL, 'as the provider said it'),
+    ('openid_identities', 'subject', 'exported_openid_identities', 'deleted', NULL, 'the id of the account at the provider'),
+    ('passkeys', 'user_id', 'exported_passkeys', 'deleted', 'true', 'without public keys, which authenticators have as well'),
+    ('passkeys', 'user_handle', NULL, 'deleted', NULL, 'random bytes, which authenticators know the user by'),
+    ('passkey_registrations', 'user_id', NULL, 'deleted', 'true', 'a challenge, for minutes'),
+    ('totp_secrets', 'user_id', 'exported_totp', 'deleted', 'true', 'without the secret'),
+    ('recovery_codes', 'user_id', NULL, 'deleted', 'true', 'hashes of codes'),
     ('account_deletions', 'user_id', 'exported_account', 'deleted', 'true', 'of the account'),
     ('sessions', 'user_id', 'exported_sessions', 'deleted', 'true', 'without refresh tokens, of which hashes are stored'),
     ('sessions', 'address', 'exported_sessions', 'deleted', NULL, 'of its user'),

@@ -1,4 +1,5 @@
 // Rules for operations: parameters, bodies and responses, authentication, and every status they can return.
+const codes = require('../codes.json');
 
 const REFUSALS = {
   400: 'BadRequest',
@@ -167,8 +168,10 @@ function checkReplays(operation, keyed, ctx, refuse) {
 function operationRule() {
   let rootSecurity;
   let rootUnknown;
+  let problems;
   return {
     Root(root) {
+      problems = { ...codes.problems, ...root['x-problems'] };
       rootSecurity = root.security;
       rootUnknown = root['x-unknown-parameters'];
     },
@@ -186,13 +189,14 @@ function operationRule() {
         const fields = parameters.map((one) => field(one.name));
         fields.filter((name, at) => fields.indexOf(name) !== at).forEach((name) => refuse(`Two parameters become the field \`${name}\`.`));
         const closed = (operation['x-unknown-parameters'] ?? rootUnknown) === 'refuse';
-        checkStatuses(operation, { parameters, closed }, access, ctx, refuse);
+        const forbids = (operation['x-codes'] ?? []).some((code) => problems[code]?.status === 403);
+        checkStatuses(operation, { parameters, closed, forbids }, access, ctx, refuse);
       },
     },
   };
 }
 
-function checkStatuses(operation, { parameters, closed }, access, ctx, refuse) {
+function checkStatuses(operation, { parameters, closed, forbids }, access, ctx, refuse) {
   const has = (name) => parameters.some((one) => one.name === name);
   const listed = Object.keys(operation.responses ?? {});
   const body = Boolean(operation.requestBody);
@@ -200,7 +204,8 @@ function checkStatuses(operation, { parameters, closed }, access, ctx, refuse) {
   // Wanted: must be declared. Possible: may be. Neither: the operation cannot return it.
   const rules = {
     401: access.kind !== 'public',
-    403: access.kind !== 'public',
+    // Without a token only by a code of its own.
+    403: access.kind !== 'public' || forbids,
     412: has('If-Match'),
     413: body,
     415: body,

@@ -257,6 +257,8 @@ const policies = [
   ['Every operation can answer 429', (doc) => { delete create(doc).responses[429]; }],
   ['can answer 401', (doc) => { delete create(doc).responses[401]; }],
   ['cannot answer 401', (doc) => { list(doc).responses[401] = { $ref: '#/components/responses/Unauthorized' }; }],
+  ['can answer 403', (doc) => { list(doc)['x-codes'] = ['thing_locked']; }],
+  ['cannot answer 403', (doc) => { list(doc).responses[403] = { $ref: '#/components/responses/Forbidden' }; }],
   ['can answer 413', (doc) => { delete create(doc).responses[413]; }],
   ['can answer 422', (doc) => { delete list(doc).responses[422]; }],
   ['can answer 412', (doc) => { delete put(doc).responses[412]; }],

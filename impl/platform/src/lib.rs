@@ -8,6 +8,7 @@ pub use platform_accounts::{Access, audit, identity};
 pub use platform_admission as shares;
 pub use platform_background::{Job, Jobs, backoff, first_failure, jittered, keep, restart_on_panic};
 pub use platform_migrations::{migrate, privileges, verification};
+pub use platform_openid as openid;
 pub use platform_rate_limits::{Account, Guard, Limiter, Signups};
 pub use platform_serving::{Watch, service};
 pub use platform_store::{

@@ -8,7 +8,7 @@ use serde_json::Value;
 use services::SERVICES;
 
 /// The crates of the platform, each of which may depend on those before it.
-const PLATFORM: [&str; 11] = [
+const PLATFORM: [&str; 12] = [
     "platform-settings",
     "platform-telemetry",
     "platform-background",
@@ -18,6 +18,7 @@ const PLATFORM: [&str; 11] = [
     "platform-migrations",
     "platform-rate-limits",
     "platform-accounts",
+    "platform-openid",
     "platform-serving",
     "platform",
 ];

@@ -4,7 +4,9 @@ import mailbox
 import os
 import re
 import time
+from uuid import UUID
 
+import openid_provider
 from schema_first_client import (
     AccountDeletionRequest,
     ApiTokenCreate,
@@ -13,6 +15,9 @@ from schema_first_client import (
     EmailConfirmation,
     PasswordForgotten,
     PasswordReset,
+    OpenidAuthorizationRequest,
+    OpenidLink,
+    OpenidLogin,
     ProjectCreate,
     ProjectUpdate,
     Scope,
@@ -34,6 +39,65 @@ def operations(given: Given) -> None:
     # Where the services are ours, and so their mail server.
     if folder := os.environ.get("MAIL_FOLDER"):
         mails(folder, f"{given.run}-mail")
+    if openid_provider.is_set_up():
+        with openid_provider.running():
+            openid(given.admin, f"{given.run}-openid")
+    else:
+        openid_without_provider(given.admin)
+
+
+def openid(admin: Client, name: str) -> None:
+    provider = openid_provider.NAME
+    assert [one.name for one in connect().openid.list_openid_providers()] == [provider]
+    client = logged_in(name)
+    me = client.users.get_me()
+    assert (me.email, me.full_name) == (f"{name}@client.test", "Ada Lovelace")
+    assert logged_in(name).users.get_me().id == me.id
+    # Of the provider's users one is not verified, and one has an account here already.
+    assert refused(lambda: logged_in(f"unverified-{name}")).code == "openid_email_unverified"
+    admin.users.create_user(UserCreate(email=f"{name}-known@client.test", password="correct horse", full_name=None))
+    assert refused(lambda: logged_in(f"{name}-known")).code == "openid_email_taken"
+    known = connect()
+    known.sign_in(f"{name}-known@client.test", "correct horse")
+    known.openid.link_openid_identity(provider, OpenidLink(**callback(f"{name}-known"), current_password="correct horse"))
+    assert logged_in(f"{name}-known").users.get_me().id == known.users.get_me().id
+    (linked,) = known.openid.list_openid_identities()
+    assert (linked.provider, linked.email) == (provider, f"{name}-known@client.test")
+    known.openid.unlink_openid_identity(linked.id)
+    # A code is valid once, also where an authorization is new.
+    used = callback(name)
+    connect().openid.log_in_with_openid(provider, OpenidLogin(**used))
+    again = callback(name) | {"code": used["code"]}
+    assert refused(lambda: connect().openid.log_in_with_openid(provider, OpenidLogin(**again))).code == "openid_login_rejected"
+
+
+def callback(name: str) -> dict[str, str]:
+    """An authorization to which somebody has agreed."""
+    wanted = OpenidAuthorizationRequest(redirect_uri=openid_provider.REDIRECT_URI)
+    begun = connect().openid.begin_openid_authorization(openid_provider.NAME, wanted)
+    back = openid_provider.sign_in(begun.authorization_url, name)
+    assert back["state"] == begun.state and "iss" in back, back
+    return back | {"code_verifier": begun.code_verifier}
+
+
+def logged_in(name: str) -> Client:
+    client = connect()
+    token = client.openid.log_in_with_openid(openid_provider.NAME, OpenidLogin(**callback(name)))
+    client.token = token.access_token
+    return client
+
+
+def openid_without_provider(admin: Client) -> None:
+    api, missing = admin.openid, "openid_provider_not_found"
+    api.list_openid_providers()
+    wanted = OpenidAuthorizationRequest(redirect_uri=openid_provider.REDIRECT_URI)
+    secrets = {"code": "x", "state": "x", "code_verifier": "x" * 43}
+    assert refused(lambda: api.begin_openid_authorization("none", wanted)).code == missing
+    assert refused(lambda: api.log_in_with_openid("none", OpenidLogin(**secrets))).code == missing
+    link = OpenidLink(**secrets, current_password="admin")
+    assert refused(lambda: api.link_openid_identity("none", link)).code in (missing, "wrong_password")
+    assert api.list_openid_identities() == []
+    assert refused(lambda: api.unlink_openid_identity(UUID(int=1))).code == "openid_identity_not_found"
 
 
 def users(admin: Client, email: str) -> None:

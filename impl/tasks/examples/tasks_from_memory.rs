@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use platform::identity::Principal;
 use platform::{Error, Limiter, Result};
 use tasks::TasksService;
-use tasks_api::apis::{api_tokens, audit, email, login, own_data, projects, sessions, tasks as api, users};
+use tasks_api::apis::{api_tokens, audit, email, login, openid, own_data, projects, sessions, tasks as api, users};
 use tasks_api::models;
 
 #[global_allocator]
@@ -125,6 +125,22 @@ impl email::Email for FromMemory {
     }
 }
 
+impl openid::Openid for FromMemory {
+    pass_on! {
+        begin_openid_authorization(
+            params: openid::BeginOpenidAuthorizationParams, body: models::OpenidAuthorizationRequest
+        ) -> openid::BeginOpenidAuthorizationResponse;
+        link_openid_identity(caller: Principal, params: openid::LinkOpenidIdentityParams, body: models::OpenidLink)
+            -> openid::LinkOpenidIdentityResponse;
+        list_openid_identities(caller: Principal) -> openid::ListOpenidIdentitiesResponse;
+        list_openid_providers() -> openid::ListOpenidProvidersResponse;
+        log_in_with_openid(params: openid::LogInWithOpenidParams, body: models::OpenidLogin)
+            -> openid::LogInWithOpenidResponse;
+        unlink_openid_identity(caller: Principal, params: openid::UnlinkOpenidIdentityParams)
+            -> openid::UnlinkOpenidIdentityResponse;
+    }
+}
+
 impl projects::Projects for FromMemory {
     pass_on! {
         create_project(caller: Principal, body: models::ProjectCreate) -> projects::CreateProjectResponse;
@@ -158,7 +174,7 @@ impl users::Users for FromMemory {
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     bench::from_memory::serve("tasks", tasks::DOCUMENT, async |settings, database, accounts| {
         let limiter = Limiter::new(&settings.http, &settings.redis, &settings.auth).map_err(Error::internal)?;
-        let service = TasksService::plain(database, accounts, limiter);
+        let service = TasksService::plain(database, accounts, limiter).map_err(Error::internal)?;
         Ok(tasks::router(Arc::new(FromMemory { service, tasks: RwLock::default(), list: RwLock::default() })))
     })
     .await

@@ -8,6 +8,7 @@ mod audit;
 mod email;
 mod login;
 mod own_data;
+mod openid;
 mod project_queries;
 mod projection;
 mod projects;
@@ -24,8 +25,9 @@ use std::sync::Arc;
 
 use contract::Guarded;
 use platform::identity::Accounts;
+use platform::openid::OpenId;
 use platform::service::{Context, Parts, Service, Verification};
-use platform::settings::InvalidSettings;
+use platform::settings::{InvalidSettings, OpenIdSettings};
 use platform::verification::{self, Checked};
 use platform::{Access, Database, Limiter, restart_on_panic};
 use platform_account_mail::AccountMail;
@@ -42,22 +44,33 @@ pub struct TasksService {
     database: Database,
     access: Access,
     mail: AccountMail,
+    openid: OpenId,
     deletion: DeletionSettings,
     exports: Exports,
     erasures: Erasures,
 }
 
 impl TasksService {
-    /// A service on a database and the accounts in it, with their mail.
-    pub fn new(database: Database, limiter: Limiter, mail: AccountMail, deletion: DeletionSettings) -> Self {
+    /// A service on a database and the accounts in it, with their mail and the providers to sign in with.
+    pub fn new(
+        database: Database,
+        limiter: Limiter,
+        mail: AccountMail,
+        openid: OpenId,
+        deletion: DeletionSettings,
+    ) -> Self {
         let access = Access { accounts: mail.accounts().clone(), limiter };
-        Self { database, access, mail, deletion, exports: Exports::default(), erasures: Erasures::default() }
+        Self { database, access, mail, openid, deletion, exports: Exports::default(), erasures: Erasures::default() }
     }
 
-    /// The same with default settings and without mail.
-    pub fn plain(database: Database, accounts: Accounts, limiter: Limiter) -> Self {
+    /// The same with default settings, without mail and providers.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn plain(database: Database, accounts: Accounts, limiter: Limiter) -> Result<Self, InvalidSettings> {
         let mail = AccountMail::with_mailer(database.clone(), accounts, None);
-        Self::new(database, limiter, mail, DeletionSettings::default())
+        let openid = OpenId::new(&OpenIdSettings::default(), database.clone())?;
+        Ok(Self::new(database, limiter, mail, openid, DeletionSettings::default()))
     }
 }
 
@@ -72,13 +85,16 @@ impl Service for TasksService {
                 "REQUIRE_VERIFIED_EMAIL needs MAIL_URL: without mail nobody can verify".into(),
             ));
         }
-        let service = Self::new(database, access.limiter, mail.clone(), own.deletion);
+        own.openid.validate_environment()?;
+        let openid = OpenId::new(&own.openid, database.clone())?;
+        let service = Self::new(database, access.limiter, mail.clone(), openid.clone(), own.deletion);
         let (jobs, erasures, measured) = (mail.jobs(), service.erasures.clone(), mail.clone());
         let parts = Parts::of(router(Arc::new(service.clone())))
             .with_jobs(erasures.jobs.clone())
             .with_metrics(move |metrics| {
                 measured.register(metrics);
                 erasures.register(metrics);
+                openid.register(metrics);
             })
             .with_background(async move |lifecycle| {
                 let erase = || {

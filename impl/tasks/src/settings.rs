@@ -1,6 +1,7 @@
 //! Settings of the tasks service.
 
 use clap::Args;
+use platform::settings::OpenIdSettings;
 use platform_mail::MailSettings;
 
 /// All of them.
@@ -9,6 +10,9 @@ pub struct TasksSettings {
     /// Mail to users.
     #[command(flatten)]
     pub mail: MailSettings,
+    /// Providers to sign in with.
+    #[command(flatten)]
+    pub openid: OpenIdSettings,
     /// How accounts are deleted.
     #[command(flatten)]
     pub deletion: DeletionSettings,

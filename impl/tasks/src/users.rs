@@ -255,8 +255,8 @@ fn changes(current: &User, change: &UserChange) -> Vec<Action> {
     all.into_iter().flatten().collect()
 }
 
-fn proof_required() -> Problem {
-    let detail = "Changing your own e-mail or password requires current_password.";
+pub(crate) fn proof_required() -> Problem {
+    let detail = "This change requires current_password, in addition to the token.";
     Problem::forbidden("current_password_required", detail)
 }
 

@@ -77,6 +77,19 @@ impl TestService {
     /// # Panics
     /// When it cannot be built.
     pub async fn start_with<S: Service>(name: &'static str, document: &'static str, setup: Setup) -> Self {
+        Self::start_set::<S>(name, document, setup, &read(&[])).await
+    }
+
+    /// The same with settings of its own.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub async fn start_set<S: Service>(
+        name: &'static str,
+        document: &'static str,
+        setup: Setup,
+        own: &S::Settings,
+    ) -> Self {
         let Setup { environment, redis, around } = setup;
         let database = TestDatabase::new().await;
         let login = database.settings_of(name);
@@ -89,7 +102,7 @@ impl TestService {
         let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
         let access = Access { accounts, limiter: Limiter::off() };
         let context = Context { database: db, access: access.clone(), settings: &settings, environment };
-        let Parts { router, register, .. } = S::build(context, &read(&[])).expect("the settings are good");
+        let Parts { router, register, .. } = S::build(context, own).expect("the settings are good");
         let description = Description { service: name.to_owned(), version: "test".to_owned(), document };
         let server = TestServer::start_with(description, around(router), needs, &[], |app| register(app.metrics()));
         let document = serde_json::from_str(document).expect("a document is JSON");

@@ -67,6 +67,9 @@ actions! {
     SessionsEnded "sessions.ended" "user";
     ApiTokenCreated "api_token.created" "api_token";
     ApiTokenRevoked "api_token.revoked" "api_token";
+    OpenIdLogin "openid.login" "openid_identity";
+    OpenIdLinked "openid.linked" "openid_identity";
+    OpenIdUnlinked "openid.unlinked" "openid_identity";
     ProjectDeleted "project.deleted" "project";
     TaskDeleted "task.deleted" "task";
     ProductDeleted "product.deleted" "product";

@@ -10,6 +10,7 @@ use crate::world::{ME, PASSWORD, World, ask};
 /// Every operation with a JSON body: method, path, a valid body, and whether it needs a superuser.
 fn operations() -> Vec<(&'static str, &'static str, Value, bool)> {
     let account = json!({"email": "new@example.com", "password": PASSWORD});
+    let callback = json!({"code": "x", "state": "x", "code_verifier": "x".repeat(43)});
     vec![
         ("POST", "/api/v1/auth/signup", account.clone(), false),
         ("POST", "/api/v1/users", account, true),
@@ -25,6 +26,14 @@ fn operations() -> Vec<(&'static str, &'static str, Value, bool)> {
         ("POST", "/api/v1/auth/password/reset", json!({"token": "sfe_", "password": PASSWORD}), false),
         ("POST", "/api/v1/auth/api-tokens", json!({"name": "x", "scopes": ["user"]}), false),
         ("POST", "/api/v1/users/me/deletion", json!({"current_password": "no"}), false),
+        (
+            "POST",
+            "/api/v1/auth/openid/providers/x/authorization",
+            json!({"redirect_uri": "https://app.example"}),
+            false,
+        ),
+        ("POST", "/api/v1/auth/openid/providers/x/login", callback.clone(), false),
+        ("POST", "/api/v1/auth/openid/providers/x/link", callback, false),
         ("PATCH", "/api/v1/projects/2", json!({"title": "xxx"}), false),
         ("POST", "/api/v1/tasks", json!({"title": "xxx", "project_id": 2}), false),
         ("PUT", "/api/v1/tasks/3", json!({"title": "xxx"}), false),

@@ -67,7 +67,7 @@ async fn cost(world: &World, token: &str, request: &(&str, String, Option<serde_
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
-    let service = TasksService::plain(db.clone(), accounts, Limiter::off());
+    let service = TasksService::plain(db.clone(), accounts, Limiter::off()).expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let server = TestServer::start(description, tasks::router(Arc::new(service)), needs, &[]);
     let client: Client = server.client().with_token(token);

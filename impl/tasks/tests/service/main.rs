@@ -19,6 +19,7 @@ mod listing;
 mod locks;
 mod logins;
 mod moving;
+mod openid;
 mod origins;
 mod others;
 mod own_data;

@@ -39,7 +39,7 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
 }
 
 /// Operations on the caller's own data or on no object, or for superusers only.
-const NOT_ON_OBJECTS: [&str; 33] = [
+const NOT_ON_OBJECTS: [&str; 39] = [
     "login_access_token",
     "signup",
     "logout",
@@ -62,6 +62,13 @@ const NOT_ON_OBJECTS: [&str; 33] = [
     "confirm_email",
     "forgot_password",
     "reset_password",
+    // See `openid`.
+    "list_openid_providers",
+    "begin_openid_authorization",
+    "log_in_with_openid",
+    "link_openid_identity",
+    "list_openid_identities",
+    "unlink_openid_identity",
     "test_token",
     "get_me",
     "put_me",

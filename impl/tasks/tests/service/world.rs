@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
-use platform::settings::{AuthSettings, Environment};
+use platform::openid::OpenId;
+use platform::settings::{AuthSettings, Environment, OpenIdSettings};
 use platform::{Database, Limiter};
 use platform_account_mail::AccountMail;
 use platform_mail::MailSettings;
@@ -50,6 +51,13 @@ impl World {
     pub async fn with(flags: &[&str]) -> Self {
         let database = TestDatabase::new().await;
         let server = serve(&database, flags);
+        Self { nobody: server.client(), server, database }
+    }
+
+    /// With providers to sign in with.
+    pub async fn with_openid(openid: &OpenIdSettings) -> Self {
+        let database = TestDatabase::new().await;
+        let server = serve_with(&database, Limiter::off(), openid, &[]);
         Self { nobody: server.client(), server, database }
     }
 
@@ -107,7 +115,7 @@ pub fn service(database: &TestDatabase) -> TasksService {
     let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
-    TasksService::plain(db, accounts, Limiter::off())
+    TasksService::plain(db, accounts, Limiter::off()).expect("the settings are good")
 }
 
 /// Another process of the service, as it were, on the same database, without rate limits, which few tests are about.
@@ -117,6 +125,11 @@ pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
 
 /// The same with limits.
 pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) -> TestServer {
+    serve_with(database, limiter, &OpenIdSettings::default(), flags)
+}
+
+/// The same with providers to sign in with.
+pub fn serve_with(database: &TestDatabase, limiter: Limiter, openid: &OpenIdSettings, flags: &[&str]) -> TestServer {
     let settings = database.settings_of("tasks");
     let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
     let db = Database::new(&settings, "tasks").expect("the URL is one");
@@ -126,7 +139,8 @@ pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) 
     let mail = mail.expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
-    let service = TasksService::new(db, limiter, mail, DeletionSettings::default());
+    let openid = OpenId::new(openid, db.clone()).expect("the settings are good");
+    let service = TasksService::new(db, limiter, mail, openid, DeletionSettings::default());
     TestServer::start(description, tasks::router(Arc::new(service)), needs, flags)
 }
 

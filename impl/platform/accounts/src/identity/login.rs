@@ -59,12 +59,28 @@ impl Accounts {
     /// (RFC 6749, 5.2), `email_not_verified` after the right password where that is required, and `unsupported_grant_type` where tokens are only verified. 429 `rate_limited` as the guard decides; 503
     /// `busy` when too many logins are in progress.
     pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
-        if !self.tokens.can_issue() {
-            return Err(issues_none().into());
-        }
+        self.must_issue_tokens()?;
         let user = self.user_by_password(guard, email, password).await?;
         let token = self.begin_session(user.id, user.session_epoch, user.is_superuser).await?;
         Ok(AccessToken { deletion_at: user.deletion_at, ..token })
+    }
+
+    /// Checks that this process issues tokens, before a login does anything.
+    ///
+    /// # Errors
+    /// 400 `unsupported_grant_type` where they are only verified.
+    pub fn must_issue_tokens(&self) -> Result<()> {
+        if self.tokens.can_issue() { Ok(()) } else { Err(issues_none().into()) }
+    }
+
+    /// Whether the caller's account has a password, by which its owner can [prove](Accounts::prove) to be it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn has_password(&self, caller: &Principal) -> Result<bool> {
+        const SQL: &str = sql!("SELECT coalesce(password_hash_of($1) <> $2, false)");
+        let ask = sqlx::query_scalar(SQL).bind(caller.user).bind(HashedPassword::none());
+        Ok(ask.fetch_one(self.db.latest_reads()).await?)
     }
 
     /// The caller of one request by e-mail and password, without a token.

@@ -30,6 +30,11 @@ const MAX_ARGON2_PARAMETERS: (u32, u32, u32) = (1 << 20, 100, 64);
 pub struct HashedPassword(String);
 
 impl HashedPassword {
+    /// What is stored for an account without a password: no hash, so that every password is wrong, after as long as any other.
+    pub fn none() -> Self {
+        Self("!".to_owned())
+    }
+
     /// The hash itself, for the database.
     pub fn expose(&self) -> &str {
         &self.0

@@ -66,11 +66,11 @@ struct Refreshed {
 }
 
 impl Accounts {
-    /// Begins a session of a user whose password was right.
+    /// Begins a session of a user who has proved who they are, with a password or in another way.
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) async fn begin_session(&self, user: i64, epoch: i64, is_superuser: bool) -> Result<AccessToken> {
+    pub async fn begin_session(&self, user: i64, epoch: i64, is_superuser: bool) -> Result<AccessToken> {
         const SQL: &str = sql!(
             "SELECT begin_session($1, $2, $3, $4, $5, $6::text::inet, make_interval(secs => $7), make_interval(secs => $8), $9)"
         );

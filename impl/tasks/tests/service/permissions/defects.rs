@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use permission_matrix::plants::{Defect, Plants};
 use permission_matrix::{Report, run};
 use serde_json::{Value, json};
-use tasks::{DOCUMENT, TasksService};
-use testkit::{Setup, TestService};
+use tasks::DOCUMENT;
+use testkit::Setup;
 
 use super::Objects;
 
@@ -20,12 +20,12 @@ fn function(name: &str, row: &str, condition: &str) -> String {
 
 /// The matrix of a service whose functions in the database are replaced. Of operations on tasks and projects only, which are those that call them.
 async fn with_sql(sql: &str) -> Report {
-    let service = TestService::start::<TasksService>("tasks", DOCUMENT).await;
+    let mut objects = Objects::new().await;
+    let service = objects.serve(Setup::default()).await;
     service.database.execute(sql).await;
     let mut document = service.document().clone();
     let paths = document["paths"].as_object_mut().expect("paths");
     paths.retain(|path, _| path.starts_with("/api/v1/tasks") || path.starts_with("/api/v1/projects"));
-    let objects = Objects::of(&service).await;
     run(service, document, objects, false).await
 }
 
@@ -58,10 +58,10 @@ async fn checks_that_handlers_lack_are_found() {
             ("assign_task", Defect::Reveals),
         ],
     );
-    let setup = Setup { around: plants.around(), ..Setup::default() };
-    let service = TestService::start_with::<TasksService>("tasks", DOCUMENT, setup).await;
+    let mut objects = Objects::new().await;
+    let service = objects.serve(Setup { around: plants.around(), ..Setup::default() }).await;
     plants.grow(&service).await;
-    let (document, objects) = (service.document().clone(), Objects::of(&service).await);
+    let document = service.document().clone();
     let report = run(service, document, objects, false).await;
     assert_eq!(report.operations(), plants.operations(), "{:#?}", report.faults);
 }
@@ -87,8 +87,9 @@ async fn relations_that_the_database_lacks_or_confuses_are_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_says_something_else_is_found() {
-    let service = TestService::start::<TasksService>("tasks", DOCUMENT).await;
-    let (mut document, objects) = (service.document().clone(), Objects::of(&service).await);
+    let mut objects = Objects::new().await;
+    let service = objects.serve(Setup::default()).await;
+    let mut document = service.document().clone();
     let changes: [(&str, &str, Value); 5] = [
         ("/api/v1/users/{user_id}", "get", json!({"on": "user", "allow": ["user"]})),
         ("/api/v1/projects", "get", json!({"each": "project", "allow": ["superuser"]})),

@@ -9,9 +9,10 @@ use base64::prelude::BASE64_STANDARD;
 use permission_matrix::{Fixture, Relations, Request, run};
 use platform::identity::opaque_tokens::{EMAIL_TOKEN, generate, hash};
 use serde_json::{Value, json};
-use tasks::{DOCUMENT, TasksService};
+use tasks::{DOCUMENT, TasksService, TasksSettings};
 use testkit::{Client, Person, Setup, TestRedis, TestService};
 
+use crate::openid::provider::{CALLBACK, Provider, claims};
 use crate::world::LOGIN;
 
 /// How many tokens of each kind are issued: one for each caller of an operation, and some more.
@@ -19,13 +20,26 @@ const EMAIL_TOKENS: usize = 40;
 
 /// How objects are made.
 struct Objects {
+    provider: Provider,
     /// Tokens that nobody has used, as mails have them; each of a user of its own.
     verifications: Mutex<Vec<String>>,
     resets: Mutex<Vec<String>>,
 }
 
 impl Objects {
-    async fn of(service: &TestService) -> Self {
+    async fn new() -> Self {
+        Self { provider: Provider::start().await, verifications: Mutex::default(), resets: Mutex::default() }
+    }
+
+    /// A service with the provider, as the examples of the document call it, and with tokens of mails.
+    async fn serve(&mut self, setup: Setup) -> TestService {
+        let own = TasksSettings { openid: self.provider.settings(&["google"]), ..TasksSettings::default() };
+        let service = TestService::start_set::<TasksService>("tasks", DOCUMENT, setup, &own).await;
+        self.issue_email_tokens(&service).await;
+        service
+    }
+
+    async fn issue_email_tokens(&mut self, service: &TestService) {
         let mut sql = format!(
             "INSERT INTO users (email, hashed_password)
              SELECT 'mail' || n || '@example.com', '!' FROM generate_series(1, {EMAIL_TOKENS}) AS n;"
@@ -45,8 +59,7 @@ impl Objects {
             }
         }
         service.database.execute(&sql).await;
-        let [verifications, resets] = issued.map(Mutex::new);
-        Self { verifications, resets }
+        [self.verifications, self.resets] = issued.map(Mutex::new);
     }
 }
 
@@ -74,6 +87,7 @@ impl Fixture for Objects {
                 let owner = client(people.get("owner"));
                 owner.post("/api/v1/auth/api-tokens", &token).await.expect(201)["id"].clone()
             }
+            "openid_identity" => identity(service, people.get("owner").id).await,
             kind => panic!("{kind} is not made here"),
         }
     }
@@ -88,6 +102,37 @@ impl Fixture for Objects {
             body["token"] = tokens.lock().expect("nobody panicked").pop().expect("one is left").into();
         }
     }
+
+    async fn arrange(&self, operation: &str, caller: &Client, account: &Person, request: &mut Request) {
+        let Some(body) = &mut request.body else { return };
+        match operation {
+            "begin_openid_authorization" => body["redirect_uri"] = json!(CALLBACK),
+            "log_in_with_openid" | "link_openid_identity" => {
+                let subject = uuid();
+                let claims = claims(&subject, &format!("{subject}@example.com"));
+                *body = self.provider.signed_in(caller, "google", claims).await;
+                if operation == "link_openid_identity" {
+                    body["current_password"] = json!(account.password);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn uuid() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// An account at a provider. Linking one is what the matrix tries, so it is not how one is made.
+async fn identity(service: &TestService, owner: i64) -> Value {
+    let id = uuid();
+    let sql = format!(
+        "INSERT INTO openid_identities (id, user_id, issuer, subject) VALUES ('{id}', {owner}, 'https://id.example', '{id}')"
+    );
+    service.database.execute(&sql).await;
+    let [a, b, c, d, e] = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]];
+    json!(format!("{a}-{b}-{c}-{d}-{e}"))
 }
 
 async fn project(owner: &Client) -> Value {
@@ -96,8 +141,8 @@ async fn project(owner: &Client) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cell_is_as_the_document_says() {
-    let setup = Setup { redis: Some(TestRedis::new()), ..Setup::default() };
-    let service = TestService::start_with::<TasksService>("tasks", DOCUMENT, setup).await;
-    let (document, objects) = (service.document().clone(), Objects::of(&service).await);
+    let mut objects = Objects::new().await;
+    let service = objects.serve(Setup { redis: Some(TestRedis::new()), ..Setup::default() }).await;
+    let document = service.document().clone();
     run(service, document, objects, false).await.expect_no_faults("tasks");
 }
