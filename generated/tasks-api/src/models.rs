@@ -351,6 +351,84 @@ impl contract::row::Field for NewApiToken {
     }
 }
 
+/// `OneTimeCode` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct OneTimeCode {
+    /// `code`
+    #[serde(rename = "code")]
+    pub code: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for OneTimeCode {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("OneTimeCode");
+        shown.field("code", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for OneTimeCode {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_code =
+            object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
+        object.close(at);
+        Some(Self { code: f_code? })
+    }
+}
+
+impl contract::row::FromRow for OneTimeCode {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { code: contract::row::Field::read(row, "code")? })
+    }
+}
+
+impl contract::row::Field for OneTimeCode {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PasswordProof` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PasswordProof {
+    /// Proves that the caller is the account's owner.
+    #[serde(rename = "current_password")]
+    pub current_password: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for PasswordProof {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("PasswordProof");
+        shown.field("current_password", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for PasswordProof {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_current_password = object
+            .required(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        object.close(at);
+        Some(Self { current_password: f_current_password? })
+    }
+}
+
+impl contract::row::FromRow for PasswordProof {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { current_password: contract::row::Field::read(row, "current_password")? })
+    }
+}
+
+impl contract::row::Field for PasswordProof {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Project` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Project {
@@ -685,6 +763,37 @@ impl contract::row::Field for PublicUser {
     }
 }
 
+/// `RecoveryCodes` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RecoveryCodes {
+    /// `recovery_codes`
+    #[serde(rename = "recovery_codes")]
+    pub recovery_codes: Vec<String>,
+}
+
+impl contract::Decode for RecoveryCodes {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_recovery_codes = object.required(at, "recovery_codes", |v, at| {
+            at.array(v, &contract::Items::ANY.max(10), |v, at| at.string(v, &contract::Text::ANY))
+        });
+        object.close(at);
+        Some(Self { recovery_codes: f_recovery_codes? })
+    }
+}
+
+impl contract::row::FromRow for RecoveryCodes {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { recovery_codes: contract::row::Field::read(row, "recovery_codes")? })
+    }
+}
+
+impl contract::row::Field for RecoveryCodes {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `Scope` of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum Scope {
@@ -722,6 +831,58 @@ impl contract::row::Field for Scope {
 
     fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
         contract::row::enumerations(row, name, Self::ALL)
+    }
+}
+
+/// `SecondFactors` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct SecondFactors {
+    /// Whether logins need a one-time code.
+    #[serde(rename = "totp")]
+    pub totp: bool,
+    /// Recovery codes that were not used.
+    #[serde(rename = "recovery_codes_left")]
+    pub recovery_codes_left: i64,
+    /// The number of passkeys.
+    #[serde(rename = "passkeys")]
+    pub passkeys: i64,
+    /// Whether the caller has the rights of a superuser only after a login with a second factor.
+    #[serde(rename = "required")]
+    pub required: bool,
+}
+
+impl contract::Decode for SecondFactors {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_totp = object.required(at, "totp", |v, at| at.boolean(v));
+        let f_recovery_codes_left =
+            object.required(at, "recovery_codes_left", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_passkeys = object.required(at, "passkeys", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_required = object.required(at, "required", |v, at| at.boolean(v));
+        object.close(at);
+        Some(Self {
+            totp: f_totp?,
+            recovery_codes_left: f_recovery_codes_left?,
+            passkeys: f_passkeys?,
+            required: f_required?,
+        })
+    }
+}
+
+impl contract::row::FromRow for SecondFactors {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            totp: contract::row::Field::read(row, "totp")?,
+            recovery_codes_left: contract::row::Field::read(row, "recovery_codes_left")?,
+            passkeys: contract::row::Field::read(row, "passkeys")?,
+            required: contract::row::Field::read(row, "required")?,
+        })
+    }
+}
+
+impl contract::row::Field for SecondFactors {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -1324,6 +1485,90 @@ impl contract::row::FromRow for TaskUpdate {
 }
 
 impl contract::row::Field for TaskUpdate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `TotpDisable` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct TotpDisable {
+    /// Proves that the caller is the account's owner.
+    #[serde(rename = "current_password")]
+    pub current_password: String,
+    /// `code`
+    #[serde(rename = "code")]
+    pub code: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for TotpDisable {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("TotpDisable");
+        shown.field("current_password", &contract::Concealed);
+        shown.field("code", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for TotpDisable {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_current_password = object
+            .required(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        let f_code =
+            object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
+        object.close(at);
+        Some(Self { current_password: f_current_password?, code: f_code? })
+    }
+}
+
+impl contract::row::FromRow for TotpDisable {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            current_password: contract::row::Field::read(row, "current_password")?,
+            code: contract::row::Field::read(row, "code")?,
+        })
+    }
+}
+
+impl contract::row::Field for TotpDisable {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `TotpSecret` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TotpSecret {
+    /// Base32, to be typed into an app.
+    #[serde(rename = "secret")]
+    pub secret: String,
+    /// The same for apps, to be shown as a QR code.
+    #[serde(rename = "otpauth_url")]
+    pub otpauth_url: String,
+}
+
+impl contract::Decode for TotpSecret {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_secret = object.required(at, "secret", |v, at| at.string(v, &contract::Text::ANY));
+        let f_otpauth_url = object.required(at, "otpauth_url", |v, at| at.string(v, &contract::Text::ANY));
+        object.close(at);
+        Some(Self { secret: f_secret?, otpauth_url: f_otpauth_url? })
+    }
+}
+
+impl contract::row::FromRow for TotpSecret {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            secret: contract::row::Field::read(row, "secret")?,
+            otpauth_url: contract::row::Field::read(row, "otpauth_url")?,
+        })
+    }
+}
+
+impl contract::row::Field for TotpSecret {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }

@@ -66,7 +66,7 @@ impl TokenEndpoint {
             _ => problem,
         };
         let error = match (problem.status(), problem.code()) {
-            (StatusCode::BAD_REQUEST, "invalid_grant") => "invalid_grant",
+            (StatusCode::BAD_REQUEST, "invalid_grant" | "second_factor_required") => "invalid_grant",
             (StatusCode::BAD_REQUEST, "unsupported_grant_type") => "unsupported_grant_type",
             (StatusCode::BAD_REQUEST, "invalid_scope") => "invalid_scope",
             // Not among those of 5.2, which know of no such answers: those of 4.1.2.1.

@@ -26,7 +26,7 @@ use people::{Caller, People};
 use rules::{Expected, Role};
 use sample::plain;
 use table::{Operation, Table};
-use testkit::{Answer, Client, TestService};
+use testkit::{Answer, Client, Person, TestService};
 
 /// Operations that are tried at a time, each by one role.
 const CONCURRENCY: usize = 6;
@@ -44,6 +44,17 @@ pub trait Fixture: Send + Sync + 'static {
 
     /// Changes a request that was made from examples where these do not do: what has to be unique, or would take long. `number` is new each time.
     fn amend(&self, _operation: &str, _request: &mut Request, _number: usize) {}
+
+    /// Brings an account into the state in which it can do the operation, where it may: `caller` has its token.
+    fn arrange(
+        &self,
+        _operation: &str,
+        _caller: &Client,
+        _account: &Person,
+        _request: &mut Request,
+    ) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// What did not agree with the document.

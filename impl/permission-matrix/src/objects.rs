@@ -109,6 +109,9 @@ impl<F: Fixture> Matrix<F> {
         }
         let expected = expected(&self.table, operation, role, object.as_ref(), changed.as_ref());
         let client = self.enter(&caller).await;
+        if expected == Expected::Success {
+            self.fixture.arrange(&operation.id, &client, &caller.person, &mut request).await;
+        }
         let before = self.guarded(operation, &expected, id.as_ref()).await;
         let answer = self.send(&client, operation, &request).await;
         self.compare(operation, name.clone(), &expected, &answer);

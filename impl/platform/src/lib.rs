@@ -9,6 +9,7 @@ pub use platform_admission as shares;
 pub use platform_background::{Job, Jobs, backoff, first_failure, jittered, keep, restart_on_panic};
 pub use platform_migrations::{migrate, privileges, verification};
 pub use platform_rate_limits::{Account, Guard, Limiter, Signups};
+pub use platform_second_factors as second_factors;
 pub use platform_serving::{Watch, service};
 pub use platform_store::{
     Cache, CacheError, Columns, Database, Error, OnConstraint, PoolState, Reads, Result, Transaction, idempotency,

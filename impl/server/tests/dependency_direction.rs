@@ -7,7 +7,7 @@ use serde_json::Value;
 use services::SERVICES;
 
 /// The crates of the platform, each of which may depend on those before it.
-const PLATFORM: [&str; 11] = [
+const PLATFORM: [&str; 12] = [
     "platform-settings",
     "platform-telemetry",
     "platform-background",
@@ -16,6 +16,7 @@ const PLATFORM: [&str; 11] = [
     "platform-store",
     "platform-migrations",
     "platform-rate-limits",
+    "platform-second-factors",
     "platform-accounts",
     "platform-serving",
     "platform",

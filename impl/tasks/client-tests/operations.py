@@ -1,14 +1,22 @@
 """Calls the operations of the tasks service that its scenario does not, with the Python client."""
 
+import base64
+import hmac
+import struct
+import time
+
 from schema_first_client import (
     ApiTokenCreate,
     Client,
+    OneTimeCode,
+    PasswordProof,
     ProjectCreate,
     ProjectUpdate,
     Scope,
     TaskCreate,
     TaskStatusInput,
     TaskUpdate,
+    TotpDisable,
     UserCreate,
     UserSelfUpdate,
     UserUpdate,
@@ -32,6 +40,7 @@ def users(admin: Client, email: str) -> None:
     assert user.id in [one.id for one in admin.users.list_users(limit=1000, count=True)]
     assert admin.users.get_user(user.id).email == email
     sessions(client, email, password)
+    second_factors(client, password)
     admin.users.put_user(user.id, UserUpdate(full_name="Grace"))
     assert admin.users.patch_user(user.id, UserUpdate(is_active=False)).is_active is False
     assert admin.users.delete_user(user.id).id == user.id
@@ -52,6 +61,23 @@ def sessions(client: Client, email: str, password: str) -> None:
     program.token = created.token
     assert program.users.get_me().email == email
     client.api_tokens.revoke_api_token(created.id)
+
+
+def second_factors(client: Client, password: str) -> None:
+    factors = client.second_factors
+    begun = factors.begin_totp(PasswordProof(current_password=password))
+    codes = factors.confirm_totp(OneTimeCode(code=totp(begun.secret))).recovery_codes
+    assert factors.get_second_factors().recovery_codes_left == len(codes)
+    codes = factors.replace_recovery_codes(OneTimeCode(code=codes[0])).recovery_codes
+    factors.disable_totp(TotpDisable(current_password=password, code=codes[0]))
+    assert factors.get_second_factors().totp is False
+
+
+def totp(secret: str) -> str:
+    """The code of the present time step (RFC 6238)."""
+    mac = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), "sha1")
+    (number,) = struct.unpack_from(">I", mac, mac[-1] & 15)
+    return f"{(number & 0x7FFFFFFF) % 10**6:06}"
 
 
 def tasks(admin: Client) -> None:

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use platform::identity::Principal;
 use platform::{Error, Limiter, Result};
 use tasks::TasksService;
-use tasks_api::apis::{api_tokens, audit, login, projects, sessions, tasks as api, users};
+use tasks_api::apis::{api_tokens, audit, login, projects, second_factors, sessions, tasks as api, users};
 use tasks_api::models;
 
 #[global_allocator]
@@ -102,6 +102,17 @@ impl api_tokens::ApiTokens for FromMemory {
         list_api_tokens(caller: Principal) -> api_tokens::ListApiTokensResponse;
         revoke_api_token(caller: Principal, params: api_tokens::RevokeApiTokenParams)
             -> api_tokens::RevokeApiTokenResponse;
+    }
+}
+
+impl second_factors::SecondFactors for FromMemory {
+    pass_on! {
+        begin_totp(caller: Principal, body: models::PasswordProof) -> second_factors::BeginTotpResponse;
+        confirm_totp(caller: Principal, body: models::OneTimeCode) -> second_factors::ConfirmTotpResponse;
+        disable_totp(caller: Principal, body: models::TotpDisable) -> second_factors::DisableTotpResponse;
+        get_second_factors(caller: Principal) -> second_factors::GetSecondFactorsResponse;
+        replace_recovery_codes(caller: Principal, body: models::OneTimeCode)
+            -> second_factors::ReplaceRecoveryCodesResponse;
     }
 }
 

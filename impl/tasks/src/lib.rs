@@ -9,6 +9,7 @@ mod login;
 mod project_queries;
 mod projection;
 mod projects;
+mod second_factors;
 mod sessions;
 mod task_list;
 mod task_queries;

@@ -4,6 +4,7 @@ pub mod api_tokens;
 pub mod audit;
 pub mod login;
 pub mod projects;
+pub mod second_factors;
 pub mod sessions;
 pub mod tasks;
 pub mod users;

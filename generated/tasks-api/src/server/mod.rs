@@ -24,6 +24,11 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::projects::LIST_PROJECTS,
     &apis::projects::PATCH_PROJECT,
     &apis::projects::PUT_PROJECT,
+    &apis::second_factors::BEGIN_TOTP,
+    &apis::second_factors::CONFIRM_TOTP,
+    &apis::second_factors::DISABLE_TOTP,
+    &apis::second_factors::GET_SECOND_FACTORS,
+    &apis::second_factors::REPLACE_RECOVERY_CODES,
     &apis::sessions::END_SESSION,
     &apis::sessions::END_SESSIONS,
     &apis::sessions::LIST_SESSIONS,
@@ -53,6 +58,7 @@ where
         + apis::audit::Audit
         + apis::login::Login
         + apis::projects::Projects
+        + apis::second_factors::SecondFactors
         + apis::sessions::Sessions
         + apis::tasks::Tasks
         + apis::users::Users,
@@ -62,6 +68,7 @@ where
         .merge(apis::audit::routes::<S>())
         .merge(apis::login::routes::<S>())
         .merge(apis::projects::routes::<S>())
+        .merge(apis::second_factors::routes::<S>())
         .merge(apis::sessions::routes::<S>())
         .merge(apis::tasks::routes::<S>())
         .merge(apis::users::routes::<S>())

@@ -63,6 +63,10 @@ actions! {
     SessionsEnded "sessions.ended" "user";
     ApiTokenCreated "api_token.created" "api_token";
     ApiTokenRevoked "api_token.revoked" "api_token";
+    TotpEnabled "totp.enabled" "user";
+    TotpDisabled "totp.disabled" "user";
+    RecoveryCodesReplaced "recovery_codes.replaced" "user";
+    RecoveryCodeUsed "recovery_code.used" "user";
     ProjectDeleted "project.deleted" "project";
     TaskDeleted "task.deleted" "task";
     ProductDeleted "product.deleted" "product";

@@ -39,7 +39,7 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
 }
 
 /// Operations on the caller's own data or on no object, or for superusers only.
-const NOT_ON_OBJECTS: [&str; 24] = [
+const NOT_ON_OBJECTS: [&str; 29] = [
     "login_access_token",
     "signup",
     "logout",
@@ -52,6 +52,12 @@ const NOT_ON_OBJECTS: [&str; 24] = [
     "create_api_token",
     "get_api_token",
     "revoke_api_token",
+    // Of oneself; see `second_factors`.
+    "get_second_factors",
+    "begin_totp",
+    "confirm_totp",
+    "replace_recovery_codes",
+    "disable_totp",
     "test_token",
     "get_me",
     "put_me",

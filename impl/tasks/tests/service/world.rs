@@ -106,8 +106,13 @@ pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
 
 /// The same with limits.
 pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) -> TestServer {
+    serve_as(database, limiter, &[], flags)
+}
+
+/// The same with flags of the identity settings.
+pub fn serve_as(database: &TestDatabase, limiter: Limiter, identity: &[&str], flags: &[&str]) -> TestServer {
     let settings = database.settings_of("tasks");
-    let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
+    let auth: AuthSettings = testkit::settings(&[&testkit::CHEAP, identity].concat());
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use platform_admission::{Sender, identify};
 use platform_background::Jobs;
 use platform_rate_limits::Signups;
+use platform_second_factors::SecondFactors;
 use platform_settings::{AuthSettings, DatabaseSettings, Environment, InvalidSettings, SessionLifetimes};
 use platform_store::{Database, Result, Servers, Transaction, Wanted, sql};
 use platform_telemetry::Metrics;
@@ -31,6 +32,8 @@ pub struct Accounts {
     pub(super) addresses: Arc<Addresses>,
     password_policy: Policy,
     pub(super) without_demo: bool,
+    pub(super) second_factors: Arc<SecondFactors>,
+    pub(super) superusers_need_factor: bool,
     jobs: Jobs,
 }
 
@@ -65,6 +68,8 @@ impl Accounts {
             addresses: Arc::new(Addresses::new(&settings.secret())?),
             password_policy: Policy::new(settings, Environment::Development),
             without_demo: false,
+            second_factors: Arc::new(SecondFactors::new(settings)?),
+            superusers_need_factor: settings.second_factors.require_superuser_second_factor,
             jobs,
         })
     }
@@ -72,6 +77,16 @@ impl Accounts {
     /// Its background jobs, for readiness and metrics.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
+    }
+
+    /// The second factors of users.
+    pub fn second_factors(&self) -> &Arc<SecondFactors> {
+        &self.second_factors
+    }
+
+    /// Whether superusers need a second factor.
+    pub fn superusers_need_factor(&self) -> bool {
+        self.superusers_need_factor
     }
 
     /// Registers the keys of tokens in a service's metrics.
@@ -117,6 +132,7 @@ impl Accounts {
             .fetch_optional(self.db.latest_reads())
             .await?
             .ok_or_else(|| refused("its user was deleted or its session has ended"))?;
+        let is_superuser = self.has_rights_of_superuser(is_superuser, &claims.amr);
         let credential = Credential::AccessToken(claims.sid);
         let principal =
             Principal { user, is_superuser, epoch: claims.epoch, token: claims.jti, credential, expires: claims.exp };

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::addresses::{self, KNOWN};
+use super::authentication::{Authentication, Beside};
 use super::passwords::{HashedPassword, Verdict};
 use super::principal::{Credential, Principal};
 use super::text::email_key;
@@ -45,22 +46,36 @@ impl fmt::Debug for AccessToken {
 const DEMO_ACCOUNTS: [(&str, &str); 2] = [("admin@example.com", "admin"), ("user@example.com", "user")];
 
 impl Accounts {
-    /// Exchanges e-mail and password for the tokens of a new session. The account is found by the [key](email_key) of the e-mail; should several
+    /// Exchanges e-mail and password for the tokens of a new session: [`Accounts::login_with_code`] without a code.
+    ///
+    /// # Errors
+    /// Those of [`Accounts::login_with_code`].
+    pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
+        self.login_with_code(guard, email, password, None).await
+    }
+
+    /// Exchanges e-mail, password and, of users who have them, a one-time code for the tokens of a new session. The account is found by the [key](email_key) of the e-mail; should several
     /// have the same key, the exact spelling wins.
     ///
     /// # Errors
     /// 400 `invalid_grant`, with the same timing for an unknown e-mail, a wrong password and an inactive account
-    /// (RFC 6749, 5.2), and `unsupported_grant_type` where tokens are only verified. 429 `rate_limited` as the guard decides; 503
+    /// (RFC 6749, 5.2), and for a wrong code; `second_factor_required` when the password is right and the code is missing; and `unsupported_grant_type` where tokens are only verified. 429 `rate_limited` as the guard decides; 503
     /// `busy` when too many logins are in progress.
-    pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
+    pub async fn login_with_code(
+        &self,
+        guard: Guard<'_>,
+        email: &str,
+        password: String,
+        code: Option<&str>,
+    ) -> Result<AccessToken> {
         if !self.tokens.can_issue() {
             return Err(issues_none().into());
         }
-        let user = self.user_by_password(guard, email, password).await?;
-        self.begin_session(user.id, user.session_epoch, user.is_superuser).await
+        let (user, how) = self.user_by_password(guard, email, password, Beside::Code(code)).await?;
+        self.begin_session(user.id, user.session_epoch, user.is_superuser, how).await
     }
 
-    /// The caller of one request by e-mail and password, without a token.
+    /// The caller of one request by e-mail and password, without a token. Accounts with one-time codes are rejected: a code is valid once.
     ///
     /// # Errors
     /// Those of [`Accounts::login`], of which a token is none.
@@ -70,15 +85,23 @@ impl Accounts {
         email: &str,
         password: String,
     ) -> Result<Principal> {
-        let Credentials { id, is_superuser, session_epoch, .. } = self.user_by_password(guard, email, password).await?;
+        let (user, how) = self.user_by_password(guard, email, password, Beside::Nothing).await?;
+        let is_superuser = self.has_rights_of_superuser(user.is_superuser, &how.amr());
         let expires = seconds() + self.tokens.life().as_secs();
         let (token, credential) = (Uuid::now_v7(), Credential::Password);
-        Ok(Principal { user: id, is_superuser, epoch: session_epoch, token, credential, expires })
+        Ok(Principal { user: user.id, is_superuser, epoch: user.session_epoch, token, credential, expires })
     }
 
-    async fn user_by_password(&self, guard: Guard<'_>, email: &str, password: String) -> Result<Credentials> {
+    async fn user_by_password(
+        &self,
+        guard: Guard<'_>,
+        email: &str,
+        password: String,
+        beside: Beside<'_>,
+    ) -> Result<(Credentials, Authentication)> {
         const SQL: &str = sql!(
-            "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, {KNOWN}
+            "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch, {KNOWN},
+                EXISTS (SELECT FROM totp_secrets t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS has_totp
              FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1",
             KNOWN
         );
@@ -93,27 +116,34 @@ impl Accounts {
             Some(user) => self.account(user.id, &user.known),
             None => Account { name: format!("nobody {key}"), is_used_from_here: false },
         };
-        let user = guard.attempt(&self.db, &account, self.check(found, password)).await?;
+        let checked = guard.attempt(&self.db, &account, self.check(found, password, beside)).await?;
+        let (user, how) = checked.ok_or_else(code_required)?;
         Sender::identify(user.id);
-        Ok(user)
+        Ok((user, how))
     }
 
-    /// Checks the password of a login attempt.
-    async fn check(&self, found: Option<Credentials>, password: String) -> Result<Credentials> {
+    /// Checks the password of a login attempt, and the code; `None` when only the code is missing, which is no failure.
+    async fn check(
+        &self,
+        found: Option<Credentials>,
+        password: String,
+        beside: Beside<'_>,
+    ) -> Result<Option<(Credentials, Authentication)>> {
         let stored = found.as_ref().map(|user| user.hashed_password.clone());
         let verdict = self.passwords.verify(password, stored).await?;
-        match (found, verdict) {
-            (Some(user), Verdict::Right) if user.is_active => {
-                self.remember_address(&user).await;
-                Ok(user)
-            }
-            (Some(user), Verdict::Outdated(hash)) if user.is_active => {
-                self.replace_hash(user.id, user.hashed_password.clone(), hash).await;
-                self.remember_address(&user).await;
-                Ok(user)
-            }
-            _ => Err(Problem::bad_request("invalid_grant", "Incorrect e-mail or password.").into()),
+        let found = found.filter(|user| user.is_active && verdict != Verdict::Wrong);
+        let user = found.ok_or_else(incorrect)?;
+        if let Verdict::Outdated(hash) = verdict {
+            self.replace_hash(user.id, user.hashed_password.clone(), hash).await;
         }
+        let how = match beside {
+            _ if !user.has_totp => Authentication::Password,
+            Beside::Code(None) => return Ok(None),
+            Beside::Code(Some(code)) if self.use_code(user.id, code).await? => Authentication::PasswordAndCode,
+            Beside::Code(Some(_)) | Beside::Nothing => return Err(incorrect().into()),
+        };
+        self.remember_address(&user).await;
+        Ok(Some((user, how)))
     }
 
     /// A user's account as the subject of the current request's attempt.
@@ -170,6 +200,14 @@ impl Accounts {
     }
 }
 
+fn incorrect() -> Problem {
+    Problem::bad_request("invalid_grant", "Incorrect e-mail, password or code.")
+}
+
+fn code_required() -> Problem {
+    Problem::bad_request("second_factor_required", "Send a one-time code or a recovery code as well, as otp.")
+}
+
 #[derive(FromRow)]
 struct Credentials {
     id: i64,
@@ -179,6 +217,7 @@ struct Credentials {
     session_epoch: i64,
     known: Vec<Vec<u8>>,
     fresh: Vec<bool>,
+    has_totp: bool,
 }
 
 #[derive(FromRow)]

@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod api_tokens;
+mod authentication;
 mod claims;
 mod key_metrics;
 mod keys;

@@ -2,11 +2,12 @@
 
 mod defects;
 
-use permission_matrix::{Fixture, Relations, run};
+use permission_matrix::{Fixture, Relations, Request, run};
 use serde_json::{Value, json};
 use tasks::{DOCUMENT, TasksService};
 use testkit::{Client, Person, Setup, TestRedis, TestService};
 
+use crate::authenticator::App;
 use crate::world::LOGIN;
 
 /// How objects are made.
@@ -38,6 +39,15 @@ impl Fixture for Objects {
             }
             kind => panic!("{kind} is not made here"),
         }
+    }
+
+    async fn arrange(&self, operation: &str, caller: &Client, account: &Person, request: &mut Request) {
+        let code = match operation {
+            "confirm_totp" => App::begin(caller, &account.password).await.0.code(0),
+            "replace_recovery_codes" | "disable_totp" => App::enrol(caller, &account.password).await.1.remove(0),
+            _ => return,
+        };
+        request.body.as_mut().expect("a body")["code"] = code.into();
     }
 }
 
