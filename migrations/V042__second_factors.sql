@@ -32,7 +32,6 @@ CREATE TABLE passkeys (
     -- By which authenticators know the user: random, so that it tells nothing.
     user_handle   bytea NOT NULL CONSTRAINT passkeys_user_handle_check CHECK (octet_length(user_handle) = 64),
     name          text NOT NULL CONSTRAINT passkeys_name_check CHECK (char_length(name) <= 100),
-    transports    bytea NOT NULL,
     -- The public key, and what of the credential never changes.
     static_state  bytea NOT NULL,
     -- The signature counter, and what else each use may change.
@@ -46,7 +45,6 @@ CREATE INDEX passkeys_user_id_idx ON passkeys (user_id, created_at);
 CREATE TABLE passkey_registrations (
     user_id    bigint CONSTRAINT passkey_registrations_pkey PRIMARY KEY
         CONSTRAINT passkey_registrations_user_id_fkey REFERENCES users ON DELETE CASCADE,
-    challenge  bytea NOT NULL,
     state      bytea NOT NULL,
     expires_at timestamptz NOT NULL
 );

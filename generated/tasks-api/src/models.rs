@@ -200,6 +200,42 @@ impl contract::row::Field for AuditEvent {
     }
 }
 
+/// `CredentialType` of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum CredentialType {
+    /// `"public-key"`
+    #[serde(rename = "public-key")]
+    PublicKey,
+}
+
+impl CredentialType {
+    /// Every value and its spelling.
+    pub const ALL: &'static [(&'static str, Self)] = &[("public-key", Self::PublicKey)];
+
+    /// The spelling in documents and data.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PublicKey => "public-key",
+        }
+    }
+}
+
+impl contract::Decode for CredentialType {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for CredentialType {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
+}
+
 /// `DeletedStatus` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DeletedStatus {
@@ -385,6 +421,183 @@ impl contract::row::FromRow for OneTimeCode {
 }
 
 impl contract::row::Field for OneTimeCode {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `Passkey` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Passkey {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: uuid::Uuid,
+    /// `name`
+    #[serde(rename = "name")]
+    pub name: String,
+    /// `created_at`
+    #[serde(rename = "created_at")]
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    /// The last sign-in; null before the first.
+    #[serde(rename = "used_at")]
+    pub used_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+impl contract::Decode for Passkey {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id = object.required(at, "id", |v, at| at.uuid(v));
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
+        let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
+        let f_used_at = object.required(at, "used_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
+        object.close(at);
+        Some(Self { id: f_id?, name: f_name?, created_at: f_created_at?, used_at: f_used_at? })
+    }
+}
+
+impl contract::row::FromRow for Passkey {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            name: contract::row::Field::read(row, "name")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            used_at: contract::row::Field::read(row, "used_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for Passkey {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PasskeyCreate` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasskeyCreate {
+    /// `name`
+    #[serde(rename = "name")]
+    pub name: String,
+    /// `RegistrationResponseJSON` or `AuthenticationResponseJSON` of WebAuthn Level 3, 5.1, as `credential.toJSON()` has it. Other fields of it are ignored.
+    #[serde(rename = "credential")]
+    pub credential: models::PublicKeyCredential,
+}
+
+impl contract::Decode for PasskeyCreate {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY.min(1).max(100).name().pattern(contract::pattern!("^[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85\\ufe00-\\ufe0f]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\ufe00-\\ufe0f](?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0])?[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85]*$"))));
+        let f_credential =
+            object.required(at, "credential", |v, at| <models::PublicKeyCredential as contract::Decode>::decode(v, at));
+        object.close(at);
+        Some(Self { name: f_name?, credential: f_credential? })
+    }
+}
+
+impl contract::row::FromRow for PasskeyCreate {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            name: contract::row::Field::read(row, "name")?,
+            credential: contract::row::Field::read(row, "credential")?,
+        })
+    }
+}
+
+impl contract::row::Field for PasskeyCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PublicKeyCredentialCreationOptionsJSON` of WebAuthn Level 3, 5.1.8, with `rp`, `user`, `pubKeyCredParams`, `timeout`, `excludeCredentials`, `authenticatorSelection` and others beside the challenge.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasskeyCreationOptions {
+    /// base64url.
+    #[serde(rename = "challenge")]
+    pub challenge: String,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl contract::Decode for PasskeyCreationOptions {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_challenge = object.required(at, "challenge", |v, at| at.string(v, &contract::Text::ANY));
+        let additional_properties = object.rest(at);
+        Some(Self { challenge: f_challenge?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for PasskeyCreationOptions {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { challenge: contract::row::Field::read(row, "challenge")?, additional_properties: Default::default() })
+    }
+}
+
+impl contract::row::Field for PasskeyCreationOptions {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PasskeyLogin` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasskeyLogin {
+    /// `RegistrationResponseJSON` or `AuthenticationResponseJSON` of WebAuthn Level 3, 5.1, as `credential.toJSON()` has it. Other fields of it are ignored.
+    #[serde(rename = "credential")]
+    pub credential: models::PublicKeyCredential,
+}
+
+impl contract::Decode for PasskeyLogin {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_credential =
+            object.required(at, "credential", |v, at| <models::PublicKeyCredential as contract::Decode>::decode(v, at));
+        object.close(at);
+        Some(Self { credential: f_credential? })
+    }
+}
+
+impl contract::row::FromRow for PasskeyLogin {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { credential: contract::row::Field::read(row, "credential")? })
+    }
+}
+
+impl contract::row::Field for PasskeyLogin {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PublicKeyCredentialRequestOptionsJSON` of WebAuthn Level 3, 5.1.9, with `rpId`, `timeout`, `userVerification` and others beside the challenge.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasskeyRequestOptions {
+    /// base64url.
+    #[serde(rename = "challenge")]
+    pub challenge: String,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl contract::Decode for PasskeyRequestOptions {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_challenge = object.required(at, "challenge", |v, at| at.string(v, &contract::Text::ANY));
+        let additional_properties = object.rest(at);
+        Some(Self { challenge: f_challenge?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for PasskeyRequestOptions {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { challenge: contract::row::Field::read(row, "challenge")?, additional_properties: Default::default() })
+    }
+}
+
+impl contract::row::Field for PasskeyRequestOptions {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }
@@ -720,6 +933,55 @@ impl contract::row::FromRow for ProjectUpdate {
 }
 
 impl contract::row::Field for ProjectUpdate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `RegistrationResponseJSON` or `AuthenticationResponseJSON` of WebAuthn Level 3, 5.1, as `credential.toJSON()` has it. Other fields of it are ignored.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PublicKeyCredential {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: String,
+    /// `type`
+    #[serde(rename = "type")]
+    pub r#type: models::CredentialType,
+    /// base64url without padding. To register (`AuthenticatorAttestationResponseJSON`): `clientDataJSON`, `attestationObject`. To sign in (`AuthenticatorAssertionResponseJSON`): `clientDataJSON`, `authenticatorData`, `signature`, `userHandle`.
+    #[serde(rename = "response")]
+    pub response: serde_json::Map<String, serde_json::Value>,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl contract::Decode for PublicKeyCredential {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY.max(20))?;
+        let f_id = object.required(at, "id", |v, at| {
+            at.string(v, &contract::Text::ANY.min(1).max(1364).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
+        });
+        let f_type = object.required(at, "type", |v, at| <models::CredentialType as contract::Decode>::decode(v, at));
+        let f_response = object.required(at, "response", |v, at| {
+            at.object(v, &contract::Bounds::ANY.min(2).max(20)).and_then(|object| object.rest(at))
+        });
+        let additional_properties = object.rest(at);
+        Some(Self { id: f_id?, r#type: f_type?, response: f_response?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for PublicKeyCredential {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            r#type: contract::row::Field::read(row, "type")?,
+            response: contract::row::Field::read(row, "response")?,
+            additional_properties: Default::default(),
+        })
+    }
+}
+
+impl contract::row::Field for PublicKeyCredential {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }

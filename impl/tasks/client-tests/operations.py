@@ -4,14 +4,20 @@ import base64
 import hmac
 import struct
 import time
+import uuid
 
 from schema_first_client import (
     ApiTokenCreate,
+    AuthenticatorResponse,
     Client,
+    CredentialType,
     OneTimeCode,
+    PasskeyCreate,
+    PasskeyLogin,
     PasswordProof,
     ProjectCreate,
     ProjectUpdate,
+    PublicKeyCredential,
     Scope,
     TaskCreate,
     TaskStatusInput,
@@ -41,6 +47,7 @@ def users(admin: Client, email: str) -> None:
     assert admin.users.get_user(user.id).email == email
     sessions(client, email, password)
     second_factors(client, password)
+    passkeys(client, password)
     admin.users.put_user(user.id, UserUpdate(full_name="Grace"))
     assert admin.users.patch_user(user.id, UserUpdate(is_active=False)).is_active is False
     assert admin.users.delete_user(user.id).id == user.id
@@ -71,6 +78,19 @@ def second_factors(client: Client, password: str) -> None:
     codes = factors.replace_recovery_codes(OneTimeCode(code=codes[0])).recovery_codes
     factors.disable_totp(TotpDisable(current_password=password, code=codes[0]))
     assert factors.get_second_factors().totp is False
+
+
+def passkeys(client: Client, password: str) -> None:
+    """With no authenticator at hand, so that credentials are refused; the browser tests have one."""
+    assert client.passkeys.begin_passkey_registration(PasswordProof(current_password=password)).challenge
+    assert client.passkeys.begin_passkey_login().challenge
+    response = AuthenticatorResponse.from_dict({"clientDataJSON": "e30", "attestationObject": "oA"})
+    credential = PublicKeyCredential(id="AQ", type=CredentialType.PUBLIC_KEY, response=response)
+    created = refused(lambda: client.passkeys.create_passkey(PasskeyCreate(name="None", credential=credential)))
+    signed_in = refused(lambda: client.passkeys.login_with_passkey(PasskeyLogin(credential=credential)))
+    assert {created.code, signed_in.code} == {"passkey_rejected"}
+    assert refused(lambda: client.passkeys.delete_passkey(uuid.uuid4())).code == "passkey_not_found"
+    assert client.passkeys.list_passkeys() == []
 
 
 def totp(secret: str) -> str:

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use platform::identity::Principal;
 use platform::{Error, Limiter, Result};
 use tasks::TasksService;
-use tasks_api::apis::{api_tokens, audit, login, projects, second_factors, sessions, tasks as api, users};
+use tasks_api::apis::{api_tokens, audit, login, passkeys, projects, second_factors, sessions, tasks as api, users};
 use tasks_api::models;
 
 #[global_allocator]
@@ -113,6 +113,18 @@ impl second_factors::SecondFactors for FromMemory {
         get_second_factors(caller: Principal) -> second_factors::GetSecondFactorsResponse;
         replace_recovery_codes(caller: Principal, body: models::OneTimeCode)
             -> second_factors::ReplaceRecoveryCodesResponse;
+    }
+}
+
+impl passkeys::Passkeys for FromMemory {
+    pass_on! {
+        begin_passkey_login() -> passkeys::BeginPasskeyLoginResponse;
+        begin_passkey_registration(caller: Principal, body: models::PasswordProof)
+            -> passkeys::BeginPasskeyRegistrationResponse;
+        create_passkey(caller: Principal, body: models::PasskeyCreate) -> passkeys::CreatePasskeyResponse;
+        delete_passkey(caller: Principal, params: passkeys::DeletePasskeyParams) -> passkeys::DeletePasskeyResponse;
+        list_passkeys(caller: Principal) -> passkeys::ListPasskeysResponse;
+        login_with_passkey(body: models::PasskeyLogin) -> passkeys::LoginWithPasskeyResponse;
     }
 }
 

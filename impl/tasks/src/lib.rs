@@ -6,6 +6,7 @@
 mod api_tokens;
 mod audit;
 mod login;
+mod passkeys;
 mod project_queries;
 mod projection;
 mod projects;

@@ -3,6 +3,7 @@
 pub mod api_tokens;
 pub mod audit;
 pub mod login;
+pub mod passkeys;
 pub mod projects;
 pub mod second_factors;
 pub mod sessions;

@@ -18,6 +18,12 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::login::REVOKE_TOKEN,
     &apis::login::SIGNUP,
     &apis::login::TEST_TOKEN,
+    &apis::passkeys::BEGIN_PASSKEY_LOGIN,
+    &apis::passkeys::BEGIN_PASSKEY_REGISTRATION,
+    &apis::passkeys::CREATE_PASSKEY,
+    &apis::passkeys::DELETE_PASSKEY,
+    &apis::passkeys::LIST_PASSKEYS,
+    &apis::passkeys::LOGIN_WITH_PASSKEY,
     &apis::projects::CREATE_PROJECT,
     &apis::projects::DELETE_PROJECT,
     &apis::projects::GET_PROJECT,
@@ -57,6 +63,7 @@ where
     S: apis::api_tokens::ApiTokens
         + apis::audit::Audit
         + apis::login::Login
+        + apis::passkeys::Passkeys
         + apis::projects::Projects
         + apis::second_factors::SecondFactors
         + apis::sessions::Sessions
@@ -67,6 +74,7 @@ where
         .merge(apis::api_tokens::routes::<S>())
         .merge(apis::audit::routes::<S>())
         .merge(apis::login::routes::<S>())
+        .merge(apis::passkeys::routes::<S>())
         .merge(apis::projects::routes::<S>())
         .merge(apis::second_factors::routes::<S>())
         .merge(apis::sessions::routes::<S>())

@@ -67,6 +67,8 @@ actions! {
     TotpDisabled "totp.disabled" "user";
     RecoveryCodesReplaced "recovery_codes.replaced" "user";
     RecoveryCodeUsed "recovery_code.used" "user";
+    PasskeyCreated "passkey.created" "passkey";
+    PasskeyDeleted "passkey.deleted" "passkey";
     ProjectDeleted "project.deleted" "project";
     TaskDeleted "task.deleted" "task";
     ProductDeleted "product.deleted" "product";

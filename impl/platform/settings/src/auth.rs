@@ -154,6 +154,7 @@ impl AuthSettings {
             return Err(InvalidSettings("ARGON2_MEMORY_KIB must be at least 8 times ARGON2_PARALLELISM".into()));
         }
         self.validate_algorithms()?;
+        self.second_factors.validate()?;
         // RFC 7518, 3.2: a key is at least as long as the hash.
         let shortest = match self.hmac() {
             Some(Algorithm::Hs384) => 48,

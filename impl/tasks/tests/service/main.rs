@@ -23,6 +23,7 @@ mod origins;
 mod others;
 mod ownership;
 mod pages;
+mod passkeys;
 mod permissions;
 mod python_client;
 mod quotas;

@@ -39,7 +39,7 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
 }
 
 /// Operations on the caller's own data or on no object, or for superusers only.
-const NOT_ON_OBJECTS: [&str; 29] = [
+const NOT_ON_OBJECTS: [&str; 35] = [
     "login_access_token",
     "signup",
     "logout",
@@ -58,6 +58,13 @@ const NOT_ON_OBJECTS: [&str; 29] = [
     "confirm_totp",
     "replace_recovery_codes",
     "disable_totp",
+    // See `passkeys`.
+    "list_passkeys",
+    "begin_passkey_registration",
+    "create_passkey",
+    "delete_passkey",
+    "begin_passkey_login",
+    "login_with_passkey",
     "test_token",
     "get_me",
     "put_me",

@@ -18,14 +18,14 @@ async fn login(client: &Client, email: &str, password: &str, code: &str) -> Answ
 }
 
 /// The claim `amr` of an access token.
-fn amr(token: &Value) -> Value {
+pub fn amr(token: &Value) -> Value {
     let claims = token["access_token"].as_str().and_then(|token| token.split('.').nth(1)).expect("a JWT");
     let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
     serde_json::from_slice::<Value>(&claims).expect("JSON")["amr"].clone()
 }
 
 impl World {
-    async fn execute(&self, sql: &'static str) {
+    pub async fn execute(&self, sql: &'static str) {
         sqlx::query(sql).execute(&mut self.database.connect().await).await.expect("executed");
     }
 

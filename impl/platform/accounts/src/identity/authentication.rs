@@ -15,6 +15,8 @@ pub(super) enum Authentication {
     Password,
     /// With a password and a one-time code or a recovery code.
     PasswordAndCode,
+    /// With a passkey, which verified the user.
+    Passkey,
 }
 
 impl Authentication {
@@ -23,6 +25,8 @@ impl Authentication {
         let methods: &[&str] = match self {
             Self::Password => &["pwd"],
             Self::PasswordAndCode => &["pwd", "otp", MULTIPLE_FACTORS],
+            // Proof of possession of a key, and the presence of the user.
+            Self::Passkey => &["pop", "user", MULTIPLE_FACTORS],
         };
         methods.iter().map(|method| (*method).to_owned()).collect()
     }

@@ -10,6 +10,7 @@ mod keys;
 mod login;
 mod models;
 mod opaque_tokens;
+mod passkeys;
 mod password_policy;
 mod passwords;
 mod principal;

@@ -6,9 +6,12 @@ use permission_matrix::{Fixture, Relations, Request, run};
 use serde_json::{Value, json};
 use tasks::{DOCUMENT, TasksService};
 use testkit::{Client, Person, Setup, TestRedis, TestService};
+use tokio::sync::Mutex;
 
-use crate::authenticator::App;
+use crate::authenticator::{App, Authenticator};
 use crate::world::LOGIN;
+
+static REGISTERING: Mutex<()> = Mutex::const_new(());
 
 /// How objects are made.
 struct Objects;
@@ -37,6 +40,10 @@ impl Fixture for Objects {
                 let owner = client(people.get("owner"));
                 owner.post("/api/v1/auth/api-tokens", &token).await.expect(201)["id"].clone()
             }
+            "passkey" => {
+                let Person { password, token, .. } = people.get("owner");
+                Authenticator::enrol(&service.nobody.with_token(token), password).await.1["id"].clone()
+            }
             kind => panic!("{kind} is not made here"),
         }
     }
@@ -44,6 +51,20 @@ impl Fixture for Objects {
     async fn arrange(&self, operation: &str, caller: &Client, account: &Person, request: &mut Request) {
         let code = match operation {
             "confirm_totp" => App::begin(caller, &account.password).await.0.code(0),
+            "create_passkey" => {
+                let options = Authenticator::begin(caller, &account.password).await;
+                request.body.as_mut().expect("a body")["credential"] = Authenticator::new(&options).1;
+                return;
+            }
+            // Whoever calls: the passkey says who signs in.
+            "login_with_passkey" => {
+                // One at a time: a challenge takes the place of the user's last one.
+                let _turn = REGISTERING.lock().await;
+                let user = caller.login(LOGIN, "user@example.com", "user").await;
+                let (mut passkey, _) = Authenticator::enrol(&user, "user").await;
+                request.body = Some(json!({"credential": passkey.sign(&Authenticator::challenge(caller).await)}));
+                return;
+            }
             "replace_recovery_codes" | "disable_totp" => App::enrol(caller, &account.password).await.1.remove(0),
             _ => return,
         };
