@@ -12,6 +12,9 @@ use crate::world::{LOGIN, ME, PASSWORD, World, serve_as};
 const SIGN_IN: &str = "/api/v1/auth/passkeys/login";
 const USERS: &str = "/api/v1/users";
 
+/// What an authenticator does otherwise.
+type Change<'a> = &'a dyn Fn(&mut Authenticator);
+
 async fn sign_in(client: &Client, credential: &Value) -> Answer {
     client.post(SIGN_IN, &json!({"credential": credential})).await
 }
@@ -72,12 +75,12 @@ async fn a_credential_that_does_not_match_its_challenge_is_not_registered() {
     };
     let (without, _) = Authenticator::new(&Authenticator::begin(&bob.client, PASSWORD).await);
     register(without.attest(&json!({"challenge": base64url([0; 16])}))).await.expect_problem(400, "passkey_rejected");
-    let changes: [(&str, fn(&mut Authenticator)); 5] = [
-        ("the page of another", |it| it.origin = "http://localhost.example.com"),
-        ("another origin", |it| it.origin = "https://example.com"),
-        ("another domain", |it| it.domain = "example.com"),
-        ("not verified", |it| it.flags = PRESENT),
-        ("not present", |it| it.flags = VERIFIED),
+    let changes: [(&str, Change<'_>); 5] = [
+        ("the page of another", &|it| it.origin = "http://localhost.example.com"),
+        ("another origin", &|it| it.origin = "https://example.com"),
+        ("another domain", &|it| it.domain = "example.com"),
+        ("not verified", &|it| it.flags = PRESENT),
+        ("not present", &|it| it.flags = VERIFIED),
     ];
     for (what, change) in changes {
         let options = Authenticator::begin(&ada.client, PASSWORD).await;
@@ -145,7 +148,7 @@ async fn whatever_is_wrong_when_signing_in_gets_the_same_response() {
     is_rejected("expired", &expired).await;
     let of_registration = Authenticator::begin(&ada.client, PASSWORD).await;
     is_rejected("a challenge to register", &key.sign(&of_registration)).await;
-    let changes: [(&str, &dyn Fn(&mut Authenticator)); 7] = [
+    let changes: [(&str, Change<'_>); 7] = [
         ("another origin", &|it| it.origin = "https://localhost.example.com"),
         ("another domain", &|it| it.domain = "example.com"),
         ("not verified", &|it| it.flags = PRESENT),

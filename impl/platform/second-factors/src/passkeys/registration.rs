@@ -8,7 +8,7 @@ use uuid::Uuid;
 use webauthn_rp::bin::{Decode, Encode};
 use webauthn_rp::request::PublicKeyCredentialDescriptor;
 use webauthn_rp::request::register::{
-    Nickname, PublicKeyCredentialCreationOptions, PublicKeyCredentialUserEntity, RegistrationServerState,
+    CredProtect, Nickname, PublicKeyCredentialCreationOptions, PublicKeyCredentialUserEntity, RegistrationServerState,
     RegistrationVerificationOptions, UserHandle64, Username,
 };
 use webauthn_rp::response::register::Registration;
@@ -70,7 +70,10 @@ impl SecondFactors {
         // Which transports an authenticator has is not stored: none is a hint only.
         let transports = AuthTransports::decode(0).map_err(Error::internal)?;
         let excluded = excluded.map(|id| PublicKeyCredentialDescriptor { id, transports });
-        let options = PublicKeyCredentialCreationOptions::passkey(&self.relying_party.id, entity, excluded.collect());
+        let mut options =
+            PublicKeyCredentialCreationOptions::passkey(&self.relying_party.id, entity, excluded.collect());
+        // Enforced, it excludes authenticators that do not know it; that the user is verified is checked at each sign-in.
+        options.extensions.cred_protect = CredProtect::None;
         let (server, client) = options.start_ceremony().map_err(Error::internal)?;
         let (id, state) = (user.id, server.encode().map_err(Error::internal)?);
         db.write_once(move |mut tx| async move {

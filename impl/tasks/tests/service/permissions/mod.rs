@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use crate::authenticator::{App, Authenticator};
 use crate::world::LOGIN;
 
+/// One registers at a time: a challenge takes the place of the user's last one, and some users are shared.
 static REGISTERING: Mutex<()> = Mutex::const_new(());
 
 /// How objects are made.
@@ -42,6 +43,7 @@ impl Fixture for Objects {
             }
             "passkey" => {
                 let Person { password, token, .. } = people.get("owner");
+                let _turn = REGISTERING.lock().await;
                 Authenticator::enrol(&service.nobody.with_token(token), password).await.1["id"].clone()
             }
             kind => panic!("{kind} is not made here"),
@@ -58,7 +60,6 @@ impl Fixture for Objects {
             }
             // Whoever calls: the passkey says who signs in.
             "login_with_passkey" => {
-                // One at a time: a challenge takes the place of the user's last one.
                 let _turn = REGISTERING.lock().await;
                 let user = caller.login(LOGIN, "user@example.com", "user").await;
                 let (mut passkey, _) = Authenticator::enrol(&user, "user").await;
