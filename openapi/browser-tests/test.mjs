@@ -1,6 +1,7 @@
 // Scenarios on the documentation pages of running services; `run` beside this file starts it: node test.mjs ROOT
 //
-// Every service has signing in and `get_me`; what else is tried is in its folder, browser-tests/tries.mjs.
+// Every service has signing in and `get_me`; what else is tried is in its folder, browser-tests/tries.mjs, and what takes more than one operation in
+// browser-tests/scenarios.mjs.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -17,8 +18,8 @@ const REFUSED = [/401 \(Unauthorized\)/]; // which Chromium logs
 const scenarios = [];
 const scenario = (name, run) => scenarios.push({ name, run });
 
-async function triesOf(name) {
-  const file = path.join(ROOT, 'impl', name, 'browser-tests/tries.mjs');
+async function listIn(name, list) {
+  const file = path.join(ROOT, 'impl', name, 'browser-tests', list);
   return existsSync(file) ? (await import(pathToFileURL(file))).default : [];
 }
 
@@ -72,11 +73,14 @@ async function forgets({ url }) {
 const services = JSON.parse(readFileSync(path.join(ROOT, 'generated/services.json'), 'utf8'));
 for (const service of services) {
   service.url = process.env[`${service.name.toUpperCase().replaceAll('-', '_')}_URL`];
-  service.tries = await triesOf(service.name);
+  service.tries = await listIn(service.name, 'tries.mjs');
   const { name, url, prefix, tries } = service;
   scenario(`${name}: sign in, ask who one is`, () => attempt(url, WHO));
   for (const one of tries) {
     scenario(`${name} through the gateway: sign in, ${one.operation}`, () => attempt(`${GATEWAY_URL}/${prefix}`, one));
+  }
+  for (const one of await listIn(name, 'scenarios.mjs')) {
+    scenario(`${name} through the gateway: ${one.name}`, () => one.run(`${GATEWAY_URL}/${prefix}`, withPage));
   }
 }
 // What all pages have in common is asked of one.

@@ -12,6 +12,9 @@ pub struct LoginForm {
     /// `password`
     #[serde(rename = "password", skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// A one-time code or a recovery code, of users who have them.
+    #[serde(rename = "otp", skip_serializing_if = "Option::is_none")]
+    pub otp: Option<String>,
     /// `refresh_token`
     #[serde(rename = "refresh_token", skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
@@ -38,6 +41,7 @@ impl std::fmt::Debug for LoginForm {
         let mut shown = to.debug_struct("LoginForm");
         shown.field("username", &self.username);
         shown.field("password", &contract::Concealed);
+        shown.field("otp", &contract::Concealed);
         shown.field("refresh_token", &contract::Concealed);
         shown.field("grant_type", &self.grant_type);
         shown.field("scope", &self.scope);
@@ -55,6 +59,7 @@ impl contract::Decode for LoginForm {
         });
         let f_password =
             object.optional(at, "password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        let f_otp = object.optional(at, "otp", |v, at| at.string(v, &contract::Text::ANY.max(100).format("password")));
         let f_refresh_token = object
             .optional(at, "refresh_token", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
         let f_grant_type = object.optional(at, "grant_type", |v, at| at.string(v, &contract::Text::ANY.max(1000)));
@@ -66,6 +71,7 @@ impl contract::Decode for LoginForm {
         Some(Self {
             username: f_username?,
             password: f_password?,
+            otp: f_otp?,
             refresh_token: f_refresh_token?,
             grant_type: f_grant_type?,
             scope: f_scope?,
@@ -81,6 +87,7 @@ impl contract::row::FromRow for LoginForm {
         Ok(Self {
             username: contract::row::Field::read(row, "username")?,
             password: contract::row::Field::read(row, "password")?,
+            otp: contract::row::Field::read(row, "otp")?,
             refresh_token: contract::row::Field::read(row, "refresh_token")?,
             grant_type: contract::row::Field::read(row, "grant_type")?,
             scope: contract::row::Field::read(row, "scope")?,

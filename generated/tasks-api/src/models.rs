@@ -268,6 +268,42 @@ impl contract::row::Field for AuditEvent {
     }
 }
 
+/// `CredentialType` of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum CredentialType {
+    /// `"public-key"`
+    #[serde(rename = "public-key")]
+    PublicKey,
+}
+
+impl CredentialType {
+    /// Every value and its spelling.
+    pub const ALL: &'static [(&'static str, Self)] = &[("public-key", Self::PublicKey)];
+
+    /// The spelling in documents and data.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PublicKey => "public-key",
+        }
+    }
+}
+
+impl contract::Decode for CredentialType {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        at.enumeration(value, Self::ALL)
+    }
+}
+
+impl contract::row::Field for CredentialType {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::enumeration(row, name, Self::ALL)
+    }
+
+    fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
+        contract::row::enumerations(row, name, Self::ALL)
+    }
+}
+
 /// `DeletedStatus` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DeletedStatus {
@@ -506,6 +542,560 @@ impl contract::row::Field for NewApiToken {
     }
 }
 
+/// `OneTimeCode` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct OneTimeCode {
+    /// `code`
+    #[serde(rename = "code")]
+    pub code: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for OneTimeCode {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("OneTimeCode");
+        shown.field("code", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for OneTimeCode {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_code =
+            object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
+        object.close(at);
+        Some(Self { code: f_code? })
+    }
+}
+
+impl contract::row::FromRow for OneTimeCode {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { code: contract::row::Field::read(row, "code")? })
+    }
+}
+
+impl contract::row::Field for OneTimeCode {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidAuthorization` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct OpenidAuthorization {
+    /// Where to send the user.
+    #[serde(rename = "authorization_url")]
+    pub authorization_url: String,
+    /// Comes back with the code; compare it.
+    #[serde(rename = "state")]
+    pub state: String,
+    /// Stays with the client, which needs it to log in or to link.
+    #[serde(rename = "code_verifier")]
+    pub code_verifier: String,
+    /// Seconds from now.
+    #[serde(rename = "expires_in")]
+    pub expires_in: i64,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for OpenidAuthorization {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("OpenidAuthorization");
+        shown.field("authorization_url", &self.authorization_url);
+        shown.field("state", &self.state);
+        shown.field("code_verifier", &contract::Concealed);
+        shown.field("expires_in", &self.expires_in);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for OpenidAuthorization {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_authorization_url = object.required(at, "authorization_url", |v, at| at.string(v, &contract::Text::ANY));
+        let f_state = object.required(at, "state", |v, at| at.string(v, &contract::Text::ANY));
+        let f_code_verifier = object.required(at, "code_verifier", |v, at| at.string(v, &contract::Text::ANY));
+        let f_expires_in = object.required(at, "expires_in", |v, at| at.integer(v, &contract::Integer::INT64));
+        object.close(at);
+        Some(Self {
+            authorization_url: f_authorization_url?,
+            state: f_state?,
+            code_verifier: f_code_verifier?,
+            expires_in: f_expires_in?,
+        })
+    }
+}
+
+impl contract::row::FromRow for OpenidAuthorization {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            authorization_url: contract::row::Field::read(row, "authorization_url")?,
+            state: contract::row::Field::read(row, "state")?,
+            code_verifier: contract::row::Field::read(row, "code_verifier")?,
+            expires_in: contract::row::Field::read(row, "expires_in")?,
+        })
+    }
+}
+
+impl contract::row::Field for OpenidAuthorization {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidAuthorizationRequest` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OpenidAuthorizationRequest {
+    /// Where the provider sends the user back to.
+    #[serde(rename = "redirect_uri")]
+    pub redirect_uri: String,
+}
+
+impl contract::Decode for OpenidAuthorizationRequest {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_redirect_uri = object.required(at, "redirect_uri", |v, at| {
+            at.string(v, &contract::Text::ANY.min(1).max(2048).pattern(contract::pattern!("^[^\\x00]*$")))
+        });
+        object.close(at);
+        Some(Self { redirect_uri: f_redirect_uri? })
+    }
+}
+
+impl contract::row::FromRow for OpenidAuthorizationRequest {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { redirect_uri: contract::row::Field::read(row, "redirect_uri")? })
+    }
+}
+
+impl contract::row::Field for OpenidAuthorizationRequest {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidIdentity` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OpenidIdentity {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: uuid::Uuid,
+    /// The name of the provider; null if the deployment does not have it any more.
+    #[serde(rename = "provider")]
+    pub provider: Option<String>,
+    /// The issuer identifier of the provider.
+    #[serde(rename = "issuer")]
+    pub issuer: String,
+    /// The e-mail address there, at the last sign-in.
+    #[serde(rename = "email")]
+    pub email: Option<String>,
+    /// `created_at`
+    #[serde(rename = "created_at")]
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    /// The last login with it.
+    #[serde(rename = "used_at")]
+    pub used_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+impl contract::Decode for OpenidIdentity {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id = object.required(at, "id", |v, at| at.uuid(v));
+        let f_provider =
+            object.required(at, "provider", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        let f_issuer = object.required(at, "issuer", |v, at| at.string(v, &contract::Text::ANY));
+        let f_email = object.required(at, "email", |v, at| at.nullable(v, |v, at| at.string(v, &contract::Text::ANY)));
+        let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
+        let f_used_at = object.required(at, "used_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
+        object.close(at);
+        Some(Self {
+            id: f_id?,
+            provider: f_provider?,
+            issuer: f_issuer?,
+            email: f_email?,
+            created_at: f_created_at?,
+            used_at: f_used_at?,
+        })
+    }
+}
+
+impl contract::row::FromRow for OpenidIdentity {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            provider: contract::row::Field::read(row, "provider")?,
+            issuer: contract::row::Field::read(row, "issuer")?,
+            email: contract::row::Field::read(row, "email")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            used_at: contract::row::Field::read(row, "used_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for OpenidIdentity {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidLink` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct OpenidLink {
+    /// `code`
+    #[serde(rename = "code")]
+    pub code: String,
+    /// `state`
+    #[serde(rename = "state")]
+    pub state: String,
+    /// `code_verifier`
+    #[serde(rename = "code_verifier")]
+    pub code_verifier: String,
+    /// As the provider sent it, if it did (RFC 9207).
+    #[serde(rename = "iss", skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// Proves that the caller is the account's owner.
+    #[serde(rename = "current_password", skip_serializing_if = "Option::is_none")]
+    pub current_password: Option<String>,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for OpenidLink {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("OpenidLink");
+        shown.field("code", &contract::Concealed);
+        shown.field("state", &contract::Concealed);
+        shown.field("code_verifier", &contract::Concealed);
+        shown.field("iss", &self.iss);
+        shown.field("current_password", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for OpenidLink {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_code =
+            object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY.min(1).max(4096).format("password")));
+        let f_state =
+            object.required(at, "state", |v, at| at.string(v, &contract::Text::ANY.min(1).max(128).format("password")));
+        let f_code_verifier = object.required(at, "code_verifier", |v, at| {
+            at.string(
+                v,
+                &contract::Text::ANY
+                    .min(43)
+                    .max(128)
+                    .format("password")
+                    .pattern(contract::pattern!("^[A-Za-z0-9._~-]*$")),
+            )
+        });
+        let f_iss = object.optional(at, "iss", |v, at| at.string(v, &contract::Text::ANY.max(2048)));
+        let f_current_password = object
+            .optional(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        object.close(at);
+        Some(Self {
+            code: f_code?,
+            state: f_state?,
+            code_verifier: f_code_verifier?,
+            iss: f_iss?,
+            current_password: f_current_password?,
+        })
+    }
+}
+
+impl contract::row::FromRow for OpenidLink {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            code: contract::row::Field::read(row, "code")?,
+            state: contract::row::Field::read(row, "state")?,
+            code_verifier: contract::row::Field::read(row, "code_verifier")?,
+            iss: contract::row::Field::read(row, "iss")?,
+            current_password: contract::row::Field::read(row, "current_password")?,
+        })
+    }
+}
+
+impl contract::row::Field for OpenidLink {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidLogin` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct OpenidLogin {
+    /// `code`
+    #[serde(rename = "code")]
+    pub code: String,
+    /// `state`
+    #[serde(rename = "state")]
+    pub state: String,
+    /// `code_verifier`
+    #[serde(rename = "code_verifier")]
+    pub code_verifier: String,
+    /// As the provider sent it, if it did (RFC 9207).
+    #[serde(rename = "iss", skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for OpenidLogin {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("OpenidLogin");
+        shown.field("code", &contract::Concealed);
+        shown.field("state", &contract::Concealed);
+        shown.field("code_verifier", &contract::Concealed);
+        shown.field("iss", &self.iss);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for OpenidLogin {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_code =
+            object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY.min(1).max(4096).format("password")));
+        let f_state =
+            object.required(at, "state", |v, at| at.string(v, &contract::Text::ANY.min(1).max(128).format("password")));
+        let f_code_verifier = object.required(at, "code_verifier", |v, at| {
+            at.string(
+                v,
+                &contract::Text::ANY
+                    .min(43)
+                    .max(128)
+                    .format("password")
+                    .pattern(contract::pattern!("^[A-Za-z0-9._~-]*$")),
+            )
+        });
+        let f_iss = object.optional(at, "iss", |v, at| at.string(v, &contract::Text::ANY.max(2048)));
+        object.close(at);
+        Some(Self { code: f_code?, state: f_state?, code_verifier: f_code_verifier?, iss: f_iss? })
+    }
+}
+
+impl contract::row::FromRow for OpenidLogin {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            code: contract::row::Field::read(row, "code")?,
+            state: contract::row::Field::read(row, "state")?,
+            code_verifier: contract::row::Field::read(row, "code_verifier")?,
+            iss: contract::row::Field::read(row, "iss")?,
+        })
+    }
+}
+
+impl contract::row::Field for OpenidLogin {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `OpenidProvider` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OpenidProvider {
+    /// Its name in paths.
+    #[serde(rename = "name")]
+    pub name: String,
+}
+
+impl contract::Decode for OpenidProvider {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
+        object.close(at);
+        Some(Self { name: f_name? })
+    }
+}
+
+impl contract::row::FromRow for OpenidProvider {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { name: contract::row::Field::read(row, "name")? })
+    }
+}
+
+impl contract::row::Field for OpenidProvider {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `Passkey` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Passkey {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: uuid::Uuid,
+    /// `name`
+    #[serde(rename = "name")]
+    pub name: String,
+    /// `created_at`
+    #[serde(rename = "created_at")]
+    pub created_at: chrono::DateTime<chrono::Utc>,
+    /// The last sign-in; null before the first.
+    #[serde(rename = "used_at")]
+    pub used_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+impl contract::Decode for Passkey {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_id = object.required(at, "id", |v, at| at.uuid(v));
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY));
+        let f_created_at = object.required(at, "created_at", |v, at| at.date_time(v, false));
+        let f_used_at = object.required(at, "used_at", |v, at| at.nullable(v, |v, at| at.date_time(v, false)));
+        object.close(at);
+        Some(Self { id: f_id?, name: f_name?, created_at: f_created_at?, used_at: f_used_at? })
+    }
+}
+
+impl contract::row::FromRow for Passkey {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            name: contract::row::Field::read(row, "name")?,
+            created_at: contract::row::Field::read(row, "created_at")?,
+            used_at: contract::row::Field::read(row, "used_at")?,
+        })
+    }
+}
+
+impl contract::row::Field for Passkey {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PasskeyCreate` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasskeyCreate {
+    /// `name`
+    #[serde(rename = "name")]
+    pub name: String,
+    /// `RegistrationResponseJSON` or `AuthenticationResponseJSON` of WebAuthn Level 3, 5.1, as `credential.toJSON()` has it. Other fields of it are ignored.
+    #[serde(rename = "credential")]
+    pub credential: models::PublicKeyCredential,
+}
+
+impl contract::Decode for PasskeyCreate {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_name = object.required(at, "name", |v, at| at.string(v, &contract::Text::ANY.min(1).max(100).name().pattern(contract::pattern!("^[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85\\ufe00-\\ufe0f]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\ufe00-\\ufe0f](?:[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029]*[^\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029 \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0])?[ \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufeff\\uffa0\\t-\\r\\x1C-\\x1F\\x85]*$"))));
+        let f_credential =
+            object.required(at, "credential", |v, at| <models::PublicKeyCredential as contract::Decode>::decode(v, at));
+        object.close(at);
+        Some(Self { name: f_name?, credential: f_credential? })
+    }
+}
+
+impl contract::row::FromRow for PasskeyCreate {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            name: contract::row::Field::read(row, "name")?,
+            credential: contract::row::Field::read(row, "credential")?,
+        })
+    }
+}
+
+impl contract::row::Field for PasskeyCreate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PublicKeyCredentialCreationOptionsJSON` of WebAuthn Level 3, 5.1.8, with `rp`, `user`, `pubKeyCredParams`, `timeout`, `excludeCredentials`, `authenticatorSelection` and others beside the challenge.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasskeyCreationOptions {
+    /// base64url.
+    #[serde(rename = "challenge")]
+    pub challenge: String,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl contract::Decode for PasskeyCreationOptions {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_challenge = object.required(at, "challenge", |v, at| at.string(v, &contract::Text::ANY));
+        let additional_properties = object.rest(at);
+        Some(Self { challenge: f_challenge?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for PasskeyCreationOptions {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { challenge: contract::row::Field::read(row, "challenge")?, additional_properties: Default::default() })
+    }
+}
+
+impl contract::row::Field for PasskeyCreationOptions {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PasskeyLogin` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasskeyLogin {
+    /// `RegistrationResponseJSON` or `AuthenticationResponseJSON` of WebAuthn Level 3, 5.1, as `credential.toJSON()` has it. Other fields of it are ignored.
+    #[serde(rename = "credential")]
+    pub credential: models::PublicKeyCredential,
+}
+
+impl contract::Decode for PasskeyLogin {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_credential =
+            object.required(at, "credential", |v, at| <models::PublicKeyCredential as contract::Decode>::decode(v, at));
+        object.close(at);
+        Some(Self { credential: f_credential? })
+    }
+}
+
+impl contract::row::FromRow for PasskeyLogin {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { credential: contract::row::Field::read(row, "credential")? })
+    }
+}
+
+impl contract::row::Field for PasskeyLogin {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PublicKeyCredentialRequestOptionsJSON` of WebAuthn Level 3, 5.1.9, with `rpId`, `timeout`, `userVerification` and others beside the challenge.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PasskeyRequestOptions {
+    /// base64url.
+    #[serde(rename = "challenge")]
+    pub challenge: String,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl contract::Decode for PasskeyRequestOptions {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_challenge = object.required(at, "challenge", |v, at| at.string(v, &contract::Text::ANY));
+        let additional_properties = object.rest(at);
+        Some(Self { challenge: f_challenge?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for PasskeyRequestOptions {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { challenge: contract::row::Field::read(row, "challenge")?, additional_properties: Default::default() })
+    }
+}
+
+impl contract::row::Field for PasskeyRequestOptions {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// `PasswordForgotten` of the document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PasswordForgotten {
@@ -532,6 +1122,45 @@ impl contract::row::FromRow for PasswordForgotten {
 }
 
 impl contract::row::Field for PasswordForgotten {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `PasswordProof` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PasswordProof {
+    /// Proves that the caller is the account's owner.
+    #[serde(rename = "current_password")]
+    pub current_password: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for PasswordProof {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("PasswordProof");
+        shown.field("current_password", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for PasswordProof {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_current_password = object
+            .required(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        object.close(at);
+        Some(Self { current_password: f_current_password? })
+    }
+}
+
+impl contract::row::FromRow for PasswordProof {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { current_password: contract::row::Field::read(row, "current_password")? })
+    }
+}
+
+impl contract::row::Field for PasswordProof {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }
@@ -882,6 +1511,55 @@ impl contract::row::Field for ProjectUpdate {
     }
 }
 
+/// `RegistrationResponseJSON` or `AuthenticationResponseJSON` of WebAuthn Level 3, 5.1, as `credential.toJSON()` has it. Other fields of it are ignored.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct PublicKeyCredential {
+    /// `id`
+    #[serde(rename = "id")]
+    pub id: String,
+    /// `type`
+    #[serde(rename = "type")]
+    pub r#type: models::CredentialType,
+    /// base64url without padding. To register (`AuthenticatorAttestationResponseJSON`): `clientDataJSON`, `attestationObject`. To sign in (`AuthenticatorAssertionResponseJSON`): `clientDataJSON`, `authenticatorData`, `signature`, `userHandle`.
+    #[serde(rename = "response")]
+    pub response: serde_json::Map<String, serde_json::Value>,
+    /// Additional fields.
+    #[serde(flatten)]
+    pub additional_properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl contract::Decode for PublicKeyCredential {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY.max(20))?;
+        let f_id = object.required(at, "id", |v, at| {
+            at.string(v, &contract::Text::ANY.min(1).max(1364).pattern(contract::pattern!("^[A-Za-z0-9_-]+$")))
+        });
+        let f_type = object.required(at, "type", |v, at| <models::CredentialType as contract::Decode>::decode(v, at));
+        let f_response = object.required(at, "response", |v, at| {
+            at.object(v, &contract::Bounds::ANY.min(2).max(20)).and_then(|object| object.rest(at))
+        });
+        let additional_properties = object.rest(at);
+        Some(Self { id: f_id?, r#type: f_type?, response: f_response?, additional_properties: additional_properties? })
+    }
+}
+
+impl contract::row::FromRow for PublicKeyCredential {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            id: contract::row::Field::read(row, "id")?,
+            r#type: contract::row::Field::read(row, "type")?,
+            response: contract::row::Field::read(row, "response")?,
+            additional_properties: Default::default(),
+        })
+    }
+}
+
+impl contract::row::Field for PublicKeyCredential {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
 /// The fields of a user that are visible to other users.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PublicUser {
@@ -915,6 +1593,37 @@ impl contract::row::FromRow for PublicUser {
 }
 
 impl contract::row::Field for PublicUser {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `RecoveryCodes` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RecoveryCodes {
+    /// `recovery_codes`
+    #[serde(rename = "recovery_codes")]
+    pub recovery_codes: Vec<String>,
+}
+
+impl contract::Decode for RecoveryCodes {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_recovery_codes = object.required(at, "recovery_codes", |v, at| {
+            at.array(v, &contract::Items::ANY.max(10), |v, at| at.string(v, &contract::Text::ANY))
+        });
+        object.close(at);
+        Some(Self { recovery_codes: f_recovery_codes? })
+    }
+}
+
+impl contract::row::FromRow for RecoveryCodes {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self { recovery_codes: contract::row::Field::read(row, "recovery_codes")? })
+    }
+}
+
+impl contract::row::Field for RecoveryCodes {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }
@@ -957,6 +1666,58 @@ impl contract::row::Field for Scope {
 
     fn list<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Vec<Self>>, R::Failure> {
         contract::row::enumerations(row, name, Self::ALL)
+    }
+}
+
+/// `SecondFactors` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct SecondFactors {
+    /// Whether logins need a one-time code.
+    #[serde(rename = "totp")]
+    pub totp: bool,
+    /// Recovery codes that were not used.
+    #[serde(rename = "recovery_codes_left")]
+    pub recovery_codes_left: i64,
+    /// The number of passkeys.
+    #[serde(rename = "passkeys")]
+    pub passkeys: i64,
+    /// Whether the caller has the rights of a superuser only after a login with a second factor.
+    #[serde(rename = "required")]
+    pub required: bool,
+}
+
+impl contract::Decode for SecondFactors {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_totp = object.required(at, "totp", |v, at| at.boolean(v));
+        let f_recovery_codes_left =
+            object.required(at, "recovery_codes_left", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_passkeys = object.required(at, "passkeys", |v, at| at.integer(v, &contract::Integer::INT64));
+        let f_required = object.required(at, "required", |v, at| at.boolean(v));
+        object.close(at);
+        Some(Self {
+            totp: f_totp?,
+            recovery_codes_left: f_recovery_codes_left?,
+            passkeys: f_passkeys?,
+            required: f_required?,
+        })
+    }
+}
+
+impl contract::row::FromRow for SecondFactors {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            totp: contract::row::Field::read(row, "totp")?,
+            recovery_codes_left: contract::row::Field::read(row, "recovery_codes_left")?,
+            passkeys: contract::row::Field::read(row, "passkeys")?,
+            required: contract::row::Field::read(row, "required")?,
+        })
+    }
+}
+
+impl contract::row::Field for SecondFactors {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
     }
 }
 
@@ -1559,6 +2320,90 @@ impl contract::row::FromRow for TaskUpdate {
 }
 
 impl contract::row::Field for TaskUpdate {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `TotpDisable` of the document.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct TotpDisable {
+    /// Proves that the caller is the account's owner.
+    #[serde(rename = "current_password")]
+    pub current_password: String,
+    /// `code`
+    #[serde(rename = "code")]
+    pub code: String,
+}
+
+/// Without the secret fields.
+impl std::fmt::Debug for TotpDisable {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = to.debug_struct("TotpDisable");
+        shown.field("current_password", &contract::Concealed);
+        shown.field("code", &contract::Concealed);
+        shown.finish()
+    }
+}
+
+impl contract::Decode for TotpDisable {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_current_password = object
+            .required(at, "current_password", |v, at| at.string(v, &contract::Text::ANY.max(1024).format("password")));
+        let f_code =
+            object.required(at, "code", |v, at| at.string(v, &contract::Text::ANY.min(6).max(100).format("password")));
+        object.close(at);
+        Some(Self { current_password: f_current_password?, code: f_code? })
+    }
+}
+
+impl contract::row::FromRow for TotpDisable {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            current_password: contract::row::Field::read(row, "current_password")?,
+            code: contract::row::Field::read(row, "code")?,
+        })
+    }
+}
+
+impl contract::row::Field for TotpDisable {
+    fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
+        contract::row::object(row, name)
+    }
+}
+
+/// `TotpSecret` of the document.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TotpSecret {
+    /// Base32, to be typed into an app.
+    #[serde(rename = "secret")]
+    pub secret: String,
+    /// The same for apps, to be shown as a QR code.
+    #[serde(rename = "otpauth_url")]
+    pub otpauth_url: String,
+}
+
+impl contract::Decode for TotpSecret {
+    fn decode(value: contract::Value<'_>, at: &mut contract::Decoder) -> Option<Self> {
+        let mut object = at.object(value, &contract::Bounds::ANY)?;
+        let f_secret = object.required(at, "secret", |v, at| at.string(v, &contract::Text::ANY));
+        let f_otpauth_url = object.required(at, "otpauth_url", |v, at| at.string(v, &contract::Text::ANY));
+        object.close(at);
+        Some(Self { secret: f_secret?, otpauth_url: f_otpauth_url? })
+    }
+}
+
+impl contract::row::FromRow for TotpSecret {
+    fn from_row<R: contract::row::Row>(row: &mut R) -> Result<Self, R::Failure> {
+        Ok(Self {
+            secret: contract::row::Field::read(row, "secret")?,
+            otpauth_url: contract::row::Field::read(row, "otpauth_url")?,
+        })
+    }
+}
+
+impl contract::row::Field for TotpSecret {
     fn nullable<R: contract::row::Row>(row: &mut R, name: &'static str) -> Result<Option<Self>, R::Failure> {
         contract::row::object(row, name)
     }

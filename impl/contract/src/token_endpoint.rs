@@ -65,10 +65,10 @@ impl TokenEndpoint {
             StatusCode::UNPROCESSABLE_ENTITY => problem.with_status(StatusCode::BAD_REQUEST, "invalid_request"),
             _ => problem,
         };
+        const BAD: StatusCode = StatusCode::BAD_REQUEST;
         let error = match (problem.status(), problem.code()) {
-            (StatusCode::BAD_REQUEST, "invalid_grant" | "email_not_verified") => "invalid_grant",
-            (StatusCode::BAD_REQUEST, "unsupported_grant_type") => "unsupported_grant_type",
-            (StatusCode::BAD_REQUEST, "invalid_scope") => "invalid_scope",
+            (BAD, "invalid_grant" | "email_not_verified" | "second_factor_required") => "invalid_grant",
+            (BAD, code @ ("unsupported_grant_type" | "invalid_scope")) => code,
             // Not among those of 5.2, which know of no such answers: those of 4.1.2.1.
             (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT, _) => {
                 "temporarily_unavailable"

@@ -10,6 +10,7 @@ pub use platform_background::{Job, Jobs, backoff, first_failure, jittered, keep,
 pub use platform_migrations::{migrate, privileges, verification};
 pub use platform_openid as openid;
 pub use platform_rate_limits::{Account, Guard, Limiter, Signups};
+pub use platform_second_factors as second_factors;
 pub use platform_serving::{Watch, service};
 pub use platform_store::{
     Cache, CacheError, Columns, Database, Error, OnConstraint, PoolState, Reads, Result, Transaction, idempotency,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use services::SERVICES;
 
 /// The crates of the platform, each of which may depend on those before it.
-const PLATFORM: [&str; 12] = [
+const PLATFORM: [&str; 13] = [
     "platform-settings",
     "platform-telemetry",
     "platform-background",
@@ -17,6 +17,7 @@ const PLATFORM: [&str; 12] = [
     "platform-store",
     "platform-migrations",
     "platform-rate-limits",
+    "platform-second-factors",
     "platform-accounts",
     "platform-openid",
     "platform-serving",

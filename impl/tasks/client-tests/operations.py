@@ -1,30 +1,41 @@
 """Calls the operations of the tasks service that its scenario does not, with the Python client."""
 
+import base64
+import hmac
 import mailbox
 import os
 import re
+import struct
 import time
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import openid_provider
 from schema_first_client import (
     AccountDeletionRequest,
     ApiTokenCreate,
+    AuthenticatorResponse,
     Client,
+    CredentialType,
     EmailChange,
     EmailConfirmation,
-    PasswordForgotten,
-    PasswordReset,
+    OneTimeCode,
     OpenidAuthorizationRequest,
     OpenidLink,
     OpenidLogin,
+    PasskeyCreate,
+    PasskeyLogin,
+    PasswordForgotten,
+    PasswordProof,
+    PasswordReset,
     ProjectCreate,
     ProjectUpdate,
+    PublicKeyCredential,
     Scope,
     Signup,
     TaskCreate,
     TaskStatusInput,
     TaskUpdate,
+    TotpDisable,
     UserCreate,
     UserSelfUpdate,
     UserUpdate,
@@ -115,6 +126,8 @@ def users(admin: Client, email: str) -> None:
     # The one that they have: nothing is to be changed.
     client.email.send_email_verification()
     client.email.change_email(EmailChange(email=email, current_password=password))
+    second_factors(client, password)
+    passkeys(client, password)
     admin.users.put_user(user.id, UserUpdate(full_name="Grace"))
     assert admin.users.patch_user(user.id, UserUpdate(is_active=False)).is_active is False
     assert admin.users.delete_user(user.id).id == user.id
@@ -206,6 +219,36 @@ def token(mail: str) -> str:
     found = re.search(r"^sfe_\w+$", mail, re.M)
     assert found, mail
     return found[0]
+
+
+def second_factors(client: Client, password: str) -> None:
+    factors = client.second_factors
+    begun = factors.begin_totp(PasswordProof(current_password=password))
+    codes = factors.confirm_totp(OneTimeCode(code=totp(begun.secret))).recovery_codes
+    assert factors.get_second_factors().recovery_codes_left == len(codes)
+    codes = factors.replace_recovery_codes(OneTimeCode(code=codes[0])).recovery_codes
+    factors.disable_totp(TotpDisable(current_password=password, code=codes[0]))
+    assert factors.get_second_factors().totp is False
+
+
+def passkeys(client: Client, password: str) -> None:
+    """With no authenticator at hand, so that credentials are refused; the browser tests have one."""
+    assert client.passkeys.begin_passkey_registration(PasswordProof(current_password=password)).challenge
+    assert client.passkeys.begin_passkey_login().challenge
+    response = AuthenticatorResponse.from_dict({"clientDataJSON": "e30", "attestationObject": "oA"})
+    credential = PublicKeyCredential(id="AQ", type=CredentialType.PUBLIC_KEY, response=response)
+    created = refused(lambda: client.passkeys.create_passkey(PasskeyCreate(name="None", credential=credential)))
+    signed_in = refused(lambda: client.passkeys.login_with_passkey(PasskeyLogin(credential=credential)))
+    assert {created.code, signed_in.code} == {"passkey_rejected"}
+    assert refused(lambda: client.passkeys.delete_passkey(uuid4())).code == "passkey_not_found"
+    assert client.passkeys.list_passkeys() == []
+
+
+def totp(secret: str) -> str:
+    """The code of the present time step (RFC 6238)."""
+    mac = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), "sha1")
+    (number,) = struct.unpack_from(">I", mac, mac[-1] & 15)
+    return f"{(number & 0x7FFFFFFF) % 10**6:06}"
 
 
 def tasks(admin: Client) -> None:

@@ -7,7 +7,10 @@ use std::sync::{Arc, RwLock};
 use platform::identity::Principal;
 use platform::{Error, Limiter, Result};
 use tasks::TasksService;
-use tasks_api::apis::{api_tokens, audit, email, login, openid, own_data, projects, sessions, tasks as api, users};
+use tasks_api::apis::{
+    api_tokens, audit, email, login, openid, own_data, passkeys, projects, second_factors, sessions, tasks as api,
+    users,
+};
 use tasks_api::models;
 
 #[global_allocator]
@@ -138,6 +141,29 @@ impl openid::Openid for FromMemory {
             -> openid::LogInWithOpenidResponse;
         unlink_openid_identity(caller: Principal, params: openid::UnlinkOpenidIdentityParams)
             -> openid::UnlinkOpenidIdentityResponse;
+    }
+}
+
+impl second_factors::SecondFactors for FromMemory {
+    pass_on! {
+        begin_totp(caller: Principal, body: models::PasswordProof) -> second_factors::BeginTotpResponse;
+        confirm_totp(caller: Principal, body: models::OneTimeCode) -> second_factors::ConfirmTotpResponse;
+        disable_totp(caller: Principal, body: models::TotpDisable) -> second_factors::DisableTotpResponse;
+        get_second_factors(caller: Principal) -> second_factors::GetSecondFactorsResponse;
+        replace_recovery_codes(caller: Principal, body: models::OneTimeCode)
+            -> second_factors::ReplaceRecoveryCodesResponse;
+    }
+}
+
+impl passkeys::Passkeys for FromMemory {
+    pass_on! {
+        begin_passkey_login() -> passkeys::BeginPasskeyLoginResponse;
+        begin_passkey_registration(caller: Principal, body: models::PasswordProof)
+            -> passkeys::BeginPasskeyRegistrationResponse;
+        create_passkey(caller: Principal, body: models::PasskeyCreate) -> passkeys::CreatePasskeyResponse;
+        delete_passkey(caller: Principal, params: passkeys::DeletePasskeyParams) -> passkeys::DeletePasskeyResponse;
+        list_passkeys(caller: Principal) -> passkeys::ListPasskeysResponse;
+        login_with_passkey(body: models::PasskeyLogin) -> passkeys::LoginWithPasskeyResponse;
     }
 }
 

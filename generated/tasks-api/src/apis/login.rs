@@ -53,7 +53,14 @@ pub static LOGIN_ACCESS_TOKEN: Operation = Operation {
         limit: 65536,
     }),
     query: Some(&[]),
-    codes: &["invalid_grant", "email_not_verified", "invalid_request", "unsupported_grant_type", "invalid_scope"],
+    codes: &[
+        "invalid_grant",
+        "email_not_verified",
+        "invalid_request",
+        "second_factor_required",
+        "unsupported_grant_type",
+        "invalid_scope",
+    ],
     rate_limits: &[
         contract::RateLimit {
             class: "login",

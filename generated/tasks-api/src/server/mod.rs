@@ -23,16 +23,33 @@ pub static OPERATIONS: &[&Operation] = &[
     &apis::login::REVOKE_TOKEN,
     &apis::login::SIGNUP,
     &apis::login::TEST_TOKEN,
+    &apis::openid::BEGIN_OPENID_AUTHORIZATION,
+    &apis::openid::LINK_OPENID_IDENTITY,
+    &apis::openid::LIST_OPENID_IDENTITIES,
+    &apis::openid::LIST_OPENID_PROVIDERS,
+    &apis::openid::LOG_IN_WITH_OPENID,
+    &apis::openid::UNLINK_OPENID_IDENTITY,
     &apis::own_data::CANCEL_ACCOUNT_DELETION,
     &apis::own_data::EXPORT_PERSONAL_DATA,
     &apis::own_data::GET_ACCOUNT_DELETION,
     &apis::own_data::SCHEDULE_ACCOUNT_DELETION,
+    &apis::passkeys::BEGIN_PASSKEY_LOGIN,
+    &apis::passkeys::BEGIN_PASSKEY_REGISTRATION,
+    &apis::passkeys::CREATE_PASSKEY,
+    &apis::passkeys::DELETE_PASSKEY,
+    &apis::passkeys::LIST_PASSKEYS,
+    &apis::passkeys::LOGIN_WITH_PASSKEY,
     &apis::projects::CREATE_PROJECT,
     &apis::projects::DELETE_PROJECT,
     &apis::projects::GET_PROJECT,
     &apis::projects::LIST_PROJECTS,
     &apis::projects::PATCH_PROJECT,
     &apis::projects::PUT_PROJECT,
+    &apis::second_factors::BEGIN_TOTP,
+    &apis::second_factors::CONFIRM_TOTP,
+    &apis::second_factors::DISABLE_TOTP,
+    &apis::second_factors::GET_SECOND_FACTORS,
+    &apis::second_factors::REPLACE_RECOVERY_CODES,
     &apis::sessions::END_SESSION,
     &apis::sessions::END_SESSIONS,
     &apis::sessions::LIST_SESSIONS,
@@ -62,8 +79,11 @@ where
         + apis::audit::Audit
         + apis::email::Email
         + apis::login::Login
+        + apis::openid::Openid
         + apis::own_data::OwnData
+        + apis::passkeys::Passkeys
         + apis::projects::Projects
+        + apis::second_factors::SecondFactors
         + apis::sessions::Sessions
         + apis::tasks::Tasks
         + apis::users::Users,
@@ -73,8 +93,11 @@ where
         .merge(apis::audit::routes::<S>())
         .merge(apis::email::routes::<S>())
         .merge(apis::login::routes::<S>())
+        .merge(apis::openid::routes::<S>())
         .merge(apis::own_data::routes::<S>())
+        .merge(apis::passkeys::routes::<S>())
         .merge(apis::projects::routes::<S>())
+        .merge(apis::second_factors::routes::<S>())
         .merge(apis::sessions::routes::<S>())
         .merge(apis::tasks::routes::<S>())
         .merge(apis::users::routes::<S>())

@@ -40,18 +40,21 @@ pub struct Access {
 }
 
 impl Access {
-    /// Exchanges e-mail and password, or a refresh token, for tokens; the limits of failed attempts are those of `operation`.
+    /// Exchanges e-mail, password and perhaps a code, or a refresh token, for tokens; the limits of failed attempts are those of `operation`.
     ///
     /// # Errors
-    /// Those of [`Accounts::login`] and [`Accounts::refresh`].
+    /// Those of [`Accounts::login_with_code`] and [`Accounts::refresh`].
     pub async fn log_in(&self, operation: &'static Operation, form: LoginForm) -> Result<Token> {
-        let LoginForm { username, password, refresh_token, grant_type, .. } = form;
+        let LoginForm { username, password, refresh_token, grant_type, otp, .. } = form;
         if grant_type.as_deref() == Some("refresh_token") {
             return Ok(self.accounts.refresh(&refresh_token.unwrap_or_default()).await?.into());
         }
         // The contract has refused what its grant requires and has not.
         let (email, password) = (username.unwrap_or_default(), password.unwrap_or_default());
-        Ok(self.accounts.login(self.limiter.guard(operation), &email, password).await?.into())
+        // A field without a value counts as omitted (RFC 6749, 3.2).
+        let code = otp.as_deref().filter(|code| !code.is_empty());
+        let guard = self.limiter.guard(operation);
+        Ok(self.accounts.login_with_code(guard, &email, password, code).await?.into())
     }
 
     /// Revokes a token of any kind, for whoever has it.
@@ -63,14 +66,18 @@ impl Access {
     }
 
     /// The caller by e-mail and password, as HTTP Basic has them in each request (RFC 7617): each is hashed, so tokens are much faster.
+    /// Accounts with one-time codes are rejected.
     ///
     /// # Errors
     /// 401 `invalid_credentials`; 429 `rate_limited` after too many failures; 503 `busy`.
     pub async fn by_password(&self, email: &str, password: &str) -> Result<Principal> {
         let guard = self.limiter.guard(&PASSWORDS);
         match self.accounts.authenticate_by_password(guard, email, password.to_owned()).await {
-            Err(Error::Problem(problem)) if ["invalid_grant", "email_not_verified"].contains(&problem.code()) => {
-                let detail = problem.detail().to_owned();
+            Err(Error::Problem(problem)) if problem.code() == "email_not_verified" => {
+                Err(Problem::unauthorized("invalid_credentials", problem.detail().to_owned()).into())
+            }
+            Err(Error::Problem(problem)) if problem.code() == "invalid_grant" => {
+                let detail = "Incorrect e-mail or password, or the account needs a code as well: log in.";
                 Err(Problem::unauthorized("invalid_credentials", detail).into())
             }
             caller => caller,

@@ -70,6 +70,12 @@ actions! {
     OpenIdLogin "openid.login" "openid_identity";
     OpenIdLinked "openid.linked" "openid_identity";
     OpenIdUnlinked "openid.unlinked" "openid_identity";
+    TotpEnabled "totp.enabled" "user";
+    TotpDisabled "totp.disabled" "user";
+    RecoveryCodesReplaced "recovery_codes.replaced" "user";
+    RecoveryCodeUsed "recovery_code.used" "user";
+    PasskeyCreated "passkey.created" "passkey";
+    PasskeyDeleted "passkey.deleted" "passkey";
     ProjectDeleted "project.deleted" "project";
     TaskDeleted "task.deleted" "task";
     ProductDeleted "product.deleted" "product";

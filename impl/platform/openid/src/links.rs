@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use contract::{Problem, StorageQuota};
 use platform_accounts::audit::{Action, Entry};
-use platform_accounts::identity::{AccessToken, Accounts, HashedPassword, NewUser, Principal, users};
+use platform_accounts::identity::{AccessToken, Accounts, Authentication, HashedPassword, NewUser, Principal, users};
 use platform_admission::Sender;
 use platform_rate_limits::Signups;
 use platform_store::{Database, Error, OnConstraint as _, Result, Transaction, sql};
@@ -68,7 +68,9 @@ impl Links {
         }
         Sender::identify(linked.user_id);
         self.remember_login(&linked, identity.email).await?;
-        accounts.begin_session(linked.user_id, linked.session_epoch, linked.is_superuser).await
+        accounts
+            .begin_session(linked.user_id, linked.session_epoch, linked.is_superuser, Authentication::Provider)
+            .await
     }
 
     async fn linked(&self, identity: &Identity) -> Result<Option<Linked>> {
@@ -87,6 +89,7 @@ impl Links {
         identity: &Identity,
         may_sign_up: bool,
     ) -> Result<()> {
+        const VERIFIED: &str = sql!("UPDATE users SET email_verified_at = now() WHERE id = $1");
         let email = identity.email.clone().filter(|_| identity.is_email_verified).ok_or_else(|| {
             let detail = "There is no account for this sign-in, and the provider has not verified an e-mail address.";
             Problem::forbidden("openid_email_unverified", detail)
@@ -100,6 +103,7 @@ impl Links {
         let user = NewUser { email, hashed_password, full_name, is_active: true, is_superuser: false };
         let open = move |mut tx: Transaction| async move {
             let user = users::insert(&mut tx, &user).await.map_err(taken_here)?;
+            sqlx::query(VERIFIED).bind(user.id).execute(&mut *tx).await?;
             here.is_used_by(&mut tx, user.id).await?;
             let id = insert(&mut tx, user.id, &identity).await?;
             Entry::by(Some(user.id), Action::OpenIdLinked).on(id).write(&mut tx).await

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::second_factors::SecondFactorSettings;
 use crate::secret::given;
 use crate::secrets::weakness;
 use crate::{Environment, InvalidSettings, Secret, SecretParser};
@@ -63,6 +64,9 @@ pub struct AuthSettings {
     /// Maximum number of queued password hashes; others are rejected with 503
     #[arg(long, env = "HASHING_QUEUE_SIZE", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub hashing_queue_size: u32,
+    /// Second factors.
+    #[command(flatten)]
+    pub second_factors: SecondFactorSettings,
 }
 
 /// How long sessions live.
@@ -154,6 +158,7 @@ impl AuthSettings {
             return Err(InvalidSettings("ARGON2_MEMORY_KIB must be at least 8 times ARGON2_PARALLELISM".into()));
         }
         self.validate_algorithms()?;
+        self.second_factors.validate()?;
         // RFC 7518, 3.2: a key is at least as long as the hash.
         let shortest = match self.hmac() {
             Some(Algorithm::Hs384) => 48,

@@ -56,7 +56,7 @@ pub(crate) fn settings() -> AuthSettings {
 }
 
 pub(crate) fn good_claims() -> Value {
-    let token = Tokens::new(&settings()).expect("a key").issue(1, 0, "user", None).expect("issues");
+    let token = Tokens::new(&settings()).expect("a key").issue(1, 0, "user", None, &[]).expect("issues");
     let claims = token.split('.').nth(1).expect("three parts");
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64")).expect("JSON")
 }

@@ -29,7 +29,7 @@ fn tokens(flags: &[&str]) -> Tokens {
 }
 
 fn issue(tokens: &Tokens) -> String {
-    tokens.issue(1, 0, "user", None).expect("issues")
+    tokens.issue(1, 0, "user", None, &[]).expect("issues")
 }
 
 fn is_accepted(tokens: &Tokens, token: &str) -> bool {
@@ -92,7 +92,7 @@ fn who_has_the_public_key_verifies_and_cannot_issue() {
     let verifier = with(&["--token-public-keys", PUBLIC]);
     assert!(signer.can_issue() && is_accepted(&signer, &token) && is_accepted(&verifier, &token));
     assert!(!verifier.can_issue());
-    let problem: contract::Problem = verifier.issue(1, 0, "user", None).expect_err("it has no key").into();
+    let problem: contract::Problem = verifier.issue(1, 0, "user", None, &[]).expect_err("it has no key").into();
     assert_eq!((problem.status().as_u16(), problem.code()), (400, "unsupported_grant_type"));
     assert!(!is_accepted(&with(&["--token-public-keys", OTHER_PUBLIC]), &token));
     // A rotation: the new public key everywhere, then the new private key, then without the old one.

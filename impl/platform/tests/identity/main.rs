@@ -5,5 +5,6 @@ mod addresses;
 mod fixture;
 mod keys;
 mod passwords;
+mod second_factors;
 mod sessions;
 mod tokens;

@@ -63,7 +63,7 @@ fn only_strict_tokens_are_good() {
 fn each_algorithm_takes_its_own_tokens_only() {
     for (name, algorithm) in [("HS256", Algorithm::HS256), ("HS384", Algorithm::HS384), ("HS512", Algorithm::HS512)] {
         let tokens = Tokens::new(&testkit::settings(&["--secret-key", KEY, "--algorithm", name])).expect("a key");
-        let token = tokens.issue(1, 0, "user", None).expect("issues");
+        let token = tokens.issue(1, 0, "user", None, &[]).expect("issues");
         assert_eq!(jsonwebtoken::decode_header(&token).expect("a header").alg, algorithm);
         tokens.verify(&token).expect("its own");
         for other in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {

@@ -10,7 +10,10 @@ use crate::world::{ME, PASSWORD, World, ask};
 /// Every operation with a JSON body: method, path, a valid body, and whether it needs a superuser.
 fn operations() -> Vec<(&'static str, &'static str, Value, bool)> {
     let account = json!({"email": "new@example.com", "password": PASSWORD});
+    let redirect = json!({"redirect_uri": "https://app.example"});
     let callback = json!({"code": "x", "state": "x", "code_verifier": "x".repeat(43)});
+    let response = json!({"clientDataJSON": "e30", "attestationObject": "oA"});
+    let credential = json!({"id": "AQ", "type": "public-key", "response": response});
     vec![
         ("POST", "/api/v1/auth/signup", account.clone(), false),
         ("POST", "/api/v1/users", account, true),
@@ -26,14 +29,21 @@ fn operations() -> Vec<(&'static str, &'static str, Value, bool)> {
         ("POST", "/api/v1/auth/password/reset", json!({"token": "sfe_", "password": PASSWORD}), false),
         ("POST", "/api/v1/auth/api-tokens", json!({"name": "x", "scopes": ["user"]}), false),
         ("POST", "/api/v1/users/me/deletion", json!({"current_password": "no"}), false),
-        (
-            "POST",
-            "/api/v1/auth/openid/providers/x/authorization",
-            json!({"redirect_uri": "https://app.example"}),
-            false,
-        ),
+        ("POST", "/api/v1/auth/openid/providers/x/authorization", redirect, false),
         ("POST", "/api/v1/auth/openid/providers/x/login", callback.clone(), false),
         ("POST", "/api/v1/auth/openid/providers/x/link", callback, false),
+        ("POST", "/api/v1/auth/second-factor/totp", json!({"current_password": "user"}), false),
+        ("POST", "/api/v1/auth/second-factor/totp/confirm", json!({"code": "287082"}), false),
+        ("POST", "/api/v1/auth/second-factor/recovery-codes", json!({"code": "287082"}), false),
+        (
+            "POST",
+            "/api/v1/auth/second-factor/totp/disable",
+            json!({"current_password": "user", "code": "287082"}),
+            false,
+        ),
+        ("POST", "/api/v1/auth/passkeys/challenge-for-registration", json!({"current_password": "user"}), false),
+        ("POST", "/api/v1/auth/passkeys", json!({"name": "x", "credential": credential.clone()}), false),
+        ("POST", "/api/v1/auth/passkeys/login", json!({"credential": credential}), false),
         ("PATCH", "/api/v1/projects/2", json!({"title": "xxx"}), false),
         ("POST", "/api/v1/tasks", json!({"title": "xxx", "project_id": 2}), false),
         ("PUT", "/api/v1/tasks/3", json!({"title": "xxx"}), false),
@@ -123,6 +133,10 @@ async fn what_is_json_of_another_shape_is_422() {
         }
         for name in good.as_object().expect("an object").keys() {
             for wrong in [json!(true), json!([]), json!({}), json!({"$ne": null}), json!(1.5)] {
+                // Of an object its fields are wrong.
+                if wrong.is_object() && good[name].is_object() {
+                    continue;
+                }
                 let mut body = good.clone();
                 body[name] = wrong;
                 ask(client, method.as_str(), path, Some(&body)).await.expect_invalid(&format!("#/{name}"));

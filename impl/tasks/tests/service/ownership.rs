@@ -39,7 +39,7 @@ fn on_objects() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
 }
 
 /// Operations on the caller's own data or on no object, or for superusers only.
-const NOT_ON_OBJECTS: [&str; 39] = [
+const NOT_ON_OBJECTS: [&str; 50] = [
     "login_access_token",
     "signup",
     "logout",
@@ -69,6 +69,19 @@ const NOT_ON_OBJECTS: [&str; 39] = [
     "link_openid_identity",
     "list_openid_identities",
     "unlink_openid_identity",
+    // Of oneself; see `second_factors`.
+    "get_second_factors",
+    "begin_totp",
+    "confirm_totp",
+    "replace_recovery_codes",
+    "disable_totp",
+    // See `passkeys`.
+    "list_passkeys",
+    "begin_passkey_registration",
+    "create_passkey",
+    "delete_passkey",
+    "begin_passkey_login",
+    "login_with_passkey",
     "test_token",
     "get_me",
     "put_me",

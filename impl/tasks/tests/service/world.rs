@@ -125,13 +125,28 @@ pub fn serve(database: &TestDatabase, flags: &[&str]) -> TestServer {
 
 /// The same with limits.
 pub fn serve_limited(database: &TestDatabase, limiter: Limiter, flags: &[&str]) -> TestServer {
-    serve_with(database, limiter, &OpenIdSettings::default(), flags)
+    serve_set(database, limiter, &OpenIdSettings::default(), &[], flags)
 }
 
 /// The same with providers to sign in with.
 pub fn serve_with(database: &TestDatabase, limiter: Limiter, openid: &OpenIdSettings, flags: &[&str]) -> TestServer {
+    serve_set(database, limiter, openid, &[], flags)
+}
+
+/// The same with flags of the identity settings.
+pub fn serve_as(database: &TestDatabase, limiter: Limiter, identity: &[&str], flags: &[&str]) -> TestServer {
+    serve_set(database, limiter, &OpenIdSettings::default(), identity, flags)
+}
+
+fn serve_set(
+    database: &TestDatabase,
+    limiter: Limiter,
+    openid: &OpenIdSettings,
+    identity: &[&str],
+    flags: &[&str],
+) -> TestServer {
     let settings = database.settings_of("tasks");
-    let auth: AuthSettings = testkit::settings(&testkit::CHEAP);
+    let auth: AuthSettings = testkit::settings(&[&testkit::CHEAP, identity].concat());
     let db = Database::new(&settings, "tasks").expect("the URL is one");
     let accounts = Accounts::start(db.clone(), &settings, &auth, "tasks").expect("the settings are good");
     // In development, with files that nobody writes: requests for mail are only written down.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use platform_admission::{Sender, identify};
 use platform_background::Jobs;
 use platform_rate_limits::Signups;
+use platform_second_factors::SecondFactors;
 use platform_settings::{AuthSettings, DatabaseSettings, Environment, InvalidSettings, SessionLifetimes};
 use platform_store::{Database, Result, Servers, Transaction, Wanted, pair, sql};
 use platform_telemetry::Metrics;
@@ -33,6 +34,8 @@ pub struct Accounts {
     password_policy: Policy,
     pub(super) without_demo: bool,
     pub(super) verified_only: bool,
+    pub(super) second_factors: Arc<SecondFactors>,
+    pub(super) superusers_need_factor: bool,
     jobs: Jobs,
 }
 
@@ -68,6 +71,8 @@ impl Accounts {
             password_policy: Policy::new(settings, Environment::Development),
             without_demo: false,
             verified_only: settings.require_verified_email,
+            second_factors: Arc::new(SecondFactors::new(settings)?),
+            superusers_need_factor: settings.second_factors.require_superuser_second_factor,
             jobs,
         })
     }
@@ -75,6 +80,16 @@ impl Accounts {
     /// Its background jobs, for readiness and metrics.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
+    }
+
+    /// The second factors of users.
+    pub fn second_factors(&self) -> &Arc<SecondFactors> {
+        &self.second_factors
+    }
+
+    /// Whether superusers need a second factor.
+    pub fn superusers_need_factor(&self) -> bool {
+        self.superusers_need_factor
     }
 
     /// Registers the keys of tokens in a service's metrics.
@@ -121,6 +136,7 @@ impl Accounts {
             .await?
             .ok_or_else(|| refused("its user was deleted or its session has ended"))?;
         let (is_superuser, is_leaving) = pair(&row, "is_superuser", "is_leaving")?;
+        let is_superuser = self.has_rights_of_superuser(is_superuser, &claims.amr);
         let credential = Credential::AccessToken(claims.sid);
         let (jti, epoch, expires) = (claims.jti, claims.epoch, claims.exp);
         let principal = Principal { user, is_superuser, is_leaving, epoch, token: jti, credential, expires };

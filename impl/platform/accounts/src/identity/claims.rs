@@ -8,7 +8,7 @@ pub const ISSUER: &str = "urn:accounts";
 /// `aud` of every token: all services that share the user base.
 pub const AUDIENCE: &str = "urn:services";
 
-/// The claims of an access token, all of them required but the session.
+/// The claims of an access token, all of them required but `sid` and `amr`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's id.
@@ -24,6 +24,9 @@ pub struct Claims {
     /// The id of its session; tokens of older releases have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<Uuid>,
+    /// How the user was authenticated (RFC 8176); tokens of older releases do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
     /// [`ISSUER`].
     pub iss: String,
     /// [`AUDIENCE`].

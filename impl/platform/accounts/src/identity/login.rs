@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::accounts::Accounts;
 use super::addresses::{self, KNOWN};
+use super::authentication::{Authentication, Beside};
 use super::email_requests::EmailRequest;
 use super::passwords::{HashedPassword, Verdict};
 use super::principal::{Credential, Principal};
@@ -51,18 +52,32 @@ const NOT_VERIFIED: &str = "The e-mail address is not verified yet: follow the l
 const DEMO_ACCOUNTS: [(&str, &str); 2] = [("admin@example.com", "admin"), ("user@example.com", "user")];
 
 impl Accounts {
-    /// Exchanges e-mail and password for the tokens of a new session. The account is found by the [key](email_key) of the e-mail; should several
+    /// Exchanges e-mail and password for the tokens of a new session: [`Accounts::login_with_code`] without a code.
+    ///
+    /// # Errors
+    /// Those of [`Accounts::login_with_code`].
+    pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
+        self.login_with_code(guard, email, password, None).await
+    }
+
+    /// Exchanges e-mail, password and, of users who have them, a one-time code for the tokens of a new session. The account is found by the [key](email_key) of the e-mail; should several
     /// have the same key, the exact spelling wins.
     ///
     /// # Errors
     /// 400 `invalid_grant`, with the same timing for an unknown e-mail, a wrong password and an inactive account
-    /// (RFC 6749, 5.2), `email_not_verified` after the right password where that is required, and `unsupported_grant_type` where tokens are only verified. 429 `rate_limited` as the guard decides; 503
+    /// (RFC 6749, 5.2), and for a wrong code; after the right password `second_factor_required` when the code is missing, and `email_not_verified` where that is required;
+    /// `unsupported_grant_type` where tokens are only verified. 429 `rate_limited` as the guard decides; 503
     /// `busy` when too many logins are in progress.
-    pub async fn login(&self, guard: Guard<'_>, email: &str, password: String) -> Result<AccessToken> {
+    pub async fn login_with_code(
+        &self,
+        guard: Guard<'_>,
+        email: &str,
+        password: String,
+        code: Option<&str>,
+    ) -> Result<AccessToken> {
         self.must_issue_tokens()?;
-        let user = self.user_by_password(guard, email, password).await?;
-        let token = self.begin_session(user.id, user.session_epoch, user.is_superuser).await?;
-        Ok(AccessToken { deletion_at: user.deletion_at, ..token })
+        let (user, how) = self.user_by_password(guard, email, password, Beside::Code(code)).await?;
+        self.begin_session(user.id, user.session_epoch, user.is_superuser, how).await
     }
 
     /// Checks that this process issues tokens, before a login does anything.
@@ -83,7 +98,7 @@ impl Accounts {
         Ok(ask.fetch_one(self.db.latest_reads()).await?)
     }
 
-    /// The caller of one request by e-mail and password, without a token.
+    /// The caller of one request by e-mail and password, without a token. Accounts with one-time codes are rejected: a code is valid once.
     ///
     /// # Errors
     /// Those of [`Accounts::login`], of which a token is none.
@@ -93,18 +108,26 @@ impl Accounts {
         email: &str,
         password: String,
     ) -> Result<Principal> {
-        let Credentials { id: user, is_superuser, session_epoch: epoch, deletion_at, .. } =
-            self.user_by_password(guard, email, password).await?;
+        let (found, how) = self.user_by_password(guard, email, password, Beside::Nothing).await?;
+        let is_superuser = self.has_rights_of_superuser(found.is_superuser, &how.amr());
         let expires = seconds() + self.tokens.life().as_secs();
-        let (token, credential, is_leaving) = (Uuid::now_v7(), Credential::Password, deletion_at.is_some());
+        let (user, epoch, is_leaving) = (found.id, found.session_epoch, found.is_leaving);
+        let (token, credential) = (Uuid::now_v7(), Credential::Password);
         Ok(Principal { user, is_superuser, is_leaving, epoch, token, credential, expires })
     }
 
-    async fn user_by_password(&self, guard: Guard<'_>, email: &str, password: String) -> Result<Credentials> {
+    async fn user_by_password(
+        &self,
+        guard: Guard<'_>,
+        email: &str,
+        password: String,
+        beside: Beside<'_>,
+    ) -> Result<(Credentials, Authentication)> {
         const SQL: &str = sql!(
             "SELECT u.id, password_hash_of(u.id) AS hashed_password, u.is_active, u.is_superuser, u.session_epoch,
-                (SELECT d.deletion_at FROM account_deletions d WHERE d.user_id = u.id) AS deletion_at,
-                u.email_verified_at IS NOT NULL AS is_verified, {KNOWN}
+                EXISTS (SELECT FROM account_deletions d WHERE d.user_id = u.id) AS is_leaving,
+                u.email_verified_at IS NOT NULL AS is_verified,
+                EXISTS (SELECT FROM totp_secrets t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS has_totp, {KNOWN}
              FROM users u WHERE u.login_key = $1 ORDER BY u.email = $2 DESC, u.id LIMIT 1",
             KNOWN
         );
@@ -119,13 +142,14 @@ impl Accounts {
             Some(user) => self.account(user.id, &user.known),
             None => Account { name: format!("nobody {key}"), is_used_from_here: false },
         };
-        let user = guard.attempt(&self.db, &account, self.check(found, password)).await?;
+        let checked = guard.attempt(&self.db, &account, self.check(found, password, beside)).await?;
+        let (user, how) = checked.ok_or_else(code_required)?;
         Sender::identify(user.id);
         if self.verified_only && !user.is_verified {
             self.ask_for_verification(user.id).await;
             return Err(Problem::bad_request("email_not_verified", NOT_VERIFIED).into());
         }
-        Ok(user)
+        Ok((user, how))
     }
 
     /// Has another mail sent to a user who cannot log in without having got it.
@@ -137,22 +161,28 @@ impl Accounts {
         }
     }
 
-    /// Checks the password of a login attempt.
-    async fn check(&self, found: Option<Credentials>, password: String) -> Result<Credentials> {
+    /// Checks the password of a login attempt, and the code; `None` when only the code is missing, which is no failure.
+    async fn check(
+        &self,
+        found: Option<Credentials>,
+        password: String,
+        beside: Beside<'_>,
+    ) -> Result<Option<(Credentials, Authentication)>> {
         let stored = found.as_ref().map(|user| user.hashed_password.clone());
         let verdict = self.passwords.verify(password, stored).await?;
-        match (found, verdict) {
-            (Some(user), Verdict::Right) if user.is_active => {
-                self.remember_address(&user).await;
-                Ok(user)
-            }
-            (Some(user), Verdict::Outdated(hash)) if user.is_active => {
-                self.replace_hash(user.id, user.hashed_password.clone(), hash).await;
-                self.remember_address(&user).await;
-                Ok(user)
-            }
-            _ => Err(Problem::bad_request("invalid_grant", "Incorrect e-mail or password.").into()),
+        let found = found.filter(|user| user.is_active && verdict != Verdict::Wrong);
+        let user = found.ok_or_else(incorrect)?;
+        if let Verdict::Outdated(hash) = verdict {
+            self.replace_hash(user.id, user.hashed_password.clone(), hash).await;
         }
+        let how = match beside {
+            _ if !user.has_totp => Authentication::Password,
+            Beside::Code(None) => return Ok(None),
+            Beside::Code(Some(code)) if self.use_code(user.id, code).await? => Authentication::PasswordAndCode,
+            Beside::Code(Some(_)) | Beside::Nothing => return Err(incorrect().into()),
+        };
+        self.remember_address(&user).await;
+        Ok(Some((user, how)))
     }
 
     /// A user's account as the subject of the current request's attempt.
@@ -209,6 +239,14 @@ impl Accounts {
     }
 }
 
+fn incorrect() -> Problem {
+    Problem::bad_request("invalid_grant", "Incorrect e-mail, password or code.")
+}
+
+fn code_required() -> Problem {
+    Problem::bad_request("second_factor_required", "Send a one-time code or a recovery code as well, as otp.")
+}
+
 #[derive(FromRow)]
 struct Credentials {
     id: i64,
@@ -216,10 +254,11 @@ struct Credentials {
     is_active: bool,
     is_superuser: bool,
     session_epoch: i64,
-    deletion_at: Option<DateTime<Utc>>,
+    is_leaving: bool,
     is_verified: bool,
     known: Vec<Vec<u8>>,
     fresh: Vec<bool>,
+    has_totp: bool,
 }
 
 #[derive(FromRow)]

@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use contract::Problem;
 use platform_admission::Sender;
 use platform_store::{Error, Result, Transaction, sql};
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::accounts::Accounts;
+use super::authentication::Authentication;
 use super::login::AccessToken;
 use super::opaque_tokens::{REFRESH_TOKEN, generate, hash};
 use super::principal::{Credential, Principal};
@@ -66,24 +67,36 @@ struct Refreshed {
 }
 
 impl Accounts {
-    /// Begins a session of a user who has proved who they are, with a password or in another way.
+    /// Begins a session of a user who was authenticated in this way.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn begin_session(&self, user: i64, epoch: i64, is_superuser: bool) -> Result<AccessToken> {
+    pub async fn begin_session(
+        &self,
+        user: i64,
+        epoch: i64,
+        is_superuser: bool,
+        how: Authentication,
+    ) -> Result<AccessToken> {
         const SQL: &str = sql!(
-            "SELECT begin_session($1, $2, $3, $4, $5, $6::text::inet, make_interval(secs => $7), make_interval(secs => $8), $9)"
+            "SELECT d.deletion_at FROM
+             begin_session($1, $2, $3, $4, $5, $6::text::inet, make_interval(secs => $7), make_interval(secs => $8), $9, $10)
+             LEFT JOIN account_deletions d ON d.user_id = $2"
         );
+        let (amr, methods) = (how.amr(), how.amr());
         let (session, token, client) = (Uuid::now_v7(), generate(REFRESH_TOKEN), Client::current());
         let (hash, idle, life) = (hash(REFRESH_TOKEN, &token), self.lifetimes.idle, self.lifetimes.session);
-        self.db
+        let deletion_at = self
+            .db
             .write_once(move |mut tx| async move {
-                let begin = sqlx::query(SQL).bind(session).bind(user).bind(epoch).bind(hash);
+                let begin = sqlx::query_scalar(SQL).bind(session).bind(user).bind(epoch).bind(hash);
                 let begin = begin.bind(client.device).bind(client.address).bind(idle.as_secs_f64());
-                Ok(begin.bind(life.as_secs_f64()).bind(MAX_SESSIONS).execute(&mut *tx).await?)
+                Ok(begin.bind(life.as_secs_f64()).bind(MAX_SESSIONS).bind(methods).fetch_one(&mut *tx).await?)
             })
             .await?;
-        self.access_token(user, epoch, is_superuser, session, token, idle.min(life).as_secs().cast_signed())
+        let is_superuser = self.has_rights_of_superuser(is_superuser, &amr);
+        let refresh = (token, idle.min(life).as_secs().cast_signed());
+        Ok(AccessToken { deletion_at, ..self.access_token(user, epoch, is_superuser, (session, &amr), refresh)? })
     }
 
     /// Exchanges a refresh token for new tokens of its session. The caller's rights are the current ones.
@@ -122,8 +135,17 @@ impl Accounts {
             return Err(not_refreshed().into());
         }
         let Refreshed { session, owner, epoch, is_superuser, expires_in, .. } = found;
+        let amr = self.amr(session).await?;
+        let is_superuser = self.has_rights_of_superuser(is_superuser, &amr);
         #[expect(clippy::cast_possible_truncation, reason = "a number of seconds")]
-        self.access_token(owner, epoch, is_superuser, session, successor, expires_in as i64)
+        self.access_token(owner, epoch, is_superuser, (session, &amr), (successor, expires_in as i64))
+    }
+
+    /// How the user of a session was authenticated; nothing when it has ended meanwhile.
+    async fn amr(&self, session: Uuid) -> Result<Vec<String>> {
+        const SQL: &str = sql!("SELECT amr FROM sessions WHERE id = $1");
+        let amr = sqlx::query_scalar(SQL).bind(session).fetch_optional(self.db.latest_reads()).await?;
+        Ok(amr.unwrap_or_default())
     }
 
     fn access_token(
@@ -131,13 +153,12 @@ impl Accounts {
         user: i64,
         epoch: i64,
         is_superuser: bool,
-        session: Uuid,
-        refresh_token: String,
-        refresh_expires_in: i64,
+        (session, amr): (Uuid, &[String]),
+        (refresh_token, refresh_expires_in): (String, i64),
     ) -> Result<AccessToken> {
         let scope = if is_superuser { "user superuser" } else { "user" };
         Ok(AccessToken {
-            access_token: self.tokens.issue(user, epoch, scope, Some(session))?,
+            access_token: self.tokens.issue(user, epoch, scope, Some(session), amr)?,
             token_type: "bearer",
             expires_in: self.tokens.life().as_secs().cast_signed(),
             scope,
@@ -201,6 +222,18 @@ impl Accounts {
         };
         self.db.write_once(end).await?.tell();
         self.cache.forget_user(user);
+        Ok(())
+    }
+
+    /// Ends all sessions of the caller but this one, in a transaction with what is the reason for it;
+    /// [`Accounts::user_changed`] follows its commit.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn end_other_sessions(&self, tx: &mut PgConnection, caller: &Principal) -> Result<()> {
+        const SQL: &str = sql!("SELECT end_sessions($1, $2, make_interval(secs => $3))");
+        let end = sqlx::query(SQL).bind(caller.user).bind(caller.session()).bind(self.tokens.life().as_secs_f64());
+        end.execute(tx).await?;
         Ok(())
     }
 

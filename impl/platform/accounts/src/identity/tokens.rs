@@ -70,11 +70,11 @@ impl Tokens {
         self.life
     }
 
-    /// A new token for a user, in a session.
+    /// A new token for a user, in a session that was begun as `amr` says.
     ///
     /// # Errors
     /// 400 `unsupported_grant_type` when it [cannot](Tokens::can_issue); 500 when it cannot be signed.
-    pub fn issue(&self, user: i64, epoch: i64, scope: &str, session: Option<Uuid>) -> Result<String> {
+    pub fn issue(&self, user: i64, epoch: i64, scope: &str, session: Option<Uuid>, amr: &[String]) -> Result<String> {
         let keys = self.keys.first().map(Keys::get);
         let key = keys.as_deref().and_then(|keys| keys.first());
         let Some((key, signing)) = key.and_then(|key| Some((key, key.signing.as_ref()?))) else {
@@ -88,6 +88,7 @@ impl Tokens {
             exp: now + self.life.as_secs(),
             jti: Uuid::now_v7(),
             sid: session,
+            amr: amr.to_vec(),
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             typ: ACCESS_TOKEN.to_owned(),

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use platform::http::{Description, Readiness};
 use platform::identity::Accounts;
-use platform::settings::{AuthSettings, Environment};
+use platform::openid::OpenId;
+use platform::settings::{AuthSettings, Environment, OpenIdSettings};
 use platform::{Database, Limiter};
 use platform_account_mail::AccountMail;
 use platform_mail::{MailSettings, Mailer, Tuning};
@@ -130,7 +131,8 @@ fn serve(database: &TestDatabase, flags: &[&str], catcher: Option<&MailCatcher>)
     let mail = AccountMail::with_mailer(db.clone(), accounts, mailer);
     let needs = Readiness { database: Some(db.clone()), cache: None, ..Readiness::default() };
     let description = Description { service: "tasks".into(), version: "test".into(), document: tasks::DOCUMENT };
-    let router =
-        tasks::router(Arc::new(TasksService::new(db, Limiter::off(), mail.clone(), DeletionSettings::default())));
+    let openid = OpenId::new(&OpenIdSettings::default(), db.clone()).expect("the settings are good");
+    let service = TasksService::new(db, Limiter::off(), mail.clone(), openid, DeletionSettings::default());
+    let router = tasks::router(Arc::new(service));
     (TestServer::start(description, router, needs, &[]), mail)
 }

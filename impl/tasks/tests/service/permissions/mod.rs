@@ -12,11 +12,15 @@ use serde_json::{Value, json};
 use tasks::{DOCUMENT, TasksService, TasksSettings};
 use testkit::{Client, Person, Setup, TestRedis, TestService};
 
+use crate::authenticator::{App, Authenticator};
 use crate::openid::provider::{CALLBACK, Provider, claims};
 use crate::world::LOGIN;
 
 /// How many tokens of each kind are issued: one for each caller of an operation, and some more.
 const EMAIL_TOKENS: usize = 40;
+
+/// One registers at a time: a challenge takes the place of the user's last one, and some users are shared.
+static REGISTERING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// How objects are made.
 struct Objects {
@@ -88,6 +92,11 @@ impl Fixture for Objects {
                 owner.post("/api/v1/auth/api-tokens", &token).await.expect(201)["id"].clone()
             }
             "openid_identity" => identity(service, people.get("owner").id).await,
+            "passkey" => {
+                let Person { password, token, .. } = people.get("owner");
+                let _turn = REGISTERING.lock().await;
+                Authenticator::enrol(&service.nobody.with_token(token), password).await.1["id"].clone()
+            }
             kind => panic!("{kind} is not made here"),
         }
     }
@@ -114,6 +123,21 @@ impl Fixture for Objects {
                 if operation == "link_openid_identity" {
                     body["current_password"] = json!(account.password);
                 }
+            }
+            "create_passkey" => {
+                let options = Authenticator::begin(caller, &account.password).await;
+                body["credential"] = Authenticator::new(&options).1;
+            }
+            // Whoever calls: the passkey says who signs in.
+            "login_with_passkey" => {
+                let _turn = REGISTERING.lock().await;
+                let user = caller.login(LOGIN, "user@example.com", "user").await;
+                let (mut passkey, _) = Authenticator::enrol(&user, "user").await;
+                *body = json!({"credential": passkey.sign(&Authenticator::challenge(caller).await)});
+            }
+            "confirm_totp" => body["code"] = App::begin(caller, &account.password).await.0.code(0).into(),
+            "replace_recovery_codes" | "disable_totp" => {
+                body["code"] = App::enrol(caller, &account.password).await.1.remove(0).into();
             }
             _ => {}
         }
