@@ -138,3 +138,18 @@ async fn a_user_has_fifty() {
     ada.client.post(TOKENS, &body).await.expect_problem(409, "too_many_api_tokens");
     assert_eq!(ada.client.get(TOKENS).await.expect(200).as_array().map(Vec::len), Some(50));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_audited_is_not_done() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let (path, program) = create(&ada.client, &json!(["user"])).await;
+    world.login("ada@example.com", PASSWORD).await;
+    world.database.execute("ALTER TABLE audit_events ADD CONSTRAINT nothing CHECK (false) NOT VALID").await;
+    ada.client.post(TOKENS, &json!({"name": "another", "scopes": ["user"]})).await.expect(500);
+    ada.client.delete(&path).await.expect(500);
+    ada.client.delete("/api/v1/auth/sessions").await.expect(500);
+    assert_eq!(ada.client.get(TOKENS).await.expect(200).as_array().map(Vec::len), Some(1));
+    program.get(ME).await.expect(200);
+    assert_eq!(ada.client.get("/api/v1/auth/sessions").await.expect(200).as_array().map(Vec::len), Some(2));
+}

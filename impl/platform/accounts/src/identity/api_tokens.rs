@@ -74,7 +74,7 @@ impl Accounts {
             let created = created.ok_or_else(|| quota.exceeded())?;
             Ok((created, entry.write(&mut tx).await?))
         };
-        let (created, written) = self.db.write_once(create).await?;
+        let (created, written) = self.db.write(create).await?;
         written.tell();
         Ok((created, token))
     }
@@ -112,7 +112,7 @@ impl Accounts {
             let revoked: bool = sqlx::query_scalar(SQL).bind(id).bind(user).fetch_one(&mut *tx).await?;
             Ok((revoked, Entry::write_any(revoked.then_some(entry), &mut tx).await?))
         };
-        let (revoked, written) = self.db.write_once(revoke).await?;
+        let (revoked, written) = self.db.write(revoke).await?;
         written.tell();
         self.cache.forget_token(&id);
         Ok(revoked)

@@ -118,7 +118,7 @@ impl Accounts {
         let reuse = Entry::by(None, Action::RefreshTokenReused);
         let (found, written) = self
             .db
-            .write_once(move |mut tx| async move {
+            .write(move |mut tx| async move {
                 let refresh = sqlx::query_as(SQL).bind(used).bind(its_hash).bind(client.device).bind(client.address);
                 let refresh = refresh.bind(idle.as_secs_f64()).bind(access.as_secs_f64()).bind(MAX_USED_TOKENS);
                 let found: Option<Refreshed> = refresh.fetch_optional(&mut *tx).await?;
@@ -200,7 +200,7 @@ impl Accounts {
             let ended: bool = end.fetch_one(&mut *tx).await?;
             Ok((ended, Entry::write_any(entry.filter(|_| ended), &mut tx).await?))
         };
-        let (ended, written) = self.db.write_once(end).await?;
+        let (ended, written) = self.db.write(end).await?;
         written.tell();
         self.cache.forget_token(&session);
         Ok(ended)
@@ -220,7 +220,7 @@ impl Accounts {
             sqlx::query(SQL).bind(user).bind(current).bind(access.as_secs_f64()).execute(&mut *tx).await?;
             entry.write(&mut tx).await
         };
-        self.db.write_once(end).await?.tell();
+        self.db.write(end).await?.tell();
         self.cache.forget_user(user);
         Ok(())
     }
