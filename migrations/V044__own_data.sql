@@ -103,6 +103,7 @@ INSERT INTO personal_data_columns (relation, column_name, exported_by, on_erasur
     ('users', 'email_verified_at', 'exported_account', 'deleted', NULL, 'of the account'),
     ('mails', 'user_id', NULL, 'deleted', 'true', 'what is not sent yet; the user gets it by mail'),
     ('mails', 'recipient', NULL, 'deleted', NULL, 'the e-mail of the account, or the one that it is to have'),
+    ('mails', 'subject', NULL, 'deleted', NULL, 'the subject of a mail'),
     ('email_requests', 'user_id', NULL, 'deleted', 'true', 'until the mail is written'),
     ('email_requests', 'email', NULL, 'deleted', NULL, 'until the mail is written; what a stranger typed is nobody''s, and gone as soon'),
     ('email_tokens', 'user_id', NULL, 'deleted', 'true', 'hashes of tokens, for a day'),
