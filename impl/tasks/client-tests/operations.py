@@ -13,7 +13,6 @@ import openid_provider
 from schema_first_client import (
     AccountDeletionRequest,
     ApiTokenCreate,
-    AuthenticatorResponse,
     Client,
     CredentialType,
     EmailChange,
@@ -235,8 +234,8 @@ def passkeys(client: Client, password: str) -> None:
     """With no authenticator at hand, so that credentials are refused; the browser tests have one."""
     assert client.passkeys.begin_passkey_registration(PasswordProof(current_password=password)).challenge
     assert client.passkeys.begin_passkey_login().challenge
-    response = AuthenticatorResponse.from_dict({"clientDataJSON": "e30", "attestationObject": "oA"})
-    credential = PublicKeyCredential(id="AQ", type=CredentialType.PUBLIC_KEY, response=response)
+    response = {"clientDataJSON": "e30", "attestationObject": "oA"}
+    credential = PublicKeyCredential(id="AQ", type=CredentialType("public-key"), response=response)
     created = refused(lambda: client.passkeys.create_passkey(PasskeyCreate(name="None", credential=credential)))
     signed_in = refused(lambda: client.passkeys.login_with_passkey(PasskeyLogin(credential=credential)))
     assert {created.code, signed_in.code} == {"passkey_rejected"}
