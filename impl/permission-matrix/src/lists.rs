@@ -36,7 +36,7 @@ impl<F: Fixture> Matrix<F> {
             let answer = self.send(&client, operation, &plain).await;
             return self.compare(operation, format!("{role:?}"), &wanted, &answer);
         }
-        // What there is of the caller's without being made, such as a session.
+        // What there is of the caller's without being made, such as a session. Of who sees everything it is others', who may delete it meanwhile.
         let before: BTreeSet<String> = ids(&self.send(&client, operation, &plain).await).collect();
         let scene = self.scene(operation, kind, &caller, before).await;
         self.all(operation, role, &client, &scene, &plain).await;
@@ -45,9 +45,11 @@ impl<F: Fixture> Matrix<F> {
         self.cursor(operation, role, &client, &scene).await;
     }
 
-    async fn scene(&self, operation: &Operation, kind: &str, caller: &Caller, visible: BTreeSet<String>) -> Scene {
+    async fn scene(&self, operation: &Operation, kind: &str, caller: &Caller, before: BTreeSet<String>) -> Scene {
         let allowed = self.table.allowed(&operation.permission);
-        let mut scene = Scene { objects: Vec::new(), visible, is_shared: is_in(allowed, caller.role, &[]) };
+        let is_shared = is_in(allowed, caller.role, &[]);
+        let visible = if is_shared { BTreeSet::new() } else { before };
+        let mut scene = Scene { objects: Vec::new(), visible, is_shared };
         for object in self.of_kind(kind, caller.role) {
             let Object::Related(relations) = &object else { continue };
             let id = self.make(kind, caller, relations, false).await;
