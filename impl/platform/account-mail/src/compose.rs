@@ -59,9 +59,13 @@ async fn verify(db: &mut PgConnection, mailer: &Mailer, user: i64) -> Result<()>
 }
 
 async fn change(db: &mut PgConnection, mailer: &Mailer, user: i64, epoch: Option<i64>, email: &str) -> Result<()> {
+    const VOID: &str =
+        sql!("UPDATE email_tokens SET used_at = now() WHERE user_id = $1 AND kind = 'change' AND used_at IS NULL");
     // Another password since then voids what was asked for with the old one.
     let account = by_id(db, user).await?.filter(|account| Some(account.session_epoch) == epoch);
     let Some(account) = account.filter(|account| account.email != email) else { return Ok(()) };
+    // Who mistyped the new address corrects it by asking again.
+    sqlx::query(VOID).bind(user).execute(&mut *db).await?;
     match by_email(db, email, Some(user)).await? {
         None => {
             let epoch = account.session_epoch;

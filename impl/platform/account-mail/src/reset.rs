@@ -4,7 +4,7 @@ use platform::audit::{Action, Entry};
 use platform::identity::caller_is_gone;
 use platform::identity::users::{self, UserChange};
 use platform::{Result, Transaction, sql};
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 
 use crate::account_mail::AccountMail;
 use crate::confirm::verified;
@@ -19,7 +19,8 @@ struct Owner {
 }
 
 impl AccountMail {
-    /// Sets another password. It ends every session and voids every other token that was sent before; the owner is told.
+    /// Sets another password. It ends every session and voids every other token that was sent before; the owner is told. Where nobody had verified
+    /// the address, nothing else signs in to the account afterwards.
     ///
     /// # Errors
     /// 400 `invalid_email_token`; 422 when the password is not as the policy requires, and the token stays valid; 503 `busy`.
@@ -35,8 +36,12 @@ impl AccountMail {
         let hashed = self.accounts.hash_password(password, &[Some(&email), full_name.as_deref()]).await?;
         let change = UserChange { hashed_password: Some(hashed), ..UserChange::default() };
         let (entry, here, mailer) = (Entry::by(None, Action::PasswordReset), self.accounts.here(), self.mailer.clone());
+        let accounts = self.accounts.clone();
         let reset = move |mut tx: Transaction| async move {
             let user = redeem(&mut tx, &token, &[Kind::Reset]).await?.user_id;
+            if remove_ways_in(&mut tx, user).await? {
+                accounts.revoke_all(&mut tx, user).await?;
+            }
             let changed = users::update(&mut tx, user, &change).await?.ok_or_else(caller_is_gone)?;
             verified(&mut tx, user).await?;
             here.is_used_by(&mut tx, user).await?;
@@ -51,4 +56,17 @@ impl AccountMail {
         self.wake();
         Ok(())
     }
+}
+
+/// Removes passkeys and links to providers of an account whose address nobody has verified; whether it is one. Whoever signed up with the
+/// address of somebody else must not stay in the account when that one takes it (pre-hijacking).
+async fn remove_ways_in(db: &mut PgConnection, user: i64) -> Result<bool> {
+    const SQL: &str = sql!(
+        "WITH doubtful AS (SELECT id FROM users WHERE id = $1 AND email_verified_at IS NULL),
+              registrations AS (DELETE FROM passkey_registrations WHERE user_id IN (SELECT id FROM doubtful)),
+              keys AS (DELETE FROM passkeys WHERE user_id IN (SELECT id FROM doubtful)),
+              links AS (DELETE FROM openid_identities WHERE user_id IN (SELECT id FROM doubtful))
+         SELECT EXISTS (SELECT FROM doubtful)"
+    );
+    Ok(sqlx::query_scalar(SQL).bind(user).fetch_one(db).await?)
 }

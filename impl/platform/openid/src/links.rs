@@ -55,12 +55,12 @@ impl Links {
         identity: Identity,
         may_sign_up: bool,
     ) -> Result<AccessToken> {
-        let linked = match self.linked(&identity).await? {
+        let linked = match self.linked(accounts, &identity).await? {
             Some(linked) => linked,
             None => match self.sign_up(accounts, signups, &identity, may_sign_up).await {
                 // The same user, twice at once: the other request was first.
-                Err(error) => self.linked(&identity).await?.ok_or(error)?,
-                Ok(()) => self.linked(&identity).await?.ok_or_else(not_active)?,
+                Err(error) => self.linked(accounts, &identity).await?.ok_or(error)?,
+                Ok(()) => self.linked(accounts, &identity).await?.ok_or_else(not_active)?,
             },
         };
         if !linked.is_active {
@@ -73,12 +73,14 @@ impl Links {
             .await
     }
 
-    async fn linked(&self, identity: &Identity) -> Result<Option<Linked>> {
+    async fn linked(&self, accounts: &Accounts, identity: &Identity) -> Result<Option<Linked>> {
         const SQL: &str = sql!(
-            "SELECT i.id, i.user_id, u.is_active, u.is_superuser, u.session_epoch
+            "SELECT i.id, i.user_id, u.is_active AND (u.email_verified_at IS NOT NULL OR NOT $3) AS is_active, u.is_superuser,
+                u.session_epoch
              FROM openid_identities i JOIN users u ON u.id = i.user_id WHERE i.issuer = $1 AND i.subject = $2"
         );
-        let find = sqlx::query_as(SQL).bind(&identity.issuer).bind(&identity.subject);
+        let find =
+            sqlx::query_as(SQL).bind(&identity.issuer).bind(&identity.subject).bind(accounts.needs_verified_email());
         Ok(find.fetch_optional(self.0.latest_reads()).await?)
     }
 

@@ -88,6 +88,11 @@ impl Accounts {
         if self.tokens.can_issue() { Ok(()) } else { Err(issues_none().into()) }
     }
 
+    /// Whether nobody signs in to an account whose address is not verified.
+    pub fn needs_verified_email(&self) -> bool {
+        self.verified_only
+    }
+
     /// Whether the caller's account has a password, by which its owner can [prove](Accounts::prove) to be it.
     ///
     /// # Errors

@@ -92,3 +92,15 @@ async fn a_change_without_mail_before_it_is_told_to_both_addresses() {
     mailing.confirm(&token).await.expect(204);
     assert!(mailing.is_verified("new@example.com").await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_mistyped_the_address_asks_again_and_the_first_token_is_void() {
+    let mailing = Mailing::new().await;
+    let ada = mailing.world.person("ada").await;
+    mailing.change(&ada.client, "ada@mistyped.example", PASSWORD).await.expect(202);
+    let first = mailing.token("ada@mistyped.example", CHANGE_SUBJECT).await;
+    mailing.change(&ada.client, "ada@right.example", PASSWORD).await.expect(202);
+    let second = mailing.token("ada@right.example", CHANGE_SUBJECT).await;
+    mailing.confirm(&first).await.expect_problem(400, "invalid_email_token");
+    mailing.confirm(&second).await.expect(204);
+}

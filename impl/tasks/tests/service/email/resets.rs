@@ -1,8 +1,10 @@
 //! Passwords that were forgotten.
 
 use futures_util::future::join_all;
+use serde_json::json;
 
 use super::{Mailing, PASSWORD_SUBJECT, RESET_SUBJECT, VERIFY_SUBJECT};
+use crate::authenticator::Authenticator;
 use crate::world::{ME, PASSWORD};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,4 +57,31 @@ async fn a_mailbox_is_not_filled_by_strangers() {
     // Others get theirs.
     mailing.forgot("user@example.com").await;
     mailing.catcher.take("user@example.com", RESET_SUBJECT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_up_with_the_address_of_another_has_no_way_in_afterwards() {
+    let mailing = Mailing::new().await;
+    let thief = mailing.world.person("ada").await;
+    let (mut passkey, _) = Authenticator::enrol(&thief.client, PASSWORD).await;
+    let body = json!({"name": "for later", "scopes": ["user"]});
+    let token = thief.client.post("/api/v1/auth/api-tokens", &body).await.expect(201)["token"].clone();
+    let program = mailing.world.nobody.with_token(token.as_str().expect("a token"));
+    program.get(ME).await.expect(200);
+    let take = async |password: &str| {
+        mailing.forgot(&thief.email).await;
+        let token = mailing.token(&thief.email, RESET_SUBJECT).await;
+        mailing.reset(&token, password).await.expect(204);
+    };
+    take("another horse").await;
+    let nobody = &mailing.world.nobody;
+    let signed = json!({"credential": passkey.sign(&Authenticator::challenge(nobody).await)});
+    nobody.post("/api/v1/auth/passkeys/login", &signed).await.expect_problem(400, "passkey_rejected");
+    crate::world::until(&program, ME, 401).await;
+    // The address is verified now: what its owner adds stays.
+    let ada = mailing.world.login(&thief.email, "another horse").await;
+    let (mut passkey, _) = Authenticator::enrol(&ada, "another horse").await;
+    take("a third horse").await;
+    let signed = json!({"credential": passkey.sign(&Authenticator::challenge(nobody).await)});
+    nobody.post("/api/v1/auth/passkeys/login", &signed).await.expect(200);
 }
