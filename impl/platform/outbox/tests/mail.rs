@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What has not happened after this long never will.
 const AT_LAST: Duration = Duration::from_secs(30);
-const TABLES: &str = "CREATE TABLE mails (message bigint, address text, text text);
+const TABLES: &str = "CREATE TABLE queued_mails (message bigint, address text, text text);
     CREATE TABLE bounces (message bigint, topic text)";
 
 /// Queues mail; what is addressed to `busy` fails so many times.
@@ -42,7 +42,7 @@ impl Handler for Mail {
             if address == "busy" && self.failures.fetch_sub(1, Ordering::Relaxed) > 0 {
                 return Err(Error::internal("the mail server is busy"));
             }
-            let insert = sqlx::query("INSERT INTO mails (message, address, text) VALUES ($1, $2, $3)");
+            let insert = sqlx::query("INSERT INTO queued_mails (message, address, text) VALUES ($1, $2, $3)");
             insert.bind(message.id).bind(address).bind(text).execute(&mut *db).await?;
             message.outcome = Some("queued");
         }
@@ -69,7 +69,8 @@ impl Handler for Webhook {
 
     async fn batch(&self, db: &mut PgConnection, messages: &mut [Message]) -> Result<()> {
         let ids: Vec<i64> = messages.iter().map(|message| message.id).collect();
-        let insert = "INSERT INTO mails (message, address) SELECT id, 'webhook' FROM unnest($1::bigint[]) AS m (id)";
+        let insert =
+            "INSERT INTO queued_mails (message, address) SELECT id, 'webhook' FROM unnest($1::bigint[]) AS m (id)";
         sqlx::query(insert).bind(ids).execute(db).await?;
         Ok(())
     }
@@ -135,7 +136,7 @@ impl World {
 
     /// Address and text of each mail, and topic, reason and attempts of each dead letter, by message.
     async fn outcome(&self) -> Vec<String> {
-        let sql = "SELECT m FROM (SELECT message, concat_ws(': ', address, text) FROM mails UNION ALL
+        let sql = "SELECT m FROM (SELECT message, concat_ws(': ', address, text) FROM queued_mails UNION ALL
             SELECT 1000000 + id, concat_ws(', ', topic, split_part(reason, chr(10), 1), attempts) FROM dead_letters) o (id, m) ORDER BY id";
         sqlx::query_scalar(sql).fetch_all(&mut self.database.connect().await).await.expect("texts")
     }
