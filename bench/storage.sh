@@ -56,11 +56,13 @@ statements() { # ROLE PREFIX PATH: what the server sends to Postgres for this re
     ask "$base" "$3" >/dev/null
     stop_last
     tail -n "+$((seen + 1))" "$log" | python3 -c '
-import json, sys
+import json, re, sys
+# What jobs in the background look for meanwhile: mails, requests for them, accounts that are to be deleted.
+JOBS = re.compile(r"(UPDATE|FROM) (mails|email_requests|email_tokens|account_deletions)\b(?! d)")
 for line in map(json.loads, sys.stdin):
     statement = " ".join((line.get("db.statement") or line.get("summary") or "").split())
     # A pool may open a connection meanwhile, and asks it for its number; whoever listens asks whether it is heard.
-    if line.get("target") == "sqlx::query" and statement not in ("SELECT pg_backend_pid()", "SELECT 1"):
+    if line.get("target") == "sqlx::query" and statement not in ("SELECT pg_backend_pid()", "SELECT 1") and not JOBS.search(statement):
         print(statement)' >"$work/statements"
 }
 
