@@ -112,7 +112,7 @@ async fn by_id(db: &mut PgConnection, id: i64) -> Result<Option<Account>> {
     Ok(sqlx::query_as(SQL).bind(id).fetch_optional(db).await?)
 }
 
-/// The active account with an e-mail, in any spelling; should several have the same key, the exact spelling wins.
+/// The account with an e-mail in any spelling, active or not; should several have the same key, the exact spelling wins.
 async fn by_email(db: &mut PgConnection, email: &str, but: Option<i64>) -> Result<Option<Account>> {
     const SQL: &str = sql!(
         "SELECT id, email, session_epoch, email_verified_at IS NOT NULL AS is_verified
